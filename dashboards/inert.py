@@ -1,7 +1,7 @@
 """Text of a user's data, shown literally: nothing in it is read as Markdown, invisible characters become visible, and a
 long text is laid out in parts.
 
-Every page shows texts, names and notes through these functions, whoever wrote them: models, people or imports.
+Every page shows the texts, names and notes of models, people and imports through these functions.
 """
 
 import re
@@ -114,7 +114,7 @@ def characters_shown(key: str, least: int = 0) -> int:
 
 
 def show_rest(text: str, shown: int, key: str) -> None:
-    """The button for more of a text that is longer than what is shown."""
+    """The button for more of a text that is only partly shown."""
     if len(text) > shown:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.caption(f"{shown:,} of {len(text):,} characters.")

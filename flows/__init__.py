@@ -1,4 +1,4 @@
-"""Orchestration: the command line, the Prefect flows and what they call. The only place where steps and storage meet."""
+"""Orchestration: the command line, the Prefect flows and their jobs. The only place where steps and storage meet."""
 
 from pipelines import CHECKOUT
 

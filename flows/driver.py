@@ -81,7 +81,7 @@ class JobKind(Protocol[Target]):
         """The id of the job's run; None if it has several."""
 
     def report(self, outcome: Outcome) -> Outcome:
-        """Write the files that the job leaves beside the workspace's own; the outcome with their paths."""
+        """Write the job's report files outside the workspace's own; returns the outcome with their paths."""
 
     def check(self, outcome: Outcome) -> None:
         """FoundWanting if a measurement falls short of the recipe's requirement."""
@@ -112,7 +112,7 @@ class RequestKind:
         return None
 
     def report(self, outcome: Outcome) -> Outcome:
-        """The outcome as it is."""
+        """The outcome unchanged."""
         return outcome
 
     def check(self, outcome: Outcome) -> None:

@@ -55,8 +55,8 @@ def unopened_run(session: "Session", *, store: bool = False) -> "Iterator[Recipe
 
 
 def problems_of(session: "Session", *, store: bool) -> "RecipeProblems":
-    """The problems of the session's recipe. With `store` a model that writes them is asked, and paid by the recipe's first
-    run; without, they are made of what is stored, and SetupError says where texts are missing.
+    """The problems of the session's recipe. With `store` a writing model is asked, and charged to the recipe's first run;
+    without, they are made from stored texts, and SetupError names missing ones.
     """
     if not store:
         return preview_problems(session.workspace, session.loaded)
@@ -130,7 +130,7 @@ def _open_in_ledger(run: "RecipeRun") -> str:
 
 
 def begin_generation(run: "RecipeRun", *, after: str) -> str:
-    """The run of this recipe under the parts of today, opened unless it is there; it goes on when it is resumed.
+    """The run of this recipe under the parts of today, opened unless it exists; an existing one is resumed.
 
     `after`: the run whose rows were judged again.
     """

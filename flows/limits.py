@@ -38,7 +38,7 @@ def limit_of(job: "Job", profile: "Profile") -> Limit:
 
 
 def limit_reached(run: "RecipeRun", reason: str, where: str) -> LimitReached:
-    """Error for a stage that a limit ended (`where`: its progress until then), with the command that goes on."""
+    """Error for a stage that a limit ended (`where`: its progress until then), with the command that continues."""
     limit, session = run.spec.limit, run.session
     paid = run.workspace.spending.paid(run.id)
     currency = None if session.profile.prices is None else session.profile.prices.currency

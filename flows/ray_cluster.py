@@ -1,8 +1,8 @@
 """Verification on Ray, for profiles with `ray`: verifiers in Ray's workers, each part of a batch a Prefect task.
 
 Goes through prefect-ray's task runner: a standing Prefect server shows the tasks. Where a verifier judges changes no
-verdict, so rows are those of a run without Ray. A verifier that asks models stays in this process, as all sampling goes
-through one door; what is asked of a verifier one by one (after a failure) is judged here too.
+verdict, so rows are those of a run without Ray. A verifier that asks models stays in this process, because all sampling has
+one path; items that are judged one by one after a failure are judged here too.
 """
 
 import json
@@ -125,7 +125,7 @@ def _verifier(name: str, options: str, base: str, version: str) -> Verifier:
 
 @lru_cache(maxsize=1)
 def _task() -> Any:
-    """`judge_part` as a Prefect task. Ray itself repeats what a lost worker had under way."""
+    """`judge_part` as a Prefect task. Ray itself repeats the tasks of a lost worker."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 

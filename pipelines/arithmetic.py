@@ -21,7 +21,7 @@ def whole_number(text: str) -> int | None:
 
 
 def value_of(tokens: Sequence[str | Fraction], *, signed: bool = False) -> Fraction | None:
-    """The value of numbers, + - * / and parentheses, and % behind what is meant in hundredths; None if they are no
+    """The value of numbers, + - * / and parentheses, and % after hundredths; None if they are no
     expression, or it divides by zero. `signed`: a minus may stand before a number.
     """
     # Numbers go in as names: as literals, decimals would come back from the parser as floats.

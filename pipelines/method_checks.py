@@ -2,7 +2,7 @@
 
 For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
 class needs no base class, so a missing part is reported in one line when it is built, instead of a traceback on first use.
-Nothing else asks a user's object for attributes by name: what is optional is a Protocol, asked by `isinstance`.
+Nothing else reads attributes of a user's object by name: optional parts are Protocols, checked by `isinstance`.
 """
 
 from collections.abc import Mapping, Sequence

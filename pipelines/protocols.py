@@ -69,7 +69,7 @@ class RuledVerifier(Protocol):
 
 @runtime_checkable
 class ExplainsRules(Protocol):
-    """A verifier that says in plain words what each of its rules does, for people who read a verdict.
+    """A verifier with a plain description of each of its rules, for people who read a verdict.
 
     A rule that finds an answer says where ("in the last box"), one that decides says how ("numbers compared exactly").
     """

@@ -1,6 +1,6 @@
 """Checks of values that a user's own object returned against its role; a wrong one is reported with file and line.
 
-A shipped method is tested for this; a user's may return anything, and what is stored is read by everybody else.
+A shipped method is tested for this; a user's may return anything, and all other parts read the stored values.
 """
 
 import inspect

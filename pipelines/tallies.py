@@ -51,7 +51,7 @@ class Tally:
 
     @property
     def judged(self) -> int:
-        """correct + incorrect + unparsed: what a pass rate is over."""
+        """correct + incorrect + unparsed: the denominator of a pass rate."""
         return self.correct + self.incorrect + self.unparsed
 
 
@@ -60,7 +60,7 @@ class PrefixTally(Tally):
     """A tally with separate counts of the verdicts of the fixed prefix (sample indices 0 .. n0-1).
 
     A pool drawn until enough answers are correct is data, not a measurement: its pass rate is biased upwards for hard
-    problems. Difficulty is therefore read from the prefix only, and stays what it was in every later round.
+    problems. Difficulty is therefore read from the prefix only, and stays constant in every later round.
     """
 
     prefix_judged: int = 0
@@ -95,7 +95,7 @@ class Stop:
 class RoundPlan:
     """Decision of a budget for one round. No draws means the run is done drawing.
 
-    `continued`: problems that a rule gave up and that go on all the same, chosen at random, so that its error is measured.
+    `continued`: given-up problems that are drawn anyway, chosen at random, to measure the rule's error.
     """
 
     draws: tuple[Draw, ...]

@@ -2,7 +2,7 @@
 
 The commit with the tag `v0.1.0` has the version 0.1.0. Five commits later the version is 0.1.1.dev5. Without a tag (a
 shallow clone, a downloaded tree) the version is the newest in the changelog, or the next one under development where
-`## Unreleased` has text. A source archive has its version in PKG-INFO, which the build reads by itself.
+`## Unreleased` has text. A source archive has its version in PKG-INFO, which the build reads.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""The workspace: what is stored, how it is committed, and how it is read. Knows nothing of models, verifiers or Prefect."""
+"""The workspace: stored data, and code that commits and reads it. Knows nothing of models, verifiers or Prefect."""

@@ -101,7 +101,7 @@ class RunReader:
         return counting
 
     def pool(self, problems: Sequence[Problem], rows: Sequence[PlanRow], accept: Accept) -> Pool:
-        """The rows as columns, in their order, no text read and nothing in the prefix yet; what is not judged is pending.
+        """The rows as columns, in their order, without texts and without the prefix; unjudged rows are pending.
 
         `problems`: at least those of the rows, each once.
         """

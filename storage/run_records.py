@@ -225,7 +225,7 @@ class Forecasts:
             return _forecast(row)
 
     def score(self, forecast_id: int, run: str, score: dict[str, Any]) -> Forecast:
-        """Store the score of a forecast; the first score stands."""
+        """Store the score of a forecast; the first score counts."""
         with self._ledger.write() as session:
             row = session.get_one(ForecastRow, forecast_id)
             if row.score is None:

@@ -158,8 +158,8 @@ class Runs:
     def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str, worked: float | None = 0.0) -> Run:
         """Create a run, or resume the one with this id: its status is running again, its start stays.
 
-        `worked`: seconds of this command before the run had an id; they belong to the run. What lies between them and the
-        end of the command before is a pause. None: another command works on the run, so there is no pause.
+        `worked`: seconds of this command before the run had an id; they belong to the run. The time between them and the
+        end of the previous command is a pause. None: another command works on the run, so there is no pause.
         """
         with self._ledger.write() as session:
             row, began = session.get(RunRow, run_id), self._ledger.now(session) - (worked or 0.0)

@@ -159,7 +159,7 @@ class Spending:
         self._ledger = ledger
 
     def pay(self, session: Session, run_id: str, charge: Charge, *, redundant: bool) -> None:
-        """Write a payment within a transaction and give back what was reserved for its batch."""
+        """Write a payment within a transaction and release the reservation of its batch."""
         self._pay(session, run_id, charge, this_process(), redundant=redundant)
         session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == charge.batch_id))
 
@@ -256,8 +256,8 @@ class Spending:
         """Reserve for as many of `wanted`, from the first on, as the limit allows in addition to everything paid and
         reserved.
 
-        `uncommitted`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted. All in
-        one transaction, so that commands on one run share its limit.
+        `uncommitted`: cost of the batch's uncommitted completions. Its reservation becomes that plus the granted amount.
+        All in one transaction, so that commands on one run share its limit.
         """
         with self._ledger.write() as session:
             spent = self._spent(session, run_id, except_for=batch_id) + uncommitted

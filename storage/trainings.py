@@ -64,7 +64,7 @@ class Trainings:
             yield
 
     def begin(self, training: str, name: str, recipe: Mapping[str, Any]) -> None:
-        """Record that it runs; one that was begun before goes on."""
+        """Record that it runs; one that was begun before resumes."""
         with self._ledger.write() as session:
             now = self._ledger.now(session)
             row = session.get(TrainingRow, training)

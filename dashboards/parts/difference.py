@@ -1,4 +1,4 @@
-"""Two texts word by word: what only the first has is struck through, what only the second has is underlined; inert."""
+"""Two texts compared by words: words only in the first are struck through, words only in the second underlined; inert."""
 
 import re
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _pieces(words: list[str], same: set[int]) -> Iterator[Piece]:
 
 
 def show_differences(first: str, second: str) -> None:
-    """Both texts in two columns with a line that says what is marked."""
+    """Both texts in two columns with a legend of the marks."""
     one, other, whole = differences(first, second)
     st.html(
         f'<p style="opacity:0.75">Marked: {_marked("del", "only on the left")}, {_marked("ins", "only on the right")}.'

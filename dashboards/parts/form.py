@@ -28,7 +28,7 @@ def text_of(field: FormField) -> str:
 def draw_field(field: FormField, text: str, key: str) -> str:
     """Draw the widget of a field whose value is now `text`; the value that it has then.
 
-    A value that no widget of its type can show is a text to edit: the command says what is wrong with it.
+    A value that no widget of its type can show is edited as text: the command reports its mistake.
     """
     kind, value = field.type, _loaded(text)
     hint = f"`{field.path}`\n\n{inert_page(field.help)}"

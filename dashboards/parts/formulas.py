@@ -1,7 +1,7 @@
 """Formulas of a text that may be rendered: short ones of listed commands; every other one stays text.
 
-A formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures. So what
-may be rendered is listed, and not what may not.
+A formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures. So the
+allowed commands are listed, not the forbidden ones.
 """
 
 import re

@@ -116,7 +116,7 @@ class _Page:
         return blank + (f"\\{shown}" if shown.startswith("=") else shown)
 
     def _list(self, lines: list[str]) -> str:
-        """Items by their indentation, and lines that go on in one. A number that does not count on is literal."""
+        """Items by their indentation, with their continuation lines. A number that does not count on is literal."""
         shown: list[str] = []
         open_items: list[tuple[int, int | None]] = []  # indentation and number of the items that are open
         for line in lines:

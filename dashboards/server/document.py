@@ -23,7 +23,7 @@ HEAD = "<head>"
 
 
 class Documents:
-    """Answers requests for pages; all others go on to Streamlit."""
+    """Answers requests for pages; all others are passed to Streamlit."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self.app = app

@@ -57,7 +57,7 @@ Parameters = dict[str, list[str]]
 
 @contextmanager
 def context_bar() -> Iterator[None]:
-    """The row at the top of a page, for the page drawn within: its choices, and a link to what is shown at the end."""
+    """Context of the row at the top of a page: its choices, and at the end a link to the current view."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="context-bar")
     token = _bar.set(row)
     try:
@@ -86,7 +86,7 @@ def choose(
 
     `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address;
     `anew`: the initial values, after another choice, of widgets that the address contains.
-    SetupError if the address names what is not there; the box then has nothing chosen.
+    SetupError if the address names an unknown item; the box then has nothing chosen.
     """
     bar = _bar.get()
     place = where or bar or st

@@ -1,4 +1,4 @@
-"""Answers of commands that change nothing, asked in the background: a page goes on meanwhile, and shows what has come.
+"""Results of read-only commands that run in the background: the page continues meanwhile, and shows results as they arrive.
 
 The keys of a recipe may name a Python file, so that asking about them runs code: only a session that may write asks.
 """

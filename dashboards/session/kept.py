@@ -51,7 +51,7 @@ def kept_by(state: State, reader: Reader, query: Callable[..., Answer], *argumen
 
 def state_of(reader: Reader, name: str) -> State:
     """Cache key of comparisons of this dataset, run or evaluation: its rows, and how many scores there are, as runs and
-    evaluations are scored later. For an evaluation that goes on, the state of the workspace.
+    evaluations are scored later. For a running evaluation, the state of the workspace.
     """
     scope = named_scope(reader, name)
     if scope is not None:

@@ -1,4 +1,4 @@
-"""Commands that a page starts and does not wait for: a run goes on when the page, and the dashboard, are closed.
+"""Commands that a page starts without waiting: a run continues after the page, and the dashboard, are closed.
 
 What such a command prints is in a file of the workspace, which the run's page shows. A thread of each follows it: it finds
 the run that the process works on, names the file after that, and writes down the exit status.

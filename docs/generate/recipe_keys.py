@@ -85,7 +85,7 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _default(info: FieldInfo) -> str:
-    """A default as it stands in a file."""
+    """A default as a file would write it."""
     if info.default_factory is not None:
         return "*computed*" if info.default_factory_takes_validated_data else "none"
     value = info.default
@@ -101,7 +101,7 @@ def _type(info: FieldInfo) -> str:
 
 
 def _bound(item: Any) -> str:
-    """A bound of a value in words; empty for what is none."""
+    """A bound of a value in words; empty without one."""
     kind = next((kind for kind in _BOUNDS if isinstance(item, kind)), None)
     if kind is None:
         return ""

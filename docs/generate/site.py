@@ -1,4 +1,4 @@
-"""MkDocs hooks: the pages that are made from the code, those that lie beside docs/, and links between all of them.
+"""MkDocs hooks: pages generated from the code, pages outside docs/, and links between all of them.
 
 Pages link to one another and to files of the project as these lie in the repository. On the site a link to a page leads to
 its place there, and a link to a file that the site does not have becomes plain text.
@@ -34,7 +34,7 @@ _FENCE = re.compile(r"(^```.*?^```$)", flags=re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages and those beside docs/."""
+    """Add the generated pages and those outside docs/."""
     for place, module in GENERATED.items():
         files.append(File.generated(config, place, content=import_module(f"docs.generate.{module}").page()))
     for place, source in BESIDE.items():

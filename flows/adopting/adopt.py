@@ -154,7 +154,7 @@ def _withhold(report: Row) -> None:
 
 
 def _evaluation(root: Path, name: str, log: EvaluationLog, verify: Sequence[Mapping[str, Any]]) -> Path:
-    """Write the evaluation of an adopted log, so that `rollmill evaluate` can go on with it."""
+    """Write the evaluation of an adopted log, so that `rollmill evaluate` can continue it."""
     import yaml
 
     folder = root / "reports" / name

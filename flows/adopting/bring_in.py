@@ -39,7 +39,7 @@ def bring_in(workspace: Workspace, log: EvaluationLog, name: str, label: str | N
 def rows_to_import(log: EvaluationLog, label: str | None, digest: str) -> Iterator[FileRow]:
     """An import's row for each answer.
 
-    Answers to a problem that stands in the log twice under different ids become more samples of the first of them.
+    Answers to a problem that the log has twice under different ids become more samples of the first of them.
     """
     rows_before: set[tuple[str, int]] = set()
     problem_of: dict[str, str] = {}

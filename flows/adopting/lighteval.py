@@ -1,7 +1,7 @@
 """Logs of lighteval (`--save-details`): details_TASK_DATE.parquet, a problem a row, and results_DATE.json with the numbers.
 
 A row holds all answers to a problem and one value of each metric: what its metrics make of the answers stays inside the
-tool. Which of them means what is read off their names (`avg@n`, `pass@k`, `maj@n`) and settings; numbers average the rows.
+tool. Their names (`avg@n`, `pass@k`, `maj@n`) and settings give their meaning; numbers average the rows.
 """
 
 import json
@@ -75,7 +75,7 @@ def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
 
 
 def _results(path: Path, date: str) -> Path:
-    """The results of the same date: under `results` beside `details`, or in a folder above."""
+    """The results of the same date: under `results` next to `details`, or in a folder above."""
     for folder in list(path.parents)[:6]:
         places = sorted(folder.glob(f"results_{date}.json")) or sorted((folder / "results").rglob(f"results_{date}.json"))
         if places:

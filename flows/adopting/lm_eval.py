@@ -1,4 +1,4 @@
-"""Logs of lm-evaluation-harness (`--log_samples`): samples_TASK_DATE.jsonl beside results_DATE.json.
+"""Logs of lm-evaluation-harness (`--log_samples`): samples_TASK_DATE.jsonl and results_DATE.json in one folder.
 
 A row is one document under one filter, with every repeat of its answer in `resps`, or the log-likelihood of each choice.
 The filter decides which answers a score is of: it keeps the first one, or elects one of all. Its numbers average the
@@ -45,7 +45,7 @@ def logs_at(path: Path) -> list[Path]:
 
 
 def results_alone(path: Path) -> list[Path]:
-    """The results of this tool in a folder that have no samples of their date beside them."""
+    """The results of this tool in a folder that have no samples of their date."""
     files = sorted(path.rglob("results_*.json")) if path.is_dir() else []
     dated = ((file, file.stem.removeprefix("results_")) for file in files)
     return [file for file, date in dated if not any(file.parent.glob(f"samples_*_{escape(date)}.jsonl")) and _is_ours(file)]
@@ -56,7 +56,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
-    """The log of one samples file with the results beside it; where choices were scored, one of each rule that chooses.
+    """The log of one samples file with its results; where choices were scored, one of each rule that chooses.
 
     SetupError for one that is not whole.
     """

@@ -1,4 +1,4 @@
-"""The log of an evaluation that another tool made, whatever the tool: answers with its scores, and what it printed."""
+"""The log of another tool's evaluation, in one form for all tools: answers with their scores, and the printed numbers."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,7 +125,7 @@ def broken(path: Path, what: str, next_command: str | None = None) -> SetupError
 
 
 def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: str, form: str = "") -> None:
-    """SetupError if an object of a log lacks some of these keys; `form`: what is written with them."""
+    """SetupError if an object of a log lacks some of these keys; `form`: the name of the expected form."""
     missing = [key for key in keys if key not in values]
     if missing:
         raise broken(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")

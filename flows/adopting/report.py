@@ -84,7 +84,7 @@ def _keyed_rollout(rollout: LabelledRollout) -> tuple[tuple[str, int, int], Adop
 def numbers(run: AdoptedRun, printed: Sequence[PrintedNumber]) -> list[Row]:
     """Each number that the tool printed: recomputed from its scores, and the value of our metric.
 
-    The spread that it printed beside a number (`stderr`, or `runs`) stands in the number's row.
+    The spread printed with a number (`stderr`, or `runs`) is in the number's row.
     """
     beside = {(number.name, number.average): number for number in printed}
     rows = []

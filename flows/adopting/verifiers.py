@@ -31,7 +31,7 @@ Values = dict[str, Any]
 
 
 def logs_at(path: Path) -> list[Path]:
-    """The results.jsonl files of a folder with metadata.json beside them, or the file itself."""
+    """The results.jsonl files of a folder that have a metadata.json, or the file itself."""
     files = sorted(path.rglob("results.jsonl")) if path.is_dir() else [path]
     return [file for file in files if file.name == "results.jsonl" and file.with_name("metadata.json").is_file()]
 

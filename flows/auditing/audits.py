@@ -1,4 +1,4 @@
-"""Audits of a verifier on a run: drawing random rollouts for people to judge, and the report of what they judged.
+"""Audits of a verifier on a run: drawing random rollouts for people to judge, and the report of their judgements.
 
 Drawing is a pure function of the run's verdicts, the size and the seed; asking for more extends.
 """
@@ -115,7 +115,7 @@ def run_of(reader: Reader, request: AuditRequest) -> "Run":
 
 
 def population(scope: "Scope", name: str, version: str) -> tuple[list[SampledRow], dict[str, Any]]:
-    """The rollouts that may be drawn, and what the design has to remember of all of them."""
+    """The rollouts that may be drawn, and the facts about all of them that the design records."""
     audited = audited_rows(scope, name, version)
     judged = [row for row in audited if row.outcome in JUDGED]
     prefix = [row for row in judged if scope.is_measured(row.sample_index, row.step)]

@@ -41,7 +41,7 @@ class DrawAudit(RequestKind):
             yield reader
 
     def stages(self, reader: Reader, executor: Executor) -> Row:
-        """Draw, and report what is known of it."""
+        """Draw an audit, and report its state."""
         drawn = planted_audit if self.planted else natural_audit
         audit = executor.stage("audit", partial(drawn, reader, self.request, dry_run=self.dry_run))
         return audit_row(reader, audit, dry_run=self.dry_run)

@@ -1,4 +1,4 @@
-"""Published numbers beside ours: each measured on the released outputs, by our verdicts and by the labels in them."""
+"""Published numbers compared with ours: each measured on the released outputs, by our verdicts and by their labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

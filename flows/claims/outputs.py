@@ -1,7 +1,7 @@
 """Released outputs of papers, taken into the workspace from a folder that the user names. None of them is in the project.
 
-`recipes/claims/published.yaml` says which files each output is and where they come from. An output whose files all lie in
-the folder is imported once, under the name `released-<output>`; what is imported is judged and kept like any rollouts.
+`recipes/claims/published.yaml` says which files each output is and where they come from. An output whose files are all in
+the folder is imported once, under the name `released-<output>`, and its rollouts are judged and kept like any others.
 """
 
 import gzip

@@ -58,7 +58,7 @@ def recipe_of(root: Path) -> Path:
 
 
 def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> Evidence:
-    """The evidence of one seed; what is missing of its pools is drawn and judged first."""
+    """The evidence of one seed; missing completions of its pools are drawn and judged first."""
     from flows.recipe.evaluations import load_evaluation
 
     if not pools:
@@ -70,7 +70,7 @@ def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> E
 
 
 def recorded_runs(drawing: PoolDrawing, pools: Collection[str]) -> dict[str, str]:
-    """The run of each of these released outputs that was imported here, judged and scored; what is stored stays."""
+    """The run of each of these released outputs that was imported here, judged and scored; stored rows are reused."""
     from storage.workspace import Workspace
 
     with Workspace.open(drawing.root) as workspace:

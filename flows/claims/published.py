@@ -57,7 +57,7 @@ class Values(Part):
 
 
 class PublishedBeside(Part):
-    """A value that is shown beside a number, under a label."""
+    """A further value of a number, under a label."""
 
     label: Text
     value: Values

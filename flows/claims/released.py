@@ -74,7 +74,7 @@ def _index(row: tuple[str, int, int]) -> int:
 
 
 def _table(parts: list[tuple[Ints, dict[int, list[int]]]], shown: list[int]) -> GeneratedTests:
-    """All tests of a problem beside one another; `shown`: of each sample the index of the first program with its text."""
+    """All tests of a problem together; `shown`: of each sample the index of the first program with its text."""
     columns = []
     for counts, passed in parts:
         flags = np.zeros((len(shown), len(counts)), dtype=bool)

@@ -14,7 +14,7 @@ Outcome = dict[str, Any]
 
 
 def announce(job: "Job", *, direct: bool) -> None:
-    """Say what is done before the first progress."""
+    """Show a message before the first progress."""
     doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
 
 

@@ -16,7 +16,7 @@ def curate(
 ) -> dict[str, Any]:
     """Make a dataset version of a recipe, or resume it; existing rows are not made again.
 
-    The workspace is the one here or above. An interrupted call goes on when it is called again.
+    The workspace is the one here or above. An interrupted call resumes when it is repeated.
 
     Args:
         recipe: The recipe's file.
@@ -53,7 +53,7 @@ def evaluate(
     max_tokens: int | None = None,
     max_cost: str | None = None,
 ) -> dict[str, Any]:
-    """Ask every benchmark of every model and judge the answers; what is there already is not drawn again.
+    """Ask every benchmark of every model and judge the answers; stored completions are not drawn again.
 
     Reports go to reports/NAME.
 

@@ -40,7 +40,7 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A line beside the result, on standard error; above the progress bars where these are shown."""
+    """A note on standard error; above the progress bars where these are shown."""
     _printed.set()
     text = fitted(typeable(text), width(sys.stderr))
     if _above_bars:
@@ -92,7 +92,7 @@ def seconds_shown(text: str) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def resumable(advice: str) -> Iterator[None]:
-    """Exit status 130 where the block is interrupted, with how to go on; Prefect has an error of its own for that."""
+    """Exit status 130 if the block is interrupted, with the command to resume; Prefect has an error of its own for that."""
     try:
         yield
     except (KeyboardInterrupt, RuntimeError) as error:
@@ -104,7 +104,7 @@ def resumable(advice: str) -> Iterator[None]:
 
 @contextmanager
 def never_silent(text: str) -> Iterator[None]:
-    """Say on a terminal what is being done, as soon as the block has printed nothing for a while."""
+    """Show the current work on a terminal once the block has printed nothing for a while."""
     _printed.clear()
     timer = threading.Timer(_SILENT_SECONDS, lambda: None if _printed.is_set() else doing(text))
     timer.daemon = True

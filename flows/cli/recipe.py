@@ -1,6 +1,6 @@
 """`rollmill recipe check|show|form` and `rollmill synthesize`: a recipe looked at before anything is drawn.
 
-Is it sound here, what does it mean with every default, which keys may be changed, and which problems does it make.
+Validity of a recipe on this machine, its form with every default, its keys, and its problems.
 """
 
 import time

@@ -129,7 +129,7 @@ def _dash(value: float | None) -> str:
 def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson = False) -> None:
     """Problems that a run gave up as hopeless or never solved, with the evidence.
 
-    `p below` bounds the pass rate: 0 of 8 is not 0. `went on`: given up, and drawn on at random to measure the rule.
+    `p below` bounds the pass rate: 0 of 8 is not 0. `went on`: given up, but drawn further at random to measure the rule.
 
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """
@@ -167,7 +167,7 @@ def queue_text(hopeless: "HopelessQueue", most: int = MOST) -> str:
 
 
 def rule_lines(rule: "RuleErrorCounts | Mapping[str, Any]") -> list[str]:
-    """Lines on the error of a give-up rule, from problems that went on at random; empty if none did."""
+    """Lines on the error of a give-up rule, from given-up problems that were drawn further at random; empty without any."""
     row: Mapping[str, Any] = rule if isinstance(rule, Mapping) else rule.row()
     if not row["continued"]:
         return []

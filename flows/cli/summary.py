@@ -175,7 +175,7 @@ def dropped_problems(dropped: Mapping[str, int]) -> str:
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
-    """`incorrect 8,135 · unparsed 1`: what was counted, the largest first, without zeros."""
+    """`incorrect 8,135 · unparsed 1`: counts without zeros, the largest first."""
     largest_first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return " · ".join(f"{name} {count:,}" for name, count in largest_first if count)
 

@@ -1,4 +1,5 @@
-"""A table as aligned text, made to fit a terminal: heads fold, long texts are cut, and what is still too wide is set below.
+"""A table as aligned text, made to fit a terminal: heads fold, long texts are cut, and columns that are still too wide are
+set below.
 
 Numbers, intervals and identifiers are never cut short: a number without its end is another number.
 """

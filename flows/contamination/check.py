@@ -1,6 +1,6 @@
 """`rollmill contamination check`: a training set against a benchmark, with a certificate of what the check would find.
 
-The report is plain data; of a dataset version it is kept beside the version.
+The report is plain data; that of a dataset version is stored with the version.
 """
 
 from collections.abc import Mapping

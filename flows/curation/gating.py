@@ -105,7 +105,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
 
 
 def _version_before(run: "RecipeRun") -> "VersionInfo | None":
-    """The newest version of the dataset that is not yanked: what drift is measured from.
+    """The newest version of the dataset that is not yanked, the base of drift.
 
     SetupError if its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """

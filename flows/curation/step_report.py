@@ -120,7 +120,7 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
 
 
 class _FollowUps:
-    """The planned rows of a run and what was decided of them, read once for all its steps."""
+    """The planned rows of a run and their decisions, read once for all its steps."""
 
     def __init__(self, run: "RecipeRun", decisions: pa.Table) -> None:
         self._run, self._decisions = run, decisions
@@ -141,7 +141,7 @@ class _FollowUps:
         return {(completion, problem): outcome for completion, problem, outcome in zip(*columns, strict=True)}
 
     def drawn(self, step: str) -> dict[str, Any]:
-        """The completions of a step that nobody judges, each once."""
+        """The completions of an unjudged step, each once."""
         rows, ids = of_steps(self._rows, [step]), self._ids(step)
         tokens = self._run.workspace.segments.column("completions", "tokens_out", ids)
         problems = len(set(rows.column("problem_id").to_pylist()))

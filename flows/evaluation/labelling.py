@@ -93,7 +93,7 @@ def _error(row: LabelError) -> dict[str, Any]:
 
 
 def _rows(scope: Scope, kept: Sequence[Label], request: LabelRequest) -> list[dict[str, Any]]:
-    """The labelled problems in order of their ids, each with what is known of its label."""
+    """The labelled problems in order of their ids, each with the known facts about its label."""
     with scope.connection("rollouts", "problems") as connection:
         names = ("id", "prompt", "kind", "level", "skill", "template", "source")
         known = {row[0]: dict(zip(names, row, strict=True)) for row in connection.execute(_PROBLEMS).fetchall()}

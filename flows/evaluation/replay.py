@@ -54,7 +54,7 @@ class ReplayRequest:
 
 
 def replay_pool(request: ReplayRequest) -> dict[str, Any]:
-    """The report; SetupError for what the pool does not have."""
+    """The report; SetupError for columns that the pool lacks."""
     _check_counts(request)
     with Reader.open(request.root) as reader:
         source, models = pool_of_one(reader, request.pool, request.models)

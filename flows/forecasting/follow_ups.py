@@ -86,8 +86,8 @@ def tokens_of(workspace: "Workspace", rows: "Sequence[PlanRow]") -> list[tuple[i
 
 
 class FollowUpForecast:
-    """Continues simulated runs of a budget over these problems. `kept`: says what is kept, where the selector decides on
-    answers that follow others.
+    """Continues simulated runs of a budget over these problems. `kept`: the number of kept rows, if the selector decides on
+    follow-up answers.
     """
 
     def __init__(

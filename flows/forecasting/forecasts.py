@@ -134,7 +134,7 @@ def forecast_row(run: "RecipeRun", evidence: ForecastEvidence, simulations: int)
 def _forecast_kept(
     question: Question, observed: Any, run: "OpenRun", known: tuple[ForecastEvidence, dict[str, str]]
 ) -> tuple[Mapping[str, Prediction], Mapping[str, str]]:
-    """The forecast with what is kept of answers that follow others; `known`: the evidence, and what is silent and why, to
+    """The forecast with the kept follow-up answers; `known`: the evidence, and what is silent and why, to
     which what was too little is added.
     """
     (evidence, silent), spec = known, run.spec
@@ -202,7 +202,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
 
 
 def _leaves_open(observed: Sequence[Observation]) -> bool:
-    """Whether many planning verdicts are still undecided beside correct ones, as under `any_of` before the votes.
+    """Whether many planning verdicts are still undecided while others are correct, as under `any_of` before the votes.
 
     Undecided outcomes would be simulated with one share over all problems, though they come from hard problems.
     """

@@ -92,7 +92,7 @@ class FixedOnSteps:
         return self.initial
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
-        """Draw what is missing on each step; problems in order of their id."""
+        """Draw the missing completions of each step; problems in order of their id."""
         draws, stops = [], []
         for tally in sorted(tallies, key=lambda tally: tally.problem_id):
             drawn = {step.name: step.drawn for step in tally.steps} or dict.fromkeys(self.steps, tally.drawn)
@@ -170,7 +170,7 @@ def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
 def _observations(
     workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow]
 ) -> Iterator[tuple[list[Pair], Observation]]:
-    """The completions of each problem and what they show, with the outcomes that count in the end."""
+    """The completions of each problem and their outcomes, the final ones included."""
     if pilot.spec.judged(rows[0].step):
         for _, rollouts in pilot.reader(workspace).rollouts(rows, pilot.verifiers.counted):
             pairs = [(rollout.completion.id, rollout.problem.id) for rollout in rollouts]

@@ -16,14 +16,14 @@ TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past 
 
 
 class Plan(RequestKind):
-    """A recipe to its forecast, which is kept. `stored`: from what is stored alone, and nothing is drawn."""
+    """A recipe to its forecast, which is kept. `stored`: from stored evidence alone, and nothing is drawn."""
 
     def __init__(self, job: Job, request: ForecastRequest | None = None, *, stored: bool = False) -> None:
         self.job, self.request, self.stored = job, request or ForecastRequest(), stored
 
     @property
     def command(self) -> str:
-        """The command line of the job; what a pilot drew is not drawn again."""
+        """The command line of the job; a pilot's completions are not drawn again."""
         return replace(self.job, verb="plan").command
 
     def open(self, progress: Progress) -> AbstractContextManager[Session]:

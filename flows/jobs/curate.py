@@ -110,7 +110,7 @@ def synthesize(run: RecipeRun) -> None:
 
 
 def draw_and_grade(run: RecipeRun, number: int) -> bool:
-    """Plan round `number` unless it is planned, draw and judge what it misses; False when drawing is over."""
+    """Plan round `number` unless it is planned, draw and judge its missing rows; False when drawing is over."""
     from flows.rounds import plan_round, run_round
     from flows.sampling.sample import SpendLimitReached
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | None, progress: Progress) -> dict[str, Any]:
     """Run the recipe of a version in `folder`, an empty or missing one, and compare; JSON values.
 
-    `base`: where the recipe's own Python files lie. SetupError if an empty workspace cannot have what it was made of.
+    `base`: where the recipe's own Python files lie. SetupError if it depends on data that an empty workspace lacks.
     """
     from storage.versions.read import load_manifest
     from storage.versions.resolve import resolve

@@ -25,7 +25,7 @@ EXAMPLES = {"examples", "examples_from"}
 
 
 class TaskSection(ProblemSource):
-    """Problems with their verifiers, and how they are asked: what a definition has and an evaluation may change."""
+    """Problems with their verifiers and prompt: the keys of a definition that an evaluation may change."""
 
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
     """Verifiers, in their order."""
@@ -174,7 +174,7 @@ def shipped_definitions() -> dict[str, Path]:
 
 
 def definition_path(named: str, base: Path) -> Path:
-    """The file of a definition: a path (beside `base`, or as a shell means it) or the name of one that ships."""
+    """The file of a definition: a path (relative to `base`, or to the current folder) or the name of one that ships."""
     if "/" in named or named.endswith((".yaml", ".yml")):
         places = [base / named, Path(named)]
         return next((place for place in places if place.is_file()), places[0])

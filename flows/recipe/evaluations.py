@@ -33,7 +33,7 @@ FOLDER = "recipes/evaluations"
 
 
 class NoBudget(Part):
-    """A section that takes no budget: what is drawn by outcomes, or by a search's scores, has no rate for a metric."""
+    """A section without a budget: completions drawn by outcomes, or by a search's scores, give no rate for a metric."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,6 @@
 """YAML text to a checked model, with every mistake as one line that names file, line, key and the nearest valid key.
 
-For recipes and profiles alike; what the keys mean is their models' to say.
+For recipes and profiles alike; their models define the meaning of the keys.
 """
 
 import difflib
@@ -42,7 +42,7 @@ _SCHEMAS = {
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
 }
-"""The key that says what a file is, in words, and what reads such a file."""
+"""The key that declares the kind of a file, the kind in words, and the command that reads it."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -190,7 +190,7 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[Where, int]) -> str:
-    """The first mistake in one line: file, line, dotted key, what is wrong, nearest or valid keys."""
+    """The first mistake in one line: file, line, dotted key, the mistake, nearest or valid keys."""
     # A misspelt key first: it is why another one is missing.
     first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
     if first["loc"] and _BRANCH.fullmatch(

@@ -1,7 +1,7 @@
 """The part of a profile about model servers: those that are there, and those that Rollmill starts itself.
 
 Addresses, keys' variables, patience, prices, interpreters: nothing here can change a row or which rows are requested.
-Values are checked here; what they mean is in pipelines/generate/http/http_settings.py and pipelines/generate/serving. Keys
+Values are checked here; their meaning is in pipelines/generate/http/http_settings.py and pipelines/generate/serving. Keys
 themselves are never in a file of ours.
 """
 
@@ -104,7 +104,7 @@ class Http(Part):
     backoff_most: Seconds = 60.0
     """Longest wait before another try, in seconds."""
     patience: Seconds = 120.0
-    """Time to go on while no server answers, in seconds."""
+    """Time to keep trying while no server answers, in seconds."""
     longest_wait: Seconds = 600.0
     """Longest Retry-After to obey, in seconds; a longer one ends the command."""
     drain: Seconds = 30.0

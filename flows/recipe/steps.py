@@ -226,7 +226,7 @@ def load_steps(
 
 
 def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
-    """SetupError if a root that nobody judges is drawn by verdicts, or if the recipe has no answer at all."""
+    """SetupError if an unjudged root is drawn by verdicts, or if the recipe has no answer at all."""
     unjudged = [name for name in graph.roots if name not in graph.answers]
     if not unjudged or issubclass(budget.cls, Search):
         return

@@ -1,7 +1,7 @@
 """Outcomes that the plan of a published version used, if the version itself counts others.
 
 A template that names an outcome (`{solve.outcome}`) was filled with that of the plan: under `accept.planned_under`, and
-before any vote was counted. Exports that show what was asked fill it with the same.
+before any vote was counted. Exports that show prompts fill them with the same outcomes.
 """
 
 from collections.abc import Iterator, Mapping

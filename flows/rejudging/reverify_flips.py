@@ -1,6 +1,6 @@
 """The report of `reverify`: outcomes, pass rates, metrics and decisions that differ under the verifiers of today.
 
-Rows are taken in as they go by; the numbers are those of pipelines.metrics. Rates are over the prefix that was fixed before
+Rows are counted as they stream; the numbers are those of pipelines.metrics. Rates are over the prefix that was fixed before
 any verdict, problems weigh the same, and differences are paired: the same completions, judged twice
 (`pipelines.stats.paired_difference`).
 """

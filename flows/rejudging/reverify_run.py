@@ -51,7 +51,7 @@ class ReverifyRequest:
 
 
 class Reverify(RequestKind):
-    """A run judged again; with `accept` it goes on under the new versions. The outcome is the report as JSON values."""
+    """A run judged again; with `accept` it continues under the new versions. The outcome is the report as JSON values."""
 
     def __init__(self, request: ReverifyRequest) -> None:
         self.request = request
@@ -119,7 +119,7 @@ def _check_rules(check: dict[str, Any]) -> None:
 
 
 def _judge_all(target: ReverifyTarget, lease: "Lease", progress: Progress, sample: CarriedSample) -> dict[str, Any]:
-    """Carry over or judge every row that the run has judged; commit what was judged; count what is different."""
+    """Carry over or judge every row that the run has judged; commit the new verdicts; count the differences."""
     counts = {key: VerdictCounts() for key in target.after}
     flips = VerdictFlips(target.spec.prefix)
     groups = list(_groups(target))

@@ -4,8 +4,8 @@ The rollouts are those of a run, by name, or of a recipe's newest finished run t
 acceptance, selection, scores and publication; the verdicts are the run's own. The run's own selection is shown for
 comparison.
 
-A budget counts what is correct while it draws. Under another policy it would plan other rows, so the new recipe names the
-policy under which the run was planned (`accept.planned_under`), and reuses the run's plan.
+A budget counts correct completions while it draws. Under another policy it would plan other rows, so the new recipe names
+the policy under which the run was planned (`accept.planned_under`), and reuses the run's plan.
 """
 
 import json

@@ -28,7 +28,7 @@ WHERE outcome IN ('correct', 'incorrect', 'unparsed')
 QUALIFY row_number() OVER (PARTITION BY outcome ORDER BY md5(completion_id)) <= {each} ORDER BY outcome, completion_id
 """
 PACKAGES = {"verifiers": ("verifiers", "verifiers==0.4.0"), "skyrl": ("skyrl_gym", "skyrl-gym==0.4.0")}
-"""The package that a shape is built of, by trainer: what is imported, and what pip installs."""
+"""The package that a shape is built from, by trainer: its import name and its pip name."""
 
 
 @dataclass(frozen=True, slots=True)

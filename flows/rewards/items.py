@@ -127,7 +127,7 @@ def completion_of(item: RewardItem, problem: Problem, place: int) -> Completion:
 
 
 def _turns(value: Any, where: str) -> tuple[Message, ...]:
-    """Turns as messages; SetupError for what is none."""
+    """Turns as messages; SetupError for an invalid one."""
     if isinstance(value, list | tuple) and all(isinstance(turn, Message) for turn in value):
         return tuple(value)
     try:

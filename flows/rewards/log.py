@@ -1,4 +1,4 @@
-"""The log of a training's rewards: rows of the segment kind `judged`, committed in groups while the training goes on.
+"""The log of a training's rewards: rows of the segment kind `judged`, committed in groups during the training.
 
 A group is committed every second, or when it is full; a kill loses the rows after the last commit. `publish` makes an
 ordinary import of a log, which recipes, audits and versions take like any other.
@@ -56,7 +56,7 @@ class JudgedLog:
                 self._full.set()
 
     def close(self) -> None:
-        """Commit what is held and release the workspace; safe to call twice."""
+        """Commit the buffered rows and release the workspace; safe to call twice."""
         atexit.unregister(self.close)
         self._ended.set()
         self._full.set()

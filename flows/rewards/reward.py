@@ -48,10 +48,10 @@ class VerifierReward:
     def judge(
         self, items: Sequence[RewardItem], deadline: float | None = None, *, label: str = "", step: int | None = None
     ) -> list[Reward]:
-        """The reward of each item, in order. `deadline`: seconds after which what is not judged yet is `undecided`.
+        """The reward of each item, in order. `deadline`: seconds after which unjudged items are `undecided`.
 
-        `label` and `step` name the rows of the log. SetupError for an item with nothing to judge by. The work that a
-        deadline leaves goes on: the same items asked again later are answered.
+        `label` and `step` name the rows of the log. SetupError for an item with nothing to judge by. Work after a deadline
+        continues: the same items requested later are answered.
         """
         until = None if deadline is None else time.monotonic() + deadline
         pairs = self.pairs(items)

@@ -89,7 +89,7 @@ class RewardService:
         return given
 
     def _patience(self) -> int:
-        """Seconds in which what waits is judged at the rate so far."""
+        """Seconds until the waiting items are judged at the rate so far."""
         judging, up = self.reward.judging, max(1e-3, time.monotonic() - self.began)
         rate = max(1.0, judging.judged / up)
         return max(1, min(MOST_WAIT, math.ceil(judging.waiting / rate)))
@@ -190,7 +190,7 @@ async def openrlhf(service: RewardService, body: Any) -> dict[str, Any]:
 
 
 def _item(given: Any, place: int) -> RewardItem:
-    """An item of a request; Refused names its place and what is wrong."""
+    """An item of a request; Refused names its place and its mistake."""
     values = _keys(given, set(_ITEM), f"item {place}")
     if "completion" not in values:
         raise Refused(422, f"item {place} has no completion")

@@ -164,7 +164,7 @@ def undecided(judged: Reward) -> float:
 def answer_in(query: str, prompt: str) -> str | None:
     """The text behind a prompt, without end tokens; None if the prompt is not in it.
 
-    Its first place counts: an answer that repeats the prompt cannot choose what is judged.
+    Its first place counts: an answer that repeats the prompt cannot hide a part of itself.
     """
     _, place, answer = query.partition(prompt)
     if not place:

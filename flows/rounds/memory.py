@@ -18,7 +18,7 @@ _CUT_OFF, _KNOWN = 1, 2
 
 @dataclass(slots=True)
 class ThreadRows:
-    """The rows of the first `rounds` rounds by problem and completion, and what was read of them (by completion and
+    """The rows of the first `rounds` rounds by problem and completion, and the fields read from them (by completion and
     problem), if some follow others.
     """
 
@@ -35,7 +35,7 @@ class Memory:
     `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
     `whole`: by stage the rows that the run will draw and judge in all (median, low and high), forecast when its last round
     was planned, at `planned_at` of the monotonic clock; `unforecast`: why it could not be, where the budget failed.
-    `looked_behind_the_end`: whether this command has seen to what is due of a run that was over.
+    `looked_behind_the_end`: whether this command has checked an ended run for due follow-ups.
     `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
     `trees`: by problem, for runs that search, of the first `searched_rounds` rounds. `read`: by step, in how many
     of the texts that this command drew its fields can be read. `unmet`: step and field of each condition already warned

@@ -1,6 +1,5 @@
-"""Runtime resources of a run: engines, verifiers, its spend limit, and a cache of what was read.
-
-    with OpenRun(spec, "run-id") as run:
+"""Runtime resources of a run: engines, verifiers, its spend limit, and a cache of stored rows. with OpenRun(spec, "run-id")
+as run:
         run_all(ws, run)
 
 Engines and verifiers are built on first use and kept until `close`.
@@ -85,7 +84,7 @@ class OpenRun:
         return self._id
 
     def bind(self, run: str) -> None:
-        """Give the run its id in the ledger, once: it follows from versions that only built engines and verifiers tell."""
+        """Give the run its id in the ledger, once: it depends on versions that only built engines and verifiers know."""
         if self._id not in ("", run):
             raise RuntimeError(f"run {self._id} cannot become run {run}")
         self._id = run

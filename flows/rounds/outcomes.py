@@ -2,7 +2,7 @@
 
 Live views read them until the run has decided; its decisions carry them from then on. They follow from the recipe and the
 stored verdicts, so those that a killed command did not store, and those of verdicts that another run committed, are decided
-when the round goes on. Of several outcomes of one rollout the last that was stored counts: its verdict was lost and made
+when the round resumes. Of several outcomes of one rollout the last that was stored counts: its verdict was lost and made
 again.
 """
 

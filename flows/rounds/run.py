@@ -64,7 +64,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     """Draw and judge what these rows of one round miss, durably. With nothing to do it returns immediately and builds no
     engine.
 
-    Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
+    Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; committed rows stay.
     """
     clock, plan = Clock(), Rows[PlanRow].of("plan", rows)
     if ws.segments.registry.has_lost("completions"):
@@ -149,7 +149,7 @@ class _Parts:
 def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Callable[[], None]], None]]:
     """Gives what starts a thread; when the block ends, whatever ended it, every thread leaves.
 
-    Ctrl-C: what is paid for is still committed. Raises the first failure of any thread.
+    Ctrl-C: paid replies are still committed. Raises the first failure of any thread.
     """
     queues = parts.queues
     threads: dict[str, threading.Thread] = {}

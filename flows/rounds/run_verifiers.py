@@ -22,7 +22,7 @@ from storage.rollouts import Key
 class VerifierPool:
     """Chains of verifiers, one for a thread at a time, kept for the next: some hold processes that start slowly.
 
-    `bind`: what is done once with every chain that was built.
+    `bind`: a function called once for every new chain.
     """
 
     def __init__(self, factories: Sequence[Callable[[], Verifier]], bind: Callable[[Sequence[Verifier]], None]) -> None:
@@ -51,7 +51,7 @@ class VerifierPool:
                 self._idle.append(chain)
 
     def interrupt(self) -> None:
-        """Make verifiers that can give up what is under way do so; from any thread."""
+        """Make verifiers give up their work in progress, if they can; from any thread."""
         with self._lock:
             busy = [part for chain in self._busy for part in chain]
         for part in busy:
@@ -98,7 +98,7 @@ class RunVerifiers:
 
     @property
     def immediate(self) -> tuple[Key, ...]:
-        """The others, which judge what is drawn."""
+        """The others, which judge during drawing."""
         return tuple(key for key in self.chain if key not in self.deferred)
 
     @property
@@ -111,7 +111,7 @@ class RunVerifiers:
         return planned_verdict(self._spec.planning, self.chain, verdicts, votes)
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
-        """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
+        """The verdict on one rollout that counts; None while one is missing. Without steps there are no votes."""
         if not self._spec.follows and self.deferred:
             return self.planned_by(verdicts)
         return accepted_verdict(self._spec.accept, self.chain, verdicts)

@@ -77,8 +77,8 @@ class RunSpec:
     def prefix(self) -> int | None:
         """The completions of each problem that rates are over, fixed before any verdict: the one home of this number.
 
-        None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, or if
-        nobody judges them.
+        None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, or if they are
+        not judged.
         """
         if not self.judged(self.steps[0].name):
             return 0

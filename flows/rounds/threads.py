@@ -1,4 +1,4 @@
-"""The threads of a run: what follows what among its planned rows, what is known of each, and what a follow-up is asked.
+"""The threads of a run: links between its planned rows, the facts about each, and the prompts of follow-ups.
 
 Read from the committed plans and the stored completions, so a resumed command asks what the first one planned.
 """

@@ -1,7 +1,7 @@
 """Drawing of a claimed batch's missing completions, each reply durable before further requests, and their commit.
 
 Replies of a spooled engine are durable before the batch is committed; those of an in-process engine live in memory until
-then. A failure half-way leaves what was drawn before it among the batch's completions.
+then. After a failure the batch keeps the completions drawn before it.
 """
 
 import threading
@@ -65,7 +65,8 @@ class BatchDrawer:
         return 0.0 if self._began is None else max(0.0, self._ended - self._began)
 
     def draw(self, claimed: ClaimedBatch, wind_down: Callable[[], None]) -> None:
-        """Draw what is missing and not at hand, as far as the limit allows; `wind_down` is called once no more can be kept.
+        """Draw the missing completions that are not spooled, as far as the limit allows; `wind_down` is called once no more
+        can be kept.
 
         Raises what the engine raised, StopSignal if the run stops.
         """
@@ -92,7 +93,9 @@ class BatchDrawer:
     def commit(
         self, drawn: Sequence[ClaimedBatch], others: Sequence[Segment] = (), run: str | None = None
     ) -> tuple[list[Drawn], list[Commit]]:
-        """Store and charge what is at hand of these batches, with other segments, in one transaction; linked to `run`."""
+        """Store and charge the received completions of these batches, with other segments, in one transaction; linked to
+        `run`.
+        """
         account = self.limiter.account
         priced = [priced_completions(account.prices, claimed.drawn) for claimed in drawn]
         segments: list[Segment] = [
@@ -112,7 +115,7 @@ class BatchDrawer:
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
-        """Around what is drawn: `seconds` reach to its end."""
+        """Context of the drawing: `seconds` reach to its end."""
         self._began = time.monotonic() if self._began is None else self._began
         try:
             yield
@@ -178,7 +181,7 @@ class BatchDrawer:
 def _take(
     engine: object, claimed: ClaimedBatch, request: Request | None, completion: Completion, arrived: Arrivals
 ) -> None:
-    """Add a reply to the batch's completions, if it answers what was asked."""
+    """Add a reply to the batch's completions, if it answers one of the requests."""
     check_returned(engine, "groups" if isinstance(engine, GroupedGenerator) else "generate", [completion], Completion)
     _check_answers(request, completion)
     claimed.completions[completion.id] = completion

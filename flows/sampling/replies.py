@@ -32,12 +32,12 @@ class SpoolWriter:
                 self._write()
 
     def flush(self) -> None:
-        """Write what is pending."""
+        """Write the pending rows."""
         with self._lock:
             self._write()
 
     def close(self) -> None:
-        """Write what is pending and close the file, which stays until the batch is a segment."""
+        """Write the pending rows and close the file, which stays until the batch is a segment."""
         with self._lock:
             self._write()
             self._spool.close()
@@ -49,7 +49,7 @@ class SpoolWriter:
 
 
 class AttemptLog:
-    """The attempts of one batch. Only what was not yet written is lost with the process, and that is only a count."""
+    """The attempts of one batch. A killed process loses only unwritten counts."""
 
     def __init__(self, ws: Workspace, run: str, batch_id: str) -> None:
         self._ws, self._run, self._batch = ws, run, batch_id
@@ -66,7 +66,7 @@ class AttemptLog:
             self._sums[key] = Attempt(*key, *total, attempt.completion_id)
 
     def write(self, *, now: bool = False) -> None:
-        """Write what has come, if it is time."""
+        """Write the received rows, if it is time."""
         if now or time.monotonic() - self._written >= ATTEMPT_SECONDS:
             # Added up per replica and outcome first: a row per attempt would be the largest table of the ledger.
             sums, self._sums = self._sums, {}

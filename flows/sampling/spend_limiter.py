@@ -92,7 +92,7 @@ class SpendLimiter:
             self.reason = self.account.limit.exceeded_limit(spent) or "token limit"
 
     def committed(self, batch: Batch) -> None:
-        """A batch is a segment: what was reserved beyond its cost is free again."""
+        """A batch is a segment: the reservation beyond its cost is free again."""
         self._held.pop(batch.id, None)
         self._release(batch.id)
 
@@ -126,7 +126,7 @@ class SpendLimiter:
             self._changed.notify_all()
 
     def _settle_killed(self) -> None:
-        """Pay for what killed commands of this run had under way.
+        """Pay for the open requests of killed commands of this run.
 
         Votes of a killed command are settled when the same batch is requested again: until then its reservation counts.
         Batches of rounds are all known when a round begins; one that is not, another run has drawn.
@@ -141,7 +141,7 @@ class SpendLimiter:
             self._pay_lost([reservation for reservation in killed if reservation.owner == owner])
 
     def _pay_lost(self, lost: Sequence[Reservation]) -> None:
-        """Pay for what one process had under way, at its bound: the most that so many of its open requests can take.
+        """Pay for the open requests of one process at their bound.
 
         Spooled replies are not included, so the sum with their cost stays within the limit.
         """

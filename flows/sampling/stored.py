@@ -34,7 +34,7 @@ class StoredSampler(EngineSampler):
 
 
 class StoredSamplers:
-    """Stored samplers by engine; the engines say what a completion is called and draw nothing."""
+    """Stored samplers by engine; the engines only compute completion ids and draw nothing."""
 
     def __init__(self, ws: Workspace) -> None:
         self._ws = ws

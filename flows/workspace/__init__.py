@@ -1,1 +1,1 @@
-"""Looking after a workspace: what is looked over and tidied."""
+"""Maintenance of a workspace: checks and clean-up."""

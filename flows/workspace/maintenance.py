@@ -269,7 +269,7 @@ def _vllm(profile: "Profile") -> Iterator[DoctorFinding]:
 
 
 def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
-    """Merge and remove, or with `dry_run` only count; what was done as JSON values."""
+    """Merge and remove, or with `dry_run` only count; returns the counts as JSON values."""
     from flows.prefect.managed import remove_private_homes
     from storage.models.leftovers import leftovers, remove_leftovers
 

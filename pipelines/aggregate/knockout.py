@@ -1,4 +1,4 @@
-"""Aggregator `knockout`: completions meet in pairs, each pair is compared K times, the winner goes on.
+"""Aggregator `knockout`: completions meet in pairs, each pair is compared K times, the winner advances.
 
 Chen et al. 2024 (arXiv:2411.19477): with a chance p_gen that a completion is right and a chance p_comp > .5 that one
 comparison of a right and a wrong one favours the right one, the failure falls exponentially in N and K (`knockout_bound`).
@@ -20,7 +20,7 @@ class Comparer(Protocol):
     """Compares two completions: a judge, a reward model, stored scores.
 
     `first`, `second`: (R, P) places in the subsets' columns, shown in this order. `vote`: which of the K comparisons it is.
-    Gives (R, P): 1 if the first is better, -1 if the second is, 0 if it cannot tell. The caller swaps the order in
+    Gives (R, P): 1 if the first is better, -1 if the second is, 0 if it cannot decide. The caller swaps the order in
     half of the comparisons, so that a preference for a position favours neither.
     """
 

@@ -43,7 +43,7 @@ class Fixed:
                 )
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
-        """Draw what is missing up to `initial`; problems in order of their id."""
+        """Draw the missing completions up to `initial`; problems in order of their id."""
         ordered = sorted(tallies, key=lambda tally: tally.problem_id)
         draws = [Draw(t.problem_id, t.drawn, self.initial - t.drawn) for t in ordered if t.drawn < self.initial]
         stops = [Stop(t.problem_id, "trial_cap") for t in ordered if t.drawn >= self.initial]

@@ -61,7 +61,7 @@ def remaining_draws(limits: RoundLimits, tallies: Sequence[Tally]) -> int | None
 
 
 def stop_reason(limits: RoundLimits, target: int, tally: Tally) -> str | None:
-    """`target_met`, even at the cap, or `trial_cap`; None while it may go on."""
+    """`target_met`, even at the cap, or `trial_cap`; None while it may continue."""
     if tally.distinct_correct >= target:
         return "target_met"
     return "trial_cap" if tally.drawn >= limits.cap else None

@@ -9,7 +9,7 @@ distinct correct solutions, over all steps, it is drawn where the next new solut
 at most `cap` completions a step. It moves on when the next step is cheaper, or when its own will hardly meet the target
 within the cap (chance below `hopeless`). What the next step costs is learned from the problems that went there: `pilot` of
 each level, by a hash of their id, go first and the others of the level wait a round for them. A problem stops with
-`target_met`, `hopeless` (this step and the last one; a share `explore` goes on all the same, which measures the rule),
+`target_met`, `hopeless` (this step and the last one; a share `explore` is drawn anyway, which measures the rule),
 `trial_cap` or `budget`.
 
 `agreement` (ModelSwitch): `initial` answers of the first step; where at least the share `threshold` of them are the same,
@@ -61,7 +61,7 @@ class Router(RoutingOptions):
     total: int | None = None
     """Most completions of all problems together; none: no limit."""
     explore: float = 0.05
-    """Share of hopeless problems that go on, which measures the rule."""
+    """Share of hopeless problems that are drawn anyway, which measures the rule."""
     token_cost: Mapping[str, float] | None = None
     """Cost of a token of each step, relative to 1."""
 
@@ -105,7 +105,7 @@ class Router(RoutingOptions):
         return _shared(proposals, continued, remaining_draws(limits, ordered))
 
     def _with_holdout(self, rule: ByDifficulty) -> tuple[list[Next], tuple[Stop, ...]]:
-        """Next move of each problem, and the stops of problems that were given up and go on all the same."""
+        """Next move of each problem, and the stops of given-up problems that are drawn anyway."""
         proposals = rule.proposals()
         hopeless = [proposal for proposal in proposals if isinstance(proposal, Stop) and proposal.reason == "hopeless"]
         holdout = {

@@ -1,4 +1,4 @@
-"""The two rules of budget `router`: what a problem does next, from its counts on every step. Shares nothing out.
+"""The two rules of budget `router`: the next move of a problem, from its counts on every step. Shares nothing out.
 
 Both are pure functions of their options and the tallies; pipelines.budget.router explains their aims. `difficulty`
 forecasts each problem on each step: its chance to meet the target there, and the price of a new solution. A step's prior
@@ -235,7 +235,7 @@ class ByDifficulty:
         return self._enter(tally, there.price) if known and there.price < here.price else self._more(tally, here)
 
     def continuation(self, tally: Tally) -> Proposal:
-        """Request of a problem that was given up and goes on: more of its step, or the next if that is used up."""
+        """Request of a given-up problem that is drawn anyway: more of its step, or the next if that is used up."""
         place = current_place(tally)
         used_up = steps_of(tally)[place].drawn >= self.options.cap
         return self._enter(tally, 0.0) if used_up else self._more(tally, self._forecast(tally, place))

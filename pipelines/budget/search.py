@@ -86,7 +86,7 @@ class Search:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """Texts that the policy puts into answers, by the step that goes on behind it."""
+        """Texts that the policy puts into answers, by the step that continues after them."""
         return self.grown_by.texts if isinstance(self.grown_by, WritingPolicy) else {}
 
     def check_fits(self, max_tokens: int) -> None:

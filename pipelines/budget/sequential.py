@@ -4,8 +4,8 @@ After the prefix of `initial`, a problem stops
 
 - `target_met`: it has `target` distinct correct solutions;
 - `hopeless`: the posterior chance that it meets the target within `cap` is below `hopeless`, or (option) a kept solution
-  is expected to cost more than `tokens_per_kept`. A share `explore` of such problems, by a hash of their id, goes on all
-  the same (`continued`): how many of those meet the target is the rule's measured error;
+  is expected to cost more than `tokens_per_kept`. A share `explore` of such problems, by a hash of their id, is drawn
+  anyway (`continued`): the share of those that meet the target is the rule's measured error;
 - `known` (option `width`): its pass rate's 95% interval is narrower than `width`. Watched like this, the interval covers
   less than 95% (statistics.md, point 5): reports use the prefix;
 - `trial_cap`, or `budget` where the `total` is spent.
@@ -37,7 +37,7 @@ from pipelines.tallies import RoundPlan, Stop, Tally
 
 
 class _Case(NamedTuple):
-    """A problem that neither met its target nor its cap, and what is expected of it."""
+    """A problem that met neither its target nor its cap, and its forecast."""
 
     tally: Tally
     forecast: StoppingForecast
@@ -53,7 +53,7 @@ class _Case(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Sequential:
     """Budget that draws only while the expected gain is worth the cost; see the module. `salt` changes which of the
-    hopeless go on.
+    hopeless ones continue.
     """
 
     name = "sequential"
@@ -80,9 +80,9 @@ class Sequential:
     tokens_per_kept: float | None = None
     """Most tokens that one kept solution may be expected to cost; none: no limit."""
     explore: float = 0.05
-    """Share of hopeless problems that go on, which measures the rule."""
+    """Share of hopeless problems that are drawn anyway, which measures the rule."""
     salt: str = ""
-    """Text that changes which of them go on."""
+    """Text that changes which of them continue."""
 
     @property
     def prefix(self) -> int:

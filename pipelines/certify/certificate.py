@@ -1,7 +1,7 @@
 """The certificate of a verifier on a suite: failing rows, counts by section, rates with exact intervals.
 
-The rows were chosen by us, so a rate says how a verifier does on this suite and not on natural rollouts (that is what an
-audit is for). Its interval is Clopper-Pearson's, as if the rows were drawn from cases like them.
+The rows are our choice, so a rate holds for this suite and not for natural rollouts (an audit measures those). Its interval
+is Clopper-Pearson's, as if the rows were drawn from cases like them.
 """
 
 from collections.abc import Mapping, Sequence

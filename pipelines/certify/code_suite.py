@@ -1,4 +1,4 @@
-"""Suites of programs: what is right, wrong, a matter of taste or an attack, and pools of wrong programs for one task each.
+"""Suites of programs: right ones, wrong ones, matters of policy and attacks, and a pool of wrong programs for each task.
 
 Tests of programs are HumanEval's `check(candidate)`; `meta.certify` holds the same calls as data, for adapters of graders
 that take inputs and outputs instead. Nothing runs here.

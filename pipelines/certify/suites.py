@@ -299,7 +299,7 @@ def select_suite(
 ) -> Suite:
     """The requested suite, else the one the verifier declares, else the one of its name; only some sections if given.
 
-    `options`: what the verifier is built with.
+    `options`: those of the verifier.
     """
     suite_name = requested or declared or (name if name in SUITES else None)
     if suite_name is None:

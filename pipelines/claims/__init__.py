@@ -3,7 +3,7 @@
 `recipes/claims/claims.yaml` declares them: sources, sentences, predictions. A file of this package holds the measures of
 one family, pure functions over pools that take every estimate from `pipelines.metrics`, `pipelines.stats` and
 `pipelines.aggregate`. `pipelines.claims.recorded` measures published numbers, which `recipes/claims/published.yaml` lists.
-`flows.claims` draws the pools, imports released outputs and stores what was measured.
+`flows.claims` draws the pools, imports released outputs and stores the measurements.
 """
 
 from collections.abc import Callable, Mapping, Sequence

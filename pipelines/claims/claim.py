@@ -1,9 +1,9 @@
-"""Claim and finding, and the rules that turn what was measured into a status, the same for all claims.
+"""Claim and finding, and the rules that turn measurements into a status, the same for all claims.
 
 A claim is `reproduced` when each of its effects is. An effect is when the mean over seeds is on the predicted side of its
 tolerance, at least four seeds of five are, and the 95% t interval over seeds excludes the opposite (one seed: the interval
-over clusters of problems within it). It is `contradicted` when the interval has no room for what was predicted, and a claim
-is when one of its effects is. All else is `inconclusive`, and says which condition failed.
+over clusters of problems within it). An effect is `contradicted` if its interval excludes the prediction, and a claim is if
+one of its effects is. All else is `inconclusive`, and says which condition failed.
 """
 
 from collections.abc import Callable, Sequence

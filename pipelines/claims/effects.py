@@ -93,4 +93,4 @@ class Effect:
 
 
 class NotTestable(Exception):  # noqa: N818 (a status, not a fault)
-    """The pool does not hold what the claim is about; the message says what is lacking."""
+    """The pool lacks the data of the claim; the message names the missing part."""

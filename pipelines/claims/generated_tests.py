@@ -1,6 +1,6 @@
 """Tests that a model wrote, cut out of its texts as CodeT does: the first asserts of each text that call the function.
 
-Chen et al. 2022, arXiv:2207.10397, section 2.1 and the released `postprocess.py`. A text goes on from a prompt that ends in
+Chen et al. 2022, arXiv:2207.10397, section 2.1 and the released `postprocess.py`. A text continues a prompt that ends in
 `assert `. Two differences: an assert must be a separate statement and must call the function, so that it can run alone.
 """
 

@@ -1,4 +1,4 @@
-"""Editors: what is done to a text without a model, by name. One file per family; the engine `edit` applies them.
+"""Editors by name: changes of a text without a model. One file per family; the engine `edit` applies them.
 
 EDITORS["digit"]("2 * 3 = 6\\n#### 6", random.Random(0)).text
 """

@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EditedText:
-    """An edited text, what was done in a few words, and where; `facts` is what else an editor has to say of it."""
+    """An edited text, a short description of the edit, and its place; `facts`: further facts from the editor."""
 
     text: str
     how: str

@@ -1,8 +1,8 @@
 """The editors of whole steps: cut a text behind one or before one, drop some, mark a gap, insert one. A step is a line.
 
-Blank lines are not steps. As published, an unreadable step is taken for the last one (LEMMA), and what is inserted
-stays unless it repeats a neighbour, right or wrong (MathFimer). Here a step number that is invalid or out of range is
-refused; so is a step that repeats a neighbour, and one with a false calculation.
+Blank lines are not steps. As published, an unreadable step is taken for the last one (LEMMA), and an inserted step stays
+unless it repeats a neighbour, right or wrong (MathFimer). Here a step number that is invalid or out of range is refused; so
+is a step that repeats a neighbour, and one with a false calculation.
 """
 
 import random
@@ -74,7 +74,7 @@ def before_step(text: str, rng: random.Random, *, step: Any) -> EditedText:
 
 
 def before_error(text: str, rng: random.Random) -> EditedText:
-    """The text before its first step that calculates wrongly: what is known to be wrong without a reference."""
+    """The text before its first step that calculates wrongly, which is an error even without a reference."""
     return before_step(text, rng, step=_first_error(text))
 
 
@@ -135,7 +135,7 @@ def _without(steps: LineSteps, chosen: Sequence[int]) -> EditedText:
 
 
 def gap(text: str, rng: random.Random, *, step: Any = None) -> EditedText:
-    """The text with a mark of its own line where `insert_line` goes on: behind a step, else between two, by the seed."""
+    """The text with a mark of its own line where `insert_line` continues: behind a step, else between two, by the seed."""
     steps = _unmarked(text)
     number = steps.number(step, least=0) if step is not None else _between(steps, rng)
     return _inserted(steps, number, GAP)
@@ -167,7 +167,7 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
 
 
 def before_gap(text: str, rng: random.Random) -> EditedText:
-    """The text before its mark: what a model goes on from that writes the missing step."""
+    """The text before its mark: the prompt of a model that writes the missing step."""
     steps = LineSteps.of(text)
     marked = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
     if len(marked) != 1:

@@ -1,4 +1,4 @@
-"""The scopes of a Python program: where names are bound and used, and what is wrong with a use. For the linter."""
+"""The scopes of a Python program: where names are bound and used, and faults of their use. For the linter."""
 
 import builtins
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class NameScope:
 
 
 BEFORE = NamePlace(-1, -1, ())
-"""Of what is bound when the scope begins."""
+"""Names bound when the scope begins."""
 
 
 def use_fault(scope: NameScope, name: str, use: NamePlace) -> str:

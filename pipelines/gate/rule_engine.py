@@ -33,7 +33,7 @@ EXPECTED: Sequence[tuple[str, str, dict[str, Any]]] = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Result of a rule: what it demands, what was observed, and the rows against it (at most 1,000 named, all counted);
+    """Result of a rule: its demand, the observation, and the rows against it (at most 1,000 named, all counted);
     in numbers, `measures`.
 
     `passed` is None for a check that could not run because an earlier one failed, which does not count as passed.
@@ -90,7 +90,7 @@ class GateResult:
         return {"passed": self.passed, "engine": self.engine, "checks": checks, "facts": dict(self.facts)}
 
     def measures(self) -> list[dict[str, Any]]:
-        """Every number of every check with its ends, for the manifest: what a history of gates is drawn from."""
+        """Every number of every check with its limits, for the manifest and the history of gates."""
         return [{"check": check.name, **asdict(measure)} for check in self.checks for measure in check.measures]
 
     def lines(self) -> list[str]:
@@ -99,7 +99,7 @@ class GateResult:
 
 
 class _Values:
-    """The different values of parts, each with what is expected of it; `texts` and `numbers` say of which part and the
+    """The distinct values of parts, each with its expectation; `texts` and `numbers` say of which part and the
     how manieth of it each is.
     """
 

@@ -1,7 +1,7 @@
 """The rows of a dataset as the frames that the rules check, and the columns with their types that the gate relies on.
 
 A frame is an Arrow table with what a rule looks at; its rows are named by the ids of a kind (RowNames), read once some are
-to be named. No frame has a text of a model: what is missing is counted in Arrow. Ids are compared as numbers (Links): as
+to be named. No frame has a text of a model: missing values are counted in Arrow. Ids are compared as numbers (Links): as
 Python's objects a million of them would take a hundred megabytes a column.
 """
 
@@ -143,7 +143,7 @@ def parts(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def missing_rows(tables: Mapping[str, pa.Table]) -> list[str]:
-    """The rows that lack a value of a required column, by kind and column; a row that lacks its own id has none to tell."""
+    """The rows that lack a value of a required column, by kind and column; a row that lacks its own id is unnamed."""
     rows: list[str] = []
     for kind, required in REQUIRED.items():
         lacking: dict[str, list[str]] = {name: [] for name in required}
@@ -210,7 +210,7 @@ def rollouts_frame(
 def _rulings(
     tables: Mapping[str, pa.Table], links: Links, chain: Sequence[tuple[str, str]], policy: Policy
 ) -> tuple[list[Verdict | None], Ints]:
-    """The verdicts that the policy accepts, and which of them counts of each decision; None for what is not judged.
+    """The verdicts that the policy accepts, and which of them counts of each decision; None for unjudged rows.
 
     Verdicts of other verifiers or versions do not count. The policy is asked once for all rows of which the chain says the
     same, about the first of them.

@@ -1,4 +1,4 @@
-"""The rules of the gate as data: what is expected of which rows, and the words of the result."""
+"""The rules of the gate as data: expectations of rows, and the words of the result."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

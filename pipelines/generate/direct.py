@@ -2,7 +2,7 @@
 
     JudgeVerifier(sampler=DirectSampler(OpenAI(model="qwen", http=settings)))
 
-In a run `flows.sampling` stands in its place, which stores what is drawn, charges it and keeps it within a limit.
+In a run `flows.sampling` takes its place, which stores completions, charges them and keeps them within a limit.
 """
 
 import threading

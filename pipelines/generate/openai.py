@@ -60,7 +60,7 @@ class OpenAI:
         self._speak(Wire(model, api, system, revision, dict(extra or {}), logprobs, reasoning, seed_bits, limit), http)
 
     def _speak(self, wire: Asking, http: HttpSettings | None) -> None:
-        """Take what is asked of servers, and where they are."""
+        """Take the options of requests, and the servers."""
         self._wire, self._settings = wire, http or HttpSettings()
         self.model = wire.model
         self.model_digest = wire.digest()
@@ -143,7 +143,7 @@ class OpenAI:
             raise call.error
 
     def interrupt(self) -> None:
-        """Give up what is under way, from any thread: every call of `groups` raises Interruption."""
+        """Give up the requests in flight, from any thread: every call of `groups` raises Interruption."""
         self._wait_no_more()
         if self._running is not None:
             self._running.soon(self._running.dispatcher.interrupt)

@@ -1,4 +1,4 @@
-"""A problem's prompt to what a model is asked: the recipe's words around it, worked examples before it, a system message.
+"""Full prompt of a problem: the recipe's words around it, worked examples before it, a system message.
 
 A prompt template is text with `{prompt}` where the problem's own text goes; in a conversation it is put around the last
 thing that the user said. Braces elsewhere, in the template or in the problem, mean themselves.

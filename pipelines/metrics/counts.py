@@ -13,7 +13,7 @@ from storage.ground.pool import STATES, Flags, Group, Ints, Pool, grouped
 from storage.ground.records import JUDGED
 
 UNDECIDED = STATES.index("undecided")
-"""Its place among the outcomes: what comes before is judged, what comes after is pending."""
+"""Its place among the outcomes: earlier ones are judged, later ones pending."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Elections over a stored pool: blind pools for aggregators, subsets of them, and how right what was elected is.
+"""Elections over a stored pool: blind pools for aggregators, subsets of them, and the correctness of elected answers.
 
 Aggregators get the blind half of a ballot; the graded half never leaves this module. The expectation over subsets of N
 completions is exact if all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are

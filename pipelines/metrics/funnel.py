@@ -74,7 +74,7 @@ class FunnelCounter:
             self.dropped[str(reason)] += count
 
     def add_all(self, rollouts: Sequence[Rollout], decisions: Sequence[Decision]) -> None:
-        """The rollouts of one problem with what was decided on each."""
+        """The rollouts of one problem with the decision on each."""
         self.outcomes.update([rollout.verdict.outcome for rollout in rollouts])
         reasons = [decision.reason for decision in decisions if not decision.kept]
         self.kept += len(decisions) - len(reasons)

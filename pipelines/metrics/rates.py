@@ -104,7 +104,8 @@ def estimand_of(counts: Counts) -> str:
 
 
 def pass_at(counts: Counts, most: int | None = None) -> dict[str, float]:
-    """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined.
+    """Mean pass@k for powers of two up to the least number of completions of any problem; pass@k of fewer than k
+    completions is undefined.
 
     `most`: beyond it the verifier's false accepts alone could explain the value, so it is withheld.
     """
@@ -156,7 +157,9 @@ def paired_rates(before: Counts, after: Counts) -> dict[str, Any]:
 
 
 def paired_pass_at(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
-    """pass@k on both sides for powers of two up to what every problem has on both; fewer than k completions have none."""
+    """pass@k on both sides for powers of two up to the least number of any problem on either; fewer than k completions have
+    none.
+    """
     both = (before.judged > 0) & (after.judged > 0)
     sides = [before.where(both), after.where(both)]
     smallest = min((int(side.judged.min()) for side in sides if len(side)), default=0)

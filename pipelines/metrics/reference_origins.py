@@ -17,7 +17,7 @@ SOLVED_AGAIN = "references that agreeing completions contradict, over the popula
 
 @dataclass(frozen=True, slots=True)
 class CheckedReference:
-    """A made problem: `computed` and `solved` say whether that way contradicts its reference, None if it cannot tell.
+    """A made problem: `computed` and `solved` say whether that way contradicts its reference, None if it cannot decide.
 
     `by`: which synthesizer made it; `agreement`: the share that elected its reference, None if nothing was elected.
     """

@@ -38,7 +38,7 @@ _ABOUT_THE_VALUE = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """A number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
+    """A number of one metric in one stratum. `n`: number of averaged units; `clusters`: number of independent ones.
 
     `value` and its interval are None if it is undefined, and `why` says so, or what else to know of it; an end that
     nothing bounds is infinite.

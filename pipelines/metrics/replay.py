@@ -57,7 +57,7 @@ class ReplayPlan:
 class ReplayRow:
     """Result of an aggregator under one budget with k answers.
 
-    `settings`: what was chosen, by fold. `difference`: to the majority vote on the same problems, paired. `high`: the value
+    `settings`: the chosen ones, by fold. `difference`: to the majority vote on the same problems, paired. `high`: the value
     if all answers without a deciding verdict were right. `error`: the Monte Carlo error of the subsets, which the interval
     does not hold. `tokens`, `comparisons`: a problem's mean, None if unknown. `same_problems`: the value of the best
     setting on the problems it is chosen on, which is optimistic.

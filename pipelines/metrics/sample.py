@@ -29,7 +29,7 @@ Need = Literal["ks", "answers", "score", "chances", "tokens", "aggregator", "par
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of metrics. `ks`: completions, by default powers of two up to what every problem has.
+    """Options of metrics. `ks`: completions, by default powers of two up to the least number of any problem.
 
     `budgets`: tokens, by default eighths of what every problem spent. `score`: a scorer's name in the pool. `score_range`:
     the least and largest score that are possible; without it the interval of a mean score has no bounds to lean on.
@@ -94,7 +94,7 @@ class Metric:
 
 
 class SampleRows:
-    """The measured rollouts of a pool in the order of their problems and sample indices; what strata share."""
+    """The measured rollouts of a pool in the order of their problems and sample indices, shared by strata."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool

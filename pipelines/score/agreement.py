@@ -70,7 +70,7 @@ class JudgeVotes:
 
 
 def share_of_votes(verdict: Verdict) -> float | None:
-    """Votes for correct over all votes of a judge's verdict; None if nobody voted."""
+    """Votes for correct over all votes of a judge's verdict; None without votes."""
     try:
         told = json.loads(verdict.evidence or "{}")
         votes = [int(told[key]) for key in ("correct", "incorrect", "failed")]

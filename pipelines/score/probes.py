@@ -97,7 +97,7 @@ class Probe(AskingScorer):
         return False
 
     def filled(self, **texts: str) -> str:
-        """The question with texts in its places; what is inserted is never read as a question again."""
+        """The question with texts in its places; inserted texts are never read as a question again."""
         return _PLACE.sub(lambda place: texts[place[1]], self.question or self.usual)
 
     def _requests(self, text: str) -> list[Request]:
@@ -136,7 +136,7 @@ class PTrue(Probe):
     """P(True): how likely the model calls a proposed answer true. `by_lines`: a number for the solution up to each line.
 
     `shown`: so many other completions of the problem, the first ones, are shown before it (`{others}`); the model then
-    knows what else it might have said, and the number holds for this set of completions only.
+    knows alternative answers, and the number holds for this set of completions only.
     """
 
     by_lines: bool = False

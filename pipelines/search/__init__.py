@@ -1,4 +1,4 @@
-"""Search over begun answers: policies that say where a tree grows, and processes that score what is not finished yet."""
+"""Search over partial answers: policies that decide where a tree grows, and processes that score unfinished answers."""
 
 from collections.abc import Callable, Mapping
 

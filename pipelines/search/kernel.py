@@ -47,7 +47,7 @@ def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) ->
 
 
 def _can_grow(growth: Growth, tree: Tree, texts: Collection[str]) -> bool:
-    """A known node that is not finished, or that a text makes go on."""
+    """A known node that is not finished, or that a text makes continue."""
     if growth.behind and growth.behind not in texts:
         return False
     if growth.node == ROOT:
@@ -56,7 +56,7 @@ def _can_grow(growth: Growth, tree: Tree, texts: Collection[str]) -> bool:
 
 
 def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[Draw]:
-    """The growths as draws; indices go on behind the children that a node has."""
+    """The growths as draws; indices continue after a node's existing children."""
     return [
         Draw(
             tree.problem_id,

@@ -1,4 +1,4 @@
-"""A begun answer as a process is given it, and what a process is: a number for a text that is not finished yet."""
+"""A partial answer, the input of a process, and the role of a process, which scores unfinished texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from storage.ground.records import Problem
 class Partial:
     """The whole text so far, whether it is finished, and the tokens and summed log-probability of all its pieces.
 
-    For a process that has something drawn: `said`, what it read in what was drawn of this text (of a finished one that has
-    none, in itself), and `known`, what it read of the problem so far, this wave included.
+    For a process that has something drawn: `said`: the values read from the draws of this text (for a finished one without
+    draws, from itself). `known`: the values read for the problem so far, this wave included.
     """
 
     text: str

@@ -19,7 +19,7 @@ ROOT = ""
 
 @dataclass(frozen=True, slots=True)
 class TreeNode:
-    """A begun or finished answer: its last piece's completion id, and the node that it goes on from (ROOT: none).
+    """A partial or finished answer: its last piece's completion id, and its parent node (ROOT: none).
 
     `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
     `tokens`: of its own piece; `path_tokens` and `path_logprob`: of the whole text so far. `mark`: equal for equal pieces.
@@ -63,7 +63,7 @@ class Tree:
 
     @cached_property
     def children(self) -> Mapping[str, Sequence[TreeNode]]:
-        """The nodes that go on from each node, in order; those that begin an answer under ROOT."""
+        """The children of each node, in order; those that begin an answer under ROOT."""
         children: dict[str, list[TreeNode]] = {ROOT: [], **{node.id: [] for node in self.nodes}}
         for node in self.nodes:
             children[node.parent].append(node)
@@ -101,7 +101,7 @@ class Tree:
 
 
 class SearchPolicy(Protocol):
-    """Says from which nodes to go on, and at the end how much each finished answer counts."""
+    """Chooses the nodes to continue, and at the end the weight of each finished answer."""
 
     name: str
     version: str
@@ -117,8 +117,8 @@ class SearchPolicy(Protocol):
 
 @runtime_checkable
 class WritingPolicy(SearchPolicy, Protocol):
-    """A policy that puts words into answers. `texts`: what, by its name: `wait`, after which the model goes on, also from a
-    finished node; `end`, after which one piece ends the answer, done at `longest` tokens.
+    """A policy that puts words into answers. `texts`: what, by its name: `wait`, after which the model continues, also from
+    a finished node; `end`, after which one piece ends the answer, done at `longest` tokens.
     """
 
     @property

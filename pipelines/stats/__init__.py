@@ -1,6 +1,6 @@
 """Estimators and intervals: plain functions on plain numbers, for metrics, cards, the gate, the dashboard and notebooks.
 
-Each is named by its estimand and gives its source; what is undefined is None, never 0 or 1. This is the door for numbers
+Each is named by its estimand and gives its source; an undefined value is None, never 0 or 1. This is the door for numbers
 that are shown. What only steers (`hierarchy`, `solution_diversity`, `stopping_forecast`, `frontier`) is imported from its
 module, by budgets and forecasts.
 """

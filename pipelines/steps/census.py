@@ -28,9 +28,9 @@ class Kind(NamedTuple):
 class ProblemCensus:
     """The counts of one problem.
 
-    `drawn`: what is judged, by kind with the answer before, and whether its own was right. `candidates`: of each step what
-    it may follow, by the kind of the completion that came last. `groups`: how often it followed something. `asked`: the
-    draws of the round that is planned, by kind with the answer before.
+    `drawn`: the judged completions, by kind with the answer before, and whether their own was right. `candidates`: the
+    completions that each step may follow, by the kind of the last one. `groups`: how often it followed something. `asked`:
+    the draws of the round that is planned, by kind with the answer before.
     """
 
     drawn: Counter[tuple[Kind, bool | None]] = field(default_factory=Counter)

@@ -1,8 +1,8 @@
 """Choice of the completions that are followed next: a pure function of the steps, the draws and verdicts, and past
 requests.
 
-Called once a round over everything that is committed. A completion is followed once by each step; what was asked before is
-not asked again. Completions count in the order in which they were planned, so groups that are gathered never change.
+Called once a round over everything that is committed. A completion is followed once by each step; no request is repeated.
+Completions count in the order in which they were planned, so groups that are gathered never change.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -134,10 +134,10 @@ def follow_ups(
     known: Mapping[tuple[str, str], Facts],
     census: Census | None = None,
 ) -> Iterator[Draw]:
-    """The draws that follow what is committed of one problem, step by step in the recipe's order, but for a search's.
+    """The draws that follow one problem's committed completions, step by step in the recipe's order, except for a search's.
 
     `known`, by completion and problem: at least those of the steps that a condition or a field in a template names.
-    `census`: counts what is there on the way.
+    `census`: also counts the existing completions.
     """
     threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
     counted = {} if census is None else census.count_drawn(problem_id, [threads.row(link) for link in links], facts)

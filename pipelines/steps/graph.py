@@ -48,9 +48,9 @@ class StepRule:
     `count`: draws for each followed completion or group; `most`: followed ones (or groups) of a problem, None for all.
     `gather`: one question over so many completions, in their order, 0 for one each. `repeat`: how often it may follow its
     own results, which then replace the answer that it followed. `role`: an answer is judged and may be kept, a step is not
-    judged, a vote is not judged and says something of what it follows. `want`: the outcome that is its success. `read`:
-    fields by pattern. `raw`: no model reads what is put into the template. `searched`: a search says when it is drawn, and
-    from where; one that continues goes on from its own results too.
+    judged, a vote is not judged and votes on the completion that it follows. `want`: the outcome that is its success.
+    `read`: fields by pattern. `raw`: no model reads the filled template. `searched`: a search decides when it is drawn, and
+    from where; one that continues may also continue its own results.
     """
 
     name: str

@@ -62,7 +62,7 @@ class Facts:
     failed: bool = False
 
     def value(self, name: str) -> str | None:
-        """A field by its name, or what every step has; None if it could not be read."""
+        """A field by its name, or a fact that every step has; None if it could not be read."""
         if name == OUTCOME:
             return self.outcome
         return ("yes" if self.truncated else "no") if name == TRUNCATED else self.fields.get(name)
@@ -70,7 +70,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """The text of a completion that is followed, and what is known of it."""
+    """The text of a followed completion, and the facts about it."""
 
     text: str
     facts: Facts = field(default_factory=Facts)

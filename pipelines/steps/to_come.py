@@ -101,7 +101,7 @@ class FollowUpsToCome:
         return int(sum(count.sum() for (kind, _), count in self._drawn.items() if kind.step == step))
 
     def _law(self, pool: Pool, kind: Kind, step: str = "") -> ShareLaw | None:
-        """Of what follows this kind on a step, or ("") of right ones; None if fewer than LEAST were seen."""
+        """Followers of this kind on a step, or ("") of right ones; None if fewer than LEAST were seen."""
         key = (pool, kind, step)
         if key not in self._laws:
             alike = [drawn for drawn in self._drawn if _alike(pool, drawn[0] if not step else _life(drawn), kind)]
@@ -161,7 +161,7 @@ class _Simulation:
         self.right: dict[str, Counts] = defaultdict(to_come.nothing)
 
     def run(self, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
-        """Of each step what is drawn."""
+        """The drawn completions of each step."""
         for kind, count in roots.items():
             self.drawn[kind.step] = self.drawn[kind.step] + count
             self._add(kind, count)

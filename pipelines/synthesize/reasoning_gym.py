@@ -105,9 +105,9 @@ class ReasoningGym:
 def score(problem: Problem, answer: str) -> float:
     """The library's own score of an answer from 0 to 1 (1 = right). Call it only in a confined process: see above.
 
-    Several of the library's verifiers raise on text they did not expect. The reference was seen to score full marks when
-    the problem was made, so what a verifier raises is the answer's fault and scores 0; only MemoryError is passed on. An
-    answer that says `nan` scores 0: comparisons with it have passed as right (complex_arithmetic).
+    Several of the library's verifiers raise on text they did not expect. The reference scored full marks when the problem
+    was made, so an exception of the verifier is the answer's fault and scores 0; only MemoryError is passed on. An answer
+    that says `nan` scores 0: comparisons with it have passed as right (complex_arithmetic).
     """
     if _NAN.search(answer) and not _NAN.search(problem.reference):
         return 0.0

@@ -3,7 +3,7 @@
 Three splits, never by row:
 - `evaluation`: templates that are never trained on, and with them their solution graphs: a problem of another template that
   happens to have such a graph is never emitted.
-- `train` and `heldout`: the other templates, told apart by a hash of (template, numbers). The same numbers under other
+- `train` and `heldout`: the other templates, separated by a hash of (template, numbers). The same numbers under other
   names or another wording fall on the same side, so no held-out instance was trained on.
 """
 

@@ -121,7 +121,7 @@ class Learner(Protocol):
     losses: Sequence[str] | None
 
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
-        """Train, or go on from `task.state`, and write the model folder `task.out`.
+        """Train, or resume from `task.state`, and write the model folder `task.out`.
 
         Its files are those of Hugging Face: config.json, tokenizer files and weights; also `order.parquet`, the rows of
         each step.

@@ -136,7 +136,7 @@ def checkpoint_folder(out: Path) -> Path:
 
 
 def train_model(job: TrainingJob, report: Callable[[StepReport], None], source: Source | None = None) -> TrainingResult:
-    """Train (or go on training) and export; every saved checkpoint is exported too, so the folder is usable early."""
+    """Train (or resume training) and export; every saved checkpoint is exported too, so the folder is usable early."""
     problems = source or template_source(job.settings.levels)
     tokenizer = train_tokenizer(tokenizer_texts(problems, TOKENIZER_PROBLEMS, job.settings.seed), VOCABULARY)
     trainer = Trainer(Shape(tokenizer.get_vocab_size()), job.settings, problems, tokenizer, job.checkpoints)

@@ -71,7 +71,7 @@ class Composite(OneByOne):
                 part.ready()
 
     def interrupt(self) -> None:
-        """Make the parts that can give up what is under way do so, from any thread."""
+        """Make the parts give up their work in progress, if they can, from any thread."""
         for part in self.parts:
             if isinstance(part, Interruptible):
                 part.interrupt()

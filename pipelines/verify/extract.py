@@ -224,7 +224,7 @@ def _without_contrast(answer: FinalAnswer, found: Found, languages: tuple[Langua
 
 
 def _finished(answer: FinalAnswer) -> FinalAnswer | None:
-    """The answer without what is decoration, or None if it is torn."""
+    """The answer without decoration, or None if it is incomplete."""
     text, rule = answer
     if rule in _MARKED or text.isdigit():
         return answer if text[-1].isascii() else FinalAnswer(_undecorated(text), rule)

@@ -269,7 +269,7 @@ def answer_text(final: FinalAnswer) -> str | None:
 
 
 def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
-    """Decision of the exact layers, or None if only a worker can tell."""
+    """Decision of the exact layers, or None if only a worker can decide."""
     rule = question.rule
     if question.reference == question.answer and question.answer:
         return EqualityDecision("correct", f"{rule}:identical")

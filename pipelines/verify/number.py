@@ -97,7 +97,7 @@ def plain_text(final: FinalAnswer) -> str | None:
 
 
 def _begins_with_another(text: str, number: str) -> bool:
-    """Whether another number stands first and ends there: 4, unless it is 3; 4; it took 3 days."""
+    """Whether another number comes first and ends there: 4, unless it is 3; 4; it took 3 days."""
     first = _AT_ONCE.match(text)
     if first is None:
         return False

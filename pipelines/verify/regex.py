@@ -1,8 +1,8 @@
 """The verifier `regex`: does the text match? The pattern is the recipe's or the problem's, never the model's.
 
 - The problem's patterns are its `tests` (all must match; value: the share that do), or else its reference.
-- The recipe's `pattern` holds for every problem. With a group named `answer` it finds the answer (the last match), and what
-  it finds must equal the reference after white space around both is dropped; no match gives no answer.
+- The recipe's `pattern` holds for every problem. With a group named `answer` it finds the answer (the last match), and the
+match must equal the reference after white space around both is dropped; no match gives no answer.
 - `match: full` (default): the whole text without white space around it; `search`: somewhere in the text.
 A bad pattern in a recipe is a SetupError, one in a problem is `undecided`; so is a search that takes too long.
 

@@ -171,7 +171,7 @@ def _answer(value: Any, place: str) -> str:
 
 
 def spelling(value: Any) -> str | None:
-    """A text unchanged, a number exactly and without exponent; None for what is neither (NaN, infinities, True)."""
+    """A text unchanged, a number exactly and without exponent; None for other values (NaN, infinities, True)."""
     if isinstance(value, str):
         return value
     # Asked first, for bool is a Rational.

@@ -167,7 +167,7 @@ def lines_of(text: str) -> list[Line]:
 
 
 Continuations = Mapping[str, Counter[bool]]
-"""Of each given beginning, without blanks at its end: how many that go on from it are correct, and how many are not."""
+"""For each given beginning, without blanks at its end: the numbers of its correct and incorrect continuations."""
 
 
 def _continuations(problem: ProblemThreads, step: str) -> Continuations:

@@ -38,8 +38,8 @@ UNRATED = "problems without a pass rate"
 class Prompts(RolloutTexts):
     """`layout`: trl or verl. `least`, `most`: bounds of the pass rate over completions fixed before any verdict.
 
-    Bounds leave out what is always solved or never: no group of it has a signal. A rate of few completions is noisy, and
-    the problems at a bound are easier or harder than it shows (docs/explanation/statistics.md).
+    Bounds leave out problems that are always or never solved: their groups have no signal. A rate of few completions is
+    noisy, and the problems at a bound are easier or harder than it shows (docs/explanation/statistics.md).
     """
 
     _: KW_ONLY

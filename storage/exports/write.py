@@ -35,7 +35,7 @@ class Export(Protocol):
 
 @dataclass(frozen=True)
 class ExportFile:
-    """A written file: where, how many rows, the SHA-256 of its bytes, how many of what was left out, the file beside it.
+    """A written file: path, number of rows, SHA-256, numbers of excluded items, and the second file.
 
     `short`: of a mix the rows there were of each version that has fewer than were to be taken.
     """

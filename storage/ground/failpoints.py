@@ -2,8 +2,8 @@
 own.
 
 `ROLLMILL_FAILPOINT="segment.fsynced"` kills the process (SIGKILL) the first time it gets there, `"segment.fsynced:3"` the
-third time, `"*:40"` at the fortieth point of any name. Nothing is caught, flushed or closed: what follows is what a power
-cut of the process would leave.
+third time, `"*:40"` at the fortieth point of any name. Nothing is caught, flushed or closed: the result is that of a killed
+process.
 """
 
 import os

@@ -70,7 +70,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock file `path`; with wait=False yields False at once if somebody else holds it."""
+    """Hold the lock file `path`; with wait=False yields False immediately if another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file is never removed: two commands could then hold locks on two files of the same name.
     with path.open("a", encoding="utf-8") as handle:
@@ -83,7 +83,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
 
 
 def read_object(path: Path, *, next_command: str) -> dict[str, Any]:
-    """The JSON object in a file; SetupError that names the file, what is wrong with it and `next_command`."""
+    """The JSON object in a file; SetupError that names the file, its mistake and `next_command`."""
     return parse_object(read_utf8(path, next_command=next_command), path, next_command=next_command)
 
 

@@ -45,8 +45,8 @@ class FormField:
     """A key of a form. `value`: as the file has it, else the default; JSON values.
 
     `section`: heading over it. `common`: shown at first. `structure`: another value brings other fields. `items`: of kind
-    `items`, the value of each that may be chosen. `first`: what has to be set before this key, where the file lacks the
-    section around it.
+    `items`, the value of each that may be chosen. `first`: the keys to set before this one, if the file lacks the section
+    around it.
     """
 
     path: str
@@ -80,7 +80,7 @@ class FormField:
 
 
 def type_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> FieldType:
-    """Type of the values of an annotation; what no widget fits is of the kind `yaml`. `metadata`: its bounds."""
+    """Type of the values of an annotation; a type without a widget is of the kind `yaml`. `metadata`: its bounds."""
     plain, more = _without_metadata(annotation)
     parts = get_args(plain) if get_origin(plain) in _UNIONS else (plain,)
     others = [part for part in parts if part is not type(None)]

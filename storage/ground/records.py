@@ -197,7 +197,7 @@ class Score:
     """A number that one scorer gave a completion.
 
     `steps`: where the scorer judges a solution line by line, a number for each line that is not blank, in order. `seconds`
-    and `cost`: what it took to make it, as far as that is known.
+    and `cost` of making it, as far as known.
     """
 
     completion_id: str
@@ -223,7 +223,7 @@ class AcceptedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRow:
-    """A reward that a training got for one completion. `label`: the trainer's name for what it does, `training_step` its
+    """A reward that a training got for one completion. `label`: the trainer's label of the rollout, `training_step` its
     step; `reward` None for none, `judged_at` seconds since 1970.
     """
 

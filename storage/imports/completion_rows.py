@@ -81,7 +81,7 @@ def several(cell: Any) -> list[Any] | None:
 
 
 def _texts_in(cell: str) -> Any:
-    """A JSON text of a list of texts as that list; everything else as it is (an answer may be JSON itself)."""
+    """A JSON text of a list of texts as that list; everything else unchanged (an answer may be JSON itself)."""
     try:
         value = json.loads(cell)
     except (ValueError, RecursionError):

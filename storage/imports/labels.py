@@ -48,7 +48,7 @@ class StoredAnswer:
 class Relabelling:
     """The labels of one file compared with those that are stored: by this import, and by others under the same ids.
 
-    `survey` takes every answer once; then `compare`; then `labelled` gives each answer as it is to be stored.
+    `survey` takes every answer once; then `compare`; then `labelled` gives each answer in its stored form.
     """
 
     def __init__(self, store: "SegmentStore", name: str, *, update: bool) -> None:

@@ -21,7 +21,7 @@ _NOTHING = frozenset(["n/a", "na", "nan", "null", "nil", "-", "--", "–", "—"
 
 
 class ProblemRows:
-    """Turns rows of one file into problems; counts what was cut out, left out or kept elsewhere."""
+    """Turns rows of one file into problems; counts removed, excluded and separately kept parts."""
 
     def __init__(self, path: Path, columns: Columns, *, source: str, id_field: str = "external_id") -> None:
         self._path = path
@@ -130,13 +130,13 @@ def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
 
 
 def opened_conversation(value: Any) -> Any:
-    """A JSON text of turns as turns; everything else as it is."""
+    """A JSON text of turns as turns; everything else unchanged."""
     inside = parsed_cell(value)
     return inside if is_conversation(inside) else value
 
 
 def answer_in(reference: str, column: str) -> tuple[str, str | None]:
-    """The answer and the rule that found it; the reference as it is, and None, if no rule applies.
+    """The answer and the rule that found it; the unchanged reference and None if no rule applies.
 
     A box is looked for only in a column called solution: elsewhere it may be part of the answer.
     """

@@ -39,7 +39,7 @@ class Format:
 
 
 def rewritten(values: Values) -> tuple[str, list[Values]]:
-    """The name of the row's format ("" for none that is known) and its rows. CellError if it lacks what it should."""
+    """The name of the row's format ("" for none that is known) and its rows. CellError if it lacks a required part."""
     for form in FORMATS:
         if form.knows(values):
             return form.name, list(form.rewrite(values))
@@ -229,7 +229,7 @@ def source_rows(spec: ImportSpec) -> Iterator[FileRow]:
 def clean_rows(
     spec: ImportSpec, sanitiser: Sanitiser, faults: Faults | None = None, *, limit: int | None = None
 ) -> Iterator[FileRow]:
-    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced.
+    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts its replacements.
 
     A row with a fault is left out where faults are gathered, and raises it otherwise.
     """
@@ -268,7 +268,7 @@ def mark(path: Path) -> tuple[int, int]:
 
 
 def unchanged(path: Path, before: tuple[int, int]) -> None:
-    """Raise Unavailable when the file changed since `before`: what was checked is not what would be stored."""
+    """Raise Unavailable if the file changed since `before`: the checked rows would not be the stored ones."""
     if mark(path) != before:
         next_command = "run the same import again"
         raise Unavailable(f"{path} changed while it was read; nothing was stored.", next_command=next_command)

@@ -86,7 +86,7 @@ class ImportCount:
 class ImportReport:
     """The result of one import; `of` is the problem set that rollouts belong to, `samples` the first rows as stored.
 
-    `faults`: what is wrong with rows, kind by kind; `set_aside`: how many rows were left out for it.
+    `faults`: mistakes of rows, kind by kind; `set_aside`: how many rows were left out for it.
     """
 
     name: str

@@ -69,7 +69,7 @@ class ImportWriter:
         return self._counts.get(kind, ImportCount())
 
     def finish(self, columns: Columns, found: Findings, *, of: str | None = None) -> ImportReport:
-        """Let everything written exist, and the record of the import with it, in one ledger transaction; what was done.
+        """Register all written segments and the record of the import in one ledger transaction; returns the counts.
 
         Rows with a fault are written to their file before that.
         """

@@ -85,7 +85,7 @@ class Ledger:
         """A session in one transaction that holds the write lock; commits at the end, rolls back on an exception.
 
         Not `durable`: a power cut may take it back (with SQLite; never out of order), but the commit does not wait for the
-        disk. For what only saves work or is shown: leases, progress, sums of attempts.
+        disk. For rows that only save work or are displayed: leases, progress, sums of attempts.
         """
         self.must_write()
         self._own_process()

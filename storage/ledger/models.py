@@ -1,7 +1,7 @@
 """The ledger's tables. Small rows only: texts live in segments. Knows nothing of engines or transactions.
 
 Times are seconds since 1970 by the database's clock. A segment is a file; a batch is a registered unit of work and
-points to the segment that holds its rows, so that compaction can move rows without forgetting what was done.
+points to the segment that holds its rows, so that compaction can move rows and keep the record of finished work.
 """
 
 from typing import Any
@@ -247,7 +247,7 @@ class SpendRow(Base):
     `members`: which of the batch's distinct completions, a bit each in hexadecimal, the first the lowest. `units`: money,
     see storage.ground.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`: without
     a cost. `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command was
-    first. Without completions: what was under way when a command was killed. `purpose`: storage.spending.PURPOSES.
+    first. Without completions: requests in flight when a command was killed. `purpose`: storage.spending.PURPOSES.
     """
 
     __tablename__ = "spend"

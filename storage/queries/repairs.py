@@ -22,7 +22,7 @@ LEFT JOIN (SELECT id, tokens_out FROM completions) c ON c.id = t.completion_id
 ORDER BY t.problem_id, t.completion_id
 """
 Turn = tuple[str, tuple[str, ...], str | None, int | None]
-"""Role, what it follows, outcome, tokens."""
+"""Role, followed completion, outcome, tokens."""
 
 
 def with_repairs(source: ScopePool) -> Pool:

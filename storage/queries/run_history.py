@@ -51,7 +51,7 @@ class RunTimes:
 
     @property
     def between(self) -> float | None:
-        """Seconds in no span: starting engines and servers, reading what is stored, planning; and what was repeated."""
+        """Seconds outside of spans: starting engines and servers, reading stored rows, planning, and repeated work."""
         if self.seconds is None:
             return None
         covered, reached = 0.0, 0.0

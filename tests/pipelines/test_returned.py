@@ -85,7 +85,7 @@ MISFITS: list[tuple[Any, type, str]] = [
     (wrong(VERDICT, value="1"), Verdict, "a Verdict with value='1', which is not a number or None"),
     (wrong(DECISION, kept="yes"), Decision, "a Decision with kept='yes', which is not true or false"),
     (wrong(Score("c", "p", "s", "1", 0.0), value=None), Score, "a Score with value=None, which is not a number"),
-    (None, Verdict, "None, which is no Verdict"),
+    (None, Verdict, "None, which is not a Verdict"),
     (DECISION, Verdict, "Decision("),
 ]
 

@@ -1,4 +1,4 @@
-"""The drawer of Explore: one problem beside the table, with keys for the previous and next match."""
+"""The drawer of Explore: one problem next to the table, with keys for the previous and next match."""
 
 from collections.abc import Callable
 

@@ -57,7 +57,7 @@ def _chosen(parameter: str) -> None:
 
 
 def show_heat_map(scope: Scope, filters: Filters, by: str, second: str, models: int) -> None:
-    """The heat map of two facets with what its numbers are; a click on a cell filters, another one takes that back."""
+    """The heat map of two facets with a note on its numbers; a click on a cell filters, a second one removes the filter."""
     # The choices in both facets are left out of the key as of the table: a click on a cell asks nothing anew.
     table = kept(_crosstab, scope, without(filters, by, second), by, second)
     if not table.cells:

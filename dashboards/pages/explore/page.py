@@ -40,7 +40,9 @@ UNRATED = "0 of 0"  # of a problem without a judged rollout in the rate's prefix
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Contents beside a page of matches. `group`, `second`: the facets that the charts group by, the latter may be ""."""
+    """Controls and texts around a page of matches. `group`, `second`: the facets that the charts group by, the latter may
+    be "".
+    """
 
     facets: dict[str, tuple[FacetValue, ...]]
     group: str

@@ -39,7 +39,7 @@ def show() -> None:
 
 
 def _evaluation(line: RunLine, known: dict[str, Run]) -> None:
-    """The evaluation whose cells the table shows: where its models are compared, or how it goes on."""
+    """The evaluation whose cells the table shows: with a link to the comparison of its models, or to its progress."""
     st.subheader(inert(line.id))
     done = sum(cell.status == "done" for cell in line.cells)
     st.markdown(

@@ -155,7 +155,7 @@ def _hub_files(
 
 
 def _write_card(info: "VersionInfo", folder: Path, fmt: str, export_file: "ExportFile") -> None:
-    """The version's card beside the data files, with a front matter that names them and how many rows they hold."""
+    """The version's card in the folder of the data files, with a front matter that names them and their numbers of rows."""
     from storage.ground.files import write_text
     from storage.versions.content.card import Folder, card
     from storage.versions.read import load_manifest

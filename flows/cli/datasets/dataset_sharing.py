@@ -33,7 +33,7 @@ def log(
     *,
     json: AsJson = False,
 ) -> None:
-    """The versions of a dataset, the newest first: rows, what was kept more or less, and what had changed before each.
+    """The versions of a dataset, the newest first: rows, changes of the kept rows, and changes of the recipe.
 
     Example: rollmill dataset log arithmetic
     """
@@ -138,7 +138,7 @@ def check_base(base: Path) -> None:
 
 
 def _history(name: str) -> list[dict[str, Any]]:
-    """A row a version, the newest first, each with what its manifest has other than its parent's."""
+    """One row per version, the newest first, with the differences of its manifest from its parent's."""
     from storage.versions.history import history
 
     return [step.json() for step in history(datasets_folder(), name.partition("@")[0])]

@@ -31,7 +31,7 @@ def register(group: typer.Typer) -> None:
 def checkout(reference: Version, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Restore the published files of a version from DVC's cache in this clone; contacts no remote.
 
-    For rows that were removed, damaged or edited here; `dataset pull` fetches what the cache does not have. A bare name
+    For rows that were removed, damaged or edited here; `dataset pull` fetches files that the cache lacks. A bare name
     means an older version once the newer ones are withdrawn: `dataset yank`.
 
     Example: rollmill dataset checkout arithmetic@v1

@@ -231,7 +231,7 @@ def push(reference: Name = None, *, remote: Remote = None) -> None:
 
 @verbs.command("pull")
 def pull(reference: Name = None, *, remote: Remote = None) -> None:
-    """Fetch the weights of versions from a DVC remote, and compare them with what was published.
+    """Fetch the weights of versions from a DVC remote, and compare them with the published hashes.
 
     Example: rollmill model pull student@v1
     """

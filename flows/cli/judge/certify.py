@@ -109,7 +109,7 @@ def _options(options: str) -> dict[str, Any]:
 
 
 def _print(certificate: "Certificate") -> None:
-    """Counts by section, rates with intervals, what is policy, and every failing row."""
+    """Counts by section, rates with intervals, rows that depend on the policy, and every failing row."""
     line(f"{certificate.verifier} {certificate.version}, suite {certificate.suite}, {len(certificate.results)} rows")
     line()
     sections = certificate.sections()

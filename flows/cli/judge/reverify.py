@@ -1,4 +1,4 @@
-"""`rollmill reverify`: judge a run again after a verifier has changed, see what is different, accept it."""
+"""`rollmill reverify`: judge a run again after a verifier has changed, show the differences, accept them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -32,8 +32,8 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Judge a run again after a verifier has changed: only rollouts that the changed rules can affect.
 
-    Rows, pass rates, metrics and decisions that are different are shown; nothing of the run changes until --accept. Kill it
-    and run it again, and it goes on.
+    Rows, pass rates, metrics and decisions that are different are shown; nothing of the run changes until --accept. A
+    killed command resumes when it is run again.
 
     Example: rollmill reverify arithmetic-3f9a0c1d --verifier math
     """

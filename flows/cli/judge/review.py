@@ -1,6 +1,6 @@
 """`rollmill review`: a person judges rollouts one by one. The verdict stays hidden, so that it cannot anchor the reviewer.
 
-Every judgement is stored as it is given: q, Ctrl-C and a closed terminal lose nothing, and the next call continues.
+Every judgement is stored immediately: q, Ctrl-C and a closed terminal lose nothing, and the next call continues.
 """
 
 import getpass

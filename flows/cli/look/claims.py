@@ -26,7 +26,7 @@ Write = Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Als
 
 @verbs.command("list")
 def list_claims(*, json: AsJson = False) -> None:
-    """Every published number and every claim, board by board, with the prediction and what it is measured on.
+    """Every published number and every claim, board by board, with the prediction and its data.
 
     Example: rollmill claims list
     """
@@ -54,7 +54,7 @@ def list_claims(*, json: AsJson = False) -> None:
 
 
 def _claim_lines(row: Mapping[str, Any]) -> list[str]:
-    """A claim with what it is measured on, and a line for each effect, its prediction first."""
+    """A claim with its data, and a line for each effect, its prediction first."""
     words = max(len(effect["words"]) for effect in row["expected"])
     effects = [f"  {effect['words']:<{words}}  {effect['effect']}" for effect in row["expected"]]
     return [f"{row['claim']} ({', '.join(row['pools']) or 'simulation'})", *effects]
@@ -109,7 +109,7 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
 
 @verbs.command()
 def show(names: Names = None, *, json: AsJson = False) -> None:
-    """Show what was measured: of each board a table, of those named every seed.
+    """Show the measurements: a table for each board, and every seed of the named claims.
 
     Example: rollmill claims show
     """

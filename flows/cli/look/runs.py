@@ -46,7 +46,7 @@ def list_(*, json: AsJson = False) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
-    """A run in the table; what is not known is blank."""
+    """A run in the table; unknown values are blank."""
     rate = "" if row["pass_rate"] is None else f"{row['pass_rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
     seconds = "" if row["seconds"] is None else f"{row['seconds']:,.1f}"
     known = ["" if row[name] is None else row[name] for name in ("tokens", "money", "kept")]
@@ -202,7 +202,7 @@ def resume(
 
 @verbs.command("cancel")
 def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Stop the processes that work on a run, as Ctrl-C would; what was committed is kept.
+    """Stop the processes that work on a run, as Ctrl-C would; committed rows are kept.
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """

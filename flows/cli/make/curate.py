@@ -40,10 +40,10 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Make a dataset version of a recipe: problems, completions, verdicts, selection, gate, publication.
 
-    What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
+    Stored rows are not made again: a second run draws nothing, and a killed one resumes when it is run again.
     Completions that another recipe drew are reused; --redraw 1 draws a separate set.
     A limit (--max-tokens, --max-cost, `limits` in a profile) is not exceeded: drawing ends there with exit status 1, and
-    the same command with a higher one goes on to the same dataset.
+    the same command with a higher limit continues to the same dataset.
 
     Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32
     """

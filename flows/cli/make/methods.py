@@ -59,7 +59,9 @@ def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError 
 
 
 def _of_file(role: str, file: Path) -> Iterator[tuple[dict[str, str], None]]:
-    """The classes of a file that have every call of this role, by the name under which a recipe beside it finds them."""
+    """The classes of a file that have every call of this role, by the name under which a recipe in the same folder finds
+    them.
+    """
     from pipelines.method_checks import CALLS, missing_members
     from pipelines.user_code import NotLoaded, classes_of, load_module
 

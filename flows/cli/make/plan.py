@@ -47,7 +47,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
 
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
     their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
-    there is a pilot on each root, of the same problems, and what follows them is drawn too. A pilot draws no more than the
+    there is a pilot on each root, of the same problems, and its follow-ups are drawn too. A pilot draws no more than the
     run surely would, and within --max-tokens; a run that is done needs none. With --no-pilot former pilots count too, and
     with --dry-run the forecast is shown and not kept.
 
@@ -189,7 +189,7 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
 
 
 def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
-    """The forecast that what is stored allows, and the pilot that would be drawn without it. Nothing is written."""
+    """The forecast from stored evidence, or the pilot that would be drawn without it. Nothing is written."""
     from flows.forecasting.forecasts import check_can_be_forecast, done_run, preview_forecast
     from flows.forecasting.plan_job import TOO_LITTLE
     from flows.identity import unopened_run

@@ -45,7 +45,7 @@ def train(  # noqa: PLR0913
 ) -> None:
     """Train a model on dataset versions and publish it as a version of its own (extra: train).
 
-    What was trained before is not trained again; kill it and run it again, and it goes on from its checkpoint.
+    A finished training is not repeated; a killed one resumes from its checkpoint when it is run again.
     Without a recipe: a Llama of a million parameters from scratch on generated problems, which with the default settings
     is models/rollmill-tiny, in less than an hour on two cores. The options from --out on are for this only.
 
@@ -135,7 +135,7 @@ def _trained(outcome: dict[str, Any]) -> str:
 
 
 def _again(out: Path, settings: TrainSettings) -> str:
-    """The command that goes on."""
+    """The command that resumes."""
     changed = {name: getattr(settings, name) for name in ("steps", "seed", "threads")}
     options = "".join(f" --{name} {value}" for name, value in changed.items() if value != getattr(DEFAULTS, name))
     return f"rollmill train --out {out}{options} --resume"

@@ -30,7 +30,7 @@ def up(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Start what this workspace needs in the background: Prefect's server, its schedules, the dashboard; `down` ends it.
+    """Start the background services of this workspace: Prefect's server, its schedules, the dashboard; `down` ends it.
 
     What dies is started again. The port of Prefect's pages is that of [up] in rollmill.toml if none is given. With
     PREFECT_API_URL set, the schedules are kept by that server of yours, and this machine does their work.

@@ -99,7 +99,7 @@ class Committer:
         self._tell("done", self._scope.planned, 0, self.counts.tokens)
 
     def rescue(self) -> None:
-        """Commit what was already drawn when something else failed: it is paid for. Committing twice is once."""
+        """Commit the completions drawn before another failure, since they are paid for. Committing twice is once."""
         left = [*self._at_hand, *self._waiting()]
         self._commit([item for item in left if isinstance(item, BatchCompletions)])
         self.report()
@@ -244,7 +244,7 @@ class Committer:
         """The outcomes of the judged rows and the progress, for observers of the run; at most once per second, as each is a
         transaction.
 
-        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported. Rows received but not
+        Tokens and seconds add to those reported by earlier rounds and commands of this run. Rows received but not
         committed count as done and are reported separately: a kill loses them.
         """
         store_outcomes(self._ws, self._run, self._accepted)

@@ -3,7 +3,7 @@
 There is one draw worker, or several for a spooled engine, whose servers would else be idle at the end of each batch. A
 batch that another command holds is postponed and checked again until it is done or its lease ends; so is the part of a
 batch that another command draws within a batch of a different recipe with shared completions. No more than `uncommitted`
-batches are drawn and not committed. A failure half-way is raised when what was drawn before it is handed on.
+batches are drawn and not committed. A failure is raised after the completions drawn before it are passed on.
 """
 
 import threading
@@ -71,7 +71,7 @@ class RoundDrawer:
         return self._drawer.seconds
 
     def interrupt(self) -> None:
-        """Make an engine that can give up what is under way do so; from any thread."""
+        """Make an engine give up its requests in flight, if it can; from any thread."""
         for engine in self._run.engines.built():
             if isinstance(engine, Interruptible):
                 engine.interrupt()
@@ -162,7 +162,7 @@ class RoundDrawer:
         return self._ws.segments.present("completions", missing)
 
     def commit(self, drawn: Sequence[ClaimedBatch], others: Sequence[Segment]) -> tuple[list[Drawn], list[Commit]]:
-        """Store what was drawn of these batches, and other segments; see BatchDrawer.commit."""
+        """Store the drawn completions of these batches, and other segments; see BatchDrawer.commit."""
         commits = self._drawer.commit(drawn, others, self._run.id)
         self.in_flight.difference_update(cid for open_batch in drawn for cid in open_batch.missing)
         return commits

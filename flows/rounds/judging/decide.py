@@ -1,7 +1,7 @@
 """Decisions over all rollouts of a run with their scores, committed once. Knows selectors; draws nothing.
 
 The key of the decisions is a digest of the plan, the deciding verdicts and the selector with its options: deciding again
-commits nothing, and what would decide otherwise has another key.
+commits nothing, and any change of the decisions has another key.
 """
 
 from collections.abc import Mapping, Sequence

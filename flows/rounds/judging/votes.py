@@ -48,7 +48,7 @@ def read_votes(ws: Workspace, run: OpenRun) -> None:
 def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
     """The verdicts that wait for votes, made of those there are and committed; how many. Nothing for other runs.
 
-    Call it once drawing is over: what is judged then stays. A killed command left whole groups of rows, and the next one
+    Call it after drawing: the verdicts are final. A killed command left whole groups of rows, and the next one
     judges the others.
     """
     if not run.verifiers.deferred:

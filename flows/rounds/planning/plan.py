@@ -2,7 +2,7 @@
 
 The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows are sorted by step,
 problem id and sample index, and cut into batches of one step and `batch_size` rows. Stored completions are looked up when
-a batch is drawn, so a recipe that grew draws only what is missing. A committed round without rows ends the drawing.
+a batch is drawn, so a recipe that grew draws only missing ones. A committed round without rows ends the drawing.
 """
 
 import time
@@ -144,7 +144,7 @@ def _next_plan(
 def _next_wave(
     ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
-    """The next wave of a search, and what follows answers that are judged."""
+    """The next wave of a search, and the follow-ups of judged answers."""
     run.charge_samplers(ws)
     search = RunSearch(ws, run)
     search.note(plans)
@@ -176,7 +176,7 @@ def _follow_ups(
 
 
 def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
-    """Stops that the plan adds: problems that stop now, and given-up problems that go on."""
+    """Stops that the plan adds: problems that stop now, and given-up problems that continue."""
     stored = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(run.id)}
     stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in stored]
     going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in stored]

@@ -1,4 +1,4 @@
-"""The search of a run: trees of its begun answers, read from what is committed, and what their policy draws next.
+"""The search of a run: trees of partial answers, read from committed rows, and the next draws of their policy.
 
 A tree follows from the plans and the stored completions alone, so a resumed command grows the same one. An answer is
 finished where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the
@@ -102,7 +102,7 @@ class RunSearch:
         return {node.id for tree in trees for node in tree.pending.values() if node.finished}
 
     def _add(self, problem_id: str, rows: Sequence[PlanRow], texts: Mapping[str, Completion]) -> None:
-        """The rows of one round of one problem: pieces, or what the process has drawn of them."""
+        """The rows of one round of one problem: pieces, or the process's draws."""
         grown = self._trees.setdefault(problem_id, GrownTree())
         grown.answered.update(row.followed[0] for row in rows if row.step == STEPS.answer)
         pieces = [row for row in rows if row.step in STEPS.pieces]
@@ -171,7 +171,7 @@ class RunSearch:
         grown.pending.clear()
 
     def _is_finished(self, completion: Completion, tokens: int) -> bool:
-        """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to go on."""
+        """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to continue."""
         # A piece of no tokens leaves the text as it was: going on from it would never reach the token limit.
         if tokens >= self._run.spec.step(STEPS.answer).sampling.max_tokens or not tokens_of(completion):
             return True
@@ -195,7 +195,7 @@ class RunSearch:
 
 
 def tokens_of(completion: Completion) -> int:
-    """The tokens that were drawn; 1 if the engine does not count, so that no answer goes on for ever."""
+    """The tokens that were drawn; 1 if the engine does not count, so that every answer ends."""
     return 1 if completion.tokens_out is None else completion.tokens_out
 
 

@@ -1,7 +1,7 @@
 """Forecast of all draws and verdicts of a run, made once a round while it is planned.
 
 The budget is simulated to its end (pipelines.budget.forecasts.whole_run), with the follow-ups of its draws
-(pipelines.steps.to_come). No row depends on it: an error here is reported once, and the run goes on.
+(pipelines.steps.to_come). No row depends on it: an error here is reported once, and the run continues.
 """
 
 import time

@@ -42,7 +42,7 @@ class ProblemOutcome(NamedTuple):
     seconds: float | None = None
     units: int | None = None
     roots: Mapping[str, tuple[int, int]] = {}
-    """By step what was drawn, and what of it is correct, where the budget chooses between steps."""
+    """Numbers drawn and correct by step, if the budget chooses between steps."""
 
 
 Continuation = Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequence[ProblemOutcome]]

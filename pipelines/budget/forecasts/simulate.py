@@ -70,7 +70,7 @@ def run_budget(
 
 
 def _only_new_stops(plan: RoundPlan, accounts: "dict[str, _Account]") -> RoundPlan:
-    """The plan with what it says of problems for the first time, which is noted."""
+    """The plan with its new stops, which are recorded."""
     stops = tuple(stop for stop in plan.stops if accounts[stop.problem_id].stopped is None)
     continued = tuple(stop for stop in plan.continued if not accounts[stop.problem_id].given_up)
     for stop in stops:

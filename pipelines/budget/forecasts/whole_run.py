@@ -3,7 +3,7 @@
 For the time left that people are shown, once a round. `forecast` answers the same before a run with more care: it has the
 evidence of other runs, and all quantities. The posteriors are its own (pass rates of problems within templates by level,
 laws of new solutions): here of everything that is judged so far, whatever the budget chose to draw, since a likelihood does
-not depend on when drawing stopped; and each urn goes on from where it stands, since new solutions grow rarer.
+not depend on when drawing stopped; and each urn continues from its current state, since new solutions grow rarer.
 """
 
 import time

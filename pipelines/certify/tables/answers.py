@@ -1,6 +1,6 @@
 """Tables of answers, read from the files in this folder: pairs, sentences about a number, multiple-choice answers.
 
-A comment in each file says what its rows are.
+A comment in each file describes its rows.
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""A draw worker's process: groups of requests on standard input, what was drawn on standard output, as messages.
+"""A draw worker's process: messages with groups of requests on standard input, and with drawn rows on standard output.
 
 Started as `python -m pipelines.generate.embedded.draw_child FOLDER SIZES`. A host's group is `{"work", "ids",
 "requests"}`, each request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, place, *Sample]`. It ends
@@ -78,12 +78,12 @@ class Outbox:
             self.send()
 
     def send_old(self) -> None:
-        """Send what has waited long enough."""
+        """Send the rows that have waited long enough."""
         if self._rows and time.monotonic() - self._since >= SECONDS:
             self.send()
 
     def send(self) -> None:
-        """Send what there is."""
+        """Send all waiting rows."""
         if self._rows:
             rows, self._rows = self._rows, []
             send(self._stream, {"rows": rows})

@@ -97,7 +97,7 @@ class DrawWorkers:
             return [worker.process.pid for worker in self._workers]
 
     def close(self) -> None:
-        """End every worker; calls under way end with what has come. Safe to call twice."""
+        """End every worker; running calls end with the received rows. Safe to call twice."""
         with self._lock:
             self._closing = True
             for call in self._calls:
@@ -180,7 +180,7 @@ class DrawWorkers:
                     call.end()
 
     def _deal(self) -> None:
-        """Give out what there is room for, each group to the worker that has the most of it; under the lock."""
+        """Assign as many groups as there is room for, each to the worker with the most room; called under the lock."""
         while self._waiting and self._workers:
             worker = max(self._workers, key=lambda candidate: candidate.room)
             if worker.room < len(self._waiting[0].left):

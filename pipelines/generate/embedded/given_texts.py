@@ -84,7 +84,7 @@ class TextScorer:
             self._session.give_back(tile)
 
     def _scored(self, tile: Any, rows: Sequence[_Row]) -> Iterator[Completion]:
-        """Rows in order of falling text length; each step gives every row that goes on its next token's log-probability."""
+        """Rows in order of falling text length; each step gives every unfinished row its next token's log-probability."""
         began = perf_counter()
         prefixes: dict[tuple[int, ...], Prefix] = {}
         logprobs: list[list[float]] = []

@@ -1,4 +1,4 @@
-"""A request to a completion over OpenAI's API: what is sent, and what of the reply, or of a refusal, becomes a row.
+"""A completion over OpenAI's API: the body of the request, and the row made of the reply or refusal.
 
 Everything that is sent can change a row, so all of it is in the recipe (`Wire`). A prompt that is too long for the model,
 or that the provider's filter refuses, is an answer about that prompt: an empty text that says why, as no other try would
@@ -82,7 +82,7 @@ class Asking(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The options of a recipe that decide what a server is asked; engine `openai` describes each."""
+    """The options of a recipe that determine a request; engine `openai` describes each."""
 
     model: str
     api: str = "chat"

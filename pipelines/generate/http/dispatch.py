@@ -89,7 +89,7 @@ class Dispatcher:
             self._end(call)
 
     def wind_down(self) -> None:
-        """Send nothing more; what is under way may still arrive for a while."""
+        """Send nothing more; requests in flight may still be answered for a while."""
         self._end_all(Interruption("another batch has failed"))
 
     def fail(self, error: BaseException) -> None:
@@ -187,7 +187,7 @@ class Dispatcher:
             self._pump()
 
     def _stop(self, call: EngineCall, error: BaseException) -> None:
-        """Send no more of this call; what is under way may still arrive for a while."""
+        """Send no more of this call; requests in flight may still be answered for a while."""
         if call.error is None:
             call.error = error
             self._drop(call)

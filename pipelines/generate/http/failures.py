@@ -2,7 +2,7 @@
 
 A failure that may pass is an attempt: recorded, waited for, tried again; where it does not pass in time, the command ends
 with Unavailable. A permanent one (a wrong key, an unknown model, a malformed body) ends it immediately with SetupError.
-Both name server, error, what is kept and the next command, without secrets.
+Both name server, error, kept rows and the next command, without secrets.
 """
 
 import asyncio

@@ -71,8 +71,8 @@ class Local(Protocol):
 class HttpSettings:
     """Profile settings about servers. Times are seconds.
 
-    `attempts`: tries of one request. `patience`: how long to go on while no server answers. `longest_wait`: a Retry-After
-    above it ends the command. `drain`: how long what is under way may take to arrive once a request was given up.
+    `attempts`: tries of one request. `patience`: how long to keep trying while no server answers. `longest_wait`: a
+    Retry-After above it ends the command. `drain`: how long requests in flight are awaited once one was given up.
     `proxies`: whether HTTP_PROXY and its like in the environment count. `reply_bytes`: the most that a reply may have,
     unfolded; by default it follows from the request, at most 64 MiB. `held_bytes`: the most that replies of over 1 MiB may
     take up in this process while they are read.

@@ -31,8 +31,8 @@ class ReplicaLimit:
     It begins by doubling. A refusal (429, 503, a timeout) halves it, once for all that were under way together, and for a
     while it then grows by one per round of replies (additive increase, multiplicative decrease: Chiu and Jain 1989).
     Otherwise it climbs: it tries a quarter more and keeps that if the rate of replies grew, tries a fifth less and keeps
-    that if the rate did not fall. By Little's law (requests under way = rate x latency) what does not raise the rate only
-    waits in a queue.
+    that if the rate did not fall. By Little's law (requests in flight = rate x latency) requests that do not raise the rate
+    only wait in a queue.
     """
 
     def __init__(self, most: int, start: int = START) -> None:
@@ -78,13 +78,13 @@ class ReplicaLimit:
         self._replies = 0
 
     def _rounds(self) -> int:
-        """Rounds of replies in a window; what proved best is held for longer than trials last."""
+        """Rounds of replies in a window; the best limit is held for longer than trials last."""
         if self._doubling:
             return 1
         return HOLD if self._trying == "nothing" and self._steady is not None else 2
 
     def _compare(self, rate: float) -> None:
-        """At the end of a window: keep what was tried or go back, then try the next thing."""
+        """At the end of a window: keep the tried limit or go back, then try the next one."""
         if self._steady is None:
             self._steady = (self._limit, rate)
         elif self._doubling:
@@ -133,7 +133,7 @@ FAILURES = 3  # in a row, after which a replica is taken out and probed
 
 @dataclass
 class Replica:
-    """State of one server: whether it is in use, what is under way there, what waits for it. `name`: as it may be shown.
+    """State of one server: whether it is in use, its requests in flight, its waiting requests. `name`: as it may be shown.
 
     `absent`: at the last look nothing listened there.
     """

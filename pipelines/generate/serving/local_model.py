@@ -70,7 +70,7 @@ class LocalModel:
         return [str(self.python), "-m", MODULE, *ours, *plain, *self.args]
 
     def environment(self, key: str) -> dict[str, str]:
-        """The server's environment: ours without what is not its business, the profile's over it, and its key."""
+        """The server's environment: ours without private variables, overridden by the profile's, and its key."""
         hidden = {*NOT_THEIRS, *self.without}
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         own = {name: _filled(value, {"key": key}) for name, value in self.env.items()}

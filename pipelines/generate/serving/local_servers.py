@@ -224,7 +224,7 @@ class LocalServers:
             return tuple(server.server() for server in servers)
 
     def interrupt(self) -> None:
-        """Make everybody who waits for a start give up; the start itself goes on until `close`."""
+        """Release all callers that wait for a start; the start itself continues until `close`."""
         with self._changed:
             self._given_up += 1
             self._changed.notify_all()

@@ -193,13 +193,13 @@ class Vllm:
             raise call.error
 
     def interrupt(self) -> None:
-        """Give up what is under way, from any thread: every call of `groups` raises Interruption."""
+        """Give up the requests in flight, from any thread: every call of `groups` raises Interruption."""
         self._end_start()
         if (running := self._running) is not None:
             running.router.interrupt()
 
     def wind_down(self) -> None:
-        """Begin nothing more, from any thread: calls of `groups` give what is being drawn, then raise Interruption."""
+        """Begin nothing more, from any thread: calls of `groups` give the rows in progress, then raise Interruption."""
         self._end_start()
         if (running := self._running) is not None:
             running.router.wind_down()

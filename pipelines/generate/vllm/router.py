@@ -45,7 +45,7 @@ def setup_message(folder: Path, lora: Path | None, options: VllmOptions, setting
 
 
 def _engine(folder: Path, options: VllmOptions, settings: VllmSettings) -> dict[str, Any]:
-    """Arguments of vLLM's EngineArgs; what is None is vLLM's own affair."""
+    """Arguments of vLLM's EngineArgs; for None vLLM chooses."""
     chosen = {
         "quantization": options.quantization,
         "max_model_len": options.max_model_len,
@@ -230,7 +230,7 @@ class RequestRouter:
             self._end_calls(Interruption())
 
     def wind_down(self) -> None:
-        """Send nothing more for today's calls; each ends when what is under way has come."""
+        """Send nothing more for the current calls; each ends when its requests in flight are answered."""
         with self._lock:
             for call in self._calls:
                 self._drop_waiting(call)

@@ -19,7 +19,7 @@ _CORRECT, _PENDING = STATES.index("correct"), STATES.index("pending")
 
 
 def pass_at_trees(sample: Sample, options: Options) -> list[MetricValue]:
-    """The points of the curve, by default for powers of two of drafts and repairs up to what every problem has."""
+    """The points of the curve, by default for powers of two of drafts and repairs up to the least number of any problem."""
     problems = [_drafts(sample, rows.tolist()) for rows in sample.by_problem()]
     most = min(len(drafts) for drafts in problems)
     repaired = min((len(draft.repairs) for drafts in problems for draft in drafts if not draft.right), default=0)

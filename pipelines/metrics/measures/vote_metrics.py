@@ -2,7 +2,7 @@
 
 A vote sees answers, scores and tokens; how right the elected answer is comes in afterwards (`elections`). An undecided
 completion votes: its answer is as right as the judged completions that give the same one, and wrong if there are none
-(`if_right` of a row says what it would be otherwise). A completion that is not parsed abstains and counts in k.
+(`if_right` of a row is the value otherwise). A completion that is not parsed abstains and counts in k.
 """
 
 import math

@@ -125,7 +125,7 @@ def withdraw(settings: Settings) -> None:
 
 
 def _build(settings: Settings) -> None:
-    """A new root out of the folders named, read-only, without /proc; what was mounted before is let go."""
+    """A new read-only root of the named folders, without /proc; earlier mounts are released."""
     # pivot_root refuses mounts with shared propagation.
     system.mount("none", "/", None, system.REC | system.PRIVATE)
     system.mount("root", SCRATCH, "tmpfs", system.NOSUID | system.NODEV, "size=1m,mode=0755")

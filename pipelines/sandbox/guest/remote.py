@@ -55,7 +55,7 @@ _ENDS_ITERATION = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorEx
 
 
 class Gone(BaseException):
-    """The program's process does not answer any more, or answered with what no message is."""
+    """The program's process no longer answers, or answered with an invalid message."""
 
 
 class Unsupported(BaseException):
@@ -143,7 +143,7 @@ class Remote:
         raise Gone("oversized" if kind == b"x" else "malformed")
 
     def ask_ahead(self, calls: tuple[KnownCall, ...], functions: dict[str, str]) -> None:
-        """Send the calls that are bound to come, as many as are surely the program's, and remember what was sent."""
+        """Send the calls that will certainly come, as far as they are the program's, and record them."""
         self.ahead.clear()
         for function, args, kwargs in calls:
             name = functions.get(function)

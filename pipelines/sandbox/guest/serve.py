@@ -98,7 +98,7 @@ class ProgramCell:
             raise OSError("the process for a program ended before there was a program in it")
 
     def close(self) -> None:
-        """Close what is still open."""
+        """Close open descriptors."""
         for fd in (self.channel, self.stdout, self.stderr):
             os.close(fd)
 

@@ -36,7 +36,7 @@ def _checked(result: int, what: str) -> int:
 
 
 def _tid_address() -> int:
-    """Address of the C library's thread id, which clone must renew as fork does; 0 if the kernel does not tell."""
+    """Address of the C library's thread id, which clone must renew as fork does; 0 if the kernel does not report it."""
     address = ctypes.c_void_p()
     failed = _libc.prctl(_PR_TID_ADDRESS, ctypes.byref(address), 0, 0, 0)
     return 0 if failed else address.value or 0

@@ -39,7 +39,7 @@ class Tester:
         self.flushed_at = time.monotonic()
 
     def run(self, tests: str, entry_point: str | None) -> bool:
-        """Report the plan, each result as it is known, and the end. Whether this process is unchanged."""
+        """Report the plan, each result as soon as it is known, and the end. Whether this process is unchanged."""
         try:
             prepared = _prepared(tests)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -156,7 +156,7 @@ class Tester:
             self.flush()
 
     def flush(self) -> None:
-        """Say what was not yet said."""
+        """Report the remaining results."""
         view = memoryview(bytes(self.unsaid))
         self.unsaid.clear()
         while view:

@@ -82,7 +82,7 @@ class Watch:
                     return
 
     def read(self, fd: int) -> bool:
-        """Take what there is; False at the end of the stream."""
+        """Read the available bytes; False at the end of the stream."""
         try:
             chunk = os.read(fd, _CHUNK)
         except BlockingIOError:
@@ -114,7 +114,7 @@ class Watch:
         return max(min(wall, cpu, of_tests), 0.0) + _STEP if not self.ended else 0.0
 
     def finish(self, dying: list[int]) -> tuple[Any, ...]:
-        """Kill what is left, take the last bytes, reap: (ended, status, cpu, wall, stdout, stderr, body).
+        """Kill remaining processes, read the last bytes, reap: (ended, status, cpu, wall, stdout, stderr, body).
 
         A program that was only waiting for more calls is killed but not waited for: its exit takes the kernel longer than
         its run, and its status is not needed. The keeper reaps the `dying` later (strict: nothing of it is shared).

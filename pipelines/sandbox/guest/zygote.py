@@ -1,8 +1,8 @@
 """The process that every program and every process of tests is forked from. It never sees a job, a reply or a report.
 
 A fork inherits its parent's memory, freed parts included: were the keeper the parent, a program could search it for the
-tests, answers and programs of earlier jobs. So the keeper sends descriptors here and gets pids back; what is forked becomes
-the keeper's child (CLONE_PARENT), and reads its job itself.
+tests, answers and programs of earlier jobs. So the keeper sends descriptors here and gets pids back; a forked process
+becomes the keeper's child (CLONE_PARENT), and reads its job itself.
 """
 
 import gc
@@ -15,7 +15,7 @@ from pipelines.sandbox.guest.frames import Settings
 
 PROGRAM, TESTS = b"P", b"T"
 READY = b"!"
-"""The first byte that a forked process says, once it is confined: what ends before it was our failure, not a program's."""
+"""The first byte of a forked process, sent once it is confined: an earlier end is our failure, not a program's."""
 _PID = struct.Struct("<i")
 _RIGHTS = 64
 _REQUESTS = 10

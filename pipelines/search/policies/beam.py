@@ -1,7 +1,7 @@
-"""Search policy `beam`: of each wave the best nodes go on, several times each.
+"""Search policy `beam`: the best nodes of each wave continue, several times each.
 
 A finished answer that is among the best holds its place: answers that end early are not dropped for being short, and the
-others go on in the places that are left.
+others continue in the remaining places.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """`width` pieces a wave: the best `width / expand` nodes are kept, and each goes on `expand` times."""
+    """`width` pieces a wave: the best `width / expand` nodes are kept, and each continues `expand` times."""
 
     name = "beam"
     version = "1"

@@ -1,4 +1,4 @@
-"""Search policy `best_first`: always the best begun answer goes on, whatever its length, until enough are finished."""
+"""Search policy `best_first`: the best partial answer of any length continues, until enough are finished."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pipelines.search.tree import ROOT, Growth, Tree
 class BestFirst:
     """`expand` pieces from each of the `together` best leaves, until `answers` are finished or `most` pieces are drawn.
 
-    Leaves of equal score: the deepest first, then by chance. A node goes on once.
+    Leaves of equal score: the deepest first, then by chance. A node continues once.
     """
 
     name = "best_first"

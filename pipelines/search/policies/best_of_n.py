@@ -24,7 +24,7 @@ class BestOfN:
         checked_choice("search policy", self.name, "by", self.by, ("score", "vote"))
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """Every unfinished answer goes on once."""
+        """Every unfinished answer continues once."""
         if not tree.nodes:
             return [Growth(ROOT, self.n)]
         return [Growth(node.id, 1) for node in tree.waves[-1] if not node.finished]

@@ -1,8 +1,8 @@
 """Search policy `budget_forcing`: answers of at least `least` and about `most` tokens, by words put into them (s1,
 Muennighoff et al. 2025, arXiv:2501.19393).
 
-Where the model ends an answer too early its last piece, which says the result, is dropped, `wait` is written instead, and
-the model goes on; where an answer has `most` tokens and no end, `end` is written and the model gives its result.
+If the model ends an answer too early, its last piece, which states the result, is replaced by `wait`, and the model
+continues; if an answer has `most` tokens and no end, `end` is written and the model states its result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,20 @@ from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 @dataclass(frozen=True, slots=True)
 class BudgetForcing:
-    """`n` answers side by side, each made to go on at most `waits` times: a model may end immediately again and again."""
+    """`n` parallel answers, each made to continue at most `waits` times: a model may end immediately again and again."""
 
     name = "budget_forcing"
     version = "1"
     n: int = 4
     """Answers drawn side by side."""
     least: int = 64
-    """Tokens below which an answer is made to go on."""
+    """Tokens below which an answer is made to continue."""
     most: int = 128
     """Tokens from which an answer is made to end."""
     waits: int = 2
-    """Times that an answer is made to go on."""
+    """Times that an answer is made to continue."""
     wait: str = "\nWait,"
-    """Text that makes it go on."""
+    """Text that makes it continue."""
     end: str = "#### "
     """Text that makes it end."""
 
@@ -40,7 +40,7 @@ class BudgetForcing:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """Texts that the policy writes, by the step that goes on behind them."""
+        """Texts that the policy writes, by the step that continues after them."""
         return {"wait": self.wait, "end": self.end}
 
     @property

@@ -14,7 +14,7 @@ from pipelines.search.tree import Tree, TreeNode
 
 @dataclass(frozen=True, slots=True)
 class DiverseBeam(Beam):
-    """`width` pieces a wave in `width / expand` groups, of each of which the best node goes on `expand` times.
+    """`width` pieces a wave in `width / expand` groups, of each of which the best node continues `expand` times.
 
     `apart`: a group does not keep a piece that an earlier group keeps in the same wave, while it has another.
     """

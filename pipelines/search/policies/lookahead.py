@@ -1,7 +1,7 @@
 """Search policy `lookahead`: a beam that scores a piece by where it leads (Snell et al. 2024, arXiv:2408.03314).
 
-Each candidate is continued once, by `ahead` pieces; its value is the score at the end. The best candidates then
-go on from their own ends, and what was only looked at is a child like the others.
+Each candidate is continued once, by `ahead` pieces; its value is the score at the end. The best candidates then continue
+from their own ends, and a lookahead is a child like the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """`width` candidates, of which `width / expand` are kept and go on `expand` times each."""
+    """`width` candidates, of which `width / expand` are kept and continue `expand` times each."""
 
     name = "lookahead"
     version = "1"
@@ -30,7 +30,7 @@ class Lookahead:
         checked_count("search policy", self.name, "ahead", self.ahead)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """A look ahead from each candidate, or candidates from what is kept."""
+        """A lookahead from each candidate, or candidates from the kept nodes."""
         if not tree.nodes:
             return [Growth(ROOT, self.width)]
         candidates, looked = self._candidates(tree)

@@ -1,9 +1,9 @@
-"""Search policy `particles`: a particle filter, in which chance and not rank decides what goes on.
+"""Search policy `particles`: a particle filter, in which chance and not rank decides which answers continue.
 
-Puri et al. 2025 (arXiv:2502.01618): n particles go on by one piece, are weighted with softmax(logit(score) / tau), and n
-are drawn of them with replacement; finished particles stay in the pool. With `target: paper` the score of the whole text
-weighs anew in every wave, so what is sampled is p(x) * prod_t odds(r_t); with `target: last` a particle weighs by the
-change of its odds, and what is sampled is p(x) * odds(r_T).
+Puri et al. 2025 (arXiv:2502.01618): n particles grow by one piece, are weighted with softmax(logit(score) / tau), and n
+are drawn of them with replacement; finished particles stay in the pool. With `target: paper` the score of the whole text is
+a weight in every wave, so the target is p(x) * prod_t odds(r_t); with `target: last` a particle is weighted by the change
+of its odds, and the target is p(x) * odds(r_T).
 """
 
 import math
@@ -79,7 +79,7 @@ class Particles:
         return softmax([self._gain(tree, node, wave) / self.tau for node in population])
 
     def _gain(self, tree: Tree, node: TreeNode, wave: int) -> float:
-        """The log-odds of the score; what they gained by the last piece where the target is that of the end."""
+        """The log-odds of the score, or with the target `last` their gain by the last piece."""
         if self.target == "paper":
             return logit(node.score)
         before = logit(tree.by_id[node.parent].score) if node.parent != ROOT else 0.0

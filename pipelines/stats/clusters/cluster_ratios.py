@@ -1,7 +1,7 @@
 """Means, shares and ratios of sums over problems with clusters: a score's mean, the compositional gap, tokens per answer.
 
-For ratios that are not a mean of values in [0, 1]; `population_mean` and `cluster_table` are for those. Where clusters show
-no spread the interval is as wide as what is measured can be, never without width.
+For ratios that are not a mean of values in [0, 1]; `population_mean` and `cluster_table` are for those. If clusters show no
+spread, the interval is as wide as the measure's range, never of zero width.
 """
 
 import math
@@ -57,7 +57,7 @@ def cluster_ratio(
 
     Tokens per correct answer: all tokens, those of wrong answers too, over all correct answers. Cluster t on the log scale
     with the linearised error of a ratio (Cochran 1977, eq. 6.13), effective clusters by their share of `below`. One
-    cluster, or clusters that show no spread: [0, infinity], for nothing bounds what was not seen.
+    cluster, or clusters that show no spread: [0, infinity], since nothing bounds unseen values.
     """
     top, bottom = math.fsum(above), math.fsum(below)
     if bottom <= 0.0 or top <= 0.0:

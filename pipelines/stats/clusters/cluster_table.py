@@ -1,8 +1,8 @@
 """Many means over the same problems, with whole clusters resampled: pass@1 .. pass@1024 with intervals and a band.
 
-For metrics that are curves. The problems of a cluster (a template) were sampled together, so what varies is the cluster's
-sums. Clusters with equal sums and sizes are kept once with their number: 10,000 problems of 1,024 completions are at most
-1,025 rows, and resampling is one matrix product, (resamples x rows) @ (rows x columns).
+For metrics that are curves. The problems of a cluster (a template) were sampled together, so the cluster's sums are the
+sampled units. Clusters with equal sums and sizes are kept once with their number: 10,000 problems of 1,024 completions are
+at most 1,025 rows, and resampling is one matrix product, (resamples x rows) @ (rows x columns).
 """
 
 import math

@@ -1,8 +1,8 @@
 """The difference of two measurements of the same problems, and whether they are equal up to a margin stated before.
 
-Two verifiers on the same completions are paired, never independent: what varies is the difference within each problem.
-"Not significantly different" is not "equal": little data is never different. Two one-sided tests (TOST; Schuirmann 1987)
-turn the burden round: what has to be refuted is that the difference is as large as the margin.
+Two verifiers on the same completions are paired, never independent: the difference within each problem is the sampled
+value. "Not significantly different" is not "equal": little data is never different. Two one-sided tests (TOST; Schuirmann
+1987) reverse the burden of proof: a difference as large as the margin has to be refuted.
 """
 
 import math
@@ -196,7 +196,7 @@ def equivalence(
 
 
 def cluster_error(sums: Sums, mean: float) -> float:
-    """Standard error of a mean over problems when clusters are what was sampled: the linearised ratio's, with G/(G-1)."""
+    """Standard error of a mean over problems for sampled clusters: the linearised ratio's, with G/(G-1)."""
     groups, count = len(sums), sum(size for _, size in sums)
     residual = math.fsum((total - mean * size) ** 2 for total, size in sums)
     return math.sqrt(groups / (groups - 1) * residual) / count

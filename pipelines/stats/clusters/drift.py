@@ -2,7 +2,7 @@
 
 Half the sum of the absolute differences of all shares: the part of the rows that would have to change their category.
 0 means no change and 1 nothing in common; for two categories it is the difference of the share. Rows of one template are
-not independent, and versions share problems: what varies is the difference within each cluster.
+not independent, and versions share problems: the difference within each cluster is the sampled value.
 """
 
 import math

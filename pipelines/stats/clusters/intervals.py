@@ -18,9 +18,10 @@ Interval = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with a 95% (or stated) interval. `n` counts what was averaged, `clusters` what was independent.
+    """A value with a 95% (or stated) interval. `n`: number of averaged units; `clusters`: number of independent ones.
 
-    `method` says how the interval was made, `estimand` what is estimated: two estimates compare only if the latter agree.
+    `method`: of the interval; `estimand`: the estimated quantity. Two estimates are comparable only if their estimands
+    agree.
     """
 
     value: float

@@ -1,6 +1,6 @@
 """The mean over problems, for their population.
 
-For a population the clusters are what was sampled: problems of one template resemble one another (16 templates of 60
+For a population the clusters are the sampled units: problems of one template resemble one another (16 templates of 60
 problems: the naive interval covers .54). Completions inside a problem are not resampled, their noise is already in the
 spread of the values. The mean of exactly these problems is in `pipelines.stats.draws.subsets`.
 """

@@ -1,6 +1,6 @@
 """Rejection sampling with an imperfect verifier: ceiling, value, best number of draws, precision.
 
-Exact sums, no simulation. A problem is a pair of chances: that a draw is right, and what the verifier does with it.
+Exact sums, no simulation. A problem is a set of chances: that a draw is right, and that the verifier accepts it.
 """
 
 import math

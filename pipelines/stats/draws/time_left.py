@@ -40,12 +40,12 @@ def time_left(done: int, whole: Mapping[str, Any], rate: float | None) -> TimeLe
 
 
 def longest(parts: Iterable[TimeLeft | None]) -> TimeLeft | None:
-    """Of stages that go on side by side the slowest one."""
+    """The slowest of parallel stages."""
     return max((part for part in parts if part is not None), key=lambda part: part.seconds, default=None)
 
 
 def whole_of(detail: Mapping[str, Any], total: int) -> dict[str, Any]:
-    """The rows of the whole run as a stage reports them; where it does not, what is planned so far."""
+    """The rows of the whole run as a stage reports them; else those planned so far."""
     given: Mapping[str, Any] = detail.get("whole") or {}
     rows = {name: max(float(total), float(given.get(name, total))) for name in ENDS}
     return {**rows, "weight": given["weight"]} if "weight" in given else rows

@@ -42,7 +42,7 @@ def regret_of_tokens(tokens: npt.ArrayLike, correct: npt.ArrayLike, budgets: Seq
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A first program of a repair tree and what was drawn to repair it: (tokens, whether it is right) of each repair.
+    """A first program of a repair tree and its repairs: (tokens, whether it is right) of each repair.
 
     The tokens of a repair hold those of its feedback. A correct draft is never repaired.
     """

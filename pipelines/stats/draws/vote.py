@@ -15,7 +15,7 @@ Answers = Sequence[Sequence[Hashable | None]]
 
 
 def vote(answers: Answers) -> Hashable | None:
-    """The most frequent answer, None if nobody gave one.
+    """The most frequent answer, None without answers.
 
     Of equals the one with more votes at the earliest model, then the one given first.
     """

@@ -28,7 +28,7 @@ Resource = Literal["seconds", "tokens"]
 class VarianceComponents:
     """Variances of d(s, i), arm 2 minus arm 1: of problems, of seeds, of the rest, of one more sample in a cell.
 
-    `problems` are what is independent: templates where the data have them, and P is then their number.
+    `problems` are the independent units: templates if the data have them, and P is then their number.
     """
 
     problems: float
@@ -133,9 +133,9 @@ def arm_components(
 ) -> VarianceComponents:
     """The components of a difference of two arms from a pilot of one: means of its cells, of at least two seeds.
 
-    Two independent trainings differ by twice what one varies by; how hard problems are cancels. How differently problems
-    take to two arms no single arm tells: `problems` says it, or it is taken to be as much as the rest (two trainings of
-    one arm change a problem by that). `within`: of one arm.
+    Two independent trainings differ by twice what one varies by; how hard problems are cancels. The interaction of problems
+    and arms cannot be estimated from one arm: `problems` says it, or it is taken to be as much as the rest (two trainings
+    of one arm change a problem by that). `within`: of one arm.
     """
     one = pair_components(cells, within=within, samples=samples, clusters=clusters, cautious=cautious)
     rest = 2.0 * one.rest
@@ -196,7 +196,7 @@ def designs(
 
 def reach(table: Sequence[Design], wanted: float, limits: Expense, *, by: Resource = "seconds") -> Reach:
     """The cheapest design, by seconds or by tokens, that shows `wanted` and keeps the limits; of equally cheap ones the
-    most sensitive. The most sensitive within the limits says what could be had instead.
+    most sensitive. The most sensitive within the limits shows the attainable alternative.
     """
     if not wanted > 0.0:
         raise ValueError(f"the smallest effect worth knowing is above 0, got {wanted}")

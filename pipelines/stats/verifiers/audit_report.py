@@ -45,7 +45,7 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An audited rollout; `right` says whether the verdict agrees with the person, None if the person cannot tell.
+    """An audited rollout; `right` says whether the verdict agrees with the person, None if the person cannot decide.
 
     `cluster`: the place of its problem's cluster among `VerifierPassRate.sums`; not needed of rollouts that weigh nothing.
     """
@@ -145,7 +145,7 @@ def consequences(rates: Mapping[str, Any], kinds: Sequence[tuple[float, float]],
 def true_rates(shown: Sequence[tuple[float, float]], verifier: ErrorRates) -> list[tuple[float, float]]:
     """(share, shown pass rate) to (share, true pass rate): a = p (1 - fr) + (1 - p) fa solved for p and cut to [0, 1].
 
-    Rogan & Gladen 1978, Am. J. Epidemiol. 107; with no power to tell right from wrong the shown rate stays.
+    Rogan & Gladen 1978, Am. J. Epidemiol. 107; with no power to distinguish right from wrong the shown rate stays.
     """
     power = 1.0 - verifier.false_reject - verifier.false_accept
     if power <= 0.0:

@@ -1,6 +1,6 @@
-"""Error rate of a rule that gives problems up, measured on the random holdout of those that go on all the same.
+"""Error rate of a rule that gives problems up, measured on the random holdout that is drawn anyway.
 
-The problems that go on are a random share of all given up (by a hash of their ids), and each goes on to its cap: the share
+The holdout is a random share of all given-up problems (by a hash of their ids), and each is drawn up to its cap: the share
 of them that meets the target estimates that share of all problems given up, with an exact interval.
 """
 
@@ -27,7 +27,7 @@ class RuleErrorCounts:
 
     @property
     def error(self) -> Estimate | None:
-        """The share given up wrongly, Clopper-Pearson; None if none that went on has ended."""
+        """The share given up wrongly, Clopper-Pearson; None if no problem of the holdout has ended."""
         return clopper_pearson(self.met, self.ended, estimand="share of the problems given up that would meet their target")
 
     def row(self) -> dict[str, int | float | None]:

@@ -115,7 +115,7 @@ def corrected_mean(cells: Sequence[ErrorCell], sums: Sums, *, estimand: str) -> 
 
 
 def _unseen(cells: Sequence[ErrorCell], whole: float, *, accepted: bool) -> Interval | None:
-    """Interval of the weight of wrong verdicts on one side, beyond what the errors found tell."""
+    """Interval of the weight of wrong verdicts on one side, beyond the errors found."""
     mass = _mass(cells, whole, accepted=accepted)
     if mass is None:
         return None

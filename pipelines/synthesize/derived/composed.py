@@ -25,7 +25,7 @@ _TRIED = 60  # problems that are tried as the next hop of one chain
 
 
 class Composed:
-    """Chains of `hops` problems. `roles`: what is given out of each chain, of ROLES, whole or not at all.
+    """Chains of `hops` problems. `roles`: the problems made from each chain, of ROLES, all or none.
 
     `uses`: the number of chains that may contain a problem.
     """

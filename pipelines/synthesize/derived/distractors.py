@@ -1,9 +1,9 @@
 """The synthesizer `distractors`: open problems of a version as multiple choice, wrong options being what models answered.
 
 The options are the reference and the wrong answers that the source's rollouts give most often: each is plausible because a
-model gave it, and `meta` has its frequency. With `none_of_the_above` WiCkeD (Elhady et al. 2025) hides one of them. Refused
-as an option is what has the form of the key or of another option, whatever its spelling, and what a verdict calls right: a
-distractor that is right would make two keys.
+model gave it, and `meta` has its frequency. With `none_of_the_above` WiCkeD (Elhady et al. 2025) hides one of them. An
+answer is refused as an option if its canonical form is that of the key or of another option, or if a verdict calls it
+right: a right distractor would make two keys.
 """
 
 import random

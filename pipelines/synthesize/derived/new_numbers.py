@@ -1,8 +1,8 @@
 """Problems with other numbers: same template, wording, people and solution graph, and a recomputed answer.
 
-Only where a program knows the answer: problems of executable templates. A model that learned a benchmark by heart goes on
-giving the old answer, which `meta` keeps (entity substitution, Longpre et al. 2021, with numbers for names). New numbers
-are on the side of the problem's split, so that a held-out problem does not become one that was trained on.
+Only where a program knows the answer: problems of executable templates. A model that memorised a benchmark keeps giving the
+old answer, which `meta` keeps (entity substitution, Longpre et al. 2021, with numbers for names). New numbers are on the
+side of the problem's split, so that a held-out problem does not become one that was trained on.
 """
 
 import random

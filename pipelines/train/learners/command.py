@@ -113,7 +113,7 @@ def _refusal(lines: Sequence[str]) -> str | None:
 
 
 def progress_in(line: str) -> LearnerReport | None:
-    """The progress that a line of output tells; None for any other line."""
+    """The progress that a line of output reports; None for any other line."""
     if not line.lstrip().startswith("{"):
         return None
     try:

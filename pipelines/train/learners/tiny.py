@@ -1,6 +1,6 @@
 """The embedded learner: full fine-tuning of a small Llama on CPU cores, reproducible to the last bit.
 
-For models of the shape of models/rollmill-tiny. A run that is killed goes on from its last checkpoint, with the same
+For models of the shape of models/rollmill-tiny. A killed run resumes from its last checkpoint, with the same
 batches and the same numbers; the model it writes has the graph of the engine `embedded`.
 """
 

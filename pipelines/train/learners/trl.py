@@ -71,7 +71,7 @@ class Trl:
         return path
 
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
-        """Train in a child process, or go on from its last checkpoint."""
+        """Train in a child process, or resume from its last checkpoint."""
         python, began = self.interpreter(), time.monotonic()
         task.state.mkdir(parents=True, exist_ok=True)
         job = self._job(task)

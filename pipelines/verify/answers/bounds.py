@@ -1,4 +1,5 @@
-"""Bounds of a tree's value in floating point, rounded outward: certain where they tell, silent where they do not.
+"""Bounds of a tree's value in floating point, rounded outward: a decision from them is certain, otherwise the question
+stays open.
 
 Microseconds, bounded, in the calling process. Values whose bounds are apart are different; bounds are never a reason to
 call two values equal, except within a stated distance (`near`) that is wider than both. Functions of the C library are

@@ -18,7 +18,7 @@ UNFINISHED = re.compile(
 _OF_ITSELF = re.compile(
     r"(?i)\b(?:my|our)\s+(?:confidence|certainty)\b|\btook\s+(?:me|us)\s+[\d,.]+\s+(?:tries|attempts)\b"
 )
-"""A sentence about how the answer was made, not about what was asked."""
+"""A sentence about the way to the answer, not about the question."""
 _DASHES = "−–—‐‑﹣－-"
 NUMBER = re.compile(
     rf"(?<![\w.\\^_])[+{_DASHES}]?\s?(?:\\?[$€£])?\s?-?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
@@ -270,7 +270,7 @@ def _of_an_unknown(subject: str) -> bool:
 
 
 def equates(left: str) -> bool:
-    """Whether `left = number` says what the number is: a name, or arithmetic with numbers only; never a relation."""
+    """Whether `left = number` states the number: a name, or arithmetic with numbers only; never a relation."""
     left = left.replace("**", " ").translate(_SPELLED).rstrip(" $")
     if left[-1:] in tuple("!<>≤≥≠~:=/\\"):
         return left[-1:] == ":"

@@ -162,7 +162,7 @@ def versioned(number: str, rules: Iterable[tuple[str, str]], *parts: str) -> str
 
 
 def order_named(order: str) -> Order:
-    """The order as it was given; `SetupError` with the valid ones for any other."""
+    """The given order; `SetupError` with the valid ones for any other."""
     if order not in ORDERS:
         raise unknown_name("order", order, ORDERS)
     return order  # type: ignore[return-value]
@@ -228,5 +228,5 @@ def same_number(left: Fraction, right: Fraction, near: Fraction) -> bool:
 
 
 def compatible(left: str, right: str, context: EqualityContext) -> bool:
-    """Whether the units behind two numbers may stand for each other."""
+    """Whether the units of two numbers are interchangeable."""
     return same_sense(left, right) if context.policy.units_ignored else same_unit(left, right)

@@ -80,7 +80,7 @@ def _heights(node: ExpressionNode, roots: dict[ExpressionNode, int]) -> tuple[fl
 
 
 def _value(node: ExpressionNode, context: Context) -> tuple[Decimal, Decimal]:
-    """(value, bound of its error) at the context's precision; division by what may be zero is beyond."""
+    """(value, bound of its error) at the context's precision; division by a value that may be zero is not supported."""
     if node.op == "number":
         assert node.value is not None
         value = context.divide(Decimal(node.value.numerator), Decimal(node.value.denominator))

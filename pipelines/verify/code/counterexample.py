@@ -59,7 +59,7 @@ class Puzzle:
 
 
 def puzzle_of(problem: Problem) -> Puzzle:
-    """The puzzle of a problem; BadTestsError says what is missing."""
+    """The puzzle of a problem; BadTestsError names the missing part."""
     if len(problem.tests) != 1:
         raise BadTestsError(f"a counterexample problem has one entry in tests, this one {len(problem.tests)}")
     try:

@@ -173,7 +173,7 @@ class RoundtripVerifier(SandboxVerifier):
 
 
 def roundtrip_of(problem: Problem) -> RoundTrip:
-    """The way back of a problem; BadTestsError says what is missing."""
+    """The way back of a problem; BadTestsError names the missing part."""
     try:
         entry = json.loads(problem.tests[0]) if len(problem.tests) == 1 else None
     except (ValueError, RecursionError):

@@ -101,7 +101,7 @@ def _helpers(prelude: str) -> frozenset[str]:
 
 
 def suite_of(problem: Problem) -> ProgramSuite:
-    """The tests of a problem; BadTestsError says what is wrong with them. No tests: a suite of size 0."""
+    """The tests of a problem; BadTestsError names their mistake. No tests: a suite of size 0."""
     names = (problem.meta.get(key) for key in _ENTRY_KEYS)
     entry_point = next((name for name in names if isinstance(name, str) and name.isidentifier()), None)
     return _read(problem.tests, entry_point, _setup(problem.meta))

@@ -1,6 +1,6 @@
-"""Reading Python text as a syntax tree without running it: does it parse, what does it define. Executes nothing.
+"""Reading Python text as a syntax tree without running it: validity and definitions. Executes nothing.
 
-Model text may be hostile: what is longer than LONGEST is not read, and everything the parser can raise is an answer here.
+Model text may be hostile: texts longer than LONGEST are not read, and every exception of the parser is handled here.
 """
 
 import ast

@@ -1,8 +1,8 @@
 """The verifier `constraints`: checks instructions about the form of a text. The constraints are the problem's tests.
 
 A test is JSON: {"id": "words", "at_least": 50}, a list of such, or a row of IFEval
-{"instruction_id_list": [...], "kwargs": [...]}. Correct: all hold; the share that holds is the value; what each saw is the
-evidence. A constraint that is unknown or malformed makes the verdict `undecided`.
+{"instruction_id_list": [...], "kwargs": [...]}. Correct if all hold; the share that holds is the value; the observations
+are the evidence. A constraint that is unknown or malformed makes the verdict `undecided`.
 
 `mode: strict` judges the text unchanged. `mode: loose` (IFEval's) takes a constraint as met if one of eight texts meets it:
 unchanged, without its first line, its last line, or both; each with and without its asterisks.

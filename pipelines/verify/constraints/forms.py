@@ -1,6 +1,6 @@
 """Instructions that hold or do not: what the response contains, how it begins and ends, its case, script and form.
 
-Each takes the text and, if it takes any, its checked arguments, and gives (holds, what it saw).
+Each takes the text and, if it takes any, its checked arguments, and gives (holds, observation).
 """
 
 import re
@@ -77,7 +77,7 @@ def postscript(response: Response, arguments: Arguments) -> Observation:
 
 
 def repeat_prompt(response: Response, arguments: Arguments) -> Observation:
-    """The text begins with the prompt, word for word, and goes on."""
+    """The text begins with the prompt, word for word, and continues."""
     prompt = " ".join((arguments["prompt"] or response.prompt).split()).casefold()
     text = " ".join(response.text.split()).casefold()
     return bool(prompt) and text.startswith(prompt) and len(text) > len(prompt), text[:100]

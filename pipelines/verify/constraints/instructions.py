@@ -1,4 +1,4 @@
-"""The table of instructions: what each is called, which arguments it takes (bounds, texts, numbers), how it is checked."""
+"""The table of instructions: name, arguments (bounds, texts, numbers) and check of each."""
 
 import difflib
 import re
@@ -124,7 +124,7 @@ class Constraint:
     arguments: dict[str, Any]
 
     def holds(self, response: Response) -> tuple[bool, Any]:
-        """(whether the response satisfies it, what was observed)."""
+        """(whether the response satisfies it, the observation)."""
         return self.check(response, self.arguments)
 
 
@@ -228,7 +228,7 @@ INSTRUCTIONS: Mapping[str, Instruction] = {
 
 
 def constraint_of(row: Mapping[str, Any]) -> Constraint:
-    """The constraint of {"id": name, argument: value, ...}; BadConstraintError names what is wrong with it."""
+    """The constraint of {"id": name, argument: value, ...}; BadConstraintError names its mistake."""
     name = row.get("id")
     if not isinstance(name, str):
         raise BadConstraintError(f"a constraint without an id: {dict(row)!r:.100}")

@@ -155,7 +155,7 @@ class VoteAgreement:
 
 
 def agreement(judged: Sequence[Outcome], truth: Sequence[bool]) -> VoteAgreement:
-    """Agreement of verdicts with what is true, over the same cases in the same order. ValueError on no cases.
+    """Agreement of verdicts with the truth, over the same cases in the same order. ValueError on no cases.
 
     `unparsed` counts as `incorrect`: both say that the answer is not right. Kappa is Cohen's (1960): (p - e) / (1 - e) with
     p the share of agreement and e that of two independent raters with the same margins; a constant judge has kappa 0.

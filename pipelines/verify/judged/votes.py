@@ -2,7 +2,7 @@
 
 The votes are completions of a step with role `vote` that follows the completion. They come in later rounds, so a run asks
 this verifier once everything is drawn, and until then it counts as undecided: its verdicts steer neither a budget nor a
-`when`. It asks no model and reads what is stored, so judging again costs nothing.
+`when`. It asks no model and reads stored votes, so judging again costs nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

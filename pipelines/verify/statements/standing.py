@@ -54,7 +54,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The fate of a statement; the text without text[begin:end] is what is left to search."""
+    """The status of a statement; the text without text[begin:end] is searched next."""
 
     fate: Fate
     begin: int = 0
@@ -175,7 +175,7 @@ def undenied(text: str, floor: int, denied: frozenset[str]) -> str:
 
 
 def _endorsed(text: str, end: int, languages: Sequence[Language]) -> bool:
-    """Whether what follows makes somebody else's answer the text's own."""
+    """Whether the following words adopt somebody else's answer."""
     behind = text[end : end + _REACH].replace("’", "'")
     return any(language.endorses.match(behind) for language in languages)
 

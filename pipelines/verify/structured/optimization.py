@@ -7,7 +7,7 @@ each one's input, all of which must come out right (different models may share t
 The reference is a number, `infeasible` or `unbounded`, or a model to solve. Tests are JSON: a model, or
 {"stdin": text, "optimum": number or word}. Values are the same within `tolerance` (1e-6) relative to the larger: nothing is
 rounded, and no altered model is tried. A model that is malformed is `incorrect`, a text without JSON or program `unparsed`;
-what is beyond our bounds, or the solver's own failure, is `undecided`.
+a model beyond our bounds, or a failure of the solver, is `undecided`.
 """
 
 from collections import OrderedDict

@@ -210,7 +210,7 @@ def _follow(value: Any, rest: list[str | int]) -> Any:
 
 
 def parsed_cell(value: Any) -> Any:
-    """A cell that is JSON text of a list or an object as that; every other cell as it is."""
+    """A cell with JSON text of a list or an object as that value; every other cell unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return json.loads(value)

@@ -18,7 +18,7 @@ _LONGEST = 500  # characters of a reason
 
 
 class RowError(SetupError):
-    """A row that cannot be imported. `where` is its place, `reason` what is wrong with it, with `joint` between them."""
+    """A row that cannot be imported. `where` is its place, `reason` its mistake, with `joint` between them."""
 
     def __init__(self, path: Path, where: str, reason: str, joint: str = ": ") -> None:
         super().__init__(f"{path}, {where}{joint}{reason}; nothing was stored.")

@@ -43,7 +43,7 @@ def judged_text(completion: Completion) -> str:
 
 
 def answer_place(text: str, extracted: str | None, rule: str) -> AnswerPlace | None:
-    """Where `extracted`, an answer by this rule of a verifier, stands in the judged text; None if that is not known."""
+    """The place of `extracted`, an answer by this rule of a verifier, in the judged text; None if that is not known."""
     if extracted is None or not extracted.strip() or len(text) > LONGEST:
         return None
     begin = text.rfind(_THOUGHT_END) + len(_THOUGHT_END) if _THOUGHT_END in text else 0
@@ -77,7 +77,7 @@ def _occurrences(text: str, answer: str, start: int, end: int) -> list[AnswerPla
 
 
 def _continues(around: str) -> bool:
-    """True if two characters of one word or number meet, or a number goes on behind its point or comma."""
+    """True if two characters of one word or number meet, or a number continues after its point or comma."""
     if len(around) < 2:
         return False
     if around[0].isdigit() and around[1] in ".,":

@@ -1,4 +1,5 @@
-"""Evidence of a verdict for a person: what was read, where in the text, and how it was compared, in the verifier's words.
+"""Evidence of a verdict for a person: the extracted answer, its place in the text, and the comparison, in the verifier's
+words.
 
 A verifier describes each of its rules in plain words (`pipelines.protocols.ExplainsRules`); a run records them with its
 rules. A rule without a description is shown by name.

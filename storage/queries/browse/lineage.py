@@ -43,7 +43,7 @@ FROM drawn d LEFT JOIN (SELECT completion_id, kept FROM rollouts WHERE problem_i
 @dataclass(frozen=True, slots=True)
 class TurnFacts:
     """Facts of a drawn turn: its tokens (None: not counted), an extract of its own text, without the text that it continues
-    (its end if it is judged, else its beginning), and whether it was kept (None: not decided, or judged by nobody).
+    (its end if it is judged, else its beginning), and whether it was kept (None: undecided or unjudged).
     """
 
     tokens: int | None = None

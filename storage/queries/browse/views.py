@@ -50,9 +50,7 @@ def view_query(query: str) -> str:
 
 
 def address_errors(given: Given) -> Iterator[tuple[str, str, SetupError]]:
-    """Each value of an address that Explore cannot use, whatever the run or version: its parameter, the value, what is
-    wrong with it.
-    """
+    """Each value of an address that Explore cannot use, for any run or version: its parameter, the value, the mistake."""
     rows = rows_of(given)
     for name, choices in _choices(rows).items():
         for value in given.get(name, ()):

@@ -1,4 +1,4 @@
-"""Lineage of a model version as a graph: the data and the chain of models behind it, and what was done with it."""
+"""Lineage of a model version as a graph: the data and the chain of models behind it, and its uses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class LineageNode:
 
 @dataclass
 class ModelLineage:
-    """The nodes by id, and the edges from an id to another. `left_out`: what was done with the version beyond MOST."""
+    """The nodes by id, and the edges from an id to another. `left_out`: uses of the version beyond MOST."""
 
     nodes: dict[str, LineageNode] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Trainings of models: how far each is and how it goes on, and the loss over its steps, also while it trains."""
+"""Trainings of models: progress, state and loss by step, also during training."""
 
 import math
 from collections.abc import Sequence

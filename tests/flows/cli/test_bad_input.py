@@ -80,7 +80,7 @@ def test_a_profile(toy: Path, rollmill: Run, text: str, told: str) -> None:
 @pytest.mark.parametrize("command", [("recipe", "check", "pipe"), ("import", "problems", "pipe.jsonl", "--name", "n")])
 def test_a_pipe_is_no_file_and_is_not_waited_for(toy: Path, rollmill: Run, command: tuple[str, ...]) -> None:
     os.mkfifo(toy / command[2])
-    refused(rollmill(*command), f"{command[2]} is no file")
+    refused(rollmill(*command), f"{command[2]} is not a file")
 
 
 ROW = {"prompt": "2+2?", "reference": "4", "text": "4"}
@@ -158,14 +158,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("runs queue --most -1", "--most': Input should be greater than or equal to 0."),
         ("audit verifier number --planted --n -4", "--n': Input should be greater than or equal to 1."),
         ("audit verifier number --seed -1", "--seed': Input should be greater than or equal to 0."),
-        ("audit show natural --wrong nan", "--wrong nan is no worth"),
-        ("audit show natural --wrong 2", "--wrong 2.0 is no worth"),
-        ("audit show natural --draw -1", "--draw -1.0 is no cost"),
+        ("audit show natural --wrong nan", "--wrong nan must be below 1"),
+        ("audit show natural --wrong 2", "--wrong 2.0 must be below 1"),
+        ("audit show natural --draw -1", "--draw -1.0 is not a cost"),
         ("audit show natural --target 9 --cap 2", "--target 9 and --cap 2"),
-        ("certify number --seconds nan", "--seconds nan is no time"),
-        ("certify number --seconds 0", "--seconds 0.0 is no time"),
+        ("certify number --seconds nan", "--seconds nan is not a time"),
+        ("certify number --seconds 0", "--seconds 0.0 is not a time"),
         ("review --from a.csv --export b.csv", "one at a time"),
-        ("train --out mine.yaml --dry-run", "mine.yaml is no folder"),
+        ("train --out mine.yaml --dry-run", "mine.yaml is not a folder"),
         ("init mine.yaml", "cannot use "),
         ("replay mine --seed -1", "--seed -1: it must be at least 0"),
         ("replay mine --k 9", "--k 9: no more answers can be handed in than there are, 1 here"),

@@ -77,8 +77,8 @@ class Liar(ToyEngine):
     ("lie", "message"),
     [
         ("fewer", "engine 'toy' left 1 of 8 requests without a completion"),
-        ("twice", "was not asked for, or gave it twice"),
-        ("stranger", "was not asked for, or gave it twice"),
+        ("twice", "was not requested, or gave it twice"),
+        ("stranger", "was not requested, or gave it twice"),
         ("index", "another sample index or stream"),
         ("error", "is an error; failed attempts are the engine's to retry"),
     ],

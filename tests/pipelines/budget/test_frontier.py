@@ -147,5 +147,5 @@ def test_a_limited_total_is_spent_and_no_more() -> None:
 def test_problems_need_levels() -> None:
     with pytest.raises(SetupError, match="searches over levels, and no problem of the recipe has one"):
         Frontier().plan(0, [Tally("a")])
-    with pytest.raises(SetupError, match="option 'value' must lie between 0 and 1"):
+    with pytest.raises(SetupError, match="option 'value' must be between 0 and 1"):
         Frontier(value=1.0)

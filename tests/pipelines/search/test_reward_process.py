@@ -30,7 +30,7 @@ def test_log_odds_become_chances_and_other_numbers_are_no_chances() -> None:
         with rating(server.url, scale="logistic") as process:
             number = rated(long.text)
             assert list(process.scores(PROBLEM, [long])) == [pytest.approx(1 / (1 + math.exp(-number)), abs=1e-12)]
-        with rating(server.url) as process, pytest.raises(FoundWanting, match=r"gave 1\.375, which is no chance"):
+        with rating(server.url) as process, pytest.raises(FoundWanting, match=r"gave 1\.375, which is not a probability"):
             process.scores(PROBLEM, [long])
 
 

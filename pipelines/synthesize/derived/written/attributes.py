@@ -39,7 +39,7 @@ class AttributeShare:
 
 
 def shares_of(attributes: Mapping[str, Any]) -> dict[str, AttributeShare]:
-    """Checked shares that sum to 1, in the order given; SetupError for what is none."""
+    """Checked shares that sum to 1, in the order given; SetupError for an invalid one."""
     if not attributes:
         raise SetupError("attributes is empty.", next_command="attributes: {topic: [money, time]}")
     shares: dict[str, AttributeShare] = {}

@@ -43,7 +43,7 @@ class Terms:
 
     @classmethod
     def of(cls, name: str, options: Mapping[str, Any]) -> "Terms":
-        """From the options `writer`, `reference`, `solver`, `votes`, `least` and `near`; SetupError for what is none."""
+        """From the options `writer`, `reference`, `solver`, `votes`, `least` and `near`; SetupError for an invalid one."""
         wanted = ReferencePolicy.of(options["reference"], options["solver"], options["votes"], options["least"], name)
         if wanted.origin == CARRIED:
             raise SetupError(f"synthesizer {name!r} writes new problems: no reference can be carried over.")

@@ -24,7 +24,7 @@ MOST_VOTES = 256
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference with where it came from. `facts`: what is known of an election."""
+    """A reference with where it came from. `facts`: the facts about an election."""
 
     text: str
     origin: str
@@ -68,7 +68,7 @@ class Elections:
         return f"solver {self._solver.version} votes={self._wanted.votes} least={self._wanted.least:g}"
 
     def references(self, problems: Sequence[tuple[str, str | None]], seed: int) -> list[Reference | None]:
-        """For each (prompt, what the writer stated) its reference; None if too few agree, or not on what was stated."""
+        """For each (prompt, what the writer stated) its reference; None if too few agree, or not on the stated answer."""
         votes = self._wanted.votes
         attempts = [(prompt, index) for prompt, _ in problems for index in range(votes)]
         texts = self._solver.texts(attempts, seed)

@@ -1,8 +1,8 @@
 """Refusal of texts that are not a new problem: copies, near copies, apologies, remains of the prompt, revealed answers,
 talk about a missing problem.
 
-Evol-Instruct (Xu et al. 2023) drops what adds nothing and what holds words of its own prompt, Self-Instruct (Wang et al.
-2022) what is too like an earlier task. Each refusal has one reason, counted.
+Evol-Instruct (Xu et al. 2023) drops texts that add nothing or contain words of its own prompt, Self-Instruct (Wang et al.
+2022) those too similar to an earlier task. Each refusal has one reason, counted.
 """
 
 import re

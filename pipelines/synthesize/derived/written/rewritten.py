@@ -1,9 +1,9 @@
 """The synthesizer `rewritten`: texts that a model wrote in a version become problems (Evol-Instruct, Xu et al. 2023).
 
-A recipe asks for problems as it asks for answers ("Make this problem need one more step: ..."), stored, charged and resumed
-as all completions are. This reads the texts of one of its steps with a pattern and gives each a reference: that of the
-source problem (`carried`, for another wording), that of a solver's majority, or the writer's own where the solver finds it
-again (`round_trip`, the group `answer` of the pattern).
+A recipe requests problems like answers ("Make this problem need one more step: ..."), and they are stored, charged and
+resumed like all completions. This reads the texts of one of its steps with a pattern and gives each a reference: that of
+the source problem (`carried`, for another wording), that of a solver's majority, or the writer's own where the solver finds
+it again (`round_trip`, the group `answer` of the pattern).
 """
 
 import re

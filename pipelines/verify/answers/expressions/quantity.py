@@ -2,7 +2,7 @@
 
 A number is a Fraction, never a float. What is not one plain number (a formula, two numbers, prose) is None, and other
 readers may try. Units are words after the number; currency is a sign or code around it. Words that change the value
-(percent, dozen, thousand, million, billion) are kept in `scale`, so that the equality policy decides what they mean.
+(percent, dozen, thousand, million, billion) are kept in `scale`, so that the equality policy decides their meaning.
 """
 
 import re
@@ -104,7 +104,7 @@ class Quantity:
     """A number as written: `value` without its scale word, the scale word ("" for none) and the unit's words.
 
     `slack`: largest distance of a floating-point print from its true value; 0 for every other number. `places` counts
-    the digits behind the point of a plain decimal; None for what is written otherwise (1/2, 2e3).
+    the digits behind the point of a plain decimal; None for other notations (1/2, 2e3).
     """
 
     value: Fraction

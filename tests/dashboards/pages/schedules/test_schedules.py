@@ -65,7 +65,9 @@ def test_the_page_shows_when_and_what_and_changes_it(scheduled: Path) -> None:
     assert list(table["last five, newest first"]) == ["skipped, failed, refused, killed, nothing new", "none"]
     assert [len(frame.value) for frame in page.dataframe[1:3]] == [6, 5]
     assert "**Next five, if it were served**" in texts(page)
-    assert any("3 attempts, 60 s apart" in block.value and "told to a command" in block.value for block in page.markdown)
+    assert any(
+        "3 attempts, 60 s apart" in block.value and "reported to a command" in block.value for block in page.markdown
+    )
 
     page.button(key="schedule-pause-nightly").click().run()
     assert Schedules(scheduled / ".rollmill").get("nightly").paused

@@ -134,7 +134,7 @@ def test_an_unfinished_run_offers_it_and_goes_on_once_accepted(toy: Path, rollmi
     refused = rollmill("curate", "toy.yaml", "--direct")
     assert refused.status == 2
     assert f"Next: rollmill reverify {run} to see first what the new verifiers change, " in refused.err
-    assert "--keep-going to begin it anew" in refused.err
+    assert "--keep-going to restart it" in refused.err
     assert said_as_json(rollmill, "reverify", run, "--accept")["run_after"] == f"{run}-2"
     again = rollmill("curate", "toy.yaml", "--direct")
     assert again.status == 1

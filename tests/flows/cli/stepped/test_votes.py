@@ -213,7 +213,7 @@ def test_a_condition_on_what_only_votes_say_is_refused(tmp_path: Path) -> None:
             "verify:", "  - {name: more, template: '{solve}', when: {solve: correct}}\nverify:"
         )
     )
-    with pytest.raises(SetupError, match="step 'more' goes by verdicts"):
+    with pytest.raises(SetupError, match="step 'more' depends on verdicts"):
         load_recipe(tmp_path / "voted.yaml")
 
 

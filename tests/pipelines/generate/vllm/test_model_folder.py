@@ -86,7 +86,7 @@ def test_what_templates_of_real_models_use(text: str, rendered: str) -> None:
         ),
         ("{{ messages[0].nothing.more }}", "has no attribute"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
-        ("{% for %}", "is no template"),
+        ("{% for %}", "is not a template"),
     ],
 )
 def test_a_template_that_refuses_is_the_users_affair(text: str, words: str) -> None:

@@ -202,5 +202,5 @@ def test_a_damaged_or_foreign_initial_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="has model_type 'gpt2'; the learner tiny trains models with 'llama'"):
         LlamaFolder.open(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{")
-    with pytest.raises(SetupError, match="is no whole safetensors file"):
+    with pytest.raises(SetupError, match="is not a complete safetensors file"):
         read_safetensors(tmp_path / "model.safetensors")
