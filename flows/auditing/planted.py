@@ -1,4 +1,5 @@
 """Planted errors as a stress test: does a verifier reject each kind of error, and accept right answers in other spellings?
+
 The rates show a verifier's blind spots. They are not a sample of models' errors, so they correct no rate.
 """
 

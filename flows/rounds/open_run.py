@@ -1,5 +1,6 @@
-"""Runtime resources of a run: engines, verifiers, its spend limit, and a cache of stored rows. with OpenRun(spec, "run-id")
-as run:
+"""Runtime resources of a run: engines, verifiers, its spend limit, and a cache of stored rows.
+
+    with OpenRun(spec, "run-id") as run:
         run_all(ws, run)
 
 Engines and verifiers are built on first use and kept until `close`.

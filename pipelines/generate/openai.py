@@ -52,8 +52,9 @@ class OpenAI:
             api: Request form: `chat`, or `completions` for base models.
             system: System message before every prompt.
             revision: Your name for this state of the model; another revision draws new completions.
-            extra: Additional keys of the request's body. logprobs: 0 asks for log-probabilities of the drawn tokens, k also
-            for those of the k likeliest. reasoning: The chat template's thinking switch, or a reasoning effort.
+            extra: Additional keys of the request's body.
+            logprobs: 0 requests log-probabilities of the drawn tokens, k also those of the k likeliest.
+            reasoning: The chat template's thinking switch, or a reasoning effort.
             seed_bits: Bits of the seeds sent; 0 sends none.
             limit: Name of the request's key for the token limit.
         """

@@ -208,9 +208,7 @@ def test_what_repeats_is_not_forecast_of_a_budget_that_draws_more_than_its_pilot
     (folder / "voted.yaml").write_text(RECIPE.format(name="both", steps=steps, of="", more=more))
     result = rollmill("plan", "voted.yaml", "--simulations", "20")
     assert result.status == 0, result.err
-    assert (
-        "Not forecast: kept, as selector quota counts different solutions, and how often answers that follow" in result.out
-    )
+    assert "Not forecast: kept, as selector quota counts different solutions, and how often follow-up answers" in result.out
     assert not [line for line in result.out.splitlines() if line.startswith("kept ")]
 
 
@@ -245,7 +243,7 @@ def test_what_a_plan_leaves_open_until_the_votes_is_not_forecast(folder: Path, r
     plan = planned(rollmill)
     assert {"solved", "kept", "pass_rate"}.isdisjoint(name.rsplit(".", 1)[-1] for name in plan["quantities"])
     result = rollmill("plan", "voted.yaml", "--simulations", "20")
-    assert "Not forecast: problems solved and kept and pass rate, as the plan leaves open until votes are" in result.out
+    assert "Not forecast: problems solved and kept and pass rate, as wrong answers stay undecided until" in result.out
 
 
 def census_of(graph: StepGraph, rows: list[tuple[str, str, tuple[str, ...]]], right: set[str]) -> Census:

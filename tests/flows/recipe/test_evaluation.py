@@ -32,7 +32,7 @@ def write(folder: Path, evaluation: str) -> Path:
         ("{imported: mine, count: 3}", "options, count and seed belong to a synthesizer"),
         ("{file: test.jsonl, seed: 3}", "options, count and seed belong to a synthesizer"),
         ("{imported: mine, map: {prompt: q}}", "map and sha256 belong to a file"),
-        ("{file: tset.jsonl}", "evaluation: no file tset.jsonl (searched in the recipe's folder, in "),
+        ("{file: tset.jsonl}", "evaluation: no file tset.jsonl (searched in the recipe's folder, "),
         ("{file: test.jsonl, sha256: abc}", "evaluation: test.jsonl is not the file with the SHA-256 abc; its own is "),
         ("{imprted: mine}", "unknown key 'evaluation.0.imprted'. Did you mean 'imported'?"),
     ],

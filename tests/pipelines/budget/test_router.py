@@ -189,7 +189,7 @@ def test_senseless_options_are_named(options: dict[str, object], message: str) -
 
 
 def test_a_cost_of_no_step_is_named() -> None:
-    with pytest.raises(SetupError, match="token_cost names 'lang', which is no step"):
+    with pytest.raises(SetupError, match="token_cost names 'lang', which is not a step"):
         Router(token_cost={"lang": 2}).plan(0, [problem("a", on("short", 0, 0, 0), on("long", 0, 0, 0))])
 
 

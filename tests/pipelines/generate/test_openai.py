@@ -202,7 +202,7 @@ def test_a_reply_that_is_larger_than_what_was_asked_for_is_an_attempt_until_the_
         reply["choices"][0]["message"]["content"] = "x" * 2_000_000
         return body(reply)
 
-    said = r"answers more than was asked .*of more than 1,\d+,\d+ bytes.*http\.reply_bytes"
+    said = r"answers more than was requested .*of more than 1,\d+,\d+ bytes.*http\.reply_bytes"
     with Serving(long) as server, engine(server, attempts=2) as made, pytest.raises(SetupError, match=said):
         list(made.generate(requests(made, 1, 1, max_tokens=16)))
     raised = {"reply_bytes": 3_000_000, "held_bytes": 4_000_000}

@@ -121,5 +121,5 @@ def test_votes_are_the_share_that_says_yes_of_those_that_can_be_read() -> None:
     "template", ["{prompt}", "{piece} right?", "{prompt}{piece}{reference}", "{prompt} {piece} {solution}"]
 )
 def test_voters_are_shown_the_problem_and_the_piece_and_no_label(template: str) -> None:
-    with pytest.raises(SetupError, match=r"must name \{prompt\} and \{piece\} alone"):
+    with pytest.raises(SetupError, match=r"must name only \{prompt\} and \{piece\}"):
         Votes(template=template)

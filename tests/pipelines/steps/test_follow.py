@@ -195,7 +195,7 @@ def test_what_was_planned_says_what_comes_next_whatever_the_order_of_asking() ->
         ([StepRule("solve"), StepRule("x", "{solve}", when={"solve": ["right"]})], "unknown outcome"),
         (
             [StepRule("solve"), StepRule("c", "{solve}", role="step"), StepRule("x", "{c}", when={"c": ["correct"]})],
-            "whose role is step: it is not judged",
+            r"which is not judged \(role step\)",
         ),
         (
             [StepRule("solve"), StepRule("c", "{solve}", role="step"), StepRule("x", "{c}", repeat=2)],

@@ -35,7 +35,7 @@ def test_a_search_that_would_not_end_finds_nothing() -> None:
         ({"Verdict": "x"}, "letters, digits"),
         ({"outcome": "x"}, "neither outcome"),
         ({"a": "("}, "reads 'a' by"),
-        ({"a": "$a"}, "no JSON path"),
+        ({"a": "$a"}, "is not a JSON path"),
     ],
 )
 def test_readers_that_cannot_be_are_mistakes(read: dict[str, str], message: str) -> None:

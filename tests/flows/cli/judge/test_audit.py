@@ -189,7 +189,7 @@ def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_appli
     assert "1 judged now, 0 left" in result.err
     assert judged(ws) == {"ann": 1}
     assert rollmill("review", "x", "--undecided", run).status == 2
-    assert "--apply goes with --undecided RUN alone" in rollmill("review", "--apply").err
+    assert "--apply needs --undecided RUN" in rollmill("review", "--apply").err
     assert "Would write own-judgements-" in rollmill("review", "--undecided", run, "--apply", "--dry-run").out
     assert list(ws.glob("own-judgements-*")) == []
     published = json.loads(rollmill("review", "--undecided", run, "--apply", "--json").out)

@@ -33,7 +33,7 @@ def fix(keys: str) -> str:
         (fix('template: "{prompt} {fix}"'), "step 'fix' names itself: a step follows earlier ones. Next: repeat: 2 lets"),
         (
             fix('template: "{solve}", when: {last: correct}') + "  - {name: last}\n",
-            "'fix' names 'last', which stands",
+            "'fix' names 'last', which comes after it",
         ),
         (fix('template: "{prompt} {sovle}"'), "step 'fix' has {sovle}, which names no earlier step"),
         (fix('template: "{solve}", when: {solve: []}'), "steps.1.when.solve: one at least is needed, found []"),

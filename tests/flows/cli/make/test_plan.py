@@ -148,7 +148,7 @@ def test_without_a_pilot_a_forecast_rests_on_what_is_stored(toy: Path, rollmill:
     stored = ("plan", "toy.yaml", "--no-pilot", "--simulations", "20")
     nothing = rollmill(*stored)
     assert (nothing.status, nothing.out) == (1, "")
-    assert "Nothing that is stored tells enough for a forecast" in nothing.err
+    assert "The stored evidence is too small for a forecast" in nothing.err
     preview = document(rollmill(*stored, "--dry-run", "--json").out)
     assert (preview["forecast"], preview["done"], preview["pilot_completions"]) == (None, None, 48)
     assert "A pilot would draw 48 completions on 6 of 12 problems." in rollmill(*stored, "--dry-run").out
