@@ -45,7 +45,7 @@ def test_what_two_hosts_move_is_multiplied_from_one_rollout() -> None:
 def test_what_fails_between_hosts_and_its_cost_are_told() -> None:
     page = (HOW_TO / "run-on-several-hosts.md").read_text()
     costs = {event: cells[1] for event, cells in rows("run-on-several-hosts.md", 3).items()}
-    assert costs["a link is down for less than a minute"] == "at most the requests under way"
+    assert costs["a link is down for less than a minute"] == "at most the requests in flight"
     assert costs["a raylet is killed"] == "at most these parts, judged twice"
     assert "44 of 4,044 rollouts" in page
     assert "976 and 1,024 were drawn, 2,000 paid" in page
