@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards.inert import inert, visible
 from dashboards.server.warm import WARMER
 from dashboards.session.address import PAGES, link
-from dashboards.session.commands import admit, may_write, why_not
+from dashboards.session.commands import admit, forget_clicks, may_write, why_not
 from dashboards.session.parameters import tell_unknown
 from dashboards.session.scope import guarded
 from storage.ground.errors import unknown_name
@@ -79,6 +79,7 @@ def main(first: str = "Home") -> None:
             st.fragment(_preparing, run_every="2s")()
     with WARMER.visit():
         page.run()
+    forget_clicks()
 
 
 def _with_parameters(name: str, show: Callable[[], None]) -> Callable[[], None]:

@@ -22,9 +22,9 @@ from pipelines.processes.spawn import environment, module_command, spawn
 TOKEN = os.environ.pop("ROLLMILL_TOKEN", "")  # empty: nobody may write
 COOKIE = "rollmill-"  # and the port: cookies do not tell ports apart
 WRITES = "may-write"
+CLICKS = "clicks"  # of buttons that no draw has reached since: by key their time, and the arguments if confirmed
 WAIT = 120.0  # seconds a page waits for a command; a longer one goes on by itself
 _AGAIN = 1.0  # seconds after its end in which the second click of two does nothing
-_CLICKED = 10.0  # seconds within which a draw that reaches the button carries its click out
 _MOST = 20_000  # characters of output shown
 
 
@@ -133,15 +133,21 @@ def typed(arguments: Sequence[str]) -> str:
 
 def _clicked(key: str, confirmed: tuple[str, ...] | None) -> None:
     # Callbacks have the arguments of the last draw: the ones that were confirmed, but without a text typed just before.
-    st.session_state[f"{key}-clicked"] = (time.monotonic(), confirmed)
+    st.session_state.setdefault(CLICKS, {})[key] = (time.monotonic(), confirmed)
+
+
+def forget_clicks() -> None:
+    """End of a draw: a click whose button was not in it is void. An interrupted draw leaves its clicks to the next one."""
+    st.session_state.pop(CLICKS, None)
 
 
 def _carry_out(key: str, drawn: tuple[str, ...], wait: float) -> None:
-    clicked, confirmed = st.session_state.pop(f"{key}-clicked", (float("-inf"), None))
-    arguments = confirmed or drawn
+    click = st.session_state.get(CLICKS, {}).pop(key, None)
     # Asked again: a disabled button is only drawn as one, and a browser may send its click all the same.
-    if not may_write() or time.monotonic() - clicked > _CLICKED:
+    if click is None or not may_write():
         return
+    clicked, confirmed = click
+    arguments = confirmed or drawn
     before: Done | None = st.session_state.get(f"{key}-done")
     if before and before.words == arguments and clicked - before.at < _AGAIN:
         return

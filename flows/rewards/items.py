@@ -1,4 +1,4 @@
-"""What is rewarded and the reward of it: items, their problems and completions, and the numbers of outcomes."""
+"""Items to reward, with their problems and completions, and the numbers of outcomes."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What judges: the verifiers and the policy of a recipe, or one verifier by its name; and the problems that are stored."""
+"""Judges of a reward: the verifiers and the policy of a recipe, or one verifier by its name; and the stored problems."""
 
 import re
 import threading

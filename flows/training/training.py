@@ -108,7 +108,7 @@ class OpenTraining:
         return outcome
 
     def _settled(self, version: ModelVersion) -> list[str]:
-        """What a command that was killed behind the index left to do, done; lines for a person."""
+        """Completion of a training whose command was killed after its index was written; messages for a person."""
         if not self.state.exists():
             return []
         lines = [] if version.pointer.exists() or not version.fetched else track(self.ws, version)
