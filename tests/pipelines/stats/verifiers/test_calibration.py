@@ -97,7 +97,7 @@ def test_brier_by_hand() -> None:
 
 @pytest.mark.parametrize("estimator", [brier, calibration])
 def test_what_is_no_chance_is_refused(estimator: Callable[[list[float], list[bool]], object]) -> None:
-    with pytest.raises(ValueError, match="no chances"):
+    with pytest.raises(ValueError, match="are not probabilities"):
         estimator([-3.0, 0.5], [True, False])
     with pytest.raises(ValueError, match="none missing"):
         estimator([0.5, float("nan")], [True, False])
