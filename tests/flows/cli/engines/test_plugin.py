@@ -44,7 +44,7 @@ def test_the_example_is_listed_used_by_name_and_recorded(toy: Path, rollmill: Ru
         "kind": "verifiers",
         "method": "word_limit",
         "source": "rollmill-word-limit 1.0",
-        "line": "A completion is right where it has words, and no more of them than allowed.",
+        "line": "A completion is right if it has words, and no more of them than allowed.",
     }
     (toy / "toy.yaml").write_text(RECIPE[: RECIPE.index("verify:")] + METHODS)
     assert rollmill("recipe", "check", "toy.yaml").status == 0
