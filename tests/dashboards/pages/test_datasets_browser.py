@@ -57,9 +57,12 @@ def test_a_cell_of_the_flow_opens_its_rows_and_a_link_reopens_them(browser: Page
     visit(browser, f"{served}/diff?dataset=toy&before=toy%40v1&after=toy%40v2", "Diff")
     chart = browser.locator(".vega-embed").first
     expect(chart).to_be_visible(timeout=PATIENCE)
+    expect(browser.get_by_text("rollouts: kept → over_quota", exact=False)).to_be_visible()
+    browser.locator(
+        '[data-testid="stApp"][data-test-script-state="notRunning"]'
+    ).wait_for()  # until then the chart may move
     box = chart.bounding_box()
     assert box is not None
-    expect(browser.get_by_text("rollouts: kept → over_quota", exact=False)).to_be_visible()
     browser.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + 68)  # kept, as it was: the first cell
     expect(browser.get_by_text("rollouts: kept → kept", exact=False)).to_be_visible(timeout=PATIENCE)
     browser.wait_for_url("**was=kept*")
