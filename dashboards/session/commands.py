@@ -106,7 +106,7 @@ def silent_button(
         key=key,
         help=hint,
         disabled=not allowed,
-        on_click=_clicked,
+        on_click=mark_click,
         args=(key, tuple(arguments) if confirm else None),
     )
     _carry_out(key, tuple(arguments), wait)
@@ -131,9 +131,20 @@ def typed(arguments: Sequence[str]) -> str:
     return shlex.join(["rollmill", *arguments])
 
 
-def _clicked(key: str, confirmed: tuple[str, ...] | None) -> None:
+def mark_click(key: str, confirmed: tuple[str, ...] | None = None) -> None:
+    """Callback of a button whose command is run by the draw that reaches it: see taken_click."""
     # Callbacks have the arguments of the last draw: the ones that were confirmed, but without a text typed just before.
     st.session_state.setdefault(CLICKS, {})[key] = (time.monotonic(), confirmed)
+
+
+def taken_click(key: str) -> tuple[float, tuple[str, ...] | None] | None:
+    """The click of a button that awaits its draw, with its time and confirmed arguments; it is taken once.
+
+    None without a click, and in a session that may not write.
+    """
+    click: tuple[float, tuple[str, ...] | None] | None = st.session_state.get(CLICKS, {}).pop(key, None)
+    # Asked again: a disabled button is only drawn as one, and a browser may send its click all the same.
+    return click if may_write() else None
 
 
 def forget_clicks() -> None:
@@ -142,9 +153,8 @@ def forget_clicks() -> None:
 
 
 def _carry_out(key: str, drawn: tuple[str, ...], wait: float) -> None:
-    click = st.session_state.get(CLICKS, {}).pop(key, None)
-    # Asked again: a disabled button is only drawn as one, and a browser may send its click all the same.
-    if click is None or not may_write():
+    click = taken_click(key)
+    if click is None:
         return
     clicked, confirmed = click
     arguments = confirmed or drawn

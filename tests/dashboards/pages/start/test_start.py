@@ -304,9 +304,9 @@ def test_an_audit_and_an_export_are_started(fresh: Path) -> None:
         assert [audit.design["n"] for audit in reader.audits.list()] == [5]
     page = opened("new run", what="Export", format="pairs")
     page.number_input(key=field(page, "Max pairs")).set_value(1).run()
-    page.text_input(key=field(page, "System")).set_value("Be brief: think").run()
+    page.text_input(key=field(page, "System")).set_value("Be brief: think")
+    page.button(key="export-make").click().run()  # the browser sends both at once
     assert any("--set max_pairs=1 --set 'system=Be brief: think'" in block.value for block in page.code)
-    page.button(key="export-make").click().run()
     until(page, lambda shown: len(shown.get("link_button")) > 0)
     [made] = (fresh / ".rollmill" / "tmp").rglob("toy-v1-pairs.jsonl")
     assert '"content":"Be brief: think"' in made.read_text().replace(": ", ":")[:400].replace("brief:think", "brief: think")
