@@ -144,7 +144,9 @@ def explore_index(scope: Scope) -> ExploreIndex:
         ("counted", "cells", _NAMED),
         ("listed", "rollouts", ("step", "verifier", "verifier_version")),
     ):
-        memory.execute(f"CREATE TABLE {table} AS SELECT * REPLACE ({', '.join(_coded(memory, read, names))}) FROM {read}")
+        coded = ", ".join(_coded(memory, read, names))
+        columns = f"* REPLACE ({coded})" if coded else "*"
+        memory.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM {read}")
         memory.execute(f"DROP TABLE {read}")
     return ExploreIndex(scope, memory)
 

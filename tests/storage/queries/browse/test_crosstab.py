@@ -13,7 +13,7 @@ from pipelines.stats import population_mean
 from storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
 from storage.queries import ExploreIndex, Filters, Reader, run_scope
 from storage.queries.browse.crosstab import MOST, RESULTS, Crosstab, crosstab, why_no_rates
-from storage.queries.browse.explore import FACETS
+from storage.queries.browse.explore import FACETS, Listing, Matching
 from storage.queries.browse.explore_index import explore_index
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
@@ -229,3 +229,13 @@ def _same_rate(estimate: object, mine: list[Drawn], *, whole: bool) -> None:
     names = ("value", "low", "high", "n", "clusters")
     got = {name: getattr(estimate, name) for name in names}
     assert got == {name: pytest.approx(getattr(by_hand, name), abs=1e-12) for name in names}
+
+
+def test_a_run_without_a_rollout_has_an_empty_index(curated: Milled) -> None:
+    curated.ws.runs.open("new-cccccccc", name="new", recipe={}, recipe_hash="c" * 64)
+    index = explore_index(run_scope(curated.reader, "new-cccccccc"))
+    table = crosstab(index, Filters(), "level", "skill")
+    assert (table.rows, table.columns, table.cells) == ((), (), ())
+    with index.cursor() as cursor:
+        assert Matching(index, cursor, Filters()).problems(Listing()).rows == ()
+    index.close()
