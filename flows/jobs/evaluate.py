@@ -3,7 +3,7 @@
 Stored completions are not drawn again. The numbers of a cell are in the ledger, and are recomputed whenever they are shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +34,18 @@ Row = dict[str, Any]
 
 
 class Evaluate:
-    """Every benchmark asked of every model. `out`: where the reports go."""
+    """Every benchmark asked of every model. `out`: where the reports go. `also`: more keys of a cell's row, from its run."""
 
-    def __init__(self, job: Job, evaluation: LoadedEvaluationRecipe | None = None, out: Path | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        evaluation: LoadedEvaluationRecipe | None = None,
+        out: Path | None = None,
+        also: Callable[[RecipeRun], Row] | None = None,
+    ) -> None:
         self.job, self.evaluation = job, evaluation or load_evaluation(Path(job.recipe), sets=job.sets)
         self.out = out or Path(job.workspace) / "reports" / self.evaluation.recipe.name
+        self.also = also
 
     def recipe(self) -> Row:
         """Canonical form of the evaluation."""
@@ -58,7 +65,7 @@ class Evaluate:
 
     def stages(self, session: Session, executor: Executor) -> Row:
         """Draw, judge, score and measure every cell."""
-        return evaluate(self.evaluation, session, executor)
+        return evaluate(self.evaluation, session, executor, self.also)
 
     def run_of(self, session: Session) -> None:
         """No run of the job's own: each cell has one."""
@@ -77,7 +84,12 @@ class Evaluate:
         return f"{outcome['evaluation']}: {len(outcome['cells'])} cells measured, {drawn:,} drawn"
 
 
-def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Executor = DIRECT) -> Row:
+def evaluate(
+    evaluation: LoadedEvaluationRecipe,
+    session: Session,
+    executor: Executor = DIRECT,
+    also: Callable[[RecipeRun], Row] | None = None,
+) -> Row:
     """Draw, judge, score and measure every cell, as JSON values; LimitReached if the limit of one ends it.
 
     The cells of a model come one after another and share its engine, which is closed when another engine follows: two
@@ -94,7 +106,7 @@ def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Exe
         job = replace(session.job, cell=cell.recipe.name)
         progress = session.progress.of_cell(cell.cell.benchmark, cell.cell.model)
         part = replace(session, job=job, loaded=cell, progress=progress, spent=CommandCounts(), run=None)
-        rows.append(_run_cell(part, evaluation.recipe.metrics, executor))
+        rows.append(_run_cell(part, evaluation.recipe.metrics, executor, also))
     order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
     rows.sort(key=lambda row: order[row["recipe"]])
     report: Row = {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
@@ -127,15 +139,18 @@ def _engine(cell: LoadedRecipe) -> Any:
     return None if cell.engine is None else cell.engine.canonical()
 
 
-def _run_cell(part: Session, metrics: Sequence[MetricPart], executor: Executor) -> Row:
+def _run_cell(
+    part: Session, metrics: Sequence[MetricPart], executor: Executor, also: Callable[[RecipeRun], Row] | None
+) -> Row:
     """Measurements of a cell, drawn and scored first; rows lost with a corrupt segment are made again."""
     with worked_on(part) as run, closing(run):
         for attempt in mending_attempts(part):
             with attempt:
                 draw_and_score(run, executor)
                 row = _measured(run, metrics)
+                more = {} if also is None else also(run)
         end_run(part, "done", row)
-    return {**row, "spent": part.spent.row()}
+    return {**row, **more, "spent": part.spent.row()}
 
 
 def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:

@@ -5,20 +5,22 @@ from typing import Any
 
 import numpy as np
 
+from flows.trials.references import MEASURE
 from flows.trials.students import StudentCounts
 from pipelines.stats import holm
 from pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
 from pipelines.stats.trials.design import Choices, Expense, arm_components, designs, pair_components
 from pipelines.stats.trials.looks import look_levels, sequential_holm
-from pipelines.stats.trials.two_way import FEWEST_SEEDS, TwoWay
+from pipelines.stats.trials.two_way import FEWEST_SEEDS, TwoWay, two_way
 
 Row = dict[str, Any]
 
 
 def compared(counts: StudentCounts, ks: Sequence[int], alpha: float, looks: Sequence[int]) -> list[Row]:
-    """Every arm against the first, for each k. `looks`: numbers of seeds of the looks so far, this one the last.
+    """Every arm against the first, for each k and for the log-probability of references, where it is known.
 
-    The interval of the first k has the confidence of its look, Holm's over the arms; the others have 95%.
+    `looks`: numbers of seeds of the looks so far, this one the last. The interval of the first k has the confidence of its
+    look, Holm's over the arms; the others have 95%.
     """
     first, *others = counts.arms
     level = look_levels(looks, alpha=alpha / len(others))[-1] if looks else alpha / len(others)
@@ -37,6 +39,7 @@ def compared(counts: StudentCounts, ks: Sequence[int], alpha: float, looks: Sequ
                     "arm": arm,
                     "against": first,
                     "k": k,
+                    "measure": f"pass@{k}",
                     "primary": place == 0,
                     "confidence": confidence,
                     **difference_row(result),
@@ -46,7 +49,35 @@ def compared(counts: StudentCounts, ks: Sequence[int], alpha: float, looks: Sequ
                     "changed": changed_share(counts, first, arm) if place == 0 else None,
                 }
             )
+        rows += _of_references(counts, first, arm)
     return rows
+
+
+def _of_references(counts: StudentCounts, first: str, arm: str) -> list[Row]:
+    """The difference in the mean log-probability of reference solutions, nats a token; no row where none is known."""
+    known = counts.with_references()
+    if not known.problems:
+        return []
+    before, after = known.logprobs[first], known.logprobs[arm]
+    estimand = "mean difference in log-probability per token over trainings and the population of problems"
+    result = two_way(after - before, known.clusters, bounded=False, estimand=estimand)
+    if result is None or not np.isfinite([result.change.low, result.change.high]).all():
+        return []
+    return [
+        {
+            "arm": arm,
+            "against": first,
+            "k": None,
+            "measure": MEASURE,
+            "primary": False,
+            "confidence": 0.95,
+            **difference_row(result),
+            "left_out": len(counts.problems) - len(known.problems),
+            "value_before": float(before.mean()),
+            "value_after": float(after.mean()),
+            "changed": None,
+        }
+    ]
 
 
 def difference_row(result: TwoWay) -> Row:

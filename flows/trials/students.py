@@ -1,7 +1,7 @@
 """Students of a trial: trained, evaluated, and counted problem by problem."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,15 @@ from flows.problems import preview_problems
 from flows.training.train_job import TrainingSession
 from flows.training.training import OpenTraining, open_training
 from flows.training.training_data import TrainingRowsFile, training_rows
+from flows.trials.references import KEY, reference_logprobs
 from flows.trials.trial_recipe import LoadedTrial, written
 from pipelines.stats.trials.counts import ArmCounts
 from storage.ground.errors import FoundWanting, SetupError
 
 Row = dict[str, Any]
-Ints = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+Key = tuple[str, str]
+"""Benchmark and id of a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,15 @@ class StudentCounts:
     """Completions judged and correct of each arm, (seeds, problems), over the same problems in the same order.
 
     `problems`: benchmark and id. `templates`: of each problem, None where it has none. `tokens`: mean tokens of a
-    completion, by arm.
+    completion, by arm. `logprobs`: mean log-probability of a token of each problem's reference solution, by arm, (seeds,
+    problems); NaN where it is not known.
     """
 
-    problems: Sequence[tuple[str, str]]
+    problems: Sequence[Key]
     templates: Sequence[str | None]
     arms: Mapping[str, ArmCounts]
     tokens: Mapping[str, float]
+    logprobs: Mapping[str, Doubles] = field(default_factory=dict)
 
     @property
     def clusters(self) -> Sequence[str | None] | None:
@@ -60,11 +65,19 @@ class StudentCounts:
         fewest = np.min([np.asarray(arm.judged).min(axis=0) for arm in self.arms.values()], axis=0)
         return self.at(np.flatnonzero(fewest >= k).tolist())
 
+    def with_references(self) -> "StudentCounts":
+        """The problems whose reference solution has a log-probability under every student."""
+        if not self.logprobs:
+            return self.at([])
+        known = np.all([np.isfinite(table).all(axis=0) for table in self.logprobs.values()], axis=0)
+        return self.at(np.flatnonzero(known).tolist())
+
     def at(self, places: Sequence[int]) -> "StudentCounts":
         """The problems at some places."""
         arms = {name: ArmCounts(*(np.asarray(part)[:, list(places)] for part in arm)) for name, arm in self.arms.items()}
         problems = [self.problems[place] for place in places]
-        return StudentCounts(problems, [self.templates[place] for place in places], arms, self.tokens)
+        logprobs = {name: table[:, list(places)] for name, table in self.logprobs.items()}
+        return StudentCounts(problems, [self.templates[place] for place in places], arms, self.tokens, logprobs)
 
 
 class TrialWork:
@@ -136,7 +149,8 @@ class TrialWork:
         refs = {student.name: str(student.outcome["model"]) for student in students}
         path = written(self.trial.evaluation_of(refs), self.state / f"evaluation-{len(refs)}.yaml")
         job = Job(str(self.ws.root), str(path), profile=self.job.profile, verb="evaluate")
-        outcome = drive(Evaluate(job, out=self.state / "evaluation"), DIRECT, self.session.progress)
+        kind = Evaluate(job, out=self.state / "evaluation", also=reference_logprobs)
+        outcome = drive(kind, DIRECT, self.session.progress)
         return count_cells(self.ws, outcome["cells"], students)
 
 
@@ -146,12 +160,16 @@ def templates_of(rows: TrainingRowsFile) -> set[str]:
 
 
 def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[Student]) -> StudentCounts:
-    """Judged and correct completions of every student on every problem, from the runs of an evaluation's cells."""
+    """Judged and correct completions of every student on every problem, from the runs of an evaluation's cells.
+
+    Log-probabilities of reference solutions are taken from the cells that have them.
+    """
     from storage.queries import Reader, run_scope
     from storage.queries.pools import scope_pool
 
-    counted: dict[str, dict[tuple[str, str], tuple[int, int]]] = {student.name: {} for student in students}
-    templates: dict[tuple[str, str], str | None] = {}
+    counted: dict[str, dict[Key, tuple[int, int]]] = {student.name: {} for student in students}
+    logprobs: dict[str, dict[Key, float]] = {student.name: {} for student in students}
+    templates: dict[Key, str | None] = {}
     tokens: dict[str, list[int]] = {}
     reader = Reader(ws)
     for cell in cells:
@@ -166,12 +184,14 @@ def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[
             key = (cell["benchmark"], problem)
             counted[cell["model"]][key] = int(judged[place]), int(right[place])
             templates[key] = None if groups[place] is None else str(groups[place])
-    return _tabled(counted, templates, tokens, students)
+        logprobs[cell["model"]] |= {(cell["benchmark"], problem): value for problem, value in cell.get(KEY, {}).items()}
+    counts = _tabled(counted, templates, tokens, students)
+    return replace(counts, logprobs=_logprob_tables(logprobs, counts, students))
 
 
 def _tabled(
-    counted: Mapping[str, Mapping[tuple[str, str], tuple[int, int]]],
-    templates: Mapping[tuple[str, str], str | None],
+    counted: Mapping[str, Mapping[Key, tuple[int, int]]],
+    templates: Mapping[Key, str | None],
     tokens: Mapping[str, Sequence[int]],
     students: Sequence[Student],
 ) -> StudentCounts:
@@ -190,3 +210,21 @@ def _tabled(
         arms[arm] = ArmCounts(table[:, :, 0], table[:, :, 1])
         means[arm] = float(np.mean([length for name in names for length in tokens.get(name, ())] or [0]))
     return StudentCounts(problems, [templates[key] for key in problems], arms, means)
+
+
+def _logprob_tables(
+    logprobs: Mapping[str, Mapping[Key, float]], counts: StudentCounts, students: Sequence[Student]
+) -> dict[str, Doubles]:
+    """Log-probabilities of references, (seeds, problems) of each arm; none where no cell has any."""
+    if not any(logprobs.values()):
+        return {}
+    return {
+        arm: np.array(
+            [
+                [logprobs[student.name].get(key, np.nan) for key in counts.problems]
+                for student in students
+                if student.arm == arm
+            ]
+        )
+        for arm in counts.arms
+    }

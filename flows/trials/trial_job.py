@@ -14,6 +14,7 @@ from flows.trials.comparison import by_benchmark, compared, decided, detectable
 from flows.trials.students import Student, StudentCounts, TrialWork
 from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
 from flows.trials.trial_report import write_trial
+from pipelines.stats import holm
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.files import json_text, read_object, write_text
 from storage.versions.index import dataset_names
@@ -99,8 +100,9 @@ class Trial(TrainingKind):
     ) -> Row:
         trial = self.trial
         primary = [row for row in rows if row["primary"]]
-        for row, is_shown in zip(primary, shown, strict=True):
-            row["shown"] = bool(is_shown)
+        corrected = holm([row["p"] for row in primary])
+        for row, is_shown, p in zip(primary, shown, corrected, strict=True):
+            row["shown"], row["p_holm"] = bool(is_shown), p
         return {
             "trial": trial.recipe.name,
             "trial_id": work.trial_id,

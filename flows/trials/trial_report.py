@@ -22,7 +22,7 @@ def trial_page(outcome: Row) -> str:
     return "\n".join(
         [
             f"# Trial {outcome['trial']}\n",
-            *(f"{sentence(row)}\n" for row in outcome["comparisons"] if row["primary"]),
+            *(f"{sentence(row)}{_changed(row)}\n" for row in outcome["comparisons"] if row["primary"]),
             _comparisons(outcome),
             _arms(outcome),
             _by_seed(outcome),
@@ -33,14 +33,19 @@ def trial_page(outcome: Row) -> str:
 
 def sentence(row: Row) -> str:
     """A comparison in one sentence: which arm is better, or what would have been seen."""
-    k, low, high = row["k"], row["low"], row["high"]
+    measure, low, high = row["measure"], row["low"], row["high"]
     amount = f"{row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
     scope = "" if row["over_seeds"] else ", of these trained models only"
     if row.get("shown"):
         better, worse = (row["arm"], row["against"]) if row["difference"] > 0 else (row["against"], row["arm"])
-        return f"Students of {better} are better than those of {worse}: pass@{k} {amount}{scope}."
+        return f"Students of {better} are better than those of {worse}: {measure} {amount}{scope}."
     seen = "" if row["detectable"] is None else f" A difference of {row['detectable']:.3f} would have been seen in 80%."
-    return f"Undecided between {row['arm']} and {row['against']}: pass@{k} {amount}{scope}.{seen}"
+    return f"Undecided between {row['arm']} and {row['against']}: {measure} {amount}{scope}.{seen}"
+
+
+def _changed(row: Row) -> str:
+    """The share of problems that another share of students solves, in a sentence."""
+    return "" if row["changed"] is None else f" The pass rate of {row['changed']:.0%} of problems changed."
 
 
 def _comparisons(outcome: Row) -> str:
@@ -53,11 +58,17 @@ def _comparisons(outcome: Row) -> str:
         shares = row["shares"]
         parts = "" if shares is None else ", ".join(f"{shares[name]:.0%}" for name in ("problems", "seeds", "rest"))
         lines.append(
-            f"| {row['arm']} | {row['against']} | pass@{row['k']} | {row['value_before']:.4f} | {row['value_after']:.4f} "
+            f"| {row['arm']} | {row['against']} | {row['measure']} | {row['value_before']:.4f} | {row['value_after']:.4f} "
             f"| {row['difference']:+.4f} | [{row['low']:+.4f}, {row['high']:+.4f}] at {row['confidence']:.3f} "
-            f"| {row['p']:.4f} | {row['units']} | {parts} |"
+            f"| {row['p']:.4f}{_by_holm(row)} | {row['units']} | {parts} |"
         )
     return "## Differences\n\n" + "\n".join(lines) + "\n"
+
+
+def _by_holm(row: Row) -> str:
+    """p as Holm corrects it for several arms."""
+    corrected = row.get("p_holm")
+    return "" if corrected is None or corrected == row["p"] else f" (Holm {corrected:.4f})"
 
 
 def _arms(outcome: Row) -> str:

@@ -95,7 +95,7 @@ def _page(outcome: dict[str, Any]) -> str:
 
     head = ("arm", "against", "measure", "before", "after", "difference", "low", "high", "p")
     rows = [
-        (row["arm"], row["against"], f"pass@{row['k']}", row["value_before"], row["value_after"], row["difference"],
+        (row["arm"], row["against"], row["measure"], row["value_before"], row["value_after"], row["difference"],
          row["low"], row["high"], row["p"])
         for row in outcome["comparisons"]
     ]  # fmt: skip

@@ -1,15 +1,18 @@
 """Comparisons of a trial: differences by brute force, Holm over arms, looks, what a design can show."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flows.trials.comparison import by_benchmark, changed_share, compared, decided, detectable, units_of
+from flows.trials.references import MEASURE
 from flows.trials.students import StudentCounts
 from flows.trials.trial_job import unplanned
 from flows.trials.trial_report import sentence, trial_page, write_trial
 from pipelines.stats.trials.counts import ArmCounts
+from pipelines.stats.trials.two_way import two_way
 
 SAMPLES = 4
 
@@ -76,6 +79,28 @@ def test_equal_arms_are_undecided_and_the_sentence_says_what_would_have_been_see
     assert f"A difference of {row['detectable']:.3f} would have been seen in 80%." in said
 
 
+def test_log_probabilities_of_references_are_compared_where_every_student_has_one() -> None:
+    made = counts(0.5, 0.5, seeds=3, problems=8)
+    chance = np.random.default_rng(0)
+    before = chance.normal(-1.0, 0.3, size=(3, 8))
+    after = before + 0.25 + chance.normal(0.0, 0.05, size=(3, 8))
+    after[1, 2] = np.nan
+    known = replace(made, logprobs={"arm0": before, "arm1": after})
+    *_, row = compared(known, (1,), 0.05, (3,))
+    kept = [place for place in range(8) if place != 2]
+    expected = two_way(after[:, kept] - before[:, kept], bounded=False)
+    assert expected is not None
+    assert (row["measure"], row["k"], row["primary"], row["n"], row["left_out"]) == (MEASURE, None, False, 7, 1)
+    assert (row["difference"], row["low"], row["high"]) == (
+        pytest.approx(expected.change.value), pytest.approx(expected.change.low), pytest.approx(expected.change.high),
+    )  # fmt: skip
+    assert row["low"] > 0.0
+    assert row["value_after"] - row["value_before"] == pytest.approx(row["difference"])
+    assert MEASURE not in {other["measure"] for other in compared(made, (1,), 0.05, (3,))}
+    equal = replace(made, logprobs={"arm0": before, "arm1": before})
+    assert MEASURE not in {other["measure"] for other in compared(equal, (1,), 0.05, (3,))}
+
+
 def test_each_benchmark_has_its_difference() -> None:
     rows = by_benchmark(counts(0.4, 0.6), 1)
     assert [(row["benchmark"], row["n"]) for row in rows] == [("easy", 30), ("hard", 30)]
@@ -115,7 +140,7 @@ def test_seeds_that_were_not_planned_are_another_look() -> None:
 def test_the_report_has_every_number(tmp_path: Path) -> None:
     made = counts(0.5, 0.7)
     rows = compared(made, (1, 4), 0.05, (5,))
-    rows[0]["shown"] = True
+    rows[0] |= {"shown": True, "p_holm": 0.5}
     arm = {
         "data": [],
         "rows": 10,
@@ -136,6 +161,8 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
     }
     page = trial_page(outcome)
     assert "Students of arm1 are better than those of arm0: pass@1 " in page
+    assert f"The pass rate of {rows[0]['changed']:.0%} of problems changed." in page
+    assert "(Holm 0.5000)" in page
     assert all(f"{row['difference']:+.4f}" in page for row in rows)
     assert [path.name for path in write_trial(tmp_path, outcome)] == ["trial.json", "trial.md"]
 

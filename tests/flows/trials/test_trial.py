@@ -32,7 +32,7 @@ EVALUATION: dict[str, Any] = {
 TRIAL: dict[str, Any] = {
     "trial_schema": 1, "name": "pair", "base": "student.yaml", "seeds": 3, "ks": [1, 2],
     "arms": {"two": {"curate": {"recipe": "sums.yaml"}},
-             "one": {"curate": {"recipe": "sums.yaml", "set": {"name": "fewer", "select.options.per_problem": 1}}}},
+             "one": {"curate": {"recipe": "sums.yaml", "set": {"name": "fewer", "problems.count": 8}}}},
     "evaluate": {"recipe": "held.yaml", "same_templates": True},
 }  # fmt: skip
 
@@ -87,9 +87,13 @@ def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
         assert rollmill("trial", "pair.yaml").status == 130
     outcome = said_as_json(rollmill, "trial", "pair.yaml")
     assert [len(arm["students"]) for arm in outcome["arms"]] == [3, 3]
-    assert len({tokens for arm in outcome["arms"] for tokens in arm["tokens_each"]}) <= 2  # whole batches reach the amount
-    primary, other = outcome["comparisons"]
+    tokens, least = [count for arm in outcome["arms"] for count in arm["tokens_each"]], outcome["equal_tokens"]
+    assert least <= min(tokens) <= max(tokens) < 2 * least  # whole batches reach the amount, and two steps are it
+    primary, other, references = outcome["comparisons"]
     assert (primary["arm"], primary["against"], primary["k"], other["k"]) == ("one", "two", 1, 2)
+    assert (references["measure"], references["n"], references["left_out"]) == ("log-prob of references", 6, 0)
+    assert references["low"] <= references["difference"] <= references["high"] < 1.0
+    assert -20.0 < references["value_before"] < 0.0  # nats a token
     assert primary["low"] <= primary["difference"] <= primary["high"]
     assert (primary["n"], len(primary["by_seed"])) == (6, 3)
     page = (files / "reports" / "pair" / "trial.md").read_text()

@@ -1,0 +1,44 @@
+"""Log-probability of reference solutions under the model of an evaluation's cell: a measure of students without draws.
+
+It varies less over trainings than pass rates do (DataDecide, arXiv:2504.11393), since nothing is sampled.
+"""
+
+from typing import Any
+
+from flows.sampling.sample import RunSampler
+from flows.session import RecipeRun
+from pipelines.engine_roles import ScoresTexts
+from pipelines.score.asking import PURPOSE
+from pipelines.score.text_likelihood import Likelihood
+from pipelines.synthesize.reference_solutions import reference_solution
+
+KEY = "references"
+"""Key of a cell's row with the log-probabilities."""
+MEASURE = "log-prob of references"
+
+
+def reference_logprobs(run: RecipeRun) -> dict[str, Any]:
+    """`references`: by problem, the mean log-probability of a token of its reference solution as an answer; nats.
+
+    Problems without a solution, or for whose solution the context has no room, are absent; so are all where the engine
+    gives no log-probabilities of given texts, where rollouts are imported, and where several steps answer. The run pays,
+    and answers are stored: a second command computes nothing.
+    """
+    if run.spec.takes_imports or run.spec.names or not isinstance(run.engine(), ScoresTexts):
+        return {KEY: {}}
+    scorer = Likelihood(sampler=RunSampler(run.workspace, run.engine(), lambda: run.limiter(run.workspace), PURPOSE))
+    texts = {problem.id: text for problem in run.spec.problems if (text := reference_solution(problem)) is not None}
+    requests = {
+        problem.id: scorer.request(run.spec.prompt_for("", problem), texts[problem.id])
+        for problem in run.spec.problems
+        if problem.id in texts
+    }
+    replies = scorer.sample(list(requests.values()))
+    scored = {problem: replies[request.completion_id] for problem, request in requests.items()}
+    return {
+        KEY: {
+            problem: reply.logprob_sum / len(reply.logprobs)
+            for problem, reply in scored.items()
+            if reply.logprob_sum is not None and reply.logprobs
+        }
+    }
