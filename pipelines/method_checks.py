@@ -30,6 +30,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "aggregator": ("needs",),
     "learner": ("losses",),
     "loss": ("formats", "column", "grouped", "uses_reference"),
+    "round policy": ("needs",),
 }
 CALLS: Mapping[str, Sequence[str]] = {
     "synthesizer": ("synthesize",),
@@ -47,6 +48,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "learner": ("train",),
     "loss": ("__call__",),
     "order": ("arrange",),
+    "round policy": ("keys", "weigh", "figures"),
 }
 PAGES: Mapping[str, str] = {
     "policy": "docs/how-to/policies.md",
@@ -58,6 +60,7 @@ PAGES: Mapping[str, str] = {
     "learner": "pipelines/train/roles.py",
     "loss": "pipelines/train/roles.py",
     "order": "pipelines/train/roles.py",
+    "round policy": "pipelines/train/between/roles.py",
 }
 """Where a role is written down that pipelines/protocols.py leaves to the modules of its own kind."""
 

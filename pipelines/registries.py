@@ -40,6 +40,7 @@ REGISTRIES: Mapping[str, Registry] = {
     "learner": Registry("learners", "pipelines.train.learners", "LEARNERS"),
     "loss": Registry("losses", "pipelines.train.losses", "LOSSES"),
     "order": Registry("orders", "pipelines.train.orders", "ORDERS"),
+    "round policy": Registry("round_policies", "pipelines.train.between", "ROUND_POLICIES"),
 }
 
 

@@ -12,7 +12,8 @@ p = (alpha (beta - 1))^(1 / beta). Here
 
 Not every engine gives gradient norms G_i. `norms: constant` takes them as equal; `length` as the root of the mean
 tokens of a draw, a proxy only (the norm of a sum of independent token gradients grows like that; the norms themselves may
-not); `meta:KEY` takes measured ones from the problem's meta.
+not); `meta:KEY` takes measured ones from the problem's meta, and a mapping has them by problem id (a problem without one
+gets the median).
 
 The shares couple the problems, so no rate may be read from these draws but that of the pilot, over all problems; rates of
 problems chosen by their pilot are read from the later draws alone (statistics.md, points 1 and 6).
@@ -57,8 +58,8 @@ class Gvm:
     """Exponent of that term, above 1."""
     floor: int = 1
     """Least completions of a problem after the pilot."""
-    norms: str = "constant"
-    """Gradient norms: `constant`, `length` (a proxy), or `meta:KEY` for measured ones."""
+    norms: str | Mapping[str, float] = "constant"
+    """Gradient norms: `constant`, `length` (a proxy), `meta:KEY` for measured ones, or a mapping of problem ids."""
 
     @property
     def prefix(self) -> int:
@@ -74,8 +75,12 @@ class Gvm:
             raise refused("budget", self.name, "alpha", self.alpha, "`auto` or a number of at least 0")
         if isinstance(self.beta, bool) or self.beta <= 1:
             raise refused("budget", self.name, "beta", self.beta, "a number above 1")
-        if self.norms not in ("constant", "length") and not self.measure:
-            raise refused("budget", self.name, "norms", self.norms, "`constant`, `length` or `meta:KEY`")
+        if isinstance(self.norms, str):
+            known = self.norms in ("constant", "length") or bool(self.measure)
+        else:
+            known = bool(self.norms) and all(norm > 0 for norm in self.norms.values())
+        if not known:
+            raise refused("budget", self.name, "norms", self.norms, "`constant`, `length`, `meta:KEY` or positive numbers")
 
     def limits(self) -> RoundLimits:
         """The options that say how far rounds may go, checked."""
@@ -84,7 +89,9 @@ class Gvm:
     @property
     def measure(self) -> str | None:
         """The key of the problems' meta that the tallies must carry as `measured`; None if none is needed."""
-        return self.norms.removeprefix(META) or None if self.norms.startswith(META) else None
+        if not isinstance(self.norms, str) or not self.norms.startswith(META):
+            return None
+        return self.norms.removeprefix(META) or None
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The pilot, then the main round, then the stops; in order of problem id."""
@@ -122,6 +129,9 @@ class Gvm:
         return {key: norms[key] / sqrt(rate + alpha / rate ** (self.beta - 1.0)) for key, rate in rates.items()}
 
     def _norms(self, pilots: Sequence[Tally]) -> Mapping[str, float]:
+        if not isinstance(self.norms, str):
+            known = sorted(self.norms.values())
+            return {t.problem_id: self.norms.get(t.problem_id, known[len(known) // 2]) for t in pilots}
         if self.norms == "length":
             lengths = {t.problem_id: sqrt(t.tokens / t.drawn) for t in pilots if t.tokens}
             typical = sorted(lengths.values())[len(lengths) // 2] if lengths else 1.0

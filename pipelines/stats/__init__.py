@@ -12,6 +12,7 @@ from pipelines.stats.clusters.drift import Shift, total_variation
 from pipelines.stats.clusters.intervals import (
     Estimate,
     StratumSample,
+    beta_probability,
     beta_quantile,
     clopper_pearson,
     sampled_share,
@@ -131,6 +132,7 @@ __all__ = [
     "band_of",
     "best_draws",
     "best_of_ks",
+    "beta_probability",
     "beta_quantile",
     "brier",
     "calibration",

@@ -26,6 +26,7 @@ from storage.ground.records import Problem
 SYNTHESIZERS: Mapping[str, type[Any]] = ByName(
     {
         "templates": Templates,
+        "template_shares": "pipelines.synthesize.template_shares:TemplateShares",
         "reasoning_gym": ReasoningGym,
         "composed": Composed,
         "renumbered": Renumbered,

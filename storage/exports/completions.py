@@ -62,13 +62,14 @@ class Unpaired(PromptCompletion):
     """Every judged rollout, `label` true for a correct one; equal texts of a problem once.
 
     `kept_only`: of the correct ones only those that were kept. `max_rows`: of each label and problem, 0 for all, kept ones
-    first. `unparsed`: completions without an answer are wrong ones too.
+    first. `unparsed`: completions without an answer are wrong ones too. `copies`: equal texts as often as they were drawn.
     """
 
     _: KW_ONLY
     kept_only: bool = False
     max_rows: int = 0
     unparsed: bool = True
+    copies: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,7 +86,7 @@ class Unpaired(PromptCompletion):
         stored = self.rollouts(connection, JUDGED, scores=self.scores)
         for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
             taken = sorted(filter(self._wanted, members), key=lambda rollout: not rollout["kept"])  # stable
-            once = distinct(taken)
+            once = taken if self.copies else distinct(taken)
             self.left_out[REPEATED] += len(taken) - len(once)
             counts = {True: 0, False: 0}
             for rollout in once:

@@ -70,6 +70,13 @@ def beta_quantile(q: float, a: float, b: float) -> float:
     return float(betaincinv(a, b, q))
 
 
+def beta_probability(x: float, a: float, b: float) -> float:
+    """The chance that Beta(a, b) is below x."""
+    from scipy.special import betainc
+
+    return float(betainc(a, b, x))
+
+
 def t_quantile(q: float, degrees: float) -> float:
     """The q-quantile of Student's t; the degrees of freedom need not be whole."""
     from scipy.special import stdtrit

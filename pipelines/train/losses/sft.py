@@ -40,7 +40,7 @@ class WeightedLoss:
     """
 
     name, version = "weighted", "1"
-    formats = ("rl", "prompt_completion")
+    formats = ("rl", "prompt_completion", "unpaired")
     grouped, uses_reference = False, False
 
     def __init__(self, column: str = "advantage", normaliser: str = "token") -> None:

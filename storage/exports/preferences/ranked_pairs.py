@@ -36,6 +36,8 @@ class RankedPairs(PairRows):
     """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; equal scores never form a pair.
     `wrong_chosen`: of two wrong completions the better scored one may be chosen.
 
+    `blind`: rank by the score alone, whatever the verdicts: for scores that see no label.
+
     `max_pairs`: most pairs of a problem, 0 for all. `tiers`: 0 takes the largest gaps first, K the best completion against
     up to K others, spread evenly over the gaps, tier by tier. `seed`: decides between equal gaps.
     """
@@ -44,6 +46,7 @@ class RankedPairs(PairRows):
     _: KW_ONLY
     margin: float = 0.0
     wrong_chosen: bool = False
+    blind: bool = False
     max_pairs: int = 4
     tiers: int = 0
     seed: int = 0
@@ -70,7 +73,7 @@ class RankedPairs(PairRows):
             scored = False
             for stored in self.by_problem(connection, scores=True):
                 known |= {score["scorer"] for rollout in stored for score in rollout["scores"]}
-                members = [rollout for rollout in distinct(stored) if rollout["outcome"] in ("correct", *self.rejectable)]
+                members = [rollout for rollout in distinct(stored) if self._ranks(rollout)]
                 values = self._values(members)
                 scored = scored or bool(values)
                 ranked = self._ranked([rollout for rollout in members if rollout["completion_id"] in values], values)
@@ -99,12 +102,17 @@ class RankedPairs(PairRows):
         self.left_out[UNSCORED] += len(members) - len(values)
         return values
 
+    def _ranks(self, rollout: Row) -> bool:
+        """True for a rollout that may be of a pair."""
+        return self.blind or rollout["outcome"] in ("correct", *self.rejectable)
+
     def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[RankedPair]:
         """The pairs of a problem from the largest gap to the smallest."""
         ties = {rollout["completion_id"]: digest128(["tie", self.seed, rollout["completion_id"]]) for rollout in members}
 
         def rank(rollout: Row) -> tuple[Any, ...]:
-            return rollout["outcome"] != "correct", -values[rollout["completion_id"]], ties[rollout["completion_id"]]
+            wrong = not self.blind and rollout["outcome"] != "correct"
+            return wrong, -values[rollout["completion_id"]], ties[rollout["completion_id"]]
 
         order = sorted(members, key=rank)
         pairs = []
@@ -115,7 +123,7 @@ class RankedPairs(PairRows):
                 # Rounded, or .3 - .1 would miss a margin of .2.
                 if gap <= 0 or round(gap, 12) < self.margin or not self.fits(chosen, rejected):
                     continue
-                if chosen["outcome"] == "correct" or self.wrong_chosen:
+                if chosen["outcome"] == "correct" or self.wrong_chosen or self.blind:
                     pairs.append(RankedPair(gap, chosen, rejected))
                 else:
                     self.left_out[WRONG_CHOSEN] += 1

@@ -129,7 +129,10 @@ def test_parts_sum_exactly_between_their_bounds(weights: dict[str, float], least
     [
         ({"alpha": -1}, "budget 'gvm': option 'alpha' is -1, and must be `auto` or a number of at least 0."),
         ({"beta": 1}, "budget 'gvm': option 'beta' is 1, and must be a number above 1."),
-        ({"norms": "meta:"}, "budget 'gvm': option 'norms' is 'meta:', and must be `constant`, `length` or `meta:KEY`."),
+        (
+            {"norms": "meta:"},
+            "budget 'gvm': option 'norms' is 'meta:', and must be `constant`, `length`, `meta:KEY` or positive numbers.",
+        ),
         ({"cap": 8}, "budget 'gvm': option 'cap' is 8, and must be a whole number of at least 9."),
     ],
 )
@@ -137,3 +140,12 @@ def test_senseless_options_are_named(options: dict[str, object], message: str) -
     with pytest.raises(SetupError) as error:
         Gvm(**options)  # type: ignore[arg-type]
     assert error.value.message == message
+
+
+def test_norms_by_problem_are_those_of_meta_and_an_unknown_problem_gets_the_median() -> None:
+    pilots = [Tally(name, 8, 4, 4, measured=norm) for name, norm in (("a", 1.0), ("b", 4.0), ("c", 2.0))]
+    known = Gvm(norms={"a": 1.0, "b": 4.0, "c": 2.0}).weights(pilots)
+    assert known == Gvm(norms="meta:norm").weights(pilots)
+    assert Gvm(norms={"a": 1.0, "b": 4.0, "d": 2.0}).weights(pilots) == known
+    with pytest.raises(SetupError, match="positive numbers"):
+        Gvm(norms={"a": 0.0})

@@ -31,6 +31,7 @@ AUTHORS: dict[str, Any] = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "templates": {"levels": (1, 4)},
+    "template_shares": {"shares": {"1": 3, "4": 1}},
     "reasoning_gym": {"tasks": ["chain_sum", "gcd"]},
     "composed": {"source": SOURCE},
     "renumbered": {"source": SOURCE},

@@ -198,6 +198,12 @@ def test_what_is_not_taken_of_unpaired_rows_is_counted(ws: Workspace) -> None:
     assert dict(given.left_out) == {"completions beyond max_rows": 3}
 
 
+def test_equal_texts_are_one_unpaired_row_or_as_many_as_were_drawn(ws: Workspace) -> None:
+    content = version(*[(SOLVE, "#### 14", "correct", "")] * 3)
+    assert len(written(ws, content, "unpaired")[1]) == 1
+    assert len(written(ws, content, "unpaired", copies=True)[1]) == 3
+
+
 def test_pairs_of_pieces_need_a_search(ws: Workspace) -> None:
     with pytest.raises(SetupError, match="this version has no pieces of a search"):
         written(ws, version(*ATTEMPTS), "piece_pairs")

@@ -8,7 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from pipelines.stats import StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile, with_interval
+from pipelines.stats import (
+    StratumSample,
+    beta_probability,
+    beta_quantile,
+    clopper_pearson,
+    sampled_share,
+    t_quantile,
+    with_interval,
+)
 from pipelines.stats.clusters.intervals import mover_ratio, mover_sum
 
 
@@ -154,3 +162,8 @@ def test_quantiles_are_those_of_the_tables() -> None:
 def test_no_command_pays_for_scipy_before_it_asks_for_a_quantile() -> None:
     code = "import sys, pipelines.stats; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_beta_probability_is_the_inverse_of_its_quantile() -> None:
+    assert beta_probability(0.3, 1.0, 1.0) == pytest.approx(0.3)
+    assert beta_probability(beta_quantile(0.2, 3.0, 7.5), 3.0, 7.5) == pytest.approx(0.2)

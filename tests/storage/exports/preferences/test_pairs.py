@@ -142,3 +142,10 @@ def test_redi_has_one_positive_a_problem_and_the_same_one_in_its_pair(version: V
     by_id = {row["id"]: row for row in positives}
     assert all(by_id[row["chosen_id"]]["completion"] == row["chosen"] for row in both)
     assert positives[0].keys() >= {"prompt", "completion", "licence", "model", "verifier"}
+
+
+def test_blind_pairs_follow_the_score_against_every_verdict(snapshot: Build, write: Write) -> None:
+    toy = snapshot(outcomes=("incorrect", "correct", "unparsed", "incorrect", "incorrect", "incorrect"))
+    scores = [3.0, 2.0, 1.0, None, None, None]
+    assert pairs(write(toy, scores, blind=True, wrong_chosen=False)) == [(0, 2, 2.0), (0, 1, 1.0), (1, 2, 1.0)]
+    assert (0, 1, 1.0) not in pairs(write(toy, scores))
