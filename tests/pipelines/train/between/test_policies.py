@@ -10,6 +10,7 @@ from pipelines.train.between import ROUND_POLICIES
 from pipelines.train.between.difficulty import in_band, posterior_means
 from pipelines.train.between.mastering_rate import MasteringRate, slope
 from pipelines.train.between.roles import SeenProblem, SeenRound
+from pipelines.train.between.toolace_r import ToolaceR
 from storage.ground.errors import SetupError
 
 
@@ -56,7 +57,7 @@ def test_itool_warms_up_from_easy_to_hard_and_then_trains_what_fails() -> None:
 
 
 def test_toolace_r_admits_harder_problems_every_round() -> None:
-    policy = ROUND_POLICIES["toolace_r"](least=0.6, step=0.25, floor=0.1)
+    policy = ToolaceR(least=0.6, step=0.25, floor=0.1)
     admitted = [len(policy.admitted(seen([0, 1, 2, 3, 4, 5, 6, 7, 8], number=number))) for number in range(4)]
     assert admitted == sorted(admitted)
     assert 2 <= admitted[0] < admitted[1] < admitted[2]
