@@ -10,7 +10,7 @@ import streamlit as st
 from dashboards.inert import inert, one_line, visible
 from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, chart_of_rows, count_axis, number_tips
 from dashboards.parts.verifier_rates import interval, show_rates
-from dashboards.session.address import OPEN, explore_link
+from dashboards.session.address import OPEN, explore_link, link
 from dashboards.session.kept import index_of, kept, kept_of
 from dashboards.session.scope import choose_scope, scope_label
 from dashboards.units import counted
@@ -62,8 +62,11 @@ def _errors(scope: Scope) -> None:
     show_rates(known)
     for rates in audited:
         _errors_by_rule(scope, rates)
-    for verifier in dict.fromkeys(rates.verifier for rates in known if rates.report is None):
-        run = scope.run.id if scope.run is not None else version_manifest(scope.reader, scope.name).get("run", "RUN")
+    unaudited = dict.fromkeys(rates.verifier for rates in known if rates.report is None)
+    run = scope.run.id if scope.run is not None else version_manifest(scope.reader, scope.name).get("run", "RUN")
+    if unaudited:
+        link("New run", "Draw an audit", icon=":material/fact_check:", what="Audit", run=run)
+    for verifier in unaudited:
         st.code(f"rollmill audit verifier {visible(verifier)} --run {run} --n 300", language=None)
 
 

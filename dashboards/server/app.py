@@ -113,7 +113,7 @@ def _no_such_page(path: str) -> Callable[[], None]:
         st.title("No such page")
         st.error("404: the address names no page of this dashboard.")
         st.code(visible(str(unknown_name("page", path, PAGE_OF))), language=None, wrap_lines=True)
-        near = PAGE_OF[get_close_matches(path.lower(), PAGE_OF, n=1, cutoff=0.0)[0]]
+        near = PAGE_OF[next(iter(get_close_matches(path.lower(), PAGE_OF, n=1)), "home")]
         link(near, f"Open {near}", f":material/{MENU[near][1]}:")
 
     return show

@@ -11,7 +11,7 @@ from storage.queries.browse.explore_index import explore_index
 from storage.queries.judge.audits import rates_of_audit
 from storage.queries.judge.verifiers import rates_by_rule, verifier_account
 from storage.workspace import Workspace
-from tests.dashboards.conftest import opened, run_in
+from tests.dashboards.conftest import elements, opened, run_in
 from tests.json_lines import write_lines
 
 RECIPE = """\
@@ -93,3 +93,4 @@ def test_error_rates_are_those_of_the_audit_and_by_rule_add_up(judged: Path, mon
     assert set(shown.dataframe[1].value["rule"]) == set(rules)
     assert any("not audited, its errors are not measured" in block.value for block in shown.caption)
     assert any(block.value.startswith("rollmill audit verifier math --run judged-") for block in shown.code)
+    assert "Draw an audit" in [link.label for link in elements(shown, "page_link")]

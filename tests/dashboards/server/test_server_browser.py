@@ -76,6 +76,7 @@ def test_an_address_is_shown_as_text(browser: Page, printed: str) -> None:
     expect(browser.get_by_text("unknown page '<img src=x onerror=document.title=1>'")).to_be_visible()
     assert browser.locator("img[src=x]").count() == 0
     assert browser.title() == "Rollmill"
+    expect(browser.get_by_role("link", name="Open Home")).to_be_visible()  # no page has a name like it
 
 
 def test_a_misspelt_parameter_is_told_and_removed(browser: Page, printed: str) -> None:
