@@ -15,10 +15,10 @@ ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.
 	$(addprefix tests/flows/rounds/test_,failures.py imported.py) $(addprefix tests/flows/rounds/together/test_,together.py shared.py limits.py) tests/flows/cli/make/test_curate.py
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
-PART ?=  # of the tiers that kill and browse: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
+PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ test: $(VENV)/.dev ## the core tests
 	$(PYTEST) -m "not (integration or $(OWN))" $(SPREAD)
 
 test-integration: $(VENV)/.dev ## whole commands, runs and pages of the dashboard, in the process of the test
-	$(PYTEST) -m "integration $(foreach tier,$(filter-out or,$(OWN)),and not $(tier))" $(SPREAD)
+	$(PYTEST) -m "integration $(foreach tier,$(filter-out or,$(OWN)),and not $(tier))" $(PART) $(SPREAD)
 
 check: $(VENV)/.dev docs ## ruff, mypy strict, import contracts, the site and its links
 	$(BIN)/ruff check .
@@ -45,26 +45,26 @@ dashboard: $(VENV)/.run ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
 
 test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, PostgreSQL, S3, Ray
-	$(PYTEST) -m "services and not long" $(WAITING) --timeout 600
-	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(OWN))" $(SPREAD) --timeout 600
+	$(PYTEST) -m "services and not long" $(PART) $(WAITING) --timeout 600
+	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(OWN))" $(PART) $(SPREAD) --timeout 600
 
-test-chaos: $(VENV)/.dev ## kill real processes, resume, compare; PART="--one-of-each SEED" for a part
+test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m "chaos and not long" $(PART) $(WAITING) --timeout 900
 
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
-	$(PYTEST) -m "sandbox and not data and not long" $(SPREAD) --timeout 600
+	$(PYTEST) -m "sandbox and not data and not long" $(PART) $(SPREAD) --timeout 600
 
-test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium; PART as of test-chaos
+test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
 	$(PYTEST) -m "browser and not data" $(PART) -n 2 --dist loadfile --timeout 600
 
 test-hosts: $(VENV)/.dev ## three hosts in namespaces of this machine: links down, clocks apart, S3 that fails, clones, Prefect (root, iproute2)
 	$(PYTEST) -m "hosts and not long" -n 3 --dist loadfile --timeout 600
 
 test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
-	$(PYTEST) -m "data and not long" $(SPREAD) --timeout 300
+	$(PYTEST) -m "data and not long" $(PART) $(SPREAD) --timeout 300
 
 test-train: $(VENV)/.train $(VENV)/.dev $(VENV)-trainers/.done ## train, checkpoint, resume and export a small model (torch); rewards in trainers
-	$(PYTEST) -m train --timeout 900
+	$(PYTEST) -m train $(PART) --timeout 900
 
 test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
 	$(PYTEST) -m "vllm and not long" --timeout 900
@@ -78,7 +78,13 @@ test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engi
 test-long: $(VENV)-vllm/.instruct $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
 	$(PYTEST) -m long --timeout 1800 $(PART)
 
-test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-long ## every tier
+test-readme: ## the README and how-to pages in a fresh clone, and files of a user's own; PART for a part of these
+	bash .ci/as-a-user $(PART)
+
+test-wheel: ## the wheel in an empty environment, outside a checkout
+	bash .ci/as-a-wheel
+
+test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-readme test-wheel test-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained

@@ -1,6 +1,7 @@
 """A new user with files of his own: each goes by documented commands from import to a published dataset and an SFT export.
 
-Called by `.ci/as-a-user` in a fresh folder made by `rollmill init`; names on the command line choose files. Every count
+Called by `.ci/as-a-user` in a fresh folder made by `rollmill init`; names on the command line choose files, or
+`--one-of-each SEED --cases N` N of them. Every count
 is checked: no row is lost or doubled without being said. The files:
 
 - `questions`: a CSV of questions and answers, for which the shipped model draws
@@ -11,6 +12,7 @@ is checked: no row is lost or doubled without being said. The files:
 - `mathcoder`: the MathCoder rollouts, where they are beside the checkout
 """
 
+import argparse
 import csv
 import json
 import os
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -227,10 +230,17 @@ def made() -> list[tuple[str, str]]:
     return [(str(one.prompt), one.reference) for one in SYNTHESIZERS["templates"](split="train").synthesize(30, 5)]
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """The named files (all, without names) in one workspace, where rollouts of other imports could come along."""
     known = {"questions": questions, **{one.name: partial(walk, one) for one in WALKS}}
-    chosen = names or list(known)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--one-of-each", metavar="SEED")
+    parser.add_argument("--cases", type=int, default=1)
+    given = parser.parse_args(arguments)
+    chosen = given.names or list(known)
+    if given.one_of_each is not None:
+        chosen = sorted(chosen, key=lambda name: crc32(f"{given.one_of_each} {name}".encode()))[: given.cases]
     if unknown := [name for name in chosen if name not in known]:
         sys.exit(f"no file {', '.join(unknown)}; known: {', '.join(known)}")
     with tempfile.TemporaryDirectory() as folder:
