@@ -80,6 +80,15 @@ class Progress:
         """Progress of one cell of an evaluation, for the same watcher."""
         return Progress(self._watcher, {"benchmark": benchmark, "model": model})
 
+    def heard_by(self, tell: Callable[[str], None]) -> "Progress":
+        """Progress of the same watcher; `tell` also gets the lines that begin something."""
+
+        def begin(text: str) -> None:
+            tell(text)
+            self.begin(text)
+
+        return Progress(self._watcher, self._cell, begin=begin)
+
     def report(self, stage: Stage, runs: "Runs", run: str) -> None:
         """A stage's own report, to the ledger and to who watches."""
         seconds = round(stage.seconds, 3)

@@ -6,7 +6,7 @@ Knows processes and run ids; the run's own status is the last report of a comman
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -61,8 +61,13 @@ def workers_of(leases: Leases) -> dict[str, list[Owner]]:
 
 def cancel(leases: Leases, run: str) -> int:
     """Ask every process of a run on this host to stop, as Ctrl-C would; the number of processes."""
+    return stop(workers_of(leases).get(run, []))
+
+
+def stop(owners: Sequence[Owner]) -> int:
+    """Ask those of these processes that live on this host to stop, as Ctrl-C would; the number of processes."""
     # Only processes seen alive: another host's process number may belong to any process here.
-    workers = [worker for worker in workers_of(leases).get(run, []) if worker.alive()]
+    workers = [worker for worker in owners if worker.alive()]
     for worker in workers:
         with suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGTERM)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.segments.upkeep.rebuild import Rebuilt
     from storage.spending import Spending
     from storage.trainings import Trainings
+    from storage.trainings.experiments import Experiments
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
@@ -123,6 +124,13 @@ class Workspace:
         from storage.trainings import Trainings
 
         return Trainings(self.ledger)
+
+    @cached_property
+    def experiments(self) -> "Experiments":
+        """The trials and loops."""
+        from storage.trainings.experiments import FOLDER, Experiments
+
+        return Experiments(self.ledger, self.state / FOLDER)
 
     @cached_property
     def segments(self) -> "SegmentStore":

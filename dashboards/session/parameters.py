@@ -11,11 +11,11 @@ from storage.queries.browse.views import KEPT, PLACE
 MOST = 5  # names that are told
 PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu; of a page without a row any is taken
     "Home": ("days",),
-    "New run": ("what", "recipe", "evaluation", "training", "set", "from", "run", "version", "format"),
+    "New run": ("what", "recipe", "evaluation", "training", "trial", "loop", "set", "from", "run", "version", "format"),
     "Runs": ("run", "tab", "text", "state", "recipe", "cost-by"),
     "Schedules": ("schedule", "firing"),
     "Datasets": ("dataset", "version", "tab", "format", "with"),
-    "Models": ("model", "training", "tab"),
+    "Models": ("model", "training", "tab", "view", "experiment"),
     "Diff": ("dataset", "before", "after", "was", "became", "row", "page"),
     "Explore": (*KEPT, *PLACE),
     "Compare": (

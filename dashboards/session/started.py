@@ -16,6 +16,7 @@ from dashboards.session.commands import may_write, typed
 from dashboards.session.scope import reader
 from pipelines.processes.spawn import environment, module_command, spawn_apart
 from storage.queries import Reader, runs
+from storage.queries.models.experiments import experiment_of_process
 from storage.queries.models.progress import training_of_process
 from storage.queries.run_history import output_folder
 
@@ -26,12 +27,13 @@ LOOK = 0.3  # seconds between two looks at a command
 MOST_SHOWN = 20_000  # characters of output
 RUNS = ("curate", "evaluate", "runs")  # verbs that work on a run
 TRAIN = "train"  # the verb that works on a training
+EXPERIMENTS = ("trial", "loop")  # verbs that work on what has their name and its own
 
 
 @dataclass
 class Started:
-    """A command. `log`: the file for its output; `run`: the run or training that it works on, once that is known; `status`:
-    its exit status, None while it runs.
+    """A command. `log`: the file for its output; `run`: the run, training, trial or loop that it works on, once that is
+    known; `status`: its exit status, None while it runs.
     """
 
     words: tuple[str, ...]
@@ -85,6 +87,8 @@ def _follow(started: Started, source: Reader) -> None:
             _found(started, source.run_of_process(started.child.pid))
         elif started.run is None and trains:
             _found(started, training_of_process(source, started.child.pid))
+        elif started.run is None and started.words[0] in EXPERIMENTS:
+            _found(started, experiment_of_process(source, started.child.pid))
         time.sleep(LOOK)
     if works and started.run is None:  # it ended between two looks
         ended = (run for run in runs(source) if run.finished_at and run.finished_at.timestamp() >= started.begun - 1)
@@ -97,7 +101,7 @@ def _follow(started: Started, source: Reader) -> None:
 def _found(started: Started, run: str | None) -> None:
     """Name the output after its run or training, which finds it by that name."""
     if run is not None:
-        named = started.log.with_name(f"{run}.{int(started.begun * 1000)}.log")
+        named = started.log.with_name(f"{run.replace('/', '-')}.{int(started.begun * 1000)}.log")
         started.log.rename(named)  # the command writes on into it
         started.log, started.run = named, run
 

@@ -16,7 +16,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from flows.recipe.form import RecipeForm
+    from flows.recipe.form import Kinds, RecipeForm
     from storage.ground.form_fields import FormField
 
 LONGEST = 60  # characters of a value or of choices in a table
@@ -83,23 +83,33 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 
 @verbs.command("form")
 def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
-    """Print the keys of a recipe, evaluation or training with type, choices, value and meaning, as the dashboard has them.
+    """Print the keys of a recipe with type, choices, value and meaning, as the dashboard has them.
 
-    Each can be changed with --set. A file with a mistake is printed too, and exit status 2 names the mistake.
+    Also of an evaluation, a training, a trial or a loop. Each can be changed with --set. A file with a mistake is printed
+    too, and exit status 2 names the mistake.
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
+    from flows.loops.loop_recipe import LoopRecipe, load_loop
     from flows.recipe.evaluations import load_evaluation
     from flows.recipe.form import KINDS, form_of
     from flows.recipe.load import load_recipe
     from flows.training.training_recipe import TrainingRecipe, load_training
+    from flows.trials.trial_recipe import TrialRecipe, load_trial
 
-    made = form_of(recipe, sets or (), {**KINDS, "train_schema": ("train", TrainingRecipe)})
+    training: Kinds = {
+        "train_schema": ("train", TrainingRecipe),
+        "trial_schema": ("trial", TrialRecipe),
+        "loop_schema": ("loop", LoopRecipe),
+    }
+    made = form_of(recipe, sets or (), {**KINDS, **training})
     if json:
         as_json(made.row())
     else:
         line(_keys(made))
-    loading: Mapping[str, Callable[..., object]] = {"evaluate": load_evaluation, "train": load_training}
+    loading: Mapping[str, Callable[..., object]] = {
+        "evaluate": load_evaluation, "train": load_training, "trial": load_trial, "loop": load_loop,
+    }  # fmt: skip
     loading.get(made.kind, load_recipe)(recipe, sets=made.sets)
 
 

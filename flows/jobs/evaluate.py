@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 class Evaluate:
-    """Every benchmark asked of every model. `out`: where the reports go. `also`: more keys of a cell's row, from its run."""
+    """Every benchmark asked of every model. `out`: where the reports go. `also`: more keys of a cell's row, by its run."""
 
     def __init__(
         self,

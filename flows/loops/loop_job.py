@@ -12,7 +12,7 @@ from flows.jobs.evaluate import Evaluate
 from flows.loops.loop_recipe import LoadedLoop, load_loop, model_reference
 from flows.loops.loop_report import write_loop
 from flows.loops.monitor import alarms, measured, stop_reason
-from flows.training.train_job import TrainingKind, TrainingSession
+from flows.training.train_job import ExperimentKind, TrainingSession
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
 from flows.trials.students import Student, StudentCounts, count_cells
@@ -21,11 +21,16 @@ from flows.trials.trial_recipe import written
 Row = dict[str, Any]
 
 
-class Loop(TrainingKind):
+class Loop(ExperimentKind):
     """A loop to its report. `frozen`: the control arm."""
 
     def __init__(self, job: Job, loop: LoadedLoop | None = None, *, frozen: bool = False) -> None:
         self.job, self.loop = job, loop or load_loop(Path(job.recipe), sets=job.sets, frozen=frozen)
+
+    @property
+    def name(self) -> str:
+        """Name of the loop; the control has one of its own."""
+        return self.loop.name
 
     @property
     def command(self) -> str:

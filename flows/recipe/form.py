@@ -36,7 +36,8 @@ NAMED_BY = {"engine": "engine", "synthesizer": "synthesize"}
 """Key that names the method of a role inside its section; for the other roles it is `method`."""
 COMMON = frozenset({
     "seed", "dataset", "samples", "count", "synthesize", "engine", "model", "temperature", "max_tokens", "verify", "method",
-    "max_undecided", "min_kept", "benchmarks", "models", "versions", "init",
+    "max_undecided", "min_kept", "benchmarks", "models", "versions", "init", "base", "arms", "seeds", "rounds",
+    "recipe", "detect",
 })  # fmt: skip
 """Keys that are shown first, at any level; others only if they name the source of the problems."""
 SOURCES = ("imported", "version", "split")

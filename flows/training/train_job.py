@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,24 @@ class TrainingKind(RequestKind):
         """The workspace, with what a killed command left put right."""
         with training_session(self.job, progress) as session:
             yield session
+
+
+class ExperimentKind(TrainingKind):
+    """Base of `trial` and `loop`: the workspace has its state, by which pages show it and people cancel it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the trial or loop."""
+        raise NotImplementedError
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[TrainingSession]:
+        """The workspace, in which no other process works on the same."""
+        with (
+            super().open(progress) as session,
+            session.workspace.experiments.held(self.job.verb, self.name, self.command) as tell,
+        ):
+            yield replace(session, progress=progress.heard_by(tell))
 
 
 class Train(TrainingKind):

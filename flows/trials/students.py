@@ -139,6 +139,7 @@ class TrialWork:
         students = []
         for seed in seeds:
             for arm in arms or self.trial.arms:
+                self.session.progress.begin(f"training {arm}-{seed}")
                 watcher = self.session.reporter(f"{arm}-{seed} · ")
                 work = partial(self.opened(arm, seed).train, watcher, self.session.threads, None, self.session.python)
                 students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))

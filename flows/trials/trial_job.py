@@ -9,25 +9,40 @@ from flows.driver import DIRECT, Executor, drive
 from flows.job import Job
 from flows.jobs.curate import Curate
 from flows.progress import Progress
-from flows.training.train_job import TrainingKind, TrainingSession, tokens_a_second, training_session
+from flows.training.train_job import ExperimentKind, TrainingSession, tokens_a_second, training_session
 from flows.trials.comparison import by_benchmark, compared, decided, detectable
 from flows.trials.students import Student, StudentCounts, TrialWork
 from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
-from flows.trials.trial_report import write_trial
+from flows.trials.trial_report import sentence, write_trial
 from pipelines.stats import holm
-from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.errors import FoundWanting
 from storage.ground.files import json_text, read_object, write_text
 from storage.versions.index import dataset_names
 
 Row = dict[str, Any]
 
 
-class Trial(TrainingKind):
-    """A trial to its report. `anyway`: go on where the pilot says that the seeds cannot show the wanted difference."""
+class Trial(ExperimentKind):
+    """A trial to its report. `anyway`: go on where the pilot says that the seeds cannot show the wanted difference.
 
-    def __init__(self, job: Job, trial: LoadedTrial | None = None, *, anyway: bool = False) -> None:
-        self.job, self.anyway = job, anyway
+    `command`: the command line that does it again, where the job has no recipe.
+    """
+
+    def __init__(
+        self, job: Job, trial: LoadedTrial | None = None, *, anyway: bool = False, command: str | None = None
+    ) -> None:
+        self.job, self.anyway, self._command = job, anyway, command
         self.trial = trial or load_trial(Path(job.recipe), sets=job.sets)
+
+    @property
+    def command(self) -> str:
+        """The command line that goes on with it."""
+        return (self._command or self.job.command) + (" --anyway" if self.anyway else "")
+
+    @property
+    def name(self) -> str:
+        """Name of the trial."""
+        return self.trial.recipe.name
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Train, evaluate and compare, at each look; the plan is recorded before the first training."""
@@ -103,6 +118,7 @@ class Trial(TrainingKind):
         corrected = holm([row["p"] for row in primary])
         for row, is_shown, p in zip(primary, shown, corrected, strict=True):
             row["shown"], row["p_holm"] = bool(is_shown), p
+            row["sentence"] = sentence(row)
         return {
             "trial": trial.recipe.name,
             "trial_id": work.trial_id,
@@ -147,14 +163,27 @@ def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: Stud
 
 
 def plan_of(job: Job, trial: LoadedTrial) -> Row:
-    """Trainings and completions that a trial needs, and the difference that it could show. Trains nothing."""
+    """Trainings and completions that a trial needs, and the difference that it could show. Trains nothing.
+
+    `unmade`: arms whose data the trial makes first; where there are any, what depends on their rows is absent.
+    """
     with training_session(job, Progress()) as session:
-        for curated in trial.curated.values():
-            if curated.dataset not in dataset_names(session.workspace.datasets):
-                raise SetupError(
-                    f"the dataset {curated.dataset!r} is not made yet, and the plan depends on its rows.",
-                    next_command=f"{curated.command}, or the trial without --plan, which makes it",
-                )
+        made = dataset_names(session.workspace.datasets)
+        unmade = [
+            {"arm": arm, "dataset": curated.dataset, "command": curated.command}
+            for arm, curated in trial.curated.items()
+            if curated.dataset not in made
+        ]
+        whole: Row = {
+            "trial": trial.recipe.name,
+            "equal": trial.recipe.equal,
+            "seeds": trial.recipe.seeds,
+            "looks": list(trial.looks),
+            "trainings": trial.recipe.seeds * len(trial.arms),
+            "unmade": unmade,
+        }
+        if unmade:
+            return {**whole, "arms": [{"arm": arm} for arm in trial.arms]}
         work = TrialWork(trial, session, job)
         problems = work.check_apart()
         students = [(arm, work.opened(arm, seed)) for seed in range(trial.recipe.seeds) for arm in trial.arms]
@@ -163,13 +192,9 @@ def plan_of(job: Job, trial: LoadedTrial) -> Row:
         rate = tokens_a_second(session.workspace, trial.trainings[trial.arms[0]])
         tokens = sum(forecast.tokens for arm, _ in left if (forecast := forecasts[arm]) is not None)
         return {
-            "trial": trial.recipe.name,
+            **whole,
             "arms": [{"arm": arm, "rows": work.rows[arm].rows, "data": list(work.rows[arm].lineage)} for arm in trial.arms],
-            "equal": trial.recipe.equal,
             "equal_tokens": work.tokens,
-            "seeds": trial.recipe.seeds,
-            "looks": list(trial.looks),
-            "trainings": len(students),
             "trainings_left": len(left),
             "tokens_left": tokens,
             "seconds_left": None if rate is None else tokens / rate,

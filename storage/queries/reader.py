@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.runs import Run, Runs, StageProgress
     from storage.spending import Spending
     from storage.trainings import Trainings
+    from storage.trainings.experiments import Experiments
     from storage.versions.diff import VersionDiff
     from storage.versions.resolve import VersionInfo
 
@@ -58,6 +59,11 @@ class Reader:
     def trainings(self) -> "Trainings":
         """The trainings in the ledger."""
         return self._workspace.trainings
+
+    @property
+    def experiments(self) -> "Experiments":
+        """The trials and loops."""
+        return self._workspace.experiments
 
     @property
     def state_folder(self) -> Path:

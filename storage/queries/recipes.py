@@ -9,12 +9,18 @@ from storage.ground.errors import SetupError
 from storage.queries.reader import Reader, version_manifest
 from storage.queries.schedules import recipe_files
 
-Verb = Literal["curate", "evaluate", "train"]
-_MARKS: Mapping[str, Verb] = {"evaluation_schema:": "evaluate", "train_schema:": "train", "recipe_schema:": "curate"}
+Verb = Literal["curate", "evaluate", "train", "trial", "loop"]
+_MARKS: Mapping[str, Verb] = {
+    "evaluation_schema:": "evaluate",
+    "train_schema:": "train",
+    "trial_schema:": "trial",
+    "loop_schema:": "loop",
+    "recipe_schema:": "curate",
+}
 
 
 def recipe_kinds(reader: Reader) -> dict[str, Verb]:
-    """The recipes, evaluations and training recipes of the workspace, as paths in it, with the verb that runs each."""
+    """The recipes, evaluations, trainings, trials and loops of the workspace, as paths in it, with the verb of each."""
     kinds: dict[str, Verb] = {}
     for name in recipe_files(reader, tuple(_MARKS)):
         try:

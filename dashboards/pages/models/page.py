@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards.inert import inert, inert_page, one_line, page_sections, visible
 from dashboards.pages.models.charts import POINT, family_chart
+from dashboards.pages.models.experiments import VIEW, choose_view, follow_experiments, show_experiments
 from dashboards.pages.models.lineage import show_lineage
 from dashboards.pages.models.trainings import CHOSEN, draw_curve, show_trainings
 from dashboards.parts.activity import follow_trainings
@@ -18,6 +19,7 @@ from dashboards.session.scope import reader
 from dashboards.units import counted, duration, moment, size
 from storage.queries import Reader
 from storage.queries.models.evaluated import MeasuredCell, family_cells, family_metrics, family_series, measured_cells
+from storage.queries.models.experiments import experiment_lines
 from storage.queries.models.lineage import ModelLineage, model_lineage
 from storage.queries.models.progress import LossCurve, TrainingLine, training_lines, version_curve
 from storage.queries.models.versions import ModelLine, model_card_text, model_lines, model_record, models_stamp
@@ -50,8 +52,13 @@ def show() -> None:
     link("New run", "New training", icon=":material/add_circle:", what="Train")
     trainings = training_lines(reader())
     follow_trainings(trainings)
+    experiments = experiment_lines(reader())
+    follow_experiments(experiments)
     lines = kept_by(models_stamp(reader()), reader(), model_lines)
     show_trainings(trainings)
+    if choose_view(experiments) == VIEW:
+        show_experiments(experiments)
+        return
     if not lines:
         if not trainings:
             st.info(

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboards.inert import inert, visible
 from dashboards.pages.models.charts import loss_chart
 from dashboards.parts.activity import REFRESH_LIVE, training_words
+from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
 from dashboards.units import duration
 from storage.queries.models.progress import (
@@ -33,6 +34,10 @@ def show_trainings(lines: Sequence[TrainingLine]) -> None:
         with st.container(border=True):
             if line.status == "running":
                 st.fragment(_live, run_every=REFRESH_LIVE)(line.id)
+                command_button(
+                    "Cancel", ["runs", "cancel", "--", f"training/{line.id}"], key=f"cancel-{line.id}", confirm=True,
+                    help="Its command stops as by Ctrl-C; a training goes on from its last checkpoint.",
+                )  # fmt: skip
             else:
                 _ended(line)
 

@@ -11,7 +11,7 @@ from dashboards.session.address import PAGES, link
 from dashboards.session.asked import seconds_asked
 from dashboards.session.commands import may_write, typed, why_not
 from dashboards.session.scope import reader
-from dashboards.session.started import TRAIN, Started, start
+from dashboards.session.started import EXPERIMENTS, TRAIN, Started, start
 from storage.queries import runs
 from storage.queries.recipes import profile_files
 
@@ -131,6 +131,10 @@ def follow_started() -> None:
     if started.run is not None and started.words[0] == TRAIN:
         st.session_state.pop(LAST)
         st.switch_page(st.session_state[PAGES]["Models"], query_params={"training": started.run})
+    if started.run is not None and started.words[0] in EXPERIMENTS:
+        st.session_state.pop(LAST)
+        chosen = {"view": "Trials and loops", "experiment": started.run}
+        st.switch_page(st.session_state[PAGES]["Models"], query_params=chosen)
     if started.run is not None and started.words[0] != "plan":
         st.session_state.pop(LAST)
         cell = reader().runs.get(started.run).recipe.get("cell")
@@ -145,7 +149,7 @@ def follow_started() -> None:
         st.session_state.pop(LAST)  # its forecast is shown
         return
     with st.container(border=True):
-        what = "a training" if started.words[0] == TRAIN else "a run"
+        what = {TRAIN: "a training", "trial": "a trial", "loop": "a loop"}.get(started.words[0], "a run")
         st.error(f"The command ended before it came to {what}." if started.status else "The command is done.")
         st.code(visible(started.output), language=None, wrap_lines=True)
         st.button("Close", key="new-close", on_click=lambda: st.session_state.pop(LAST, None))
@@ -154,7 +158,7 @@ def follow_started() -> None:
 def _wait(started: Started) -> None:
     if started.status is not None or (started.run is not None and started.words[0] != "plan"):
         st.rerun()
-    waits = {"plan": "Drawing a pilot", TRAIN: "Starting: the rows are exported"}
+    waits = {"plan": "Drawing a pilot", TRAIN: "Starting: the rows are exported", "trial": "Starting", "loop": "Starting"}
     what = waits.get(started.words[0], "Starting: the run opens")
     st.info(f"{what}. It goes on by itself when this page is closed.", icon=":material/hourglass_top:")
     output = started.output.partition("\n")[2].strip()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboards.inert import inert, visible
+from dashboards.pages.start.experiments import experiment_price, show_loop, show_trial, why_not_begun
 from dashboards.pages.start.forecast import (
     SIMULATIONS,
     pilot_size,
@@ -40,11 +41,14 @@ from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, v
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-KINDS = ("Curate", "Evaluate", "Train", "Audit", "Export")
+KINDS = ("Curate", "Evaluate", "Train", "Trial", "Loop", "Audit", "Export")
+TRAINS = ("Train", "Trial", "Loop")
 ABOUT = {
     "Curate": "A recipe to a dataset version: problems, completions, verdicts, selection, gate.",
     "Evaluate": "Every benchmark asked of every model, with reports.",
     "Train": "Dataset versions to a version of a model.",
+    "Trial": "Students trained on two or more datasets and compared: which data are better.",
+    "Loop": "Rounds of drawing from a model, training the next one on what was kept, and evaluating it.",
     "Audit": "Random rollouts of a run for people to judge, to measure how often a verifier errs.",
     "Export": "A dataset version as a file that trainers read.",
 }
@@ -52,8 +56,18 @@ KEYS = {
     "Curate": ("Recipe", "recipe", "curate"),
     "Evaluate": ("Evaluation", "evaluation", "evaluate"),
     "Train": ("Training", "training", "train"),
+    "Trial": ("Trial", "trial", "trial"),
+    "Loop": ("Loop", "loop", "loop"),
 }
-LABELS = {"Curate": "Start the run", "Evaluate": "Start the evaluation", "Train": "Start the training"}
+LABELS = {
+    "Curate": "Start the run",
+    "Evaluate": "Start the evaluation",
+    "Train": "Start the training",
+    "Trial": "Start the trial",
+    "Loop": "Start the loop",
+}
+DRY = {"Evaluate": ["--dry-run"], "Train": ["--dry-run"], "Trial": ["--plan"], "Loop": ["--dry-run"]}
+SHOW = {"Train": show_training, "Trial": show_trial, "Loop": show_loop}
 VERSION = "from"
 PANEL = "new-panel"
 STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; align-self: flex-start; }}</style>"
@@ -138,19 +152,19 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
         forecast_place = st.container()
     with st.container(border=True):
         st.markdown("#### Start")
-        terms = choose_terms("new-terms", limits=kind != "Train")
+        terms = choose_terms("new-terms", limits=kind not in TRAINS)
         answers = _answers(kind, recipe, sets, terms)
         check, forecast = answers
         refusal = _show_mistakes(check, refused, mistakes)
-        if kind == "Train":
-            _start_training((recipe, sets), check, terms, refusal)
+        if kind in TRAINS:
+            _start_training(kind, (recipe, sets), check, terms, refusal)
         else:
             _start(kind, (recipe, sets), answers, terms, refusal)
     with forecast_place:
         if kind == "Evaluate" and check is not None:
             show_cells(check)
-        elif kind == "Train" and check is not None and refusal is None:
-            show_training(check)
+        elif kind in TRAINS and check is not None and refusal is None:
+            SHOW[kind](check)
         elif refusal is not None:
             st.caption("Nothing is forecast before the mistake is mended.")
         elif forecast is not None:
@@ -166,9 +180,9 @@ def _answers(kind: str, recipe: str, sets: Sequence[str], terms: StartOptions) -
     """What the command says of the recipe, and the forecast of a run, as far as they are there."""
     state: tuple[object, ...] = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
     if kind == "Evaluate":
-        return ask(CHECK, command_of("evaluate", recipe, sets, ["--dry-run", "--json"]), state), None
-    if kind == "Train":
-        words = command_of("train", recipe, sets, [*terms.machine(), "--dry-run", "--json"])
+        return ask(CHECK, command_of("evaluate", recipe, sets, [*DRY[kind], "--json"]), state), None
+    if kind in TRAINS:
+        words = command_of(KEYS[kind][2], recipe, sets, [*terms.machine(), *DRY[kind], "--json"])
         return ask(CHECK, words, (*state, training_state())), None
     check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
     plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
@@ -215,12 +229,13 @@ def _start(
 
 
 def _start_training(
-    recipe: tuple[str, Sequence[str]], check: Answer | None, terms: StartOptions, refusal: str | None
+    kind: str, recipe: tuple[str, Sequence[str]], check: Answer | None, terms: StartOptions, refusal: str | None
 ) -> None:
-    """The start of a training recipe with its overrides."""
-    command = command_of("train", *recipe, terms.machine())
-    why = refusal or why_not_trained(check)
-    start_button(LABELS["Train"], command, [training_price(check), RESUMES], key="new-start", why=why)
+    """The start of a recipe that trains, with its overrides."""
+    command = command_of(KEYS[kind][2], *recipe, terms.machine())
+    why = refusal or (why_not_trained(check) if kind == "Train" else why_not_begun(KEYS[kind][2], check))
+    about = [training_price(check) if kind == "Train" else experiment_price(check), RESUMES]
+    start_button(LABELS[kind], command, about, key="new-start", why=why)
 
 
 def _kept_before(hashes: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens
 from flows.cli.runs_cost import RunId, cost, queue, rule_lines
-from storage.ground.errors import SetupError
+from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps, takes_imports
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 0.5  # between two readings of the ledger
 verbs = group("runs", "See, resume and cancel runs.")
+HELD = ("training", "trial", "loop")  # what can be cancelled beside runs
 
 
 @verbs.command("list")
@@ -204,12 +205,16 @@ def resume(
 def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Stop the processes that work on a run, as Ctrl-C would; committed rows are kept.
 
+    Also a training, a trial or a loop: training/ID, trial/NAME, loop/NAME.
+
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
     from storage.commands import cancel as cancel_workers
     from storage.commands import workers_of
     from storage.workspace import Workspace
 
+    if run is not None and run.partition("/")[0] in HELD:
+        return _cancel_held(run, dry_run=dry_run, json=json)
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)
         leases = workspace.ledger.leases
@@ -235,6 +240,27 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
     verb = "Would ask" if dry_run else "Asked"
     others = f" Others work on it on {', '.join(elsewhere)}." if elsewhere else ""
     return line(f"{verb} {working} processes of {chosen.id} to stop.{others} Next: rollmill runs resume {chosen.id}")
+
+
+def _cancel_held(name: str, *, dry_run: bool, json: bool) -> None:
+    """Stop the process that holds a training, a trial or a loop."""
+    from storage.commands import stop
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        held = workspace.ledger.leases.holders(f"{name.partition('/')[0]}/")
+        found = [(key, owner) for key, owner in held if key == name or (name[:9] == "training/" and key.startswith(name))]
+        if len({key for key, _ in found}) != 1:
+            raise unknown_name("work under way", name, sorted(key for key, _ in held))
+        here = [owner for _, owner in found if owner.alive()]
+        if not dry_run:
+            stop(here)
+    if json:
+        return as_json({"of": found[0][0], "processes": len(here), "dry_run": dry_run})
+    if not here:
+        return line(f"Only other hosts work on {name}. Next, on {found[0][1].host}: rollmill runs cancel {name}")
+    verb = "Would ask" if dry_run else "Asked"
+    return line(f"{verb} the process of {found[0][0]} to stop. Next: the command that began it goes on")
 
 
 @verbs.command("dismiss")

@@ -1,5 +1,6 @@
 """`rollmill trial`: students trained on two or more datasets, compared with an interval over seeds and problems."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,15 +41,17 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.cli.jobs import run_job
     from flows.trials.trial_job import Trial, plan_of
 
-    job, loaded = _job(arms, tuple(sets or ()), profile), None
+    job, loaded, command = _job(arms, tuple(sets or ()), profile), None, None
     if len(arms) > 1:
         loaded = _of_versions(arms, base, evaluate, seeds)
+        options = [f"--base={base}", f"--evaluate={evaluate}", f"--seeds={seeds}"]
+        command = shlex.join(["rollmill", "trial", *arms, *options, *([] if profile is None else [f"--profile={profile}"])])
     if plan:
         from flows.trials.trial_recipe import load_trial
 
         row = plan_of(job, loaded or load_trial(Path(job.recipe), sets=job.sets))
         return as_json(row) if json else line(_planned(row))
-    return run_job(Trial(job, loaded, anyway=anyway), _page, json=json)
+    return run_job(Trial(job, loaded, anyway=anyway, command=command), _page, json=json)
 
 
 def _job(arms: list[str], sets: tuple[str, ...], profile: Path | None) -> Any:
@@ -68,6 +71,12 @@ def _of_versions(arms: list[str], base: Path, evaluate: Path, seeds: int) -> "Lo
 
 def _planned(row: dict[str, Any]) -> str:
     names = " against ".join(arm["arm"] for arm in row["arms"])
+    if row["unmade"]:
+        missing = [f"  the data of {part['arm']} is not made yet: {part['command']}" for part in row["unmade"]]
+        head = f"{row['trial']}: {names}, {row['seeds']} seeds each: {row['trainings']} trainings"
+        return "\n".join(
+            [head, *missing, "The plan depends on these rows. Next: these commands, or the trial, which makes them"]
+        )
     seconds = (
         "time unknown before the first training" if row["seconds_left"] is None else f"about {row['seconds_left']:,.0f} s"
     )

@@ -49,9 +49,10 @@ def files(toy: Path) -> Path:
 
 def test_a_plan_needs_the_rows_and_names_what_makes_them(files: Path, rollmill: Run) -> None:
     said = rollmill("trial", "pair.yaml", "--plan")
-    assert said.status == 2
-    assert "the dataset 'sums' is not made yet" in said.err
-    assert "rollmill curate " in said.err
+    assert said.status == 0
+    assert "the data of two is not made yet: rollmill curate " in said.out
+    assert "2 trainings" not in said.out
+    assert "6 trainings" in said.out
 
 
 def test_rows_of_the_evaluation_or_its_templates_are_no_training_data(files: Path, curated: Curated, rollmill: Run) -> None:

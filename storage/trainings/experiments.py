@@ -1,0 +1,115 @@
+"""Trials and loops of a workspace: the state of each, in a file of its own; a lease says whether a process works on it.
+
+The lease is called as the experiment is, `trial/quotas` or `loop/improve`, so that it can be cancelled by that name.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.commands import renewed
+from storage.ground.errors import RollmillError, SetupError, interrupted
+from storage.ground.files import json_text, write_text
+from storage.ledger.engine import Ledger
+
+KINDS = ("trial", "loop")
+FOLDER = "experiments"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A trial or a loop that a command worked on. `said`: what it did last, in words. `error`: why it ended, if badly.
+
+    `status`: running, done, failed, interrupted, or killed: running without a process. Times are ISO 8601, in UTC.
+    """
+
+    kind: str
+    name: str
+    command: str
+    status: str
+    said: str
+    error: str
+    started: str
+    updated: str
+
+    @property
+    def id(self) -> str:
+        """Kind and name."""
+        return f"{self.kind}/{self.name}"
+
+
+class Experiments:
+    """All trials and loops of one workspace. `folder`: where their states are."""
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self._ledger, self._folder = ledger, folder
+
+    @contextmanager
+    def held(self, kind: str, name: str, command: str) -> Iterator[Callable[[str], None]]:
+        """Record that this process works on it, and how the block ends; gives a function that says how far it is.
+
+        SetupError while another process works on it.
+        """
+        now = _now()
+        state = Experiment(kind, name, command, "running", "", "", now, now)
+        lease = self._ledger.leases.acquire(state.id)
+        if lease is None:
+            raise SetupError(
+                f"another process works on the {kind} {name!r}.", next_command=f"rollmill runs cancel {state.id}"
+            )
+
+        def tell(text: str) -> None:
+            nonlocal state
+            state = replace(state, said=text, updated=_now())
+            self._write(state)
+
+        with renewed(lease):
+            self._write(state)
+            try:
+                yield tell
+            except BaseException as error:
+                status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
+                reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+                self._write(replace(state, status=status, error=reason, updated=_now()))
+                raise
+            self._write(replace(state, status="done", updated=_now()))
+
+    def all(self) -> list[Experiment]:
+        """Every trial and loop, the newest first; one that is marked as running without a process is `killed`."""
+        known = [state for path in self._folder.glob("*.json") if (state := _read(path)) is not None]
+        working = {key for kind in KINDS for key, _ in self._ledger.leases.holders(f"{kind}/")} if known else set()
+        # Read again: it may have ended between the two looks.
+        listed = [state if state.status != "running" or state.id in working else self._as_killed(state) for state in known]
+        return sorted(listed, key=lambda state: (state.started, state.id), reverse=True)
+
+    def of_process(self, pid: int) -> str | None:
+        """Id of the trial or loop that a process of this host works on; None while it works on none."""
+        held = [holder for kind in KINDS for holder in self._ledger.leases.holders(f"{kind}/")]
+        return next((key for key, owner in held if owner.pid == pid and owner.alive()), None)
+
+    def _as_killed(self, before: Experiment) -> Experiment:
+        now = _read(self._path(before)) or before
+        return replace(now, status="killed") if now.status == "running" else now
+
+    def _path(self, state: Experiment) -> Path:
+        return self._folder / f"{state.kind}-{state.name}.json"
+
+    def _write(self, state: Experiment) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_text(self._path(state), json_text(asdict(state)))
+
+
+def _read(path: Path) -> Experiment | None:
+    """The state in a file; None where it is gone or is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return Experiment(**value) if isinstance(value, Mapping) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
