@@ -28,6 +28,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "engine": ("spooled",),
     "policy": ("lazy", "over"),
     "aggregator": ("needs",),
+    "allocator": ("group", "total"),
     "learner": ("losses",),
     "loss": ("formats", "column", "grouped", "uses_reference"),
     "round policy": ("needs",),
@@ -41,6 +42,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "scorer": ("score",),
     "group scorer": ("score_groups",),
     "aggregator": ("elect",),
+    "allocator": ("next", "answer"),
     "budget": ("plan",),
     "search policy": ("grow", "votes"),
     "process": ("scores",),
@@ -53,6 +55,7 @@ CALLS: Mapping[str, Sequence[str]] = {
 PAGES: Mapping[str, str] = {
     "policy": "docs/how-to/policies.md",
     "aggregator": "pipelines/aggregate/blind_pool.py",
+    "allocator": "pipelines/allocate/arms.py",
     "search policy": "pipelines/search/tree.py",
     "process": "pipelines/search/partial.py",
     "template": "pipelines/synthesize/template.py",

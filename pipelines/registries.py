@@ -35,6 +35,7 @@ REGISTRIES: Mapping[str, Registry] = {
     "aggregator": Registry("aggregators", "pipelines.aggregate", "AGGREGATORS"),
     "search policy": Registry("search_policies", "pipelines.search", "POLICIES"),
     "process": Registry("processes", "pipelines.search", "PROCESSES"),
+    "allocator": Registry("allocators", "pipelines.allocate", "ALLOCATORS"),
     "budget": Registry("budgets", "pipelines.budget", "BUDGETS"),
     "selector": Registry("selectors", "pipelines.select", "SELECTORS"),
     "learner": Registry("learners", "pipelines.train.learners", "LEARNERS"),

@@ -18,6 +18,7 @@ PLACES = {
     "aggregator": "metrics: [{metric: maj@k, aggregator: {method: NAME, options: {}}}]",
     "search policy": "budget: {method: search, options: {policy: {method: NAME, options: {}}}}",
     "process": "budget: {method: search, options: {process: {method: NAME, options: {}}}}",
+    "allocator": "rollmill replay POOL --allocator 'NAME option=value'",
     "budget": "budget: {method: NAME, options: {}}",
     "selector": "select: {method: NAME, options: {}}",
     "learner": "learner: {method: NAME, options: {}}   # of a training",

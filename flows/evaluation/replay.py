@@ -153,7 +153,7 @@ def pool_of_one(reader: Reader, name: str, models: Sequence[str]) -> tuple[Scope
 
 def aggregator_named(root: Path, text: str, pool: Pool, models: Sequence[str]) -> tuple[Aggregator, bool]:
     """An aggregator by its name and options (`borda p=2`), and whether it reads texts."""
-    name, options = _name_and_options(text)
+    name, options = name_and_options(text)
     aggregator: Aggregator = resolve("aggregator", name, options, base=root).build()
     _check_needs(aggregator, {"scores": bool(pool.scores), "models": len(models) > 1, "passes": False}, models)
     return aggregator, "texts" in aggregator.needs
@@ -203,7 +203,7 @@ def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[st
     names = texts or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
     settings: list[Setting] = []
     for text in [*([] if BASELINE in names else [BASELINE]), *names]:
-        name, options = _name_and_options(text)
+        name, options = name_and_options(text)
         cls = resolve("aggregator", name, options, base=request.root).cls
         choices = [options] if options or not isinstance(cls, Adjustable) else list(cls.settings(scores))
         built = [(values, resolve("aggregator", name, values, base=request.root).build()) for values in choices]
@@ -228,15 +228,15 @@ def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Seque
             raise SetupError(f"aggregator {aggregator.name!r} needs {missing[need]}.")
 
 
-def _name_and_options(text: str) -> tuple[str, dict[str, Any]]:
-    """An aggregator's name and its options, of `borda p=2 score=length`."""
+def name_and_options(text: str, example: str = "--with 'borda p=2 score=length'") -> tuple[str, dict[str, Any]]:
+    """A method's name and its options, of `borda p=2 score=length`."""
     name, *pairs = text.split()
     options: dict[str, Any] = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign:
             raise SetupError(
-                f"--with {text!r}: {pair!r} is not of the form KEY=VALUE.", next_command="--with 'borda p=2 score=length'"
+                f"{example.partition(' ')[0]} {text!r}: {pair!r} is not of the form KEY=VALUE.", next_command=example
             )
         options[key] = yaml.safe_load(value)
     return name, options

@@ -38,6 +38,17 @@ Tests = Annotated[
 Repeats = Annotated[int, typer.Option("--repeats", help="Subsets that are drawn of each problem.")]
 Folds = Annotated[int, typer.Option("--folds", help="Parts of the problems; settings are chosen on the others.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of subsets, folds and ties.")]
+Allocators = Annotated[
+    list[str] | None,
+    typer.Option("--allocator", metavar="NAME", help="Replay this allocator over arms; 'ucb c=0.5' sets its options."),
+]
+ArmColumn = Annotated[
+    str, typer.Option("--arms", metavar="COLUMN", help="For --allocator: model, or a column whose values are the arms.")
+]
+Spend = Annotated[
+    float | None, typer.Option("--spend", min=1, help="For --allocator: completions in all, a quarter of the stored ones.")
+]
+InTokens = Annotated[bool, typer.Option("--in-tokens", help="For --allocator: --spend is in tokens.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for replay.json and replay.html, with curves.")]
 
 
@@ -54,16 +65,27 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     repeats: Repeats = 100,
     folds: Folds = 2,
     seed: Seed = 0,
+    allocators: Allocators = None,
+    arms: ArmColumn = "model",
+    spend: Spend = None,
+    in_tokens: InTokens = False,
     out: Out = None,
     json: AsJson = False,
 ) -> None:
     """Compare majority votes, rankings by score and other aggregators on completions that exist; nothing is drawn.
 
     Accuracy at equal samples and at equal tokens, with intervals. Oracle and random are always there, and every setting is
-    chosen on other problems than it is reported on.
+    chosen on other problems than it is reported on. With --allocator: what an allocator would have spent on which model
+    or group, and its winner on problems that did not choose it.
 
     Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
     """
+    if allocators:
+        from flows.cli.judge.allocation import replay_allocators
+        from flows.evaluation.allocation import AllocationRequest
+
+        asked = AllocationRequest(workspace_root(), pool, tuple(allocators), arms, spend, in_tokens, repeats, seed)
+        return replay_allocators(asked, out, json=json)
     from flows.evaluation.replay import ReplayRequest, replay_pool
 
     request = ReplayRequest(

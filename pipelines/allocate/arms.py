@@ -1,0 +1,149 @@
+"""Arms of an allocation: their committed pulls, and the one interface of every method that chooses where to spend next.
+
+An arm is a model, a prompt, a setting, a source or a group of problems. One pull of an arm draws `group` completions of one
+problem. An allocator is a pure function of the committed pulls, so a resumed run repeats its choices.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from pipelines.option_checks import checked_count, checked_positive
+from storage.ground.ids import digest128
+
+ROLE = "allocator"
+SLACK = 1e-9  # of a sum of costs
+
+
+class Pull(NamedTuple):
+    """One pull: judged completions of a problem, and how many of them are correct."""
+
+    drawn: int
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Committed pulls of an arm, in order; `left`: pulls that can still be made, None for no limit."""
+
+    pulls: tuple[Pull, ...] = ()
+    left: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether another pull can be made."""
+        return self.left is None or self.left > 0
+
+    def mean(self, start: int = 0, end: int | None = None) -> float:
+        """Share of correct completions in these pulls; -1 without one."""
+        pulls = self.pulls[start:end]
+        drawn = sum(pull.drawn for pull in pulls)
+        return math.fsum(pull.right for pull in pulls) / drawn if drawn else -1.0
+
+
+Counts = Mapping[str, Arm]
+Costs = Mapping[str, float]
+"""Cost of one pull by arm."""
+
+
+class Allocator(Protocol):
+    """Decides which arms are pulled next.
+
+    `group`: completions of a pull. `total`: the largest cost of all pulls.
+    """
+
+    name: str
+    version: str
+
+    @property
+    def group(self) -> int: ...
+
+    @property
+    def total(self) -> float: ...
+
+    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+        """Pulls to make by arm, a pure function of its arguments; empty when the allocation is done."""
+
+    def answer(self, counts: Counts, costs: Costs, seed: int) -> Sequence[str]:
+        """All arms, the chosen one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Limits of spending that most allocators share, as their options."""
+
+    total: float = 1000
+    """Largest cost of all pulls; a pull costs 1 unless costs are given."""
+    batch: int = 16
+    """Pulls of a round, between two commits."""
+    group: int = 1
+    """Completions of one problem in a pull."""
+
+    def __post_init__(self) -> None:
+        name = str(getattr(self, "name", ""))
+        checked_positive(ROLE, name, "total", self.total)
+        checked_count(ROLE, name, "batch", self.batch)
+        checked_count(ROLE, name, "group", self.group)
+
+    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the means say it
+        """The arms by their share of correct completions."""
+        return by_mean(counts)
+
+
+def by_mean(counts: Counts) -> list[str]:
+    """The arms by their share of correct completions, the best first; equal ones in a fixed order by lot."""
+    return sorted(counts, key=lambda arm: (-counts[arm].mean(), lot(arm)))
+
+
+@cache
+def lot(arm: str) -> str:
+    """A fixed place of an arm among equal ones, which does not follow its name."""
+    return digest128(["tie", arm])
+
+
+def spent(counts: Counts, costs: Costs) -> float:
+    """Cost of all committed pulls."""
+    return math.fsum(len(arm.pulls) * costs.get(name, 1.0) for name, arm in counts.items())
+
+
+def random_of(seed: int, counts: Counts, stream: int = 0) -> np.random.Generator:
+    """The random numbers of one round, by the seed and the number of committed pulls."""
+    return np.random.default_rng([seed, stream, sum(len(arm.pulls) for arm in counts.values())])
+
+
+def one_by_one(
+    limits: Spending, counts: Counts, costs: Costs, choose: Callable[[list[str], Counter[str]], str]
+) -> Counter[str]:
+    """A batch of pulls, each chosen among the arms that are open and affordable, with what the batch holds so far."""
+    planned: Counter[str] = Counter()
+    left = limits.total - spent(counts, costs)
+    for _ in range(limits.batch):
+        able = [
+            name
+            for name, arm in sorted(counts.items())
+            if costs.get(name, 1.0) <= left + SLACK and (arm.left is None or planned[name] < arm.left)
+        ]
+        if not able:
+            break
+        chosen = choose(able, planned)
+        planned[chosen] += 1
+        left -= costs.get(chosen, 1.0)
+    return planned
+
+
+def by_weight(limits: Spending, counts: Counts, costs: Costs, weights: Mapping[str, float], seed: int) -> Counter[str]:
+    """A batch of pulls drawn with these weights; equal weights where those of all open arms are 0."""
+    generator = random_of(seed, counts)
+
+    def choose(able: list[str], planned: Counter[str]) -> str:
+        del planned
+        shares = np.array([weights[name] for name in able])
+        chances = shares / shares.sum() if shares.sum() > 0 else None
+        return able[int(generator.choice(len(able), p=chances))]
+
+    return one_by_one(limits, counts, costs, choose)

@@ -1,0 +1,61 @@
+"""Allocator `dump`: sources by how much is left to learn from them (Wang et al. 2025, DUMP).
+
+A pull is a group of completions of one problem. Its mean absolute advantage is the mean of |reward - mean| / standard
+deviation over the group: near 2 sqrt(p (1 - p)) for a pass rate p, so sources that are solved and sources that are out of
+reach both lose weight. The weights are a softmax of the window's mean plus a bonus for rarely pulled sources.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Pull, Spending, by_weight
+from pipelines.option_checks import checked_count, checked_positive
+
+
+@dataclass(frozen=True, slots=True)
+class Dump(Spending):
+    """The answer's first arm is the one with the most left to learn."""
+
+    name = "dump"
+    version = "1"
+    group: int = 16
+    """Completions of one problem in a pull."""
+    window: int = 300
+    """Last pulls of a source that count."""
+    temperature: float = 0.1
+    """Of the softmax; larger values give more equal weights."""
+
+    def __post_init__(self) -> None:
+        Spending.__post_init__(self)
+        checked_count(ROLE, self.name, "group", self.group, least=2)
+        checked_count(ROLE, self.name, "window", self.window)
+        checked_positive(ROLE, self.name, "temperature", self.temperature)
+
+    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+        """One batch, drawn by the weights."""
+        return by_weight(self, counts, costs, self.weights(counts), seed)
+
+    def weights(self, counts: Counts) -> dict[str, float]:
+        """Sampling weights of the sources, of sum 1."""
+        pulls = sum(len(arm.pulls) for arm in counts.values())
+        bonus = {name: math.sqrt(2 * math.log(pulls + 1) / (len(arm.pulls) + 1)) for name, arm in counts.items()}
+        worth = {name: (self.learnability(arm) + bonus[name]) / self.temperature for name, arm in counts.items()}
+        top = max(worth.values())
+        powers = {name: math.exp(value - top) for name, value in worth.items()}
+        return {name: power / math.fsum(powers.values()) for name, power in powers.items()}
+
+    def learnability(self, arm: Arm) -> float:
+        """Mean absolute advantage over the window; 0 without a pull."""
+        last = arm.pulls[-self.window :]
+        return math.fsum(absolute_advantage(pull) for pull in last) / len(last) if last else 0.0
+
+    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the window says it all
+        """The sources by learnability."""
+        return sorted(counts, key=lambda name: (-self.learnability(counts[name]), name))
+
+
+def absolute_advantage(pull: Pull) -> float:
+    """Mean of |reward - mean| / standard deviation (divisor n - 1) of right and wrong completions; 0 if all are equal."""
+    share = pull.right / pull.drawn if pull.drawn else 0.0
+    return 2 * math.sqrt(share * (1 - share) * (pull.drawn - 1) / pull.drawn) if 0 < share < 1 else 0.0

@@ -1,0 +1,122 @@
+"""Allocators `halving` and `brackets`: the best arm by rounds that each drop the worse half.
+
+Sequential halving (Karnin, Koren & Somekh 2013) splits the total over log2 n rounds, and each round's part evenly over the
+arms that remain. For a total that is small for the number of arms, brackets (after Zhao, Stephens, Szepesvari & Jun 2023)
+run it on random subsets of 2, 4, 8, ... arms and compare their winners. The details of the brackets are ours.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipelines.allocate.arms import ROLE, SLACK, Costs, Counts, Spending, lot
+from storage.ground.errors import SetupError
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Pulls due to each arm by the rounds walked so far; `missing`: those not committed yet, which end the walk."""
+
+    counts: Counts
+    costs: Costs
+    pooled: bool
+    due: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+
+    def round(self, arms: Sequence[str], cost: float) -> list[str] | None:
+        """The arms by their means after so much cost, shared evenly; None while pulls are missing."""
+        before = {arm: self.due.get(arm, 0) for arm in arms}
+        for arm in arms:
+            due = before[arm] + int(cost / len(arms) / self.costs.get(arm, 1.0) + SLACK)
+            left = self.counts[arm].left
+            self.due[arm] = due if left is None else min(due, len(self.counts[arm].pulls) + left)
+        lacking = {arm: self.due[arm] - len(self.counts[arm].pulls) for arm in arms}
+        self.missing = {arm: count for arm, count in lacking.items() if count > 0}
+        if self.missing:
+            return None
+        start = {arm: 0 if self.pooled or self.due[arm] == before[arm] else before[arm] for arm in arms}
+        means = {arm: self.counts[arm].mean(start[arm], self.due[arm]) for arm in arms}
+        return sorted(arms, key=lambda arm: (-means[arm], lot(arm)))
+
+    def halve(self, arms: Sequence[str], cost: float) -> list[str] | None:
+        """All arms, the survivor first, later dropped ones before earlier ones; None while pulls are missing."""
+        rounds, dropped, order = rounds_of(len(arms)), list[str](), list(arms)
+        for _ in range(rounds):
+            ranked = self.round(order, cost / rounds)
+            if ranked is None:
+                return None
+            keep = math.ceil(len(ranked) / 2)
+            order, dropped = ranked[:keep], [*ranked[keep:], *dropped]
+        return [*order, *dropped]
+
+
+def rounds_of(arms: int) -> int:
+    """Rounds until one of so many arms remains."""
+    return math.ceil(math.log2(arms)) if arms > 1 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Halving(Spending):
+    """One round is one commit; `batch` is not read."""
+
+    name = "halving"
+    version = "1"
+    pooled: bool = True
+    """Compare arms by all their pulls; false: by those of the round alone, as published."""
+
+    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+        """The missing pulls of the current round."""
+        walk = _Walk(counts, costs, self.pooled)
+        least = sum(costs.get(arm, 1.0) for arm in counts) * rounds_of(len(counts))
+        if self.total < least:
+            raise SetupError(
+                f"{ROLE} {self.name!r}: a total of {self.total:g} gives {len(counts)} arms no pull in every round.",
+                choices=(f"a total of at least {least:g}",),
+                next_command="allocator brackets, which tries random subsets of the arms",
+            )
+        walk.halve(sorted(counts), self.total)
+        return walk.missing
+
+    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:
+        """The survivor, then the others by when they were dropped; by their means before the end."""
+        order = _Walk(counts, costs, self.pooled).halve(sorted(counts), self.total)
+        return order if order is not None else Spending.answer(self, counts, costs, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Brackets(Spending):
+    """Equal parts of the total for each bracket and for the comparison of their winners; `batch` is not read."""
+
+    name = "brackets"
+    version = "1"
+
+    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+        """The missing pulls of the current round of the current bracket."""
+        return self._walk(counts, costs, seed)[0].missing
+
+    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:
+        """The best of the brackets' winners, then all others by their means."""
+        order = self._walk(counts, costs, seed)[1] or []
+        return [*order, *(arm for arm in Spending.answer(self, counts, costs, seed) if arm not in order)]
+
+    def _walk(self, counts: Counts, costs: Costs, seed: int) -> tuple[_Walk, list[str] | None]:
+        walk, winners = _Walk(counts, costs, pooled=True), list[str]()
+        subsets = self.subsets(sorted(counts), costs, seed)
+        share = self.total / (len(subsets) + 1)
+        for arms in subsets:
+            order = walk.halve(arms, share)
+            if order is None:
+                return walk, None
+            winners += [order[0]] if order[0] not in winners else []
+        return walk, walk.round(winners, share)
+
+    def subsets(self, arms: Sequence[str], costs: Costs, seed: int) -> list[list[str]]:
+        """The arms of each bracket: 2, 4, 8, ... at random, at most as many as its part pulls in each round."""
+        dearest = max(costs.get(arm, 1.0) for arm in arms)
+        sizes = [min(len(arms), 1 << power) for power in range(1, rounds_of(len(arms)) + 1)] or [1]
+        while len(sizes) > 1 and self.total / (len(sizes) + 1) < sizes[-1] * rounds_of(sizes[-1]) * dearest:
+            sizes.pop()
+        generator = np.random.default_rng([seed, 1])
+        return [[arms[place] for place in sorted(generator.permutation(len(arms))[:size].tolist())] for size in sizes]

@@ -1,0 +1,114 @@
+"""Allocator `mastering`: a curriculum over a graph of tasks by mastering rates (Willems, Lahlou & Bengio 2020).
+
+The mastering rate of a task is its mean pass rate over the last K pulls, between the lowest and the highest that is
+possible. Attention before redistribution is (lowest rate of its ancestors)^p ((1 - g) |progress| / largest |progress| +
+g (1 - rate)) (1 - lowest rate of its successors), with progress the slope of a line through the last pulls. Then every task
+gives shares of its attention to its predecessors and successors.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Spending, by_weight
+from pipelines.option_checks import checked_count, checked_share
+from storage.ground.errors import SetupError, unknown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Mastering(Spending):
+    """Without a graph the tasks follow one another in the order of their names. It stops when all are mastered."""
+
+    name = "mastering"
+    version = "1"
+    before: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Tasks that come directly before each task."""
+    last: int = 10
+    """Pulls of a mastering rate and of a progress (K)."""
+    power: int = 6
+    """Of the ancestors' lowest mastering rate (p)."""
+    unmastered: float = 0.5
+    """Weight of what is not mastered yet, against progress (g)."""
+    to_before: float = 0.2
+    """Share of its attention that a task gives to its predecessors."""
+    to_after: float = 0.05
+    """Share of its attention that a task gives to its successors."""
+    mastered: float = 0.99
+    """Mastering rate of all tasks at which nothing more is pulled."""
+
+    def __post_init__(self) -> None:
+        Spending.__post_init__(self)
+        checked_count(ROLE, self.name, "last", self.last)
+        checked_count(ROLE, self.name, "power", self.power)
+        for option in ("unmastered", "to_before", "to_after", "mastered"):
+            checked_share(ROLE, self.name, option, getattr(self, option))
+
+    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+        """One batch, drawn by attention; nothing once all tasks are mastered."""
+        if all(self.rate(arm) >= self.mastered and len(arm.pulls) >= self.last for arm in counts.values()):
+            return {}
+        return by_weight(self, counts, costs, self.attention(counts), seed)
+
+    def attention(self, counts: Counts) -> dict[str, float]:
+        """Attention to each task, of sum 1."""
+        before = self._graph(sorted(counts))
+        after = {name: [task for task, earlier in before.items() if name in earlier] for name in before}
+        rates = {name: self.rate(arm) for name, arm in counts.items()}
+        slopes = {name: abs(self.progress(arm)) for name, arm in counts.items()}
+        steepest = max(slopes.values())
+        raw = {}
+        for name in before:
+            ready = min((rates[task] for task in ancestors(name, before)), default=1.0) ** self.power
+            moving = slopes[name] / steepest if steepest > 0 else 0.0
+            wanted = (1 - self.unmastered) * moving + self.unmastered * (1 - rates[name])
+            raw[name] = ready * wanted * (1 - min((rates[task] for task in after[name]), default=0.0))
+        given = dict.fromkeys(before, 0.0)
+        for name, value in raw.items():
+            shares = ((before[name], self.to_before), (after[name], self.to_after))
+            given[name] += value * (1 - sum(share for tasks, share in shares if tasks))
+            for tasks, share in shares:
+                for task in tasks:
+                    given[task] += value * share / len(tasks)
+        whole = math.fsum(given.values())
+        return {name: value / whole if whole else 1 / len(given) for name, value in given.items()}
+
+    def rate(self, arm: Arm) -> float:
+        """Mastering rate: the pass rate of the last pulls; 0 without a pull."""
+        return max(0.0, arm.mean(-self.last))
+
+    def progress(self, arm: Arm) -> float:
+        """Slope of the pass rate over the last pulls; 0 with fewer than two."""
+        values = [pull.right / pull.drawn for pull in arm.pulls[-self.last :]]
+        if len(values) < 2:
+            return 0.0
+        return round(float(np.polyfit(range(len(values)), values, 1)[0]), 9)  # rounding errors are no progress
+
+    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - attention says it all
+        """The tasks by attention."""
+        attention = self.attention(counts)
+        return sorted(counts, key=lambda name: (-attention[name], name))
+
+    def _graph(self, tasks: Sequence[str]) -> dict[str, list[str]]:
+        """Direct predecessors of every task."""
+        for name in (*self.before, *(task for earlier in self.before.values() for task in earlier)):
+            if name not in tasks:
+                raise unknown_name("task", name, tasks)
+        if not self.before:
+            return {task: [tasks[place - 1]] if place else [] for place, task in enumerate(tasks)}
+        return {task: list(self.before.get(task, ())) for task in tasks}
+
+
+def ancestors(task: str, before: Mapping[str, Sequence[str]]) -> set[str]:
+    """All tasks before a task, directly or not; SetupError for a circle."""
+    found: set[str] = set()
+    waiting = list(before[task])
+    while waiting:
+        name = waiting.pop()
+        if name == task:
+            raise SetupError(f"{ROLE} 'mastering': task {task!r} comes before itself.", next_command="mend option before")
+        if name not in found:
+            found.add(name)
+            waiting += before[name]
+    return found

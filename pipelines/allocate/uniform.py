@@ -1,0 +1,23 @@
+"""Allocator `uniform`: the same number of pulls for every arm. The baseline of the others."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines.allocate.arms import Costs, Counts, Spending, lot, one_by_one
+
+
+@dataclass(frozen=True, slots=True)
+class UniformAllocator(Spending):
+    """The arm with the fewest pulls is next."""
+
+    name = "uniform"
+    version = "1"
+
+    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+        """One batch."""
+
+        def fewest(able: list[str], planned: Counter[str]) -> str:
+            return min(able, key=lambda name: (len(counts[name].pulls) + planned[name], lot(name)))
+
+        return one_by_one(self, counts, costs, fewest)
