@@ -166,6 +166,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "reward-a-trainer.md",
         "run-vllm.md",
         "search-for-answers.md",
+        "spend-where-it-pays.md",
         "harden.md",
     }
     assert shown == run_here | set(RUN_BY_AS_A_USER) | set(TUTORIALS)
@@ -311,6 +312,9 @@ def test_the_page_about_evaluation(tmp_path: Path) -> None:
 def test_the_page_about_comparing(tmp_path: Path) -> None:
     folder = evaluating(tmp_path / "ws")
     _, compared = [run(command, folder) for command in commands("compare-two-models.md")]
+    by_model, by_level = [run(command, folder) for command in commands("spend-where-it-pays.md")]
+    assert "winner's curse" in by_model
+    assert "arms by level" in by_level
     assert "tiny-cool" in compared
     assert "('hard', 'tiny', " in run_python("compare-two-models.md", folder)
 

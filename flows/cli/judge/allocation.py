@@ -31,21 +31,22 @@ def page(report: Mapping[str, Any], out: Path | None = None) -> str:
         [
             row["allocator"],
             f"{row['spent']:,.0f}",
-            *(f"{row['pulls'][name]:.1f}" for name in names),
             *(f"{row[key]:.3f}" for key in ("seen", "chosen", "reported")),
             _with_error(row["curse"]),
             _with_error(row["regret"]),
         ]
         for row in report["rows"]
     ]
-    head = ["allocator", unit, *(f"pulls of {name}" for name in names)]
-    winners = [[row["allocator"], *(f"{row['winners'].get(name, 0):.0%}" for name in names)] for row in report["rows"]]
+    winners = [
+        [row["allocator"], *(f"{row['pulls'][name]:,.1f} ({row['winners'].get(name, 0):.0%})" for name in names)]
+        for row in report["rows"]
+    ]
     parts = [
         f"{report['pool']}: {len(names)} arms by {report['arms_are']}, {report['stored']:,} stored completions; "
         f"{report['spend']:,.0f} {unit} to spend, {report['repeats']} repeats, seed {report['seed']}.",
         columns(["arm", "problems", "all stored", f"{unit} each"], stored),
-        columns([*head, "seen", "choosing half", "other half", "winner's curse", "regret"], rows),
-        columns(["chosen", *names], winners),
+        columns(["allocator", unit, "seen", "choosing half", "other half", "winner's curse", "regret"], rows),
+        columns(["pulls (how often chosen)", *names], winners),
         _choice(report["choice"]),
         f"Half of the {report['split']} choose, the others report. seen: the winner's own pulls. winner's curse: seen less "
         f"other half. regret: what {report['best']}, the best of all stored, has there more. ±: standard errors over "
