@@ -88,20 +88,9 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
         return replay_allocators(asked, out, json=json)
     from flows.evaluation.replay import ReplayRequest, replay_pool
 
-    request = ReplayRequest(
-        workspace_root(),
-        pool,
-        _numbers("samples", samples),
-        _numbers("tokens", tokens),
-        _numbers("k", k),
-        tuple(aggregators or ()),
-        tuple(models or ()),
-        tuple(scores or ()),
-        tests,
-        repeats,
-        folds,
-        seed,
-    )
+    counts = (_numbers("samples", samples), _numbers("tokens", tokens), _numbers("k", k))
+    chosen = (tuple(aggregators or ()), tuple(models or ()), tuple(scores or ()))
+    request = ReplayRequest(workspace_root(), pool, *counts, *chosen, tests, repeats, folds, seed)
     report = replay_pool(request)
     if out is not None:
         _write(out, report)
