@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from flows.evaluation.replay import estimate_row, name_and_options
-from flows.evaluation.stored_arms import MODEL, Arms, StoredProblem, arms_of, costs_of, split
+from flows.evaluation.stored_arms import MODEL, Arms, ArmProblem, arms_of, costs_of, split
 from flows.recipe.methods import parameters, resolve
 from pipelines.allocate import BASELINE, Allocator, Pull
 from pipelines.allocate.rounds import Allocation, allocate
@@ -134,7 +134,7 @@ def _replayed(
 
 def _allocated(
     allocator: Allocator,
-    choosing: Mapping[str, Sequence[StoredProblem]],
+    choosing: Mapping[str, Sequence[ArmProblem]],
     costs: Mapping[str, float],
     generator: np.random.Generator,
 ) -> tuple[Allocation, float]:

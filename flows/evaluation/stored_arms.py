@@ -22,7 +22,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredProblem:
+class ArmProblem:
     """A problem's judged completions in one arm: a mask of the correct ones, tokens (-1: unknown), cluster."""
 
     right: Flags
@@ -30,14 +30,14 @@ class StoredProblem:
     cluster: Any
 
 
-Arms = Mapping[str, Mapping[Key, StoredProblem]]
+Arms = Mapping[str, Mapping[Key, ArmProblem]]
 
 
-Halves = tuple[dict[str, list[StoredProblem]], dict[str, list[StoredProblem]]]
+Halves = tuple[dict[str, list[ArmProblem]], dict[str, list[ArmProblem]]]
 """The problems of each arm that choose, and those that report."""
 
 
-def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, StoredProblem]]:
+def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, ArmProblem]]:
     """The arms of a pool with their judged completions."""
     sides = sides_of(reader, pool, None if column == MODEL else column)
     models = sorted({side.model for side in sides})
@@ -46,7 +46,7 @@ def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, Store
             f"{pool} has completions of {len(models)} models: whose {column} are the arms?",
             choices=[f"{pool}:{model}" for model in models],
         )
-    arms: dict[str, dict[Key, StoredProblem]] = {}
+    arms: dict[str, dict[Key, ArmProblem]] = {}
     for side in sides:
         arm = side.model if column == MODEL else side.benchmark
         problems = _problems(side)
@@ -60,14 +60,14 @@ def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, Store
     return arms
 
 
-def _problems(side: Side) -> dict[Key, StoredProblem]:
+def _problems(side: Side) -> dict[Key, ArmProblem]:
     pool = side.pool.where(side.pool.in_prefix & (side.pool.outcome < STATES.index("undecided")))
     right, problems = pool.outcome == STATES.index("correct"), {}
     for place, rows in grouped(pool.problem.tolist()).items():
         key = (side.benchmark, pool.problems[place])
         template = pool.strata["template"][place]
         cluster = key if template is None else (side.benchmark, str(template))
-        problems[key] = StoredProblem(right[rows], pool.tokens[rows], cluster)
+        problems[key] = ArmProblem(right[rows], pool.tokens[rows], cluster)
     return problems
 
 

@@ -74,7 +74,7 @@ class Allocator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
+class ArmOptions:
     """Limits of spending that most allocators share, as their options."""
 
     total: float = 1000
@@ -117,7 +117,7 @@ def random_of(seed: int, counts: Counts, stream: int = 0) -> np.random.Generator
 
 
 def one_by_one(
-    limits: Spending, counts: Counts, costs: Costs, choose: Callable[[list[str], Counter[str]], str]
+    limits: ArmOptions, counts: Counts, costs: Costs, choose: Callable[[list[str], Counter[str]], str]
 ) -> Counter[str]:
     """A batch of pulls, each chosen among the arms that are open and affordable, with what the batch holds so far."""
     planned: Counter[str] = Counter()
@@ -136,7 +136,7 @@ def one_by_one(
     return planned
 
 
-def by_weight(limits: Spending, counts: Counts, costs: Costs, weights: Mapping[str, float], seed: int) -> Counter[str]:
+def by_weight(limits: ArmOptions, counts: Counts, costs: Costs, weights: Mapping[str, float], seed: int) -> Counter[str]:
     """A batch of pulls drawn with these weights; equal weights where those of all open arms are 0."""
     generator = random_of(seed, counts)
 

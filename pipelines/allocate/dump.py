@@ -9,12 +9,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Pull, Spending, by_weight
+from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Pull, ArmOptions, by_weight
 from pipelines.option_checks import checked_count, checked_positive
 
 
 @dataclass(frozen=True, slots=True)
-class Dump(Spending):
+class Dump(ArmOptions):
     """The answer's first arm is the one with the most left to learn."""
 
     name = "dump"
@@ -27,7 +27,7 @@ class Dump(Spending):
     """Of the softmax; larger values give more equal weights."""
 
     def __post_init__(self) -> None:
-        Spending.__post_init__(self)
+        ArmOptions.__post_init__(self)
         checked_count(ROLE, self.name, "group", self.group, least=2)
         checked_count(ROLE, self.name, "window", self.window)
         checked_positive(ROLE, self.name, "temperature", self.temperature)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.allocate.arms import ROLE, SLACK, Costs, Counts, Spending, lot
+from pipelines.allocate.arms import ROLE, SLACK, Costs, Counts, ArmOptions, lot
 from storage.ground.errors import SetupError
 
 
@@ -58,7 +58,7 @@ def rounds_of(arms: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Halving(Spending):
+class Halving(ArmOptions):
     """One round is one commit; `batch` is not read."""
 
     name = "halving"
@@ -82,11 +82,11 @@ class Halving(Spending):
     def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:
         """The survivor, then the others by when they were dropped; by their means before the end."""
         order = _Walk(counts, costs, self.pooled).halve(sorted(counts), self.total)
-        return order if order is not None else Spending.answer(self, counts, costs, seed)
+        return order if order is not None else ArmOptions.answer(self, counts, costs, seed)
 
 
 @dataclass(frozen=True, slots=True)
-class Brackets(Spending):
+class Brackets(ArmOptions):
     """Equal parts of the total for each bracket and for the comparison of their winners; `batch` is not read."""
 
     name = "brackets"
@@ -99,7 +99,7 @@ class Brackets(Spending):
     def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:
         """The best of the brackets' winners, then all others by their means."""
         order = self._walk(counts, costs, seed)[1] or []
-        return [*order, *(arm for arm in Spending.answer(self, counts, costs, seed) if arm not in order)]
+        return [*order, *(arm for arm in ArmOptions.answer(self, counts, costs, seed) if arm not in order)]
 
     def _walk(self, counts: Counts, costs: Costs, seed: int) -> tuple[_Walk, list[str] | None]:
         walk, winners = _Walk(counts, costs, pooled=True), list[str]()

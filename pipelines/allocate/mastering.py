@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Spending, by_weight
+from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, ArmOptions, by_weight
 from pipelines.option_checks import checked_count, checked_share
 from storage.ground.errors import SetupError, unknown_name
 
 
 @dataclass(frozen=True, slots=True)
-class Mastering(Spending):
+class Mastering(ArmOptions):
     """Without a graph the tasks follow one another in the order of their names. It stops when all are mastered."""
 
     name = "mastering"
@@ -39,7 +39,7 @@ class Mastering(Spending):
     """Mastering rate of all tasks at which nothing more is pulled."""
 
     def __post_init__(self) -> None:
-        Spending.__post_init__(self)
+        ArmOptions.__post_init__(self)
         checked_count(ROLE, self.name, "last", self.last)
         checked_count(ROLE, self.name, "power", self.power)
         for option in ("unmastered", "to_before", "to_after", "mastered"):

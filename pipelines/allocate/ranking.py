@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Spending, by_mean, lot, one_by_one
+from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, ArmOptions, by_mean, lot, one_by_one
 from pipelines.option_checks import checked_share
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking(Spending):
+class Ranking(ArmOptions):
     """Stops early, or at `total`; then the order of the arms in `undecided` is not vouched for."""
 
     name = "ranking"
@@ -26,7 +26,7 @@ class Ranking(Spending):
     """Largest chance of a wrong order."""
 
     def __post_init__(self) -> None:
-        Spending.__post_init__(self)
+        ArmOptions.__post_init__(self)
         checked_share(ROLE, self.name, "delta", self.delta)
 
     def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random

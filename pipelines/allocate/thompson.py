@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import Costs, Counts, Spending, one_by_one, random_of
+from pipelines.allocate.arms import Costs, Counts, ArmOptions, one_by_one, random_of
 
 
 @dataclass(frozen=True, slots=True)
-class Thompson(Spending):
+class Thompson(ArmOptions):
     """Beta(1 + correct, 1 + wrong) for each arm, divided by the cost of a pull."""
 
     name = "thompson"

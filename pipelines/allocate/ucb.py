@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ROLE, Costs, Counts, Spending, lot, one_by_one
+from pipelines.allocate.arms import ROLE, Costs, Counts, ArmOptions, lot, one_by_one
 from pipelines.option_checks import checked_positive
 
 
 @dataclass(frozen=True, slots=True)
-class Ucb(Spending):
+class Ucb(ArmOptions):
     """Within a batch, planned pulls count as made, with the mean so far."""
 
     name = "ucb"
@@ -23,7 +23,7 @@ class Ucb(Spending):
     """Weight of the bonus of rarely pulled arms."""
 
     def __post_init__(self) -> None:
-        Spending.__post_init__(self)
+        ArmOptions.__post_init__(self)
         checked_positive(ROLE, self.name, "c", self.c)
 
     def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import Costs, Counts, Spending, lot, one_by_one
+from pipelines.allocate.arms import Costs, Counts, ArmOptions, lot, one_by_one
 
 
 @dataclass(frozen=True, slots=True)
-class UniformAllocator(Spending):
+class UniformAllocator(ArmOptions):
     """The arm with the fewest pulls is next."""
 
     name = "uniform"
