@@ -24,6 +24,7 @@ from tests.installed import install  # noqa: F401 (a fixture)
 
 TIERS = ("integration", "services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "long")
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
+OTHER_TIER = re.compile(rf"^pytestmark = \[?pytest\.mark\.({'|'.join(TIERS)})\b", re.MULTILINE)
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 
 
@@ -39,16 +40,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A tier imports the test files that name its mark alone: all of them take eight seconds in each of its processes."""
-    tier = CHOSEN.fullmatch(config.option.markexpr)
-    if tier is None or not fnmatch(collection_path.name, "test_*.py"):
+    """A tier imports the test files that name its mark alone, `make test` those that are not of another tier as a whole: all
+    of them take eight seconds in each of its processes.
+    """
+    if not fnmatch(collection_path.name, "test_*.py"):
         return None
-    return None if names_mark(collection_path, tier[1]) else True
+    if config.option.markexpr.startswith("not (integration or "):
+        return True if OTHER_TIER.search(text_of(collection_path)) else None
+    tier = CHOSEN.fullmatch(config.option.markexpr)
+    return None if tier is None or names_mark(collection_path, tier[1]) else True
 
 
 @cache
+def text_of(file: Path) -> str:
+    return file.read_text()
+
+
 def names_mark(file: Path, mark: str) -> bool:
-    return f"mark.{mark}" in file.read_text()
+    return f"mark.{mark}" in text_of(file)
 
 
 @pytest.hookimpl(wrapper=True)

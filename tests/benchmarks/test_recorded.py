@@ -55,6 +55,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> list[RecordedProblem]:
     return record(tmp_path_factory.mktemp("pool"), 64, problems=problems(18))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", REPLAYED)
 def test_a_replay_is_the_run(tmp_path: Path, toys: list[RecordedProblem], name: str) -> None:
     budget = BUDGETS[name]()
@@ -66,6 +67,7 @@ def test_a_replay_is_the_run(tmp_path: Path, toys: list[RecordedProblem], name: 
     assert len(rows) > 1
 
 
+@pytest.mark.integration
 def test_a_replay_is_the_run_of_the_shipped_model(tmp_path: Path) -> None:
     made = {
         "problems": list(Templates(levels=[1, 4, 6, 8]).synthesize(8, 5)),

@@ -10,6 +10,8 @@ from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened
 from tests.dashboards.test_pages import texts
 
+pytestmark = pytest.mark.integration
+
 NAME = "best-of-many-settings"
 
 

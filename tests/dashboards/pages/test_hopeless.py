@@ -12,6 +12,8 @@ from storage.segments.keys import SegmentKey
 from tests.dashboards.conftest import opened
 from tests.flows.rounds.toy import problems, spec, workspace
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,8 @@ from storage.workspace import Workspace
 from tests.dashboards.conftest import elements, opened, run_in
 from tests.json_lines import write_lines
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: judged

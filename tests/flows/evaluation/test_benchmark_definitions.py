@@ -80,6 +80,7 @@ def test_every_definition_that_ships_has_rows_here() -> None:
     assert set(shipped_definitions()) == set(ROWS)
 
 
+@pytest.mark.integration
 def test_given_answers_get_the_verdicts_that_they_deserve(published: Path) -> None:
     names = sorted(imported_as(name) for name in ROWS if name == imported_as(name))
     for name in names:
@@ -100,6 +101,7 @@ def test_given_answers_get_the_verdicts_that_they_deserve(published: Path) -> No
         assert (cells[name]["rollouts"], cells[name]["undecided"]) == (len(deserved), 0)
 
 
+@pytest.mark.integration
 def test_the_embedded_engine_runs_every_prompt_form_end_to_end(published: Path) -> None:
     """Chat turns, one text with worked examples, examples by skill, instructions; the checkers are tested above."""
     names = ["gpqa", "gsm8k-few-shot", "ifeval", "mmlu"]

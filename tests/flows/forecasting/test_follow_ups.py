@@ -99,6 +99,7 @@ def test_what_cannot_be_forecast_is_named_with_the_reason(rollmill: Run) -> None
     assert outcome["forecast"]["totals"]["draws"]["actual"] == 176 < outcome["spent"]["drawn"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("graph", [GRAPH, CRITIQUED], ids=["checked", "critiqued"])
 def test_intervals_hold_what_a_run_draws(graph: Any) -> None:
     """From a pilot on half of the problems, over simulated runs of the same rates."""

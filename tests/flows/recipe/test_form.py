@@ -36,6 +36,7 @@ def hashes(path: Path, sets: list[str]) -> list[str]:
     return [load_recipe(path, sets=sets).recipe_hash]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT / "recipes")))
 def test_every_value_set_again_is_the_same_recipe(path: Path) -> None:
     form, before = form_of(path), hashes(path, [])
@@ -44,6 +45,7 @@ def test_every_value_set_again_is_the_same_recipe(path: Path) -> None:
     assert all(field.help for field in form.fields)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT / "recipes")))
 def test_all_values_of_a_section_set_at_once_are_the_same_recipe(path: Path) -> None:
     sets = [text for field in form_of(path).fields if not field.structure for text in unchanged(field)]

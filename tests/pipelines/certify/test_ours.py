@@ -39,6 +39,7 @@ def certificates() -> Iterator[dict[str, Future[Certificate]]]:
         yield {name: pool.submit(certified, name, *sections) for name in NAMES}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", NAMES)
 def test_no_attack_and_no_lie_gets_through(certificates: dict[str, Future[Certificate]], name: str) -> None:
     assert wrong(certificates[name].result()) == []

@@ -55,6 +55,7 @@ def test_one_voter_less_than_just_enough_turns_the_verdict() -> None:
     assert {row.exact for row in words} == {"incorrect"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "options",
     [
@@ -78,12 +79,14 @@ def test_one_without_a_vice_is_clean() -> None:
     assert wrong(certified(f"{TOYS}:Fair", NUMBERS)) == []
 
 
+@pytest.mark.integration
 def test_no_hostile_text_votes() -> None:
     found = certified("votes", options_of("votes", {}), "denial_of_service", "code_execution", "always_equal")
     assert wrong(found) == []
     assert len(found.results) > 600
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("vice", "fault", "kind"),
     [

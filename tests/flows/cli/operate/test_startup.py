@@ -37,6 +37,7 @@ def test_help_loads_no_library_that_it_does_not_need(arguments: list[str]) -> No
 LISTS = ("dataset list", "runs list", "import list", "audit list", "schedule list", "view list")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("command", LISTS)
 def test_what_lists_loads_no_library_where_nothing_is(tmp_path: Path, command: str) -> None:
     Workspace.init(tmp_path).close()
@@ -73,6 +74,7 @@ READS = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("command", READS)
 def test_what_reads_loads_no_more_than_it_reads_with(used: Path, command: str) -> None:
     """`runs list` loaded pyarrow, numpy and pandas; each takes as long as all that it does itself."""

@@ -117,6 +117,7 @@ def forecast(life: MadeUpRun, number: int, tallies: list[PrefixTally], census: C
         return None
 
 
+@pytest.mark.integration
 def test_the_interval_holds_what_follows_until_the_end() -> None:
     """In the rounds of simulated runs, until it is certain; and nothing is said before anything was followed."""
     inside: list[bool] = []
@@ -157,6 +158,7 @@ def test_what_surely_follows_is_forecast_from_the_first_round_on() -> None:
     assert {tuple(sorted(rest.draws.items())) for rest in rests_left} == {(("grade", 540), ("pick", 30), ("solve", 180))}
 
 
+@pytest.mark.integration
 def test_a_run_tells_what_is_to_come_by_stage_and_how_long_its_rows_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     return rows_of(path)
 
 
+@pytest.mark.integration
 def test_words_stand_between_what_was_written_before_and_what_goes_on(plain: Rows) -> None:
     texts = {row[0]: row[5] for row in plain["completions"]}
     links = [(cid, step, after) for *_, cid, step, after in plain["links"]]
@@ -39,6 +40,7 @@ def test_words_stand_between_what_was_written_before_and_what_goes_on(plain: Row
     assert not {after for _, _, after in links} & {cid for cid, step, _ in links if step == "answer"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "changes",
     [{"batch": 7}, {"batch": 256, "reverse": True}, {"threads": 2}],
@@ -51,6 +53,7 @@ def test_batches_workers_and_the_order_of_answers_change_no_row(
     assert rows_of(tmp_path) == plain
 
 
+@pytest.mark.integration
 def test_a_killed_search_goes_on_to_the_same_answers(tmp_path: Path, plain: Rows) -> None:
     log, make = tmp_path / "log", partial(search, policy=FORCED)
     assert Forked(killed, tmp_path / "ws", log, make, point="plan.committed:5").end() == (-signal.SIGKILL, "")

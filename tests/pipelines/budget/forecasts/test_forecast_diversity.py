@@ -27,6 +27,7 @@ def endless(rng: np.random.Generator) -> Ways:
     return np.asarray(left / left.sum(), dtype=np.float64)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("law", [two_and_rare, endless])
 def test_intervals_of_different_solutions_hold_under_laws_that_are_not_ours(
     law: Callable[[np.random.Generator], Ways],

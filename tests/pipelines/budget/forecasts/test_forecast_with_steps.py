@@ -116,6 +116,7 @@ def test_a_problem_of_the_pilot_is_its_own_donor() -> None:
     assert max(right[2:]) < 6
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("rule", ["difficulty", "agreement"])
 def test_intervals_hold_as_often_as_they_say(rule: str) -> None:
     """40 runs, each with rates of its own that are alike on both steps, a pilot on a third of its problems, a forecast."""

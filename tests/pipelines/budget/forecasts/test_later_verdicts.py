@@ -66,6 +66,7 @@ def forecast_of(run: MadeUp, budget: Budget, *, later: bool) -> dict[str, tuple[
     return {name: (found[name].low95, found[name].median, found[name].high95) for name in ("draws", "kept", "solved")}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("budget", "rescues", "waits"),
     [

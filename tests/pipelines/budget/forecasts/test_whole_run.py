@@ -23,6 +23,7 @@ def test_a_fixed_budget_is_certain() -> None:
     assert (said.median, said.low95, said.high95) == (120.0, 120.0, 120.0)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("solutions", [1 << 40, 3])
 def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(solutions: int) -> None:
     """Also where a problem has few solutions, whose correct answers repeat one another more and more."""
