@@ -90,7 +90,8 @@ def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
-    from flows.loops.loop_recipe import LoopRecipe, load_loop
+    from flows.loops.loaded_loop import load_loop
+    from flows.loops.loop_recipe import LoopRecipe
     from flows.recipe.evaluations import load_evaluation
     from flows.recipe.form import KINDS, form_of
     from flows.recipe.load import load_recipe

@@ -1,6 +1,7 @@
 """The job `loop`: round after round a dataset and a model, each an ordinary version, so that a killed loop goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,20 @@ from flows.driver import DIRECT, Executor, drive
 from flows.job import Job
 from flows.jobs.curate import Curate
 from flows.jobs.evaluate import Evaluate
-from flows.loops.loop_recipe import LoadedLoop, load_loop, model_reference
+from flows.loops.answers import ModelAnswers, model_answers
+from flows.loops.loaded_loop import LoadedLoop, RoundState, load_loop, model_reference
 from flows.loops.loop_report import write_loop
 from flows.loops.monitor import alarms, measured, stop_reason
+from flows.loops.round_rows import round_rows, rule_of
+from flows.loops.seen import audited, draw_figures, seen_round, state_folder, with_norms
+from flows.recipe.evaluations import EvaluationRecipe
 from flows.training.train_job import ExperimentKind, TrainingSession
 from flows.training.training import open_training
-from flows.training.training_data import training_rows
+from flows.training.training_data import TrainingRowsFile, training_rows
+from flows.training.training_recipe import LoadedTraining
 from flows.trials.students import Student, StudentCounts, count_cells
 from flows.trials.trial_recipe import written
+from pipelines.train.between.roles import NORMS, RoundKeys, RoundPolicy, SeenRound
 
 Row = dict[str, Any]
 
@@ -39,69 +46,22 @@ class Loop(ExperimentKind):
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Draw, train and evaluate, round by round; what an earlier command made is used."""
-        loop, models, versions, rounds = self.loop, [self.loop.base_model], [], []
-        stopped: str | None = None
-        for number in range(loop.recipe.rounds):
-            session.progress.begin(f"round {number + 1} of {loop.recipe.rounds}: drawing from {models[-1]}")
-            made = self._curated(session, number, loop.base_model if loop.frozen else models[-1])
-            versions.append(f"{made['dataset']}@v{made['version']}")
-            trained = self._trained(session, executor, number, models[-1], versions)
-            models.append(model_reference(trained["model"]))
-            counts = self._evaluated(session, models)
-            rounds.append(
-                {
-                    "round": number + 1,
-                    "version": versions[-1],
-                    "kept": made["funnel"]["kept"],
-                    "drawn": made["funnel"]["drawn"],
-                    "model": trained["model"],
-                    "trained_tokens": trained["trained"]["tokens"],
-                    "real_share": real_share(trained["data"], versions),
-                    **measured(counts, number + 1, loop.recipe.alpha / loop.recipe.rounds),
-                }
-            )
-            if (stopped := stop_reason(rounds, loop.recipe.stop)) is not None:
+        rounds = Rounds(self.job, self.loop, session, executor)
+        for number in range(self.loop.recipe.rounds):
+            rounds.go(number)
+            if rounds.stopped is not None:
                 break
         return {
-            "loop": loop.name,
-            "frozen": loop.frozen,
-            "base": loop.base_model,
-            "samples": loop.samples,
-            "rounds": rounds,
-            "before": measured(counts, 0, loop.recipe.alpha),
-            "alarms": alarms(rounds),
-            "stopped": stopped,
+            "loop": self.loop.name,
+            "frozen": self.loop.frozen,
+            "base": self.loop.base_model,
+            "samples": self.loop.samples,
+            "rounds": rounds.rows,
+            "before": rounds.before,
+            "alarms": alarms(rounds.rows),
+            "stopped": rounds.stopped,
             "messages": [],
         }
-
-    def _curated(self, session: TrainingSession, number: int, model: str) -> Row:
-        """The dataset version of a round; content that an earlier command published is that version."""
-        job = Job(
-            str(session.workspace.root),
-            str(self.loop.curate_path.resolve()),
-            self.loop.curate_sets(number, model),
-            self.job.profile,
-            publish_again=False,
-        )
-        return drive(Curate(job), DIRECT, session.progress)
-
-    def _trained(
-        self, session: TrainingSession, executor: Executor, number: int, model: str, versions: Sequence[str]
-    ) -> Row:
-        loaded = self.loop.training_of(number, model, versions)
-        training = open_training(session.workspace, loaded, training_rows(session.workspace, loaded))
-        work = partial(training.train, session.reporter(f"round {number + 1} · "), session.threads, None, session.python)
-        return executor.stage("train", work, f"round-{number + 1}")
-
-    def _evaluated(self, session: TrainingSession, models: Sequence[str]) -> StudentCounts:
-        """Counts of every model so far, as an arm `r0`, `r1`, ... of one student each."""
-        students = [Student(f"r{number}", 0, {"model": model}) for number, model in enumerate(models)]
-        state = session.workspace.state / "loops" / self.loop.name
-        rows = {student.name: model for student, model in zip(students, models, strict=True)}
-        path = written(self.loop.evaluation_of(rows), state / f"evaluation-{len(models)}.yaml")
-        job = Job(str(session.workspace.root), str(path), profile=self.job.profile, verb="evaluate")
-        outcome = drive(Evaluate(job, out=state / "evaluation"), DIRECT, session.progress)
-        return count_cells(session.workspace, outcome["cells"], students)
 
     def report(self, outcome: Row) -> Row:
         """Write loop.json and loop.md; `reports` are their paths."""
@@ -112,6 +72,151 @@ class Loop(ExperimentKind):
         """Rounds and pass@1 before and after."""
         first, last = outcome["before"]["pass@1"], outcome["rounds"][-1]["pass@1"]
         return f"{outcome['loop']}: {len(outcome['rounds'])} rounds, pass@1 {first:.3f} to {last:.3f}"
+
+
+@dataclass
+class Rounds:
+    """The rounds of a loop so far. Everything is computed from stored versions, so that a killed loop goes on."""
+
+    job: Job
+    loop: LoadedLoop
+    session: TrainingSession
+    executor: Executor
+    models: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    beside: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, SeenRound] = field(default_factory=dict)
+    answers: list[ModelAnswers] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    before: Row = field(default_factory=dict)
+    stopped: str | None = None
+
+    def __post_init__(self) -> None:
+        first = self.loop.first()
+        self.models.append(first.model)
+        self.beside |= first.beside
+        self.policies: list[RoundPolicy] = [spec.build() for spec in self.loop.policies]
+
+    def go(self, number: int) -> None:
+        """One round: its dataset, its model, the second models, the evaluation, the reasons to stop."""
+        ws, recipe = self.session.workspace, self.loop.recipe
+        keys = self._keys()
+        model = self.loop.base_model if self.loop.frozen else self.models[-1]
+        self.session.progress.begin(f"round {number + 1} of {recipe.rounds}: drawing from {model}")
+        made = self._curated(RoundState(number, model, self.versions, self.beside, keys))
+        version = f"{made['dataset']}@v{made['version']}"
+        self.versions.append(version)
+        if self.policies or recipe.data.band is not None:
+            self.seen[version] = seen_round(ws, number, version)
+        state = RoundState(number, self.models[-1], self.versions, self.beside, keys)
+        rows = round_rows(ws, self.loop, state, rule_of(self.loop, self.policies, self.seen))
+        trained = self._trained(number, self.loop.training_of(state), rows)
+        self.models.append(model_reference(trained["model"]))
+        tokens = trained["trained"]["tokens"] + self._train_beside(state)
+        self._measure_norms(version)
+        alpha = recipe.alpha / recipe.rounds
+        self.rows.append(
+            {
+                "round": number + 1,
+                "version": version,
+                "kept": made["funnel"]["kept"],
+                "drawn": made["funnel"]["drawn"],
+                **draw_figures(ws, version),
+                "model": trained["model"],
+                "beside": dict(self.beside),
+                "trained_tokens": tokens,
+                "trained_rows": rows.rows,
+                "left_out": dict(rows.left_out),
+                "real_share": real_share(trained["data"], self.versions),
+                "policies": self._figures(version),
+                "precision": audited(ws, version, self.loop.audit, alpha) if self.loop.audit else None,
+                **self._evaluated(number + 1, alpha),
+            }
+        )
+        self.stopped = stop_reason(self.rows, recipe.stop)
+
+    def _keys(self) -> RoundKeys:
+        """What the policies change in the round that begins; later policies over earlier ones."""
+        seen, curate, train = list(self.seen.values()), dict[str, Any](), dict[str, Any]()
+        for policy in self.policies:
+            keys = policy.keys(seen)
+            curate |= keys.curate
+            train |= keys.train
+        return RoundKeys(curate, train)
+
+    def _figures(self, version: str) -> Row:
+        return {policy.name: dict(policy.figures(self.seen[version])) for policy in self.policies}
+
+    def _measure_norms(self, version: str) -> None:
+        """Gradient norms under the model that draws next, where a policy reads them."""
+        if any(NORMS in policy.needs for policy in self.policies):
+            model = self.loop.base_model if self.loop.frozen else self.models[-1]
+            self.seen[version] = with_norms(self.session.workspace, self.loop, self.seen[version], version, model)
+
+    def _curated(self, state: RoundState) -> Row:
+        """The dataset version of a round; content that an earlier command published is that version."""
+        job = Job(
+            str(self.session.workspace.root),
+            str(self.loop.curate_path.resolve()),
+            self.loop.curate_sets(state),
+            self.job.profile,
+            publish_again=False,
+        )
+        return drive(Curate(job), DIRECT, self.session.progress)
+
+    def _trained(self, number: int, loaded: LoadedTraining, rows: TrainingRowsFile, label: str = "") -> Row:
+        training = open_training(self.session.workspace, loaded, rows)
+        watcher = self.session.reporter(f"round {number + 1}{label} · ")
+        work = partial(training.train, watcher, self.session.threads, None, self.session.python)
+        return self.executor.stage("train", work, f"round-{number + 1}{label.replace(' ', '-')}")
+
+    def _train_beside(self, state: RoundState) -> int:
+        """Train the second models of a round; their trained tokens."""
+        tokens = 0
+        for name, part in self.loop.recipe.beside.items():
+            if state.number and not part.retrain:
+                continue
+            loaded = self.loop.beside_of(name, state)
+            trained = self._trained(state.number, loaded, training_rows(self.session.workspace, loaded), f" {name}")
+            self.beside[name] = model_reference(trained["model"])
+            tokens += int(trained["trained"]["tokens"])
+        return tokens
+
+    def _evaluated(self, number: int, alpha: float) -> Row:
+        """The measures of the newest model, beside those of all models before; of the first model too, once."""
+        ws = self.session.workspace
+        students = [Student(f"r{place}", 0, {"model": model}) for place, model in enumerate(self.models)]
+        names = {student.name: model for student, model in zip(students, self.models, strict=True)}
+        cells = self._cells(self.loop.evaluation_of(names), f"evaluation-{len(self.models)}")
+        counts: StudentCounts = count_cells(ws, cells, students)
+        for student in students[len(self.answers) :]:
+            self.answers.append(model_answers(ws, cells, student.name))
+        if not self.before:
+            self.before = measured(counts, 0, alpha, self.answers)
+        return {**measured(counts, number, alpha, self.answers), **self._picked(number)}
+
+    def _picked(self, number: int) -> Row:
+        """Accuracy of the completion that the scorer chooses, and of the majority, at all samples."""
+        if self.loop.recipe.evaluate.pick is None:
+            return {}
+        row, model = f"r{number}-0", self.models[number]
+        cells = self._cells(self.loop.picks_of(row, model, self.beside), f"picked-{number}")
+        return {name: pooled(cells, metric) for name, metric in (("picked@k", "selected@k"), ("majority@k", "maj@k"))}
+
+    def _cells(self, evaluation: EvaluationRecipe, name: str) -> Sequence[Row]:
+        state = state_folder(self.session.workspace, self.loop.name)
+        path = written(evaluation, state / f"{name}.yaml")
+        job = Job(str(self.session.workspace.root), str(path), profile=self.job.profile, verb="evaluate")
+        cells: Sequence[Row] = drive(Evaluate(job, out=state / "evaluation"), DIRECT, self.session.progress)["cells"]
+        return cells
+
+
+def pooled(cells: Sequence[Mapping[str, Any]], metric: str) -> float | None:
+    """The mean over all problems of a metric at its largest k, over the cells that have it."""
+    last = [[row for row in cell["metrics"] if row["metric"] == metric][-1:] for cell in cells]
+    rows = [row[0] for row in last if row and row[0]["value"] is not None]
+    problems = sum(row["n"] for row in rows)
+    return sum(row["value"] * row["n"] for row in rows) / problems if problems else None
 
 
 def real_share(data: Sequence[Row], versions: Sequence[str]) -> float:

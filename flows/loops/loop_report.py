@@ -1,12 +1,26 @@
-"""Reports of a loop: a row for each round, alarms, and why it ended."""
+"""Reports of a loop: two tables over rounds, alarms, what the policies saw, and why it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from storage.ground.files import json_text, write_text
 
 Row = Mapping[str, Any]
+MEASURES = (
+    ("distinct", "distinct right solutions of a solved problem", ".2f"),
+    ("duplicates", "copies among right solutions", ".1%"),
+    ("entropy", "entropy, nats per token", ".4f"),
+    ("length", "tokens of a completion", ".1f"),
+    ("picked@k", "picked@k", ".4f"),
+    ("majority@k", "majority@k", ".4f"),
+    ("reward", "mean reward", ".4f"),
+    ("yield", "kept of drawn tokens", ".1%"),
+    ("drawn_tokens", "drawn tokens", ",.0f"),
+    ("trained_tokens", "trained tokens", ",.0f"),
+    ("real_share", "real rows", ".0%"),
+)
+"""Key of a round, its words, and its format."""
 
 
 def write_loop(folder: Path, outcome: Row) -> list[Path]:
@@ -21,26 +35,65 @@ def loop_page(outcome: Row) -> str:
     """The report as Markdown."""
     before, k = outcome["before"], outcome["before"]["k"]
     lines = [
-        "| round | dataset | kept of drawn | model | trained tokens | real rows "
-        f"| pass@1 | since before | pass@{k} | since before |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-        f"| 0 | | | {outcome['base']} | | | {before['pass@1']:.4f} | | {before['pass@k']:.4f} | |",
+        f"| round | dataset | kept of drawn | model | pass@1 | since before | pass@{k} | since before |",
+        "|---|---|---|---|---|---|---|---|",
+        f"| 0 | | | {outcome['base']} | {_level(before, 'pass@1')} | | {_level(before, 'pass@k')} | |",
         *(_round(row) for row in outcome["rounds"]),
     ]
-    head = f"# Loop {outcome['loop']}\n\n"
     control = "Every round draws from the model of round 0 (control).\n\n" if outcome["frozen"] else ""
-    size = f"{outcome['samples']} samples of {before['problems']:,} problems"
-    design = f"{size}; intervals are over problems, of these models.\n\n"
-    ended = f"\nStopped: {outcome['stopped']}.\n" if outcome["stopped"] else ""
-    return head + control + design + "\n".join(lines) + "\n" + "".join(f"\n{text}.\n" for text in outcome["alarms"]) + ended
+    design = (
+        f"{outcome['samples']} samples of {before['problems']:,} problems; intervals are over problems, of these models."
+    )
+    parts = [f"# Loop {outcome['loop']}\n\n{control}{design}\n", _table(lines), _table(measure_lines(outcome))]
+    parts += [f"{text}.\n" for text in [*_notes(outcome["rounds"]), *outcome["alarms"]]]
+    return "\n".join([*parts, *([f"Stopped: {outcome['stopped']}.\n"] if outcome["stopped"] else [])])
+
+
+def measure_lines(outcome: Row) -> list[str]:
+    """The monitor's numbers that some round has, a line for each."""
+    rounds: Sequence[Row] = [outcome["before"], *outcome["rounds"]]
+    known = [part for part in MEASURES if any(row.get(part[0]) is not None for row in rounds)]
+    head = ["| round | " + " | ".join(str(row.get("round", 0)) for row in rounds) + " |", "|---" * (len(rounds) + 1) + "|"]
+    return [
+        *head,
+        *(f"| {words} | " + " | ".join(_shown(row.get(key), how) for row in rounds) + " |" for key, words, how in known),
+    ]
+
+
+def _notes(rounds: Sequence[Row]) -> list[str]:
+    """Figures of policies and audits, round by round."""
+    notes = []
+    for row in rounds:
+        for policy, figures in row.get("policies", {}).items():
+            if figures:
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                notes.append(f"Round {row['round']}, policy {policy}: {shown}")
+        precision = row.get("precision")
+        if precision is not None:
+            value, low = precision["value"], precision["low"]
+            notes.append(
+                f"Round {row['round']}, audit: {value:.3f} of {precision['rows']:,} kept rows right, at least {low:.3f}"
+            )
+    return notes
+
+
+def _table(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Any, how: str) -> str:
+    return "" if value is None else format(value, how)
+
+
+def _level(row: Row, key: str) -> str:
+    return f"{row[key]:.4f} [{row[f'{key} low']:.4f}, {row[f'{key} high']:.4f}]"
 
 
 def _round(row: Row) -> str:
     one, many = row["pass@1 since before"], row["pass@k since before"]
     return (
         f"| {row['round']} | {row['version']} | {row['kept']:,} of {row['drawn']:,} | {row['model']} "
-        f"| {row['trained_tokens']:,} | {row['real_share']:.0%} | {row['pass@1']:.4f} | {_change(one)} "
-        f"| {row['pass@k']:.4f} | {_change(many)} |"
+        f"| {_level(row, 'pass@1')} | {_change(one)} | {_level(row, 'pass@k')} | {_change(many)} |"
     )
 
 

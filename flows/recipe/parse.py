@@ -159,7 +159,7 @@ def override(data: dict[str, Any], text: str) -> Where:
         steps[at] = _place(here, step)
         here = _descend(here, steps[at], text)
     try:
-        here[steps[-1]] = yaml.safe_load(value)
+        here[steps[-1]] = yaml.load(value, Loader=_Loader)  # noqa: S506 (a safe loader)
     except (yaml.YAMLError, RecursionError):
         raise SetupError(f"--set {text!r}: {value!r} is not a YAML value.", next_command="--set 'KEY=VALUE'") from None
     except (IndexError, TypeError):

@@ -21,6 +21,7 @@ from pipelines.generate.direct import EngineSampler
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import Completion, Request
+from storage.models.index import version_folder
 from storage.spending import JUDGE
 from storage.workspace import Workspace
 
@@ -145,7 +146,8 @@ class RunSampler(EngineSampler):
 class RunSamplers:
     """The samplers of a run's verifiers and scorers; engines are built once and kept until `close`.
 
-    `build`: an engine by its recipe name, model and options. Whoever lets verifiers work says first who pays: `charge`.
+    `build`: an engine by its recipe name, model and options; a model may be a version. Whoever lets verifiers work says
+    first who pays: `charge`.
     """
 
     def __init__(self, ws: Workspace, build: Callable[[str, str, Mapping[str, Any]], Generator]) -> None:
@@ -157,6 +159,7 @@ class RunSamplers:
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = JUDGE) -> Sampler:
         """The sampler of an engine, by its recipe name, with a model and options; the same one for the same words."""
+        model = str(version_folder(self._ws.models, model) or model)
         key = canonical_json([engine, model, dict(options)])
         with self._lock:
             if key not in self._engines:

@@ -8,6 +8,7 @@ from pipelines.generate.direct import EngineSampler
 from pipelines.generate.registry import built_engine
 from storage.ground.errors import SetupError
 from storage.ground.records import Request
+from storage.models.index import version_folder
 from storage.workspace import Workspace
 
 
@@ -42,7 +43,7 @@ class StoredSamplers:
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
         """The sampler of an engine, whatever the purpose."""
-        self._engines.append(built_engine(engine, model, options))
+        self._engines.append(built_engine(engine, str(version_folder(self._ws.models, model) or model), options))
         return StoredSampler(self._ws, self._engines[-1])
 
     def close(self) -> None:

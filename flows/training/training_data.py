@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,10 @@ from storage.workspace import Workspace
 
 RATE_COLUMN = "pass_rate"
 """Column that every row gets: the share of judged rollouts of its problem that are correct, in the row's version."""
+RowRule = Callable[[str, Mapping[str, Any]], dict[str, Any] | None]
+"""Dataset version and row to the row with added columns, or None to leave it out."""
+LEFT_OUT = "rows that the loop leaves out"
+NO_ROWS = "a wider data.band, or other options of the policies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class TrainingRowsFile:
         return {_prompt_text(row["prompt"]) for row in _rows(self.path)}
 
 
-def training_rows(ws: Workspace, loaded: LoadedTraining) -> TrainingRowsFile:
-    """Export the rows of a training to `.rollmill/trainings/`; equal rows are one file.
+def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = None) -> TrainingRowsFile:
+    """Export the rows of a training to `.rollmill/trainings/`; equal rows are one file. `rule`: applied to each row.
 
     SetupError if nothing is left to train on, or a version has fewer rows than were to be taken.
     """
@@ -69,7 +73,7 @@ def training_rows(ws: Workspace, loaded: LoadedTraining) -> TrainingRowsFile:
         if not written.rows:
             left = "".join(f" Left out: {count:,} {what}." for what, count in written.left_out.items())
             raise SetupError(f"{', '.join(data.versions)} has no row of the format {loaded.format!r}.{left}")
-        return _stored(raw, infos, written.left_out)
+        return _stored(raw, infos, written.left_out, rule)
     finally:
         raw.unlink(missing_ok=True)
 
@@ -89,13 +93,22 @@ def _taken(loaded: LoadedTraining, infos: Mapping[str, VersionInfo], scratch: Pa
     return [max(1, int(whole * float(share) + 1e-9)) for share in takes.values()]
 
 
-def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int]) -> TrainingRowsFile:
+def _stored(
+    raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int], rule: RowRule | None
+) -> TrainingRowsFile:
     """The rows with their pass rates, under the name of their digest."""
-    rates = {f"{info.name}@{info.folder}": pass_rates(info) for info in infos.values()}
-    lines, taken = [], Counter[str]()
-    for row in _rows(raw):
+    known = {f"{info.name}@{info.folder}": (info.ref, pass_rates(info)) for info in infos.values()}
+    lines, taken, ruled_out = [], Counter[str](), 0
+    for exported in _rows(raw):
+        version, rates = known[exported["dataset"]]
+        row = exported if rule is None else rule(version, exported)
+        if row is None:
+            ruled_out += 1
+            continue
         taken[row["dataset"]] += 1
-        lines.append(json_line({**row, RATE_COLUMN: rates[row["dataset"]].get(row["problem_id"])}))
+        lines.append(json_line({**row, RATE_COLUMN: rates.get(row["problem_id"])}))
+    if not lines:
+        raise SetupError(f"{', '.join(infos)}: the loop leaves out all {ruled_out:,} rows.", next_command=NO_ROWS)
     text = "".join(lines)
     sha256 = sha256_text(text)
     path = raw.with_name(f"rows-{sha256[:16]}.jsonl")
@@ -114,7 +127,8 @@ def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, 
         }
         for info in infos.values()
     ]
-    return TrainingRowsFile(path, sha256, len(lines), lineage, dict(left_out))
+    counts = {**left_out, **({LEFT_OUT: ruled_out} if ruled_out else {})}
+    return TrainingRowsFile(path, sha256, len(lines), lineage, counts)
 
 
 def pass_rates(info: VersionInfo) -> dict[str, float]:

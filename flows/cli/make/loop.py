@@ -27,8 +27,8 @@ def loop(
     """
     from flows.cli.jobs import run_job
     from flows.job import Job
+    from flows.loops.loaded_loop import load_loop
     from flows.loops.loop_job import Loop
-    from flows.loops.loop_recipe import load_loop
 
     job = Job.here(recipe, tuple(sets or ()), profile, verb="loop")
     loaded = load_loop(Path(job.recipe), sets=job.sets, frozen=frozen)
@@ -38,7 +38,9 @@ def loop(
             "rounds": loaded.recipe.rounds,
             "base": loaded.base_model,
             "curate": str(loaded.curate_path),
-            "first": list(loaded.curate_sets(0, loaded.base_model)),
+            "first": list(loaded.curate_sets(loaded.first())),
+            "policies": [part.name for part in loaded.policies],
+            "beside": sorted(loaded.beside),
         }
         return (
             as_json(row) if json else line(f"{row['loop']}: {row['rounds']} rounds from {row['base']}. Nothing was made.")
@@ -47,14 +49,42 @@ def loop(
 
 
 def _page(outcome: dict[str, Any]) -> str:
-    head = ("round", "dataset", "kept", "model", "pass@1", "pass@k", "change of pass@1", "low", "high")
+    head = (
+        "round",
+        "dataset",
+        "kept",
+        "model",
+        "pass@1",
+        "pass@k",
+        "change of pass@1",
+        "low",
+        "high",
+        "distinct",
+        "entropy",
+        "real",
+    )
     before = outcome["before"]
-    rows: list[tuple[Any, ...]] = [(0, "", "", outcome["base"], before["pass@1"], before["pass@k"], "", "", "")]
+    rows: list[tuple[Any, ...]] = [
+        (
+            0,
+            "",
+            "",
+            outcome["base"],
+            before["pass@1"],
+            before["pass@k"],
+            "",
+            "",
+            "",
+            before["distinct"],
+            before["entropy"],
+            "",
+        )
+    ]
     for row in outcome["rounds"]:
         change = row["pass@1 since before"]
         rows.append(
             (row["round"], row["version"], row["kept"], row["model"], row["pass@1"], row["pass@k"], change["difference"],
-             change["low"], change["high"])
+             change["low"], change["high"], row["distinct"], row["entropy"], row["real_share"])
         )  # fmt: skip
     summary = [*outcome["alarms"], *([f"Stopped: {outcome['stopped']}."] if outcome["stopped"] else [])]
     return "\n".join([columns(head, rows), *summary, f"Report: {outcome['reports'][1]}"])
