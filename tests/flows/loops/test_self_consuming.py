@@ -25,7 +25,7 @@ def drawn(models: Floats, count: int, rng: np.random.Generator) -> npt.NDArray[n
     """(P, count): atoms drawn from the model of each problem, (P, ATOMS)."""
     ends = models.cumsum(axis=1)
     places = (rng.random((len(models), count, 1)) > ends[:, None, :]).sum(axis=2)
-    return np.minimum(places, ATOMS - 1).astype(np.int64)
+    return np.asarray(np.minimum(places, ATOMS - 1), dtype=np.int64)
 
 
 def retrained(models: Floats, real_share: float, rng: np.random.Generator) -> Floats:
