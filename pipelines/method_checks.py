@@ -51,6 +51,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "loss": ("__call__",),
     "order": ("arrange",),
     "round policy": ("keys", "weigh", "figures"),
+    "measure": ("measure",),
 }
 PAGES: Mapping[str, str] = {
     "policy": "docs/how-to/policies.md",
@@ -64,6 +65,7 @@ PAGES: Mapping[str, str] = {
     "loss": "pipelines/train/roles.py",
     "order": "pipelines/train/roles.py",
     "round policy": "pipelines/train/between/roles.py",
+    "measure": "pipelines/train/measures/bench.py",
 }
 """Where a role is written down that pipelines/protocols.py leaves to the modules of its own kind."""
 

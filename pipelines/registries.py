@@ -42,6 +42,7 @@ REGISTRIES: Mapping[str, Registry] = {
     "loss": Registry("losses", "pipelines.train.losses", "LOSSES"),
     "order": Registry("orders", "pipelines.train.orders", "ORDERS"),
     "round policy": Registry("round_policies", "pipelines.train.between", "ROUND_POLICIES"),
+    "measure": Registry("measures", "pipelines.train.measures", "MEASURES"),
 }
 
 

@@ -7,5 +7,6 @@ GENERATED: Mapping[str, str] = {
     "reference/methods.md": "methods",
     "reference/command-line.md": "command_line",
     "reference/suites.md": "suites",
+    "reference/papers.md": "papers",
 }
 """The place of each page under docs/, with the module here whose `page` makes it."""

@@ -24,6 +24,7 @@ PLACES = {
     "learner": "learner: {method: NAME, options: {}}   # of a training",
     "loss": "loss: {method: NAME, options: {}}   # of a training",
     "order": "order: {method: NAME, options: {}}   # of a training",
+    "measure": "measure: {method: NAME, options: {}}   # of a study",
 }
 """Where a recipe or an evaluation names a method of each role."""
 

@@ -13,6 +13,7 @@ from flows.recipe.benchmarks import Definition
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.profile import Profile
 from flows.recipe.schema import Generate, Recipe
+from flows.studies.study_recipe import StudyRecipe
 from flows.training.training_recipe import TrainingRecipe
 from flows.trials.trial_recipe import TrialRecipe
 from storage.ground.form_fields import descriptions
@@ -24,6 +25,7 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Training": (TrainingRecipe, "Data, initial model and methods for `rollmill train`."),
     "Trial": (TrialRecipe, "Arms, seeds and evaluation for `rollmill trial`."),
     "Loop": (LoopRecipe, "Rounds of curate, train and evaluate for `rollmill loop`."),
+    "Study": (StudyRecipe, "A paper's claim, models and measure for `rollmill study`."),
     "Benchmark definition": (Definition, "A benchmark in a file of its own, which evaluations name."),
 }
 _BOUNDS: Mapping[type, tuple[str, str]] = {

@@ -44,6 +44,7 @@ PANELS = {
         "train": "make.train:train",
         "trial": "make.trial:trial",
         "loop": "make.loop:loop",
+        "study": "make.study:study",
     },
     "Judge": {
         "score": "judge.score:score",

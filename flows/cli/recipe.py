@@ -33,7 +33,31 @@ MaxTokens = Annotated[
 MaxCost = Annotated[
     str | None, typer.Option("--max-cost", metavar="X", help="Money that it may cost, in the currency of the prices.")
 ]
-verbs = group("recipe", "Check a recipe, or show it with every default or as a form.")
+verbs = group("recipe", "List recipes, check one, or show it with every default or as a form.")
+
+
+@verbs.command("list")
+def listed(
+    *,
+    papers: Annotated[bool, typer.Option("--papers", help="Studies of papers, with their verdicts.")] = False,
+    json: AsJson = False,
+) -> None:
+    """List the recipes of this folder, or those that come with the program.
+
+    Example: rollmill recipe list --papers
+    """
+    from flows.recipe.listing import recipe_files
+
+    files = recipe_files(Path())
+    if papers:
+        from flows.studies.shelf import studies_of
+
+        rows = studies_of(files, Path())
+    else:
+        rows = [{"recipe": str(file.path), "name": file.name, "command": file.command} for file in files]
+    if json:
+        return as_json(rows)
+    return line(columns(list(rows[0]) if rows else ["recipe"], [list(row.values()) for row in rows]))
 
 
 @verbs.command("check")

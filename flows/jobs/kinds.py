@@ -14,6 +14,7 @@ KINDS: Mapping[str, str] = {
     "train": "flows.training.train_job:Train",
     "trial": "flows.trials.trial_job:Trial",
     "loop": "flows.loops.loop_job:Loop",
+    "study": "flows.studies.study_job:Study",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {

@@ -38,6 +38,7 @@ _SCHEMAS = {
     "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
     "loop_schema": ("a loop", "rollmill loop {path}"),
     "trial_schema": ("a trial", "rollmill trial {path}"),
+    "study_schema": ("a study", "rollmill study {path}"),
     "train_schema": ("a training", "rollmill train {path}"),
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
@@ -92,6 +93,11 @@ def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, 
         raise SetupError(f"{path} is {kind}, not {expected}.", next_command=command.format(path=path))
 
 
+def kind_of_file(data: Mapping[str, Any]) -> str | None:
+    """The command that reads a file with this content, with the place {path}; None if it declares no kind."""
+    return next((command for key, (_, command) in _SCHEMAS.items() if key in data), None)
+
+
 def look_again(path: Path, folder: str) -> str:
     """Next step after a mistake in a file: correct it, then the command that checks only that file."""
     command = {
@@ -100,6 +106,7 @@ def look_again(path: Path, folder: str) -> str:
         "recipes/training": "rollmill train --dry-run",
         "recipes/trials": "rollmill trial --plan",
         "recipes/loops": "rollmill loop --dry-run",
+        "recipes/papers": "rollmill study --dry-run",
     }.get(folder, "rollmill doctor --quick --profile")
     return f"correct it, then {command} {path}"
 

@@ -46,7 +46,7 @@ class Trial(ExperimentKind):
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Train, evaluate and compare, at each look; the plan is recorded before the first training."""
-        trial = self.trial = self._with_data(session)
+        trial = self.trial = self.with_data(session)
         work = TrialWork(trial, session, self.job)
         problems = work.check_apart()
         record = _recorded(work)
@@ -71,7 +71,7 @@ class Trial(ExperimentKind):
         detail = {"problems_by_benchmark": problems, "pilot": pilot, "looks_so_far": record["looks"]}
         return {**outcome, **detail, "messages": messages}
 
-    def _with_data(self, session: TrainingSession) -> LoadedTrial:
+    def with_data(self, session: TrainingSession) -> LoadedTrial:
         """The trial with the dataset versions that its recipes make, made now where they are not there."""
         versions = {}
         for arm, curated in self.trial.curated.items():

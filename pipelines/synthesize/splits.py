@@ -56,6 +56,11 @@ def problems_for_training(seed: int, count: int, levels: Sequence[int] = LEVELS)
 
     Only instances of the train split come out: no evaluation template or graph, no held-out numbers.
     """
+    return worked_problems("train", seed, count, levels)
+
+
+def worked_problems(split: str, seed: int, count: int, levels: Sequence[int] = LEVELS) -> Iterator[tuple[str, str]]:
+    """`count` pairs of prompt and solution text of the training templates, on the side `train` or `heldout`."""
     rng = random.Random(seed)
     templates = [TEMPLATES[name]() for name in TRAIN_TEMPLATES]
     pairs = 0
@@ -63,7 +68,7 @@ def problems_for_training(seed: int, count: int, levels: Sequence[int] = LEVELS)
         template = rng.choice(templates)
         params = template.sample(rng.choice(levels), rng)
         solution = template.solve(params)
-        if not belongs("train", template.name, params, solution):
+        if not belongs(split, template.name, params, solution):
             continue
         pairs += 1
         yield template.render(params, rng.randrange(template.phrasings)), solution_text(solution)

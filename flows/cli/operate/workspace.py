@@ -20,7 +20,7 @@ from storage.ground.errors import FoundWanting
 
 MAIN = "recipes/arithmetic.yaml"
 SHIPPED = (
-    *(f"recipes/{folder}*.yaml" for folder in ("", "steps/", "evaluations/", "training/", "trials/", "loops/")),
+    *(f"recipes/{folder}*.yaml" for folder in ("", "steps/", "evaluations/", "training/", "trials/", "loops/", "papers/")),
     "profiles/*.yaml",
 )
 FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it

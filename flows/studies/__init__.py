@@ -1,0 +1,1 @@
+"""Studies: what a paper claims about models, measured on ours, with a verdict."""

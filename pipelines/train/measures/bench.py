@@ -1,0 +1,116 @@
+"""Input and result of a measure: the models of a study, their answers, and effects with intervals."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.stats import ArmCounts, Estimate, cluster_mean
+from pipelines.stats.trials.two_way import Clusters
+from pipelines.train.learners.tiny import Tiny
+from pipelines.train.losses import LOSSES
+from pipelines.train.orders.arrangements import Shuffled
+from pipelines.train.roles import LearnerReport, Loss, Order, TrainingTask
+from storage.ground.errors import SetupError
+from storage.ground.files import json_line, write_text
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyModel:
+    """A model of a study. `rows`: file of the rows that it was trained on; None for a model that is not trained here."""
+
+    folder: Path
+    rows: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnswers:
+    """Judged and correct completions of each arm, tables of seeds and the same problems. `clusters`: their templates."""
+
+    arms: Mapping[str, ArmCounts]
+    clusters: Clusters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Result of a measure. `effects`: by the name under which a recipe predicts each; `table`: the numbers behind them."""
+
+    effects: Mapping[str, Estimate]
+    table: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+def _no_answers() -> StudyAnswers:
+    raise SetupError("this measure reads the answers of trained models.", next_command="give the study a trial")
+
+
+def _ignored(report: LearnerReport) -> None:
+    del report
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Resources of a measure. `models`: by arm, seed by seed. `answers`: draws the completions of all of them, once.
+
+    `folder` outlives a kill: whatever was kept or trained in it is not made again.
+    """
+
+    folder: Path
+    seed: int = 0
+    models: Mapping[str, Sequence[StudyModel]] = field(default_factory=dict)
+    answers: Callable[[], StudyAnswers] = _no_answers
+    report: Callable[[LearnerReport], None] = _ignored
+
+    def kept(self, key: str, make: Callable[[], Any]) -> Any:
+        """A value of JSON, made once."""
+        path = self.folder / f"{key}.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+        value = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(value))
+        return value
+
+    def trained(
+        self, key: str, rows: Rows, init: Path, learner: Tiny, *, loss: Loss | None = None, order: Order | None = None
+    ) -> Path:
+        """The folder of a model trained on these rows from `init`, once; a killed training resumes."""
+        place = self.folder / key
+        out, done = place / "model", place / "trained"
+        if not done.is_file():
+            place.mkdir(parents=True, exist_ok=True)
+            write_text(place / "rows.jsonl", "".join(json_line(dict(row)) for row in rows))
+            task = TrainingTask(
+                rows=place / "rows.jsonl", init=init, out=out, state=place / "state", loss=loss or LOSSES["sft"](),
+                order=order or Shuffled(), seed=self.seed,
+            )  # fmt: skip
+            learner.train(task, self.report)
+            write_text(done, "")
+        return out
+
+
+class ModelMeasure(Protocol):
+    """A measure of what a paper claims."""
+
+    name: str
+    version: str
+
+    def measure(self, bench: Bench) -> Measured:
+        """Every effect that it knows, with its interval."""
+
+
+def over_seeds(values: Sequence[float] | npt.NDArray[np.float64], what: str) -> Estimate:
+    """Mean of a value for each training, with Student's interval over trainings."""
+    estimate = cluster_mean([float(value) for value in values], estimand=f"mean {what} over trainings")
+    assert estimate is not None  # there are values
+    return estimate
+
+
+def pairs_of(arms: Sequence[str]) -> list[tuple[str, str]]:
+    """Every later arm with every earlier one, as (earlier, later)."""
+    return [(early, late) for place, late in enumerate(arms) for early in arms[:place]]

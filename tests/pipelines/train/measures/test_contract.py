@@ -1,0 +1,11 @@
+"""What every measure must do: say who it is. What it measures: the test of its own file."""
+
+import pytest
+
+from pipelines.train.measures import MEASURES
+
+
+@pytest.mark.parametrize("name", sorted(MEASURES))
+def test_it_is_built_without_arguments_and_says_who_it_is(name: str) -> None:
+    measure = MEASURES[name]()
+    assert (measure.name, measure.version) == (name, "1")
