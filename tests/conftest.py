@@ -40,8 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A tier imports the test files that name its mark alone, `make test` those that are not of another tier as a whole: all
-    of them take eight seconds in each of its processes.
+    """A tier imports the test files that name its mark alone, `make test` those that are not of another tier as a whole.
+
+    All of them take eight seconds in each of its processes.
     """
     if not fnmatch(collection_path.name, "test_*.py"):
         return None

@@ -18,6 +18,7 @@ ROWS = {
 """Coverage over problems, over seeds and both ways, with its half width, in 2,000 repeats."""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("seeds", "problems", "spread"), ROWS)
 def test_only_the_two_way_interval_covers_everywhere(seeds: int, problems: int, spread: float) -> None:
     found = intervals(replace(LAWS["normal"], seeds=spread), (seeds, problems, 4), 300, 5)
@@ -35,6 +36,7 @@ def test_equal_arms_look_equal(law: SimulatedLearner) -> None:
     assert found["problems only"].shown > 0.12
 
 
+@pytest.mark.integration
 def test_a_planned_effect_is_shown_four_times_in_five() -> None:
     effect, shown = planned(LAWS["normal"], (5, 240, 4), 300, 2)
     assert effect == pytest.approx(0.0527, abs=0.002)
@@ -48,6 +50,7 @@ def test_a_pilot_of_two_seeds_forecasts_little_and_its_limit_is_safe() -> None:
     assert np.median(cautious) > 2.0
 
 
+@pytest.mark.integration
 def test_looks_keep_alpha_and_a_normal_boundary_does_not() -> None:
     null = replace(LAWS["normal"], seeds=0.3).null()
     spent, normal = (looked(null, (8, 240, 4), way, 300, 4) for way in ("O'Brien-Fleming", "normal boundary"))

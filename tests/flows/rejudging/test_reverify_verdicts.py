@@ -70,6 +70,7 @@ def entry(old: Staged, new: Staged, stored: dict[Any, dict[Any, Verdict]]) -> Ch
     return ChainEntry(before, after, None if before == after else change, new)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("policies", POLICY, ids=["chain", "all_of", "both"])
 def test_the_result_equals_a_full_rerun(policies: tuple[Policy, ...]) -> None:
     rows, carried, judged = items(120), 0, 0

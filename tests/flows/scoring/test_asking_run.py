@@ -72,6 +72,7 @@ def test_deciding_scores_what_no_stage_has(tmp_path: Path) -> None:
             assert len(report.scores) == 64
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_limit_holds_for_scorers_and_a_higher_one_goes_on(tmp_path: Path, share: float) -> None:
     engine, whole = ScoringToy(), ScoringToy()

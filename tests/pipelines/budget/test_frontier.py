@@ -51,6 +51,7 @@ def sweep(rate_of: dict[int, float], seed: int, most: int = 256) -> int:
     return most * LEVELS
 
 
+@pytest.mark.integration
 def test_the_frontier_lies_in_its_interval_as_often_as_is_said_with_fewer_draws_than_a_sweep() -> None:
     runs, inside, exact, drawn, swept = 18, 0, 0, 0, 0
     for seed in range(runs):

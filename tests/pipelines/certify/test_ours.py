@@ -45,6 +45,7 @@ def test_no_attack_and_no_lie_gets_through(certificates: dict[str, Future[Certif
     assert wrong(certificates[name].result()) == []
 
 
+@pytest.mark.integration
 def test_number_survives_denial_of_service() -> None:
     found = certified("number", "denial_of_service")
     assert wrong(found) == []

@@ -75,6 +75,7 @@ def test_ours_reads_votes_without_a_fault(options: dict[str, Any]) -> None:
     assert found.rates()["misread"]["n"] == sum(result.row.exact is not None for result in found.results) > 300  # type: ignore[index]
 
 
+@pytest.mark.integration
 def test_one_without_a_vice_is_clean() -> None:
     assert wrong(certified(f"{TOYS}:Fair", NUMBERS)) == []
 

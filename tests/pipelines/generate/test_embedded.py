@@ -83,6 +83,7 @@ def test_no_order_changes_a_bit(engine: Embedded, alone: dict[str, Completion], 
     assert drawn(engine, requests) == alone
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_no_thread_count_changes_a_bit(alone: dict[str, Completion], threads: int) -> None:
     engine = Embedded(threads=threads)
@@ -90,6 +91,7 @@ def test_no_thread_count_changes_a_bit(alone: dict[str, Completion], threads: in
     engine.close()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("sizes", [(1,), (2,), (3,), (16,), (1, 4, 16)])
 def test_no_tile_changes_a_bit(alone: dict[str, Completion], sizes: tuple[int, ...]) -> None:
     """Few places make rows wait and be refilled; one fixed size makes every step carry padding rows."""

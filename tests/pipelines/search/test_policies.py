@@ -48,6 +48,7 @@ def distance(first: dict[str, float], second: dict[str, float]) -> float:
     return sum(abs(first[text] - second[text]) for text in first) / 2
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("resample", ["systematic", "multinomial"])
 @pytest.mark.parametrize("target", ["paper", "last"])
 def test_particles_sample_the_exact_target_of_a_chain(target: str, resample: str) -> None:
@@ -57,6 +58,7 @@ def test_particles_sample_the_exact_target_of_a_chain(target: str, resample: str
     assert distance(found, right) < 0.04 < distance(found, other)
 
 
+@pytest.mark.integration
 def test_few_particles_are_further_from_the_target_than_many() -> None:
     few, many = (distance(sampled(Particles(n=n), 256 // n * 8), exact("paper")) for n in (2, 64))
     assert many < few / 2

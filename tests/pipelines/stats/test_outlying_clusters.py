@@ -52,6 +52,7 @@ def test_where_nothing_can_be_said_nothing_is(values: list[float], clusters: lis
     assert outlying_clusters(values, clusters) is None
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("clusters", [10, 12, 20, 30, 40])
 @pytest.mark.parametrize("sizes", ["even", "uneven"])
 def test_normal_effects_are_rarely_named(clusters: int, sizes: str) -> None:

@@ -98,6 +98,7 @@ def test_what_another_run_drew_is_represented_and_costs_nothing(undisturbed: Pat
         assert totals(second, what)[:2] == (second.whole.represented, second.whole.spent)
 
 
+@pytest.mark.integration
 @given(data=st.data(), batch=st.integers(1, 30), initial=st.integers(1, 5))
 @settings(max_examples=3)  # each is two runs in a workspace; other sizes and prices in every run of the tests
 def test_random_splits_among_runs_reconcile(

@@ -140,6 +140,7 @@ def test_a_level_without_evidence_borrows_that_of_all_levels() -> None:
     assert forecast(question(some, Fixed(initial=4)), evidence)["level.2.pass_rate"].median > 0.8
 
 
+@pytest.mark.integration
 def test_intervals_of_totals_hold_as_often_as_they_say() -> None:
     """40 simulated runs, each with rates of its own, a pilot on half its problems and a forecast of the whole."""
     rng = np.random.default_rng(7)

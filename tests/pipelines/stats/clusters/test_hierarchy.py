@@ -1,6 +1,7 @@
 """The joint posterior of pass rates within templates: shrinkage, calibration, and what was never seen."""
 
 import numpy as np
+import pytest
 
 from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 
@@ -69,6 +70,7 @@ def test_the_same_generator_gives_the_same_draw() -> None:
     assert (first == second).all()
 
 
+@pytest.mark.integration
 def test_forecasts_of_problems_selected_as_hard_are_shrunken_and_calibrated() -> None:
     """200 simulated pools: half the problems piloted 8 times, those with at most one right answer selected. Their next 16
     draws lie inside the 80% and 95% intervals about as often as these say, while their pilot rates read far too low.

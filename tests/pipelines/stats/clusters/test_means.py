@@ -113,6 +113,7 @@ def test_clusters_that_tie_strictly_inside_have_width() -> None:
     assert thirds.high - thirds.low > 0.5
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("chance", "clusters"), [(0.97, 4), (0.97, 16), (0.8, 4), (0.9, 30), (0.5, 3)])
 def test_ties_are_covered(chance: float, clusters: int) -> None:
     """A cluster's mean is .5 with this chance and else 0: most samples tie and show no spread."""
@@ -135,6 +136,7 @@ def _law(name: str, rate: float, rng: np.random.Generator, shape: tuple[int, int
     return rng.beta(strength * rate, strength * (1 - rate), shape)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("law", ["narrow", "wide", "few of another kind"])
 @pytest.mark.parametrize("rate", [0.06, 0.3, 0.92])
 @pytest.mark.parametrize(("clusters", "sizes"), [(3, "even"), (8, "even"), (8, "uneven"), (40, "uneven")])

@@ -18,6 +18,7 @@ def p_values(seeds: list[int], repeats: int, seed: int) -> np.ndarray:
     return np.stack([2.0 * stdtr(n - 1, -abs(one)) for n, one in zip(seeds, t, strict=True)], axis=1)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("shape", ["obrien-fleming", "pocock", "linear"])
 @pytest.mark.parametrize("seeds", [LOOKS, [3, 4, 5, 6], [4, 12]])
 def test_t_tests_of_few_seeds_err_as_often_as_they_may(shape: Shape, seeds: list[int]) -> None:

@@ -81,6 +81,7 @@ def test_the_pass_rate_is_corrected_by_weights() -> None:
     assert audit_rates(STRATA, right, VerifierPassRate(RAW, None))["pass_rate"]["corrected"] is None
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("audited", [120, 960])
 @pytest.mark.parametrize(("accept", "reject", "share"), [(1.0, 0.0, 1.0), (0.0, 0.6, 0.25), (0.02, 0.02, 1.0)])
 def test_the_corrected_pass_rate_covers_that_of_the_population(
