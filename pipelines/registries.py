@@ -38,6 +38,7 @@ REGISTRIES: Mapping[str, Registry] = {
     "allocator": Registry("allocators", "pipelines.allocate", "ALLOCATORS"),
     "budget": Registry("budgets", "pipelines.budget", "BUDGETS"),
     "selector": Registry("selectors", "pipelines.select", "SELECTORS"),
+    "set method": Registry("set_methods", "pipelines.mix", "SET_METHODS"),
     "learner": Registry("learners", "pipelines.train.learners", "LEARNERS"),
     "loss": Registry("losses", "pipelines.train.losses", "LOSSES"),
     "order": Registry("orders", "pipelines.train.orders", "ORDERS"),

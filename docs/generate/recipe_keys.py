@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from docs.generate.tables import shown_default, table, type_words
 from flows.loops.loop_recipe import LoopRecipe
+from flows.mixing.mix_recipe import MixtureRecipe
 from flows.recipe.benchmarks import Definition
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.profile import Profile
@@ -23,6 +24,7 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Profile": (Profile, "How one machine runs a recipe. Nothing here changes a row. Pass it with `--profile`."),
     "Evaluation": (EvaluationRecipe, "Benchmarks and models for `rollmill evaluate`."),
     "Training": (TrainingRecipe, "Data, initial model and methods for `rollmill train`."),
+    "Mixture": (MixtureRecipe, "Sources, shares, thresholds and method for `rollmill mix`."),
     "Trial": (TrialRecipe, "Arms, seeds and evaluation for `rollmill trial`."),
     "Loop": (LoopRecipe, "Rounds of curate, train and evaluate for `rollmill loop`."),
     "Study": (StudyRecipe, "A paper's claim, models and measure for `rollmill study`."),

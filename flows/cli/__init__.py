@@ -41,6 +41,7 @@ PANELS = {
         "curate": "make.curate:curate",
         "evaluate": "make.evaluate:evaluate",
         "harden": "datasets.contamination:harden",
+        "mix": "make.mix:mix",
         "train": "make.train:train",
         "trial": "make.trial:trial",
         "loop": "make.loop:loop",

@@ -15,6 +15,7 @@ KINDS: Mapping[str, str] = {
     "trial": "flows.trials.trial_job:Trial",
     "loop": "flows.loops.loop_job:Loop",
     "study": "flows.studies.study_job:Study",
+    "mix": "flows.mixing.mix_job:Mixture",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {

@@ -60,6 +60,11 @@ def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | 
 def _made_here(info: "VersionInfo", manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe of a version, if an empty workspace can make it."""
     recipe = manifest["recipe"]
+    if "mixture" in manifest:
+        raise SetupError(
+            f"{info.ref} is a mixture of other versions, which an empty workspace does not have.",
+            next_command=f"rollmill dataset verify {info.ref} judges its rows again",
+        )
     if takes_imports(recipe) or "imports" in manifest or recipe["problems"].get("imported"):
         raise SetupError(
             f"{info.ref} was made of imported rows, which an empty workspace does not have.",

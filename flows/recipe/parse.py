@@ -39,6 +39,7 @@ _SCHEMAS = {
     "loop_schema": ("a loop", "rollmill loop {path}"),
     "trial_schema": ("a trial", "rollmill trial {path}"),
     "study_schema": ("a study", "rollmill study {path}"),
+    "mix_schema": ("a mixture", "rollmill mix {path}"),
     "train_schema": ("a training", "rollmill train {path}"),
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
@@ -107,6 +108,7 @@ def look_again(path: Path, folder: str) -> str:
         "recipes/trials": "rollmill trial --plan",
         "recipes/loops": "rollmill loop --dry-run",
         "recipes/papers": "rollmill study --dry-run",
+        "recipes/mixtures": "rollmill mix --dry-run",
     }.get(folder, "rollmill doctor --quick --profile")
     return f"correct it, then {command} {path}"
 

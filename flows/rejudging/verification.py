@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from flows.recipe import resolve
 from flows.recipe.methods import DIGEST, PACKAGE
 from flows.recipe.user_files import from_stored
@@ -78,14 +80,51 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     from storage.versions.read import load_snapshot
 
     published = load_snapshot(info, as_published=False)  # what was altered is told, with all that follows from it
+    if "mixture" in published.manifest:
+        return _mixture_verified(info, published, base=base, every=every)
     with TemporaryDirectory(prefix="rollmill-") as folder:
         recipe = from_stored(published.manifest["recipe"], published.manifest.get("user_files", {}), Path(folder))
         snapshot = replace(published, manifest={**published.manifest, "recipe": recipe})
         return _verified(info, published, snapshot, base=base, every=every)
 
 
-def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", *, base: Path, every: bool) -> Verification:
-    """Verification of a version; `snapshot` is the published one with its recipe as it can be built here."""
+def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path, every: bool) -> Verification:
+    """Verification of a mixture: verdicts by each source's verifiers; decisions are counted against the manifest."""
+    mixture = published.manifest["mixture"]
+    differences: dict[str, list[str]] = {"hashes": list(_hashes(info, published)), "decisions": [], "verdicts": []}
+    unchecked: list[Unchecked] = []
+    rejudged = left_out = 0
+    for counts in mixture["sources"]:
+        name = counts["source"]
+        mine = pc.equal(published.decisions["selector"], f"mix:{name}")
+        if (kept := pc.sum(published.decisions["kept"].filter(mine)).as_py() or 0) != counts["kept"]:
+            differences["decisions"].append(
+                f"source {name}: the manifest counts {counts['kept']:,} kept, the rows {kept:,}"
+            )
+        with TemporaryDirectory(prefix="rollmill-") as folder:
+            made = mixture["made_by"][name]
+            recipe = from_stored(made["recipe"], made.get("user_files", {}), Path(folder))
+            manifest = {**published.manifest, **made, "recipe": recipe}
+            part = replace(published, manifest=manifest, decisions=published.decisions.filter(mine))
+            found = _verified(info, published, part, base=base, every=every, derive=False)
+        differences["verdicts"] += [f"source {name}: {difference}" for difference in found.differences["verdicts"]]
+        rejudged += found.checked["rejudged"]
+        left_out += found.left_out
+        unchecked += [part for part in found.unchecked if part.kind == "verdicts"]
+    decided = published.decisions.num_rows
+    why = "they follow from its stored signals: rollmill mix RECIPE makes them again"
+    unchecked.append(Unchecked("decisions", decided, _method(published.manifest["selector"]), why))
+    checked = {"problems": published.problems.num_rows, "decisions": 0, "rejudged": rejudged, "hashes": 3}
+    return Verification(info.ref, checked, differences, unchecked, left_out)
+
+
+def _verified(
+    info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", *, base: Path, every: bool, derive: bool = True
+) -> Verification:
+    """Verification of a version; `snapshot` is the published one with its recipe as it can be built here.
+
+    `derive`: check the hashes, and the decisions against the recipe's selector.
+    """
     unchecked: list[Unchecked] = []
     policy = _policy(snapshot, base, unchecked)
     steps = step_names(snapshot.manifest["recipe"])
@@ -105,8 +144,8 @@ def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", 
     last = policy.lazy and not every
     used = _verdicts_used(chain, policy, decided, verdicts, last=last)
     differences = {
-        "hashes": list(_hashes(info, published)),
-        "decisions": [] if unchecked else list(_decisions(snapshot, rollouts, stored, base, unchecked)),
+        "hashes": list(_hashes(info, published)) if derive else [],
+        "decisions": [] if unchecked or not derive else list(_decisions(snapshot, rollouts, stored, base, unchecked)),
         "verdicts": list(_verdicts(snapshot, used, base, unchecked)),
     }
     unjudged = {part.method for part in unchecked if part.kind == "verdicts"}

@@ -32,6 +32,7 @@ NAMES = (
     "publish.ledger",
     "publish.index",
     "publish.dvc",
+    "signals.written",
     "model.written",
     "model.index",
     "training.checkpoint",

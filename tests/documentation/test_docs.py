@@ -65,6 +65,7 @@ ABOUT_A_RUN = [
     "export-groups-with-advantages.md",
     "export-pairs-and-conversations.md",
     "forecast-a-cost.md",
+    "mix-sources.md",
     "policies.md",
     "reverify.md",
     "score-completions.md",

@@ -45,6 +45,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
         ),
         "outcomes": counts_text(counts["outcomes"]),
         "dropped": counts_text(counts["dropped_by_reason"]),
+        "mixture": _mixture(manifest.get("mixture") or {}),
         "recipe": _recipe(manifest),
         "verifiers": _verifiers(manifest),
         "cost": cost and f"{cost['tokens_in']:,} tokens in, {cost['tokens_out']:,} out{per_kept}",
@@ -76,6 +77,17 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
             f"  rollmill dataset show {info.ref} --full    # the whole card: every metric, the recipe, the hashes",
         ]
     )
+
+
+def _mixture(mixture: Mapping[str, Any]) -> str:
+    """Actual rows of each source, with the declared ones; empty for a version that is no mixture."""
+    parts = [
+        f"{row['source']} {row['kept']:,} of {row['declared']:,} declared ({row['share']:.1%})"
+        if row["declared"] is not None
+        else f"{row['source']} {row['kept']:,} ({row['share']:.1%})"
+        for row in mixture.get("sources", ())
+    ]
+    return ", ".join(parts)
 
 
 def _recipe(manifest: Mapping[str, Any]) -> str:

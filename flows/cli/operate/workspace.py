@@ -20,7 +20,8 @@ from storage.ground.errors import FoundWanting
 
 MAIN = "recipes/arithmetic.yaml"
 SHIPPED = (
-    *(f"recipes/{folder}*.yaml" for folder in ("", "steps/", "evaluations/", "training/", "trials/", "loops/", "papers/")),
+    "recipes/*.yaml",
+    *(f"recipes/{kind}/*.yaml" for kind in ("steps", "evaluations", "training", "trials", "loops", "mixtures", "papers")),
     "profiles/*.yaml",
 )
 FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it

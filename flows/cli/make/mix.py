@@ -1,0 +1,97 @@
+"""`rollmill mix`: one dataset version of several sources with declared shares."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import ProfilePath, RecipePath, Sets
+
+if TYPE_CHECKING:
+    from flows.job import Job
+    from flows.mixing.mix_recipe import LoadedMixture
+
+Signals = Annotated[bool, typer.Option("--signals", help="List the signals with their values instead; publish nothing.")]
+
+
+def mix(
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    signals: Signals = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Mix versions, runs and imports into one dataset version, each with its declared share. Draws nothing.
+
+    Signals of all rows are computed once and stored; another threshold, share or method is a query. Every row keeps its
+    decision, and a mixture whose counts are not the declared ones is not published.
+
+    Example: rollmill mix recipes/mixtures/hard.yaml --dry-run
+    """
+    from flows.cli.jobs import run_job
+    from flows.job import Job
+    from flows.mixing.mix_job import Mixture
+    from flows.mixing.mix_recipe import load_mixture
+
+    job = Job.here(recipe, tuple(sets or ()), profile, verb="mix")
+    loaded = load_mixture(Path(job.recipe), sets=job.sets)
+    if signals:
+        rows = _signals(job, loaded)
+        return as_json(rows) if json else line(_table(rows))
+    if dry_run:
+        row = _preview(job, loaded)
+        return as_json(row) if json else line(f"{_page(row)}\nNothing was published. Next: the same without --dry-run")
+    return run_job(Mixture(job, loaded), _published, json=json)
+
+
+def _preview(job: "Job", loaded: "LoadedMixture") -> dict[str, Any]:
+    from flows.mixing.mix_job import chosen_rows, outcome_row
+    from storage.workspace import Workspace
+
+    with Workspace.open(Path(job.workspace)) as workspace:
+        return outcome_row(loaded, chosen_rows(workspace, loaded))
+
+
+def _signals(job: "Job", loaded: "LoadedMixture") -> list[dict[str, Any]]:
+    from flows.mixing.mix_sources import open_sources
+    from flows.mixing.signal_values import signal_rows
+    from flows.mixing.signals import signals_of
+    from storage.workspace import Workspace
+
+    with Workspace.open(Path(job.workspace)) as workspace:
+        return signal_rows(signals_of(workspace, loaded, open_sources(workspace, loaded)))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = ("source", "signal", "rows", "missing", "least", "1 of 10", "median", "9 of 10", "most", "commonest")
+    keys = ("source", "signal", "rows", "missing", "least", "tenth", "median", "ninth", "most", "commonest")
+    return columns(head, [["" if row[key] is None else row[key] for key in keys] for row in rows])
+
+
+def _published(outcome: dict[str, Any]) -> str:
+    ref = f"{outcome['dataset']}@v{outcome['version']}"
+    return "\n".join([*outcome["messages"], _page(outcome), f"Next: rollmill dataset show {ref}"])
+
+
+def _page(row: Mapping[str, Any]) -> str:
+    """Declared and actual counts of each source, and the reasons of dropped rows."""
+    head = ("source", "of", "declared", "rows", "kept", "share", "dropped")
+    rows = [
+        (
+            part["source"],
+            part["ref"],
+            "" if part["declared"] is None else part["declared"],
+            part["rows"],
+            part["kept"],
+            f"{part['share']:.3f}",
+            ", ".join(f"{count:,} {reason}" for reason, count in part["dropped"].items()),
+        )
+        for part in row["sources"]
+    ]
+    rows.append(("all", "", row["declared"], sum(part["rows"] for part in row["sources"]), row["kept"], "", ""))
+    stored = "computed and stored" if row["signals"]["made"] else "read"
+    return f"{columns(head, rows)}\nsignals {row['signals']['digest'][:12]}: {stored}"

@@ -1,0 +1,1 @@
+"""Mixtures: one dataset version of several sources with declared shares."""

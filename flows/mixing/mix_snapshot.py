@@ -1,0 +1,157 @@
+"""The version that a mixture makes: the rows of every source with the mixture's decisions, and its manifest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.mixing.choosing import MixedRows
+from flows.mixing.mix_recipe import LoadedMixture
+from flows.mixing.mix_sources import OpenedSource
+from flows.mixing.reconciliation import SourceCounts
+from flows.mixing.signals import StoredSignals
+from flows.mixing.thresholds import KEPT, REPEATED, Sifted
+from flows.recipe.user_files import files_of, packages_of
+from pipelines.metrics import PassAtLimit, decision_counts, funnel_of
+from storage.ground.pool import pool_of
+from storage.segments.schema import SCHEMAS, Kind
+from storage.versions.content.snapshot import KEYS, Snapshot, sorted_by_key
+
+SELECTOR = "mix:"
+"""Begins the selector of every decision of a mixture, before the name of the row's source."""
+
+
+@dataclass(frozen=True, slots=True)
+class MixturePart:
+    """Rows of one source that the mixture holds, as the tables of a version."""
+
+    source: OpenedSource
+    snapshot: Snapshot
+
+
+def mixture_parts(
+    sources: Sequence[OpenedSource], rows: Sifted, mixed: MixedRows, method: tuple[str, str]
+) -> list[MixturePart]:
+    """The rows of each source with their decisions; a row that another source has decided on is left to it."""
+    names, reasons = np.array(rows.column("source"), dtype=object), np.array(mixed.reasons, dtype=object)
+    parts = []
+    for source in sources:
+        mine = reasons[names == source.name]
+        parts.append(MixturePart(source, _part(source, mine.tolist(), method)))
+    return parts
+
+
+def _part(source: OpenedSource, reasons: Sequence[str], method: tuple[str, str]) -> Snapshot:
+    """A source's snapshot with these reasons, which are in the order of its decisions."""
+    before = sorted_by_key("decisions", source.snapshot.decisions.to_reader().read_all())
+    size = len(before)
+    columns = {
+        **{name: before[name] for name in before.column_names},
+        "selector": pa.array([f"{SELECTOR}{source.name}"] * size, pa.string()),
+        "version": pa.array([" ".join(method)] * size, pa.string()),
+        "kept": pa.array([reason == KEPT for reason in reasons], pa.bool_()),
+        "reason": pa.array(list(reasons), pa.string()),
+        "step": pa.nulls(size, pa.string()),
+    }
+    decided = pa.table([columns[name] for name in SCHEMAS["decisions"].names], schema=SCHEMAS["decisions"])
+    decisions = decided.filter(pa.array([reason != REPEATED for reason in reasons], pa.bool_()))
+    pairs = decisions.select(["completion_id", "problem_id"])
+    tables: dict[Kind, pa.Table] = {"decisions": decisions}
+    keys: tuple[tuple[Kind, str], ...] = (("problems", "problem_id"), ("completions", "completion_id"))
+    for kind, key in keys:
+        table = source.snapshot.table(kind).to_reader().read_all()
+        tables[kind] = table.filter(pc.is_in(table["id"], value_set=pc.unique(pairs[key])))
+    judged: tuple[Kind, ...] = ("verdicts", "scores")
+    for kind in judged:
+        table = source.snapshot.table(kind).to_reader().read_all()
+        mask = _among(table, pairs)
+        tables[kind] = table.filter(mask)
+    return Snapshot(source.snapshot.name, **tables)
+
+
+def _among(table: pa.Table, pairs: pa.Table) -> pa.Array:
+    """Mask of the rows about one of these pairs of completion and problem."""
+    wanted = pc.binary_join_element_wise(pairs["completion_id"], pairs["problem_id"], ":")
+    return pc.is_in(pc.binary_join_element_wise(table["completion_id"], table["problem_id"], ":"), value_set=wanted)
+
+
+def mixture_snapshot(loaded: LoadedMixture, parts: Sequence[MixturePart]) -> Snapshot:
+    """The rows of all sources as one version, without a manifest; of equal rows the first source's is taken."""
+    kinds: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions")
+    tables = {kind: _joined(kind, [part.snapshot.table(kind) for part in parts]) for kind in kinds}
+    return Snapshot(loaded.recipe.name, **tables)
+
+
+def _joined(kind: Kind, tables: Sequence[pa.Table]) -> pa.Table:
+    """All rows in key order, the first of those with one key."""
+    table = pa.concat_tables([part.select(SCHEMAS[kind].names).cast(SCHEMAS[kind]) for part in tables])
+    keys = list(KEYS[kind])
+    placed = table.select(keys).append_column("place", pa.array(range(len(table)), pa.int64()))
+    first = placed.group_by(keys).aggregate([("place", "min")])["place_min"]
+    return sorted_by_key(kind, table.take(first.sort() if len(first) else first))
+
+
+def with_manifest(
+    loaded: LoadedMixture,
+    snapshot: Snapshot,
+    sources: Sequence[OpenedSource],
+    counts: Sequence[SourceCounts],
+    mixed: MixedRows,
+    signals: StoredSignals,
+) -> Snapshot:
+    """The snapshot with its manifest: reconciled counts, methods, and what each source was made by."""
+    from flows.curation.metrics import cost_row, rates
+
+    pool = pool_of(snapshot.problems, snapshot.completions, snapshot.decisions)
+    decided, recipe = decision_counts(pool), loaded.canonical()
+    prefixes = [source.prefix for source in sources]
+    prefix = None if None in prefixes else min(prefix for prefix in prefixes if prefix is not None)
+    verifiers = dict.fromkeys(pair for source in sources for pair in source.chain)
+    files, packages = files_of(recipe, loaded.base), packages_of(recipe)
+    manifest: dict[str, Any] = {
+        "recipe": recipe,
+        **({"user_files": files} if files else {}),
+        **({"user_packages": packages} if packages else {}),
+        "recipe_hash": loaded.recipe_hash,
+        "seed": loaded.recipe.seed,
+        "fingerprint": {source.name: source.snapshot.manifest.get("fingerprint", {}) for source in sources},
+        "verifiers": [{"name": name, "version": version} for name, version in verifiers],
+        "selector": {"name": loaded.method.name, "version": str(loaded.method.build().version)},
+        "funnel": _funnel(pool, snapshot),
+        "metrics": rates(pool, prefix=prefix, limit=PassAtLimit(None)),
+        "cost": cost_row(snapshot, decided["kept"]),
+        "counts": decided,
+        "mixture": {
+            "unit": loaded.recipe.unit,
+            "tolerance": loaded.recipe.tolerance,
+            "signals": {"digest": signals.digest, "names": signals.names()},
+            "declared": sum(mixed.declared.values()),
+            "kept": decided["kept"],
+            "sources": [row.row() for row in counts],
+            "chosen": dict(mixed.chosen),
+            "made_by": {source.name: _made_by(source) for source in sources},
+        },
+    }
+    return replace(snapshot, manifest=manifest)
+
+
+def _funnel(pool: Any, snapshot: Snapshot) -> Mapping[str, Any]:
+    funnel = funnel_of(pool, snapshot.threads)
+    return {
+        "problems": funnel.problems,
+        "problems_solved": funnel.solved,
+        "drawn": funnel.planned,
+        **funnel.outcomes(),
+        "kept": funnel.kept,
+        "dropped": dict(sorted(funnel.dropped_by_reason.items())),
+    }
+
+
+def _made_by(source: OpenedSource) -> dict[str, Any]:
+    """The recipe, policy and verifiers of a source, by which its verdicts can be made again."""
+    manifest = source.snapshot.manifest
+    keys = ("recipe", "recipe_hash", "user_files", "user_packages", "run", "verifiers", "policy")
+    return {key: manifest[key] for key in keys if key in manifest}

@@ -1,0 +1,155 @@
+"""Sources of a mixture, opened: the rows of a version or run, its manifest, and the problems that it may not contain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from flows.mixing.mix_recipe import LoadedMixture, MixSource
+from flows.problems import asks_model, held_out
+from flows.recipe import resolve
+from flows.recipe.load import as_recipe, resolve_recipe
+from flows.recipe.schema import Recipe
+from flows.recipe.user_files import files_of, from_stored
+from pipelines.verify.acceptance import Policy, policy_part
+from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import recorded_steps
+from storage.ground.records import Problem
+from storage.runs import BESIDE_RECIPE
+from storage.segments.schema import SCHEMAS, Kind
+from storage.versions.content.hashing import content_hash
+from storage.versions.content.snapshot import Snapshot
+from storage.versions.index import dataset_names
+from storage.versions.read import load_manifest, load_snapshot
+from storage.versions.resolve import resolve as resolve_version
+from storage.versions.resolve import versions
+from storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from storage.queries.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSource:
+    """Rows of a source. `ref`: the version or run in words. `identity`: SHA-256 of its rows.
+
+    `policy`: the policy that accepted its outcomes. `apart`: the problems that its recipe holds out.
+    """
+
+    name: str
+    ref: str
+    snapshot: Snapshot
+    identity: str
+    policy: Policy
+    apart: tuple[Problem, ...]
+
+    @property
+    def chain(self) -> tuple[tuple[str, str], ...]:
+        """The verifiers in order, each with its version."""
+        return tuple((part["name"], part["version"]) for part in self.snapshot.manifest["verifiers"])
+
+    @property
+    def prefix(self) -> int | None:
+        """Completions of each problem fixed before any verdict; None if all count."""
+        prefix: int | None = self.snapshot.manifest.get("metrics", {}).get("prefix")
+        return prefix
+
+
+def open_sources(ws: Workspace, loaded: LoadedMixture) -> list[OpenedSource]:
+    """Every source in the recipe's order; SetupError for one that is not here, or that has named steps."""
+    return [_opened(ws, loaded, name, source) for name, source in loaded.recipe.sources.items()]
+
+
+def _opened(ws: Workspace, loaded: LoadedMixture, name: str, source: MixSource) -> OpenedSource:
+    ref, snapshot = _run(ws, source.run) if source.run is not None else _version(ws, source)
+    recipe = snapshot.manifest["recipe"]
+    if recorded_steps(recipe) or snapshot.threads.num_rows:
+        raise SetupError(
+            f"source {name!r}: {ref} has named steps, whose prompts a mixture would lose.",
+            next_command="rollmill dataset export, and mix the files; or a source of one step",
+        )
+    if "verify" not in recipe:
+        raise SetupError(f"source {name!r}: {ref} is a mixture itself.", next_command="name the sources of that mixture")
+    identity = snapshot.manifest.get("hashes", {}).get("content") or content_hash(snapshot)
+    with TemporaryDirectory(prefix="rollmill-") as folder:
+        own = from_stored(recipe, snapshot.manifest.get("user_files", {}), Path(folder))
+        part = policy_part(own)
+        policy: Policy = resolve("policy", part["method"], part["options"], base=loaded.base).build()
+        apart = _held_out(ws, own, loaded.base, ref)
+    return OpenedSource(name, ref, snapshot, identity, policy, apart)
+
+
+def _held_out(ws: Workspace, recipe: Mapping[str, Any], base: Path, ref: str) -> tuple[Problem, ...]:
+    """The held-out problems of a source's recipe: a mixture may not contain those of any of its sources."""
+    if not recipe.get("evaluation"):
+        return ()
+    recipe_of_source = resolve_recipe(Recipe.model_validate(as_recipe(recipe)), base=base)
+    if asks_model(recipe_of_source):
+        raise SetupError(f"the held-out problems of {ref} are written by a model, and a mixture draws none.")
+    return tuple(held_out(ws, recipe_of_source))
+
+
+def _version(ws: Workspace, source: MixSource) -> tuple[str, Snapshot]:
+    info = resolve_version(ws.datasets, source.version) if source.version else _of_import(ws, source.imported or "")
+    return info.ref, load_snapshot(info)
+
+
+def _of_import(ws: Workspace, name: str) -> Any:
+    """The newest version whose run judged the rollouts of an import."""
+    judged = [
+        info
+        for dataset in dataset_names(ws.datasets)
+        for info in versions(ws.datasets, dataset)
+        if info.yanked is None and name in {part["name"] for part in load_manifest(info).get("imports") or ()}
+    ]
+    if not judged:
+        raise SetupError(
+            f"no version has the rollouts imported as {name!r}: a mixture takes judged rows.",
+            next_command=f"rollmill curate a recipe with problems: {{imported: {name}}} and generate: {{engine: imported}}",
+        )
+    return max(judged, key=lambda info: (info.created_at, info.name, info.number))
+
+
+def _run(ws: Workspace, run_id: str) -> tuple[str, Snapshot]:
+    """The rows of a run that has decided, as the tables of a version."""
+    from storage.queries import Reader
+    from storage.queries.scope import run_scope
+
+    run = ws.runs.get(run_id)
+    with Reader.open(ws.root) as reader:
+        scope = run_scope(reader, run_id)
+        if not scope.decided:
+            raise SetupError(f"run {run_id} has not decided yet.", next_command=f"rollmill runs resume {run_id}")
+        tables = _tables(scope, [tuple(pair) for pair in run.recipe["resolved"]["verifiers"]])
+    recipe = {key: value for key, value in run.recipe.items() if key not in BESIDE_RECIPE}
+    manifest = {
+        "recipe": recipe,
+        "user_files": files_of(recipe, Path(run.recipe["job"]["recipe"]).parent),
+        "run": run_id,
+        "verifiers": [{"name": name, "version": version} for name, version in run.recipe["resolved"]["verifiers"]],
+        "metrics": {"prefix": scope.prefix},
+    }
+    return f"run {run_id}", Snapshot(run_id, **tables, manifest=manifest)
+
+
+def _tables(scope: "Scope", chain: list[tuple[str, ...]]) -> dict[Kind, pa.Table]:
+    queries: dict[Kind, str] = {
+        "decisions": "SELECT * FROM decided ORDER BY problem_id, completion_id",
+        "problems": "SELECT DISTINCT ON (id) * FROM problems ORDER BY id",
+        "completions": (
+            "SELECT DISTINCT ON (id) * FROM completions WHERE id IN (SELECT completion_id FROM decided) ORDER BY id"
+        ),
+        "verdicts": (
+            "SELECT DISTINCT ON (completion_id, problem_id, verifier, version) v.* FROM verdicts v SEMI JOIN decided d "
+            "ON v.completion_id = d.completion_id AND v.problem_id = d.problem_id SEMI JOIN chain c "
+            "ON v.verifier = c.name AND v.version = c.version ORDER BY completion_id, problem_id, verifier, version"
+        ),
+    }
+    names, numbers = zip(*chain, strict=True)
+    with scope.connection("problems", "completions", "verdicts") as connection:
+        connection.register("chain", pa.table({"name": list(names), "version": list(numbers)}))
+        found = {kind: connection.sql(query).to_arrow_table() for kind, query in queries.items()}
+    return {kind: table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind]) for kind, table in found.items()}

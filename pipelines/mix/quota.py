@@ -1,0 +1,64 @@
+"""Set method `strata`: a quota of rows for each stratum."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Literal
+
+from pipelines.mix.table import Candidates, ChosenUnits, descending, fitting, shuffled
+
+
+class Strata:
+    """Equal or proportional numbers of rows for the values of one signal; what a stratum cannot give, the others give.
+
+    `by`: the signal that names strata. `quotas`: `equal`, or `proportional` to their rows. `best`: a signal whose largest
+    values are taken first; none: at random.
+    """
+
+    name, version = "strata", "1"
+
+    def __init__(
+        self, by: str = "skill", quotas: Literal["equal", "proportional"] = "equal", best: str | None = None
+    ) -> None:
+        self.by, self.quotas, self.best = by, quotas, best
+
+    def choose(self, table: Candidates, size: int, seed: int) -> ChosenUnits:
+        """Each stratum's first units, then the next ones of all strata in turn while rows are left."""
+        order = shuffled(table, seed) if self.best is None else descending(table, table.number(self.best, float("-inf")))
+        strata, members = table.label(self.by), defaultdict(list)
+        for unit in order:
+            members[strata[unit]].append(unit)
+        rows = {name: int(table.rows[units].sum()) for name, units in members.items()}
+        wanted = shared_out(
+            {name: 1.0 if self.quotas == "equal" else float(count) for name, count in rows.items()}, rows, size
+        )
+        first = {name: fitting(units, table, wanted[name]) for name, units in sorted(members.items())}
+        picks = [unit for units in first.values() for unit in units]
+        left = size - int(table.rows[picks].sum())
+        rest = [[unit for unit in units if unit not in set(first[name])] for name, units in sorted(members.items())]
+        picks += fitting((unit for turn in zip_longest(*rest) for unit in turn if unit is not None), table, left)
+        return ChosenUnits(picks, facts={"quotas": wanted})
+
+
+def shared_out(weights: Mapping[str, float], most: Mapping[str, int], size: int) -> dict[str, int]:
+    """`size` rows in proportion to weights, no part above its most, by largest remainders; less if all are full."""
+    given = dict.fromkeys(weights, 0)
+    open_parts: Sequence[str] = sorted(name for name in weights if weights[name] > 0 and most[name] > 0)
+    left = min(size, sum(most[name] for name in open_parts))
+    while left:
+        total = sum(weights[name] for name in open_parts)
+        exact = {name: left * weights[name] / total for name in open_parts}
+        full = [name for name in open_parts if given[name] + exact[name] >= most[name]]
+        if full:  # those take what they have, and the others share what is left
+            for name in full:
+                left -= most[name] - given[name]
+                given[name] = most[name]
+            open_parts = [name for name in open_parts if name not in full]
+            continue
+        whole = {name: math.floor(value + 1e-9) for name, value in exact.items()}
+        by_rest = sorted(open_parts, key=lambda name: (whole[name] - exact[name], name))
+        for name in by_rest[: left - sum(whole.values())]:
+            whole[name] += 1
+        return {name: given[name] + whole.get(name, 0) for name in given}
+    return given

@@ -1,0 +1,13 @@
+"""Set method `uniform`: a random sample, the baseline of every other method."""
+
+from pipelines.mix.table import Candidates, ChosenUnits, fitting, shuffled
+
+
+class Uniform:
+    """Every unit with the same chance."""
+
+    name, version = "uniform", "1"
+
+    def choose(self, table: Candidates, size: int, seed: int) -> ChosenUnits:
+        """The first units of a seeded order."""
+        return ChosenUnits(fitting(shuffled(table, seed), table, size))
