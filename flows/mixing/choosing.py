@@ -14,7 +14,7 @@ from flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
 from pipelines.mix.quota import shared_out
 from pipelines.mix.table import Candidates, ChosenUnits
 from pipelines.mix.text_vectors import unit_rows
-from storage.ground.errors import SetupError
+from storage.ground.errors import FoundWanting, SetupError
 
 ALL = "all sources"
 """Name of the choice over every source, in messages and in the manifest."""
@@ -63,10 +63,18 @@ def choose_rows(loaded: LoadedMixture, rows: Sifted) -> MixedRows:
 
 
 def declared_rows(loaded: LoadedMixture, free: Mapping[str, int]) -> dict[str, int]:
-    """Rows that each source declares, or `ALL`: its count, or its share of the size (none: the largest that fits)."""
+    """Rows that each source declares, or `ALL`: its count, or its share of the size (none: the largest that fits).
+
+    FoundWanting for a source without any row to choose.
+    """
     recipe = loaded.recipe
     if not loaded.declares_sources:
         return {ALL: recipe.size or 0}
+    if empty := [name for name, count in free.items() if not count]:
+        raise FoundWanting(
+            f"source {empty[0]!r} declares rows, and none meets its thresholds.",
+            next_command="rollmill mix RECIPE --signals",
+        )
     shares = {name: source.share for name, source in recipe.sources.items() if source.share is not None}
     if not shares:
         return {name: source.count or 0 for name, source in recipe.sources.items()}
