@@ -12,7 +12,7 @@ from flows.mixing.mix_recipe import LoadedMixture
 from flows.mixing.signals import VECTOR
 from flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
 from pipelines.mix.quota import shared_out
-from pipelines.mix.table import Candidates, ChosenUnits
+from pipelines.mix.table import ChosenUnits, MixUnits
 from pipelines.mix.text_vectors import unit_rows
 from storage.ground.errors import FoundWanting, SetupError
 
@@ -96,7 +96,7 @@ def _units(loaded: LoadedMixture, rows: Sifted) -> list[str]:
 
 def candidates(
     table: pa.Table, places: Sequence[int], units: Sequence[str], vectors: Any
-) -> tuple[Candidates, list[list[int]]]:
+) -> tuple[MixUnits, list[list[int]]]:
     """The units of these rows as columns, and the places of each unit's rows; numbers and vectors are means of rows."""
     members: defaultdict[str, list[int]] = defaultdict(list)
     for at, unit in enumerate(units):
@@ -118,7 +118,7 @@ def candidates(
         else unit_rows(np.array([vectors[group].mean(axis=0) for group in groups]).reshape(len(ids), -1))
     )
     sizes = np.array([len(group) for group in groups], dtype=np.int64)
-    return Candidates(ids, numbers, labels, mean, sizes), [[places[at] for at in group] for group in groups]
+    return MixUnits(ids, numbers, labels, mean, sizes), [[places[at] for at in group] for group in groups]
 
 
 def _mean(values: Any) -> float:
@@ -126,7 +126,7 @@ def _mean(values: Any) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _check(name: str, table: Candidates, picked: ChosenUnits, size: int) -> None:
+def _check(name: str, table: MixUnits, picked: ChosenUnits, size: int) -> None:
     """SetupError for a method of a user that picks a unit twice, or more rows than were declared."""
     picks = list(picked.picks)
     if len(set(picks)) < len(picks) or not set(picks) <= set(range(len(table.ids))):

@@ -1,6 +1,6 @@
 """Set method `best`: the units with the largest value of one signal. It tends to keep the longest or the easiest rows."""
 
-from pipelines.mix.table import Candidates, ChosenUnits, descending, fitting
+from pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
 
 
 class Best:
@@ -14,7 +14,7 @@ class Best:
     def __init__(self, by: str, *, ascending: bool = False) -> None:
         self.by, self.ascending = by, ascending
 
-    def choose(self, table: Candidates, size: int, seed: int) -> ChosenUnits:
+    def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """The first units by value, ties by id."""
         del seed
         values = table.number(self.by, missing=float("inf") if self.ascending else float("-inf"))

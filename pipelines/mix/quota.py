@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal
 
-from pipelines.mix.table import Candidates, ChosenUnits, descending, fitting, shuffled
+from pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting, shuffled
 
 
 class Strata:
@@ -23,7 +23,7 @@ class Strata:
     ) -> None:
         self.by, self.quotas, self.best = by, quotas, best
 
-    def choose(self, table: Candidates, size: int, seed: int) -> ChosenUnits:
+    def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Each stratum's first units, then the next ones of all strata in turn while rows are left."""
         order = shuffled(table, seed) if self.best is None else descending(table, table.number(self.best, float("-inf")))
         strata, members = table.label(self.by), defaultdict(list)

@@ -17,7 +17,7 @@ from storage.ground.pool import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class MixUnits:
     """Units to choose among. `sizes`: rows of each unit. `vectors`: one row of length 1 (or all 0) for each unit."""
 
     ids: Sequence[str]
@@ -77,21 +77,21 @@ class SetMethod(Protocol):
     name: str
     version: str
 
-    def choose(self, table: Candidates, size: int, seed: int) -> ChosenUnits:
+    def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Units with at most `size` rows in all, and as many as fit."""
 
 
-def shuffled(table: Candidates, seed: int) -> list[int]:
+def shuffled(table: MixUnits, seed: int) -> list[int]:
     """The units in a seeded random order that does not depend on theirs."""
     return sorted(range(len(table.ids)), key=lambda unit: digest128(["unit", seed, table.ids[unit]]))
 
 
-def descending(table: Candidates, values: Floats) -> list[int]:
+def descending(table: MixUnits, values: Floats) -> list[int]:
     """The units from the largest value to the smallest, ties by id."""
     return sorted(range(len(table.ids)), key=lambda unit: (-values[unit], table.ids[unit]))
 
 
-def fitting(order: Iterable[int], table: Candidates, size: int) -> list[int]:
+def fitting(order: Iterable[int], table: MixUnits, size: int) -> list[int]:
     """The first units of an order that fit into `size` rows; one that is too large is passed over."""
     rows, left, picks = table.rows, size, []
     for unit in order:

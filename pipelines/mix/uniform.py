@@ -1,6 +1,6 @@
 """Set method `uniform`: a random sample, the baseline of every other method."""
 
-from pipelines.mix.table import Candidates, ChosenUnits, fitting, shuffled
+from pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
 
 
 class Uniform:
@@ -8,6 +8,6 @@ class Uniform:
 
     name, version = "uniform", "1"
 
-    def choose(self, table: Candidates, size: int, seed: int) -> ChosenUnits:
+    def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """The first units of a seeded order."""
         return ChosenUnits(fitting(shuffled(table, seed), table, size))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.mix import SET_METHODS
-from pipelines.mix.table import Candidates
+from pipelines.mix.table import MixUnits
 from pipelines.mix.text_vectors import unit_rows
 
 UNITS = 40
@@ -19,11 +19,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Options of each method on the table below."""
 
 
-def table(order: Any = None) -> Candidates:
+def table(order: Any = None) -> MixUnits:
     places = np.arange(UNITS) if order is None else np.asarray(order, dtype=np.int64)
     random = np.random.default_rng(3)
     vectors, quality = unit_rows(random.normal(size=(UNITS, 8))), random.random(UNITS)
-    return Candidates(
+    return MixUnits(
         [f"unit-{place:02}" for place in places],
         {"quality": quality[places], "influence": (quality**2)[places], "before": (places % 2).astype(float),
          "after": (places % 3 > 0).astype(float), "gain": (quality - 0.5)[places]},

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.mix.best import Best
 from pipelines.mix.quota import Strata, shared_out
-from pipelines.mix.table import Candidates
+from pipelines.mix.table import MixUnits
 from pipelines.mix.text_vectors import k_means, text_vectors
 from storage.ground.errors import SetupError
 
@@ -36,7 +36,7 @@ def test_no_part_gets_more_than_it_has() -> None:
 
 def test_strata_are_equal_as_far_as_they_have_rows() -> None:
     labels = ["x"] * 2 + ["y"] * 10 + [None] * 10
-    units = Candidates([f"{place:02}" for place in range(22)], {"q": np.arange(22.0)}, {"s": labels})
+    units = MixUnits([f"{place:02}" for place in range(22)], {"q": np.arange(22.0)}, {"s": labels})
     picks = Strata(by="s", best="q").choose(units, 12, 0).picks
     assert sorted(picks) == [0, 1, 7, 8, 9, 10, 11, 17, 18, 19, 20, 21]
     drawn = Strata(by="s", quotas="proportional").choose(units, 11, 0)
@@ -44,7 +44,7 @@ def test_strata_are_equal_as_far_as_they_have_rows() -> None:
 
 
 def test_the_best_are_the_largest_values_and_units_without_one_come_last() -> None:
-    units = Candidates(["a", "b", "c"], {"q": np.array([1.0, np.nan, 2.0])})
+    units = MixUnits(["a", "b", "c"], {"q": np.array([1.0, np.nan, 2.0])})
     assert list(Best(by="q").choose(units, 3, 0).picks) == [2, 0, 1]
     assert list(Best(by="q", ascending=True).choose(units, 3, 0).picks) == [0, 2, 1]
     with pytest.raises(SetupError, match="no value for 1 of 3"):
