@@ -90,11 +90,12 @@ class LoadedLoop:
 
     def training_of(self, state: RoundState, real: Mapping[str, Any] | None = None) -> LoadedTraining:
         """The training of a round: its data, its initial model, its seed. `real`: what is taken of real data, by default as
-        the recipe says.
+        the recipe says, and all where it says a share.
         """
         train = self.recipe.train
         own = state.versions if self.recipe.data.own == "cumulative" else state.versions[-1:]
-        taken = {**dict.fromkeys(own, "all"), **(self.recipe.data.real if real is None else real)}
+        stated = {name: "all" if isinstance(take, float) else take for name, take in self.recipe.data.real.items()}
+        taken = {**dict.fromkeys(own, "all"), **(stated if real is None else real)}
         init = self.base_model if train.init == "base" else state.model
         keys = {**train.set, **from_round(train.from_round, state.number), **state.keys.train}
         return _trained_as(self.training, self.name, keys, init, state.number, taken)
@@ -125,8 +126,8 @@ class LoadedLoop:
         scorer = Method(method=pick.method, options=_named(pick.options, beside))
         ks = tuple(sorted({1, self.samples}))
         metrics = (
-            MetricPart(metric="selected@k", ks=ks, score=pick.method, of="these problems"),
-            MetricPart(metric="maj@k", ks=ks, of="these problems"),
+            MetricPart(metric="selected@k", ks=ks, score=pick.method),
+            MetricPart(metric="maj@k", ks=ks),
         )
         update = {"name": f"{self.name}-picked-{row}", "score": (scorer,), "metrics": metrics}
         return self.evaluation_of({row: model}).model_copy(update=update)

@@ -19,7 +19,7 @@ from flows.loops.seen import audited, draw_figures, seen_round, state_folder, wi
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.training.train_job import ExperimentKind, TrainingSession
 from flows.training.training import open_training
-from flows.training.training_data import TrainingRowsFile, training_rows
+from flows.training.training_data import NothingToTrain, TrainingRowsFile, training_rows
 from flows.training.training_recipe import LoadedTraining
 from flows.trials.students import Student, StudentCounts, count_cells
 from flows.trials.trial_recipe import written
@@ -109,7 +109,13 @@ class Rounds:
         if self.policies or recipe.data.band is not None:
             self.seen[version] = seen_round(ws, number, version)
         state = RoundState(number, self.models[-1], self.versions, self.beside, keys)
-        rows = round_rows(ws, self.loop, state, rule_of(self.loop, self.policies, self.seen))
+        try:
+            rows = round_rows(ws, self.loop, state, rule_of(self.loop, self.policies, self.seen))
+        except NothingToTrain as nothing:
+            if not self.rows:
+                raise
+            self.stopped = f"rows: {nothing.message.rstrip('.')}"
+            return
         trained = self._trained(number, self.loop.training_of(state), rows)
         self.models.append(model_reference(trained["model"]))
         tokens = trained["trained"]["tokens"] + self._train_beside(state)

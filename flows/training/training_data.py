@@ -27,6 +27,10 @@ LEFT_OUT = "rows that the loop leaves out"
 NO_ROWS = "a wider data.band, or other options of the policies"
 
 
+class NothingToTrain(SetupError):  # noqa: N818 (a state of the data that a loop stops for)
+    """No row is left to train on."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingRowsFile:
     """The exported rows. `lineage`: version, content hash, taken rows and licences of each part; `left_out`: counts."""
@@ -53,7 +57,7 @@ class TrainingRowsFile:
 def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = None) -> TrainingRowsFile:
     """Export the rows of a training to `.rollmill/trainings/`; equal rows are one file. `rule`: applied to each row.
 
-    SetupError if nothing is left to train on, or a version has fewer rows than were to be taken.
+    NothingToTrain if no row is left, SetupError if a version has fewer rows than were to be taken.
     """
     data = loaded.recipe.data
     infos = {reference: resolve(ws.datasets, reference) for reference in data.versions}
@@ -72,7 +76,7 @@ def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = 
             raise SetupError(f"{name} has {count:,} rows of {loaded.format!r}, fewer than are to be taken.")
         if not written.rows:
             left = "".join(f" Left out: {count:,} {what}." for what, count in written.left_out.items())
-            raise SetupError(f"{', '.join(data.versions)} has no row of the format {loaded.format!r}.{left}")
+            raise NothingToTrain(f"{', '.join(data.versions)} has no row of the format {loaded.format!r}.{left}")
         return _stored(raw, infos, written.left_out, rule)
     finally:
         raw.unlink(missing_ok=True)
@@ -108,7 +112,7 @@ def _stored(
         taken[row["dataset"]] += 1
         lines.append(json_line({**row, RATE_COLUMN: rates.get(row["problem_id"])}))
     if not lines:
-        raise SetupError(f"{', '.join(infos)}: the loop leaves out all {ruled_out:,} rows.", next_command=NO_ROWS)
+        raise NothingToTrain(f"{', '.join(infos)}: the loop leaves out all {ruled_out:,} rows.", next_command=NO_ROWS)
     text = "".join(lines)
     sha256 = sha256_text(text)
     path = raw.with_name(f"rows-{sha256[:16]}.jsonl")

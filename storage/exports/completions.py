@@ -25,10 +25,13 @@ BEYOND = "completions beyond max_rows"
 
 @dataclass
 class PromptCompletion(RolloutTexts):
-    """The kept rollouts. `scores`: add the scores of each."""
+    """The kept rollouts. `scores`: add the scores of each. `reverse`: the problem's text follows the answer, for a model
+    that writes problems of solutions (back-translation).
+    """
 
     _: KW_ONLY
     scores: bool = False
+    reverse: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -50,7 +53,11 @@ class PromptCompletion(RolloutTexts):
 
     def texts(self, rollout: Row) -> Row:
         """Prompt and completion of a rollout."""
-        return {"prompt": self.prompt(rollout), "completion": self.answer(rollout)}
+        prompt, answer = self.prompt(rollout), self.answer(rollout)
+        if not self.reverse:
+            return {"prompt": prompt, "completion": answer}
+        # Spans are of the answer, which is not trained here.
+        return {"prompt": _said_by("user", answer), "completion": _said_by("assistant", prompt), "wrong_spans": []}
 
     def row(self, rollout: Row, **texts: Any) -> Row:
         """The row of one rollout."""
@@ -106,3 +113,8 @@ class Unpaired(PromptCompletion):
         if why is not None:
             self.left_out[why] += 1
         return why is None
+
+
+def _said_by(role: str, text: Any) -> Any:
+    """A text, or the last of its turns as one turn of another role."""
+    return text if isinstance(text, str) else [{"role": role, "content": text[-1]["content"]}]

@@ -22,6 +22,7 @@ SAID: dict[str, dict[str, Any]] = {
     "v_star": {"init": "base", "own": "cumulative", "loss": "sft", "format": "prompt_completion"},
     "iterative_dpo": {"init": "previous", "own": "round", "loss": "dpo", "format": "pairs"},
     "itertl": {"init": "previous", "own": "round", "loss": "weighted", "format": "rl"},
+    "math_genie": {"init": "base", "own": "cumulative", "loss": "sft", "format": "prompt_completion"},
     "cemal": {"init": "base", "own": "cumulative", "loss": "sft", "format": "prompt_completion"},
     "self_rewarding": {"init": "previous", "own": "round", "loss": "dpo", "format": "ranked_pairs"},
     "hpt": {"init": "previous", "own": "round", "loss": "weighted", "format": "unpaired"},
@@ -51,8 +52,7 @@ def test_a_recipe_says_what_its_method_says(name: str) -> None:
     assert second.recipe.init == ("models/rollmill-tiny" if said["init"] == "base" else "models/own@v1")
     assert list(second.recipe.data.versions) == (["own@v1", "own@v2"] if said["own"] == "cumulative" else ["own@v2"])
     assert second.recipe.seed == first.recipe.seed + 1
-    assert loaded.curate_of(SECOND).recipe.generate.model == "models/own@v1"
-    assert loaded.curate_of(SECOND).recipe.generate.redraw == 1
+    assert {"generate.redraw=1", 'generate.model="models/own@v1"'} <= set(loaded.curate_sets(SECOND))
     # Two comment lines at most: what it is with its source, and the command.
     comments = [line for line in (LOOPS / f"{name}.yaml").read_text().splitlines() if line.startswith("#")]
     assert len(comments) <= 2
@@ -100,6 +100,13 @@ def test_the_verifier_of_v_star_learns_from_all_verdicts_and_picks() -> None:
     assert {metric.metric for metric in picks.metrics} == {"selected@k", "maj@k"}
 
 
+def test_math_genie_makes_the_problems_of_a_round_from_those_of_the_round_before() -> None:
+    sets = loop("math_genie").curate_sets(SECOND)
+    made = next(item for item in sets if item.startswith("problems="))
+    assert json.loads(made.partition("=")[2])["options"] == {"from": "own@v2"}
+    assert not any(item.startswith("problems=") for item in loop("math_genie").curate_sets(FIRST))
+
+
 def test_itool_changes_its_loss_after_the_warm_up() -> None:
     later = loop("itool").training_of(SECOND)
     assert (later.recipe.loss.method, later.format) == ("dpo", "pairs")
@@ -134,31 +141,35 @@ def test_a_mistake_is_named_before_anything_is_drawn(tmp_path: Path, key: str, v
         load_loop(tmp_path / "loop.yaml")
 
 
-SMALL: dict[str, Any] = {"problems.count": 10, "gate": {"min_kept": 1}}
 BUDGETS: dict[str, dict[str, Any]] = {
     "gvm": {"budget.options": {"initial": 2, "main": 2}},
     "star": {},
     "expert_iteration": {"budget": {"method": "fixed", "options": {"initial": 2}}},
     "toolace_r": {"budget.options": {"initial": 2}},
 }
-LEVELS = {"problems.options.levels": [3, 4]}  # easy enough for right answers, hard enough for wrong ones
+LEVELS = {"itool": [6, 7, 8]}
+"""Of the problems: others are easy enough for right answers and hard enough for wrong ones at 3 and 4."""
 
 
 def smallest(name: str, folder: Path) -> Path:
     """The recipe with ten problems, a few draws of each and two short trainings, beside the recipes that it names."""
     value = read_yaml(LOOPS / f"{name}.yaml", "recipes")[0]
-    value["rounds"] = min(value["rounds"], 2)
+    value["rounds"], levels = min(value["rounds"], 2), LEVELS.get(name, [3, 4])
     taken = value["curate"].setdefault("set", {})
     if "problems" in taken:
         taken["problems"]["count"] = 10
-        taken["problems"]["options"] = {**taken["problems"].get("options", {}), "levels": [3, 4]}
+        taken["problems"]["options"] = {**taken["problems"].get("options", {}), "levels": levels}
     else:
-        taken |= {"problems.count": 10, **LEVELS}
+        taken |= {"problems.count": 10, "problems.options.levels": levels}
     taken |= {"gate": {"min_kept": 0}, **BUDGETS.get(name, {"budget.options": {"initial": 4}})}
     for step in taken.get("steps", []):
         if "gather" in step:
             step["gather"] = 4
+    for later in value["curate"].get("from_round", {}).values():
+        later["problems"]["count"] = 10
     value["stop"] = {"collapse": None}
+    if name == "itool":  # ten problems seldom have one that fails and is right once
+        value["policies"][0]["options"]["most"] = 0.99
     training = read_yaml(ROOT / "recipes/training/student.yaml", "recipes")[0]
     training["learner"]["options"] = {"steps": 2, "batch": 4, "learning_rate": 1e-4}
     evaluation = read_yaml(ROOT / "recipes/evaluations/heldout.yaml", "recipes")[0]

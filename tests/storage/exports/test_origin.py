@@ -207,3 +207,14 @@ def test_equal_texts_are_one_unpaired_row_or_as_many_as_were_drawn(ws: Workspace
 def test_pairs_of_pieces_need_a_search(ws: Workspace) -> None:
     with pytest.raises(SetupError, match="this version has no pieces of a search"):
         written(ws, version(*ATTEMPTS), "piece_pairs")
+
+
+def test_reversed_rows_ask_for_the_problem_of_a_solution(ws: Workspace) -> None:
+    content = version((SOLVE, "#### 14", "correct", ""))
+    forth = written(ws, content, "prompt_completion")[1][0]
+    back = written(ws, content, "prompt_completion", reverse=True)[1][0]
+    assert back["prompt"] == [{"role": "user", "content": forth["completion"][0]["content"]}]
+    assert back["completion"] == [{"role": "assistant", "content": forth["prompt"][0]["content"]}]
+    assert back["wrong_spans"] == []
+    text = written(ws, content, "prompt_completion", reverse=True, form="text")[1][0]
+    assert (text["prompt"], text["completion"]) == ("#### 14", forth["prompt"][0]["content"])
