@@ -205,6 +205,18 @@ def test_the_smallest_form_runs(name: str, toy: Path, rollmill: Run) -> None:
         checks(toy, outcome)
 
 
+@pytest.mark.integration
+@pytest.mark.train
+@pytest.mark.timeout(600)
+def test_a_verifier_that_is_not_trained_again_stays_that_of_the_first_round(toy: Path, rollmill: Run) -> None:
+    path = smallest("v_star", toy)
+    value = json.loads(path.read_text())
+    value["beside"]["verifier"]["retrain"] = False
+    path.write_text(json.dumps(value))
+    rounds = said_as_json(rollmill, "loop", str(path))["rounds"]
+    assert [row["beside"]["verifier"] for row in rounds] == ["models/v-star-verifier@v1"] * 2
+
+
 def _sees_label(folder: Path, outcome: dict[str, Any]) -> None:
     """A row that saw the answer says so, and its prompt does not have the hint."""
     rows = trained_rows(folder)
