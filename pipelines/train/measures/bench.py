@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,6 +65,17 @@ class Bench:
     models: Mapping[str, Sequence[StudyModel]] = field(default_factory=dict)
     answers: Callable[[], StudyAnswers] = _no_answers
     report: Callable[[LearnerReport], None] = _ignored
+
+    def one_model(self) -> StudyModel:
+        """The model that a measure begins with, the first of the study; SetupError without one."""
+        models = [model for arm in self.models.values() for model in arm]
+        if not models:
+            raise SetupError("this measure begins with a model.", next_command="models: {init: models/rollmill-tiny}")
+        return models[0]
+
+    def seeded(self, seed: int) -> "Bench":
+        """The bench with another seed: that of the study plus this."""
+        return replace(self, seed=self.seed + seed)
 
     def kept(self, key: str, make: Callable[[], Any]) -> Any:
         """A value of JSON, made once."""
