@@ -71,7 +71,7 @@ class ProcessReward:
 
 def labelled_lines(problems: Sequence[Problem], solutions: Solutions) -> list[Mapping[str, Any]]:
     """Rows of `process_labels`: lines with a calculation, labelled 1 where it is true and 0 where it is not."""
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for problem, texts in zip(problems, solutions, strict=True):
         for text, _ in texts:
             before = ""
