@@ -8,7 +8,7 @@ from docs.generate.tables import table
 from flows import CHECKOUT
 from flows.studies.shelf import shipped_result
 from flows.studies.study_recipe import FOLDER, LoadedStudy, load_study
-from flows.studies.study_report import study_page
+from flows.studies.study_report import judged, study_page
 
 HEAD = """\
 # Papers
@@ -30,7 +30,7 @@ def page() -> str:
     rows, parts = [], []
     for path, study in studies:
         result = shipped_result(study.recipe.name)
-        verdict = "not measured" if result is None else result["verdict"]
+        verdict = "not measured" if result is None else judged(study, result)["verdict"]
         link = f"[{study.recipe.paper.title}](#{study.recipe.name})"
         rows.append([link, study.recipe.claim, f"`{path.relative_to(CHECKOUT)}`", verdict])
         parts.append("\n\n".join(_section(path, study, result)))
@@ -48,7 +48,7 @@ def _section(path: Path, study: LoadedStudy, result: dict[str, Any] | None) -> I
         return
     if result["recipe_hash"] != study.recipe_hash:
         yield "The recipe was changed since this run."
-    yield study_page(result)
+    yield study_page(judged(study, result))
 
 
 def _run_here(study: LoadedStudy) -> str:

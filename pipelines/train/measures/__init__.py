@@ -8,7 +8,8 @@ from storage.ground.by_name import ByName
 MEASURES: Mapping[str, Callable[..., ModelMeasure]] = ByName(
     {
         "coverage": "pipelines.train.measures.coverage:Coverage",
-        "membership": "pipelines.train.measures.membership:Membership",
+        "membership": "pipelines.train.measures.membership:OrderMembership",
+        "own_tokens": "pipelines.train.measures.own_tokens:OwnTokens",
         "p_ik": "pipelines.train.measures.p_ik:PIk",
         "process_reward": "pipelines.train.measures.process_reward:ProcessReward",
         "ranks": "pipelines.train.measures.ranks:Ranks",

@@ -27,7 +27,7 @@ NULLS = 200  # random orders whose p-values must be uniform
 LEVEL = 0.05
 
 
-class Membership:
+class OrderMembership:
     """Effects `rho: ARM`, `-log10 p: ARM` and `null p below .05`. Arms: `same` run; `derived`, the same trained further on
     other rows; `other`, the same rows in another order.
 

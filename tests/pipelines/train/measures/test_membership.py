@@ -1,4 +1,4 @@
-"""Membership by order: p-values that are uniform under random orders, and a run that knows its own."""
+"""OrderMembership by order: p-values that are uniform under random orders, and a run that knows its own."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.membership import Membership, rank_correlation, word_rows, words_of
+from pipelines.train.measures.membership import OrderMembership, rank_correlation, word_rows, words_of
 from storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import SHIPPED, small_model
 
@@ -44,10 +44,10 @@ def test_rows_of_words_differ_by_seed() -> None:
 def test_the_smallest_form_measures_every_arm_once(tmp_path: Path) -> None:
     init = small_model(tmp_path / "init")
     bench = Bench(tmp_path / "study", models={"init": [StudyModel(init)]})
-    measured = Membership(rows=200, seeds=1).measure(bench)
+    measured = OrderMembership(rows=200, seeds=1).measure(bench)
     assert {name.partition(": ")[2] for name in measured.effects} == {"same", "derived", "other", ""}
     assert measured.effects["null p below .05"].n == 200
     shutil.rmtree(init)
-    assert Membership(rows=200, seeds=1).measure(bench).effects == measured.effects
+    assert OrderMembership(rows=200, seeds=1).measure(bench).effects == measured.effects
     with pytest.raises(SetupError, match="begins with a model"):
-        Membership().measure(Bench(tmp_path))
+        OrderMembership().measure(Bench(tmp_path))
