@@ -35,7 +35,7 @@ class ReleaseError(Exception):
 
 
 def git(tree: Path, *words: str) -> str:
-    """What git prints; its own error is the refusal."""
+    """Standard output of a git command; ReleaseError with the error that git gives."""
     done = subprocess.run(["git", "-C", str(tree), *words], capture_output=True, text=True)
     if done.returncode:
         raise ReleaseError(f"git {words[0]}: {done.stderr.strip()}")
@@ -77,7 +77,7 @@ def notes(changelog: str, version: str) -> str:
 
 
 def metadata_faults(text: bytes, version: str) -> Iterator[str]:
-    """What a public package may not have in its metadata, or must."""
+    """Faults in the metadata of a public package: fields that it lacks or may not have."""
     raw, unknown = parse_email(text)
     if unknown:
         yield f"fields that no reader knows: {', '.join(unknown)}"
@@ -99,7 +99,7 @@ def metadata_faults(text: bytes, version: str) -> Iterator[str]:
 
 
 def wheel_faults(wheel: Path, version: str, places: tuple[Path, ...]) -> Iterator[str]:
-    """What is wrong with a wheel: its metadata, files outside of `rollmill`, paths of the machine that built it."""
+    """Faults of a wheel: its metadata, files outside of `rollmill`, paths of the machine that built it."""
     about = f"rollmill-{version}.dist-info/"
     with ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -115,7 +115,7 @@ def wheel_faults(wheel: Path, version: str, places: tuple[Path, ...]) -> Iterato
 
 
 def sdist_faults(sdist: Path, wheel: Path, version: str) -> Iterator[str]:
-    """What is wrong with a source archive: other metadata than the wheel's, or no licence."""
+    """Faults of a source archive: other metadata than the wheel's, or no licence."""
     with tarfile.open(sdist) as archive, ZipFile(wheel) as built:
         file = archive.extractfile(f"rollmill-{version}/PKG-INFO")
         if file is None or file.read() != built.read(f"rollmill-{version}.dist-info/METADATA"):

@@ -22,7 +22,7 @@ from storage.ground.records import PLAN, plan_of
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
-    from flows.recipe import LoadedRecipe
+    from flows.recipe.load import LoadedRecipe
     from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
     from storage.runs import Run

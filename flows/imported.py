@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe import LoadedRecipe
+from flows.recipe.load import LoadedRecipe
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.imports.stored import ModelCount, answering, model_counts, names_of

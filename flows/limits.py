@@ -13,7 +13,7 @@ from storage.spending import Limit
 
 if TYPE_CHECKING:
     from flows.job import Job
-    from flows.recipe import Profile
+    from flows.recipe.profile import Profile
     from flows.session import RecipeRun
 
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import built_synthesizer
-from flows.recipe import LoadedRecipe
-from flows.recipe.load import LoadedEvaluation
+from flows.recipe.load import LoadedEvaluation, LoadedRecipe
 from pipelines.engine_roles import Samplers
 from pipelines.protocols import CountsRefused, Synthesizer
 from pipelines.returned import check_returned
-from storage.ground.errors import SetupError, broken
+from storage.ground.errors import SetupError, contract_error
 from storage.ground.ids import digest128
 from storage.ground.records import Problem, Prompt
 from storage.segments.schema import to_table
@@ -109,20 +108,20 @@ def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers:
         return problems
     if part.imported is not None:
         return imported_problems(workspace, part.imported)
-    from storage.imports import read_prompts
+    from storage.imports.texts import read_prompts
 
     assert loaded.path is not None
     return read_prompts(loaded.path, part.map)
 
 
 def asks_model(loaded: LoadedRecipe) -> bool:
-    """Whether a model writes problems of the recipe or its held-out problems."""
+    """True if a model writes problems of the recipe or its held-out problems."""
     makers = (loaded.synthesizer, *(part.method for part in loaded.evaluation))
     return any(maker is not None and maker.asks_model for maker in makers)
 
 
 def takes_source(loaded: LoadedRecipe) -> bool:
-    """Whether the recipe's problems are derived from others."""
+    """True if the recipe's problems are derived from others."""
     return loaded.synthesizer is not None and loaded.synthesizer.takes_source
 
 
@@ -159,7 +158,7 @@ def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     assert count is not None
     problems = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in problems if not isinstance(item, Problem)]:
-        raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is not a Problem")
+        raise contract_error(f"synthesizer {name!r} made {odd[0]!r:.60}, which is not a Problem")
     check_returned(maker, "synthesize", problems, Problem)
     if not problems:
         raise SetupError(f"synthesizer {name!r} made no problems with these options.")

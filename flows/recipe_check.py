@@ -12,7 +12,7 @@ from flows.imported import imports_taken
 from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import source_scope
 from flows.problems import held_out
-from flows.recipe import LoadedRecipe
+from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import FROM
 from flows.run_spec import with_places
 from flows.worked_examples import Examples

@@ -12,7 +12,8 @@ from flows.imported import digest_of_imports, imports_taken
 from flows.limits import limit_of
 from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
-from flows.recipe import LoadedRecipe, MethodSpec
+from flows.recipe.load import LoadedRecipe
+from flows.recipe.methods import MethodSpec
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
@@ -95,7 +96,7 @@ def _spec(session: Session, problems: RecipeProblems, settings: dict[str, Any]) 
 
 
 def _goes_by_imported_votes(loaded: LoadedRecipe) -> bool:
-    """Whether verdicts depend on votes over imported rollouts, so that the set of imports decides them."""
+    """True if verdicts depend on votes over imported rollouts, so that the set of imports decides them."""
     return loaded.takes_imports and any(issubclass(method.cls, ReadsVotes) for method in loaded.verifiers)
 
 

@@ -20,7 +20,8 @@ from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import Progress, Stage
 from flows.ray_cluster import RayCluster
-from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
+from flows.recipe.load import LoadedRecipe, load_recipe
+from flows.recipe.profile import Profile, load_profile
 from flows.rounds import OpenRun, RunSpec
 from flows.rounds.run import RunCounts
 from flows.sampling.sample import RunSamplers

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.problem_sets import imported_problems, of_split, version_problems
-from flows.recipe import LoadedRecipe
+from flows.recipe.load import LoadedRecipe
 from flows.recipe.schema import ExamplesFrom, Generate
 from pipelines.generate.prompts import Example, PromptForm, plain_text
 from storage.ground.errors import SetupError

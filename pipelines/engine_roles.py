@@ -60,7 +60,7 @@ class Sampler(Protocol):
 
     @property
     def scores_texts(self) -> bool:
-        """Whether the model answers requests with a given text."""
+        """True if the model answers requests with a given text."""
 
     def sample(self, requests: Sequence[Request]) -> Samples:
         """Completions of these requests, including stored ones. Either all requests draw, or all have a given text."""
@@ -85,7 +85,7 @@ class Interruptible(Protocol):
 
 
 @runtime_checkable
-class WindsDown(Protocol):
+class DrainableGenerator(Protocol):
     """An engine that can stop sending requests and still deliver the replies under way."""
 
     def wind_down(self) -> None:

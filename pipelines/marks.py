@@ -15,7 +15,7 @@ _MARKS = re.compile(r"<<<(?!END )(?P<name>[^<>\n]{1,80}) [0-9a-f]{12}>>>\n?|\n?<
 
 
 def has_marks(text: str) -> bool:
-    """Whether a text contains such marks, for example because a model repeats its prompt."""
+    """True if a text contains such marks, for example because a model repeats its prompt."""
     return _MARKS.search(text) is not None
 
 

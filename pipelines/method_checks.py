@@ -69,7 +69,7 @@ PAGES: Mapping[str, str] = {
     "round policy": "pipelines/train/between/roles.py",
     "measure": "pipelines/train/measures/bench.py",
 }
-"""Where a role is written down that pipelines/protocols.py leaves to the modules of its own kind."""
+"""Modules of the roles that are not in pipelines/protocols.py."""
 
 
 def check_method(role: str, name: str, built: Any) -> None:
@@ -108,12 +108,12 @@ def missing_members(role: str, built: Any) -> list[str]:
 
 
 def has_role_call(role: str, cls: type) -> bool:
-    """Whether a class of a user's file has the call that makes it one of this role, even if other members are wrong."""
+    """True if a class of a user's file has the call that makes it one of this role, even if other members are wrong."""
     return CALLS[role][-1] not in missing_members(role, cls)
 
 
 def _has_call(built: Any, name: str) -> bool:
-    """Whether an instance, or a class for its instances, has a method. Every class has its metaclass's own `__call__`."""
+    """True if an instance, or a class for its instances, has a method. Every class has its metaclass's own `__call__`."""
     if isinstance(built, type):
         return any(callable(vars(base).get(name)) for base in built.__mro__[:-1])
     return callable(getattr(built, name, None))

@@ -286,7 +286,7 @@ class CountingSelector(Protocol):
 
     @property
     def counts_copies(self) -> bool:
-        """Whether equal right answers count more than once; if so, `distinct` changes nothing."""
+        """True if equal right answers count more than once; if so, `distinct` changes nothing."""
 
     def kept_of(self, correct: int, distinct: int) -> int:
         """Number of rollouts kept of so many right answers, of which so many are distinct."""

@@ -33,7 +33,7 @@ class RatingOptions(RatingRequest):
     by_lines: bool = False
     """Rate the text up to each line."""
     reduce: str = "last"
-    """What makes one value of the lines: `last`, `min`, `mean` or `product`."""
+    """Reduction of the values of lines to one: `last`, `min`, `mean` or `product`."""
 
 
 def values_of(given: RatingRequest, of: type[RatingRequest] = RatingRequest) -> dict[str, Any]:

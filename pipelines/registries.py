@@ -4,14 +4,18 @@ A package brings methods by entry points in the group of their role, `rollmill.v
 process; a package's module is imported when one of its names is looked up.
 """
 
+import ast
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
 from typing import Any
 
 from pipelines.user_code import NotLoaded, import_named
+from storage.ground.by_name import ByName
 from storage.ground.errors import SetupError
 
 PRODUCT = "rollmill"
@@ -80,9 +84,30 @@ class Methods(Mapping[str, Any]):
         own = [PRODUCT] if name in self.product else []
         return [*own, *(package_of(point) for point in self.installed.get(name, ()))]
 
+    def docstrings(self, name: str) -> tuple[str, str]:
+        """Docstrings of a method's module and of the method; those of a product's method are read without importing it."""
+        place = self.product.place(name) if isinstance(self.product, ByName) and self.sources(name) == [PRODUCT] else None
+        found = None if place is None else _docstrings_at(place)
+        if found is None:
+            method = self[name]
+            found = sys.modules[method.__module__].__doc__ or "", method.__doc__ or ""
+        return found
+
     def package(self, name: str) -> str | None:
         """Name and version of the package that brings the method; None for the product's own and for unknown names."""
         return None if name in self.product or name not in self.installed else package_of(self.installed[name][0])
+
+
+def _docstrings_at(place: str) -> tuple[str, str] | None:
+    """Docstrings of the module and of its class or function at `package.module:Name`; None if it is defined elsewhere."""
+    module, _, attribute = place.partition(":")
+    path = Path(__file__).parent / f"{module.partition('pipelines.')[2].replace('.', '/')}.py"
+    if not path.is_file():
+        return None
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = (node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef))
+    node = next((node for node in defined if node.name == attribute), None)
+    return None if node is None else (ast.get_docstring(tree) or "", ast.get_docstring(node) or "")
 
 
 def registry(role: str) -> Methods:

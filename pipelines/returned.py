@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from storage.ground.errors import broken
+from storage.ground.errors import contract_error
 
 _OURS = frozenset({"pipelines", "flows", "storage", "rollmill"})
 _SHOWN = 60  # characters of a value
@@ -23,20 +23,20 @@ def check_returned(owner: object, method: str, values: Iterable[object], kind: t
     if not is_users_own(owner):
         return
     for value in values:
-        if (problem := misfit(value, kind)) is not None:
-            raise broken(f"{place_of(owner, method)} returned {problem}")
+        if (problem := record_fault(value, kind)) is not None:
+            raise contract_error(f"{place_of(owner, method)} returned {problem}")
 
 
 def check_named(owner: object, method: str, what: str, given: str, known: Iterable[str]) -> None:
     """The error for a returned name that is not one of the valid ones."""
     if is_users_own(owner) and given not in (names := sorted(known)):
-        raise broken(
+        raise contract_error(
             f"{place_of(owner, method)} returned the {what} {given!r:.{_SHOWN}}, which is none of {', '.join(names)}"
         )
 
 
 def is_users_own(owner: object) -> bool:
-    """Whether an object's class is a user's own."""
+    """True if an object's class is a user's own."""
     return type(owner).__module__.partition(".")[0] not in _OURS
 
 
@@ -49,7 +49,7 @@ def place_of(owner: object, method: str) -> str:
     return name if code is None else f"{Path(code.co_filename).name}:{code.co_firstlineno} ({name})"
 
 
-def misfit(value: object, kind: type) -> str | None:
+def record_fault(value: object, kind: type) -> str | None:
     """Description of the fault of a value that should be a record of this kind; None if there is none."""
     if not isinstance(value, kind):
         return f"{value!r:.{_SHOWN}}, which is not a {kind.__name__}"

@@ -74,7 +74,7 @@ def stop(owners: Sequence[Owner]) -> int:
     return len(workers)
 
 
-def as_it_is(runs: Runs, leases: Leases, listed: list[Run]) -> list[Run]:
+def with_killed_status(runs: Runs, leases: Leases, listed: list[Run]) -> list[Run]:
     """The runs, with the status `killed` for a run marked as running without a process."""
     working = workers_of(leases) if any(run.status == "running" for run in listed) else {}
     return [run if run.status != "running" or run.id in working else _as_killed(runs.get(run.id)) for run in listed]

@@ -34,7 +34,7 @@ def add(path: Path) -> Tracking:
         )
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     _remove_torn(pointer)
-    process = patient(["add", str(path.resolve().relative_to(root))], root)
+    process = run_when_unlocked(["add", str(path.resolve().relative_to(root))], root)
     if process.returncode:
         _remove_torn(pointer)
         return Tracking((), f"warning: {path.name} is not tracked: dvc add failed: {_failure(process)}")
@@ -73,7 +73,7 @@ def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
+def run_when_unlocked(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     """A dvc command that waits for another one to release the repository's lock, up to a minute."""
     deadline, locks = time.monotonic() + _LOCK_SECONDS, root / ".dvc" / "tmp" / "rwlock"
     while True:

@@ -159,14 +159,14 @@ class Firings:
         mine = select(FiringRow).where(FiringRow.schedule == schedule, FiringRow.status != "skipped")
         with self._ledger.read() as session:
             row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
-        return None if row is None else self._as_it_is([row])[0]
+        return None if row is None else self._with_killed_status([row])[0]
 
     def recent(self, schedule: str, most: int = RECENT) -> list[Firing]:
         """The last firings of a schedule, the newest first."""
         mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(most)
         with self._ledger.read() as session:
             rows = list(session.scalars(mine))
-        return self._as_it_is(rows)
+        return self._with_killed_status(rows)
 
     def counted(self) -> tuple[int, int]:
         """Number of firings that began, and of those that ended: it changes with each beginning and each end."""
@@ -174,7 +174,7 @@ class Firings:
             begun, ended = session.execute(select(func.count(FiringRow.id), func.count(FiringRow.ended_at))).one()
         return int(begun), int(ended)
 
-    def _as_it_is(self, rows: Sequence[FiringRow]) -> list[Firing]:
+    def _with_killed_status(self, rows: Sequence[FiringRow]) -> list[Firing]:
         running = [row for row in rows if row.status == "running"]
         workers = workers_of(self._ledger.leases).get(_lease(running[0].schedule), []) if running else []
         return [_firing(row, workers) for row in rows]

@@ -38,7 +38,7 @@ BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot", "cell"})
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run in the ledger. `status`: one of STATUSES, or `killed` (storage.commands.as_it_is)."""
+    """A run in the ledger. `status`: one of STATUSES, or `killed` (storage.commands.with_killed_status)."""
 
     id: str
     name: str

@@ -24,7 +24,7 @@ ScorerKey = tuple[str, str]
 MARK = "+of."
 """Begins the mark of a set of rollouts or of verdicts at the end of a version."""
 MARKED = ("answers", "verdicts", "group", "votes")
-"""What a scorer may need that makes its numbers hold for such a set only; who needs answers needs the group too."""
+"""Needs of a scorer that make its numbers hold for one set only; a need of answers is one of the group too."""
 
 
 class RunMarks:

@@ -52,7 +52,7 @@ class Sums:
 
 
 DRAW, JUDGE, SCORE, WRITE = PURPOSES = ("draw", "judge", "score", "write")
-"""What a run pays for: the completions of its plan, the votes of its judges, what its scorers ask, and its problems."""
+"""Purposes of a run's spending: planned completions, votes of judges, requests of scorers, problems."""
 SUMMED = tuple(field.name for field in fields(Sums))
 
 

@@ -21,7 +21,7 @@ from flows.rounds.planning.plan import read_plans
 from flows.sampling.steps import Step
 from pipelines.budget.fixed import Fixed
 from pipelines.generate.embedded.engine import Embedded
-from pipelines.select import Quota
+from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from benchmarks.engines.asking import requests_of
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.stats import Estimate, cluster_share, population_mean
-from pipelines.synthesize import Composed, Templates
+from pipelines.synthesize.derived.composed import Composed
 from pipelines.synthesize.sources import Source
+from pipelines.synthesize.templates import Templates
 from pipelines.verify.number import NumberVerifier
 from storage.ground.records import Problem, Sampling
 

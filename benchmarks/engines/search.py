@@ -25,7 +25,7 @@ from flows.rounds import OpenRun, QueueLimits, RunSpec, run_all
 from flows.rounds.planning.plan import all_plans
 from flows.rounds.planning.search import RunSearch
 from flows.sampling.steps import Step
-from pipelines.budget import Search
+from pipelines.budget.search import Search
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.tools.compose import Compose
 from pipelines.protocols import Budget

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from flows.rounds import OpenRun, RunSpec, decide, run_all
 from flows.sampling.steps import Step
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.generate.tools.compose import Compose
-from pipelines.select import AllCorrect
+from pipelines.select.quota import AllCorrect
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.verify.exact import ExactVerifier
 from storage.ground.ids import digest128

@@ -66,7 +66,7 @@ def product_test(differences: Array, confidence: float) -> TwoWay:
 
 
 def found_of(law: SimulatedLearner, size: Size, repeats: int, seed: int) -> Iterator[TwoWay]:
-    """What the product says of so many trials."""
+    """Results of the product's own analysis for `repeats` simulated trials."""
     return (product_test(differences, 0.95) for differences in trials(law, size, repeats, seed))
 
 
@@ -230,7 +230,7 @@ def power_table(repeats: int, seed: int) -> str:
 
 
 def pilot_table(repeats: int, seed: int) -> str:
-    """What pilots of one arm say is detectable at 5 x 240, as shares of the truth."""
+    """Detectable effects at 5 x 240 as pilots of one arm estimate them, as shares of the true ones."""
     rows: list[list[object]] = []
     for seeds in (2, 3, 5):
         for cautious in (None, 0.8):

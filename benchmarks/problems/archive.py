@@ -11,10 +11,11 @@ import argparse
 from collections.abc import Sequence
 
 from benchmarks.problems.distractors import drawn
-from pipelines.synthesize import Renumbered, Templates
 from pipelines.synthesize.derived.archive import Archive, elites_of
 from pipelines.synthesize.derived.cells import filled
+from pipelines.synthesize.derived.renumbered import Renumbered
 from pipelines.synthesize.sources import Source
+from pipelines.synthesize.templates import Templates
 from storage.ground.records import Problem
 
 AXES = ("level", "skill", "length")

@@ -13,9 +13,9 @@ from collections import Counter
 from benchmarks.engines.asking import requests_of
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.stats import cluster_share
-from pipelines.synthesize import Templates
 from pipelines.synthesize.derived.distractors import distinct, near, wrong_answers
 from pipelines.synthesize.sources import SourceRollout
+from pipelines.synthesize.templates import Templates
 from pipelines.verify.answers.reading import read
 from pipelines.verify.number import NumberVerifier
 from storage.ground.records import Problem, Sampling

@@ -11,9 +11,9 @@ import random
 
 from pipelines.generate.direct import DirectSamplers
 from pipelines.stats import cluster_share
-from pipelines.synthesize import Templates
 from pipelines.synthesize.derived.distractors import near
 from pipelines.synthesize.derived.written.references import Elections, ReferencePolicy
+from pipelines.synthesize.templates import Templates
 from storage.ground.records import MAJORITY, ROUND_TRIP, Problem
 
 LADDER = (0.01, 0.4, 0.6, 0.8, 1.0)

@@ -10,11 +10,11 @@ import argparse
 from collections.abc import Iterator
 
 from pipelines.stats import cluster_share
-from pipelines.synthesize import Templates
 from pipelines.synthesize.derived.joined import near, places, with_number
 from pipelines.synthesize.derived.worked import program_of, replaced
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import CheckedTemplate
+from pipelines.synthesize.templates import Templates
 from storage.ground.records import Problem
 
 

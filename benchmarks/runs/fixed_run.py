@@ -5,8 +5,8 @@ from typing import Any
 
 from flows.rounds import OpenRun, QueueLimits, RunSpec
 from flows.sampling.steps import Step
-from pipelines.budget import Fixed
-from pipelines.select import Quota
+from pipelines.budget.fixed import Fixed
+from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
 from pipelines.verify import VERIFIERS
 from storage.ground.records import Problem

@@ -18,11 +18,11 @@ from pipelines.sandbox import Sandbox, SandboxLimits
 from pipelines.verify.code import CodeVerifier
 from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
 from storage.ground.records import Completion, Problem
-from storage.imports import ImportSpec
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.reading.columns import PROBLEM_ALIASES
 from storage.imports.reading.readers import read_rows
 from storage.imports.scan import detect
+from storage.imports.spec import ImportSpec
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "humaneval.jsonl"
 COLUMNS = ("problem", "kind", "line", "before", "after", "arguments", "reference", "mutant")

@@ -20,11 +20,11 @@ from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import suite_of
 from pipelines.verify.finding import prompt_text
 from storage.ground.records import Problem
-from storage.imports import ImportSpec
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.reading.columns import PROBLEM_ALIASES
 from storage.imports.reading.readers import read_rows
 from storage.imports.scan import detect
+from storage.imports.spec import ImportSpec
 
 
 def rollouts(problem: Problem, count: int, seed: int) -> Iterator[dict[str, Any]]:

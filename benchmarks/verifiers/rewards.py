@@ -150,7 +150,7 @@ MAKERS: dict[str, Any] = {
 
 
 def there(name: str) -> bool:
-    """Whether the package of a subject is installed here."""
+    """True if the package of a subject is installed here."""
     from importlib.util import find_spec
 
     package = name.partition(" ")[0].partition(".")[0]

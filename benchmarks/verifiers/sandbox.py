@@ -134,7 +134,7 @@ def tests_round(box: Sandbox, rows: list[dict[str, Any]]) -> Round:
 
 
 def gives(expected: Any, report: "Report") -> bool:
-    """Whether a report has these values."""
+    """True if a report has these values."""
     return bool([result.value for result in report.results] == expected)
 
 

@@ -12,7 +12,7 @@ from dashboards.inert import inert, one_line, show_text
 from dashboards.parts.rollout import show_prose
 from dashboards.parts.verifier_rates import show_rates
 from dashboards.session.address import choose
-from dashboards.session.commands import command_button, may_write, typed, why_not
+from dashboards.session.commands import command_button, may_write, read_only_reason, typed
 from dashboards.session.kept import kept_by
 from dashboards.session.reviewer import remember, reviewer
 from dashboards.session.scope import reader
@@ -115,7 +115,7 @@ def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None,
     judged = total - len(left)
     st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
     if not may_write():
-        st.info(why_not())
+        st.info(read_only_reason())
     if item is not None:
         st.markdown("**Reference**")
         st.code(one_line(item.reference or "none"), language=None, wrap_lines=True)

@@ -97,7 +97,7 @@ def _choice(label: str, value: Any, field: FormField, key: str, hint: str) -> An
 
 
 def _is_number(value: Any, kind: FieldType) -> bool:
-    """Whether a widget for numbers can show the value."""
+    """True if a widget for numbers can show the value."""
     if value is None:
         return True
     if isinstance(value, bool) or not isinstance(value, int if kind.kind == "whole" else int | float):

@@ -38,7 +38,7 @@ def show_service(state: Service, waiting: int) -> None:
         show_done(done)
 
 
-def why_off(state: Service) -> str:
+def offline_reason(state: Service) -> str:
     """Reason why nothing fires now, for buttons that need the server; nothing while it is up."""
     if state.status == "up":
         return ""

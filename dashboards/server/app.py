@@ -11,8 +11,8 @@ import streamlit as st
 from dashboards.inert import inert, visible
 from dashboards.server.warm import WARMER
 from dashboards.session.address import PAGES, link
-from dashboards.session.commands import admit, forget_clicks, may_write, why_not
-from dashboards.session.parameters import tell_unknown
+from dashboards.session.commands import admit, forget_clicks, may_write, read_only_reason
+from dashboards.session.parameters import show_unknown_parameters
 from dashboards.session.scope import guarded
 from storage.ground.errors import unknown_name
 
@@ -68,7 +68,7 @@ def main(first: str = "Home") -> None:
     # Streamlit sets it below the root, where its dialogs and menus are not.
     st.html(f"<style>:root {{ color-scheme: {st.context.theme.type or 'normal'}; }}</style>")
     if not may_write():
-        st.sidebar.caption(why_not())
+        st.sidebar.caption(read_only_reason())
     hidden = [_moved(old, pages[new], more) for old, (new, more) in MOVED.items()]
     if path := _unknown_path():
         show = guarded(_no_such_page(path))
@@ -86,7 +86,7 @@ def _with_parameters(name: str, show: Callable[[], None]) -> Callable[[], None]:
     """The page, below a message about misspelt parameters in its address."""
 
     def page() -> None:
-        tell_unknown(name)
+        show_unknown_parameters(name)
         show()
 
     return page

@@ -28,7 +28,7 @@ Key = tuple[str, tuple[str, ...], Hashable]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """Result of a command: its exit status, its JSON document (None without one), and its error message if it failed."""
 
     status: int
@@ -40,7 +40,7 @@ class Answer:
 class _Question:
     child: "subprocess.Popen[bytes]"
     begun: float = field(default_factory=time.monotonic)
-    answer: Answer | None = None
+    answer: CommandResult | None = None
     ended: float = 0.0
 
     def follow(self) -> None:
@@ -48,7 +48,7 @@ class _Question:
         out, err = self.child.communicate()
         self.ended = time.monotonic()
         texts = [part.decode(errors="replace") for part in (out, err)]
-        self.answer = Answer(self.child.returncode, _document(texts[0]), _sentence(texts[1]))
+        self.answer = CommandResult(self.child.returncode, _document(texts[0]), _sentence(texts[1]))
 
     @property
     def holds(self) -> bool:
@@ -60,7 +60,7 @@ _questions: dict[Key, _Question] = {}
 _lock = threading.Lock()
 
 
-def ask(slot: str, arguments: Sequence[str], state: Hashable = ()) -> Answer | None:
+def ask(slot: str, arguments: Sequence[str], state: Hashable = ()) -> CommandResult | None:
     """The answer of `rollmill ARGUMENTS`, asked once for each `state`; None while it is not there.
 
     `slot`: of the questions of a session in one slot only the last is waited for, and an earlier one is ended.
@@ -80,7 +80,7 @@ def ask(slot: str, arguments: Sequence[str], state: Hashable = ()) -> Answer | N
         return _questions[key].answer
 
 
-def await_answer(slot: str, arguments: Sequence[str], state: Hashable = ()) -> Answer | None:
+def awaited_result(slot: str, arguments: Sequence[str], state: Hashable = ()) -> CommandResult | None:
     """The result of a command, waited for; None for a session that may not run commands, or after a timeout."""
     until = time.monotonic() + PATIENCE
     answer = ask(slot, arguments, state)

@@ -29,7 +29,7 @@ _MOST = 20_000  # characters of output shown
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CommandStatus:
     """Result of a command: its arguments, its output, its exit status (None while it runs), and its time."""
 
     words: tuple[str, ...]
@@ -54,7 +54,7 @@ def may_write() -> bool:
     return bool(st.session_state.get(WRITES, False))
 
 
-def why_not() -> str:
+def read_only_reason() -> str:
     """Reason why this session may not write, and the remedy."""
     if TOKEN:
         return "Read-only: open the address with ?token=... that `rollmill dashboard` printed to change anything here."
@@ -69,7 +69,7 @@ def command_button(
     help: str | None = None,  # noqa: A002 - Streamlit's word
     confirm: bool = False,
     wait: float = WAIT,
-) -> Done | None:
+) -> CommandStatus | None:
     """A button that runs `rollmill ARGUMENTS` in the workspace, and below it the result of its last click.
 
     The page is drawn after the command, so that it shows the change. `confirm`: ask first, with the command in view.
@@ -90,11 +90,13 @@ def silent_button(
     help: str | None = None,  # noqa: A002 - Streamlit's word
     confirm: bool = False,
     wait: float = WAIT,
-) -> Done | None:
+) -> CommandStatus | None:
     """The button alone, for a row of buttons; the page shows the result of its last click with show_done."""
     allowed, command = may_write(), typed(arguments)
     # A backtick in a name would end the code of the hint.
-    hint = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
+    hint = "\n\n".join(
+        filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else read_only_reason()])
+    )
     button = st.button
     if confirm and allowed:
         place = st.popover(label, help=help)
@@ -110,16 +112,16 @@ def silent_button(
         args=(key, tuple(arguments) if confirm else None),
     )
     _carry_out(key, tuple(arguments), wait)
-    done: Done | None = st.session_state.get(f"{key}-done")
+    done: CommandStatus | None = st.session_state.get(f"{key}-done")
     return done
 
 
-def waiting_button(label: str, why: str, key: str) -> None:
+def disabled_button(label: str, why: str, key: str) -> None:
     """Disabled button of a command that cannot run now, with the reason as its tooltip."""
     st.button(label, key=f"waiting-{key}", help=why, disabled=True)
 
 
-def show_done(done: Done) -> None:
+def show_done(done: CommandStatus) -> None:
     """A command that was run: its words, its output and its exit status."""
     status = {None: "still runs; its output below is as of now", 0: "done"}.get(done.status, f"exit status {done.status}")
     text = f"$ {typed(done.words)}\n{done.output.strip()[-_MOST:]}\n[{status}]"
@@ -158,7 +160,7 @@ def _carry_out(key: str, drawn: tuple[str, ...], wait: float) -> None:
         return
     clicked, confirmed = click
     arguments = confirmed or drawn
-    before: Done | None = st.session_state.get(f"{key}-done")
+    before: CommandStatus | None = st.session_state.get(f"{key}-done")
     if before and before.words == arguments and clicked - before.at < _AGAIN:
         return
     with st.spinner(f"Running {arguments[0]}"):
@@ -166,7 +168,7 @@ def _carry_out(key: str, drawn: tuple[str, ...], wait: float) -> None:
     st.rerun()
 
 
-def run(arguments: Sequence[str], wait: float = WAIT) -> Done:
+def run(arguments: Sequence[str], wait: float = WAIT) -> CommandStatus:
     """Run `rollmill ARGUMENTS` in the workspace, without a shell; a session that may not write never gets here."""
     # A file and no pipe: a command that outlives the page would block on a full pipe, or die of a closed one.
     with tempfile.TemporaryFile() as output:
@@ -184,4 +186,4 @@ def run(arguments: Sequence[str], wait: float = WAIT) -> Done:
         except subprocess.TimeoutExpired:
             status = None
         output.seek(0)
-        return Done(tuple(arguments), output.read().decode(errors="replace"), status, time.monotonic())
+        return CommandStatus(tuple(arguments), output.read().decode(errors="replace"), status, time.monotonic())

@@ -74,7 +74,7 @@ def content(scope: Scope) -> State:
 
 def kept_runs(source: Reader) -> "list[Run]":
     """All runs as `runs` gives them. A thousand recipes take .2 s to read: they are read once for each state."""
-    return sorted(source.as_it_is(kept_of(source, _listed)), key=lambda run: run.is_pilot)
+    return sorted(source.with_killed_status(kept_of(source, _listed)), key=lambda run: run.is_pilot)
 
 
 def _listed(source: Reader) -> "list[Run]":

@@ -107,5 +107,5 @@ def _found(started: Started, run: str | None) -> None:
 
 
 def _is_of(job: object, started: Started, source: Reader) -> bool:
-    """Whether a run was begun by a command on the same recipe."""
+    """True if a run was begun by a command on the same recipe."""
     return isinstance(job, dict) and job.get("recipe") == str((source.root / started.words[1]).resolve())

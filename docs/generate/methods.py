@@ -27,7 +27,7 @@ PLACES = {
     "order": "order: {method: NAME, options: {}}   # of a training",
     "measure": "measure: {method: NAME, options: {}}   # of a study",
 }
-"""Where a recipe or an evaluation names a method of each role."""
+"""Places in a recipe or an evaluation that name a method of each role."""
 
 
 def page() -> str:

@@ -4,7 +4,7 @@
 """
 
 from flows.adopting.adopt import AdoptRequest, adopt
-from flows.adopting.bring_in import stored_log
+from flows.adopting.log_import import stored_log
 from flows.adopting.several import Adopt
 
 __all__ = ["Adopt", "AdoptRequest", "adopt", "stored_log"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.bring_in import KEY, bring_in
 from flows.adopting.fitting import JUDGEMENTS, PEOPLE, fitting_verifiers
 from flows.adopting.log import EvaluationLog
+from flows.adopting.log_import import KEY, import_log
 from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
 from flows.adopting.tools import log_at
 from flows.curation.outcome import write_json
@@ -60,7 +60,7 @@ def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Pr
     progress.begin(f"{log.tool} {log.version}: {log.task}, {len(log.answers):,} answers")
     with Workspace.open(request.root) as workspace:
         messages = [*workspace.recover(), *finish_interrupted(workspace)]
-        imported = bring_in(workspace, log, name, label)
+        imported = import_log(workspace, log, name, label)
         asked = [{"method": method} for method in request.verify] or log.verify
         verify = asked or fitting_verifiers(workspace, name)
     file = _evaluation(request.root, name, log, verify)

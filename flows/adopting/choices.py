@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import LoggedAnswer, about, broken
+from flows.adopting.log import LoggedAnswer, about, log_error
 
 VERIFY: Sequence[Mapping[str, Any]] = ({"method": "exact"},)
 """The verifier of chosen texts: is the chosen one the right one, white space around it aside?"""
@@ -60,7 +60,7 @@ RULES: Mapping[str, ChoiceRule] = {
 
 
 def are_chosen(rows: Sequence[Values], output_type: str | None) -> bool:
-    """Whether rows have log-likelihoods of several choices in place of texts. `output_type`: the task's, if known."""
+    """True if rows have log-likelihoods of several choices in place of texts. `output_type`: the task's, if known."""
     pairs = all(row["resps"] and all(_pair(resp) is not None for resp in row["resps"]) for row in rows)
     return pairs and (output_type == "multiple_choice" or all(len(row["resps"]) > 1 for row in rows))
 
@@ -108,12 +108,14 @@ def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, st
     likelihoods = [_pair(resp) for resp in row["resps"]]
     numbers = [number for number in likelihoods if number is not None]
     if len(asked) != len(numbers) or not numbers:
-        raise broken(path, f"{where} has {len(asked)} choices and {len(numbers)} log-likelihoods")
+        raise log_error(path, f"{where} has {len(asked)} choices and {len(numbers)} log-likelihoods")
     half = len(asked) // 2
     alone: Sequence[float] = ()
     if "acc_mutual_info" in row.get("metrics", ()):
         if len(asked) % 2 or any(context for context, _ in asked[half:]):
-            raise broken(path, f"{where} has acc_mutual_info, and no log-likelihoods of its choices without the question")
+            raise log_error(
+                path, f"{where} has acc_mutual_info, and no log-likelihoods of its choices without the question"
+            )
         asked, numbers, alone = asked[:half], numbers[:half], numbers[half:]
     choices = LoggedChoices(asked[0][0], [text.removeprefix(delimiter) for _, text in asked], numbers, alone)
     if len({context for context, _ in asked}) > 1:

@@ -15,8 +15,8 @@ from flows.adopting.log import (
     LoggedAnswer,
     PrintedNumber,
     about,
-    broken,
     json_object,
+    log_error,
     require,
     usable,
     whole_text,
@@ -48,16 +48,18 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     """Log read from a file; SetupError for an incomplete or failed one."""
     header, samples, files = _packed(path, unfolded) if path.suffix == ".eval" else _plain(path, unfolded)
     if header.get("version") not in _VERSIONS:
-        raise broken(path, f"it is a log of version {header.get('version')}, and versions 1 to 3 are known")
+        raise log_error(path, f"it is a log of version {header.get('version')}, and versions 1 to 3 are known")
     status = header.get("status")
     if status != "success" or not header.get("results"):
-        raise broken(path, f"the evaluation did not end well (status {status!r}): it has no numbers", "inspect eval-retry")
+        raise log_error(
+            path, f"the evaluation did not end well (status {status!r}): it has no numbers", "inspect eval-retry"
+        )
     for at, text in enumerate(samples, 1):
         unfolded.check_row(len(text), f"sample {at}")
     parsed = [(text, json_object(path, text, f"sample {at}")) for at, text in enumerate(samples, 1)]
     planned = header["results"].get("completed_samples", len(parsed))
     if len(parsed) != planned:
-        raise broken(path, f"{planned} samples were evaluated and it holds {len(parsed)} of them")
+        raise log_error(path, f"{planned} samples were evaluated and it holds {len(parsed)} of them")
     order = {str(name): at for at, name in enumerate(header["eval"].get("dataset", {}).get("sample_ids") or ())}
     parsed.sort(key=lambda pair: (order.get(str(pair[1]["id"]), len(order)), pair[1]["epoch"]))
     about_eval = header["eval"]
@@ -86,12 +88,12 @@ def _packed(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str
     """The header, the samples unchanged, and every other member."""
     members = {name: _text(path, name, content) for name, content in zip_members(path, unfolded).items()}
     if "header.json" not in members:
-        raise broken(path, "it has no header: the evaluation did not end", "inspect log recover")
+        raise log_error(path, "it has no header: the evaluation did not end", "inspect log recover")
     if any(name.startswith("samples/") and name.endswith("/skeleton.json") for name in members):
-        raise broken(path, "its samples are cut into pieces, which is not read here", "inspect log convert --to json")
+        raise log_error(path, "its samples are cut into pieces, which is not read here", "inspect log convert --to json")
     samples = [text for name, text in members.items() if name.startswith("samples/")]
     if not samples:
-        raise broken(path, "it holds no samples (log_samples was off)")
+        raise log_error(path, "it holds no samples (log_samples was off)")
     files = {name: text for name, text in members.items() if not name.startswith("samples/")}
     return json_object(path, members["header.json"], "header.json"), samples, files
 
@@ -100,7 +102,7 @@ def _text(path: Path, name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise broken(path, f"{name} in it is not UTF-8") from error
+        raise log_error(path, f"{name} in it is not UTF-8") from error
 
 
 def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
@@ -108,7 +110,7 @@ def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str,
     log = json_object(path, whole_text(path, unfolded))
     samples = [json.dumps(sample) for sample in log.pop("samples", None) or ()]
     if not samples:
-        raise broken(path, "it holds no samples (log_samples was off)")
+        raise log_error(path, "it holds no samples (log_samples was off)")
     return log, samples, {"header.json": json.dumps(log)}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import EvaluationLog, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
+from flows.adopting.log import EvaluationLog, LoggedAnswer, PrintedNumber, about, json_object, log_error, whole_text
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 from storage.ground.errors import SetupError
 from storage.imports.reading.limits import Unfolded
@@ -41,12 +41,12 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     results = json_object(results_path, text)
     task = next((name for name in results.get("results", {}) if name.replace("/", "_") == task), task)
     if task not in results.get("results", {}):
-        raise broken(path, f"{results_path.name} has no numbers of {task}")
+        raise log_error(path, f"{results_path.name} has no numbers of {task}")
     rows = _rows(path, unfolded)
     config = results.get("config_tasks", {}).get(task, {})
     documents = config.get("effective_num_docs", -1)
     if documents is not None and documents >= 0 and documents != len(rows):
-        raise broken(path, f"{documents} documents were evaluated and it holds {len(rows)}")
+        raise log_error(path, f"{documents} documents were evaluated and it holds {len(rows)}")
     general = results.get("config_general", {})
     samples = min(len(row["model_response"]["text"]) for row in rows)
     printed = list(_printed_numbers(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
@@ -80,7 +80,7 @@ def _results(path: Path, date: str) -> Path:
         places = sorted(folder.glob(f"results_{date}.json")) or sorted((folder / "results").rglob(f"results_{date}.json"))
         if places:
             return places[0]
-    raise broken(path, f"results_{date}.json with its numbers is neither beside it nor under results")
+    raise log_error(path, f"results_{date}.json with its numbers is neither beside it nor under results")
 
 
 def _rows(path: Path, unfolded: Unfolded) -> list[Values]:
@@ -88,18 +88,18 @@ def _rows(path: Path, unfolded: Unfolded) -> list[Values]:
         rows = [row.values for row in read_rows(path, max_bytes=unfolded.most)]
     except SetupError as error:
         what = error.message.removesuffix(".").removesuffix("; nothing was stored")
-        raise broken(path, what, error.next_command) from error
+        raise log_error(path, what, error.next_command) from error
     row_numbers: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
         missing = [key for key in _KEYS if not isinstance(row.get(key), dict)]
         if missing:
-            raise broken(path, f"it has no {', '.join(missing)}: details as lighteval 0.10 and later write them")
+            raise log_error(path, f"it has no {', '.join(missing)}: details as lighteval 0.10 and later write them")
         texts = row["model_response"].get("text")
         if not texts:
-            raise broken(path, f"row {number} has no text that a model wrote: there is nothing to judge")
+            raise log_error(path, f"row {number} has no text that a model wrote: there is nothing to judge")
         before = row_numbers.setdefault(str(row["doc"].get("id")), number)
         if before != number:
-            raise broken(path, f"rows {before} and {number} are the same document: it mixes tasks or evaluations")
+            raise log_error(path, f"rows {before} and {number} are the same document: it mixes tasks or evaluations")
     return rows
 
 

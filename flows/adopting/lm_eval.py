@@ -21,9 +21,9 @@ from flows.adopting.log import (
     LoggedAnswer,
     PrintedNumber,
     about,
-    broken,
     json_lines,
     json_object,
+    log_error,
     number_or_none,
     require,
     usable,
@@ -62,18 +62,18 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
     """
     match = _SAMPLES.fullmatch(path.name)
     if match is None:
-        raise broken(path, "its name has no task and date (samples_TASK_DATE.jsonl)")
+        raise log_error(path, "its name has no task and date (samples_TASK_DATE.jsonl)")
     task, date = match.groups()
     results_path = path.with_name(f"results_{date}.json")
     if not results_path.is_file():
-        raise broken(
+        raise log_error(
             path, f"{results_path.name} with its numbers is not beside it", f"rollmill import rollouts {path} --name NAME"
         )
     results_text = whole_text(results_path, unfolded)
     results = json_object(results_path, results_text)
     if task not in results.get("results", {}):
         named = ", ".join(results.get("results", {})) or "nothing"
-        raise broken(path, f"{results_path.name} has numbers of {named}, not of {task}")
+        raise log_error(path, f"{results_path.name} has numbers of {named}, not of {task}")
     lines = json_lines(path, unfolded)
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     by_filter = _by_filter(path, rows)
@@ -154,7 +154,7 @@ def _by_filter(path: Path, rows: Sequence[Values]) -> dict[str, dict[Any, Values
         mine = by_filter.setdefault(row["filter"], {})
         if row["doc_id"] in mine:
             both = f"lines {mine[row['doc_id']]['_number']} and {row['_number']}"
-            raise broken(path, f"{both} are both document {row['doc_id']}: it mixes tasks or evaluations")
+            raise log_error(path, f"{both} are both document {row['doc_id']}: it mixes tasks or evaluations")
         mine[row["doc_id"]] = row
     return by_filter
 
@@ -162,9 +162,9 @@ def _by_filter(path: Path, rows: Sequence[Values]) -> dict[str, dict[Any, Values
 def _require_whole(path: Path, by_filter: Mapping[str, Mapping[Any, Values]], documents: int | None) -> None:
     for name, rows in by_filter.items():
         if documents is not None and len(rows) != documents:
-            raise broken(path, f"{documents} documents were evaluated and filter {name} has {len(rows)} of them")
+            raise log_error(path, f"{documents} documents were evaluated and filter {name} has {len(rows)} of them")
     if len({frozenset(rows) for rows in by_filter.values()}) > 1:
-        raise broken(path, "its filters are over different documents")
+        raise log_error(path, "its filters are over different documents")
 
 
 def _answers(path: Path, by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[LoggedAnswer]:
@@ -192,7 +192,7 @@ def _answers(path: Path, by_filter: Mapping[str, Mapping[Any, Values]]) -> Itera
 def _texts(path: Path, row: Values) -> list[str]:
     resps = row["resps"]
     if len(resps) != 1 or not all(isinstance(text, str) for text in resps[0]):
-        raise broken(
+        raise log_error(
             path,
             f"line {row['_number']} holds log-probabilities of one given text: nothing was written or chosen that could "
             "be judged",
@@ -208,7 +208,7 @@ def _prompt(path: Path, row: Values) -> Any:
     prompt = first.get("arg_0") if isinstance(first, dict) else first[0] if first else None
     prompt = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
     if not isinstance(prompt, str) or not prompt:
-        raise broken(path, f"line {row['_number']}: its arguments hold no prompt")
+        raise log_error(path, f"line {row['_number']}: its arguments hold no prompt")
     return prompt
 
 

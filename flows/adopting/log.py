@@ -115,11 +115,11 @@ def usable(
     for answer, why in answers:
         (kept if why is None else aside.setdefault(why, [])).append(answer)
     if not kept:
-        raise broken(path, f"every answer in it has {' or '.join(aside)}")
+        raise log_error(path, f"every answer in it has {' or '.join(aside)}")
     return kept, aside
 
 
-def broken(path: Path, what: str, next_command: str | None = None) -> SetupError:
+def log_error(path: Path, what: str, next_command: str | None = None) -> SetupError:
     """The error for a log that cannot be adopted as a whole."""
     return SetupError(f"{path}: {what}; nothing was stored.", next_command=next_command or "adopt a whole log")
 
@@ -128,7 +128,7 @@ def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: s
     """SetupError if an object of a log lacks some of these keys; `form`: the name of the expected form."""
     missing = [key for key in keys if key not in values]
     if missing:
-        raise broken(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")
+        raise log_error(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")
 
 
 def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
@@ -143,9 +143,9 @@ def whole_text(path: Path, unfolded: Unfolded) -> str:
         unfolded.add(path.stat().st_size)
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise broken(path, f"byte {error.start} is not UTF-8") from error
+        raise log_error(path, f"byte {error.start} is not UTF-8") from error
     except OSError as error:
-        raise broken(path, str(error.strerror or error).lower()) from error
+        raise log_error(path, str(error.strerror or error).lower()) from error
 
 
 def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
@@ -154,9 +154,9 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise broken(path, f"{where}it is cut off or no JSON ({error})") from error
+        raise log_error(path, f"{where}it is cut off or no JSON ({error})") from error
     if not isinstance(value, dict):
-        raise broken(path, f"{where}it holds no JSON object")
+        raise log_error(path, f"{where}it holds no JSON object")
     return value
 
 
@@ -167,7 +167,7 @@ def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
         unfolded.check_row(len(line), f"line {number}")
         json_object(path, line, f"line {number}")
     if not lines:
-        raise broken(path, "it has no rows")
+        raise log_error(path, "it has no rows")
     return lines
 
 

@@ -15,9 +15,9 @@ from flows.adopting.log import (
     LoggedAnswer,
     PrintedNumber,
     about,
-    broken,
     json_lines,
     json_object,
+    log_error,
     number_or_none,
     require,
     whole_text,
@@ -55,7 +55,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     """Log of a benchmark; SetupError for an incomplete one."""
     if not path.is_file():
         next_command = "ns summarize_results FOLDER, or rollmill import rollouts FILE"
-        raise broken(path.parent, f"there is no {METRICS} beside the outputs", next_command)
+        raise log_error(path.parent, f"there is no {METRICS} beside the outputs", next_command)
     text = whole_text(path, unfolded)
     modes = _modes(path, json_object(path, text))
     files = _outputs(path.parent)
@@ -65,7 +65,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     for file in files:
         if entries and entries != {len(rows[file.name])}:
             counted = " or ".join(map(str, sorted(entries)))
-            raise broken(file, f"{counted} problems were evaluated and it holds {len(rows[file.name])}")
+            raise log_error(file, f"{counted} problems were evaluated and it holds {len(rows[file.name])}")
     return EvaluationLog(
         tool=TOOL,
         version="unversioned",
@@ -85,14 +85,14 @@ def _modes(path: Path, metrics: Values) -> Mapping[str, Values]:
     while metrics and not any(_MODE.fullmatch(str(name)) for name in metrics):
         inner = metrics.get("_all_", metrics.get(path.parent.name))
         if inner is None and len(metrics) > 1:
-            raise broken(path, f"it mixes several benchmarks: {', '.join(metrics)}", "name the folder of one benchmark")
+            raise log_error(path, f"it mixes several benchmarks: {', '.join(metrics)}", "name the folder of one benchmark")
         metrics = next(iter(metrics.values())) if inner is None else inner
         if not isinstance(metrics, dict):
             break
     else:
         if metrics:
             return {name: numbers for name, numbers in metrics.items() if _MODE.fullmatch(name)}
-    raise broken(path, "it has no numbers of pass@k or majority@k")
+    raise log_error(path, "it has no numbers of pass@k or majority@k")
 
 
 def _answers(path: Path, run: int, lines: Sequence[str]) -> Iterator[LoggedAnswer]:
@@ -129,7 +129,7 @@ def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAn
         by_problem.setdefault(answer.problem, []).append(answer)
     for problem, mine in by_problem.items():
         if len(mine) != runs or len({answer.prompt for answer in mine}) > 1:
-            raise broken(
+            raise log_error(
                 Path(mine[0].file), f"problem {problem} is not the same one in all {runs} runs: the files are mixed"
             )
     return [answer for mine in by_problem.values() for answer in mine]

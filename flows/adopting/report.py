@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.adopting.bring_in import KEY
 from flows.adopting.log import LoggedAnswer, PrintedNumber
+from flows.adopting.log_import import KEY
 from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
@@ -25,7 +25,7 @@ from storage.queries.pools import scope_pool
 from storage.queries.scope import Scope
 
 EQUAL = 1e-12
-"""How far a number from the rows may be from the one that was printed."""
+"""Largest difference between a number from the rows and the printed one."""
 Row = dict[str, Any]
 
 
@@ -189,7 +189,7 @@ def verdict_comparison(run: AdoptedRun, score: str) -> Row:
 
 
 KINDS = ("same", "theirs wrong, ours right", "theirs right, ours wrong", "undecided", "no label")
-"""What label and verdict of one answer can be to each other."""
+"""Relations between the label and the verdict of one answer."""
 
 
 def _differing(answer: AdoptedRollout, label: float) -> Row:

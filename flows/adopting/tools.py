@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
-from flows.adopting.log import EvaluationLog, broken, unfolded_log
+from flows.adopting.log import EvaluationLog, log_error, unfolded_log
 from storage.ground.errors import SetupError
 from storage.imports.reading.limits import Unfolded
 
@@ -54,7 +54,7 @@ def unreadable_at(path: Path) -> list[tuple[Path, SetupError]]:
 
 
 def _without_samples(path: Path) -> SetupError:
-    return broken(path, "results of lm-evaluation-harness without samples", "lm_eval run ... --log_samples")
+    return log_error(path, "results of lm-evaluation-harness without samples", "lm_eval run ... --log_samples")
 
 
 def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str | None = None) -> Sequence[EvaluationLog]:
@@ -72,7 +72,7 @@ def _form_of(tool: Tool, file: Path) -> Iterator[None]:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         text = f"{type(error).__name__}: {error}"[:200]
-        raise broken(file, f"it has another form than {tool.name} writes ({text})") from error
+        raise log_error(file, f"it has another form than {tool.name} writes ({text})") from error
 
 
 def log_at(path: Path, max_bytes: int | None = None, label: str | None = None) -> EvaluationLog:

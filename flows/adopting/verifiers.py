@@ -15,9 +15,9 @@ from flows.adopting.log import (
     LoggedAnswer,
     PrintedNumber,
     about,
-    broken,
     json_lines,
     json_object,
+    log_error,
     number_or_none,
     require,
     whole_text,
@@ -47,7 +47,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     planned = int(metadata.get("num_examples") or 0) * int(metadata["rollouts_per_example"])
     if planned > 0 and len(rows) != planned:
-        raise broken(
+        raise log_error(
             path, f"{planned} rollouts were evaluated and it holds {len(rows)} of them", "prime eval run ... --resume"
         )
     return EvaluationLog(
@@ -100,7 +100,7 @@ def _text(path: Path, number: int, completion: Any) -> str:
     if isinstance(completion, str):
         return completion
     if not isinstance(completion, list):
-        raise broken(path, f"line {number} has no completion (its rollout failed)")
+        raise log_error(path, f"line {number} has no completion (its rollout failed)")
     contents = [turn.get("content") or "" for turn in completion if turn.get("role") == "assistant"]
     return "\n\n".join(content if isinstance(content, str) else json.dumps(content) for content in contents)
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from flows.adopting.log import broken
+from flows.adopting.log import log_error
 from storage.imports.reading.limits import Unfolded
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)
@@ -27,9 +27,9 @@ def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:
             unfolded.add(sum(member.file_size for member in members))  # before any of them is read
             return {member.filename: _content(path, file, archive, member) for member in members}
     except (zipfile.BadZipFile, EOFError, struct.error) as error:
-        raise broken(path, f"it is not a whole zip file ({error})") from error
+        raise log_error(path, f"it is not a whole zip file ({error})") from error
     except (OSError, zlib.error, NotImplementedError) as error:
-        raise broken(path, f"a member of it cannot be read ({error})") from error
+        raise log_error(path, f"a member of it cannot be read ({error})") from error
 
 
 def _content(path: Path, file: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -43,5 +43,5 @@ def _content(path: Path, file: IO[bytes], archive: zipfile.ZipFile, member: zipf
     with pa.CompressedInputStream(packed, "zstd") as stream:
         content: bytes = stream.read(member.file_size + 1)  # one more shows a member that says less than it holds
     if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
-        raise broken(path, f"{member.filename} in it is damaged")
+        raise log_error(path, f"{member.filename} in it is damaged")
     return content

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.auditing.audits import AuditRequest, run_of
-from flows.recipe import resolve
+from flows.recipe.methods import resolve
 from pipelines.certify.audit_sample import SampledRow, ranking
 from pipelines.certify.planted import PlantedVariant, planted_variants
 from pipelines.stats import population_mean

@@ -1,19 +1,22 @@
 """Published numbers compared with ours: each measured on the released outputs, by our verdicts and by their labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.claims.published import Number, Published, Values
+from pipelines.claims import VALUES
 from pipelines.claims.claim import Status, number_status
 from pipelines.claims.effects import NotTestable
-from pipelines.claims.recorded import VALUES, Recorded, estimated
-from pipelines.metrics import digits
-from pipelines.stats import Estimate
+from storage.ground.ids import digits
+
+if TYPE_CHECKING:
+    from pipelines.claims.recorded import Recorded
+    from pipelines.stats import Estimate
 
 Row = dict[str, Any]
 
 
-def number_rows(table: Published, numbers: Sequence[Number], outputs: Mapping[str, Recorded]) -> list[Row]:
+def number_rows(table: Published, numbers: Sequence[Number], outputs: "Mapping[str, Recorded]") -> list[Row]:
     """The result of each number; one whose outputs are not here says where to get them."""
     return [_row(table, number, outputs.get(number.output)) for number in numbers]
 
@@ -35,7 +38,7 @@ def number_row(table: Published, number: Number) -> Row:
     }
 
 
-def _row(table: Published, number: Number, recorded: Recorded | None) -> Row:
+def _row(table: Published, number: Number, recorded: "Recorded | None") -> Row:
     row = number_row(table, number) | {"status": "not measured", "why": "", "ours": None, "labels": None, "beside": []}
     if recorded is None:
         return row | {"why": table.outputs[number.output].needed}
@@ -54,12 +57,12 @@ def _row(table: Published, number: Number, recorded: Recorded | None) -> Row:
     return row | {"status": outcome, "why": _grader(number, labels) if outcome == "contradicted" else ""}
 
 
-def _status(number: Number, estimate: Estimate) -> Status:
+def _status(number: Number, estimate: "Estimate") -> Status:
     published = None if number.published is None else number.published / 100.0
     return number_status(estimate, published, number.unit / 100.0, difference=number.less is not None)
 
 
-def _grader(number: Number, labels: Estimate | None) -> str:
+def _grader(number: Number, labels: "Estimate | None") -> str:
     """Sentence on whether another grader explains a difference, from the labels of the outputs."""
     if labels is None:
         return "the outputs came without labels, so another grader cannot be ruled out"
@@ -67,12 +70,14 @@ def _grader(number: Number, labels: Estimate | None) -> str:
     return f"the labels that came with the outputs give {labels.value:.3f}, so the grader {explains}"
 
 
-def _estimate(recorded: Recorded, value: Values, less: Values | None = None) -> Estimate:
+def _estimate(recorded: "Recorded", value: Values, less: Values | None = None) -> "Estimate":
+    from pipelines.claims.recorded import estimated
+
     sides = [VALUES[side.of](recorded, **side.options) for side in (value, less) if side is not None]
     return estimated(*sides)
 
 
-def _shown(estimate: Estimate) -> Row:
+def _shown(estimate: "Estimate") -> Row:
     return {
         "value": digits(estimate.value),
         "low": digits(estimate.low),

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from flows.claims.published import PREFIX, Output, Published, pools_of
 from pipelines.claims.generated_tests import counted_asserts, until_stop
 from storage.ground.errors import SetupError
-from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.problems import import_problems
 from storage.imports.reading.readers import FileRow
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace

@@ -17,7 +17,7 @@ from flows.job import Job
 from flows.jobs.evaluate import Evaluate, evaluate
 from flows.progress import Progress, Stage
 from flows.scoring import ScoreRequest, score
-from pipelines.claims import Evidence
+from pipelines.claims.evidence import Evidence
 from storage.ground.pool import Ints, Pool
 from storage.ground.solutions import solution_key
 from storage.queries import Reader, run_scope

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from flows import CHECKOUT
 from flows.recipe.parse import parse
 from flows.recipe.schema import Part, SchemaOne, Slug, Text
-from pipelines.claims.recorded import VALUES
+from pipelines.claims import VALUES
 
 FILE = CHECKOUT / "recipes/claims/published.yaml"
 PREFIX = "released-"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.claims import Claim, ClaimFinding, Effect, findings, status
-from pipelines.metrics import digits
 from storage.ground.files import json_text, write_text
+from storage.ground.ids import digits
 from storage.queries.claims import FOLDER
 
 Row = dict[str, Any]

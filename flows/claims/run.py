@@ -24,7 +24,8 @@ from flows.claims.pools import (
 from flows.claims.published import published_table
 from flows.claims.released import released
 from flows.claims.results import result_of, write_results
-from pipelines.claims import Claim, Effect, Evidence, NotTestable
+from pipelines.claims import Claim, Effect, NotTestable
+from pipelines.claims.evidence import Evidence
 from storage.ground.errors import SetupError
 
 SEEDS = 5

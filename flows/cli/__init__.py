@@ -287,7 +287,7 @@ def _refused(error: Exception, arguments: Sequence[str]) -> SetupError | None:
 
 
 def _named(error: OSError, arguments: Sequence[str]) -> bool:
-    """Whether a system error concerns a path that the call names, a parent of it, or a path that cannot be in it."""
+    """True if a system error concerns a path that the call names, a parent of it, or a path that cannot be in it."""
     if not isinstance(error.filename, str | os.PathLike):
         return False
     named = [Path(word).absolute() for word in arguments if "\0" not in word]

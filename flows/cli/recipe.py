@@ -66,7 +66,7 @@ def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> Non
 
     Example: rollmill recipe check recipes/arithmetic.yaml --set budget.options.cap=32
     """
-    from flows.recipe import load_recipe
+    from flows.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, sets=sets or ())
 
@@ -96,7 +96,7 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
     """
     import yaml
 
-    from flows.recipe import load_recipe
+    from flows.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, sets=sets or ())
     if json:

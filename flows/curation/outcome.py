@@ -11,7 +11,7 @@ from flows.problems import RecipeProblems
 
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
-    from flows.recipe import LoadedRecipe
+    from flows.recipe.load import LoadedRecipe
     from storage.versions.publish import Publication
     from storage.versions.resolve import VersionInfo
 

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from flows.curation.metrics import step_rates
-from flows.recipe import IMPORTED
 from flows.rounds.plan_rows import links_of, of_steps, together
 from flows.rounds.planning.plan import all_plans
 from flows.rounds.threads import READ_AT_ONCE
@@ -29,6 +28,7 @@ from pipelines.steps.graph import Node
 from pipelines.steps.reading import ReadCounts, unmet_words
 from pipelines.verify.acceptance import accepted_verdict
 from storage.ground.pool import STATES, Pool
+from storage.ground.recipe_steps import IMPORTED
 from storage.ground.records import PlanRow
 from storage.rollouts import Pair, pair_of
 from storage.segments.rows import Rows

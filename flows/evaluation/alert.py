@@ -8,9 +8,9 @@ on the same problems and of whole clusters (docs/explanation/statistics.md, poin
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.metrics import digits
 from pipelines.stats import alpha_spent, holm, paired_test
 from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.ids import digits
 from storage.queries import Reader
 from storage.queries.comparisons.comparison import paired
 from storage.queries.comparisons.sides import Side, sides_of

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from flows.evaluation.replay import estimate_row, name_and_options
-from flows.evaluation.stored_arms import MODEL, Arms, ArmProblem, arms_of, costs_of, split
+from flows.evaluation.stored_arms import MODEL, ArmProblem, Arms, arms_of, costs_of, split
 from flows.recipe.methods import parameters, resolve
-from pipelines.allocate import BASELINE, Allocator, Pull
+from pipelines.allocate import BASELINE
+from pipelines.allocate.arms import Allocator, Pull
 from pipelines.allocate.rounds import Allocation, allocate
-from pipelines.metrics import digits
 from pipelines.stats import population_mean
 from storage.ground.errors import SetupError
+from storage.ground.ids import digits
 from storage.ground.pool import Ints
 from storage.queries import Reader
 

@@ -10,39 +10,16 @@ from statistics import median
 from typing import Any
 
 from flows.problems import preview_problems
-from flows.recipe import LoadedRecipe
-from flows.recipe.benchmarks import Definition, definition_digest, definition_path, load_definition, shipped_definitions
-from flows.recipe.load import resolve_recipe
+from flows.recipe.benchmarks import Definition, definition_digest, definition_path, load_definition
+from flows.recipe.load import LoadedRecipe, resolve_recipe
 from flows.recipe.schema import Recipe
 from flows.worked_examples import Examples
 from pipelines.generate.prompts import plain_text
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem, prompt_json
-from storage.imports.stored import names_of
 from storage.workspace import Workspace
 
 Row = dict[str, Any]
-
-
-def benchmark_list(workspace: Workspace) -> list[Row]:
-    """The definitions that ship, and whether their problems are here."""
-    here = set(names_of(workspace.segments, "problems"))
-    rows = []
-    for name in shipped_definitions():
-        definition = load_definition(name, Path())
-        checkers = [part.method for part in definition.verify]
-        imported = definition.problems().get("imported")
-        rows.append(
-            {
-                "name": name,
-                "kind": definition.kind,
-                "verify": checkers,
-                "form": definition.prompt_form,
-                "licence": definition.licence,
-                "imported": imported in here,
-            }
-        )
-    return rows
 
 
 def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:

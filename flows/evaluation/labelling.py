@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.evaluation.replay import aggregator_named, estimate_row, pool_of_one
-from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.labels import Label, LabelError, is_graded, label_errors, labels
 from storage.ground.errors import SetupError
 from storage.ground.files import json_line
+from storage.ground.ids import digits
 from storage.ground.records import prompt_json
 from storage.queries import Reader, Scope
 from storage.segments.schema import prompt_from_json

@@ -7,13 +7,13 @@ from typing import Any
 from flows.evaluation.replay import estimate_row, pool_of_one
 from flows.problem_sources import problems_in
 from pipelines.aggregate import AGGREGATORS
-from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.labels import labels
 from pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
 from pipelines.synthesize.derived.lineage import lineage_of
 from pipelines.synthesize.derived.recomputed import contradicted
 from storage.ground.errors import SetupError
+from storage.ground.ids import digits
 from storage.ground.records import MAJORITY, Problem
 from storage.queries import Reader
 

@@ -13,14 +13,16 @@ import yaml
 
 from flows.evaluation.generated_tests import passes_by_row
 from flows.recipe.methods import resolve
-from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
-from pipelines.metrics import PassAtLimit, digits
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import Adjustable, Aggregator
+from pipelines.metrics import PassAtLimit
 from pipelines.metrics.elections import Ballot, ElectionBudget, ballots, comparison_rate
 from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
 from pipelines.registries import registry
 from pipelines.score import is_blind
 from pipelines.stats import Estimate
 from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digits
 from storage.ground.pool import Pool
 from storage.queries import Reader, Scope, named_scope
 from storage.queries.judge.audits import false_accept_bound, scope_rates
@@ -115,7 +117,7 @@ def estimate_row(estimate: Estimate, *more: str) -> dict[str, Any]:
 
 
 def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:
-    """Whether a row claims a right answer among more than `most`, which false accepts alone could produce."""
+    """True if a row claims a right answer among more than `most`, which false accepts alone could produce."""
     if most is None or row.aggregator not in (ORACLE, RANDOM):
         return False
     each = 1.0 if row.budget.unit == "samples" else float(np.mean([ballot.pool.tokens.mean() for ballot in items]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.forecasting.evidence import ForecastEvidence, evidence_for, stored_evidence
 from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
-from flows.forecasting.kept import KeptOfSteps, counting_selector, no_rule, selected_steps, why_not_kept
+from flows.forecasting.kept import KeptOfSteps, counting_selector, kept_forecast_refusal, no_rule, selected_steps
 from flows.forecasting.pilots import ForecastRequest, subject_of
 from flows.forecasting.scores import scores_of, shown_forecast
 from flows.identity import resolved_parts, unopened_run
@@ -99,7 +99,7 @@ def _keep(run: "RecipeRun", evidence: ForecastEvidence, row: dict[str, Any]) -> 
 def forecast_row(run: "RecipeRun", evidence: ForecastEvidence, simulations: int) -> dict[str, Any]:
     """A forecast from this evidence, as JSON values."""
     spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
-    problems, silent = _problems(run, evidence), unforecast(run, evidence)
+    problems, silent = _problems(run, evidence), quantities_without_forecast(run, evidence)
     question = Question(
         spec.budget,
         problems,
@@ -175,7 +175,7 @@ def _later(spec: "RunSpec", evidence: ForecastEvidence) -> LaterVerdicts | None:
     return LaterVerdicts(subjects, evidence.observed[""], evidence.recount, spec.prefix or 0)
 
 
-def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
+def quantities_without_forecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
     """Quantities that are not forecast, each with its reason."""
     spec = run.spec
     unjudged = [step.name for step in spec.roots if not spec.judged(step.name)]
@@ -187,7 +187,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
         why = "wrong answers stay undecided until the votes are counted, and their spread over problems is unknown"
         return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
-        why = why_not_kept(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
+        why = kept_forecast_refusal(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
         why = (
             "other verdicts than the plan's decide on answers that follow others"
             if run.verifiers.outcomes_may_change
@@ -202,7 +202,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
 
 
 def _leaves_open(observed: Sequence[Observation]) -> bool:
-    """Whether many planning verdicts are still undecided while others are correct, as under `any_of` before the votes.
+    """True if many planning verdicts are still undecided while others are correct, as under `any_of` before the votes.
 
     Undecided outcomes would be simulated with one share over all problems, though they come from hard problems.
     """
@@ -211,7 +211,7 @@ def _leaves_open(observed: Sequence[Observation]) -> bool:
 
 
 def _selects_follow_ups(spec: "RunSpec") -> bool:
-    """Whether the selector decides on follow-up answers."""
+    """True if the selector decides on follow-up answers."""
     return not {step.name for step in spec.roots}.issuperset(selected_steps(spec))
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.forecast import ProblemOutcome
 from pipelines.protocols import CountingSelector
-from pipelines.select import OfSteps, behind_steps
+from pipelines.select.of_steps import OfSteps, behind_steps
 from pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
 from storage.ground.solutions import key_of_completion
 
@@ -62,7 +62,7 @@ def no_rule(spec: "RunSpec") -> str:
     return f"selector {spec.selector.name} declares no rule from right and distinct answers to kept rows"
 
 
-def why_not_kept(spec: "RunSpec", draws: int) -> str:
+def kept_forecast_refusal(spec: "RunSpec", draws: int) -> str:
     """Reason that a pilot with `draws` per problem cannot forecast kept rows of follow-up answers; "" if it can."""
     selector, name = counting_selector(spec), spec.selector.name
     if selector is None:

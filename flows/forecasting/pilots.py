@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.forecasting.follow_ups import tokens_of
 from flows.identity import resolved_parts
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.later_verdicts import Recount
 from pipelines.budget.forecasts.posterior_predictive import Observation
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
@@ -194,7 +194,7 @@ def _by_the_plan(ended: tuple[list[Pair], Observation], planned: Mapping[Pair, O
 
 
 def _stays(workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Outcome]) -> bool:
-    """Whether correct outcomes of the plan stay correct whatever the votes, checked on the pilot's completions."""
+    """True if correct outcomes of the plan stay correct whatever the votes, checked on the pilot's completions."""
     if len(pilot.spec.policies()) > 1:
         return False
     right = [row for row in rows if planned[pair_of(row)] == "correct"]

@@ -16,10 +16,10 @@ from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
 from flows.driver import Executor, Outcome
 from flows.job import Job
-from flows.jobs.record import end_run, mending_attempts, worked_on
+from flows.jobs.record import end_run, repair_attempts, worked_on
 from flows.limits import limit_reached
 from flows.progress import Progress, Stage
-from flows.recipe import LoadedRecipe
+from flows.recipe.load import LoadedRecipe
 from flows.session import RecipeRun, open_session, recipe_of
 from storage.run_records import NOTHING_NEW
 
@@ -58,7 +58,7 @@ class Curate:
 
         Where a segment turns out corrupt they are done again, which makes its rows again.
         """
-        for attempt in mending_attempts(run.session):
+        for attempt in repair_attempts(run.session):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
                 draw_and_score(run, executor)

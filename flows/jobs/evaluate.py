@@ -14,11 +14,12 @@ from flows.evaluation.alert import check_alerts, drops
 from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
 from flows.jobs.curate import draw_and_score
-from flows.jobs.record import end_run, mending_attempts, worked_on
+from flows.jobs.record import end_run, repair_attempts, worked_on
 from flows.problems import preview_problems
 from flows.progress import Progress
-from flows.recipe import LoadedRecipe, resolve
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
+from flows.recipe.load import LoadedRecipe
+from flows.recipe.methods import resolve
 from flows.recipe.schema import Method
 from flows.session import CommandCounts, RecipeRun, Session, open_session
 from storage.ground.errors import SetupError, unknown_name
@@ -144,7 +145,7 @@ def _run_cell(
 ) -> Row:
     """Measurements of a cell, drawn and scored first; rows lost with a corrupt segment are made again."""
     with worked_on(part) as run, closing(run):
-        for attempt in mending_attempts(part):
+        for attempt in repair_attempts(part):
             with attempt:
                 draw_and_score(run, executor)
                 row = _measured(run, metrics)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from flows.driver import Executor, Outcome
 from flows.job import Job
 from flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
-from flows.jobs.record import end_run, mending_attempts, worked_on
+from flows.jobs.record import end_run, repair_attempts, worked_on
 from flows.progress import Progress
-from flows.recipe import LoadedRecipe
+from flows.recipe.load import LoadedRecipe
 from flows.recipe.parse import parse
 from flows.recipe.schema import Recipe
 from flows.session import RecipeRun, open_session, recipe_of
@@ -69,7 +69,7 @@ class Preview:
         """Run all stages up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost."""
         from storage.queries import Reader, run_scope
 
-        for attempt in mending_attempts(run.session):
+        for attempt in repair_attempts(run.session):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
                 draw_and_score(run, executor)

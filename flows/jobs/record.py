@@ -19,14 +19,14 @@ MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 def worked_on(session: Session) -> Iterator[RecipeRun]:
     """The session's run, opened or resumed. Until the ledger says how it ended, others see that a process works on it."""
     with ExitStack() as working, failure_recorded(session):
-        for attempt in mending_attempts(session):
+        for attempt in repair_attempts(session):
             with attempt:
                 run = open_run(session)
         working.enter_context(working_on(session.workspace.ledger.leases, run.id))
         yield run
 
 
-def mending_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
+def repair_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
     """Attempts at a block, to be entered one after another: another if a segment turned out corrupt, until one ends.
 
     The corrupt segment is unregistered by then, and the next attempt makes its rows again.

@@ -27,8 +27,8 @@ NOTHING = RoundKeys()
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """Where a round begins. `number`: from 0. `model`: that draws. `versions`: datasets so far. `beside`: models by name.
-    `keys`: what the round policies change.
+    """State at the beginning of a round. `number`: from 0. `model`: that draws. `versions`: datasets so far. `beside`:
+    models by name. `keys`: what the round policies change.
     """
 
     number: int
@@ -39,7 +39,7 @@ class RoundState:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What names in braces stand for."""
+        """Values of the names in braces."""
         return {**self.beside, **({DATASET: self.versions[-1]} if self.versions else {})}
 
 

@@ -142,7 +142,7 @@ class Rounds:
         self.stopped = stop_reason(self.rows, recipe.stop)
 
     def _keys(self) -> RoundKeys:
-        """What the policies change in the round that begins; later policies over earlier ones."""
+        """Keys that the policies change in the round that begins; later policies over earlier ones."""
         seen, curate, train = list(self.seen.values()), dict[str, Any](), dict[str, Any]()
         for policy in self.policies:
             keys = policy.keys(seen)

@@ -115,21 +115,21 @@ class LoopRecipe(Part):
     rounds: int = Field(default=3, ge=1, le=100, strict=True)
     """Rounds of drawing, training and evaluating."""
     curate: RoundCurate
-    """What is drawn and kept."""
+    """Recipe of the rollouts that are drawn and kept."""
     data: RoundData = RoundData()
-    """What a round's model is trained on."""
+    """Data that the model of a round is trained on."""
     train: RoundTrain
-    """How it is trained."""
+    """Training recipe of each round."""
     beside: dict[Slug, BesideTrain] = Field(default_factory=dict)
     """Second models by name; their versions are called LOOP-NAME."""
     policies: tuple[Method, ...] = ()
     """Round policies: what changes between rounds."""
     evaluate: RoundEvaluation
-    """How it is measured."""
+    """Evaluation of each round's model."""
     audit: tuple[Method, ...] = ()
     """Verifiers that judge the kept rows again, and that no selection saw."""
     stop: LoopStop = LoopStop()
-    """When the loop ends early."""
+    """Conditions that end the loop early."""
     alpha: float = Field(default=0.05, gt=0.0, lt=0.5)
     """Chance of a false alarm over all rounds."""
 

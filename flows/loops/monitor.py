@@ -61,7 +61,7 @@ def _fewer(counts: StudentCounts, before: ModelAnswers, after: ModelAnswers, alp
 
 
 def falls(row: Mapping[str, Any]) -> list[str]:
-    """What fell since the round before, with its interval below 0, while pass@1 did not fall; with figures."""
+    """Measures that fell since the round before, with its interval below 0, while pass@1 did not fall; with figures."""
     if row["pass@1 since before"]["high"] < 0.0:
         return []
     shown = {f"pass@{row['k']}": row["pass@k since before"], "distinct solutions": row.get("distinct since before")}

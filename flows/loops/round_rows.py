@@ -14,7 +14,7 @@ WEIGHT = "weight"
 
 
 def rule_of(loop: LoadedLoop, policies: Sequence[RoundPolicy], seen: Mapping[str, SeenRound]) -> RowRule | None:
-    """What becomes of each row by band and policies; None if there are none. `seen`: rounds by dataset version.
+    """Rule for each row by band and policies; None if there are none. `seen`: rounds by dataset version.
 
     A row of an earlier round is judged by what that round's model could do.
     """

@@ -156,7 +156,7 @@ class LoadedMixture:
 
     @property
     def declares_sources(self) -> bool:
-        """Whether every source declares a number or a share; otherwise the method divides the whole size."""
+        """True if every source declares a number or a share; otherwise the method divides the whole size."""
         first = next(iter(self.recipe.sources.values()))
         return first.count is not None or first.share is not None
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from flows.mixing.mix_recipe import LoadedMixture, MixSource
 from flows.problems import asks_model, held_out
-from flows.recipe import resolve
 from flows.recipe.load import as_recipe, resolve_recipe
+from flows.recipe.methods import resolve
 from flows.recipe.schema import Recipe
 from flows.recipe.user_files import files_of, from_stored
 from pipelines.verify.acceptance import Policy, policy_part

@@ -21,8 +21,8 @@ from pipelines.processes.child import die_with_parent
 from storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 
 if TYPE_CHECKING:
-    from flows.recipe import LoadedRecipe
     from flows.recipe.evaluations import LoadedEvaluationRecipe
+    from flows.recipe.load import LoadedRecipe
     from storage.workspace import Workspace
 
 KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that gets the number

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def _is_ours_to_retry(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether to retry a failed task: a RollmillError is final, any other failure may be the machine's."""
+    """True if a failed task is tried again: a RollmillError is final, any other failure may be the machine's."""
     try:
         state.result()
     except RollmillError:

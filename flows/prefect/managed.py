@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, users_api, users_environment
+from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, user_prefect_environment, user_prefect_url
 from pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
 from storage.ground.errors import RollmillError, SetupError
 from storage.ledger.owners import maker_of, new_file_id
@@ -33,7 +33,7 @@ class ManagedServer:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.port = 0
-        self.users = users_api()
+        self.users = user_prefect_url()
         self._child: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
         self._lock: IO[str] | None = None
@@ -43,7 +43,7 @@ class ManagedServer:
     def start(self) -> "ManagedServer":
         """Find the user's own server or the standing one, or start a child."""
         if self.users:
-            apply(users_environment(**ONE_SHOT))
+            apply(user_prefect_environment(**ONE_SHOT))
             return self
         standing = find_standing(self.state)
         if standing is not None and not standing.url and healthy(standing.api):
@@ -65,7 +65,7 @@ class ManagedServer:
         """
         if self.users:
             write_standing(self.state, 0, self.home, "starting", url=self.users)
-            apply(users_environment())
+            apply(user_prefect_environment())
             return self
         self._listen(port)
         write_standing(self.state, self.port, self.state / "prefect", "starting")
@@ -86,7 +86,7 @@ class ManagedServer:
 
     @property
     def reused(self) -> bool:
-        """Whether the server belongs to another process and outlives this one."""
+        """True if the server belongs to another process and outlives this one."""
         return self._child is None
 
     @property
@@ -101,7 +101,7 @@ class ManagedServer:
 
     @property
     def answers(self) -> bool:
-        """Whether the server answers now."""
+        """True if the server answers now."""
         return healthy(self.api)
 
     def wait(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import CHECKOUT
-from flows.prefect.server import users_api
+from flows.prefect.server import user_prefect_url
 from pipelines.processes.child import die_with_parent
 from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
 from storage.standing import write_dashboard_address
@@ -70,7 +70,7 @@ async def serve_pages(state: Path, port: int) -> None:
     """Serve the pages at this port until cancelled; where they cannot be, the standing file says why."""
     failures = 0
     while port:
-        why, token = taken(port), secrets.token_urlsafe(24)
+        why, token = port_fault(port), secrets.token_urlsafe(24)
         if not why:
             child = spawn_apart(command_here(port), _variables(state, token), log(state))
             try:
@@ -89,7 +89,7 @@ def log(state: Path) -> Path:
     return state / "logs" / "dashboard.log"
 
 
-def taken(port: int) -> str:
+def port_fault(port: int) -> str:
     """The reason why no server can listen at this port; empty if one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -109,7 +109,7 @@ def _variables(state: Path, token: str) -> dict[str, str]:
     variables = environment(
         os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(state.parent), PYTHONUNBUFFERED="1"
     )
-    if not users_api():  # the commands of its buttons find the standing server themselves
+    if not user_prefect_url():  # the commands of its buttons find the standing server themselves
         variables = {key: value for key, value in variables.items() if not key.startswith("PREFECT_")}
     return variables
 

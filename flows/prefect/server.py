@@ -40,13 +40,13 @@ ONE_SHOT = {
 OURS = "ROLLMILL_PREFECT"  # holds a PREFECT_API_URL that is ours, so that a child does not take it for the user's
 
 
-def users_api() -> str:
+def user_prefect_url() -> str:
     """The address of a user's own Prefect server or Cloud workspace (PREFECT_API_URL); empty if they have none."""
     url = os.environ.get("PREFECT_API_URL", "")
     return "" if url == os.environ.get(OURS) else url.rstrip("/")
 
 
-def users_environment(**extra: str) -> dict[str, str]:
+def user_prefect_environment(**extra: str) -> dict[str, str]:
     """The variables for a user's own server: theirs, with its key and its home, and ours where they say nothing."""
     theirs = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
     return {**QUIET, **extra, **theirs}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flows.prefect.server import ONE_SHOT, apply, environment, users_api, users_environment
+from flows.prefect.server import ONE_SHOT, apply, environment, user_prefect_environment, user_prefect_url
 from storage.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ def submit_firing(item: "Schedule", standing: "Standing") -> str:
 
     Raises `SetupError` if the server does not know the schedule, `RollmillError` if it refuses it or stays busy.
     """
-    if standing.url and standing.url != users_api():
+    if standing.url and standing.url != user_prefect_url():
         raise SetupError(
             "this workspace is up with a Prefect server of yours.", next_command=f"export PREFECT_API_URL={standing.url}"
         )
-    apply(users_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
+    apply(user_prefect_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
     from prefect.deployments import run_deployment
 
     from flows.prefect.triggers import deployment_name
@@ -36,10 +36,10 @@ def submit_firing(item: "Schedule", standing: "Standing") -> str:
         run = run_deployment(deployment_name(item), timeout=0, as_subflow=False, idempotency_key=key)
         return str(getattr(run, "id", run))
 
-    return until_taken(item.name, submit)
+    return retried_submission(item.name, submit)
 
 
-def until_taken(name: str, submit: Callable[[], str], patience: float = PATIENCE) -> str:
+def retried_submission(name: str, submit: Callable[[], str], patience: float = PATIENCE) -> str:
     """Result of `submit`, repeated each second while the server is busy, away, or does not know the schedule yet."""
     import httpx
     from prefect.exceptions import ObjectNotFound

@@ -78,7 +78,7 @@ def checked_on(item: Schedule, root: Path) -> str | None:
     return observed(item, root)
 
 
-def waits_for_nothing_yet(item: Schedule, root: Path) -> str | None:
+def missing_dataset_note(item: Schedule, root: Path) -> str | None:
     """Note for a schedule that waits for the first version of a dataset; SetupError if no recipe makes it."""
     from storage.versions.index import dataset_names
 
@@ -123,8 +123,8 @@ def _version(root: Path, name: str) -> str | None:
 
 def _model(item: Schedule, root: Path, name: str) -> str | None:
     """Of a folder the names, sizes and times of its files; of a model elsewhere what the profile's servers say of it."""
-    from flows.recipe import load_profile
     from flows.recipe.evaluations import load_evaluation
+    from flows.recipe.profile import load_profile
     from flows.recipe.servers import located_path
 
     models = {model.name: model for model in load_evaluation(Path(item.recipe), sets=item.sets).recipe.models}

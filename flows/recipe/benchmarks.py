@@ -8,7 +8,7 @@ its path.
 import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,9 @@ from flows import CHECKOUT
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, ExampleSection, ExamplesFrom, Method, Part, ProblemSource, SchemaOne, Slug, Text
 from storage.ground.errors import SetupError, unknown_name
-from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
+
+if TYPE_CHECKING:
+    from storage.imports.reading.layouts import Layout
 
 SHIPPED = CHECKOUT / "recipes" / "benchmarks"
 ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples_from", "stop")
@@ -122,8 +124,10 @@ class Read(Part):
             raise ValueError("give one of reference, choices, tests: a checker needs something to compare with")
         return self
 
-    def layout(self, name: str) -> Layout:
+    def layout(self, name: str) -> "Layout":
         """As the import reads files by it."""
+        from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
+
         fields = {key: value for key in ("reference", "external_id", "level", "skill") if (value := getattr(self, key))}
         choices = None if self.choices is None else ChoiceColumns(**self.choices.model_dump())
         splits = None if self.splits is None else Splits(self.splits.column, self.splits.ranges)
@@ -140,15 +144,15 @@ class Definition(TaskSection):
     name: Slug
     """Name of the benchmark."""
     about: Text
-    """What it measures."""
+    """Ability that it measures."""
     origin: Text
-    """Where it was published."""
+    """Place of its publication."""
     licence: Text
     """Licence of its problems."""
     kind: Literal["math", "choice", "code", "constraints", "text"] = "math"
     """Kind of its problems."""
     read: Read | None = None
-    """How the published file is read."""
+    """Columns of the published file."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Definition":
@@ -209,7 +213,7 @@ def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[s
     return {"name": definition.name, **own, **given}
 
 
-def layout_of(named: str, base: Path) -> tuple[Layout, dict[str, str]]:
+def layout_of(named: str, base: Path) -> "tuple[Layout, dict[str, str]]":
     """Layout of a definition's file for an import, and the constants of its rows; SetupError if it has no file."""
     definition = load_definition(named, base)
     if definition.read is None:

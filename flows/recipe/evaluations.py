@@ -89,7 +89,7 @@ class MetricPart(Part):
     by: tuple[Text, ...] = ()
     """Columns of the problems to group by."""
     of: Literal["population", "these problems"] = "population"
-    """What is estimated: the `population` that the problems come from, or `these problems`."""
+    """Target of the estimates: the `population` that the problems come from, or `these problems`."""
 
 
 class AlertPart(Part):
@@ -169,7 +169,7 @@ class LoadedEvaluationRecipe:
 
 
 def is_evaluation(path: Path) -> bool:
-    """Whether a file is an evaluation's and no recipe's; SetupError if it cannot be read."""
+    """True if a file is an evaluation's and no recipe's; SetupError if it cannot be read."""
     return "evaluation_schema" in read_yaml(path, "recipes")[0]
 
 

@@ -25,7 +25,7 @@ from flows.recipe.steps import (
 from flows.recipe.votes import check_scorer, check_verdicts, scores_votes
 from pipelines.protocols import ScoreSelector
 from pipelines.registries import registry
-from pipelines.select import behind_steps
+from pipelines.select.of_steps import behind_steps
 from pipelines.steps.graph import StepGraph
 from pipelines.verify.acceptance import PLAIN
 from storage.ground.errors import SetupError, unknown_name
@@ -136,7 +136,7 @@ class LoadedRecipe:
 
     @property
     def takes_imports(self) -> bool:
-        """Whether the rollouts of the problems were imported; follow-up steps may still draw."""
+        """True if the rollouts of the problems were imported; follow-up steps may still draw."""
         return self.steps[0].engine is None
 
     def canonical_steps(self) -> list[dict[str, Any]]:

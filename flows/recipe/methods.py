@@ -16,7 +16,7 @@ from pipelines.generate.direct import DirectSamplers
 from pipelines.method_checks import check_method
 from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
-from pipelines.select import OfSteps
+from pipelines.select.of_steps import OfSteps
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import sha256_text
@@ -80,7 +80,7 @@ class MethodSpec:
         return tuple(self.options[OF]) if wraps else ()
 
     def built_as(self, built: Any, recorded: str) -> bool:
-        """Whether an instance has the version that was recorded, maybe before versions carried a mark of their file."""
+        """True if an instance has the version that was recorded, maybe before versions carried a mark of their file."""
         return recorded in (built.version, str(built.version).removesuffix(self.mark))
 
     @property
@@ -96,12 +96,12 @@ class MethodSpec:
 
     @property
     def asks_model(self) -> bool:
-        """Whether the method may ask a model."""
+        """True if the method may ask a model."""
         return "samplers" in parameters(self.cls)
 
     @property
     def takes_source(self) -> bool:
-        """Whether the method makes its problems from those that its option `from` names."""
+        """True if the method makes its problems from those that its option `from` names."""
         return SOURCE in parameters(self.cls)
 
     def canonical(self) -> dict[str, Any]:

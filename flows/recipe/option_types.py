@@ -33,7 +33,7 @@ def check_option_types(where: str, cls: type[Any], options: Mapping[str, Any]) -
 
 
 def _fits(annotation: Any, value: Any) -> bool:
-    """Whether a value of a recipe has an argument's type; numbers and texts are never converted into one another."""
+    """True if a value of a recipe has an argument's type; numbers and texts are never converted into one another."""
     if isinstance(value, float) and not math.isfinite(value):
         return False
     adapter = _adapter(annotation)

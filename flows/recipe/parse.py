@@ -30,9 +30,9 @@ _WORDS = {
     "string should match pattern '^[a-z0-9][a-z0-9._-]{0,62}$'": "a name holds a-z, 0-9, '.', '_' and '-', 63 at most",
     "string should match pattern '^[a-z0-9][a-z0-9_-]{0,62}$'": "a name holds a-z, 0-9, '_' and '-', 63 at most",
 }
-"""How pydantic speaks of Python, and how we speak of YAML."""
+"""Words of pydantic about Python, and our words about YAML for them."""
 _BRANCH = re.compile(r"\[key\]|constrained-str|str|function-.*|tuple\[.*")
-"""What pydantic puts among the keys where a value may be of several kinds, or where a key itself is wrong."""
+"""Parts that pydantic adds to the keys of an error for values of several kinds, and for a wrong key."""
 _SCHEMAS = {
     "recipe_schema": ("a recipe", "rollmill curate {path}"),
     "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
@@ -124,9 +124,10 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
     except UnicodeDecodeError:
         raise SetupError(f"{path} is not UTF-8 text.") from None
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
         lines = dict(_lines(node, (), path)) if node is not None else {}
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+        data = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

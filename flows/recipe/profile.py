@@ -94,9 +94,9 @@ class Profile(Part):
     http: Http = Http()
     """Patience with servers."""
     vllm: VllmPart = VllmPart()
-    """Where and how engine `vllm` runs."""
+    """Settings of engine `vllm` on this machine."""
     training: TrainingPart = TrainingPart()
-    """What the learner `trl` runs under."""
+    """Settings of the learner `trl` on this machine."""
     ray: RayPart | None = None
     """Run the verifiers on Ray."""
     prices: PricesSection | None = None

@@ -209,7 +209,7 @@ class TemplateTurn(Part):
     """Turn of a template that is a conversation."""
 
     role: Literal["system", "user", "assistant"]
-    """Who speaks."""
+    """Role of the speaker."""
     content: Text
     """Text of the turn."""
 
@@ -290,7 +290,7 @@ class GateSection(Part):
     level_shares: dict[int, tuple[Share, Share]] = {}
     """Smallest and largest share of a level among the kept rollouts."""
     contamination: ContaminationFloor | None = None
-    """What the check for evaluation problems must be able to find."""
+    """Bounds on what the check for evaluation problems may miss."""
     max_drift: dict[DriftKind, Share] = {}
     """Largest distance from the version before, by kind; one number is for all kinds."""
 

@@ -134,7 +134,7 @@ def _engine_of(generate: Generate, step: StepSection) -> str:
 
 
 def is_model_free(engine: str, base: Path) -> bool:
-    """Whether the engine asks no model."""
+    """True if the engine asks no model."""
     known = ":" in engine or engine in registry("engine")  # another name is refused where the engine is loaded
     return known and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree)
 

@@ -12,7 +12,7 @@ from storage.ground.errors import SetupError
 
 
 def scores_votes(scorer: MethodSpec) -> bool:
-    """Whether a scorer is computed from the votes of a step that its option `of` names."""
+    """True if a scorer is computed from the votes of a step that its option `of` names."""
     return _reads_votes(scorer.cls) and OF in parameters(scorer.cls)
 
 

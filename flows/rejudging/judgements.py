@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.job import Job
-from flows.recipe import resolve
 from flows.recipe.load import load_recipe
+from flows.recipe.methods import resolve
 from pipelines.verify.acceptance import PLAIN
 from pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
 from storage.audits import PersonJudgement
@@ -23,7 +23,7 @@ from storage.queries.judge.audits import outcome_of
 from storage.queries.judge.review import judged_undecided
 
 if TYPE_CHECKING:
-    from flows.recipe import LoadedRecipe
+    from flows.recipe.load import LoadedRecipe
     from storage.queries import Reader
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from flows.recipe import resolve
+from flows.recipe.methods import resolve
 from flows.recipe.user_files import from_stored
 from pipelines.verify.acceptance import Policy, planned_verdict, policy_part
 from storage.ground.records import Verdict, plan_of

@@ -22,7 +22,7 @@ from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, rene
 from flows.rounds.judging.decide import select_checked
 from flows.rounds.judging.score import preview_scores, rows_of
 from flows.rounds.plan_rows import answers_of, by_problems
-from pipelines.verify.acceptance import accepted_verdict, lacking
+from pipelines.verify.acceptance import accepted_verdict, missing_verdicts
 from storage.ground.errors import FoundWanting, SetupError, Unavailable
 from storage.ground.records import PlanRow, Rollout, Score, Verdict
 from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
@@ -167,9 +167,9 @@ def _reader(target: ReverifyTarget) -> RunReader:
 
 
 def _was_judged(target: ReverifyTarget, stored: Stored, row: PlanRow) -> bool:
-    """Whether the run has completely judged this row; reverify leaves other rows alone."""
+    """True if the run has completely judged this row; reverify leaves other rows alone."""
     verdicts = stored.get((row.completion_id, row.problem_id), {})
-    return not any(lacking(policy, target.before, verdicts) for policy in target.spec.policies())
+    return not any(missing_verdicts(policy, target.before, verdicts) for policy in target.spec.policies())
 
 
 def _graded(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:

@@ -63,7 +63,7 @@ class VerifierChange:
         return [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
 
     def holds(self, verdict: Verdict) -> bool:
-        """Whether a stored verdict of the old version also holds under the new one."""
+        """True if a stored verdict of the old version also holds under the new one."""
         if self.whole is not None or lacked_resources(verdict):
             return False
         if verdict.rule not in self._known:  # few rules, millions of verdicts

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import imported_digest, unopened_run
 from flows.job import Job
-from flows.recipe import resolve
+from flows.recipe.methods import resolve
 from flows.rejudging.reverify_target import check_same
 from flows.rounds.judging.decide import select_checked
 from flows.rounds.judging.score import preview_scores, rows_of
@@ -25,7 +25,7 @@ from flows.rounds.plan_rows import answers_of, in_order
 from flows.session import read_session
 from pipelines.budget import reads_verdicts
 from pipelines.metrics import PairedDecisions, moves_rows
-from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, lacking, policy_part
+from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import has_follow_ups
 from storage.ground.records import Rollout, Score
@@ -33,7 +33,7 @@ from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
-    from flows.recipe import LoadedRecipe
+    from flows.recipe.load import LoadedRecipe
     from flows.session import RecipeRun, Session
     from pipelines.protocols import Selector
     from storage.runs import Run
@@ -172,7 +172,7 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     for members in _graded_parts(selecting, run, chain):
         rows += len(members)
         for graded in members:
-            missing.update(lacking(now.policy, chain, graded.verdicts))
+            missing.update(missing_verdicts(now.policy, chain, graded.verdicts))
         if missing:  # only counted to the end, for the error
             continue
         scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}

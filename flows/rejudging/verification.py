@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from flows.recipe import resolve
-from flows.recipe.methods import DIGEST, PACKAGE
+from flows.recipe.methods import DIGEST, PACKAGE, resolve
 from flows.recipe.user_files import from_stored
 from flows.rounds.judging.decide import check_decisions
 from pipelines.metrics import decision_counts
@@ -58,7 +57,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether there is no difference."""
+        """True if there is no difference."""
         return not any(self.differences.values())
 
     def result(self, kind: str) -> str:

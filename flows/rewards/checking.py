@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flows.recipe import load_recipe
+from flows.recipe.load import load_recipe
 from flows.rewards.reward import VerifierReward
 from flows.rewards.shapes import TRAINERS
 from pipelines.certify.suites import select_suite
@@ -94,7 +94,7 @@ def _stored_rows(reward: VerifierReward) -> tuple[str, list[CheckedRow]] | None:
         return f"run {runs[0].id}", [CheckedRow(problems[row[0]], row[1], row[2]) for row in drawn]
 
 
-def through(reward: VerifierReward, trainer: str, row: CheckedRow) -> float | None:
+def trainer_reward(reward: VerifierReward, trainer: str, row: CheckedRow) -> float | None:
     """The reward of a row as the trainer receives it."""
     problem, prompt = row.problem, prompt_text(row.problem.prompt)
     if trainer == "trl":

@@ -136,7 +136,7 @@ def _sampled(rows: Sequence[JudgedRow], most: int) -> list[int]:
 
 
 def _judged_again(source: str, rows: Sequence[JudgedRow]) -> dict[str, bool]:
-    """Whether the second judge calls a completion right, by its id; undecided ones are left out."""
+    """Verdicts of the second judge by completion id, true for a right one; undecided ones are left out."""
     items = [RewardItem(row.text, row.reference, row.problem_id, row.kind, row.prompt or None) for row in rows]
     with reward(source) as second:
         judged = second.judge(items)
@@ -148,9 +148,9 @@ def _judged_again(source: str, rows: Sequence[JudgedRow]) -> dict[str, bool]:
 
 
 def _by_people(workspace: Workspace, log: str) -> dict[str, bool]:
-    """Whether the people who judged a published completion call it right, by the id it has in the log.
+    """People's judgement of published completions by their id in the log, true for a right one.
 
-    If they disagree or cannot decide, there is none.
+    A completion on which they disagree or cannot decide has none.
     """
     judged = workspace.audits.judgements()
     if not judged:

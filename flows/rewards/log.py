@@ -18,7 +18,8 @@ from flows.rounds.judging.verify import Item
 from storage.ground.errors import RollmillError, SetupError, unknown_name
 from storage.ground.ids import digest128
 from storage.ground.records import JudgedRow, prompt_json
-from storage.imports import ImportReport, ImportSpec, import_rollouts
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportReport, ImportSpec
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 
@@ -39,7 +40,7 @@ class JudgedLog:
         self._workspace = Workspace.open(folder)
         self.messages = self._workspace.recover()
         self.problem = ""
-        """Why the last group could not be committed; "" if it was."""
+        """Reason for which the last group could not be committed; "" if it was."""
         self._held: list[JudgedRow] = []
         self._lock, self._full, self._ended = threading.Lock(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="rollmill-reward-log", daemon=True)

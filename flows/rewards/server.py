@@ -95,7 +95,7 @@ class RewardService:
         return max(1, min(MOST_WAIT, math.ceil(judging.waiting / rate)))
 
     def health(self) -> dict[str, Any]:
-        """Whether it judges and logs, and with what."""
+        """State of the server: verifiers, waiting items, log and its fault."""
         log = self.reward.log
         return {
             "ok": log is None or not log.problem,

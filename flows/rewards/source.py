@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.recipe import MethodSpec, load_profile, load_recipe, resolve
+from flows.recipe.load import load_recipe
+from flows.recipe.methods import MethodSpec, resolve
+from flows.recipe.profile import load_profile
 from flows.recipe.servers import http_settings
 from flows.rewards.judging import JudgingThreads
 from pipelines.protocols import Verifier

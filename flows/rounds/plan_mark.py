@@ -33,7 +33,7 @@ def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) 
 
 
 def _goes_by_verdicts(spec: RunSpec) -> bool:
-    """Whether verdicts may change the plan of the budget or of a step; otherwise no policy can change a row."""
+    """True if verdicts may change the plan of the budget or of a step; otherwise no policy can change a row."""
     condition_fields = [condition.field for node in spec.graph.follow_ups for condition in node.conditions]
     place_fields = [place.field for node in spec.graph.follow_ups for place in node.places]
     return reads_verdicts(spec.budget) is not False or OUTCOME in (*condition_fields, *place_fields)

@@ -14,7 +14,7 @@ from pipelines.engine_roles import Interruptible
 from pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
 from pipelines.steps.cast_votes import DeferredVotes
 from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
-from storage.ground.errors import broken
+from storage.ground.errors import contract_error
 from storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
 from storage.rollouts import Key
 
@@ -103,7 +103,7 @@ class RunVerifiers:
 
     @property
     def outcomes_may_change(self) -> bool:
-        """Whether final outcomes may differ from those used for planning."""
+        """True if final outcomes may differ from those used for planning."""
         return bool(self.deferred) or len(self._spec.policies()) > 1
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
@@ -136,7 +136,9 @@ class RunVerifiers:
                 part.bind(self.votes, mark)
                 # Verdicts are stored by name and version: without the plan in it, those by other votes would be reused.
                 if plan_of(part.version) != mark:
-                    raise broken(f"verifier {part.name!r} reads votes, and no {PLAN}={mark} is in version {part.version!r}")
+                    raise contract_error(
+                        f"verifier {part.name!r} reads votes, and no {PLAN}={mark} is in version {part.version!r}"
+                    )
 
 
 def _rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:

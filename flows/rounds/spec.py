@@ -70,7 +70,7 @@ class RunSpec:
 
     @property
     def takes_imports(self) -> bool:
-        """Whether the rollouts of the problems were imported; follow-up steps may still draw."""
+        """True if the rollouts of the problems were imported; follow-up steps may still draw."""
         return self.steps[0].generator is None
 
     @property
@@ -107,12 +107,12 @@ class RunSpec:
         return bool(self.graph.follow_ups)
 
     def judged(self, step: str) -> bool:
-        """Whether the completions of a step are judged."""
+        """True if the completions of a step are judged."""
         return step in self.graph.answers
 
     @cached_property
     def judges_all(self) -> bool:
-        """Whether the completions of every step are judged."""
+        """True if the completions of every step are judged."""
         return len(self.graph.answers) == len(self.steps)
 
     def prompt_for(self, step: str, problem: Problem) -> Prompt:

@@ -15,7 +15,7 @@ from flows.sampling.steps import Step
 from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
 from pipelines.steps.census import Census
-from pipelines.steps.follow import Link, Threads, follow_ups, not_asked_today
+from pipelines.steps.follow import Link, Threads, follow_ups, outdated_follow_ups
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
 from pipelines.steps.templates import OUTCOME, TRUNCATED, Facts, Filling, StepText
@@ -88,10 +88,10 @@ class RunThreads:
         for problem_id, facts in self._facts(rows):
             yield from follow_ups(self._graph, problem_id, self._links(problem_id), facts, census)
 
-    def not_asked_today(self, rows: Rows[PlanRow]) -> Iterator[Link]:
+    def outdated_follow_ups(self, rows: Rows[PlanRow]) -> Iterator[Link]:
         """Links of the run's rows that today's texts and verdicts would no longer ask for; `rows`: all rows of the run."""
         for problem_id, facts in self._facts(rows):
-            yield from not_asked_today(self._graph, problem_id, self._links(problem_id), facts)
+            yield from outdated_follow_ups(self._graph, problem_id, self._links(problem_id), facts)
 
     def _facts(self, rows: Rows[PlanRow]) -> Iterator[tuple[str, Mapping[Pair, Facts]]]:
         """The problems of these rows in order of their ids, each once its facts are read."""

@@ -39,7 +39,7 @@ class Control:
 
     @property
     def stopping(self) -> bool:
-        """Whether the threads must stop."""
+        """True if the threads must stop."""
         return self._stop.is_set()
 
     def stop(self) -> None:

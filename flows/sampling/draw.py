@@ -19,7 +19,7 @@ from flows.sampling.replies import AttemptLog, SpoolWriter
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.engine_roles import ConcurrentGenerator, Generator, GroupedGenerator
 from pipelines.returned import check_returned
-from storage.ground.errors import broken
+from storage.ground.errors import contract_error
 from storage.ground.records import Completion, Request
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Record
@@ -196,14 +196,14 @@ def calls_of(engine: Generator) -> int:
 def _check_all_answered(engine: Generator, claimed: ClaimedBatch, requests: Sequence[Request]) -> None:
     missing = sum(request.completion_id not in claimed.completions for request in requests)
     if missing:
-        raise broken(f"engine {engine.engine!r} left {missing} of {len(requests)} requests without a completion")
+        raise contract_error(f"engine {engine.engine!r} left {missing} of {len(requests)} requests without a completion")
 
 
 def _check_answers(request: Request | None, completion: Completion) -> None:
     """Check that a yielded completion answers its request, once; other completions are a bug of the engine, never rows."""
     if request is None:
-        raise broken(f"the engine gave completion {completion.id}, which was not requested, or gave it twice")
+        raise contract_error(f"the engine gave completion {completion.id}, which was not requested, or gave it twice")
     if (completion.sample_index, completion.stream) != (request.sample_index, request.stream):
-        raise broken(f"completion {completion.id} carries another sample index or stream than its request")
+        raise contract_error(f"completion {completion.id} carries another sample index or stream than its request")
     if completion.finish_reason == "error":
-        raise broken(f"completion {completion.id} is an error; failed attempts are the engine's to retry, not rows")
+        raise contract_error(f"completion {completion.id} is an error; failed attempts are the engine's to retry, not rows")

@@ -16,7 +16,7 @@ from flows.sampling.claim import claim
 from flows.sampling.control import Control, QueueLimits, StopSignal
 from flows.sampling.draw import BatchDrawer
 from flows.sampling.spend_limiter import SpendLimiter
-from pipelines.engine_roles import Generator, Interruptible, Sampler, Samples, WindsDown
+from pipelines.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
 from pipelines.generate.direct import EngineSampler
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json, digest128
@@ -122,7 +122,7 @@ class RunSampler(EngineSampler):
             return None
         engine, failure = batch.engine, None
         try:
-            drawer.draw(claimed, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
+            drawer.draw(claimed, engine.wind_down if isinstance(engine, DrainableGenerator) else lambda: None)
         # Not the model's failure: it goes up, while an engine's own errors become a reason beside what was drawn.
         except (SetupError, StopSignal):
             raise

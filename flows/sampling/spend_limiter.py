@@ -32,12 +32,12 @@ class SpendLimiter:
 
     @property
     def exhausted(self) -> bool:
-        """Whether a request was refused, which ends the drawing."""
+        """True if a request was refused, which ends the drawing."""
         return self.reason is not None
 
     @property
     def limited(self) -> bool:
-        """Whether the run has a limit."""
+        """True if the run has a limit."""
         return self.account.limit.tokens is not None or self.account.limit.units is not None
 
     def expect(self, batches: Iterable[tuple[Batch, Missing]]) -> None:

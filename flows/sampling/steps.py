@@ -45,7 +45,7 @@ class Step:
 
     @property
     def follows(self) -> bool:
-        """Whether the step follows other steps."""
+        """True if the step follows other steps."""
         return bool(self.node.named)
 
     @property
@@ -55,7 +55,7 @@ class Step:
 
     @property
     def alike(self) -> bool:
-        """Whether the prompt is the same for every sample index."""
+        """True if the prompt is the same for every sample index."""
         return not self.node.step.swap or all(place.name != "pair" for place in self.node.places)
 
     def prompt_for(self, problem: Problem, given: Filling | None = None) -> Prompt:

@@ -16,8 +16,8 @@ import numpy as np
 
 from flows.job import Job
 from flows.progress import Stage
-from flows.recipe import MethodSpec, resolve
 from flows.recipe.benchmarks import ASKS
+from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate
 from flows.recipe.steps import words_of
 from flows.rounds.judging.score import RunRows, score_rows
@@ -74,7 +74,7 @@ class RecordedRun:
         return self.problems[problem_id]
 
     def judged(self, step: str) -> bool:
-        """Whether the completions of a step are judged."""
+        """True if the completions of a step are judged."""
         return step in self.graph.answers
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:

@@ -1,7 +1,7 @@
 """The recipe of a study: a paper, its claim, the models, the measure, and what the claim predicts.
 
-A claim of `rollmill claims` shares pools that one model draws; a study has models of its own. Predictions and verdicts follow
-the same rules.
+A claim of `rollmill claims` shares pools that one model draws; a study has models of its own. Predictions and verdicts
+follow the same rules.
 """
 
 from collections.abc import Mapping, Sequence

@@ -8,10 +8,10 @@ from typing import Any
 from flows.studies.study_recipe import LoadedStudy
 from pipelines.claims.claim import ClaimFinding, Status, finding, status
 from pipelines.claims.effects import Effect
-from pipelines.metrics import digits
 from pipelines.stats import Estimate
 from pipelines.train.measures.bench import Measured
 from storage.ground.files import json_text, write_text
+from storage.ground.ids import digits
 
 Row = dict[str, Any]
 VERDICTS: Mapping[Status, str] = {

@@ -10,7 +10,7 @@ from typing import Any
 from flows.driver import Executor, RequestKind
 from flows.job import Job
 from flows.progress import Progress, Stage
-from flows.recipe import load_profile
+from flows.recipe.profile import load_profile
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
 from flows.training.training_recipe import LoadedTraining, load_training

@@ -50,7 +50,7 @@ class Trial(ExperimentKind):
         work = TrialWork(trial, session, self.job)
         problems = work.check_apart()
         record = _recorded(work)
-        messages = unplanned(record, trial.looks)
+        messages = unplanned_seed_notes(record, trial.looks)
         pilot = self._pilot(work, executor)
         p_by_look: list[list[float]] = []
         students: list[Student] = []
@@ -243,7 +243,7 @@ def _record(work: TrialWork, record: Mapping[str, Any]) -> None:
     write_text(work.state / "plan.json", json_text(dict(record)))
 
 
-def unplanned(record: Mapping[str, Any], looks: Sequence[int]) -> list[str]:
+def unplanned_seed_notes(record: Mapping[str, Any], looks: Sequence[int]) -> list[str]:
     """A line where results were seen before, and this command has more seeds than were planned then."""
     from pipelines.stats import false_alarm
 

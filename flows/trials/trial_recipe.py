@@ -280,7 +280,7 @@ def _check_lengths(loaded: LoadedTrial) -> None:
 
 
 def is_trial(path: Path) -> bool:
-    """Whether a file is a trial's."""
+    """True if a file is a trial's."""
     return "trial_schema" in read_yaml(path, FOLDER)[0]
 
 

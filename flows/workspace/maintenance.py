@@ -21,7 +21,7 @@ from storage.segments.schema import KINDS
 from storage.segments.upkeep.compaction import compact
 
 if TYPE_CHECKING:
-    from flows.recipe import Profile
+    from flows.recipe.profile import Profile
     from storage.versions.resolve import VersionInfo
     from storage.workspace import Workspace
 
@@ -117,12 +117,12 @@ def _ledger(workspace: "Workspace") -> Iterator[DoctorFinding]:
 
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
-    from storage.segments.checking import mend, untrusted
+    from storage.segments.checking import repair_segments, untrusted
 
     if deep:
         for lost in workspace.segments.check(deep=True):
             yield _bad("segments", lost.segment_id[:16], f"{lost.line()}; the next run makes them again")
-        for segment, new in mend(workspace.segments.registry, workspace.segments.place):
+        for segment, new in repair_segments(workspace.segments.registry, workspace.segments.place):
             detail = (
                 f"the statistics of its {segment.rows:,} {segment.kind} were damaged; written again as {new}, no row lost"
             )

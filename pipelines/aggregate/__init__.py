@@ -5,39 +5,27 @@ the settings that a replay tries.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.aggregate.best_of import BestOfMajority, BestOfNElection, ClusterRerank
-from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
-from pipelines.aggregate.knockout import Knockout, knockout_bound
-from pipelines.aggregate.majority import Borda, MajorityElection, WeightedMajority
-from pipelines.aggregate.model_switch import ModelSwitch
-from pipelines.aggregate.program_votes import B4, CodeT, MaxPass, MbrExec
-from pipelines.aggregate.similarity_vote import SimilarityVote
 from storage.ground.by_name import ByName
 
-AGGREGATORS: Mapping[str, type[Aggregator]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.aggregate.blind_pool import Aggregator
+
+AGGREGATORS: Mapping[str, "type[Aggregator]"] = ByName(
     {
-        "majority": MajorityElection,
-        "weighted": WeightedMajority,
-        "borda": Borda,
-        "best_of_n": BestOfNElection,
-        "best_of_majority": BestOfMajority,
-        "rerank": ClusterRerank,
-        "knockout": Knockout,
-        "model_switch": ModelSwitch,
-        "similarity": SimilarityVote,
-        "max_pass": MaxPass,
-        "mbr_exec": MbrExec,
-        "codet": CodeT,
-        "b4": B4,
+        "majority": "pipelines.aggregate.majority:MajorityElection",
+        "weighted": "pipelines.aggregate.majority:WeightedMajority",
+        "borda": "pipelines.aggregate.majority:Borda",
+        "best_of_n": "pipelines.aggregate.best_of:BestOfNElection",
+        "best_of_majority": "pipelines.aggregate.best_of:BestOfMajority",
+        "rerank": "pipelines.aggregate.best_of:ClusterRerank",
+        "knockout": "pipelines.aggregate.knockout:Knockout",
+        "model_switch": "pipelines.aggregate.model_switch:ModelSwitch",
+        "similarity": "pipelines.aggregate.similarity_vote:SimilarityVote",
+        "max_pass": "pipelines.aggregate.program_votes:MaxPass",
+        "mbr_exec": "pipelines.aggregate.program_votes:MbrExec",
+        "codet": "pipelines.aggregate.program_votes:CodeT",
+        "b4": "pipelines.aggregate.program_votes:B4",
     }
 )
-
-__all__ = [
-    "AGGREGATORS",
-    "Adjustable",
-    "Aggregator",
-    "BlindPool",
-    "Election",
-    "knockout_bound",
-]

@@ -5,29 +5,23 @@ other problems than chose it (`rollmill replay --allocator`).
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.allocate.arms import Allocator, Arm, Pull
-from pipelines.allocate.dump import Dump
-from pipelines.allocate.halving import Brackets, Halving
-from pipelines.allocate.mastering import Mastering
-from pipelines.allocate.ranking import Ranking
-from pipelines.allocate.thompson import Thompson
-from pipelines.allocate.ucb import Ucb
-from pipelines.allocate.uniform import UniformAllocator
 from storage.ground.by_name import ByName
 
-ALLOCATORS: Mapping[str, type[Allocator]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.allocate.arms import Allocator
+
+ALLOCATORS: Mapping[str, "type[Allocator]"] = ByName(
     {
-        "uniform": UniformAllocator,
-        "ucb": Ucb,
-        "thompson": Thompson,
-        "halving": Halving,
-        "brackets": Brackets,
-        "dump": Dump,
-        "mastering": Mastering,
-        "ranking": Ranking,
+        "uniform": "pipelines.allocate.uniform:UniformAllocator",
+        "ucb": "pipelines.allocate.ucb:Ucb",
+        "thompson": "pipelines.allocate.thompson:Thompson",
+        "halving": "pipelines.allocate.halving:Halving",
+        "brackets": "pipelines.allocate.halving:Brackets",
+        "dump": "pipelines.allocate.dump:Dump",
+        "mastering": "pipelines.allocate.mastering:Mastering",
+        "ranking": "pipelines.allocate.ranking:Ranking",
     }
 )
 BASELINE = "uniform"
-
-__all__ = ["ALLOCATORS", "BASELINE", "Allocator", "Arm", "Pull"]

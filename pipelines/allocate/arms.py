@@ -36,7 +36,7 @@ class Arm:
 
     @property
     def open(self) -> bool:
-        """Whether another pull can be made."""
+        """True if another pull can be made."""
         return self.left is None or self.left > 0
 
     def mean(self, start: int = 0, end: int | None = None) -> float:

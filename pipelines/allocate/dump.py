@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, Pull, ArmOptions, by_weight
+from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_weight
 from pipelines.option_checks import checked_count, checked_positive
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.allocate.arms import ROLE, SLACK, Costs, Counts, ArmOptions, lot
+from pipelines.allocate.arms import ROLE, SLACK, ArmOptions, Costs, Counts, lot
 from storage.ground.errors import SetupError
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, ArmOptions, by_weight
+from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_weight
 from pipelines.option_checks import checked_count, checked_share
 from storage.ground.errors import SetupError, unknown_name
 

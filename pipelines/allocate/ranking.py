@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipelines.allocate.arms import ROLE, Arm, Costs, Counts, ArmOptions, by_mean, lot, one_by_one
+from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_mean, lot, one_by_one
 from pipelines.option_checks import checked_share
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.allocate.arms import Allocator, Arm, Costs, Pull, spent
-from storage.ground.errors import broken
+from storage.ground.errors import contract_error
 
 MOST_ROUNDS = 100_000  # more than any total of ours takes
 
@@ -31,16 +31,16 @@ def allocate(
     rounds: list[Mapping[str, int]] = []
     while plan := {name: count for name, count in allocator.next(arms, priced, seed).items() if count}:
         if len(rounds) == MOST_ROUNDS:
-            raise broken(f"allocator {allocator.name!r} has not ended after {MOST_ROUNDS:,} rounds")
+            raise contract_error(f"allocator {allocator.name!r} has not ended after {MOST_ROUNDS:,} rounds")
         for name, count in plan.items():
             arm = arms.get(name)
             if arm is None or count < 0 or (arm.left is not None and count > arm.left):
-                raise broken(f"allocator {allocator.name!r} planned {count} pulls of {name!r}, which has {arm}")
+                raise contract_error(f"allocator {allocator.name!r} planned {count} pulls of {name!r}, which has {arm}")
             pulls = source(name, len(arm.pulls), count)
             left = None if arm.left is None else arm.left - count
             arms[name] = Arm((*arm.pulls, *pulls), left)
         rounds.append(plan)
     answer = tuple(allocator.answer(arms, priced, seed))
     if sorted(answer) != sorted(arms):
-        raise broken(f"allocator {allocator.name!r} answered {list(answer)}, not all of {sorted(arms)}")
+        raise contract_error(f"allocator {allocator.name!r} answered {list(answer)}, not all of {sorted(arms)}")
     return Allocation(arms, tuple(rounds), answer, spent(arms, priced))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ROLE, Costs, Counts, ArmOptions, lot, one_by_one
+from pipelines.allocate.arms import ROLE, ArmOptions, Costs, Counts, lot, one_by_one
 from pipelines.option_checks import checked_positive
 
 

@@ -6,28 +6,20 @@ What a budget states of its draws (`prefix`, `estimator`) is said in pipelines.p
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.budget.dars import DarsProp2Diff, DarsUniform
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.frontier import Frontier
-from pipelines.budget.gvm import Gvm
-from pipelines.budget.passuntil import PassUntil
-from pipelines.budget.router import Router
-from pipelines.budget.search import Search
-from pipelines.budget.sequential import Sequential
 from pipelines.protocols import StatesVerdictUse
 from storage.ground.by_name import ByName
 
 BUDGETS: Mapping[str, type[Any]] = ByName(
     {
-        "fixed": Fixed,
-        "uniform": DarsUniform,
-        "prop2diff": DarsProp2Diff,
-        "gvm": Gvm,
-        "sequential": Sequential,
-        "frontier": Frontier,
-        "passuntil": PassUntil,
-        "router": Router,
-        "search": Search,
+        "fixed": "pipelines.budget.fixed:Fixed",
+        "uniform": "pipelines.budget.dars:DarsUniform",
+        "prop2diff": "pipelines.budget.dars:DarsProp2Diff",
+        "gvm": "pipelines.budget.gvm:Gvm",
+        "sequential": "pipelines.budget.sequential:Sequential",
+        "frontier": "pipelines.budget.frontier:Frontier",
+        "passuntil": "pipelines.budget.passuntil:PassUntil",
+        "router": "pipelines.budget.router:Router",
+        "search": "pipelines.budget.search:Search",
     }
 )
 STOP_REASONS: Mapping[str, str] = {
@@ -43,18 +35,5 @@ STOP_REASONS: Mapping[str, str] = {
 
 
 def reads_verdicts(budget: Any) -> bool | None:
-    """Whether a budget (an instance or its class) plans by verdicts; None if it does not state it."""
+    """True if a budget (an instance or its class) plans by verdicts; None if it does not state it."""
     return budget.reads_verdicts if isinstance(budget, StatesVerdictUse) else None
-
-
-__all__ = [
-    "BUDGETS",
-    "STOP_REASONS",
-    "DarsProp2Diff",
-    "DarsUniform",
-    "Fixed",
-    "Router",
-    "Search",
-    "Sequential",
-    "reads_verdicts",
-]

@@ -26,7 +26,7 @@ class RoutingOptions:
     """The router's options that its rules read."""
 
     rule: str = "difficulty"
-    """What moves a problem to the next step: `difficulty` or `agreement`."""
+    """Criterion that moves a problem to the next step: `difficulty` or `agreement`."""
     initial: int = 4
     """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     entry: int | None = None

@@ -34,7 +34,7 @@ class SampledRow:
 
     @property
     def accepted(self) -> bool:
-        """Whether the verifier said correct."""
+        """True if the verifier said correct."""
         return self.outcome == "correct"
 
     @property

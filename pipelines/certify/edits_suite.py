@@ -39,7 +39,7 @@ class Form:
 
     @property
     def is_held_out(self) -> bool:
-        """Whether the form is held out: it measures verifiers and is never used to improve them. A third of the names."""
+        """True if the form is held out: it measures verifiers and is never used to improve them. A third of the names."""
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
     def filled(self, values: Mapping[str, "EditedValue"]) -> str | None:

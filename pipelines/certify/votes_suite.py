@@ -19,7 +19,7 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Outcome
 
 DEFAULTS: Mapping[str, Any] = {"of": "grade.score", "least": 4, "readable": 2}
-"""What `rollmill certify votes` asks about where its options say nothing else."""
+"""Default settings of `rollmill certify votes`."""
 _ANSWER = "The answer is 7."
 _GENERATED, _SEED, _MOST = 200, 20261122, 9
 _UNREADABLE = ("", "I cannot tell.", "score 5", SAID, f"{SAID}: 5")

@@ -7,13 +7,17 @@ one family, pure functions over pools that take every estimate from `pipelines.m
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines import CHECKOUT
 from pipelines.claims.claim import Claim, ClaimFinding, Status, findings, number_status, status
 from pipelines.claims.effects import Effect, EffectPrediction, NotTestable
-from pipelines.claims.evidence import Evidence
+from storage.ground.by_name import ByName
+
+if TYPE_CHECKING:
+    from pipelines.claims.evidence import Evidence
 
 _FAMILIES = (
     "coverage",
@@ -25,32 +29,47 @@ _FAMILIES = (
     "intervals",
     "simulations",
 )
-Measure = Callable[[Evidence], Sequence[Effect]]
+Measure = Callable[["Evidence"], Sequence[Effect]]
 FILE = CHECKOUT / "recipes/claims/claims.yaml"
+
+
+VALUES: Mapping[str, Callable[..., Mapping[str, float]]] = ByName(
+    {name: f"pipelines.claims.recorded:{name}" for name in ("pass_rates", "passes_at", "elected", "selected")}
+)
+"""Values of published numbers, one for each problem."""
 
 
 def _declared() -> Mapping[str, Claim]:
     """The claims of the shipped file, each with its measure."""
     import yaml
 
-    measures = {name: measure for family in _FAMILIES for name, measure in _measures(family).items()}
-    declared = [_claim(row, measures) for row in yaml.safe_load(FILE.read_text(encoding="utf-8"))["claims"]]
-    return {claim.name: claim for claim in declared}
+    rows = yaml.load(FILE.read_text(encoding="utf-8"), yaml.CSafeLoader)["claims"]
+    return {row["name"]: _claim(row) for row in rows}
 
 
-def _measures(family: str) -> Mapping[str, Measure]:
-    measures: Mapping[str, Measure] = import_module(f"pipelines.claims.{family}").MEASURES
-    return measures
+@cache
+def measures() -> Mapping[str, Measure]:
+    """The measures of all families by claim. Loads their modules, which a list of claims does without."""
+    return {name: measure for family in _FAMILIES for name, measure in _measures_of(family).items()}
 
 
-def _claim(row: Mapping[str, Any], measures: Mapping[str, Measure]) -> Claim:
+def _measures_of(family: str) -> Mapping[str, Measure]:
+    found: Mapping[str, Measure] = import_module(f"pipelines.claims.{family}").MEASURES
+    return found
+
+
+def _measured(name: str, evidence: "Evidence") -> Sequence[Effect]:
+    return measures()[name](evidence)
+
+
+def _claim(row: Mapping[str, Any]) -> Claim:
     fields = {key: row[key] for key in ("says", "board", "least", "recorded") if key in row}
     return Claim(
         name=row["name"],
         source=row["source"],
         statement=row["statement"],
         expected=tuple(EffectPrediction(*effect) for effect in row["effects"]),
-        measure=measures[row["name"]],
+        measure=partial(_measured, row["name"]),
         reach=row["reach"],
         pools=tuple(row.get("pools", ())),
         **fields,
@@ -61,14 +80,15 @@ CLAIMS: Mapping[str, Claim] = _declared()
 
 __all__ = [
     "CLAIMS",
+    "VALUES",
     "Claim",
     "ClaimFinding",
     "Effect",
     "EffectPrediction",
-    "Evidence",
     "NotTestable",
     "Status",
     "findings",
+    "measures",
     "number_status",
     "status",
 ]

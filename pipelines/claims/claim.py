@@ -8,11 +8,13 @@ one of its effects is. All else is `inconclusive`, and says which condition fail
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.claims.effects import Effect, EffectPrediction
-from pipelines.claims.evidence import Evidence
-from pipelines.stats import Estimate, cluster_mean
+
+if TYPE_CHECKING:
+    from pipelines.claims.evidence import Evidence
+    from pipelines.stats import Estimate
 
 Board = Literal["numbers", "mechanisms", "checks"]
 Status = Literal["reproduced", "contradicted", "inconclusive", "not measured"]
@@ -34,7 +36,7 @@ class Claim:
     source: str
     statement: str
     expected: tuple[EffectPrediction, ...]
-    measure: Callable[[Evidence], Sequence[Effect]]
+    measure: Callable[["Evidence"], Sequence[Effect]]
     reach: str
     says: str = ""
     board: Board = "mechanisms"
@@ -86,6 +88,8 @@ def _interval(effects: Sequence[Effect]) -> tuple[float | None, float | None]:
     values = [effect.value for effect in effects]
     if max(values) == min(values):
         return values[0], values[0]
+    from pipelines.stats import cluster_mean
+
     estimate = cluster_mean(values, estimand="mean effect over seeds")
     assert estimate is not None  # there are values
     return estimate.low, estimate.high
@@ -104,8 +108,8 @@ def status(effects: Sequence[ClaimFinding]) -> Status:
     return "contradicted" if "contradicted" in statuses else "inconclusive" if "inconclusive" in statuses else "reproduced"
 
 
-def number_status(estimate: Estimate, published: float | None, unit: float, *, difference: bool = False) -> Status:
-    """Whether our interval contains any value that rounds to the published number.
+def number_status(estimate: "Estimate", published: float | None, unit: float, *, difference: bool = False) -> Status:
+    """Status of a published number, by whether our interval contains a value that rounds to it.
 
     An interval that holds it and is wider than 5 points to a side, or of a difference holds 0 too, could hold much else:
     `inconclusive`. `published` None: the paper says only that the difference is positive.

@@ -4,9 +4,10 @@ For the files of this package, which hold the claims. Predictions are stated bef
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pipelines.stats import Estimate
+if TYPE_CHECKING:
+    from pipelines.stats import Estimate
 
 Sign = Literal["+", "-", "=", "no fall", "no rise"]
 
@@ -28,7 +29,7 @@ class EffectPrediction:
             raise ValueError(f"a tolerance is a size, got {self.tolerance}")
 
     def allows(self, value: float) -> bool:
-        """Whether a measured effect agrees with the prediction."""
+        """True if a measured effect agrees with the prediction."""
         return {
             "+": value >= self.tolerance,
             "-": value <= -self.tolerance,
@@ -38,7 +39,7 @@ class EffectPrediction:
         }[self.sign]
 
     def excludes_the_opposite(self, low: float, high: float) -> bool:
-        """Whether an interval leaves no room for the other side: of 0 if a sign was predicted, else of the tolerance."""
+        """True if an interval leaves no room for the other side: of 0 if a sign was predicted, else of the tolerance."""
         return {
             "+": low > 0.0,
             "-": high < 0.0,
@@ -48,7 +49,7 @@ class EffectPrediction:
         }[self.sign]
 
     def is_excluded_by(self, low: float, high: float) -> bool:
-        """Whether an interval leaves no room for the prediction: the other sign, or all of it beyond the tolerance."""
+        """True if an interval leaves no room for the prediction: the other sign, or all of it beyond the tolerance."""
         return {
             "+": high < 0.0,
             "-": low > 0.0,
@@ -80,7 +81,7 @@ class Effect:
     high: float | None = None
 
     @classmethod
-    def of(cls, estimate: Estimate | None) -> "Effect":
+    def of(cls, estimate: "Estimate | None") -> "Effect":
         """An estimator's; NotTestable if the estimator has none."""
         if estimate is None:
             raise NotTestable("nothing to average over: no problem of the pool is of the kind that the claim is about")

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pipelines.aggregate import Aggregator
+from pipelines.aggregate.blind_pool import Aggregator
 from pipelines.claims.effects import Effect, NotTestable
 from pipelines.metrics.elections import Ballot, ElectionBudget, ballots, expected, subsets
 from pipelines.metrics.sample import Sample, SampleRows

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
-"""Where a sampled program ends in CodeT: what follows is no longer the function."""
+"""Texts that end a sampled program in CodeT: what follows is no longer the function."""
 MOST = 5  # asserts of one text
 
 

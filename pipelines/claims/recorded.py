@@ -1,17 +1,18 @@
 """Released outputs as a pool, with the labels that came with them and the generated tests that programs pass.
 
-A published number is the mean over problems of a value that one of `VALUES` gives; the same value from the labels says what
+A published number is the mean over problems of one of `pipelines.claims.VALUES`; the same value from the labels says what
 another grader explains.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from pipelines.aggregate import AGGREGATORS, BlindPool
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import BlindPool
 from pipelines.claims.effects import NotTestable
 from pipelines.claims.evidence import Table
 from pipelines.stats import Estimate, paired_difference, pass_at_k, population_mean
@@ -139,14 +140,6 @@ def chance_of_groups(strength: Floats, right: Flags, k: int) -> float:
     levels = np.unique(strength)[::-1]
     missed = [1.0 - float(right[strength == level].mean()) for level in levels[:k]]
     return 1.0 - float(np.prod([missed[turn % len(missed)] for turn in range(k)]))
-
-
-VALUES: Mapping[str, Callable[..., ByProblem]] = {
-    "pass_rates": pass_rates,
-    "passes_at": passes_at,
-    "elected": elected,
-    "selected": selected,
-}
 
 
 def estimated(value: ByProblem, less: ByProblem | None = None) -> Estimate:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.aggregate import AGGREGATORS, Aggregator, BlindPool, knockout_bound
-from pipelines.aggregate.knockout import Knockout
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import Aggregator, BlindPool
+from pipelines.aggregate.knockout import Knockout, knockout_bound
 from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence
 from storage.ground.pool import Flags, Floats, Ints

@@ -61,7 +61,7 @@ class MatchCandidates:
         self._hard = np.unique(self._sums(batch))
 
     def problems(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Whether each text can be a problem of the benchmark, edited or with new numbers, or hold one."""
+        """Flags of the texts that can be a problem of the benchmark, edited or with new numbers, or hold one."""
         batch = self._batch([tokens(text) for text in texts])
         # A text shorter than a run has none to be looked for, so it is always compared.
         short = batch.sizes < RUN
@@ -69,7 +69,7 @@ class MatchCandidates:
         return self._inside(batch) | short | known | self._any(batch, self._hidden(batch), self._blind, RUN)
 
     def completions(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Whether each text can hold a problem of the benchmark."""
+        """Flags of the texts that can hold a problem of the benchmark."""
         return self._inside(self._batch([tokens(text) for text in texts]))
 
     def _inside(self, batch: _Batch) -> NDArray[np.bool_]:

@@ -13,12 +13,11 @@ from typing import Any
 
 from pipelines.contamination.edits import EDITS, RENUMBERED
 from pipelines.contamination.index import LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
-from pipelines.metrics import digits
 from pipelines.stats import clopper_pearson
-from pipelines.synthesize import regenerate
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import instance_key
-from storage.ground.ids import digest128, seed_of
+from pipelines.synthesize.templates import regenerate
+from storage.ground.ids import digest128, digits, seed_of
 from storage.ground.records import Problem
 
 COPIES = 200  # of each edit
@@ -109,7 +108,7 @@ class RecallFloor:
     copies: int = COPIES
 
     def holds(self, certificate: ContaminationCertificate) -> bool:
-        """Whether every measured rate is within its bound."""
+        """True if every measured rate is within its bound."""
         recall = [
             measured.rate.json()["low"]
             for measured in certificate.recall

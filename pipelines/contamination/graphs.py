@@ -34,7 +34,7 @@ def graph_of(meta: Mapping[str, Any]) -> str | None:
 
 
 def is_telling(graph: str) -> bool:
-    """Whether a graph has enough numbers to distinguish problems; a part written as a hash has many."""
+    """True if a graph has enough numbers to distinguish problems; a part written as a hash has many."""
     return "#" in graph or graph.count(LEAF) >= _FEWEST
 
 

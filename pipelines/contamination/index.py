@@ -128,7 +128,7 @@ class BenchmarkIndex:
         return self._same(row, words) or self._quoted(row.id, words, problem=True) or self._new_numbers(row, words)
 
     def completion(self, row: str, text: str) -> Hit | None:
-        """Whether an answer repeats a problem of the benchmark, its numbers included."""
+        """Problem of the benchmark that an answer repeats, its numbers included; None if there is none."""
         return self._quoted(row, tokens(text))
 
     def _quoted(self, row: str, words: Sequence[str], *, problem: bool = False) -> Hit | None:
@@ -256,7 +256,7 @@ def _span(entry: _Entry, words: Sequence[str]) -> Sequence[str]:
 
 
 def _same_numbers(entry: _Entry, span: Sequence[str]) -> bool:
-    """Whether a part of a text has no number or sign that the problem lacks, and holds three quarters of the problem's
+    """True if a part of a text has no number or sign that the problem lacks, and holds three quarters of the problem's
     numbers and signs beside a neighbour of theirs.
     """
     if Counter(hard(span)) - Counter(entry.hard):

@@ -31,7 +31,7 @@ def tokens(text: str) -> list[str]:
 
 
 def is_hard(word: str) -> bool:
-    """Whether a token is a number or a sign: what two texts of one problem have in common."""
+    """True if a token is a number or a sign: what two texts of one problem have in common."""
     return word[0].isdigit() or word in SIGNS
 
 

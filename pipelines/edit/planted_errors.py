@@ -98,7 +98,7 @@ def spelled(value: Fraction, like: str) -> str:
 
 
 def terminates(value: Fraction) -> bool:
-    """Whether the decimal expansion is short and ends."""
+    """True if the decimal expansion is short and ends."""
     return 10**60 % value.denominator == 0
 
 
@@ -118,7 +118,7 @@ def _kept(answer: PlantedAnswer, candidates: list[tuple[str, str]]) -> list[tupl
 
 
 def is_wrong_value(right: Fraction, value: Fraction | None) -> bool:
-    """Whether a value was read and is wrong, also when read as a percentage or in dozens."""
+    """True if a value was read and is wrong, also when read as a percentage or in dozens."""
     if value is None or value == right:
         return False
     return not (right and value / right in _FORGIVEN)
@@ -180,7 +180,7 @@ def operator(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]
 
 
 def _fits(right: Fraction, value: Fraction) -> bool:
-    """Whether a result differs and could be that of such a calculation: not negative, two decimals at most."""
+    """True if a result differs and could be that of such a calculation: not negative, two decimals at most."""
     return is_wrong_value(right, value) and value >= 0 and 100 % value.denominator == 0
 
 
@@ -230,7 +230,7 @@ def _edited(answer: PlantedAnswer, edits: list[tuple[int, int, str]], written: s
 
 
 Variant = tuple[str, str]
-"""What was done, in a few words, and the whole text of the variant."""
+"""Short description of an edit, and the whole text of the variant."""
 
 ERRORS: Mapping[str, Callable[[PlantedAnswer, random.Random], list[Variant]]] = {
     "digit": digit,

@@ -59,7 +59,7 @@ def use_fault(scope: NameScope, name: str, use: NamePlace) -> str:
 
 
 def _reaches(binding: NamePlace, use: NamePlace) -> bool:
-    """Whether a binding can come before a use: it is earlier, or an earlier turn of a loop around both.
+    """True if a binding can come before a use: it is earlier, or an earlier turn of a loop around both.
 
     Of the latter only where the use may be passed over in the first turn, and never where one statement does both.
     """

@@ -16,8 +16,9 @@ from pipelines.gate import rule_frames, rules
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED, Links
 from pipelines.gate.rules import GateRule
-from pipelines.metrics import Drift, counts_of, digits, funnel_of, pass_rates
+from pipelines.metrics import Drift, counts_of, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
+from storage.ground.ids import digits
 from storage.ground.pool import Pool, pool_of
 from storage.ground.records import Problem
 

@@ -72,7 +72,7 @@ class GateResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every check ran and passed."""
+        """True if every check ran and passed."""
         return all(check.passed for check in self.checks)
 
     @property

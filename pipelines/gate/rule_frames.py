@@ -259,7 +259,7 @@ def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
     return pa.table({"decisions": decisions, "surplus": surplus})
 
 
-def strangers_frame(links: Links) -> pa.Table:
+def membership_frame(links: Links) -> pa.Table:
     """Rows for each decision: how often its completion and its problem are inside."""
     columns: dict[str, Any] = {
         "completion_inside": _times(links.completions["decisions"], links.completions["completions"]),

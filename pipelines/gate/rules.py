@@ -163,7 +163,7 @@ def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Tab
     decided, completions = RowNames(tables["decisions"], "decisions"), RowNames(tables["completions"], "completions")
     correct = GatePart(RowNames(tables["decisions"], "decisions", rollouts["kept"]), kept["judged"], equal="correct")
     recorded = GatePart(decided, rollouts["recorded"], equal=rollouts["found"])
-    counts, strangers = rule_frames.counts_frame(tables, links), rule_frames.strangers_frame(links)
+    counts, strangers = rule_frames.counts_frame(tables, links), rule_frames.membership_frame(links)
     reconcile = [
         GatePart(completions, counts["decisions"], least=1),
         GatePart(completions, counts["surplus"], most=0),

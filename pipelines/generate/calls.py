@@ -24,7 +24,7 @@ MOST_LOGPROB = 1e6
 """A log-probability beyond this, on either side, is rejected: a sum of such values may not be a number."""
 
 NO_LOGPROBS = "not all of them are log-probabilities"
-"""What the meta of a completion says under `logprobs` where those of its reply were left out."""
+"""Value of `logprobs` in the meta of a completion whose reply had log-probabilities that were left out."""
 
 
 class Interruption(Exception):  # noqa: N818 - somebody asked for it
@@ -139,7 +139,7 @@ def completion_of(request: Request, model: "tuple[str, str, str]", **fields: Any
 
 
 def is_logprob(value: Any) -> bool:
-    """Whether a value of a reply can be a log-probability. Not isinstance: to that, true is an int."""
+    """True if a value of a reply can be a log-probability. Not isinstance: to that, true is an int."""
     return type(value) in (int, float) and -MOST_LOGPROB <= value <= MOST_LOGPROB
 
 

@@ -42,7 +42,7 @@ class EngineSampler:
 
     @property
     def scores_texts(self) -> bool:
-        """Whether the engine gives the log-probability of a given text."""
+        """True if the engine gives the log-probability of a given text."""
         return isinstance(self._generator, ScoresTexts)
 
     def _engine_for(self, requests: Sequence[Request]) -> Generator:

@@ -5,39 +5,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.engine_roles import Generator
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.generate.openai import OpenAI
-from pipelines.generate.reward_model import RewardModel
-from pipelines.generate.tools.compose import Compose
-from pipelines.generate.tools.edit import Edit
-from pipelines.generate.tools.program import Program
-from pipelines.generate.tools.retrieve import Retrieve
-from pipelines.generate.vllm.engine import Vllm
 from storage.ground.by_name import ByName
 from storage.ground.errors import SetupError, unknown_name
 
 GENERATORS = ByName(
     {
-        "embedded": Embedded,
-        "openai": OpenAI,
-        "vllm": Vllm,
+        "embedded": "pipelines.generate.embedded.engine:Embedded",
+        "openai": "pipelines.generate.openai:OpenAI",
+        "vllm": "pipelines.generate.vllm.engine:Vllm",
     }
 )
 
 MODEL_FREE = ByName(
     {
-        "edit": Edit,
-        "compose": Compose,
-        "program": Program,
-        "retrieve": Retrieve,
+        "edit": "pipelines.generate.tools.edit:Edit",
+        "compose": "pipelines.generate.tools.compose:Compose",
+        "program": "pipelines.generate.tools.program:Program",
+        "retrieve": "pipelines.generate.tools.retrieve:Retrieve",
     }
 )
 """Engines without a model, for the steps of a recipe that follow others."""
 
 ENGINES = GENERATORS | MODEL_FREE
-"""What a recipe may name."""
+"""Engines that a recipe may name."""
 
-RATING: dict[str, type[Any]] = {"reward_model": RewardModel}
+RATING = ByName({"reward_model": "pipelines.generate.reward_model:RewardModel"})
 """Engines that rate texts: scorers ask them, and no recipe draws rollouts from one."""
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.metrics.counts import counts_of
-from pipelines.metrics.rates import digits
 from pipelines.stats import Shift, total_variation
+from storage.ground.ids import digits
 from storage.ground.pool import KEPT, Composition, Floats, Group, Ints, Pool
 
 DRIFT_KINDS = ("level", "length", "source", "duplicates", "pass_rate")

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from pipelines.aggregate import BlindPool, Election
+from pipelines.aggregate.blind_pool import BlindPool, Election
 from pipelines.score import is_blind
 from pipelines.stats import auroc, pass_at_k
 from storage.ground.ids import digest128

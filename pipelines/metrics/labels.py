@@ -7,7 +7,7 @@ says something of the others only as far as these are like them; a vote of one m
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pipelines.aggregate import Aggregator
+from pipelines.aggregate.blind_pool import Aggregator
 from pipelines.metrics.elections import Ballot
 from pipelines.stats import Estimate, population_mean
 
@@ -64,7 +64,7 @@ def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int, unknown: 
 
 
 def is_graded(ballot: Ballot, unknown: Collection[str] = ()) -> bool:
-    """Whether a problem has a reference: some answer was judged by it, or no answer could have been."""
+    """True if a problem has a reference: some answer was judged by it, or no answer could have been."""
     return ballot.problem not in unknown and not (len(ballot.open) and ballot.open.all())
 
 

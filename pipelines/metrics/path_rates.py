@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipelines.metrics.counts import Counts
-from pipelines.metrics.rates import digits
 from pipelines.protocols import StoppingBudget
 from pipelines.stats import path_counting_rate, path_counts, population_mean
+from storage.ground.ids import digits
 from storage.ground.pool import Group
 
 ESTIMAND = "mean chance of a correct answer of problems from these templates"

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.metrics.counts import Counts
 from pipelines.stats import Estimate, largest_k, paired_difference, pass_at_k, population_mean, undecided_bounds
+from storage.ground.ids import digits
 from storage.ground.pool import Group
 
 OF_TEMPLATES = "mean pass rate of problems from these templates"
@@ -186,8 +187,3 @@ def _paired(before: Sequence[float], after: Sequence[float], clusters: Sequence[
 def _powers(most: int) -> list[int]:
     """1, 2, 4, ... up to `most`."""
     return [1 << power for power in range(most.bit_length())]
-
-
-def digits(value: float) -> float:
-    """Twelve significant digits: the later ones depend on the order of rows."""
-    return float(f"{value:.12g}")

@@ -14,10 +14,10 @@ from pipelines.metrics.measures.score_metrics import SCORE_METRICS
 from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS
 from pipelines.metrics.measures.token_metrics import TOKEN_METRICS
 from pipelines.metrics.measures.vote_metrics import VOTE_METRICS
-from pipelines.metrics.rates import digits
 from pipelines.metrics.sample import Metric, MetricValue, Options, Sample
 from storage.ground.by_name import ByName
 from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digits
 from storage.ground.pool import Group, Pool
 
 METRICS: Mapping[str, Metric] = ByName(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.aggregate import Aggregator, Election
+from pipelines.aggregate.blind_pool import Aggregator, Election
 from pipelines.metrics.elections import (
     Ballot,
     ElectionBudget,
@@ -26,7 +26,7 @@ from pipelines.metrics.elections import (
 )
 from pipelines.metrics.rates import OF_POPULATION, OF_TEMPLATES
 from pipelines.stats import Estimate, paired_difference, population_mean
-from storage.ground.errors import broken
+from storage.ground.errors import contract_error
 from storage.ground.pool import Floats, Ints
 
 ORACLE, RANDOM, CHOSEN = "oracle", "random", "chosen"
@@ -127,7 +127,9 @@ def _elected(setting: Setting, drawn: Subsets) -> Election:
     election = setting.aggregator.elect(drawn.pool)
     wanted = (len(drawn.pool), len(drawn.pool.answers))
     if np.shape(election.strength) != wanted:
-        raise broken(f"aggregator {setting.family!r} gave strengths of shape {np.shape(election.strength)} for {wanted}")
+        raise contract_error(
+            f"aggregator {setting.family!r} gave strengths of shape {np.shape(election.strength)} for {wanted}"
+        )
     return election
 
 

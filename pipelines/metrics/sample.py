@@ -20,7 +20,7 @@ from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import STATES, Flags, Group, Ints, Pool
 
 if TYPE_CHECKING:
-    from pipelines.aggregate import Aggregator
+    from pipelines.aggregate.blind_pool import Aggregator
     from pipelines.protocols import StoppingBudget
 
 Array = npt.NDArray[np.float64]

@@ -120,7 +120,7 @@ def _reap() -> None:
 
 
 def _tracks(pid: int) -> bool:
-    """Whether this is a resource tracker of multiprocessing that still runs."""
+    """True if this is a resource tracker of multiprocessing that still runs."""
     with contextlib.suppress(OSError):
         return b"multiprocessing.resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False

@@ -65,7 +65,7 @@ class MessageChild:
 
     @property
     def lives(self) -> bool:
-        """Whether the process runs."""
+        """True if the process runs."""
         return self._process.poll() is None
 
     def status(self) -> int | None:

@@ -22,7 +22,7 @@ class Stat(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        """Whether the process still runs; a zombie does not."""
+        """True if the process still runs; a zombie does not."""
         return self.state not in ("Z", "X")
 
 

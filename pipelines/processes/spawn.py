@@ -115,7 +115,7 @@ def ending(status: int) -> str:
 
 
 def ended_from_outside(status: int) -> bool:
-    """Whether the process was ended from outside: by a person, or by the system for want of memory."""
+    """True if the process was ended from outside: by a person, or by the system for want of memory."""
     return status < 0 and -status not in ITS_OWN
 
 

@@ -8,39 +8,31 @@ rank training data, and may elect no answer.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipelines.protocols import Candidates, GroupScorer, Scorer
-from pipelines.score.agreement import AnswerAgreement, JudgeVotes
-from pipelines.score.imported import Imported
-from pipelines.score.length import Length
-from pipelines.score.likelihood import LogprobPerToken, LogprobSum, SelfCertainty
-from pipelines.score.probes import PIK, PTrue
-from pipelines.score.reward_model import RewardModelScorer
-from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
-from pipelines.score.votes import VotesScorer
 from storage.ground.by_name import ByName
 from storage.ground.records import Completion, Problem, Score
 
 SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = ByName(
     {
-        "answer_agreement": AnswerAgreement,
-        "imported": Imported,
-        "judge_votes": JudgeVotes,
-        "length": Length,
-        "likelihood": Likelihood,
-        "logprob_per_token": LogprobPerToken,
-        "logprob_sum": LogprobSum,
-        "p_ik": PIK,
-        "p_true": PTrue,
-        "reference_likelihood": ReferenceLikelihood,
-        "reward_model": RewardModelScorer,
-        "self_certainty": SelfCertainty,
-        "votes": VotesScorer,
+        "answer_agreement": "pipelines.score.agreement:AnswerAgreement",
+        "imported": "pipelines.score.imported:Imported",
+        "judge_votes": "pipelines.score.agreement:JudgeVotes",
+        "length": "pipelines.score.length:Length",
+        "likelihood": "pipelines.score.text_likelihood:Likelihood",
+        "logprob_per_token": "pipelines.score.likelihood:LogprobPerToken",
+        "logprob_sum": "pipelines.score.likelihood:LogprobSum",
+        "p_ik": "pipelines.score.probes:PIK",
+        "p_true": "pipelines.score.probes:PTrue",
+        "reference_likelihood": "pipelines.score.text_likelihood:ReferenceLikelihood",
+        "reward_model": "pipelines.score.reward_model:RewardModelScorer",
+        "self_certainty": "pipelines.score.likelihood:SelfCertainty",
+        "votes": "pipelines.score.votes:VotesScorer",
     }
 )
 REFERENCED = frozenset({"judge_votes", "label_votes", "reference_likelihood"})
 
 
 def is_blind(name: str) -> bool:
-    """Whether an aggregator may see a score of this name (`length`, `-length`, `p_true@1 ...`)."""
+    """True if an aggregator may see a score of this name (`length`, `-length`, `p_true@1 ...`)."""
     return name.removeprefix("-").partition("@")[0] not in REFERENCED
 
 

@@ -93,7 +93,7 @@ class Probe(AskingScorer):
                 yield Score(completion.id, group.problem.id, self.name, self.version, steps[-1], lines, **cost)
 
     def by_line(self) -> bool:
-        """Whether every line has a number of its own."""
+        """True if every line has a number of its own."""
         return False
 
     def filled(self, **texts: str) -> str:

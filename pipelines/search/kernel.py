@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.search.partial import PieceDraws
 from pipelines.search.tree import ROOT, Growth, SearchPolicy, Tree, TreeNode, WritingPolicy
 from pipelines.tallies import Draw
-from storage.ground.errors import broken
+from storage.ground.errors import contract_error
 
 PROCESS_INDEX = 1 << 20
 """The first sample index of a process's draws. With the indices of the next pieces they would share seeds, and rollouts
@@ -40,9 +40,11 @@ def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) ->
     growths = list(policy.grow(tree))
     for growth in growths:
         if growth.count < 1 or not _can_grow(growth, tree, policy.texts if isinstance(policy, WritingPolicy) else ()):
-            raise broken(f"search policy {policy.name!r} asks for {growth} of {len(tree.nodes)} nodes of {tree.problem_id}")
+            raise contract_error(
+                f"search policy {policy.name!r} asks for {growth} of {len(tree.nodes)} nodes of {tree.problem_id}"
+            )
     if len({growth.node for growth in growths}) < len(growths):
-        raise broken(f"search policy {policy.name!r} names a node twice in one wave")
+        raise contract_error(f"search policy {policy.name!r} names a node twice in one wave")
     return growths
 
 

@@ -140,7 +140,7 @@ def _first_distinct(rollouts: Sequence[Rollout], quota: int, near: NearDuplicate
 
 
 def _copy_reason(text: str, seen: set[str], near: NearDuplicates | None) -> str | None:
-    """Whether a correct solution repeats an earlier one; remembers it if not."""
+    """Reason to drop a correct solution as a repetition; None for a new one, which is then remembered."""
     key = solution_key(text)
     if key in seen:
         return "duplicate_solution"

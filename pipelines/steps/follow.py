@@ -164,7 +164,7 @@ def follow_ups(
             yield draw
 
 
-def not_asked_today(
+def outdated_follow_ups(
     graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Facts]
 ) -> Iterator[Link]:
     """The follow-ups of one problem whose conditions do not hold, as of texts that were lost and are others now."""
@@ -206,7 +206,7 @@ def _merged(leaves: Sequence[Leaf]) -> Thread | None:
 
 
 def _holds(node: Node, thread: Thread, known: Mapping[str, Facts]) -> bool:
-    """Whether the conditions hold, nothing failed, and every field that the template needs could be read."""
+    """True if the conditions hold, nothing failed, and every field that the template needs could be read."""
     if any(known[thread[parent]].failed for parent in node.parents):
         return False
     for condition in node.conditions:

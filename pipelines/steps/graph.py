@@ -90,7 +90,7 @@ class Node:
 
     @property
     def plain(self) -> bool:
-        """Whether the step asks about the problem alone, in a text around the problem's own."""
+        """True if the step asks about the problem alone, in a text around the problem's own."""
         return not self.named and self.places == (TemplatePlace("prompt"),) and isinstance(self.step.template, str)
 
     @property

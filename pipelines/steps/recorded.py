@@ -36,7 +36,7 @@ def _rule(step: Mapping[str, Any], before: Sequence[StepRule]) -> StepRule:
 
 
 def _is_searched(step: Mapping[str, Any], before: Sequence[StepRule]) -> bool:
-    """Whether a search decided when the step was drawn: the first step, where it is no answer, and the steps after it."""
+    """True if a search decided when the step was drawn: the first step, where it is no answer, and the steps after it."""
     if not before:
         return bool(step.get("role", "answer") != "answer")
     first = before[0]

@@ -45,7 +45,7 @@ class TemplatePlace(NamedTuple):
 
     @property
     def of_a_step(self) -> bool:
-        """Whether an earlier step fills this place."""
+        """True if an earlier step fills this place."""
         return self.name not in RESERVED
 
 

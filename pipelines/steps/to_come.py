@@ -236,7 +236,7 @@ class _Simulation:
 
 
 def may_follow(graph: StepGraph, node: Node, kind: Kind) -> bool:
-    """Whether the step follows completions of this kind at all."""
+    """True if the step follows completions of this kind at all."""
     other = graph.nodes[kind.step]
     stands = other.stands_for in node.parents and kind.depth <= other.step.repeat
     return kind.step in node.parents or stands
@@ -265,7 +265,7 @@ def _life(drawn: Drawn) -> Kind:
 
 
 def _alike(pool: Pool, one: Kind, kind: Kind) -> bool:
-    """Whether completions of these two kinds are pooled."""
+    """True if completions of these two kinds are pooled."""
     if one.step != kind.step or (pool == "alike" and one.depth != kind.depth):
         return False
     return pool == "any answer" or one.right == kind.right

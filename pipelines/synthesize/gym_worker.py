@@ -103,7 +103,7 @@ class _Family:
         }
 
     def _verifies(self, row: Mapping[str, Any]) -> bool:
-        """Whether the reference scores full marks on the stored entry; families without any reference pass."""
+        """True if the reference scores full marks on the stored entry; families without any reference pass."""
         entry = entry_of(self.name, row["entry"])
         return not row["reference"] or float(self.dataset.score_answer(row["reference"], entry)) == 1.0
 

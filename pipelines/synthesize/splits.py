@@ -32,22 +32,22 @@ def templates_of(split: str) -> tuple[str, ...]:
 
 
 def is_held_out(template: str, params: Params) -> bool:
-    """Whether these numbers of this template are kept from training."""
+    """True if these numbers of this template are kept from training."""
     return int(instance_key(template, params)[:8], 16) % _HELD_OUT_SHARE == 0
 
 
 def on_side(split: str, template: str, params: Params) -> bool:
-    """Whether an instance's numbers are on this split's side; every instance of an evaluation template is."""
+    """True if an instance's numbers are on this split's side; every instance of an evaluation template is."""
     return split == "evaluation" or is_held_out(template, params) == (split == "heldout")
 
 
 def graph_allowed(split: str, solution: Solution) -> bool:
-    """Whether a problem with this solution may be emitted in this split: evaluation graphs are for evaluation only."""
+    """True if a problem with this solution may be emitted in this split: evaluation graphs are for evaluation only."""
     return split == "evaluation" or solution_graph(solution) not in evaluation_graphs()
 
 
 def belongs(split: str, template: str, params: Params, solution: Solution) -> bool:
-    """Whether an instance of one of the split's templates may be emitted in this split."""
+    """True if an instance of one of the split's templates may be emitted in this split."""
     return on_side(split, template, params) and graph_allowed(split, solution)
 
 

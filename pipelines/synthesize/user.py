@@ -28,7 +28,7 @@ _WALL_LIMIT_S = 900
 
 
 def is_reference(name: str) -> bool:
-    """Whether a name means code of the user's rather than a template of ours."""
+    """True if a name means code of the user's rather than a template of ours."""
     return ":" in name or name.endswith(".py")
 
 

@@ -55,7 +55,7 @@ class Validation:
 
     @property
     def passed(self) -> bool:
-        """Whether all tests passed."""
+        """True if all tests passed."""
         return all(check.passed for check in self.checks)
 
     @property

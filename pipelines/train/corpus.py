@@ -38,7 +38,7 @@ class TrainingBatch:
 
 def template_source(levels: Sequence[int]) -> Source:
     """(prompt, solution) pairs of the training templates: a source(seed, count)."""
-    from pipelines.synthesize import problems_for_training
+    from pipelines.synthesize.splits import problems_for_training
 
     chosen = tuple(levels)
     return lambda seed, count: problems_for_training(seed, count, chosen)

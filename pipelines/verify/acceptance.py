@@ -47,7 +47,7 @@ class Policy(Protocol):
 
 
 def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:
-    """Whether a policy needs this verifier's verdict, given those of the verifiers before it."""
+    """True if a policy needs this verifier's verdict, given those of the verifiers before it."""
     if policy.lazy:
         return all(verdict.outcome == "undecided" for verdict in before)
     return not policy.over or verifier in policy.over
@@ -87,7 +87,7 @@ def used_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, V
     return asked_for or None
 
 
-def lacking(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Key]:
+def missing_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Key]:
     """The verifiers whose verdicts the policy still needs; only the next one for a lazy policy."""
     present: list[Verdict] = []
     missing: list[Key] = []
@@ -317,7 +317,7 @@ POLICIES: Mapping[str, Callable[..., Policy]] = ByName(
     }
 )
 PLAIN: Policy = FirstDecided()
-"""What a recipe without `accept` means."""
+"""Policy of a recipe without `accept`."""
 
 
 def policy_part(recipe: Mapping[str, Any]) -> Mapping[str, Any]:

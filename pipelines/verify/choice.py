@@ -168,12 +168,12 @@ def named_in_sentence(line: str) -> Choice | None:
 
 
 def lists_options(text: str) -> bool:
-    """Whether lines of a text begin with the marks of two options; such a line is then an item of a list, no answer."""
+    """True if lines of a text begin with the marks of two options; such a line is then an item of a list, no answer."""
     return len({match[1] for match in _ITEM.finditer(text)}) > 1
 
 
 def is_item(line: str) -> bool:
-    """Whether a line begins with the mark of an option."""
+    """True if a line begins with the mark of an option."""
     return _ITEM.match(line) is not None
 
 
@@ -318,7 +318,7 @@ def _is_option(named: Choice, options: Options) -> bool:
 
 
 def _bare_option(line: str, named: Choice, options: Options) -> bool:
-    """Whether a first line holds an option and nothing else: its letter, or its letter with its own text."""
+    """True if a first line holds an option and nothing else: its letter, or its letter with its own text."""
     assert named.letter is not None
     if len(line.strip("*()[].: ")) == 1:
         return _is_option(named, options)

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 
 from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
 from pipelines.verify.statements.standing import (
-    Found,
+    FoundStatement,
     after_openers,
     doubtful,
     in_doubt,
@@ -31,7 +31,7 @@ from pipelines.verify.statements.standing import (
     undenied,
     values_in,
 )
-from pipelines.verify.statements.words import Language, speaks, stated_in
+from pipelines.verify.statements.words import Language, doubting_languages, stated_in
 from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
@@ -138,7 +138,7 @@ def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = (
 
 def _judged(text: str) -> tuple[str, bool]:
     """The searched part of a text, and whether no mark precedes it: otherwise its last line is not an answer."""
-    text = undoubled(_answering(text))
+    text = with_single_backslashes(_answering(text))
     thought_begin = text.rfind(THOUGHT_BEGIN)
     if thought_begin > text.rfind(THOUGHT_END):
         text = text[:thought_begin]
@@ -182,7 +182,7 @@ def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()
             return None, undenied(text, floor, denied)  # "that is wrong. I cannot tell."
         if not in_doubt(text, start, end) and not denied:
             return _finished(answer), text[floor:]
-        languages = speaks(text[max(0, start - _BEFORE) :])
+        languages = doubting_languages(text[max(0, start - _BEFORE) :])
         if answer.rule in ("bare", "tail") and (taken := last_withdrawal(text, floor, languages)) is not None:
             text, floor = after_openers(text[taken:], languages), 0
             continue
@@ -199,21 +199,21 @@ def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()
     return None, ""
 
 
-def _found(text: str, stated: Stated, values: Collection[str]) -> Found:
+def _found(text: str, stated: Stated, values: Collection[str]) -> FoundStatement:
     """Position of a statement's value: its box, or the first value behind its mark, or the last of an unmarked text."""
     (content, rule), start, end = stated
     if rule == "boxed" or any(value and content.casefold().startswith(value.casefold()) for value in values):
-        return Found(start, start, end, content)
+        return FoundStatement(start, start, end, content)
     unmarked = rule in ("bare", "tail")
     first = max(start, text.rfind(content, start, end))
     spans = values_in(text, first, end)
     if not spans:
-        return Found(start, first, end, content)
+        return FoundStatement(start, first, end, content)
     first, last = spans[-1 if unmarked else 0]
-    return Found(first if unmarked else start, first, last, text[first:last])
+    return FoundStatement(first if unmarked else start, first, last, text[first:last])
 
 
-def _without_contrast(answer: FinalAnswer, found: Found, languages: tuple[Language, ...]) -> FinalAnswer:
+def _without_contrast(answer: FinalAnswer, found: FoundStatement, languages: tuple[Language, ...]) -> FinalAnswer:
     """The answer of "17, not 18"."""
     place = answer.text.find(found.value)
     if answer.rule not in ("phrase", "hash") or place < 0:
@@ -251,7 +251,7 @@ def _answering(text: str) -> str:
     return _MARKS_AT_END.sub("", text) if text[-20:].rstrip().endswith(">") else text
 
 
-def undoubled(text: str) -> str:
+def with_single_backslashes(text: str) -> str:
     """The text with single backslashes where they were escaped twice (`\\\\frac`), as a file's reader leaves them."""
     if "\\\\" not in text or not _DOUBLED.search(text):
         return text

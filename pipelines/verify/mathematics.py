@@ -22,7 +22,7 @@ from pipelines.verify.answers.reading import Reading, is_spaced_list, read, stri
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
-from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
+from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
 from pipelines.verify.number import plain_text
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
@@ -236,11 +236,13 @@ def math_version(policy: str, order: str) -> str:
 def reference_text(reference: str) -> str:
     """The answer inside a reference: after `####`, or inside its last box, or the whole."""
     final = final_answer(reference)
-    return final.text if final is not None and final.rule in ("hash", "boxed") else undoubled(reference.strip())
+    return (
+        final.text if final is not None and final.rule in ("hash", "boxed") else with_single_backslashes(reference.strip())
+    )
 
 
 def _as_written(final: FinalAnswer, reference: str) -> bool:
-    """Whether the whole of an unmarked answer is the reference, so that no part of it (17 of March 17) is taken."""
+    """True if the whole of an unmarked answer is the reference, so that no part of it (17 of March 17) is taken."""
     return final.rule in ("phrase", "bare") and read(final.text).normal == read(reference).normal != ""
 
 
@@ -300,7 +302,7 @@ def _by_value(reference: Reading, answer: Reading, question: MathQuestion) -> Eq
 
 
 def _is_part(reference: Value, answer: Value, context: EqualityContext) -> bool:
-    """Whether the reference is exactly one of the few values that the answer gives: 20 of `20, 35`."""
+    """True if the reference is exactly one of the few values that the answer gives: 20 of `20, 35`."""
     values = answer.values if isinstance(answer, Assignments) else answer.items if isinstance(answer, Collection) else ()
     if isinstance(reference, (Assignments, Collection)) or not 2 <= len(values) <= _MOST_PARTS:
         return False

@@ -11,7 +11,7 @@ from time import perf_counter
 from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
 from pipelines.verify.answers.equality import STRICT, EqualityContext, policy_named, same_quantity, versioned
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, undoubled
+from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.finding import OneByOne, prompt_text
@@ -97,7 +97,7 @@ def plain_text(final: FinalAnswer) -> str | None:
 
 
 def _begins_with_another(text: str, number: str) -> bool:
-    """Whether another number comes first and ends there: 4, unless it is 3; 4; it took 3 days."""
+    """True if another number comes first and ends there: 4, unless it is 3; 4; it took 3 days."""
     first = _AT_ONCE.match(text)
     if first is None:
         return False
@@ -106,13 +106,13 @@ def _begins_with_another(text: str, number: str) -> bool:
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether a short text has words and a verb before its last number, so that it may name other numbers too."""
+    """True if a short text has words and a verb before its last number, so that it may name other numbers too."""
     return len(text) <= BARE_LENGTH and _SENTENCE.search(text) is not None
 
 
 @lru_cache(maxsize=65_536)
 def _reference(text: str) -> Quantity | None:
-    text = undoubled(text)
+    text = with_single_backslashes(text)
     return parse_quantity(text) or (parse_quantity(text.rsplit("####", 1)[1]) if "####" in text else None)
 
 

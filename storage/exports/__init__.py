@@ -65,7 +65,7 @@ SHOW_WHAT_WAS_ASKED = frozenset({"thread"})
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class LaterRows:
     """Rows about a version that are stored elsewhere: scores made after its publication, and outcomes that its plan used
     where others are accepted in it (completion_id, problem_id, outcome).
     """
@@ -74,7 +74,7 @@ class Beside:
     planned: pa.Table | None = None
 
 
-_NOTHING = Beside()
+_NOTHING = LaterRows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def export(
     info: VersionInfo,
     fmt: str,
     out: Path,
-    beside: Beside = _NOTHING,
+    beside: LaterRows = _NOTHING,
     *,
     validation: ExportValidation | None = None,
     **options: Any,
@@ -148,7 +148,7 @@ def export_mix(
     parts: Sequence[MixPart],
     fmt: str,
     out: Path,
-    beside: Sequence[Beside] = (),
+    beside: Sequence[LaterRows] = (),
     *,
     validation: ExportValidation | None = None,
     **options: Any,
@@ -183,7 +183,7 @@ def _built(fmt: str, options: Mapping[str, Any]) -> Export:
 
 
 @contextmanager
-def _opened(info: VersionInfo, beside: Beside) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(info: VersionInfo, beside: LaterRows) -> Iterator[duckdb.DuckDBPyConnection]:
     with reading(info), open_version(info) as connection:
         json_problems(connection)
         connection.register(STORED, SCHEMAS["scores"].empty_table() if beside.scores is None else beside.scores)

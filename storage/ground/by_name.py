@@ -22,6 +22,11 @@ class ByName(Mapping[str, Any]):
         module, _, attribute = method.partition(":")
         return getattr(import_module(module), attribute)
 
+    def place(self, name: str) -> str | None:
+        """Place of a method, `package.module:Name`; None for a method that is registered itself."""
+        method = self._methods[name]
+        return method if isinstance(method, str) else None
+
     def __or__(self, other: "ByName | Mapping[str, Any]") -> "ByName":
         """Both registries, without importing a method; for equal names the other's place wins."""
         return ByName({**self._methods, **(other._methods if isinstance(other, ByName) else other)})

@@ -70,7 +70,7 @@ class CorruptSegment(RollmillError):  # noqa: N818 - names what was found
         super().__init__(f"segment {path} is {problem}")
 
 
-def broken(what: str) -> SetupError:
+def contract_error(what: str) -> SetupError:
     """The error for a method, perhaps a user's own, that breaks the contract of its role (pipelines/protocols.py)."""
     return SetupError(f"{what}.", next_command="correct it and run the same command again; drawn completions are kept")
 
@@ -190,7 +190,7 @@ def read_only(where: str) -> SetupError:
     )
 
 
-def no_right(where: str) -> SetupError:
+def permission_error(where: str) -> SetupError:
     """The error for a place without read permission."""
     return SetupError(f"{where} may not be read by this user.", next_command="change its owner or its rights")
 
@@ -202,7 +202,7 @@ def explained(where: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _REFUSED:
-            raise (read_only if _readable(where) else no_right)(str(where)) from error
+            raise (read_only if _readable(where) else permission_error)(str(where)) from error
         known = None if isinstance(error, BlockingIOError) else refusal(error, where)
         if known is None:
             raise

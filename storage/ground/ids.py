@@ -96,3 +96,8 @@ def embedded_digest(files: Mapping[str, str]) -> str | None:
     if any(name not in files for name in EMBEDDED_FILES):
         return None
     return files_digest((name, bytes.fromhex(files[name])) for name in EMBEDDED_FILES)
+
+
+def digits(value: float) -> float:
+    """Twelve significant digits: the later ones depend on the order of rows."""
+    return float(f"{value:.12g}")

@@ -19,7 +19,7 @@ from storage.ground.records import OUTCOMES, Verdict
 
 PENDING = "pending"
 STATES: tuple[str, ...] = (*OUTCOMES, PENDING)
-"""What the column `outcome` counts: the four outcomes, and `pending` for a rollout that is planned and not judged."""
+"""States in the column `outcome`: the four outcomes, and `pending` for a rollout that is planned and not judged."""
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -19,7 +19,7 @@ STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score", 
 
 MADE = "made"  # key in a problem's meta for its origin: the method, the source problems, and the origin of the reference
 CARRIED, COMPUTED, MAJORITY, ROUND_TRIP = REFERENCE_ORIGINS = ("carried", "computed", "majority", "round_trip")
-"""Where the reference of a made problem came from: taken over from its source, computed by a program, elected by most
+"""Origins of the reference of a made problem: taken over from its source, computed by a program, elected by most
 completions of a model, or stated by the writer and found again by a model that did not see it.
 """
 

@@ -25,7 +25,7 @@ SAME_ANSWER = "same_answer_as"
 """The key in a completion's meta of the id that its text alone would have; see storage.imports.labels."""
 ANSWER = f"coalesce(meta ->> '$.{SAME_ANSWER}', id)"
 UPDATE = "-update-"
-"""What the version of a segment of updated labels holds in front of its number."""
+"""Mark in front of the number in the version of a segment of updated labels."""
 
 
 @dataclass(frozen=True, slots=True)

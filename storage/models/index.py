@@ -132,6 +132,11 @@ def model_versions(models: Path, name: str) -> list[ModelVersion]:
     return [version_of(models, index, entry) for entry in index.versions]
 
 
+def all_models(models: Path) -> list[ModelVersion]:
+    """Every version of every model."""
+    return [version for name in model_names(models) for version in model_versions(models, name)]
+
+
 def version_of(models: Path, index: ModelIndex, entry: ModelEntry) -> ModelVersion:
     """An index entry with its model, place, tags and yank."""
     return ModelVersion(

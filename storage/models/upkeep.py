@@ -12,10 +12,9 @@ from storage.ground.files import locked
 from storage.models.index import (
     ModelIndex,
     ModelVersion,
+    all_models,
     index_path,
     load_index,
-    model_names,
-    model_versions,
     record_copy,
     resolve_model,
     save_index,
@@ -125,15 +124,10 @@ def _dvc(verb: str, versions: Sequence[ModelVersion], remote: str | None) -> str
     if untracked:
         raise SetupError(f"DVC does not track {', '.join(untracked)}.", next_command="rollmill train RECIPE again")
     targets = [str(version.pointer.resolve().relative_to(root)) for version in versions]
-    done = dvc.patient([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
+    done = dvc.run_when_unlocked([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
     if done.returncode:
         raise SetupError(f"dvc {verb} failed: {dvc.first_line(done.stderr)}.", next_command=f"dvc {verb} -v {targets[0]}")
     return dvc.last_line(done.stdout)
-
-
-def all_models(models: Path) -> list[ModelVersion]:
-    """Every version of every model."""
-    return [version for name in model_names(models) for version in model_versions(models, name)]
 
 
 def trained_on(models: Path, dataset_hash: str) -> Iterator[tuple[ModelVersion, Mapping[str, Any]]]:

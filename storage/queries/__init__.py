@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from storage.standing import Service as Service
     from storage.versions.diff import VersionDiff as VersionDiff
     from storage.versions.history import VersionStep as VersionStep
-    from storage.versions.pairing import Move as Move
     from storage.versions.pairing import Pairing as Pairing
+    from storage.versions.pairing import StateChange as StateChange
     from storage.versions.resolve import VersionInfo as VersionInfo
 
 _MODULES = {
@@ -83,7 +83,7 @@ _MODULES = {
     "storage.standing": "Service",
     "storage.versions.diff": "VersionDiff",
     "storage.versions.history": "VersionStep",
-    "storage.versions.pairing": "Move Pairing",
+    "storage.versions.pairing": "StateChange Pairing",
     "storage.versions.resolve": "VersionInfo",
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -86,11 +86,11 @@ class Reader:
         """The runs in the ledger."""
         return self._workspace.runs
 
-    def as_it_is(self, listed: "list[Run]") -> "list[Run]":
+    def with_killed_status(self, listed: "list[Run]") -> "list[Run]":
         """The runs, with the status `killed` for a run whose process was killed."""
-        from storage.commands import as_it_is
+        from storage.commands import with_killed_status
 
-        return as_it_is(self.runs, self._workspace.ledger.leases, listed)
+        return with_killed_status(self.runs, self._workspace.ledger.leases, listed)
 
     def run_of_process(self, pid: int) -> str | None:
         """The run that a process of this host works on; None while it works on none."""
@@ -181,7 +181,7 @@ class Reader:
 
 def runs(reader: Reader) -> "list[Run]":
     """All runs, the latest first, pilots last. A run without a live process is `killed`."""
-    return sorted(reader.as_it_is(reader.runs.list()), key=lambda run: run.is_pilot)
+    return sorted(reader.with_killed_status(reader.runs.list()), key=lambda run: run.is_pilot)
 
 
 def run_progress(reader: Reader, run_id: str) -> "list[StageProgress]":

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from storage.ground.errors import SetupError
 from storage.ledger.owners import Owner, maker_of
-from storage.segments.files import mended
+from storage.segments.files import repaired_copy
 from storage.segments.keys import LostSegment, Segment
 from storage.segments.place import Place
 from storage.segments.registry import SegmentRegistry
@@ -80,14 +80,14 @@ def untrusted(registry: SegmentRegistry, place: Place, *, deep: bool = False) ->
                 yield segment, problem
 
 
-def mend(registry: SegmentRegistry, place: Place) -> Iterator[tuple[Segment, str]]:
+def repair_segments(registry: SegmentRegistry, place: Place) -> Iterator[tuple[Segment, str]]:
     """Replace each file whose seal overwrote a statistic with a corrected copy; the segment and the id of its new file.
 
     No row changes, nor the winner of two rows with one identity. An unregistered copy is an orphan for `sweep`.
     """
     for kind in KINDS:
         for segment in registry.segments(kind):
-            made = mended(place, kind, segment.id)
+            made = repaired_copy(place, kind, segment.id)
             if made is None:
                 continue
             with registry.ledger.write() as session:

@@ -92,7 +92,7 @@ def write_batches(
     )
 
 
-def mended(place: Place, kind: Kind, file_id: str) -> tuple[str, str] | None:
+def repaired_copy(place: Place, kind: Kind, file_id: str) -> tuple[str, str] | None:
     """Durable, unregistered copy of a file whose seal overwrote a statistic, with the statistic restored.
 
     The id and checksum of the copy; None for any other file.
@@ -107,7 +107,7 @@ def mended(place: Place, kind: Kind, file_id: str) -> tuple[str, str] | None:
         nonlocal checksum
         with place.open(kind, file_id) as damaged, path.open("w+b") as file:
             shutil.copyfileobj(damaged, file)
-            checksum = seal.mend(file, misplaced)
+            checksum = seal.repair_statistics(file, misplaced)
 
     new = new_file_id()
     place.put(kind, new, write)

@@ -46,7 +46,7 @@ RECORDS: Mapping[Kind, type[Any]] = {
     "threads": ThreadRow,
 }
 KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind != "threads")
-"""What segments hold; threads exist only in versions, plans only in segments."""
+"""Kinds of rows in segments; threads exist only in versions, plans only in segments."""
 
 _INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal", "training_step"})
 _FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value", "reward", "judged_at"})

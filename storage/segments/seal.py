@@ -3,7 +3,7 @@
 The footer of a Parquet file lists the row groups, with the smallest and largest value of each column, then the pairs of key
 and value, then two fields without texts of ours. A row's text can precede the seal but never follow it: the last match of
 the seal's pattern is the seal. An earlier release took the first place with 64 zeros, which may be a value of a row;
-`misplaced` finds those files, and `mend` gives them their correct bytes.
+`misplaced` finds those files, and `repair_statistics` gives them their correct bytes.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ def misplaced(file: BinaryIO) -> Misplaced | None:
     return None
 
 
-def mend(file: BinaryIO, wrong: Misplaced) -> str:
+def repair_statistics(file: BinaryIO, wrong: Misplaced) -> str:
     """Restore the row's value and write the seal to its place; the checksum of the corrected file."""
     _put(file, wrong.at, OPEN)
     _put(file, wrong.home, wrong.seal)

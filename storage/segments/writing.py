@@ -26,9 +26,9 @@ from storage.segments.views import IDENTITY, SEPARATOR
 
 Item = tuple[SegmentKey, Sequence[Record]]
 Also = Callable[[Session, Sequence[Commit]], None]
-"""What else belongs into the transaction that registers some items; it is given what became of each."""
+"""Further work in the transaction that registers some items; it is given the result of each."""
 Before = Callable[[Session], None]
-"""What is done in that transaction first."""
+"""First work in that transaction."""
 
 
 @dataclass(frozen=True, slots=True)

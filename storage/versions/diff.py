@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from storage.versions.content.card import flatten
-from storage.versions.pairing import EXAMPLES, Move, Pairing
+from storage.versions.pairing import EXAMPLES, Pairing, StateChange
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 
@@ -73,10 +73,10 @@ class VersionDiff:
     problems: Members
     repaired: tuple[PromptChange, ...]
     rollouts: Members
-    flow: tuple[Move, ...]
-    kept_to_dropped: tuple[Move, ...]
-    dropped_to_kept: tuple[Move, ...]
-    outcome_flips: tuple[Move, ...]
+    flow: tuple[StateChange, ...]
+    kept_to_dropped: tuple[StateChange, ...]
+    dropped_to_kept: tuple[StateChange, ...]
+    outcome_flips: tuple[StateChange, ...]
     metrics: tuple[Delta, ...]
     levels: tuple[Delta, ...]
 
@@ -208,7 +208,7 @@ def _deltas(deltas: Iterable[Delta]) -> Iterator[str]:
         yield f"{item.key}: {_value(item.old)} -> {_value(item.new)}{gain}"
 
 
-def _move_lines(moves: Iterable[Move]) -> Iterator[str]:
+def _move_lines(moves: Iterable[StateChange]) -> Iterator[str]:
     return (f"{move.count} x {move.old} -> {move.new}, e.g. {', '.join(i[:8] for i in move.examples)}" for move in moves)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.dvc import repository
-from storage.ground.errors import SetupError, explained, no_right
+from storage.ground.errors import SetupError, explained, permission_error
 from storage.ground.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
@@ -107,7 +107,7 @@ def manifest_copy(datasets: Path, name: str, folder: str) -> Path:
 def dataset_names(datasets: Path) -> list[str]:
     """The datasets with an index, sorted."""
     if datasets.is_dir() and not os.access(datasets, os.R_OK | os.X_OK):
-        raise no_right(str(datasets))  # a glob would find nothing
+        raise permission_error(str(datasets))  # a glob would find nothing
     return sorted(path.parent.name for path in datasets.glob("*/index.json"))
 
 

@@ -35,7 +35,7 @@ ORDER BY problem_id, completion_id LIMIT $most OFFSET $first
 
 
 @dataclass(frozen=True)
-class Move:
+class StateChange:
     """Rollouts that went from one state to another (a reason, or an outcome), with example completion ids; None: absent."""
 
     old: str | None
@@ -74,15 +74,15 @@ class Pairing:
             rows: Sequence[tuple[Any, ...]] = cursor.execute(query, values or None).fetchall()
         return rows
 
-    def moves(self, column: str, condition: str) -> tuple[Move, ...]:
+    def moves(self, column: str, condition: str) -> tuple[StateChange, ...]:
         """Rollouts by their old and new value of a column, the commonest first."""
         query = (
             f"SELECT old_{column}, new_{column}, count(*) AS moved, {_EXAMPLES} FROM joined WHERE {condition} "  # noqa: S608
             "GROUP BY 1, 2 ORDER BY moved DESC, 1, 2"
         )
-        return tuple(Move(old, new, count, tuple(examples)) for old, new, count, examples in self.all(query))
+        return tuple(StateChange(old, new, count, tuple(examples)) for old, new, count, examples in self.all(query))
 
-    def flow(self) -> tuple[Move, ...]:
+    def flow(self) -> tuple[StateChange, ...]:
         """Rollouts by their old and new decision, unchanged ones and rollouts missing on one side included."""
         return self.moves("state", "true")
 

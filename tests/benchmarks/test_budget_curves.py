@@ -24,7 +24,7 @@ from benchmarks.budgets.budget_curves import (
 )
 from benchmarks.budgets.budget_tables import bill_rows, compared, duel_rows, equal_rows, regret_rows
 from benchmarks.numbers.replay import Record, RecordedProblem, Spending, replay
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 

@@ -9,7 +9,8 @@ from benchmarks.numbers.replay import RecordedProblem, ReplayResult, replay
 from benchmarks.verifiers.recorded import record_of
 from flows.rounds import run_all
 from flows.rounds.planning.plan import plan_round, read_plans
-from pipelines.budget import BUDGETS, DarsUniform
+from pipelines.budget import BUDGETS
+from pipelines.budget.dars import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.protocols import Budget

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.numbers.replay import RecordedProblem, Spending, replay, solvable
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 

@@ -20,7 +20,7 @@ import yaml
 from typer.main import get_command
 
 from flows import cli
-from flows.recipe import load_profile
+from flows.recipe.profile import load_profile
 from tests.json_lines import write_lines
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from flows import cli
-from flows.recipe import load_recipe
+from flows.recipe.load import load_recipe
 from storage.ground.ids import digest128
 from storage.workspace import Workspace
 from tests.prefect_home import PLACE, migrated_home

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flows import CHECKOUT
-from flows.recipe import resolve
+from flows.recipe.methods import resolve
 from flows.run_spec import draw_workers, with_places
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server

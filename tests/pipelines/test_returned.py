@@ -11,7 +11,7 @@ import pytest
 from flows.recipe.methods import resolve
 from flows.rounds.judging.decide import check_decisions
 from flows.rounds.judging.verify import verdicts_of
-from pipelines.returned import check_named, check_returned, is_users_own, misfit
+from pipelines.returned import check_named, check_returned, is_users_own, record_fault
 from pipelines.verify.acceptance import accepted_verdict
 from pipelines.verify.number import NumberVerifier
 from storage.ground.errors import SetupError
@@ -92,7 +92,7 @@ MISFITS: list[tuple[Any, type, str]] = [
 
 @pytest.mark.parametrize(("value", "kind", "said"), MISFITS)
 def test_what_does_not_fit_is_named(value: Any, kind: type, said: str) -> None:
-    assert str(misfit(value, kind)).startswith(said)
+    assert str(record_fault(value, kind)).startswith(said)
     with pytest.raises(SetupError, match=r"test_returned.py:\d+ \(Mine.generate\) returned "):
         check_returned(Mine(), "generate", [value], kind)
 
@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_named(value: Any, kind: type, said: str) -> None:
     ],
 )
 def test_what_fits_passes(value: Any, kind: type) -> None:
-    assert misfit(value, kind) is None
+    assert record_fault(value, kind) is None
 
 
 class Lenient:

@@ -83,10 +83,6 @@ def test_the_hooks_before_a_commit_are_those_of_make_check() -> None:
     assert [hook["entry"] for hook in repository["hooks"]] == checks
 
 
-def test_the_tests_that_mypy_does_not_read_yet_exist_and_grow_no_more() -> None:
+def test_mypy_reads_every_module() -> None:
     overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
-    [unread] = [part["module"] for part in overrides if part.get("ignore_errors")]
-    assert [name for name in unread if not (ROOT / name.replace(".", "/")).with_suffix(".py").is_file()] == []
-    assert len(unread) == len(set(unread)) <= 9
-    assert all(name.startswith("tests.") for name in unread)
-    assert [part["module"] for part in overrides if part.get("disable_error_code")] == []
+    assert [part["module"] for part in overrides if part.get("ignore_errors") or part.get("disable_error_code")] == []

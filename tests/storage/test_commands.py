@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.commands import as_it_is, cancel, workers_of, working_on
+from storage.commands import cancel, with_killed_status, workers_of, working_on
 from storage.ledger.models import LeaseRow
 from storage.ledger.owners import Owner
 from storage.queries import Reader, runs
@@ -42,12 +42,12 @@ def test_a_run_that_a_process_works_on_is_running(folder: Path) -> None:
     with Workspace.open(folder) as workspace:
         workspace.runs.open(RUN, name="toy", recipe={}, recipe_hash="0" * 64)
         with working_on(workspace.ledger.leases, RUN):
-            [run] = as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list())
+            [run] = with_killed_status(workspace.runs, workspace.ledger.leases, workspace.runs.list())
             assert (run.state, run.next_command) == ("running", f"rollmill runs watch {RUN}")
             assert [owner.pid for owner in workers_of(workspace.ledger.leases)[RUN]] == [os.getpid()]
         listed = workspace.runs.list()
         workspace.runs.finish(RUN, "done", {})
-        [run] = as_it_is(workspace.runs, workspace.ledger.leases, listed)
+        [run] = with_killed_status(workspace.runs, workspace.ledger.leases, listed)
         assert run.status == "done"  # it ended after it was listed
 
 
@@ -63,13 +63,13 @@ def test_what_another_host_works_on_is_running_until_its_lease_ends_and_is_not_s
             held = leases.acquire(f"command/{RUN}/a", ttl=60)
         assert held is not None
         assert [owner.host for owner in workers_of(leases)[RUN]] == ["elsewhere/1"]
-        assert as_it_is(workspace.runs, leases, workspace.runs.list())[0].status == "running"
+        assert with_killed_status(workspace.runs, leases, workspace.runs.list())[0].status == "running"
         assert cancel(leases, RUN) == 0
         leases.forget_dead()
         assert RUN in workers_of(leases)
         held.ttl = -1.0
         held.renew()
-        assert as_it_is(workspace.runs, leases, workspace.runs.list())[0].status == "killed"
+        assert with_killed_status(workspace.runs, leases, workspace.runs.list())[0].status == "killed"
         leases.forget_dead()
         assert leases.holders("") == []
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboards.inert import inert, visible
-from dashboards.session.commands import command_button, waiting_button
+from dashboards.session.commands import command_button, disabled_button
 from dashboards.session.scope import reader
 from dashboards.units import counted, size
 from storage.ground.errors import RollmillError
@@ -27,7 +27,7 @@ def show_marks(step: "VersionStep") -> None:
         if name.strip():
             command_button("Tag", words, key=f"do-tag-{key}")
         else:
-            waiting_button("Tag", "Type a tag first: a name that readers use instead of the number.", f"tag-{key}")
+            disabled_button("Tag", "Type a tag first: a name that readers use instead of the number.", f"tag-{key}")
         for tag in info.tags:
             command_button(f"Untag {inert(tag, 40)}", ["dataset", "untag", "--", info.ref, tag], key=f"untag-{key}-{tag}")
     with yank:
@@ -43,7 +43,7 @@ def show_marks(step: "VersionStep") -> None:
                 words = ["dataset", "yank", f"--reason={reason.strip()}", "--", info.ref]
                 command_button("Yank", words, key=f"yank-{key}", confirm=True)
             else:
-                waiting_button(
+                disabled_button(
                     "Yank", "Give a reason first: readers see it. The version stays readable by its number.", f"yank-{key}"
                 )
     with sign:
@@ -54,7 +54,7 @@ def show_marks(step: "VersionStep") -> None:
             words = ["dataset", "sign-off", f"--by={by.strip()}", *([f"--note={note.strip()}"] if note.strip() else [])]
             command_button("Sign off", [*words, "--", info.ref], key=f"sign-{key}")
         else:
-            waiting_button("Sign off", "Type your name first.", f"sign-{key}")
+            disabled_button("Sign off", "Type your name first.", f"sign-{key}")
         for word in info.signoffs:
             st.code(
                 visible(f"{word.at[:10]} {word.by}{f': {word.note}' if word.note else ''}"), language=None, wrap_lines=True

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboards.inert import inert, visible
 from dashboards.pages.explore.filters import put
-from dashboards.session.commands import may_write, show_done, silent_button, why_not
+from dashboards.session.commands import may_write, read_only_reason, show_done, silent_button
 from dashboards.session.scope import reader
 from storage.queries.browse.views import KEPT, saved_views
 
@@ -37,7 +37,7 @@ def _open(parameters: dict[str, list[str]]) -> None:
 
 
 def _change(names: list[str]) -> None:
-    st.caption("Save what is chosen now" if may_write() else why_not())
+    st.caption("Save what is chosen now" if may_write() else read_only_reason())
     name = st.text_input("Name", key="explore-view-name", placeholder="Name of the view", label_visibility="collapsed")
     chosen = {key: values for key in KEPT if (values := st.query_params.get_all(key))}
     done = []

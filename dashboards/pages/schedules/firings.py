@@ -12,7 +12,7 @@ from dashboards.inert import inert, one_line, visible
 from dashboards.parts.activity import time_words
 from dashboards.parts.strip import DUE, Square, mark, show_strip
 from dashboards.session.address import link
-from dashboards.session.commands import Done, show_done, silent_button, waiting_button
+from dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
 from storage.ground.errors import unknown_name
 from storage.queries import Firing
 from storage.queries.schedules import MOST_DUE, ScheduleRow
@@ -104,11 +104,11 @@ def _show_firing(row: ScheduleRow, firing: Firing, off: str) -> None:
             st.json(dict(firing.recipe), expanded=1)
 
 
-def _retry(row: ScheduleRow, off: str) -> Done | None:
+def _retry(row: ScheduleRow, off: str) -> CommandStatus | None:
     """The button that fires again: the ledger gives the number of an unfinished firing to the next one."""
     key = f"schedule-retry-{row.schedule.name}"
     if off:
-        waiting_button("Retry", off, key)
+        disabled_button("Retry", off, key)
         return None
     help_text = "Fires it again with the same number and the current recipe: committed rows are kept."
     return silent_button("Retry", ["schedule", "run-now", "--", row.schedule.name], key=key, help=help_text)

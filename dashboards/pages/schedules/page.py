@@ -9,9 +9,9 @@ from dashboards.inert import inert, visible
 from dashboards.pages.schedules.adding import show_form
 from dashboards.pages.schedules.firings import FIRING, show_firings
 from dashboards.parts.activity import time_words
-from dashboards.parts.service import follow_service, show_service, why_off
+from dashboards.parts.service import follow_service, offline_reason, show_service
 from dashboards.session.address import choose
-from dashboards.session.commands import Done, show_done, silent_button, waiting_button
+from dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
 from dashboards.session.scope import reader
 from storage.queries import Service
 from storage.queries.schedules import ScheduleRow, schedules, service
@@ -70,13 +70,13 @@ def _table(rows: Sequence[ScheduleRow], *, served: bool) -> None:
 
 
 def _show_schedule(row: ScheduleRow, state: Service) -> None:
-    item, off = row.schedule, why_off(state)
+    item, off = row.schedule, offline_reason(state)
     st.subheader(inert(item.name))
     st.markdown(f"{item.verb.capitalize()} {inert(_inside(item.recipe))}. {inert(item.words)}. {_terms(row)}")
     with st.container(horizontal=True):
         done = [_button("resume" if item.paused else "pause", item.name)]
         if off:
-            waiting_button("Run now", off, f"run-now-{item.name}")
+            disabled_button("Run now", off, f"run-now-{item.name}")
         else:
             done.append(_button("run-now", item.name))
         done.append(_button("remove", item.name))
@@ -91,7 +91,7 @@ def _show_schedule(row: ScheduleRow, state: Service) -> None:
     )
 
 
-def _button(verb: str, name: str) -> Done | None:
+def _button(verb: str, name: str) -> CommandStatus | None:
     label = verb.replace("-", " ").capitalize()
     words = ["schedule", verb, "--", name]
     removes = verb == "remove"
@@ -103,7 +103,7 @@ def _button(verb: str, name: str) -> Done | None:
 def _forget_removed(names: Sequence[str]) -> None:
     """Report the removal of the schedule in the address, and let the page continue with another."""
     addressed = st.query_params.get("schedule")
-    done: Done | None = st.session_state.get(f"schedule-remove-{addressed}-done")
+    done: CommandStatus | None = st.session_state.get(f"schedule-remove-{addressed}-done")
     if addressed not in names and done is not None and done.status == 0:
         for key in ("schedule", FIRING):
             st.query_params.pop(key, None)

@@ -7,13 +7,13 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
 from dashboards.session.address import link
-from dashboards.session.asked import Answer
+from dashboards.session.asked import CommandResult
 from dashboards.session.scope import reader
 from dashboards.units import counted, duration
 from storage.queries.models.experiments import experiment_lines
 
 
-def show_trial(answer: Answer) -> None:
+def show_trial(answer: CommandResult) -> None:
     """Draw the answer of `trial --plan`: students, their time, completions, and the difference that they can show."""
     row = answer.row
     if not isinstance(row, Mapping):
@@ -52,7 +52,7 @@ def show_trial(answer: Answer) -> None:
         st.caption("What difference it can show is known after the first students.")
 
 
-def show_loop(answer: Answer) -> None:
+def show_loop(answer: CommandResult) -> None:
     """Draw the answer of `loop --dry-run`: rounds and the model of round 0."""
     row = answer.row
     if not isinstance(row, Mapping):
@@ -61,7 +61,7 @@ def show_loop(answer: Answer) -> None:
     st.caption(f"From {inert(str(row['base']))}. Each round draws, publishes a dataset, trains a model and evaluates it.")
 
 
-def experiment_price(answer: Answer | None) -> str:
+def experiment_price(answer: CommandResult | None) -> str:
     """Cost of a trial or a loop in a sentence, for the person who confirms its start."""
     row = answer.row if answer is not None else None
     if not isinstance(row, Mapping):
@@ -74,7 +74,7 @@ def experiment_price(answer: Answer | None) -> str:
     return f"It trains {counted(row['trainings'] if left is None else left, 'student')}{taken}, and evaluates each."
 
 
-def why_not_begun(kind: str, answer: Answer | None) -> str | None:
+def why_not_begun(kind: str, answer: CommandResult | None) -> str | None:
     """The reason why a trial or a loop cannot be started: a command works on it now; with a link to it."""
     row = answer.row if answer is not None else None
     if not isinstance(row, Mapping):

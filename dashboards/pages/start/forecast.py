@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
 from dashboards.session.address import link
-from dashboards.session.asked import Answer
+from dashboards.session.asked import CommandResult
 from storage.ground.money import shown
 
 QUANTITIES = {
@@ -24,7 +24,7 @@ SIMULATIONS = 40  # of a forecast that is renewed at every change; `plan` itself
 MINUTE, HOUR = 60, 3600
 
 
-def show_forecast(answer: Answer) -> None:
+def show_forecast(answer: CommandResult) -> None:
     """Draw the answer of `plan --no-pilot --dry-run`."""
     row = answer.row
     if not isinstance(row, Mapping):
@@ -39,7 +39,7 @@ def show_forecast(answer: Answer) -> None:
         st.info("Nothing that is stored tells what this run takes: no past run on other problems, and no pilot.")
 
 
-def show_cells(answer: Answer) -> None:
+def show_cells(answer: CommandResult) -> None:
     """Draw the answer of `evaluate --dry-run`: the cells, and the most that each may draw."""
     if not isinstance(answer.row, Mapping):
         return
@@ -95,7 +95,7 @@ def _evidence(forecast: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def price(answer: Answer | None) -> str:
+def price(answer: CommandResult | None) -> str:
     """Cost of the run in a sentence, for the person who confirms its start."""
     row = answer.row if answer is not None else None
     forecast = row.get("forecast") if isinstance(row, Mapping) else None
@@ -132,7 +132,7 @@ def duration(seconds: float) -> str:
     return f"{whole // large} {names[0]} {whole % large // small} {names[1]}"
 
 
-def pilot_size(answer: Answer | None) -> int | None:
+def pilot_size(answer: CommandResult | None) -> int | None:
     """Completions of the pilot that would be drawn; None where a forecast is there, or where none can be."""
     row = answer.row if answer is not None else None
     if not isinstance(row, Mapping) or row.get("forecast") is not None or row.get("done") is not None:
@@ -141,13 +141,13 @@ def pilot_size(answer: Answer | None) -> int | None:
     return size
 
 
-def recipe_hashes(answers: Sequence[Answer | None]) -> list[str]:
+def recipe_hashes(answers: Sequence[CommandResult | None]) -> list[str]:
     """Hashes of the recipe, or of the cells of an evaluation, as these answers name them."""
     rows = [answer.row for answer in answers if answer is not None and isinstance(answer.row, Mapping)]
     every = [part for row in rows for part in (row, *row.get("cells", ()))]
     return sorted({str(part["recipe_hash"]) for part in every if part.get("recipe_hash")})
 
 
-def price_known(answer: Answer | None) -> bool:
-    """Whether there is a forecast to keep."""
+def price_known(answer: CommandResult | None) -> bool:
+    """True if there is a forecast to keep."""
     return answer is not None and isinstance(answer.row, Mapping) and answer.row.get("forecast") is not None

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboards.inert import inert, visible
 from dashboards.parts.form import draw_field, text_of
-from dashboards.session.asked import Answer, await_answer
+from dashboards.session.asked import CommandResult, awaited_result
 from dashboards.session.scope import reader
 from storage.ground.form_fields import FormField
 from storage.queries.recipes import recipe_stamp
@@ -73,7 +73,7 @@ def _refusal(text: str) -> str:
     return "" if text.isprintable() else f"{text!r} has a character that no command line takes."
 
 
-def keys_of(recipe: str, changes: Changes) -> Keys | Answer | None:
+def keys_of(recipe: str, changes: Changes) -> Keys | CommandResult | None:
     """The form of a recipe after the changes that bring other fields; the refusal where it cannot be read, None where no
     answer comes.
     """
@@ -85,10 +85,10 @@ def keys_of(recipe: str, changes: Changes) -> Keys | Answer | None:
     return _asked(recipe, [*changes.lines(), *sets]) if sets or changes.lines() else plain
 
 
-def _asked(recipe: str, sets: Sequence[str]) -> Keys | Answer | None:
+def _asked(recipe: str, sets: Sequence[str]) -> Keys | CommandResult | None:
     words = ["recipe", "form", recipe, "--json", *(word for text in sets for word in ("--set", text))]
     with st.spinner("Reading the recipe", show_time=True):
-        answer = await_answer("new-form", words, recipe_stamp(reader(), recipe))
+        answer = awaited_result("new-form", words, recipe_stamp(reader(), recipe))
     if answer is None or not isinstance(answer.row, Mapping):
         return answer
     return Keys([FormField.of(row) for row in answer.row["fields"]], answer.row["sets"])

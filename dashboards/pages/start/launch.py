@@ -9,7 +9,7 @@ import streamlit as st
 from dashboards.inert import inert, visible
 from dashboards.session.address import PAGES, link
 from dashboards.session.asked import seconds_asked
-from dashboards.session.commands import may_write, typed, why_not
+from dashboards.session.commands import may_write, read_only_reason, typed
 from dashboards.session.scope import reader
 from dashboards.session.started import EXPERIMENTS, TRAIN, Started, start
 from storage.queries import runs
@@ -97,7 +97,7 @@ def start_button(label: str, command: Sequence[str], about: Sequence[str], *, ke
     """
     last: Started | None = st.session_state.get(LAST)
     starts = "The last command that you started here still works." if last is not None and last.status is None else None
-    reason = (starts or why) if may_write() else why_not()
+    reason = (starts or why) if may_write() else read_only_reason()
     look: Any = {"type": "secondary" if key == PILOT else "primary", "icon": ":material/play_arrow:"}
     if reason is not None:
         st.button(label, key=f"{key}-off", disabled=True, help=reason, **look)

@@ -10,7 +10,15 @@ from dashboards.inert import inert, visible
 from dashboards.pages.start.launch import LAST, POLL
 from dashboards.parts.form import draw_field, text_of
 from dashboards.session.address import choose, link
-from dashboards.session.commands import mark_click, may_write, show_done, silent_button, taken_click, typed, why_not
+from dashboards.session.commands import (
+    mark_click,
+    may_write,
+    read_only_reason,
+    show_done,
+    silent_button,
+    taken_click,
+    typed,
+)
 from dashboards.session.export_matches import export_folder, offer_file
 from dashboards.session.scope import nothing_yet, reader
 from dashboards.session.started import Started, start
@@ -77,7 +85,7 @@ def show_export() -> None:
     works = mine is not None and mine.status is None
     st.button(
         "Make the file", key="export-make", type="primary", icon=":material/download:", disabled=works or not may_write(),
-        help=None if may_write() else why_not(), on_click=mark_click, args=("export-make",),
+        help=None if may_write() else read_only_reason(), on_click=mark_click, args=("export-make",),
     )  # fmt: skip
     if taken_click("export-make") is not None:
         _make(words, name, reference)

@@ -29,11 +29,11 @@ from dashboards.pages.start.launch import (
     wait_for,
 )
 from dashboards.pages.start.others import show_audit, show_export
-from dashboards.pages.start.training import RESUMES, show_training, training_price, training_state, why_not_trained
+from dashboards.pages.start.training import RESUMES, show_training, training_price, training_refusal, training_state
 from dashboards.parts.activity import statuses
 from dashboards.session.address import choose
-from dashboards.session.asked import Answer, ask
-from dashboards.session.commands import command_button, may_write, why_not
+from dashboards.session.asked import CommandResult, ask
+from dashboards.session.commands import command_button, may_write, read_only_reason
 from dashboards.session.scope import reader
 from storage.queries import runs
 from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
@@ -116,7 +116,7 @@ def _recipe(kind: str) -> None:
         return
     recipe = choose(label, names, key, forget=("set",))
     if not may_write():
-        st.info(why_not())
+        st.info(read_only_reason())
         st.code(visible((reader().root / recipe).read_text(encoding="utf-8", errors="replace")), language="yaml")
         return
     changes = changes_of(recipe)
@@ -176,8 +176,10 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
             wait_for(waits, what)
 
 
-def _answers(kind: str, recipe: str, sets: Sequence[str], terms: StartOptions) -> tuple[Answer | None, Answer | None]:
-    """What the command says of the recipe, and the forecast of a run, as far as they are there."""
+def _answers(
+    kind: str, recipe: str, sets: Sequence[str], terms: StartOptions
+) -> tuple[CommandResult | None, CommandResult | None]:
+    """Output of the check of a recipe and forecast of its run; None for one that is not there yet."""
     state: tuple[object, ...] = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
     if kind == "Evaluate":
         return ask(CHECK, command_of("evaluate", recipe, sets, [*DRY[kind], "--json"]), state), None
@@ -193,7 +195,7 @@ def _slots(kind: str) -> Sequence[str]:
     return (CHECK, FORECAST) if kind == "Curate" else (CHECK,)
 
 
-def _show_mistakes(check: Answer | None, refused: str, place: "DeltaGenerator") -> str | None:
+def _show_mistakes(check: CommandResult | None, refused: str, place: "DeltaGenerator") -> str | None:
     """The command's own sentence about a mistake, under the form; the reason why nothing can be started, if any."""
     unsure = not refused and check is not None and check.status == 1  # not everything could be looked at
     if not refused and (check is None or check.status == 0):
@@ -210,7 +212,7 @@ def _show_mistakes(check: Answer | None, refused: str, place: "DeltaGenerator") 
 def _start(
     kind: str,
     recipe: tuple[str, Sequence[str]],
-    answers: tuple[Answer | None, Answer | None],
+    answers: tuple[CommandResult | None, CommandResult | None],
     terms: StartOptions,
     refusal: str | None,
 ) -> None:
@@ -229,21 +231,21 @@ def _start(
 
 
 def _start_training(
-    kind: str, recipe: tuple[str, Sequence[str]], check: Answer | None, terms: StartOptions, refusal: str | None
+    kind: str, recipe: tuple[str, Sequence[str]], check: CommandResult | None, terms: StartOptions, refusal: str | None
 ) -> None:
     """The start of a recipe that trains, with its overrides."""
     command = command_of(KEYS[kind][2], *recipe, terms.machine())
-    why = refusal or (why_not_trained(check) if kind == "Train" else why_not_begun(KEYS[kind][2], check))
+    why = refusal or (training_refusal(check) if kind == "Train" else why_not_begun(KEYS[kind][2], check))
     about = [training_price(check) if kind == "Train" else experiment_price(check), RESUMES]
     start_button(LABELS[kind], command, about, key="new-start", why=why)
 
 
 def _kept_before(hashes: Sequence[str]) -> bool:
-    """Whether a forecast of this recipe waits for its run already."""
+    """True if a forecast of this recipe waits for its run already."""
     return any(row.recipe_hash in hashes and row.score is None for row in reader().forecasts.list())
 
 
-def _offer_pilot(recipe: str, sets: Sequence[str], forecast: Answer, terms: StartOptions) -> None:
+def _offer_pilot(recipe: str, sets: Sequence[str], forecast: CommandResult, terms: StartOptions) -> None:
     """A button that draws a pilot, where nothing stored tells what the run takes."""
     size = pilot_size(forecast)
     if size is not None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line
 from dashboards.session.address import link
-from dashboards.session.asked import Answer
+from dashboards.session.asked import CommandResult
 from dashboards.session.scope import reader
 from dashboards.units import duration
 from storage.queries.histories.dataset_history import every_stamp
@@ -23,7 +23,7 @@ def training_state() -> tuple[object, ...]:
     return every_stamp(reader()), models_stamp(reader()), trainings
 
 
-def show_training(answer: Answer) -> None:
+def show_training(answer: CommandResult) -> None:
     """Draw the answer of `train --dry-run`: the rows, the length, and the time that earlier trainings tell."""
     row = answer.row
     if not isinstance(row, Mapping):
@@ -57,7 +57,7 @@ def _notes(row: "Mapping[str, object]") -> list[str]:
     return notes
 
 
-def why_not_trained(answer: Answer | None) -> str | None:
+def training_refusal(answer: CommandResult | None) -> str | None:
     """The reason why a training cannot be started: it is done, or works now; with a link to it."""
     row = answer.row if answer is not None else None
     if not isinstance(row, Mapping):
@@ -72,7 +72,7 @@ def why_not_trained(answer: Answer | None) -> str | None:
     return "This very training works now."
 
 
-def training_price(answer: Answer | None) -> str:
+def training_price(answer: CommandResult | None) -> str:
     """Cost of a training in a sentence, for the person who confirms its start."""
     row = answer.row if answer is not None else None
     if not isinstance(row, Mapping) or row["forecast"] is None:

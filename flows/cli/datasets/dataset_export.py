@@ -12,7 +12,7 @@ from flows.cli.output import AsJson, DryRun, as_json, line
 from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.exports import Beside, ExportFile, ExportValidation, MixPart
+    from storage.exports import ExportFile, ExportValidation, LaterRows, MixPart
     from storage.versions.resolve import VersionInfo
 
 
@@ -90,16 +90,16 @@ def _write(
     return export_mix(parts, fmt, out, beside, validation=validation, **options)
 
 
-def _beside(info: "VersionInfo", fmt: str, options: dict[str, Any]) -> "Beside":
+def _beside(info: "VersionInfo", fmt: str, options: dict[str, Any]) -> "LaterRows":
     """Data that a format reads in addition to the version: later scores and the outcomes used for planning.
 
     Scores are read where the options ask for them, outcomes where the format shows the prompts.
     """
     from flows.rejudging.planned_outcomes import planned_outcomes
-    from storage.exports import SHOW_WHAT_WAS_ASKED, Beside
+    from storage.exports import SHOW_WHAT_WAS_ASKED, LaterRows
 
     scored = options.get("scores") is True or "score" in options
-    return Beside(
+    return LaterRows(
         scores=_later_scores(info) if scored else None,
         planned=planned_outcomes(info, base=RECIPES) if fmt in SHOW_WHAT_WAS_ASKED else None,
     )

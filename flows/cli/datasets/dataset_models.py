@@ -46,8 +46,8 @@ def used_by(
 
 def users_of(info: "VersionInfo") -> list[dict[str, Any]]:
     """The models trained on a version; `through`: the first ancestor that was, for those which only began from one."""
-    from storage.models.index import MODELS
-    from storage.models.upkeep import all_models, ancestors, trained_on
+    from storage.models.index import MODELS, all_models
+    from storage.models.upkeep import ancestors, trained_on
 
     models = info.path.parents[2] / MODELS
     direct = {version.ref: (version, part["rows"]) for version, part in trained_on(models, info.content_hash)}

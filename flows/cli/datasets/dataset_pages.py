@@ -21,7 +21,7 @@ from storage.segments.schema import prompt_from_json
 from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
-    from storage.queries.browse.why import Why
+    from storage.queries.browse.why import RowHistory
     from storage.versions.resolve import VersionInfo
 
 ROLLOUTS = 12  # of a problem, shown at most
@@ -123,7 +123,7 @@ def _verifiers(manifest: Mapping[str, Any]) -> str:
     return f"{', then '.join(names)}; {rated}"
 
 
-def history_page(why: "Why") -> str:
+def history_page(why: "RowHistory") -> str:
     """The row's history as text."""
     lines = [f"{why.kind} {why.id} in {why.version}"]
     for problem in why.problems[:1]:
@@ -150,7 +150,7 @@ def _prompt(problem: Mapping[str, Any]) -> str:
     return prompt_text(prompt_from_json(problem["prompt"]))
 
 
-def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
+def _rollout(why: "RowHistory", rollout: Mapping[str, Any]) -> list[str]:
     mine = [row for row in why.steps if row["completion_id"] == rollout["id"] and row["step"]]
     steps = dict.fromkeys(row["step"] for row in mine)
     origin = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"

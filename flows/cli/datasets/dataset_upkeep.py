@@ -168,7 +168,7 @@ def recipe(
 
 def _changed_since(path: Path, recipe_hash: str) -> str | None:
     """Reason why the recipe in a file is not that of the version today; None if it is."""
-    from flows.recipe import load_recipe
+    from flows.recipe.load import load_recipe
 
     try:
         now = load_recipe(path).recipe_hash

@@ -37,7 +37,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill model list
     """
-    from storage.models.upkeep import all_models
+    from storage.models.index import all_models
 
     rows = [_row(version) for version in all_models(_models())]
     if json:
@@ -203,8 +203,7 @@ def unyank(reference: Model) -> None:
 
 
 def _named(reference: str | None) -> "list[ModelVersion]":
-    from storage.models.index import model_versions, resolve_model
-    from storage.models.upkeep import all_models
+    from storage.models.index import all_models, model_versions, resolve_model
 
     models = _models()
     if reference is None:

@@ -58,7 +58,7 @@ def check(  # noqa: PLR0913 (options, all by name)
     checking.require_package(trainer)
     with _reward(source, undecided, truncated, profile, workers) as reward:
         origin, rows = checking.rows_to_check(reward)
-        checked = [replace(row, value=checking.through(reward, trainer, row)) for row in rows]
+        checked = [replace(row, value=checking.trainer_reward(reward, trainer, row)) for row in rows]
         values, absolute = reward.values, reward.source.name
     wrong = [row for row in checked if row.value != getattr(values, row.expected)]
     path = out or Path(f"reward_{trainer}.py")

@@ -60,11 +60,11 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
-    from storage.commands import as_it_is
+    from storage.commands import with_killed_status
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.chosen(run)])
+        [chosen] = with_killed_status(workspace.runs, workspace.ledger.leases, [workspace.runs.chosen(run)])
         row = _details(workspace, chosen)
     return as_json(row) if json else line(_page(chosen, row))
 
@@ -145,14 +145,14 @@ def watch(run: RunId = None) -> None:
     Example: rollmill runs watch
     """
     from flows.cli.live import watching
-    from storage.commands import as_it_is
+    from storage.commands import with_killed_status
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)
         with watching() as watcher:
             while True:
-                [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.get(chosen.id)])
+                [chosen] = with_killed_status(workspace.runs, workspace.ledger.leases, [workspace.runs.get(chosen.id)])
                 for stage in _stages(workspace, chosen.id):
                     watcher(stage)
                 if chosen.status != "running":
@@ -274,11 +274,11 @@ def dismiss(
 
     Example: rollmill runs dismiss arithmetic-3f9a0c1d
     """
-    from storage.commands import as_it_is
+    from storage.commands import with_killed_status
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.get(run)])
+        [chosen] = with_killed_status(workspace.runs, workspace.ledger.leases, [workspace.runs.get(run)])
         if chosen.status == "running":
             raise SetupError(f"a process works on {run}.", next_command=f"rollmill runs cancel {run}")
         if chosen.status == "done":
@@ -292,9 +292,12 @@ def dismiss(
 
 def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
     """Every run for people, the latest first."""
-    from storage.commands import as_it_is
+    from storage.commands import with_killed_status
 
-    listed, paid = as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list()), workspace.spending.by_run()
+    listed, paid = (
+        with_killed_status(workspace.runs, workspace.ledger.leases, workspace.runs.list()),
+        workspace.spending.by_run(),
+    )
     return [_row(workspace, run, paid) for run in listed]
 
 

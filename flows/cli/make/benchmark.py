@@ -20,7 +20,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill benchmark list
     """
-    from flows.evaluation.benchmark_card import benchmark_list
+    from flows.evaluation.benchmark_list import benchmark_list
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

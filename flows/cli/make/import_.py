@@ -12,8 +12,8 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.imports import ImportReport, ImportSpec
     from storage.imports.removal import ImportContents, Removal
+    from storage.imports.spec import ImportReport, ImportSpec
     from storage.workspace import Workspace
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
@@ -86,7 +86,7 @@ def problems(  # noqa: PLR0913 - one parameter per option of the command
     json: AsJson = False,
 ) -> None:
     """Import problems."""
-    from storage.imports import ImportSpec
+    from storage.imports.spec import ImportSpec
 
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), set_aside=set_aside, max_bytes=max_bytes)
     if benchmark is not None:
@@ -113,7 +113,7 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     json: AsJson = False,
 ) -> None:
     """Import rollouts."""
-    from storage.imports import ImportSpec
+    from storage.imports.spec import ImportSpec
 
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
     spec = replace(spec, update=update, whole=tuple(whole or ()), set_aside=set_aside, max_bytes=max_bytes)
@@ -121,7 +121,8 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
 
 
 def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_run: bool, json: bool) -> None:
-    from storage.imports import import_problems, import_rollouts
+    from storage.imports.problems import import_problems
+    from storage.imports.rollouts import import_rollouts
     from storage.versions.publish import finish_interrupted
     from storage.workspace import Workspace
 

@@ -51,7 +51,7 @@ def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError 
     for name in known:
         problem = None
         try:
-            text = described(name, known[name])
+            text = _first_sentence(name, *known.docstrings(name))
         except SetupError as error:
             text, problem = error.message, error
         for source in known.sources(name):
@@ -78,8 +78,11 @@ def _of_file(role: str, file: Path) -> Iterator[tuple[dict[str, str], None]]:
 
 def described(name: str, method: Any) -> str:
     """The first sentence about a method: its module's if that is of this method alone, else its class's."""
-    module = sys.modules[method.__module__].__doc__ or ""
+    return _first_sentence(name, sys.modules[method.__module__].__doc__ or "", method.__doc__ or "")
+
+
+def _first_sentence(name: str, module: str, own: str) -> str:
     about = re.match(rf"[A-Z][a-z ]+ `{re.escape(name)}`: ", module)
-    text = module[about.end() :] if about else method.__doc__ or ""
+    text = module[about.end() :] if about else own
     first = re.split(r"(?<=[.?]) (?=[A-Z`])", " ".join(text.partition("\n\n")[0].split()))[0]
     return first[:1].upper() + first[1:]

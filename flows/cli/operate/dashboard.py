@@ -72,17 +72,17 @@ def dashboard(
 
 def _refuse_taken(root: Path, port: int) -> None:
     """SetupError for a port at which something listens."""
-    from flows.prefect.pages import taken
+    from flows.prefect.pages import port_fault
     from storage.standing import find_standing
     from storage.workspace import Workspace
 
-    if not (why := taken(port)):
+    if not (why := port_fault(port)):
         return
     with Workspace.open(root) as workspace:
         standing = find_standing(workspace.state)
     if standing is not None and f":{port}/" in standing.dashboard:
         raise SetupError(f"`rollmill up` serves this dashboard already: {standing.dashboard}", next_command="rollmill down")
-    free = next((other for other in range(port + 1, min(port + MORE_PORTS, 65536)) if not taken(other)), None)
+    free = next((other for other in range(port + 1, min(port + MORE_PORTS, 65536)) if not port_fault(other)), None)
     raise SetupError(f"{why}.", next_command=f"rollmill dashboard --port {free or 'N'}")
 
 

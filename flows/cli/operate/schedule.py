@@ -35,7 +35,7 @@ class Overlap(Enum):
     queue = "queue"
 
 
-class When(Enum):
+class ReportedEnds(Enum):
     """Ends of firings that are reported."""
 
     failure = "failure"
@@ -80,7 +80,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
     notify_command: NotifyCommand = None,
     notify_webhook: NotifyWebhook = None,
-    notify_when: Annotated[When, typer.Option(help="Ends to report.")] = When.failure,
+    notify_when: Annotated[ReportedEnds, typer.Option(help="Ends to report.")] = ReportedEnds.failure,
     publish_again: PublishAgain = False,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -119,8 +119,9 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
     """Verb for a recipe file, and the recipe's name; SetupError if the file or this kind of `fresh` does not fit."""
     from flows.prefect.firing import check_fresh
-    from flows.recipe import load_profile, load_recipe
     from flows.recipe.evaluations import is_evaluation, load_evaluation
+    from flows.recipe.load import load_recipe
+    from flows.recipe.profile import load_profile
 
     load_profile(profile)
     verb = "evaluate" if is_evaluation(recipe) else "curate"
@@ -133,14 +134,14 @@ def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
     """Add the schedule, or only describe it."""
     from flows.prefect.firing import meaning
-    from flows.prefect.triggers import checked_on, waits_for_nothing_yet
+    from flows.prefect.triggers import checked_on, missing_dataset_note
 
     _check(item)
     schedules = _schedules()
     if item.on:
         root = _state().parent
         item = replace(item, seen=checked_on(item, root))
-        if absent := waits_for_nothing_yet(item, root):
+        if absent := missing_dataset_note(item, root):
             note(absent)
     before = next((f"; replaces {old.words}" for old in schedules.all() if old.name == item.name), "")
     if not dry_run:

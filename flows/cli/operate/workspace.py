@@ -164,7 +164,7 @@ def doctor(
 
     Example: rollmill doctor
     """
-    from flows.recipe import load_profile
+    from flows.recipe.profile import load_profile
     from flows.workspace.maintenance import examine
     from storage.workspace import Workspace
 

@@ -9,7 +9,7 @@ from flows.rounds.open_run import OpenRun
 from flows.sampling.claim import ClaimedBatch
 from flows.sampling.steps import Step
 from pipelines.engine_roles import Generator
-from pipelines.verify.acceptance import lacking
+from pipelines.verify.acceptance import missing_verdicts
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import PlanRow, Request, Verdict, completion_id
@@ -175,7 +175,7 @@ def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[PlanBatch]) -> 
         if not run.spec.judged(row.step):
             return True
         known = verdicts.get(pair_of(row), {})
-        return not any(lacking(policy, chain, known) for policy in policies)
+        return not any(missing_verdicts(policy, chain, known) for policy in policies)
 
     for batch, part in zip(batches, members, strict=True):
         unjudged = tuple(row for row in part if not judged(row))

@@ -21,7 +21,7 @@ from flows.rounds.plan_rows import repeated_ids
 from flows.sampling.claim import ClaimedBatch, claim
 from flows.sampling.control import StopSignal
 from flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
-from pipelines.engine_roles import Interruptible, WindsDown
+from pipelines.engine_roles import DrainableGenerator, Interruptible
 from storage.ground.errors import SetupError
 from storage.segments.keys import Commit
 from storage.workspace import Workspace
@@ -79,7 +79,7 @@ class RoundDrawer:
     def wind_down(self) -> None:
         """Make an engine that can send nothing more, and give what still arrives, do so; from any thread."""
         for engine in self._run.engines.built():
-            if isinstance(engine, WindsDown):
+            if isinstance(engine, DrainableGenerator):
                 engine.wind_down()
 
     def _workers(self, todo: Todo) -> int:

@@ -33,7 +33,7 @@ def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanR
                 raise  # a server or a disk that is away says nothing about the texts
             except SetupError:
                 raise _other_texts(run, step.name) from None
-    for link in threads.not_asked_today(planned):
+    for link in threads.outdated_follow_ups(planned):
         raise _other_texts(run, link.step)
     return threads
 

@@ -19,8 +19,9 @@ from flows.rounds.planning.plan import all_plans
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from pipelines.protocols import Selector
 from pipelines.returned import check_named, check_returned
-from pipelines.select import REASONS, behind_steps
-from storage.ground.errors import broken
+from pipelines.select.decide import REASONS
+from pipelines.select.of_steps import behind_steps
+from storage.ground.errors import contract_error
 from storage.ground.ids import ListDigest
 from storage.ground.records import Decision, Rollout, Score
 from storage.rollouts import Pair
@@ -114,7 +115,7 @@ def select_checked(selector: Selector, run: str, rollouts: Sequence[Rollout]) ->
     decisions = list(selector.select(run, rollouts) or ())
     named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
-        raise broken(f"selector {selector.name!r} did not give one decision per rollout, in their order")
+        raise contract_error(f"selector {selector.name!r} did not give one decision per rollout, in their order")
     check_decisions(selector, decisions)
     return decisions
 

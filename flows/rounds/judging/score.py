@@ -17,7 +17,7 @@ from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScore
 from pipelines.returned import check_returned
 from pipelines.score import group_scores, needs_of, scores_of
 from pipelines.steps.cast_votes import CastVotes
-from storage.ground.errors import SetupError, broken
+from storage.ground.errors import SetupError, contract_error
 from storage.ground.ids import digest128
 from storage.ground.pool import ballot
 from storage.ground.records import PlanRow, Prompt, Score
@@ -244,7 +244,7 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
         check_returned(scorer, "score_groups" if isinstance(scorer, GroupScorer) else "score", [score], Score)
         pair = score.completion_id, score.problem_id
         if pair not in known or pair in scores:
-            raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not requested, or scored it twice")
+            raise contract_error(f"scorer {scorer.name!r} scored {pair[0]}, which was not requested, or scored it twice")
         scores[pair] = score
     share = (time.perf_counter() - began) / max(1, len(scores))
     name, version = rows.key(scorer)

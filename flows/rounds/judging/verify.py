@@ -17,7 +17,7 @@ from flows.sampling.sample import SpendLimitReached
 from pipelines.protocols import ReadsVotes, Verifier
 from pipelines.returned import check_returned
 from pipelines.verify.acceptance import PLAIN, Policy, asks
-from storage.ground.errors import RollmillError, SetupError, broken
+from storage.ground.errors import RollmillError, SetupError, contract_error
 from storage.ground.records import Completion, Problem, Verdict
 from storage.rollouts import Pair, completions_by_id
 from storage.workspace import Workspace
@@ -90,14 +90,14 @@ def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
     """Verdicts on the items, in order; an item whose verifier ran out of resources is retried once, alone."""
     for item, verdict in zip(items, _first_verdicts(verifier, items), strict=True):
         if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != item_pair(item):
-            raise broken(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
+            raise contract_error(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
         judged = _one(verifier, item) if lacked_resources(verdict) else verdict
         check_returned(verifier, "verify", [judged], Verdict)
         yield judged
 
 
 def lacked_resources(verdict: Verdict) -> bool:
-    """Whether the verifier ran out of time or memory or lost its process, by the cause up to its colon."""
+    """True if the verifier ran out of time or memory or lost its process, by the cause up to its colon."""
     return verdict.outcome == "undecided" and (verdict.cause or "").split(":")[0] in RESOURCE_CAUSES
 
 
@@ -117,7 +117,7 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
             ) from None
         return one_by_one
     if len(verdicts) != len(items):
-        raise broken(f"verifier {verifier.name!r} gave {len(verdicts)} verdicts for {len(items)} items")
+        raise contract_error(f"verifier {verifier.name!r} gave {len(verdicts)} verdicts for {len(items)} items")
     return verdicts
 
 

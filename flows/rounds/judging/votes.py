@@ -14,7 +14,7 @@ from flows.rounds.plan_rows import answers_of, links_of, together
 from pipelines.protocols import Verifier
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.graph import StepGraph
-from pipelines.verify.acceptance import lacking
+from pipelines.verify.acceptance import missing_verdicts
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, PlanRow, Verdict
 from storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair
@@ -70,7 +70,9 @@ def _missing(ws: Workspace, run: OpenRun, chain: Sequence[Verifier], rows: Seque
     policies, keys = run.spec.policies(), run.verifiers.chain
     known = verdicts_by_pair(ws, keys, [pair_of(row) for row in rows])
     pairs = {
-        pair_of(row): None for row in rows if any(lacking(policy, keys, known.get(pair_of(row), {})) for policy in policies)
+        pair_of(row): None
+        for row in rows
+        if any(missing_verdicts(policy, keys, known.get(pair_of(row), {})) for policy in policies)
     }
     texts = completions_by_id(ws, {completion for completion, _ in pairs})
     items = [(run.spec.problem(problem), texts[completion]) for completion, problem in pairs]

@@ -26,7 +26,7 @@ from pipelines.budget.search import Search
 from pipelines.returned import check_named
 from pipelines.steps.census import Census
 from pipelines.tallies import Draw, RoundPlan, Stop
-from storage.ground.errors import SetupError, broken
+from storage.ground.errors import SetupError, contract_error
 from storage.ground.ids import canonical_json
 from storage.ground.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
 from storage.segments.rows import Rows
@@ -191,7 +191,7 @@ def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, st
     for draw in plan.draws:
         before = drawn.get((draw.problem_id, draw.step), 0)
         if draw.count < 1 or draw.first_index != before or draw.step not in names:
-            raise broken(f"the budget planned {draw}, but {before} are drawn so far; steps: {sorted(names)}")
+            raise contract_error(f"the budget planned {draw}, but {before} are drawn so far; steps: {sorted(names)}")
 
 
 def _check_size(run: OpenRun, count: int) -> None:

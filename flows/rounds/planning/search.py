@@ -20,7 +20,7 @@ from pipelines.search.kernel import SearchSteps, draws_of, process_draws, wave_o
 from pipelines.search.partial import DrawingProcess, Partial
 from pipelines.search.tree import ROOT, Tree, TreeNode
 from pipelines.tallies import Draw, RoundPlan, Stop
-from storage.ground.errors import SetupError, broken
+from storage.ground.errors import SetupError, contract_error
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, PlanRow, Problem
 from storage.rollouts import completions_by_id
@@ -171,7 +171,7 @@ class RunSearch:
         grown.pending.clear()
 
     def _is_finished(self, completion: Completion, tokens: int) -> bool:
-        """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to continue."""
+        """True if the model ended its answer, met a stop string of the recipe's own, or has no room to continue."""
         # A piece of no tokens leaves the text as it was: going on from it would never reach the token limit.
         if tokens >= self._run.spec.step(STEPS.answer).sampling.max_tokens or not tokens_of(completion):
             return True
@@ -190,7 +190,7 @@ class RunSearch:
         process = self._budget.scored_by
         scores = list(process.scores(problem, partials)) if partials else []
         if len(scores) != len(partials) or not all(math.isfinite(score) and 0 <= score <= 1 for score in scores):
-            raise broken(f"process {process.name!r} did not give {len(partials)} numbers from 0 to 1")
+            raise contract_error(f"process {process.name!r} did not give {len(partials)} numbers from 0 to 1")
         return scores
 
 

@@ -54,7 +54,7 @@ class RestOfRun:
 def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], past: PastRounds) -> Whole | None:
     """Rows of the whole run by stage (median, low, high), including the current plan; None if it cannot be estimated."""
     try:
-        simulations = list(rests(run.spec, r, tallies, past.census, _seconds(run)))
+        simulations = list(simulated_remainders(run.spec, r, tallies, past.census, _seconds(run)))
     except TooLittleSeenError:
         return None
     except Exception as error:  # a budget of a user's own may not take made-up tallies; no row depends on this
@@ -91,7 +91,7 @@ def _weight(rests: Sequence[RestOfRun], past: PastRounds) -> dict[str, Any]:
     return {"weight": {name: part / whole if whole else 1.0 for name, (part, whole) in ends.items()}}
 
 
-def rests(
+def simulated_remainders(
     spec: RunSpec, r: int, tallies: Sequence[PrefixTally], census: Census | None, seconds: float
 ) -> Iterator[RestOfRun]:
     """Simulations of the drawing from round r on, as many as `seconds` allow. TooLittleSeenError: nothing can be said.

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.forecasts.forecast import ProblemOutcome
-from pipelines.budget.forecasts.levels import ALIKE, RESAMPLED, Level, draw_urn, lend, priors_of_diversity
+from pipelines.budget.forecasts.levels import ALIKE, RESAMPLED, Level, draw_urn, priors_of_diversity, share_evidence
 from pipelines.budget.forecasts.posterior_predictive import Observation, Uniforms, by_level, solution_counts, solutions_of
 from pipelines.budget.forecasts.simulate import SimulatedProblem
 from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.draws.solution_diversity import laws_after
+from pipelines.stats.draws.solution_diversity import law_weights
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class LaterVerdicts:
             for level, members, observed in by_level(problems, ended)
         ]
         for kind in (True, False):
-            lend([(level.name, level.laws[kind]) for level in self._levels])
+            share_evidence([(level.name, level.laws[kind]) for level in self._levels])
         self._diversity = {level.name: priors_of_diversity(level.name, solution_counts(ended)) for level in self._levels}
         wrong = [sample.outcome for entry in ended for sample in entry.samples if sample.outcome != "correct"]
         self._undecided = wrong.count("undecided") / len(wrong) if wrong else 0.0
@@ -91,7 +91,7 @@ class LaterVerdicts:
             prior = self._diversity[level.name][number]
             for name in level.ids:
                 count, distinct, place = *level.seen.get(name, (0, 0)), self._place[name]
-                urn = draw_urn(rng, laws_after(distinct, count, prior).cumsum())
+                urn = draw_urn(rng, law_weights(distinct, count, prior).cumsum())
                 for _ in range(int(correct[place])):
                     urn.next(uniforms())
                 distinct_counts[place] = urn.distinct

@@ -26,7 +26,7 @@ def nearness(level: Level, other: Level) -> float:
     return 1.0 if level is None or other is None else 0.5 ** abs(level - other)
 
 
-def lend(levels: Sequence[tuple[Level, Hierarchy]]) -> None:
+def share_evidence(levels: Sequence[tuple[Level, Hierarchy]]) -> None:
     """Share the evidence on how alike problems are between all levels, weighted by their nearness."""
     for level, mine in levels:
         mine.borrow([(nearness(level, other), theirs) for other, theirs in levels if theirs is not mine])

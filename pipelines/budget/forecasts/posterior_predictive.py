@@ -27,12 +27,12 @@ from pipelines.budget.forecasts.levels import (
     SolutionCounts,
     Urn,
     draw_urn,
-    lend,
     priors_of_diversity,
+    share_evidence,
 )
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, Source
 from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.draws.solution_diversity import laws_after
+from pipelines.stats.draws.solution_diversity import law_weights
 from pipelines.tallies import Draw
 
 BLOCK = 1024  # uniform numbers drawn at once
@@ -55,7 +55,7 @@ class PosteriorPredictive:
             _LevelPosterior(members, observed, priors_of_diversity(level, solution_counts(evidence)))
             for level, members, observed in by_level(problems, evidence)
         ]
-        lend([(group.level, group.rates) for group in self._groups])
+        share_evidence([(group.level, group.rates) for group in self._groups])
 
     def draw(self, rng: np.random.Generator) -> Source:
         """Draw a source of outcomes from the posterior."""
@@ -107,7 +107,7 @@ class _LevelPosterior:
             [ProblemCounts(subject.template or "", c, n) for subject, (c, n) in zip(subjects, counts, strict=True)]
         )
         solutions = [solutions_of(observed.get(problem.problem_id, ())) for problem in problems]
-        self._diversity = [[laws_after(distinct, shown, p).cumsum() for shown, distinct in solutions] for p in priors]
+        self._diversity = [[law_weights(distinct, shown, p).cumsum() for shown, distinct in solutions] for p in priors]
         self._undecided = undecided_share(evidence)
         self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
 
@@ -142,7 +142,7 @@ class _JointLevelPosterior:
             for step, every in evidence.items()
         }
         solutions = [solutions_of(entry.samples) for entry in pooled]
-        self._diversity = [[laws_after(distinct, shown, p).cumsum() for shown, distinct in solutions] for p in priors]
+        self._diversity = [[law_weights(distinct, shown, p).cumsum() for shown, distinct in solutions] for p in priors]
         # Per problem how many different wrong answers there are, and how many in all; those without a key are left out.
         wrong = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in pooled]
         agreeing = [(None, len(answers), len(set(answers))) for answers in wrong]

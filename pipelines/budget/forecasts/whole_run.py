@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.budget.forecasts.levels import ALIKE, Urn, draw_urn, lend, prior_of_diversity
+from pipelines.budget.forecasts.levels import ALIKE, Urn, draw_urn, prior_of_diversity, share_evidence
 from pipelines.protocols import Budget
 from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.draws.solution_diversity import laws_after
+from pipelines.stats.draws.solution_diversity import law_weights
 from pipelines.tallies import Draw, PrefixTally, StepTally
 
 SIMULATIONS = 40
@@ -45,14 +45,14 @@ class _Unknown:
             level: Hierarchy([ProblemCounts(tally.template or "", tally.correct, tally.judged) for tally in members])
             for level, members in self._members.items()
         }
-        lend(list(self._rates.items()))
+        share_evidence(list(self._rates.items()))
         self._counts = [(tally.level, *_solutions(tally)) for tally in tallies]
 
     def draw(self, rng: np.random.Generator) -> dict[str, tuple[float, Urn]]:
         """State of each problem in one simulation: its pass rate, and the current urn of its solutions."""
         shared = SharedUniforms(ALIKE)
         prior = prior_of_diversity(None, self._counts, rng)  # one for all levels: one for each would take too long
-        laws = {(c, d): laws_after(d, c, prior).cumsum() for c, d in {(c, d) for _, c, d in self._counts}}
+        laws = {(c, d): law_weights(d, c, prior).cumsum() for c, d in {(c, d) for _, c, d in self._counts}}
         answers: dict[str, tuple[float, Urn]] = {}
         for level, members in self._members.items():
             for tally, rate in zip(members, self._rates[level].draw(rng, shared).tolist(), strict=True):

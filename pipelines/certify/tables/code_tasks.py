@@ -90,7 +90,7 @@ FORMS: dict[str, str] = {
     ),
     "fence left open": "```python\n{source}",
 }
-"""How a whole program is given; `{source}` is the program and `{name}` the function's name."""
+"""Prompt for a whole program; `{source}` is the program and `{name}` the function's name."""
 
 
 BUILT: dict[str, str] = {

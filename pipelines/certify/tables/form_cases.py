@@ -150,7 +150,7 @@ BROKEN: tuple[Instruction, ...] = (
 """Texts that violate the instruction, and instructions that cannot be checked: never correct."""
 
 UNFOUND: tuple[str, dict[str, Any]] = ("keywords:existence", {"keywords": ["xylophone"]})
-"""What no hostile text of ours holds."""
+"""Instruction that no hostile text meets."""
 
 _MODEL = '{"sense": "%s", "variables": {"x": {%s}, "y": {}}, "objective": {"x": 3, "y": 2}, "constraints": [%s]}'
 _ROWS = (

@@ -142,7 +142,7 @@ class DecodeLoop:
                 row.finish = "length"
 
     def _stopped(self, row: DecodeRow) -> bool:
-        """Whether the text now holds a stop string; the text ends before the first one."""
+        """True if the text now holds a stop string; the text ends before the first one."""
         text = self._vocabulary.decode(row.tokens)
         stops = [(at, stop) for stop in row.request.sampling.stop if (at := text.find(stop)) >= 0]
         if stops:

@@ -99,7 +99,7 @@ class HttpSettings:
         return sum(server.concurrency for server in self.servers) + (0 if self.local is None else self.local.capacity)
 
     def starts(self, model: str) -> bool:
-        """Whether a server for this model is started when it is needed."""
+        """True if a server for this model is started when it is needed."""
         return self.local is not None and model in self.local.names
 
     def serving(self, model: str) -> tuple[Server, ...]:

@@ -161,11 +161,11 @@ class Replica:
         return self.in_flight + len(self.queue)
 
     def open(self, now: float) -> bool:
-        """Whether the replica takes another request now."""
+        """True if the replica takes another request now."""
         return self.state == "up" and self.in_flight < self.limit.value and now >= self.paused_until
 
     def takes_prompt(self) -> bool:
-        """Whether another prompt may be assigned to the replica."""
+        """True if another prompt may be assigned to the replica."""
         return self.state == "up" and self.outstanding < max(1.0, self.limit.value * SLACK)
 
 

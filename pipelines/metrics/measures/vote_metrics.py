@@ -18,7 +18,7 @@ from pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks
 from storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.aggregate import Aggregator, BlindPool, Election
+    from pipelines.aggregate.blind_pool import Aggregator, BlindPool, Election
 
 SUBSETS = 5000  # of one problem, all of them where there are no more
 

@@ -30,7 +30,7 @@ class Settings(NamedTuple):
 
     @property
     def boxed(self) -> bool:
-        """Whether namespaces, capabilities and filter apply."""
+        """True if namespaces, capabilities and filter apply."""
         return self.mode != "none"
 
 

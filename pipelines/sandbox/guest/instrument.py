@@ -48,7 +48,7 @@ def known_calls(body: list[_ast.stmt]) -> tuple[KnownCall, ...]:
 
 
 def _silent(statement: _ast.stmt) -> bool:
-    """Whether a statement calls nothing: imports, definitions, docstrings, constants."""
+    """True if a statement calls nothing: imports, definitions, docstrings, constants."""
     if isinstance(statement, _ast.Expr | _ast.Assign):
         return isinstance(statement.value, _ast.Constant | _ast.Dict)
     return isinstance(statement, _ast.Import | _ast.ImportFrom | _ast.FunctionDef | _ast.Pass)
@@ -119,7 +119,7 @@ _IMPURE = frozenset(sys.stdlib_module_names).difference(_PURE.split()).union(_RE
 
 
 def harmless(code: CodeType, names: set[str]) -> bool:
-    """Whether this code leaves its process unchanged. `names` are all names in it."""
+    """True if this code leaves its process unchanged. `names` are all names in it."""
     if names & _IMPURE:
         return False
     if any(name.startswith("__") for name in names - _USUAL):

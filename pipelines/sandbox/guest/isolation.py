@@ -113,7 +113,7 @@ _READ_ONLY = system.REMOUNT | system.BIND | system.RDONLY | system.NOSUID | syst
 def withdraw(settings: Settings) -> None:
     """Give up privileges that bubblewrap left: called once, before the first program."""
     if settings.uid >= 0:
-        system.become_ordinary(settings.uid)
+        system.drop_privileges(settings.uid)
     uid, gid = os.getuid(), os.getgid()
     system.unshare(system.NEWUSER | system.NEWNS)
     # setgroups first: until it is denied, an unprivileged process may not write gid_map.

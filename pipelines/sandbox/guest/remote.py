@@ -54,7 +54,7 @@ _ENDS_ITERATION = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorEx
 """Raised inside `all(map(f, xs))` of the tests these would end it as if all were well: they arrive as a RuntimeError."""
 
 
-class Gone(BaseException):
+class ProcessGone(BaseException):
     """The program's process no longer answers, or answered with an invalid message."""
 
 
@@ -75,7 +75,7 @@ class Remote:
 
     def __init__(self, channel: int) -> None:
         self.reader = frames.FrameReader(channel, 2 * wire.MAX_BYTES)
-        self.lost: Gone | Unsupported | None = None
+        self.lost: ProcessGone | Unsupported | None = None
         self.ahead: deque[bytes] = deque()
 
     def loaded(self) -> tuple[bytes, Any]:
@@ -87,7 +87,7 @@ class Remote:
         if kind == b"r" and type(message) is list:
             return kind, [name for name in message if type(name) is str]
         if kind not in (b"c", b"e"):
-            raise Gone("malformed")
+            raise ProcessGone("malformed")
         return kind, _exception_parts(message)
 
     def proxy(self, name: str) -> Callable[..., Any]:
@@ -103,13 +103,13 @@ class Remote:
         """Make a call: return its value, or raise its exception here. A failure of ours is not taken for the program's."""
         try:
             kind, value = self.exchange(name, args, kwargs)
-        except (Gone, Unsupported) as error:
+        except (ProcessGone, Unsupported) as error:
             self.lost = self.lost or error  # tests that catch everything do not make it undone
             raise
         except OpaqueArgument:
             raise
         except MemoryError:  # the replies of the program fill this process: its doing, not the tests'
-            self.lost = Gone("oversized")
+            self.lost = ProcessGone("oversized")
             raise self.lost from None
         except BaseException as error:
             self.lost = Unsupported(f"{type(error).__name__} between the processes: {error}")
@@ -134,13 +134,13 @@ class Remote:
         if kind == b"m":
             changes, value = self.decoded(raw, wire.decode_pair)
             if type(changes) is not tuple or len(changes) != 2:
-                raise Gone("malformed")
+                raise ProcessGone("malformed")
             update(args, changes[0])
             update(kwargs, changes[1])
             return b"v", value
         if kind == b"e":
             return kind, self.exception(*_exception_parts(self.decoded(raw))[1:])
-        raise Gone("oversized" if kind == b"x" else "malformed")
+        raise ProcessGone("oversized" if kind == b"x" else "malformed")
 
     def ask_ahead(self, calls: tuple[KnownCall, ...], functions: dict[str, str]) -> None:
         """Send the calls that will certainly come, as far as they are the program's, and record them."""
@@ -173,9 +173,9 @@ class Remote:
         except OSError:
             raw = None
         except ValueError:
-            raise Gone("oversized") from None
+            raise ProcessGone("oversized") from None
         if raw is None:
-            raise Gone("closed")
+            raise ProcessGone("closed")
         return raw[:1], raw[1:]
 
     def decoded(self, raw: bytes, decode: Callable[[bytes], Any] = wire.decode) -> Any:
@@ -183,7 +183,7 @@ class Remote:
         try:
             return decode(raw)
         except wire.WireError:
-            raise Gone("malformed") from None
+            raise ProcessGone("malformed") from None
 
     def exception(self, names: Iterable[Any], text: str) -> BaseException:
         """The nearest builtin exception among the names, marked as the program's."""
@@ -224,7 +224,7 @@ def _exception_parts(message: Any) -> tuple[str, list[Any], str]:
     match message:
         case (str() as name, list() as names, str() as text):
             return name, names, text
-    raise Gone("malformed")
+    raise ProcessGone("malformed")
 
 
 def _check_plain(value: Any, depth: int = 0) -> None:

@@ -86,7 +86,7 @@ def enter_root(folder: str) -> None:
     os.chdir("/")
 
 
-def become_ordinary(uid: int) -> None:
+def drop_privileges(uid: int) -> None:
     """From root to a uid without any right, still allowed to describe its own namespace in /proc."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.sandbox.guest import frames, wire
 from pipelines.sandbox.guest.instrument import FAILED, PASSED, InstrumentedTests, prepare
-from pipelines.sandbox.guest.remote import Gone, Remote, Unsupported
+from pipelines.sandbox.guest.remote import ProcessGone, Remote, Unsupported
 
 _DETAIL = 300
 _MOST_KNOWN = 64  # prepared tests that are kept
@@ -100,7 +100,7 @@ class Tester:
         """The names of the program's functions; None when it did not load, which is reported."""
         try:
             kind, message = self.program.loaded()
-        except Gone as error:
+        except ProcessGone as error:
             self.say("gone", str(error))
             return None
         if kind == b"r":
@@ -117,7 +117,7 @@ class Tester:
 
     def failed(self, index: int, error: BaseException) -> None:
         """Called by the instrumented tests: the first failure of an assertion counts."""
-        if isinstance(error, Gone | Unsupported):
+        if isinstance(error, ProcessGone | Unsupported):
             raise error
         if self.outcome.get(index, ("passed", ""))[0] == "passed":
             self.outcome[index] = self.describe(error)
@@ -146,7 +146,7 @@ class Tester:
         if self.program.lost is None:
             self.say("end", whole)
         else:
-            self.say("gone" if isinstance(self.program.lost, Gone) else "unsupported", str(self.program.lost))
+            self.say("gone" if isinstance(self.program.lost, ProcessGone) else "unsupported", str(self.program.lost))
 
     def say(self, *message: Any) -> None:
         """Send a message to the keeper, together with others of the same moment: it is woken for each."""

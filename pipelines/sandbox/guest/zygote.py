@@ -20,7 +20,7 @@ _PID = struct.Struct("<i")
 _RIGHTS = 64
 _REQUESTS = 10
 CHANNEL = 3
-"""What arrives first gets the lowest free number, and between two requests that is this one."""
+"""Descriptor of the first one that arrives: the lowest free number between two requests."""
 _OUTPUT = (1, 2)
 
 

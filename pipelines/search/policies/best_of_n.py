@@ -17,7 +17,7 @@ class BestOfN:
     n: int = 16
     """Answers drawn side by side."""
     by: str = "score"
-    """What decides: the best `score`, or a `vote`."""
+    """Criterion of the choice: the best `score`, or a `vote`."""
 
     def __post_init__(self) -> None:
         checked_count("search policy", self.name, "n", self.n)

@@ -35,7 +35,7 @@ class Lookahead:
             return [Growth(ROOT, self.width)]
         candidates, looked = self._candidates(tree)
         if looked < self.ahead:
-            ends = [end for node in candidates if not (end := seen_end(tree, node)).finished]
+            ends = [end for node in candidates if not (end := lookahead_end(tree, node)).finished]
             if ends:
                 return [Growth(end.id, 1) for end in ends]
         return [Growth(node.id, self.expand) for node in self._kept(tree, candidates) if not node.finished]
@@ -61,11 +61,11 @@ class Lookahead:
 
     def _kept(self, tree: Tree, candidates: Sequence[TreeNode]) -> Sequence[TreeNode]:
         """The candidates that lead to the best ends."""
-        worth = [replace(node, score=seen_end(tree, node).score) for node in candidates]
+        worth = [replace(node, score=lookahead_end(tree, node).score) for node in candidates]
         return [tree.by_id[node.id] for node in ranked(worth, tree.chance(len(tree.waves)))[: self.width // self.expand]]
 
 
-def seen_end(tree: Tree, node: TreeNode) -> TreeNode:
+def lookahead_end(tree: Tree, node: TreeNode) -> TreeNode:
     """End of the first look ahead from a node."""
     while children := tree.children[node.id]:
         node = children[0]

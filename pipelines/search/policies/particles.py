@@ -31,7 +31,7 @@ class Particles:
     tau: float = 1.0
     """Temperature of the weights; below 1 sharpens them."""
     resample: str = "systematic"
-    """How particles are drawn again: `systematic`, or `multinomial` with more variance."""
+    """Resampling of particles: `systematic`, or `multinomial` with more variance."""
     target: str = "paper"
     """Weight of a particle: as in the `paper`, or by its `last` piece."""
 

@@ -58,7 +58,7 @@ def truths(text: str) -> list[bool]:
 
 
 def consistent(problem: Problem, partial: Partial) -> bool:
-    """Whether every operand is known, and of a finished answer whether it is the last result and uses all numbers."""
+    """True if every operand is known, and of a finished answer whether it is the last result and uses all numbers."""
     given = numbers_in(str(problem.prompt))
     known, used, last = set(given), set[Fraction](), None
     for line in partial.text.split("\n"):

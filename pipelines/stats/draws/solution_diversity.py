@@ -93,7 +93,7 @@ def thetas_after(distinct: int, correct: int, prior: Array) -> Array:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def laws_after(distinct: int, correct: int, prior: Array) -> Array:
+def law_weights(distinct: int, correct: int, prior: Array) -> Array:
     """The posterior weights of LAWS for one problem."""
     weights = law_likelihoods(distinct, correct) * prior
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -154,7 +154,7 @@ def true_rates(shown: Sequence[tuple[float, float]], verifier: ErrorRates) -> li
 
 
 def _adjudicated(strata: Sequence[Stratum], judged: Sequence[Judgement]) -> bool:
-    """Whether a person has judged every accepted rollout on the problems that are rarely solved."""
+    """True if a person has judged every accepted rollout on the problems that are rarely solved."""
     rare = [stratum for stratum in strata if stratum.accepted and stratum.band in RARE]
     return bool(rare) and all(
         stratum.size == sum(judgement.stratum == stratum.name for judgement in judged) for stratum in rare

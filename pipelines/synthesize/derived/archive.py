@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.synthesize.derived.cells import Cell, Elite, best_of_cells, cell_of
-from pipelines.synthesize.derived.chains import whole_and_parts
+from pipelines.synthesize.derived.chains import composed_with_parts
 from pipelines.synthesize.derived.grid import checked_axes
 from pipelines.synthesize.derived.joined import first_hop, joined
-from pipelines.synthesize.derived.lineage import as_it_is, lineage_meta, lineage_of
-from pipelines.synthesize.derived.new_numbers import of_template, on_its_side, renumbered
+from pipelines.synthesize.derived.lineage import lineage_meta, lineage_of, unchanged_problem
+from pipelines.synthesize.derived.new_numbers import numbers_fit_split, of_template, renumbered
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.sources import Source, SourceRollout, required
 from pipelines.synthesize.splits import graph_allowed
@@ -44,7 +44,7 @@ def other_level(problem: Problem, _: Sequence[Problem], rng: random.Random) -> P
         return None
     params = template.sample(level, rng)
     solution = template.solve(params)
-    if not on_its_side(problem, params) or not graph_allowed(problem.split, solution):
+    if not numbers_fit_split(problem, params) or not graph_allowed(problem.split, solution):
         return None
     phrasing = rng.randrange(template.phrasings)
     meta = {"params": dict(params), "phrasing": phrasing, "graph": solution_graph(solution), "steps": len(solution.steps)}
@@ -59,7 +59,7 @@ def joined_pair(problem: Problem, elites: Sequence[Problem], rng: random.Random)
         return None
     hop = joined(problem, int(begun.answer), "X")
     # The seed does not matter here: `_child` writes the recipe's into the lineage.
-    return None if hop is None else whole_and_parts([begun, hop], 0, "archive")[-1]
+    return None if hop is None else composed_with_parts([begun, hop], 0, "archive")[-1]
 
 
 MUTATIONS: Mapping[str, Mutation] = {"numbers": other_numbers, "level": other_level, "joined": joined_pair}
@@ -109,7 +109,7 @@ class Archive:
 
     def _problems(self, source: Source, elites: Mapping[Cell, Elite], budget: int, seed: int) -> Iterator[Problem]:
         for cell, elite in sorted(elites.items()):
-            yield as_it_is(self.name, elite.problem, seed, cell=list(cell), score=elite.score)
+            yield unchanged_problem(self.name, elite.problem, seed, cell=list(cell), score=elite.score)
         rng, parents = random.Random(digest128([self.name, seed])), [elites[cell].problem for cell in sorted(elites)]
         prompts, missing, idle = {problem.prompt_id for problem in source.problems}, budget - len(elites), 0
         while missing > 0 and idle < _IDLE:

@@ -26,7 +26,7 @@ def chains(problems: Sequence[Problem], seed: int) -> list[Problem]:
         for first in usable:
             hops = _pair(first, second)
             if hops:
-                joint += whole_and_parts(hops, seed, NAME)
+                joint += composed_with_parts(hops, seed, NAME)
                 usable.remove(first)
                 break
     return joint
@@ -38,11 +38,11 @@ def _pair(first: Problem, second: Problem) -> list[Hop]:
     return [] if begun is None or behind is None else [begun, behind]
 
 
-def whole_and_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem]:
+def composed_with_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem]:
     """The parts of a chain in order, each solvable alone, and the composed problem last."""
     sources, bridges = [hop.problem for hop in hops], [hop.answer for hop in hops[:-1]]
     parts = [replace(sources[0], meta={**sources[0].meta, **lineage_meta(by, sources[:1], seed, CARRIED, role="first")})]
-    parts += [alone(hops, place, seed, by) for place in range(1, len(hops))]
+    parts += [single_hop_problem(hops, place, seed, by) for place in range(1, len(hops))]
     lineage = lineage_meta(by, sources, seed, role="composed", bridges=bridges, hops=[hop.record() for hop in hops])
     composed = replace(
         hops[-1].problem,
@@ -56,7 +56,7 @@ def whole_and_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem]:
     return [*parts, composed]
 
 
-def alone(hops: Sequence[Hop], place: int, seed: int, by: str) -> Problem:
+def single_hop_problem(hops: Sequence[Hop], place: int, seed: int, by: str) -> Problem:
     """Problem of a single hop, with the number that the hop before would hand on written into its text."""
     hop, role = hops[place], "second" if len(hops) == 2 else f"part {place + 1}"
     sources = [hops[place - 1].problem, hop.problem]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.synthesize.derived.chains import letter_of, whole_and_parts
+from pipelines.synthesize.derived.chains import composed_with_parts, letter_of
 from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from pipelines.synthesize.derived.lineage import chance, lineage_meta, lineage_of
 from pipelines.synthesize.sources import Source, required
@@ -75,7 +75,7 @@ class Composed:
             yield from group
 
     def _given_out(self, hops: Sequence[Hop], seed: int) -> list[Problem]:
-        *parts, whole = whole_and_parts(hops, seed, self.name)
+        *parts, whole = composed_with_parts(hops, seed, self.name)
         group = parts if "parts" in self.roles else []
         group += [whole] if "composed" in self.roles else []
         return [*group, *(_told(hops, seed, role) for role in ("told", "control") if role in self.roles)]

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from pipelines.synthesize.derived.cells import AXES, Cell, cell_of
-from pipelines.synthesize.derived.lineage import as_it_is, chance
+from pipelines.synthesize.derived.lineage import chance, unchanged_problem
 from pipelines.synthesize.derived.new_numbers import renumbered
 from pipelines.synthesize.sources import Source, required
 from storage.ground.errors import SetupError, unknown_name
@@ -56,7 +56,7 @@ class Grid:
     def _of_cell(self, cell: Cell, members: list[Problem], seed: int) -> Iterator[Problem]:
         order = sorted(members, key=lambda problem: (chance(self.name, problem, seed).random(), problem.id))
         for problem in order:
-            yield as_it_is(self.name, problem, seed, cell=list(cell))
+            yield unchanged_problem(self.name, problem, seed, cell=list(cell))
         for turn in range(1, _VARIANTS + 1 if self.fill else 1):
             for problem in order:
                 new = renumbered(problem, seed + turn, self.name, cell=list(cell))

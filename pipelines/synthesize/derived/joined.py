@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.synthesize.derived.new_numbers import of_template, on_its_side
+from pipelines.synthesize.derived.new_numbers import numbers_fit_split, of_template
 from pipelines.synthesize.derived.worked import program_of, replaced
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, Template, solution_graph
@@ -83,7 +83,7 @@ def _joined_worked(problem: Problem, value: int, letter: str) -> Hop | None:
 
 
 def can_be_joined(problem: Problem) -> bool:
-    """Whether a program of ours, or a worked solution, gives the answer for other numbers."""
+    """True if a program of ours, or a worked solution, gives the answer for other numbers."""
     return of_template(problem) or program_of(problem) is not None
 
 
@@ -97,7 +97,7 @@ def with_number(params: Params, place: tuple[str, int | None], value: int) -> di
 
 
 def near(old: int, new: int) -> bool:
-    """Whether two numbers are of about the same size, so that a problem stays as hard as it was."""
+    """True if two numbers are of about the same size, so that a problem stays as hard as it was."""
     return 0 < new <= 2 * abs(old) + 1 and abs(old) <= 2 * new + 1
 
 
@@ -133,11 +133,11 @@ def _answer(template: Template, params: Params, problem: Problem) -> str | None:
         return None
     if isinstance(template, CheckedTemplate) and template.answer_check(params) != answer:
         return None  # outside what the template was made for
-    return answer if on_its_side(problem, params) else None
+    return answer if numbers_fit_split(problem, params) else None
 
 
 def _depends(template: Template, params: Params, place: tuple[str, int | None], answer: str) -> bool:
-    """Whether another number in the place gives another answer; else the problem that gives the number is not needed."""
+    """True if another number in the place gives another answer; else the problem that gives the number is not needed."""
     key, at = place
     value = params[key] if at is None else params[key][at]
     for other in (value + 1, value - 1, 2 * value, value + 2, 3 * value, value + 10):

@@ -26,7 +26,7 @@ def lineage_of(problem: Problem) -> Mapping[str, Any]:
     return lineage if isinstance(lineage, Mapping) else {}
 
 
-def as_it_is(by: str, problem: Problem, seed: int, **facts: Any) -> Problem:
+def unchanged_problem(by: str, problem: Problem, seed: int, **facts: Any) -> Problem:
     """A problem that is passed on unchanged: it keeps its provenance, origin of the reference included."""
     lineage = lineage_of(problem) or lineage_meta(by, [problem], seed, CARRIED)[MADE]
     return replace(problem, meta={**problem.meta, MADE: {**lineage, **facts}})

@@ -26,12 +26,12 @@ def new_numbers(problems: Sequence[Problem], seed: int) -> list[Problem]:
 
 
 def of_template(problem: Problem) -> bool:
-    """Whether a program of ours gives the answer to this problem."""
+    """True if a program of ours gives the answer to this problem."""
     return problem.template in TEMPLATES and problem.level is not None and "params" in problem.meta
 
 
-def on_its_side(problem: Problem, params: Params) -> bool:
-    """Whether a template's numbers may be in the split of this problem; a split that is not ours keeps nothing apart."""
+def numbers_fit_split(problem: Problem, params: Params) -> bool:
+    """True if a template's numbers may be in the split of this problem; a split that is not ours keeps nothing apart."""
     return problem.split not in SPLITS or on_side(problem.split, str(problem.template), params)
 
 
@@ -44,7 +44,7 @@ def renumbered(problem: Problem, seed: int, by: str = NAME, **facts: Any) -> Pro
     scenery = {key: problem.meta["params"][key] for key in SCENERY if key in problem.meta["params"]}
     for _ in range(_ATTEMPTS):
         params = {**template.sample(problem.level, random.Random(rng.getrandbits(53))), **scenery}
-        if not on_its_side(problem, params):
+        if not numbers_fit_split(problem, params):
             continue
         solution = template.solve(params)
         if solution.answer == problem.reference or solution_graph(solution) != problem.meta["graph"]:

@@ -18,7 +18,7 @@ from storage.ground.records import Problem
 
 
 def contradicted(problem: Problem) -> bool | None:
-    """Whether the answer computed once more is another than the reference; None if it cannot be computed."""
+    """True if the answer computed once more is another than the reference; None if it cannot be computed."""
     answer = recomputed(problem)
     if answer is None:
         return None

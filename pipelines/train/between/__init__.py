@@ -1,11 +1,14 @@
 """Round policies: what a loop changes between rounds, in keys of its recipes and in weights of its rows."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.train.between.roles import RoundPolicy
 from storage.ground.by_name import ByName
 
-ROUND_POLICIES: Mapping[str, Callable[..., RoundPolicy]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.train.between.roles import RoundPolicy
+
+ROUND_POLICIES: Mapping[str, Callable[..., "RoundPolicy"]] = ByName(
     {
         "hpt": "pipelines.train.between.hpt:Hpt",
         "itool": "pipelines.train.between.itool:Itool",

@@ -44,7 +44,7 @@ class RoundKeys:
 
 
 class RoundPolicy(Protocol):
-    """What changes between the rounds of a loop. `needs`: those of NEEDED that it reads."""
+    """Policy of the changes between the rounds of a loop. `needs`: those of NEEDED that it reads."""
 
     name: str
     version: str

@@ -1,11 +1,14 @@
 """Learners: trainers of models, the embedded one and other people's."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.train.roles import Learner
 from storage.ground.by_name import ByName
 
-LEARNERS: Mapping[str, Callable[..., Learner]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.train.roles import Learner
+
+LEARNERS: Mapping[str, Callable[..., "Learner"]] = ByName(
     {
         "tiny": "pipelines.train.learners.tiny:Tiny",
         "trl": "pipelines.train.learners.trl:Trl",

@@ -1,11 +1,14 @@
 """Losses of trainings: objectives over the log-probabilities of trained tokens. torch is imported inside functions."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.train.roles import Loss
 from storage.ground.by_name import ByName
 
-LOSSES: Mapping[str, Callable[..., Loss]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.train.roles import Loss
+
+LOSSES: Mapping[str, Callable[..., "Loss"]] = ByName(
     {
         "sft": "pipelines.train.losses.sft:SftLoss",
         "weighted": "pipelines.train.losses.sft:WeightedLoss",

@@ -1,11 +1,14 @@
 """Measures of studies: effects that a paper claims, measured on models. torch is imported inside functions."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.train.measures.bench import ModelMeasure
 from storage.ground.by_name import ByName
 
-MEASURES: Mapping[str, Callable[..., ModelMeasure]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.train.measures.bench import ModelMeasure
+
+MEASURES: Mapping[str, Callable[..., "ModelMeasure"]] = ByName(
     {
         "coverage": "pipelines.train.measures.coverage:Coverage",
         "membership": "pipelines.train.measures.membership:OrderMembership",

@@ -1,11 +1,14 @@
 """Orders in which a training sees its rows."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from pipelines.train.roles import Order
 from storage.ground.by_name import ByName
 
-ORDERS: Mapping[str, Callable[..., Order]] = ByName(
+if TYPE_CHECKING:
+    from pipelines.train.roles import Order
+
+ORDERS: Mapping[str, Callable[..., "Order"]] = ByName(
     {
         "shuffled": "pipelines.train.orders.arrangements:Shuffled",
         "exported": "pipelines.train.orders.arrangements:Exported",

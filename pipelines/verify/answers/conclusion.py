@@ -226,7 +226,7 @@ def sign_before(before: str, number: str) -> str | None:
 
 
 def _may_precede_number(before: str) -> bool:
-    """Whether a number may follow these words and stay the number it is."""
+    """True if a number may follow these words and stay the number it is."""
     if not before:
         return True
     if len(_OPENED.findall(before)) > len(_CLOSED.findall(before)):
@@ -261,7 +261,7 @@ def _leads_in_words(before: str) -> bool:
 
 
 def _of_an_unknown(subject: str) -> bool:
-    """Whether a subject (x + 1, twice x, x squared) is an unknown's, and names no quantity (the value of x + 1)."""
+    """True if a subject (x + 1, twice x, x squared) is an unknown's, and names no quantity (the value of x + 1)."""
     clause = _SUBJECT_CLAUSE.split(subject)[-1].replace("$", "")
     named = [word for word in re.findall(r"(?<!\\)[A-Za-z]{3,}", clause) if not _CHANGED.search(word)]
     return not set(map(str.lower, named)) - _NO_QUANTITY and bool(
@@ -270,7 +270,7 @@ def _of_an_unknown(subject: str) -> bool:
 
 
 def equates(left: str) -> bool:
-    """Whether `left = number` states the number: a name, or arithmetic with numbers only; never a relation."""
+    """True if `left = number` states the number: a name, or arithmetic with numbers only; never a relation."""
     left = left.replace("**", " ").translate(_SPELLED).rstrip(" $")
     if left[-1:] in tuple("!<>≤≥≠~:=/\\"):
         return left[-1:] == ":"

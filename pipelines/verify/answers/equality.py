@@ -111,12 +111,12 @@ class EqualityContext:
 
     @property
     def unordered(self) -> bool:
-        """Whether a bare list may come in any order."""
+        """True if a bare list may come in any order."""
         return self._ordering()[0]
 
     @property
     def ordered(self) -> bool:
-        """Whether the text requests an order explicitly."""
+        """True if the text requests an order explicitly."""
         return self._ordering()[1]
 
     @property
@@ -180,7 +180,7 @@ def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
 
 
 def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> bool:
-    """Whether two plain numbers are the same answer under the policy; symmetric in both."""
+    """True if two plain numbers are the same answer under the policy; symmetric in both."""
     if left.unit != right.unit and not compatible(left.unit, right.unit, context):
         return False
     near = (spread(left.value, left.slack, left.places, context), spread(right.value, right.slack, right.places, context))
@@ -195,7 +195,7 @@ def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> 
 
 
 def multiplied_out(left: str, right: str, plain: Fraction | None, context: EqualityContext) -> bool:
-    """Whether two numbers, only one with a percent sign or scale word, may be compared with it multiplied out.
+    """True if two numbers, only one with a percent sign or scale word, may be compared with it multiplied out.
 
     Where the problem asks in percent a plain number above 1 is in percent too: 12 is then 12%, and never 1200%.
     """
@@ -204,7 +204,7 @@ def multiplied_out(left: str, right: str, plain: Fraction | None, context: Equal
 
 
 def as_written(left: str, right: str, value: Fraction | None, context: EqualityContext) -> bool:
-    """Whether two numbers, only one with a percent sign or scale word, may be compared without it."""
+    """True if two numbers, only one with a percent sign or scale word, may be compared without it."""
     if left and right:
         return False
     if (left or right) in context.scales:
@@ -228,5 +228,5 @@ def same_number(left: Fraction, right: Fraction, near: Fraction) -> bool:
 
 
 def compatible(left: str, right: str, context: EqualityContext) -> bool:
-    """Whether the units of two numbers are interchangeable."""
+    """True if the units of two numbers are interchangeable."""
     return same_sense(left, right) if context.policy.units_ignored else same_unit(left, right)

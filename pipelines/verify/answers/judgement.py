@@ -84,7 +84,7 @@ def _parse(text: str) -> Any:
 
 
 def _faithful(text: str, expression: Any) -> bool:
-    """Whether all numbers and letters of a text survived its parsing."""
+    """True if all numbers and letters of a text survived its parsing."""
     import sympy
 
     spelled = clean(text)

@@ -219,7 +219,7 @@ def _equation(sides: tuple[ExpressionNode, ...]) -> Value:
 
 
 def _holds(sides: tuple[ExpressionNode, ...]) -> bool:
-    """Whether a chain a = b = c is true as exact arithmetic sees it."""
+    """True if a chain a = b = c is true as exact arithmetic sees it."""
     values = [_scalar(side).formula for side in sides] if len(sides) > 1 else []
     return all(
         left is not None and right is not None and algebra.equal(left, right) for left, right in itertools.pairwise(values)

@@ -36,7 +36,7 @@ class TooLarge(Exception):  # noqa: N818 - not an error of ours
 
 
 def agree(reference: ExpressionNode, answer: ExpressionNode, near: Fraction = NO_SLACK) -> bool | None:
-    """Whether two scalar trees have the same value, or differ by at most `near`; None if numbers cannot decide."""
+    """True if two scalar trees have the same value, or differ by at most `near`; None if numbers cannot decide."""
     names = sorted(_names(reference) | _names(answer))
     complex_allowed = "i" in names
     symbols = [name for name in names if name not in ("pi", "e", "i")]

@@ -19,29 +19,29 @@ _MAX_EXPONENT = 4_000
 _GUARD = 40  # digits beyond those needed, for the errors of the operations
 
 
-class Beyond(Exception):  # noqa: N818 - not an error: another method may know
+class NotCovered(Exception):  # noqa: N818 - not an error: another method may know
     """The expression has a part that this method does not cover, or would need too many digits."""
 
 
 def equal(left: ExpressionNode, right: ExpressionNode) -> bool | None:
-    """Whether two trees are the same real number; None if this method does not apply."""
+    """True if two trees are the same real number; None if this method does not apply."""
     try:
         return _is_zero(ExpressionNode("-", (left, right)))
-    except (Beyond, DecimalException, RecursionError, OverflowError):
+    except (NotCovered, DecimalException, RecursionError, OverflowError):
         return None
 
 
 def _is_zero(node: ExpressionNode) -> bool:
     if sum(1 for _ in node.walk()) > _MAX_NODES:
-        raise Beyond
+        raise NotCovered
     roots: dict[ExpressionNode, int] = {}
     upper, lower = _heights(node, roots)
     degree = math.prod(roots.values())
     if degree > MAX_DEGREE:
-        raise Beyond
+        raise NotCovered
     needed = math.ceil(upper * (degree - 1) + lower) + 1
     if needed > MAX_DIGITS:
-        raise Beyond
+        raise NotCovered
     digits = needed + math.ceil(upper + lower) + _GUARD
     value, error = _value(node, Context(prec=digits, Emax=10**6, Emin=-(10**6)))
     if value.copy_abs() > error:
@@ -49,7 +49,7 @@ def _is_zero(node: ExpressionNode) -> bool:
     # By the separation bound, a number this small can only be zero.
     if value.copy_abs() + error < Decimal(10) ** -needed:
         return True
-    raise Beyond
+    raise NotCovered
 
 
 def _heights(node: ExpressionNode, roots: dict[ExpressionNode, int]) -> tuple[float, float]:
@@ -71,12 +71,12 @@ def _heights(node: ExpressionNode, roots: dict[ExpressionNode, int]) -> tuple[fl
     if node.op == "root":
         degree = _whole(node.args[0], _MAX_ROOT)
         if degree < 2:
-            raise Beyond
+            raise NotCovered
         roots[node] = degree
         up, low = _heights(node.args[1], roots)
         wide = (up * (degree - 1) + low) / degree
         return ((up + low * (degree - 1)) / degree, low) if up >= low else (up, wide)
-    raise Beyond
+    raise NotCovered
 
 
 def _value(node: ExpressionNode, context: Context) -> tuple[Decimal, Decimal]:
@@ -106,7 +106,7 @@ def _combined(op: str, a: tuple[Decimal, Decimal], b: tuple[Decimal, Decimal], c
     else:
         least = y.copy_abs() - dy
         if least <= 0:
-            raise Beyond
+            raise NotCovered
         value = context.divide(x, y)
         error = (dx + value.copy_abs() * dy) / least
     # Doubled, since the bound is itself computed with rounding.
@@ -130,7 +130,7 @@ def _root(a: tuple[Decimal, Decimal], degree: int, context: Context) -> tuple[De
         root, error = _root((value.copy_negate(), error), degree, context)
         return root.copy_negate(), error
     if value - error <= 0:
-        raise Beyond
+        raise NotCovered
     root = context.sqrt(value) if degree == 2 else context.power(value, context.divide(Decimal(1), Decimal(degree)))
     rounding = _ulp(root, context) * (10 + 10 * abs(value.adjusted()))  # 1/degree is rounded too
     return root, 2 * root * error / (value - error) + rounding
@@ -142,7 +142,7 @@ def _whole(node: ExpressionNode, most: int) -> int:
     while node.op in ("group", "neg"):
         sign, node = (-sign if node.op == "neg" else sign), node.args[0]
     if node.op != "number" or node.value is None or node.value.denominator != 1 or node.value > most:
-        raise Beyond
+        raise NotCovered
     return sign * int(node.value)
 
 

@@ -195,7 +195,7 @@ def _value(text: str, grouping: bool) -> Value:
 
 
 def is_spaced_list(text: str) -> bool:
-    """Whether a text is numbers side by side with blanks between, 6 4 0."""
+    """True if a text is numbers side by side with blanks between, 6 4 0."""
     return bool(_SPACED_LIST.match(strip_dollars(text.strip())))
 
 

@@ -41,7 +41,7 @@ class Judge:
     oracle: Oracle | None = None
 
     def same(self, left: Value, right: Value) -> bool | None:
-        """Whether the two are the same answer; None if that stays open."""
+        """True if the two are the same answer; None if that stays open."""
         # What this thread spent on an earlier answer must not change what is said of this one.
         algebra.fresh_budget()
         try:
@@ -210,7 +210,7 @@ class Judge:
 
 
 def matched(fits: Sequence[Sequence[bool]]) -> bool:
-    """Whether every row can have a column of its own that fits it (augmenting paths)."""
+    """True if every row can have a column of its own that fits it (augmenting paths)."""
     owner: dict[int, int] = {}
 
     def place(row: int, tried: set[int]) -> bool:

@@ -175,7 +175,7 @@ def answer(result: Result, report: Report) -> ProgramAnswer:
 
 
 def agree(runner: Runner, puzzle: Puzzle, candidate: Input, answers: tuple[ProgramAnswer, ProgramAnswer]) -> bool:
-    """Whether the suspect's answer is right: by the checker, or equal to the trusted one (1 and True count as equal)."""
+    """True if the suspect's answer is right: by the checker, or equal to the trusted one (1 and True count as equal)."""
     trusted, suspect = answers
     if puzzle.checker is not None:
         if not _accepts(runner, puzzle, candidate, trusted):

@@ -24,7 +24,7 @@ CAUSES = (
     "runtime_error",
     "wrong_answer",
 )
-"""Why a test was not passed, the gravest first: the cause of a verdict is the gravest of its tests."""
+"""Causes of a test that was not passed, the gravest first: the cause of a verdict is the gravest of its tests."""
 SHOWN = 100  # tests in the evidence of a verdict
 _DETAIL = 240  # characters of a name or a detail in it
 _LONGEST = 60_000  # bytes of the whole, below what a verdict may carry (finding.EVIDENCE_BYTES)
@@ -48,7 +48,7 @@ def passed_count(results: Sequence[TestResult]) -> int:
 
 
 def all_passed(results: Sequence[TestResult]) -> bool:
-    """Whether there are results and every one passed."""
+    """True if there are results and every one passed."""
     return bool(results) and passed_count(results) == len(results)
 
 

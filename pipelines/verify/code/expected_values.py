@@ -45,7 +45,7 @@ def decode(value: Any) -> Any:
 
 
 def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int = 0) -> bool:
-    """Whether a returned value is the expected one, by the rules above; a value that is not plain data equals nothing."""
+    """True if a returned value is the expected one, by the rules above; a value that is not plain data equals nothing."""
     if depth > DEEPEST:
         return False
     if _is_number(expected):
@@ -157,7 +157,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][-+]
 
 
 def same_output(expected: str, printed: str, *, spacing: Spacing = "lines", tolerance: float | None = None) -> bool:
-    """Whether the printed text is the expected one."""
+    """True if the printed text is the expected one."""
     if tolerance is not None:
         return _close(expected, printed, tolerance, by_line=spacing != "tokens")
     if spacing == "exact":

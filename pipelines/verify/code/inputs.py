@@ -191,7 +191,7 @@ def _is_sorted(items: Sequence[Any]) -> bool:
 
 
 def _equal_lengths(calls: Sequence[Args]) -> bool:
-    """Whether every call has at least two lists or texts, all of one length."""
+    """True if every call has at least two lists or texts, all of one length."""
     for args in calls:
         lengths = [len(value) for value in args if isinstance(value, list | str)]
         if len(lengths) < 2 or len(set(lengths)) > 1:

@@ -82,7 +82,7 @@ def input_of(value: Any) -> Input | None:
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether a value is plain data through and through."""
+    """True if a value is plain data through and through."""
     if depth > 90:
         return False
     if type(value) in (list, tuple, set, frozenset):

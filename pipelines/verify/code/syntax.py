@@ -67,7 +67,7 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
 
 
 def has_body(tree: ast.Module, name: str) -> bool:
-    """Whether the top level defines a name by more than a stub (a docstring, `pass`, bare names)."""
+    """True if the top level defines a name by more than a stub (a docstring, `pass`, bare names)."""
     for statement in reversed(tree.body):
         if name in bound_by(statement):
             return not isinstance(statement, FUNCTIONS) or any(not _is_stub(part) for part in statement.body)
@@ -75,7 +75,7 @@ def has_body(tree: ast.Module, name: str) -> bool:
 
 
 def does_something(tree: ast.Module) -> bool:
-    """Whether a module is more than bare names and constants: prose such as `hello` parses but is not a program."""
+    """True if a module is more than bare names and constants: prose such as `hello` parses but is not a program."""
     return any(not isinstance(statement, ast.Expr) or _acts(statement) for statement in tree.body)
 
 

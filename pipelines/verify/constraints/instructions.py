@@ -33,7 +33,7 @@ class CountBounds:
     most: int | None = None
 
     def hold(self, count: int) -> bool:
-        """Whether a count is within bounds."""
+        """True if a count is within bounds."""
         return self.least <= count and (self.most is None or count <= self.most)
 
 

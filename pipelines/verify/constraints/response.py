@@ -82,7 +82,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _abbreviated(text: str, at: int) -> bool:
-    """Whether the full stop at a place belongs to an abbreviation or to an initial."""
+    """True if the full stop at a place belongs to an abbreviation or to an initial."""
     before = _BEFORE.search(text[max(0, at - 20) : at])
     if before is None:
         return False

@@ -35,7 +35,7 @@ class BoxedAnswer(NamedTuple):
 
 
 def holds_box(text: str) -> bool:
-    """Whether a box begins somewhere in a text."""
+    """True if a box begins somewhere in a text."""
     return _BOX.search(text) is not None
 
 

@@ -15,7 +15,7 @@ _EXAMPLE = re.compile(
     rf"[ *_]*[:,][ *_]*{_ARTICLE}"
     rf"|(?:例如|(?<!比)例え?ば?|示例|举例)[:：,，、]?[^。\d:：,，、]{{0,4}}){_LAYOUT}*\Z"
 )
-"""What ends where "the answer is" begins."""
+"""Introduction of an example, just before "the answer is"."""
 _FORM = re.compile(
     r"(?i)(?:\b(?:example (?:final )?(?:answer|output|response|solution)|sample (?:output|response))s?[ *_]*(?::|\bis\b)"
     rf"|{_CLAUSE}(?:the )?(?:(?:expected|required|requested|desired|answer|output|response) )?format"
@@ -27,11 +27,11 @@ _FORM = re.compile(
     r"|\b(?:formato (?:esperado|requerido|da resposta|de (?:la )?respuesta)|erwartetes format|формат ответа)[*_ ]*:"
     rf"|(?:格式|書式|解答形式|回答形式)(?:为|是|は)?[:：]?)[ *_]*{_ARTICLE}{_LAYOUT}*\Z"
 )
-"""What ends where a value, or "the answer is", begins."""
+"""Introduction of a form, just before a value or "the answer is"."""
 
 
 def is_shown(before: str, statement: str) -> bool:
-    """Whether a statement only shows a form or an example.
+    """True if a statement only shows a form or an example.
 
     Args:
         before: the line of the statement up to it.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.verify.statements.examples import is_shown
-from pipelines.verify.statements.words import ANY_DOUBT, VALUE, Language, speaks
+from pipelines.verify.statements.words import ANY_DOUBT, VALUE, Language, doubting_languages
 
 Fate = Literal["stands", "denied", "elsewhere", "withdrawn"]
 _REACH = 300  # characters before a statement that may speak of it
@@ -38,7 +38,7 @@ _UNSAID = re.compile(r"\\(?:boxed|text|mathrm|left|right)(?![A-Za-z])|(?<=\d),(?
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundStatement:
     """A statement of an answer: text[start:end], of which `value`, from `first` on, is the answer."""
 
     start: int
@@ -71,7 +71,7 @@ def key(value: str) -> str:
 
 
 def in_doubt(text: str, start: int, end: int) -> bool:
-    """Whether words in or behind the sentence of a statement may take it back; a quick look."""
+    """True if words in or behind the sentence of a statement may take it back; a quick look."""
     line = start - 1
     if start and text[line] != "\n":
         floor = start - _REACH if start > _REACH else 0
@@ -82,7 +82,7 @@ def in_doubt(text: str, start: int, end: int) -> bool:
 
 
 def doubtful(window: str) -> bool:
-    """Whether a text holds a word by which an answer may be taken back, or letters of a language with such words."""
+    """True if a text holds a word by which an answer may be taken back, or letters of a language with such words."""
     if "?" in window or "n't" in window or not (window.isascii() or _FOREIGN.search(window) is None):
         return True
     return not ANY_DOUBT.isdisjoint(window.lower().replace("(", " ").replace("*", " ").split())
@@ -93,10 +93,10 @@ def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return [match.span("value") for match in _VALUE.finditer(text, start, end)]
 
 
-def judge(text: str, found: Found, denied: frozenset[str] = frozenset()) -> Judged:
+def judge(text: str, found: FoundStatement, denied: frozenset[str] = frozenset()) -> Judged:
     """Status of a statement, given the values that the text denies elsewhere."""
     begin = _sentence_begin(text, found.start)
-    languages = speaks(text[begin : found.end + _FOLLOWING])
+    languages = doubting_languages(text[begin : found.end + _FOLLOWING])
     if found.key in denied:
         return Judged("denied", begin, _sentence_end(text, found.end))
     if not languages:
@@ -175,13 +175,13 @@ def undenied(text: str, floor: int, denied: frozenset[str]) -> str:
 
 
 def _endorsed(text: str, end: int, languages: Sequence[Language]) -> bool:
-    """Whether the following words adopt somebody else's answer."""
+    """True if the following words adopt somebody else's answer."""
     behind = text[end : end + _REACH].replace("’", "'")
     return any(language.endorses.match(behind) for language in languages)
 
 
 def _attributed(before: str, upto: str, behind: str, languages: Sequence[Language]) -> bool:
-    """Whether the value is somebody else's answer, and not a number of times: "Maria answered 19 questions"."""
+    """True if the value is somebody else's answer, and not a number of times: "Maria answered 19 questions"."""
     noun = _NOUN.match(behind)
     return any(
         (language.attributes.search(before) or language.attributes.search(upto))
@@ -210,7 +210,7 @@ def _taken_back(sentence: str, previous: str, said: frozenset[str], language: La
 
 
 def _asks_other_question(previous: str, said: frozenset[str]) -> bool:
-    """Whether the sentence before "No." asks something else than whether the answer is right: "Did we forget one?"."""
+    """True if the sentence before "No." asks something else than whether the answer is right: "Did we forget one?"."""
     previous = previous.strip()
     if not previous.endswith(("?", "？")):
         return False
@@ -218,7 +218,7 @@ def _asks_other_question(previous: str, said: frozenset[str]) -> bool:
     return len(previous) > _QUESTION or (said.isdisjoint(values) if values else _OTHERS.search(previous) is not None)
 
 
-def _quoted(text: str, begin: int, found: Found) -> Judged:
+def _quoted(text: str, begin: int, found: FoundStatement) -> Judged:
     """A statement that shows an example, in a quoted line, or in quotation marks behind words that mention an example."""
     line = text.rfind("\n", 0, found.start) + 1
     stop = text.find("\n", found.end)
@@ -258,7 +258,7 @@ def _sentence_end(text: str, end: int) -> int:
     return len(text) if match is None else match.end()
 
 
-def _clause_end(text: str, found: Found, stop: int, languages: Sequence[Language]) -> int:
+def _clause_end(text: str, found: FoundStatement, stop: int, languages: Sequence[Language]) -> int:
     """End of a statement's clause: behind a denial, before "but" and the like, or at the end of its sentence."""
     turn = _TURN.search(text, found.end, stop)
     ends = [stop if turn is None else turn.start()]

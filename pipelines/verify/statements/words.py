@@ -68,7 +68,7 @@ class Language:
     ends: re.Pattern[str]
 
 
-def speaks(window: str) -> tuple[Language, ...]:
+def doubting_languages(window: str) -> tuple[Language, ...]:
     """The languages of whose doubting words or letters a text holds some."""
     words = window.lower().replace("’", "'").replace("(", " ").replace("*", " ").split()
     names = [] if ANY_DOUBT.isdisjoint(words) else [name for name in DOUBTS if not DOUBTS[name].isdisjoint(words)]

@@ -25,7 +25,7 @@ COLUMNS = (
     "seconds",
     "evidence",
 )
-"""What of a verdict a frame gets: all but the ids, which rows of a user's own do not have."""
+"""Columns of a verdict in a frame: all but the ids, which a user's own rows do not have."""
 
 
 class Frame(Protocol):

@@ -171,7 +171,7 @@ def _refuse(address: str) -> Any:
 
 
 def _is_circular(schema: Any) -> bool:
-    """Whether references lead back to a schema before any part of a value is checked: such a schema says nothing."""
+    """True if references lead back to a schema before any part of a value is checked: such a schema says nothing."""
     waiting: list[tuple[Any, frozenset[str]]] = [(schema, frozenset("#"))]
     passed: set[tuple[str, frozenset[str]]] = set()
     while waiting:

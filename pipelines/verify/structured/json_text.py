@@ -90,7 +90,7 @@ def parse_json(text: str, *, duplicates: Duplicates = "refuse") -> Any:
 
 
 def too_deep(value: Any) -> bool:
-    """Whether a value is nested deeper than the bound; without recursion."""
+    """True if a value is nested deeper than the bound; without recursion."""
     level, depth = [value], 0
     while level:
         level = [child for item in level for child in _children(item)]

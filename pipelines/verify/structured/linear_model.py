@@ -179,7 +179,7 @@ class Optimum:
         return 0.0 if gap <= ABSOLUTE else gap / max(abs(self.value), abs(other.value))
 
     def same(self, other: "Optimum", tolerance: float) -> bool:
-        """Whether both are the same outcome, with values within a relative tolerance. Symmetric."""
+        """True if both are the same outcome, with values within a relative tolerance. Symmetric."""
         difference = self.difference(other)
         return self.status == other.status and (difference is None or difference <= tolerance)
 

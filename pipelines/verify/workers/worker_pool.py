@@ -79,7 +79,7 @@ class SharedReplies:
             future.set_result(reply)
 
     def _fails_again(self, key: bytes, reply: Message) -> bool:
-        """Whether an equal question would fail alike: after a limit, and after the second kill (the system may cause the
+        """True if an equal question would fail alike: after a limit, and after the second kill (the system may cause the
         first).
         """
         if not reply.get("killed"):
@@ -91,7 +91,7 @@ class SharedReplies:
 
 _WATCH_SECONDS = 5.0  # between two looks at a worker's CPU time, while its reply is waited for
 _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
-"""What a system says that has no process, memory or file to give just now; the question had no part in it."""
+"""Error numbers of a system that is short of processes, memory or files just now, whatever the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,4 +161,4 @@ _WINDOWS: dict[str, Windows] = {
     "bare": _whole,
     "tail": _last_line,
 }
-"""Where the rules of extraction look, the place that counts first."""
+"""Places that the rules of extraction search, in order of precedence."""

@@ -79,7 +79,7 @@ def crosstab(index: ExploreIndex, filters: Filters, rows: str, columns: str) -> 
     # As in pass_rates by template: the problems of one are what is sampled, and a template alone is one cluster.
     clusters = [None] * len(table) if "template" in (rows, columns) else table["template"].to_pylist()
     places = (numbers.pop("at_row") * MOST + numbers.pop("at_column")).tolist()
-    why = why_no_rates(index.scope.prefix, others, (rows, columns))
+    why = no_rates_reason(index.scope.prefix, others, (rows, columns))
     cells = []
     for rate in pass_rates(Counts(clusters, {"cell": places}, **numbers), "cell"):
         at_row, at_column = divmod(int(str(rate.group)), MOST)
@@ -94,7 +94,7 @@ def without(filters: Filters, *facets: str) -> Filters:
     return replace(filters, **nothing)
 
 
-def why_no_rates(prefix: int | None, filters: Filters, facets: Sequence[str]) -> str:
+def no_rates_reason(prefix: int | None, filters: Filters, facets: Sequence[str]) -> str:
     """The reason why matches grouped by these facets have no pass rate; "" if they have one.
 
     `prefix`: that of the scope.

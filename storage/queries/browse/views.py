@@ -13,7 +13,7 @@ from storage.views import Views
 
 KEPT = (*FACETS, "text", "within", "rows", "over", "sort", "down", "cols", "rowsby", "colsby")
 PLACE = ("of", "page", "problem", "rollout")
-"""What else the address may say: the run or version that is looked at, and where in it. No view keeps it."""
+"""Other keys of the address: the run or version shown, and the place in it. No view keeps them."""
 COLUMNS: Mapping[Rows, tuple[str, ...]] = {
     "problems": (
         *("problem", "level", "correct", "pass rate", "shrunken", "reference", "matching", "rollouts", "kept"),

@@ -59,7 +59,7 @@ class Membership:
 
 
 @dataclass(frozen=True)
-class Why:
+class RowHistory:
     """Record of a rollout: its verdicts, scores and decisions. For a problem, all of its rollouts.
 
     `steps`: for a recipe of several steps, the step that drew each completion, its role, and the completions it follows.
@@ -86,7 +86,7 @@ class Why:
         return asdict(self)
 
 
-def why(info: VersionInfo, id_prefix: str) -> Why:
+def why(info: VersionInfo, id_prefix: str) -> RowHistory:
     """Look up a row of a version; SetupError if the digits match no row or several."""
     from duckdb import connect
 
@@ -109,7 +109,7 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
         # For a problem, unjudged completions too: they have no decision and are read from the threads.
         mine = part.completions | {identity} if kind == "completion" else part.completions.union(*threads.values())
         stored = rows.rows("completions", mine | {turn.completion_id for _, turn in (*before, *behind)})
-        return Why(
+        return RowHistory(
             kind=kind,
             id=identity,
             version=info.ref,
@@ -179,7 +179,7 @@ def _part(rows: Lookup, kind: Kind, identity: str) -> _Part:
     return _Part(tuple(decisions), tuple(verdicts), tuple(threads))
 
 
-def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
+def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> RowHistory:
     """Look up a row of a run; SetupError if the digits match no row or several."""
     prefix = _checked(id_prefix)
     scope = run_scope(reader, run_id)
@@ -191,7 +191,7 @@ def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
             next_command=f"rollmill runs show {run_id}",
         )
         kind, identity = _single(connection.execute(_FIND, [prefix]).fetchall(), prefix, nothing)
-        return Why(
+        return RowHistory(
             version=f"run {run_id}",
             **_rows_of(connection, kind, identity, decided=scope.decided, follow=follow),
             made_by={"run": run_id, "recipe_hash": scope.run.recipe_hash if scope.run else None, "fingerprint": None},

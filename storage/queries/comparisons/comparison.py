@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics import digits, pass_rate
+from pipelines.metrics import pass_rate
 from pipelines.stats import (
     Estimate,
     equivalence,
@@ -25,6 +25,7 @@ from pipelines.stats import (
     population_mean,
 )
 from storage.ground.errors import SetupError
+from storage.ground.ids import digits
 from storage.ground.pool import Group, grouped
 from storage.queries.comparisons.sides import Side
 

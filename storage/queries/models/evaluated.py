@@ -185,7 +185,7 @@ def _point(number: int, cell: MeasuredCell, row: Row) -> FamilyPoint:
     )
 
 
-def told_numbers(cells: Iterable[MeasuredCell]) -> Iterator[tuple[MeasuredCell, str, Row]]:
+def headline_numbers(cells: Iterable[MeasuredCell]) -> Iterator[tuple[MeasuredCell, str, Row]]:
     """The first metric of each of these cells: pass@1 if it was measured."""
     for cell in cells:
         name = family_metrics([cell])[0]

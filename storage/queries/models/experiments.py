@@ -32,7 +32,7 @@ class ExperimentLine:
 
     @property
     def works(self) -> bool:
-        """Whether a process works on it."""
+        """True if a process works on it."""
         return self.status == "running"
 
 

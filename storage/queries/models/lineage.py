@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from storage.models.index import ModelVersion, resolve_model
 from storage.models.upkeep import ancestors
-from storage.queries.models.evaluated import MeasuredCell, cells_of_version, runs_of_version, told_numbers
+from storage.queries.models.evaluated import MeasuredCell, cells_of_version, headline_numbers, runs_of_version
 from storage.queries.models.versions import ModelLine
 from storage.queries.reader import Reader
 from storage.versions.index import dataset_names
@@ -97,7 +97,7 @@ def _model_words(version: ModelVersion) -> tuple[str, ...]:
 def _evaluations(line: ModelLine, cells: Sequence[MeasuredCell]) -> list[tuple[Kind, str, tuple[str, ...]]]:
     """The evaluations that measured the version, each with its first number of every benchmark."""
     evaluations: dict[str, list[str]] = {}
-    for cell, metric, row in told_numbers(cells_of_version(cells, line)):
+    for cell, metric, row in headline_numbers(cells_of_version(cells, line)):
         words = f"{cell.benchmark} {metric} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
         evaluations.setdefault(cell.evaluation, []).append(words)
     return [("evaluation", name, tuple(words)) for name, words in evaluations.items()]

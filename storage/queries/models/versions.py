@@ -6,8 +6,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError
 from storage.ground.ids import embedded_digest
-from storage.models.index import ModelVersion, index_path, model_names, resolve_model
-from storage.models.upkeep import all_models
+from storage.models.index import ModelVersion, all_models, index_path, model_names, resolve_model
 from storage.queries.reader import Reader
 
 Stamp = tuple[tuple[str, int, int], ...]

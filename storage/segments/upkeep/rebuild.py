@@ -23,7 +23,7 @@ from storage.ground.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
 from storage.segments import seal
-from storage.segments.files import BatchRows, facts_of, mended
+from storage.segments.files import BatchRows, facts_of, repaired_copy
 from storage.segments.keys import Segment, SegmentFile
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import SegmentRegistry
@@ -112,7 +112,7 @@ def _files(place: Place, report: Rebuilt) -> Iterator[File]:
         if name.startswith(TEMPORARY) or kind not in KINDS:
             continue
         try:
-            whole = mended(place, kind, file_id)
+            whole = repaired_copy(place, kind, file_id)
             yield _file(place, kind, whole[0] if whole else file_id, path)
             if whole:
                 report.left.append((path, f"its statistics were damaged; its rows are in {whole[0]} now"))

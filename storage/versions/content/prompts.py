@@ -23,7 +23,7 @@ COLUMN = "prompt_is_messages"
 _PLACE = SCHEMAS["problems"].get_field_index("prompt")
 _IS_TEXT = """starts_with(prompt, '"')"""
 SHOWN = f"* REPLACE (CASE WHEN {_IS_TEXT} THEN prompt ->> '$' ELSE prompt END AS prompt), NOT {_IS_TEXT} AS {COLUMN}"
-"""What to select of problems with JSON prompts to show them."""
+"""SQL columns of problems, with prompts stored as JSON made plain."""
 _JSON = f"* EXCLUDE ({COLUMN}) REPLACE (CASE WHEN {COLUMN} THEN prompt ELSE CAST(to_json(prompt) AS VARCHAR) END AS prompt)"
 
 

@@ -112,7 +112,7 @@ def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
     SetupError if DVC does not track a version or its cache lacks it.
     """
     root = _tracked(infos)
-    done = dvc.patient(["checkout", "--force", *_targets(infos, root)], root)
+    done = dvc.run_when_unlocked(["checkout", "--force", *_targets(infos, root)], root)
     absent = [info for info in infos if not is_whole(info)]
     if absent:
         raise SetupError(
@@ -181,7 +181,7 @@ def _settings(root: Path) -> list[str]:
 
 def _dvc(verb: str, infos: Sequence[VersionInfo], root: Path, remote: str | None) -> str:
     targets = _targets(infos, root)
-    done = dvc.patient([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
+    done = dvc.run_when_unlocked([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
     if done.returncode:
         raise SetupError(f"dvc {verb} failed: {dvc.first_line(done.stderr)}.", next_command=f"dvc {verb} -v {targets[0]}")
     return dvc.last_line(done.stdout)
@@ -198,7 +198,7 @@ def missing_in_remote(infos: Sequence[VersionInfo], remote: str | None = None) -
     root = _root(tracked, remote)
     targets = {str(pointer(info).resolve().relative_to(root)): info.ref for info in tracked}
     options = ["status", "--cloud", "--json", *([] if remote is None else ["--remote", remote])]
-    done = dvc.patient([*options, *targets], root)
+    done = dvc.run_when_unlocked([*options, *targets], root)
     if done.returncode:
         raise SetupError(f"dvc status failed: {dvc.first_line(done.stderr)}.", next_command="dvc status --cloud -v")
     states = {Path(path).parts: state for path, state in json.loads(done.stdout or "{}").items()}

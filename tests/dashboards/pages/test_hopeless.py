@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.rounds import decide, run_all
-from pipelines.budget import Sequential
+from pipelines.budget.sequential import Sequential
 from storage.queries import Reader, run_scope
 from storage.queries.judge.queue import hopeless_queue
 from storage.segments.keys import SegmentKey

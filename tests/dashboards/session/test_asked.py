@@ -13,11 +13,11 @@ from dashboards.session.commands import WRITES
 pytestmark = pytest.mark.integration
 PAGE = """
 import streamlit as st
-from dashboards.session.asked import ask, await_answer, seconds_asked
+from dashboards.session.asked import ask, awaited_result, seconds_asked
 
-first = await_answer("first", ["recipe", "check", "toy.yaml", "--json"], "a")
+first = awaited_result("first", ["recipe", "check", "toy.yaml", "--json"], "a")
 st.write("none" if first is None else f"{first.status} {first.row['ok']} {first.sentence!r}")
-bad = await_answer("second", ["recipe", "check", "toy.yaml", "--set", "seed=x", "--json"], "a")
+bad = awaited_result("second", ["recipe", "check", "toy.yaml", "--set", "seed=x", "--json"], "a")
 st.write("none" if bad is None else f"{bad.status} {bad.row} {bad.sentence}")
 ask("third", ["plan", "toy.yaml", "--dry-run"], 1)
 ask("third", ["plan", "toy.yaml", "--dry-run"], 2)

@@ -16,7 +16,7 @@ import pytest
 
 from flows.adopting import AdoptRequest, adopt, stored_log
 from flows.adopting.adopt import slug
-from flows.adopting.bring_in import bring_in
+from flows.adopting.log_import import import_log
 from flows.adopting.tools import TOOLS, log_at
 from flows.cli.make.adopt import page
 from storage.ground.errors import SetupError
@@ -120,7 +120,7 @@ def test_nothing_of_an_unknown_or_odd_field_is_lost(tmp_path: Path) -> None:
     root = tmp_path / "ws"
     Workspace.init(root).close()
     with Workspace.open(root) as workspace:
-        bring_in(workspace, log_at(folder), "odd", None)
+        import_log(workspace, log_at(folder), "odd", None)
         stored = stored_log(workspace, "odd")
     assert list(stored.rows["results.jsonl"].values()) == lines
     assert stored.files == {"metadata.json": (folder / "metadata.json").read_text()}
@@ -216,9 +216,9 @@ def test_choices_are_judged_as_choices_and_a_name_is_one_log(adopted: tuple[Path
     with Workspace.open(adopted[0]) as workspace:
         log = log_at(LOGS / "lm_eval")
         with pytest.raises(SetupError, match="'inspect' is the name of another import"):
-            bring_in(workspace, log, "inspect", None)
+            import_log(workspace, log, "inspect", None)
         other = replace(log, task="other")
-        assert bring_in(workspace, other, "lm_eval", "exact_match,strict-match").completions.already == 32
+        assert import_log(workspace, other, "lm_eval", "exact_match,strict-match").completions.already == 32
 
 
 def changed(tmp_path: Path, change: Callable[[dict[str, Any]], None], version: int = 2) -> Path:

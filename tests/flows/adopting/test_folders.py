@@ -109,6 +109,6 @@ def test_a_full_disk_is_no_outcome_of_one_log(folder: Path, tmp_path: Path, monk
     def full(*_: object) -> None:
         raise Unavailable("no space left to write the ledger.")
 
-    monkeypatch.setattr(sys.modules["flows.adopting.adopt"], "bring_in", full)
+    monkeypatch.setattr(sys.modules["flows.adopting.adopt"], "import_log", full)
     with pytest.raises(SetupError, match="no space left"):
         drive(Adopt(AdoptRequest(tmp_path / "ws", folder)))

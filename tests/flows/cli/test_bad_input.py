@@ -11,7 +11,9 @@ import pytest
 
 from flows import cli
 from flows.rounds.planning import plan
-from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 

@@ -145,7 +145,7 @@ def test_found_wanting_is_status_one(monkeypatch: pytest.MonkeyPatch, rollmill: 
     def no(*_: object, **__: object) -> None:
         raise FoundWanting("the gate did not pass.\n  FAILED kept")
 
-    monkeypatch.setattr("flows.recipe.load_recipe", no)
+    monkeypatch.setattr("flows.recipe.load.load_recipe", no)
     result = rollmill("recipe", "check", "x.yaml")
     assert (result.status, result.err) == (1, "rollmill: the gate did not pass.\n  FAILED kept\n")
 
@@ -154,7 +154,7 @@ def test_a_query_that_was_interrupted_is_no_bug(monkeypatch: pytest.MonkeyPatch,
     def stopped(*_: object, **__: object) -> None:
         raise RuntimeError("Query interrupted")  # what DuckDB makes of Ctrl-C
 
-    monkeypatch.setattr("flows.recipe.load_recipe", stopped)
+    monkeypatch.setattr("flows.recipe.load.load_recipe", stopped)
     assert rollmill("recipe", "check", "x.yaml").status == 130
 
 
@@ -162,7 +162,7 @@ def test_a_bug_of_ours_raises(monkeypatch: pytest.MonkeyPatch, rollmill: Run) ->
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("flows.recipe.load_recipe", bug)
+    monkeypatch.setattr("flows.recipe.load.load_recipe", bug)
     with pytest.raises(ZeroDivisionError, match="ours"):
         rollmill("recipe", "check", "x.yaml")
 
@@ -209,7 +209,7 @@ def test_what_the_machine_refuses_is_a_line(
     def refused(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("flows.recipe.load_recipe", refused)
+    monkeypatch.setattr("flows.recipe.load.load_recipe", refused)
     said = rollmill("recipe", "check", "x.yaml")
     assert said.status == 2
     assert said.err.startswith(f"rollmill: {words}")

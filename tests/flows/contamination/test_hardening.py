@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from storage.imported import producer_of
-from storage.imports import ImportSpec, import_problems
+from storage.imports.problems import import_problems
+from storage.imports.spec import ImportSpec
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.flows.conftest import Run

@@ -10,7 +10,8 @@ import pytest
 from flows.recipe.benchmarks import layout_of, load_definition
 from pipelines.verify import VERIFIERS
 from storage.ground.records import Completion, Problem, Verdict
-from storage.imports import ImportSpec, import_problems
+from storage.imports.problems import import_problems
+from storage.imports.spec import ImportSpec
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.json_lines import write_lines

@@ -10,7 +10,7 @@ import pytest
 
 from flows.forecasting.follow_ups import FollowUpEvidence, FollowUpForecast
 from flows.forecasting.kept import KeptOfSteps
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
 from pipelines.budget.forecasts.posterior_predictive import Observation
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample

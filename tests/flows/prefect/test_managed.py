@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.prefect.managed import remove_private_homes
-from flows.prefect.server import child_environment, environment, users_api
+from flows.prefect.server import child_environment, environment, user_prefect_url
 from pipelines.processes.proc import SystemProcess, process
 from storage.ledger.owners import new_file_id
 from storage.standing import healthy
@@ -138,6 +138,6 @@ def test_an_address_of_ours_is_not_taken_for_the_users_and_theirs_beside_it_is(
 ) -> None:
     for key, value in environment(tmp_path, 1234).items():
         monkeypatch.setenv(key, value)
-    assert users_api() == ""
+    assert user_prefect_url() == ""
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:5678/api/")
-    assert users_api() == "http://127.0.0.1:5678/api"
+    assert user_prefect_url() == "http://127.0.0.1:5678/api"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from flows.prefect.submission import until_taken
+from flows.prefect.submission import retried_submission
 from storage.ground.errors import RollmillError, SetupError
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/deployments/1/create_flow_run")
@@ -30,12 +30,12 @@ def server(*failures: Exception) -> Callable[[], str]:
 
 def test_a_busy_server_is_asked_again() -> None:
     busy = server(answered(503), httpx.ReadTimeout("slow", request=REQUEST), ObjectNotFound(KeyError("nightly")))
-    assert until_taken("nightly", busy) == "run-1"
+    assert retried_submission("nightly", busy) == "run-1"
 
 
 def test_a_refusal_is_told_at_once() -> None:
     with pytest.raises(RollmillError, match="did not take it: HTTPStatusError\\('422'\\)"):
-        until_taken("nightly", server(answered(422)))
+        retried_submission("nightly", server(answered(422)))
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_refusal_is_told_at_once() -> None:
 )
 def test_patience_ends(failure: Exception, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
-        until_taken("nightly", server(failure), patience=-1)
+        retried_submission("nightly", server(failure), patience=-1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe import load_recipe
+from flows.recipe.load import load_recipe
 from storage.ground.errors import SetupError
 
 RECIPE = """\

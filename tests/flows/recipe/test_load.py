@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.recipe import load_profile, load_recipe, resolve
+from flows.recipe.load import load_recipe
+from flows.recipe.methods import resolve
+from flows.recipe.profile import load_profile
 from storage.ground.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT
 
@@ -109,7 +111,7 @@ def test_the_hash_is_of_the_meaning_not_of_the_spelling(tmp_path: Path) -> None:
 
 def test_the_hash_of_a_fixed_recipe_stays_what_it_is() -> None:
     """A change here means that every run of every user begins anew: say so in the changelog."""
-    from flows.recipe import resolve_recipe
+    from flows.recipe.load import resolve_recipe
     from flows.recipe.schema import Recipe
 
     recipe = Recipe.model_validate(

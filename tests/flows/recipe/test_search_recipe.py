@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe import load_recipe
-from flows.recipe.load import LoadedRecipe
+from flows.recipe.load import LoadedRecipe, load_recipe
 from storage.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 

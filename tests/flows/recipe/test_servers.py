@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows import CHECKOUT
-from flows.recipe import load_profile
+from flows.recipe.profile import load_profile
 from flows.recipe.servers import (
     Http,
     PricesSection,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request
 from storage.segments.schema import from_table

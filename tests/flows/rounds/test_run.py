@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
-from pipelines.budget import DarsProp2Diff, Fixed
+from pipelines.budget.dars import DarsProp2Diff
+from pipelines.budget.fixed import Fixed
 from pipelines.metrics import Funnel
 from pipelines.score import SCORERS
-from pipelines.select import AllCorrect, Quota
+from pipelines.select.quota import AllCorrect, Quota
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, workspace

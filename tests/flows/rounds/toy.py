@@ -13,8 +13,8 @@ from typing import Any
 
 from flows.rounds import DecisionReport, OpenRun, QueueLimits, RoundResult, RunSpec, decide, run_all
 from flows.sampling.steps import Step
-from pipelines.budget import DarsUniform
-from pipelines.select import Quota
+from pipelines.budget.dars import DarsUniform
+from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, Problem, Request, Verdict

@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.rounds import OpenRun, run_all, score_run
 from flows.sampling.sample import RunSamplers
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.score.text_likelihood import Likelihood
 from storage.ground.records import Completion, Request
 from storage.workspace import Workspace

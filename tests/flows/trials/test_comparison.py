@@ -9,7 +9,7 @@ import pytest
 from flows.trials.comparison import by_benchmark, changed_share, compared, decided, detectable, units_of
 from flows.trials.references import MEASURE
 from flows.trials.students import StudentCounts
-from flows.trials.trial_job import unplanned
+from flows.trials.trial_job import unplanned_seed_notes
 from flows.trials.trial_report import sentence, trial_page, write_trial
 from pipelines.stats.trials.counts import ArmCounts
 from pipelines.stats.trials.two_way import two_way
@@ -129,8 +129,8 @@ def test_templates_are_the_units() -> None:
 
 def test_seeds_that_were_not_planned_are_another_look() -> None:
     record = {"looks": [{"seeds": 5}]}
-    assert unplanned(record, (5,)) == []
-    (said,) = unplanned(record, (8,))
+    assert unplanned_seed_notes(record, (5,)) == []
+    (said,) = unplanned_seed_notes(record, (8,))
     assert said == (
         "results were looked at before, with 5 seeds, and 8 were not planned then: at .05 each, such looks err in 8% of "
         "trials of equal arms."

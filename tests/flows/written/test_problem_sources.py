@@ -7,7 +7,7 @@ import pytest
 
 from flows.problem_sources import source_of
 from flows.problems import make_problems, preview_problems
-from flows.recipe import load_recipe
+from flows.recipe.load import load_recipe
 from storage.ground.errors import SetupError
 from storage.versions.resolve import resolve
 from storage.workspace import Workspace

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator, BlindPool, Election
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
 from pipelines.aggregate.majority import Borda
 from storage.ground.errors import SetupError
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipelines.aggregate import BlindPool
+from pipelines.aggregate.blind_pool import BlindPool
 from pipelines.aggregate.model_switch import ModelSwitch
 from pipelines.stats import vote, weighted_vote
 

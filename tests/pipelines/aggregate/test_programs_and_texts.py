@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from pipelines.aggregate import AGGREGATORS, BlindPool
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import BlindPool
 from pipelines.aggregate.similarity_vote import similarities
 from storage.ground.errors import SetupError
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipelines.allocate import Allocator, Arm, Pull
+from pipelines.allocate.arms import Allocator, Arm, Pull
 from pipelines.allocate.dump import Dump, absolute_advantage
 from pipelines.allocate.halving import Brackets, Halving
 from pipelines.allocate.mastering import Mastering

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.allocate import ALLOCATORS, Allocator, Arm, Pull
+from pipelines.allocate import ALLOCATORS
+from pipelines.allocate.arms import Allocator, Arm, Pull
 from pipelines.allocate.rounds import allocate
 from pipelines.method_checks import check_method
 from storage.ground.errors import SetupError

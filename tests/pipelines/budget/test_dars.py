@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.budget import BUDGETS, DarsUniform
-from pipelines.budget.dars import DarsProp2Diff, allot, prefix_fail_rate, targets_from_fail_rates
+from pipelines.budget import BUDGETS
+from pipelines.budget.dars import DarsProp2Diff, DarsUniform, allot, prefix_fail_rate, targets_from_fail_rates
 from pipelines.tallies import Draw, PrefixTally, Stop, Tally
 from storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import simulate

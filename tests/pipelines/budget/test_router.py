@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.budget import Router, Sequential
 from pipelines.budget.forecasts.simulate import Round, SimulatedProblem, SimulatedSample, Source, run_budget
+from pipelines.budget.router import Router
+from pipelines.budget.sequential import Sequential
 from pipelines.protocols import Budget
 from pipelines.stats import vote, weighted_vote
 from pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally

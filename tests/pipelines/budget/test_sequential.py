@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem
 from pipelines.budget.sequential import Sequential

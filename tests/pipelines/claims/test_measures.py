@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pipelines.budget.dars import DarsUniform
-from pipelines.claims import CLAIMS, Evidence, NotTestable
+from pipelines.claims import CLAIMS, NotTestable
 from pipelines.claims.budgets import drawn_by, solutions_of
-from pipelines.claims.evidence import model_ballots
+from pipelines.claims.evidence import Evidence, model_ballots
 from storage.ground.pool import Pool
 from tests.pipelines.metrics.pools import pool
 

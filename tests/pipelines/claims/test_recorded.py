@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.claims import NotTestable
+from pipelines.claims import VALUES, NotTestable
 from pipelines.claims.recorded import (
     CORRECT,
-    VALUES,
     GeneratedTests,
     Recorded,
     chance_of_groups,

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.aggregate import AGGREGATORS, BlindPool
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import BlindPool
 from pipelines.metrics.elections import (
     Ballot,
     ElectionBudget,

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from pipelines.aggregate import AGGREGATORS, BlindPool, Election
-from pipelines.aggregate.blind_pool import Need
+from pipelines.aggregate import AGGREGATORS
+from pipelines.aggregate.blind_pool import BlindPool, Election, Need
 from pipelines.metrics.elections import ElectionBudget, ballots
 from pipelines.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
 from storage.ground.ids import digest128

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.protocols import CountingSelector, Selector
-from pipelines.select import REASONS, SELECTORS
+from pipelines.select import SELECTORS
+from pipelines.select.decide import REASONS
 from storage.ground.records import Decision, Rollout
 from storage.ground.solutions import solution_key
 from tests.pipelines.select.rollouts import rollout, rollouts

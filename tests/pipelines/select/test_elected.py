@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from pipelines.select import Elected, OfSteps, Quota
+from pipelines.select.elected import Elected
+from pipelines.select.of_steps import OfSteps
+from pipelines.select.quota import Quota
 from storage.ground.records import Rollout, Score
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 

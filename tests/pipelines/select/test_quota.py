@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.select import AllCorrect, Quota, QuotaByDifficulty, Vanilla
+from pipelines.select.quota import AllCorrect, Quota, QuotaByDifficulty, Vanilla
 from storage.ground.errors import SetupError
 from storage.ground.records import Rollout
 from tests.pipelines.select.rollouts import rollout, rollouts

@@ -5,7 +5,6 @@ from collections import Counter
 
 import pytest
 
-from pipelines.synthesize import Templates, problems_for_training
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.splits import (
     EVALUATION_TEMPLATES,
@@ -13,9 +12,11 @@ from pipelines.synthesize.splits import (
     belongs,
     evaluation_graphs,
     is_held_out,
+    problems_for_training,
     templates_of,
 )
 from pipelines.synthesize.template import LEVELS, instance_key, solution_graph
+from pipelines.synthesize.templates import Templates
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 

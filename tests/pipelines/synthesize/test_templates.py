@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS, Templates, regenerate
+from pipelines.synthesize import SYNTHESIZERS
 from pipelines.synthesize.splits import TRAIN_TEMPLATES
+from pipelines.synthesize.templates import Templates, regenerate
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 from storage.segments.schema import from_table, to_table

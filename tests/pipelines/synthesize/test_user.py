@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesize import Templates, regenerate
+from pipelines.synthesize.templates import Templates, regenerate
 from pipelines.synthesize.user import is_reference, load_class, load_template
 from storage.ground.errors import SetupError
 

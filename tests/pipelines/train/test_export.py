@@ -2,8 +2,10 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from pipelines import CHECKOUT
@@ -11,15 +13,16 @@ from pipelines.generate.embedded.model_files import ModelFiles
 from pipelines.train.export import to_safetensors
 from pipelines.train.training_settings import Shape
 
+Weights = npt.NDArray[np.float32]
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"
 
 
-def read_safetensors(path):
+def read_safetensors(path: Path) -> dict[str, Weights]:
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     header.pop("__metadata__", None)
-    arrays = {}
+    arrays: dict[str, Weights] = {}
     for name, entry in header.items():
         if entry["dtype"] != "F32":
             raise ValueError(f"{path.name}: {name} is {entry['dtype']}, only F32 is read here")
@@ -28,7 +31,7 @@ def read_safetensors(path):
     return arrays
 
 
-def test_safetensors_come_back(tmp_path):
+def test_safetensors_come_back(tmp_path: Path) -> None:
     weights = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.asarray([0.5], dtype=np.float32)}
     (tmp_path / "x").write_bytes(to_safetensors(weights))
     found = read_safetensors(tmp_path / "x")
@@ -42,7 +45,7 @@ def test_safetensors_come_back(tmp_path):
     }
 
 
-def test_the_shipped_weights_have_the_names_and_sizes_of_a_tied_llama():
+def test_the_shipped_weights_have_the_names_and_sizes_of_a_tied_llama() -> None:
     config = json.loads((SHIPPED / "config.json").read_text())
     assert (config["model_type"], config["architectures"], config["tie_word_embeddings"]) == (
         "llama",
@@ -59,18 +62,18 @@ def test_the_shipped_weights_have_the_names_and_sizes_of_a_tied_llama():
     assert sum(value.size for value in weights.values()) <= 2_400_000
 
 
-def shipped_shape():
+def shipped_shape() -> Shape:
     config = json.loads((SHIPPED / "config.json").read_text())
     return Shape(**{name: config[name] for name in Shape.__slots__})
 
 
-def test_the_shape_counts_its_parameters():
+def test_the_shape_counts_its_parameters() -> None:
     weights = read_safetensors(SHIPPED / "model.safetensors")
     assert shipped_shape().parameters == sum(value.size for value in weights.values())
 
 
 @pytest.mark.train
-def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights():
+def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights() -> None:
     import torch
 
     from pipelines.generate.embedded.session import ModelSession
@@ -91,7 +94,7 @@ def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights():
 
 
 @pytest.mark.train
-def test_exporting_the_shipped_weights_makes_the_shipped_files(tmp_path):
+def test_exporting_the_shipped_weights_makes_the_shipped_files(tmp_path: Path) -> None:
     from tokenizers import Tokenizer
 
     from pipelines.train.export import export_folder

@@ -2,30 +2,32 @@
 
 import json
 import random
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pipelines.generate.embedded.engine import Embedded
-from pipelines.train.trainer import TrainingJob, checkpoint_folder, train_model
+from pipelines.train.trainer import StepReport, TrainingJob, checkpoint_folder, train_model
 from pipelines.train.training_settings import TrainSettings
 from storage.ground.records import Origin, Problem, Sampling, request_for
 
 SETTINGS = TrainSettings(steps=6, batch=4, warmup=2, seed=3, checkpoint_every=2, threads=1)
 
 
-def sums(seed, count):
+def sums(seed: int, count: int) -> Iterator[tuple[str, str]]:
     rng = random.Random(seed)
     for _ in range(count):
         a, b = rng.randint(1, 9), rng.randint(1, 9)
         yield f"What is {a} plus {b}?", f"{a} + {b} = {a + b}\n#### {a + b}"
 
 
-def nothing(report):
+def nothing(report: StepReport) -> None:
     pass
 
 
 @pytest.mark.train
-def test_a_run_gives_a_model_that_the_engine_samples_from(tmp_path):
+def test_a_run_gives_a_model_that_the_engine_samples_from(tmp_path: Path) -> None:
     out = tmp_path / "mine"
     trained = train_model(TrainingJob(out, SETTINGS), nothing, sums)
     assert trained.finished
@@ -42,19 +44,19 @@ def test_a_run_gives_a_model_that_the_engine_samples_from(tmp_path):
     )
     (one,) = engine.generate([ask])
     assert one.model == "mine"
-    assert 1 <= one.tokens_out <= 5
+    assert one.tokens_out in range(1, 6)
     engine.close()
 
 
 @pytest.mark.train
-def test_an_interrupted_run_ends_with_the_same_files(tmp_path):
+def test_an_interrupted_run_ends_with_the_same_files(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train_model(TrainingJob(whole, SETTINGS), nothing, sums)
 
     class StoppedError(Exception):
         pass
 
-    def interrupt(report):
+    def interrupt(report: StepReport) -> None:
         if report.step == 3:
             raise StoppedError
 

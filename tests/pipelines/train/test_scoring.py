@@ -2,6 +2,9 @@
 
 import itertools
 import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,7 @@ from pipelines.generate.embedded.model_files import ModelFiles
 from pipelines.train.card import model_card
 from pipelines.train.scoring import SampleCounts, count_samples, score_model, summarise
 from pipelines.verify import VERIFIERS
-from storage.ground.records import Completion, Problem
+from storage.ground.records import Completion, Problem, Prompt, Request
 
 
 class Clockwork:
@@ -18,18 +21,18 @@ class Clockwork:
 
     engine, model, model_digest, spooled = "toy", "toy", "0", False
 
-    def render(self, prompt):
-        return prompt
+    def render(self, prompt: Prompt) -> str:
+        return str(prompt)
 
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, str]:
         return {}
 
-    def close(self):
+    def close(self) -> None:
         pass
 
-    def generate(self, requests):
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         for one in reversed(requests):
-            right = int(one.prompt.split()[-1])
+            right = int(str(one.prompt).split()[-1])
             text = f"#### {right if one.sample_index < right else right + 1}"
             yield Completion(
                 one.completion_id,
@@ -46,11 +49,11 @@ class Clockwork:
             )
 
 
-def problem(right, level):
+def problem(right: int, level: int) -> Problem:
     return Problem(f"Answer with {right}", str(right), kind="number", level=level, template="t", split="heldout")
 
 
-def test_completions_are_counted_by_problem_whatever_order_they_come_in():
+def test_completions_are_counted_by_problem_whatever_order_they_come_in() -> None:
     problems = [problem(2, 1), problem(5, 1), problem(8, 2)]
     found = count_samples(problems, 8, 7, Clockwork(), VERIFIERS["number"]())
     assert [(one.level, one.drawn, one.correct, one.cut, one.tokens) for one in found] == [
@@ -60,7 +63,7 @@ def test_completions_are_counted_by_problem_whatever_order_they_come_in():
     ]
 
 
-def test_scores_are_unbiased_means_over_problems():
+def test_scores_are_unbiased_means_over_problems() -> None:
     scores = summarise(
         [SampleCounts(1, "a", 64, 16, 1, 640), SampleCounts(1, "b", 64, 32, 0, 1280), SampleCounts(2, "a", 64, 64, 0, 640)]
     )
@@ -72,7 +75,7 @@ def test_scores_are_unbiased_means_over_problems():
     assert scores["levels"]["2"]["pass@1"]["low"] < 1.0
 
 
-def test_the_card_tells_every_level_and_the_unseen_templates():
+def test_the_card_tells_every_level_and_the_unseen_templates() -> None:
     levels = [SampleCounts(level, "seen", 64, 8 * (9 - level), 0, 640) for level in range(1, 9)]
     unseen = [SampleCounts(level, "new", 64, 9 - level, 0, 640) for level in range(1, 9)]
     scores = {
@@ -124,7 +127,7 @@ def test_the_card_tells_every_level_and_the_unseen_templates():
 class Stubborn(Clockwork):
     """A toy engine that answers 1 to everything."""
 
-    def generate(self, requests):
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         for request in requests:
             ids = (request.completion_id, request.prompt_id)
             yield Completion(
@@ -132,9 +135,9 @@ class Stubborn(Clockwork):
             )
 
 
-def test_scoring_a_folder_writes_the_scores_and_the_card(tmp_path):
+def test_scoring_a_folder_writes_the_scores_and_the_card(tmp_path: Path) -> None:
     (tmp_path / "training.json").write_text((CHECKOUT / "models/rollmill-tiny/training.json").read_text())
-    seen = []
+    seen: list[tuple[int, int]] = []
     scores = score_model(tmp_path, Stubborn(), 2, report=lambda done, total: seen.append((done, total)))
     assert json.loads((tmp_path / "scores.json").read_text()) == json.loads(json.dumps(scores))
     assert seen[-1] == (24, 24)
@@ -144,11 +147,11 @@ def test_scoring_a_folder_writes_the_scores_and_the_card(tmp_path):
     assert f"# {tmp_path.name}" in (tmp_path / "README.md").read_text()
 
 
-def shipped(name):
+def shipped(name: str) -> Any:
     return json.loads((CHECKOUT / "models/rollmill-tiny" / name).read_text())
 
 
-def test_the_shipped_scores_are_those_of_the_shipped_model_and_hold_what_the_card_promises():
+def test_the_shipped_scores_are_those_of_the_shipped_model_and_hold_what_the_card_promises() -> None:
     scores = shipped("scores.json")
     assert scores["fingerprint"]["model"] == ModelFiles.open("models/rollmill-tiny").digest
     levels = [scores["heldout"]["levels"][str(level)] for level in range(1, 9)]
@@ -162,12 +165,12 @@ def test_the_shipped_scores_are_those_of_the_shipped_model_and_hold_what_the_car
     assert len(scores["evaluation"]["templates"]) >= 2
 
 
-def test_the_shipped_card_is_made_from_the_shipped_records():
+def test_the_shipped_card_is_made_from_the_shipped_records() -> None:
     card = (CHECKOUT / "models/rollmill-tiny/README.md").read_text()
     assert card == model_card("rollmill-tiny", shipped("training.json"), shipped("scores.json"))
 
 
-def test_the_cards_example_runs(capsys):
+def test_the_cards_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     card = (CHECKOUT / "models/rollmill-tiny/README.md").read_text()
     code = card.split("```python\n")[1].split("```")[0]
     exec(code, {})

@@ -2,12 +2,16 @@
 
 import math
 import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
 
 from pipelines.train.checkpoint import CHECKPOINT
 from pipelines.train.corpus import train_tokenizer
-from pipelines.train.trainer import Trainer, learning_rate
+from pipelines.train.trainer import StepReport, Trainer, learning_rate
 from pipelines.train.training_settings import Shape, TrainSettings
 from storage.ground.errors import SetupError
 
@@ -15,7 +19,7 @@ SETTINGS = TrainSettings(steps=20, batch=4, warmup=5, seed=3, checkpoint_every=7
 needs_torch = pytest.mark.train
 
 
-def sums(seed, count):
+def sums(seed: int, count: int) -> Iterator[tuple[str, str]]:
     rng = random.Random(seed)
     for _ in range(count):
         a, b = rng.randint(1, 9), rng.randint(1, 9)
@@ -23,25 +27,25 @@ def sums(seed, count):
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
+def tokenizer() -> Any:
     return train_tokenizer((text for pair in sums(1, 200) for text in pair), 300)
 
 
-def trainer(tokenizer, folder, settings=SETTINGS):
+def trainer(tokenizer: Tokenizer, folder: Path, settings: TrainSettings = SETTINGS) -> Trainer:
     shape = Shape(
         tokenizer.get_vocab_size(), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2
     )
     return Trainer(shape, settings, sums, tokenizer, folder)
 
 
-def losses(one, **limits):
-    seen = []
+def losses(one: Trainer, **limits: Any) -> list[float]:
+    seen: list[StepReport] = []
     one.run(seen.append, **limits)
     return [report.loss for report in seen]
 
 
 @needs_torch
-def test_twenty_steps_are_ten_and_ten_after_resuming_to_the_last_bit(tokenizer, tmp_path):
+def test_twenty_steps_are_ten_and_ten_after_resuming_to_the_last_bit(tokenizer: Tokenizer, tmp_path: Path) -> None:
     whole = losses(trainer(tokenizer, tmp_path / "whole"))
     first = losses(trainer(tokenizer, tmp_path / "parts"), until=10)
     second = trainer(tokenizer, tmp_path / "parts")
@@ -56,7 +60,7 @@ def test_twenty_steps_are_ten_and_ten_after_resuming_to_the_last_bit(tokenizer, 
 
 
 @needs_torch
-def test_the_loss_falls(tokenizer, tmp_path):
+def test_the_loss_falls(tokenizer: Tokenizer, tmp_path: Path) -> None:
     seen = losses(
         trainer(tokenizer, tmp_path, TrainSettings(steps=40, batch=8, warmup=5, seed=1, learning_rate=5e-3, threads=1))
     )
@@ -64,7 +68,7 @@ def test_the_loss_falls(tokenizer, tmp_path):
 
 
 @needs_torch
-def test_equal_seeds_give_equal_losses_and_others_do_not(tokenizer, tmp_path):
+def test_equal_seeds_give_equal_losses_and_others_do_not(tokenizer: Tokenizer, tmp_path: Path) -> None:
     first = losses(trainer(tokenizer, tmp_path / "a"), until=3)
     assert losses(trainer(tokenizer, tmp_path / "b"), until=3) == first
     assert (
@@ -74,11 +78,11 @@ def test_equal_seeds_give_equal_losses_and_others_do_not(tokenizer, tmp_path):
 
 
 @needs_torch
-def test_a_kill_between_checkpoints_repeats_only_the_steps_since(tokenizer, tmp_path):
+def test_a_kill_between_checkpoints_repeats_only_the_steps_since(tokenizer: Tokenizer, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
-    def kill(report):
+    def kill(report: StepReport) -> None:
         if report.step == 17:
             raise KilledError
 
@@ -90,14 +94,14 @@ def test_a_kill_between_checkpoints_repeats_only_the_steps_since(tokenizer, tmp_
 
 
 @needs_torch
-def test_no_time_means_no_step_but_a_checkpoint(tokenizer, tmp_path):
+def test_no_time_means_no_step_but_a_checkpoint(tokenizer: Tokenizer, tmp_path: Path) -> None:
     one = trainer(tokenizer, tmp_path)
     assert losses(one, seconds=0.0) == []
     assert (tmp_path / CHECKPOINT).is_file()
 
 
 @needs_torch
-def test_a_checkpoint_of_other_settings_is_refused_by_name(tokenizer, tmp_path):
+def test_a_checkpoint_of_other_settings_is_refused_by_name(tokenizer: Tokenizer, tmp_path: Path) -> None:
     losses(trainer(tokenizer, tmp_path), until=2)
     other = trainer(tokenizer, tmp_path, TrainSettings(steps=21, batch=4, warmup=5, seed=3, checkpoint_every=7, threads=1))
     with pytest.raises(SetupError, match="other settings"):
@@ -105,12 +109,12 @@ def test_a_checkpoint_of_other_settings_is_refused_by_name(tokenizer, tmp_path):
 
 
 @needs_torch
-def test_resuming_nothing_says_so(tokenizer, tmp_path):
+def test_resuming_nothing_says_so(tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="no checkpoint in"):
         trainer(tokenizer, tmp_path / "empty").resume()
 
 
-def test_the_rate_warms_up_and_falls_to_its_share():
+def test_the_rate_warms_up_and_falls_to_its_share() -> None:
     settings = TrainSettings(steps=50, horizon=100, warmup=10, learning_rate=1.0, final_share=0.1)
     assert [learning_rate(settings, step) for step in (0, 4, 9, 10)] == [0.1, 0.5, 1.0, 1.0]
     assert learning_rate(settings, 55) == pytest.approx(0.1 + 0.9 * 0.5)

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, accepted_verdict, asks, check_names, lacking, used_verdicts
+from pipelines.verify.acceptance import (
+    PLAIN,
+    POLICIES,
+    Policy,
+    accepted_verdict,
+    asks,
+    check_names,
+    missing_verdicts,
+    used_verdicts,
+)
 from storage.ground.errors import SetupError
 from storage.ground.records import OUTCOMES, Verdict
 
@@ -98,9 +107,9 @@ def test_the_version_says_what_was_asked() -> None:
 
 def test_the_plain_chain_asks_the_next_only_where_one_is_undecided() -> None:
     said = dict(zip(CHAIN, verdicts("?ci"), strict=True))
-    assert lacking(PLAIN, CHAIN, {}) == [CHAIN[0]]
-    assert lacking(PLAIN, CHAIN, {CHAIN[0]: said[CHAIN[0]]}) == [CHAIN[1]]
-    assert lacking(PLAIN, CHAIN, {CHAIN[1]: said[CHAIN[1]]}) == [CHAIN[0]]
+    assert missing_verdicts(PLAIN, CHAIN, {}) == [CHAIN[0]]
+    assert missing_verdicts(PLAIN, CHAIN, {CHAIN[0]: said[CHAIN[0]]}) == [CHAIN[1]]
+    assert missing_verdicts(PLAIN, CHAIN, {CHAIN[1]: said[CHAIN[1]]}) == [CHAIN[0]]
     assert accepted_verdict(PLAIN, CHAIN, {CHAIN[1]: said[CHAIN[1]]}) is None
     found = accepted_verdict(PLAIN, CHAIN, said)
     assert found is not None
@@ -110,7 +119,7 @@ def test_the_plain_chain_asks_the_next_only_where_one_is_undecided() -> None:
 
 def test_the_others_ask_all_or_those_they_are_over() -> None:
     said = dict(zip(CHAIN, verdicts("cci"), strict=True))
-    assert lacking(policy("all_of"), CHAIN, {CHAIN[0]: said[CHAIN[0]]}) == [CHAIN[1], CHAIN[2]]
+    assert missing_verdicts(policy("all_of"), CHAIN, {CHAIN[0]: said[CHAIN[0]]}) == [CHAIN[1], CHAIN[2]]
     assert accepted_verdict(policy("all_of"), CHAIN, {CHAIN[0]: said[CHAIN[0]]}) is None
     narrow = policy("all_of", over=["number", "math"])
     assert not asks(narrow, "judge", ())

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from storage.ground.errors import SetupError
-from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.spec import ImportCount
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportCount, ImportSpec
 from storage.segments.keys import SegmentKey
 from storage.segments.writing import Bulk
 from storage.workspace import Workspace

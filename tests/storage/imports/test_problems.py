@@ -7,8 +7,8 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Problem
-from storage.imports import ImportSpec, import_problems
-from storage.imports.spec import ImportCount
+from storage.imports.problems import import_problems
+from storage.imports.spec import ImportCount, ImportSpec
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 

@@ -8,8 +8,10 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.ground.records import PlanRow
-from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.problems import import_problems
 from storage.imports.removal import Removal, contents_of, imports_held, plan_removal, remove
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]

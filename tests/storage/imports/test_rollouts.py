@@ -8,8 +8,9 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Message, Problem, imported_completion_id
-from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.spec import ImportCount
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportCount, ImportSpec
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 

@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.ground.errors import SetupError
-from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
+from storage.imports.problems import import_problems
 from storage.imports.reading.cells import value_at
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportReport, ImportSpec
 from storage.workspace import Workspace
 from tests.storage.imports.conftest import WriteLines
 

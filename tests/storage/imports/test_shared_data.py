@@ -2,8 +2,9 @@
 
 import pytest
 
-from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.spec import ImportCount
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportCount, ImportSpec
 from storage.imports.stored import answering, model_counts
 from storage.workspace import Workspace
 from tests.shared_data import shared_data

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import delete
 
 from storage.ground.records import Problem
-from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
 from storage.imports.stored import ModelCount, answering, model_counts, names_of
 from storage.ledger.models import ImportRow
 from storage.workspace import Workspace

@@ -96,8 +96,9 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, t
 
 
 def test_imports_are_recorded_refused_and_removed(server: str, tmp_path: Path) -> None:
-    from storage.imports import ImportSpec, import_rollouts
     from storage.imports.removal import imports_held, remove
+    from storage.imports.rollouts import import_rollouts
+    from storage.imports.spec import ImportSpec
 
     Workspace.init(tmp_path).close()
     (tmp_path / "rows.jsonl").write_text('{"prompt": "1+1?", "reference": "2", "model": "m", "text": "2"}\n')

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.rounds import decide, run_all
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.generate.prices import Prices
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128

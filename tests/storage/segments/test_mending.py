@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from flows.workspace.maintenance import examine
 from storage.ground.records import Completion
 from storage.ledger.models import SegmentRow
-from storage.segments.checking import mend
+from storage.segments.checking import repair_segments
 from storage.segments.keys import SegmentKey
 from storage.segments.upkeep.rebuild import lines_of
 from storage.workspace import Workspace
@@ -96,7 +96,7 @@ def test_doctor_writes_damaged_files_anew_and_every_reader_sees_them(
 
 def mend_all(path: Path) -> None:
     with Workspace.open(path) as workspace:
-        list(mend(workspace.segments.registry, workspace.segments.place))
+        list(repair_segments(workspace.segments.registry, workspace.segments.place))
 
 
 @pytest.mark.parametrize("turn", [2, 3, 4, 5, 8])

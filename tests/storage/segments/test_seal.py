@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.segments import seal
-from storage.segments.files import mended, write_batches
+from storage.segments.files import repaired_copy, write_batches
 from storage.segments.keys import SegmentKey
 from storage.segments.place import LocalPlace
 from storage.segments.schema import SCHEMAS
@@ -74,10 +74,10 @@ def test_a_file_with_its_seal_in_the_statistics_gets_the_bytes_it_would_have_had
     place = LocalPlace(tmp_path)
     path = write(place, texts)
     before = path.read_bytes()
-    assert mended(place, "problems", path.stem) is None
+    assert repaired_copy(place, "problems", path.stem) is None
     damage(path)
     assert not sealed(path)
-    made = mended(place, "problems", path.stem)
+    made = repaired_copy(place, "problems", path.stem)
     assert made is not None
     assert Path(place.path("problems", made[0])).read_bytes() == before
     assert made[1] == hashlib.sha256(before).hexdigest()
@@ -90,5 +90,5 @@ def test_a_damaged_file_that_was_altered_too_is_not_mended(tmp_path: Path) -> No
     data = bytearray(path.read_bytes())
     data[len(data) // 4] ^= 1
     path.write_bytes(data)
-    assert mended(place, "problems", path.stem) is None
+    assert repaired_copy(place, "problems", path.stem) is None
     assert len(list(tmp_path.rglob("*.parquet"))) == 1

@@ -12,7 +12,7 @@ from storage.queries.browse.why import Membership, why
 from storage.segments.schema import to_table
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.diff import Delta, Members, VersionChange, changes, deltas, describe, diff
-from storage.versions.pairing import Move
+from storage.versions.pairing import StateChange
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
@@ -52,9 +52,9 @@ def test_a_diff_says_what_changed_and_why(first: VersionInfo, second: VersionInf
     assert changes.verifiers == ()
     assert changes.problems == Members(0, 0, (), ())
     assert changes.rollouts == Members(0, 0, (), ())
-    assert changes.kept_to_dropped == (Move("quota", "incorrect", 1, (CID[0],)),)
-    assert changes.dropped_to_kept == (Move("over_quota", "quota", 1, (CID[2],)),)
-    assert changes.outcome_flips == (Move("correct", "incorrect", 1, (CID[0],)),)
+    assert changes.kept_to_dropped == (StateChange("quota", "incorrect", 1, (CID[0],)),)
+    assert changes.dropped_to_kept == (StateChange("over_quota", "quota", 1, (CID[2],)),)
+    assert changes.outcome_flips == (StateChange("correct", "incorrect", 1, (CID[0],)),)
     assert changes.metrics == (Delta("pass_rate.1", 0.666666666667, 0.333333333333, -0.333333333334),)
     assert changes.levels == (Delta("1.correct", 2, 1, -1.0), Delta("1.incorrect", 1, 2, 1.0))
 

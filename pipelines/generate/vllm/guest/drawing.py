@@ -27,7 +27,7 @@ class Drawing:
 
     @property
     def busy(self) -> bool:
-        """Whether a step would give or bring something."""
+        """True if a step would give or bring something."""
         return bool(self._refused) or self._engine.has_unfinished_requests()
 
     def take(self, message: Message) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from pipelines.arithmetic import whole_number
 from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.lineage import lineage_meta
-from pipelines.synthesize.derived.written.authored import FORM, Authors, Terms
+from pipelines.synthesize.derived.written.authored import FORM, Authors, WritingSettings
 from pipelines.synthesize.derived.written.references import Reference
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
@@ -167,7 +167,7 @@ class Attributes:
             near: Similarity from which a text counts as a copy.
         """
         options = {"writer": writer, "solver": solver, "reference": reference, "votes": votes, "least": least, "near": near}
-        self._terms, self._shares = Terms.of(self.name, options), shares_of(attributes)
+        self._terms, self._shares = WritingSettings.of(self.name, options), shares_of(attributes)
         for name in self._shares:
             if f"{{{name}}}" not in ask:
                 raise SetupError(f"attributes: ask has no {{{name}}}, so nothing would be written by it.")

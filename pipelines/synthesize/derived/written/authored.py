@@ -33,7 +33,7 @@ class NewProblem(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class WritingSettings:
     """Settings of writing and judging problems, from a recipe's options."""
 
     name: str
@@ -42,7 +42,7 @@ class Terms:
     near: float
 
     @classmethod
-    def of(cls, name: str, options: Mapping[str, Any]) -> "Terms":
+    def of(cls, name: str, options: Mapping[str, Any]) -> "WritingSettings":
         """From the options `writer`, `reference`, `solver`, `votes`, `least` and `near`; SetupError for an invalid one."""
         wanted = ReferencePolicy.of(options["reference"], options["solver"], options["votes"], options["least"], name)
         if wanted.origin == CARRIED:
@@ -53,13 +53,13 @@ class Terms:
 class Authors:
     """A writer and a solver that work on one set of problems. `known`: texts that a new one may not repeat."""
 
-    def __init__(self, terms: Terms, samplers: Samplers | None, known: Iterable[str]) -> None:
+    def __init__(self, terms: WritingSettings, samplers: Samplers | None, known: Iterable[str]) -> None:
         self._writer = Writer(terms.name, terms.writer, samplers, schema_of(FIELDS))
         self._elections = Elections(terms.name, terms.wanted, samplers)
         self.refusals = Refusals(known, terms.near)
 
     @classmethod
-    def version(cls, terms: Terms, samplers: Samplers) -> str:
+    def version(cls, terms: WritingSettings, samplers: Samplers) -> str:
         """Version of everything besides the prompts that determines the written problems."""
         authors = cls(terms, samplers, ())
         return f"writer {authors._writer.version} {authors._elections.version} near={terms.near:g}"

@@ -52,7 +52,7 @@ class ReferencePolicy:
 
     @property
     def elects(self) -> bool:
-        """Whether a solver is asked."""
+        """True if a solver is asked."""
         return self.origin != CARRIED
 
 

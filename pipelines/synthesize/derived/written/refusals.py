@@ -44,7 +44,7 @@ class Refusals:
             self._add(text)
 
     def refused(self, text: str | None) -> bool:
-        """Whether a text is not a new problem; counts it either way."""
+        """True if a text is not a new problem; counts it either way."""
         reason = "unread" if text is None or not text.strip() else self._reason(text)
         if reason is None:
             assert text is not None

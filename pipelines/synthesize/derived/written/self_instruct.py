@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.lineage import lineage_meta
-from pipelines.synthesize.derived.written.authored import FORM, Authors, NewProblem, Terms
+from pipelines.synthesize.derived.written.authored import FORM, Authors, NewProblem, WritingSettings
 from pipelines.synthesize.sources import Source, required
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
@@ -66,7 +66,7 @@ class SelfInstruct:
                 f"self_instruct: shots {shots}, ask {ask[:40]!r}.", choices=("shots 1 or more", "{examples} in ask")
             )
         options = {"writer": writer, "solver": solver, "reference": reference, "votes": votes, "least": least, "near": near}
-        self._terms, self.shots, self.ask, self.split = Terms.of(self.name, options), shots, ask, split
+        self._terms, self.shots, self.ask, self.split = WritingSettings.of(self.name, options), shots, ask, split
         self.source, self._samplers, self.refused = source, samplers, dict[str, int]()
         self.version = "1" if samplers is None else f"1 {Authors.version(self._terms, samplers)}"
 

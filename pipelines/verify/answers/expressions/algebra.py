@@ -45,7 +45,7 @@ class Formula:
 
     @property
     def understood(self) -> bool:
-        """Whether no atom is opaque, so that `equal` decides both ways."""
+        """True if no atom is opaque, so that `equal` decides both ways."""
         return not any(atom.startswith("f:") for terms in (self.num, self.den) for mono in terms for atom, _ in mono)
 
     @property
@@ -103,7 +103,7 @@ def divide(a: Formula, b: Formula) -> Formula:
 
 
 def equal(a: Formula, b: Formula) -> bool:
-    """Whether a and b are the same value; False is final only if both are understood."""
+    """True if a and b are the same value; False is final only if both are understood."""
     return not _sum(_product(a.num, b.den), {m: -v for m, v in _product(b.num, a.den).items()})
 
 

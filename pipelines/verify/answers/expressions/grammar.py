@@ -386,7 +386,7 @@ def _is_minus_one(exponent: ExpressionNode) -> bool:
 
 
 def _proper_fraction(whole: ExpressionNode, part: ExpressionNode) -> bool:
-    """Whether 1\\frac{1}{2} is a mixed number: a plain integer before a plain proper fraction."""
+    """True if 1\\frac{1}{2} is a mixed number: a plain integer before a plain proper fraction."""
     if part.op != "/" or whole.value is None or whole.value.denominator != 1:
         return False
     top, bottom = part.args

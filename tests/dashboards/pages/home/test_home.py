@@ -197,7 +197,7 @@ def test_the_strip_has_a_marked_square_for_each_of_the_last_runs(workspace: Path
 
 
 def test_a_running_run_shows_its_progress(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.commands.as_it_is", lambda _runs, _state, listed: listed)  # no process works on it
+    monkeypatch.setattr("storage.commands.with_killed_status", lambda _runs, _state, listed: listed)
     assert "No run works now." in texts(opened("home"))
     with Reader.open(workspace) as reader:
         reader.runs.open(LIVE, name="live", recipe={}, recipe_hash="0" * 64)

@@ -57,7 +57,7 @@ def _cell(reader: Reader, place: int, benchmark: str, model: str) -> None:
 @pytest.fixture
 def workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
-    monkeypatch.setattr("storage.commands.as_it_is", lambda _runs, _state, listed: listed)  # no process works on it
+    monkeypatch.setattr("storage.commands.with_killed_status", lambda _runs, _state, listed: listed)
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.verify import number
+from pipelines.verify.answers.equality import versioned
 from pipelines.verify.number import NumberVerifier
 from storage.ground.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
@@ -41,7 +42,7 @@ def bump(monkeypatch: pytest.MonkeyPatch) -> Bump:
             return verify(self, problem, completion)
 
         rules = tuple((name, "next" if name == "unequal" else version) for name, version in NumberVerifier.rules)
-        before, after = (number.versioned("", listed) for listed in (NumberVerifier.rules, rules))
+        before, after = (versioned("", listed) for listed in (NumberVerifier.rules, rules))
         assert before in NumberVerifier.version
         monkeypatch.setattr(number, "_decide", lenient)
         monkeypatch.setattr(NumberVerifier, "verify", logged)

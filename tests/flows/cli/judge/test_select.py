@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.verify import number
+from pipelines.verify.answers.equality import versioned
 from pipelines.verify.number import NumberVerifier
 from storage.workspace import Workspace
 from tests.flows.cli.stepped.test_steps import PROP2DIFF
@@ -256,6 +256,6 @@ def test_what_a_users_selector_returns_in_a_preview_is_looked_at(
 def bump_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """A newer version of the verifier, one rule of which has changed."""
     rules = tuple((name, "next" if name == "unequal" else version) for name, version in NumberVerifier.rules)
-    before, after = (number.versioned("", listed) for listed in (NumberVerifier.rules, rules))
+    before, after = (versioned("", listed) for listed in (NumberVerifier.rules, rules))
     monkeypatch.setattr(NumberVerifier, "version", NumberVerifier.version.replace(before, after))
     monkeypatch.setattr(NumberVerifier, "rules", rules)

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 
-from flows.recipe import load_recipe
+from flows.recipe.load import load_recipe
 from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run

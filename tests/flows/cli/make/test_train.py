@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,20 +11,20 @@ from flows.cli.make.train import _Watch
 from pipelines.train.trainer import StepReport
 
 
-def test_dry_run_says_the_settings_and_writes_nothing(tmp_path, capsys):
+def test_dry_run_says_the_settings_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--out", str(tmp_path / "mine"), "--steps", "7", "--seed", "3", "--dry-run"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert (row["settings"]["steps"], row["settings"]["seed"], row["measure"]) == (7, 3, 200)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_holds_a_model_is_not_overwritten(tmp_path, capsys):
+def test_a_folder_that_holds_a_model_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model.onnx").write_bytes(b"")
     assert run(["train", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"rollmill: {tmp_path} already holds a model. Next: give another folder with --out\n"
 
 
-def test_a_training_that_has_begun_is_not_begun_again(tmp_path, capsys):
+def test_a_training_that_has_begun_is_not_begun_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begun = tmp_path / ".mine.training"
     begun.mkdir()
     (begun / "checkpoint.pt").write_bytes(b"")
@@ -31,7 +32,9 @@ def test_a_training_that_has_begun_is_not_begun_again(tmp_path, capsys):
     assert "--resume, or another --out" in capsys.readouterr().err
 
 
-def test_without_torch_the_extra_is_named(tmp_path, capsys, monkeypatch):
+def test_without_torch_the_extra_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name in {"torch", "onnx"} else find_spec(name, *rest)
@@ -40,7 +43,7 @@ def test_without_torch_the_extra_is_named(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == "rollmill: training needs torch and onnx. Next: pip install -e '.[train]'\n"
 
 
-def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys):
+def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     watch = _Watch(100, rewrite=False)
     for step in range(1, 11):
         watch(StepReport(step, 2.0, 64, 1.0 * step, 1.0 * step, saved=step == 10))
@@ -49,7 +52,7 @@ def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys):
     assert line.endswith(" min left")
 
 
-def test_a_terminal_gets_a_line_that_rewrites_itself(capsys):
+def test_a_terminal_gets_a_line_that_rewrites_itself(capsys: pytest.CaptureFixture[str]) -> None:
     watch = _Watch(100, rewrite=True)
     watch(StepReport(1, 2.0, 64, 1.0, 1.0, saved=False))
     watch.close()
@@ -59,7 +62,9 @@ def test_a_terminal_gets_a_line_that_rewrites_itself(capsys):
 
 
 @pytest.mark.train
-def test_a_training_in_two_parts_leaves_a_model_and_the_next_command(tmp_path, capsys):
+def test_a_training_in_two_parts_leaves_a_model_and_the_next_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "mine"
     common = ["train", "--out", str(out), "--steps", "2", "--threads", "1", "--measure", "0"]
     assert run([*common, "--minutes", "0"]) == 0

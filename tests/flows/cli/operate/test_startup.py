@@ -12,7 +12,8 @@ from flows.cli import output
 from flows.cli.output import doing, line, never_silent
 from storage.audits import Audit
 from storage.ground.records import PlanRow
-from storage.imports import ImportSpec, import_rollouts
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT
@@ -44,6 +45,16 @@ def test_what_lists_loads_no_library_where_nothing_is(tmp_path: Path, command: s
     assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {
         "storage.ledger"
     }  # who owns a process, without its rows
+
+
+TABLES = ("methods", "claims list", "benchmark list", "model list")
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_a_list_of_what_ships_reads_tables_and_imports_no_method(tmp_path: Path, command: str) -> None:
+    """`methods` and `claims list` imported every method, and `benchmark list` all of storage: a second each."""
+    Workspace.init(tmp_path).close()
+    assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {"storage.ledger"}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.verify import number
+from pipelines.verify.answers.equality import versioned
 from pipelines.verify.number import NumberVerifier
 from storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
@@ -46,7 +47,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             return ("incorrect" if outcome == "correct" and arguments[1].value % 2 == 0 else outcome, rule, *rest)
 
         rules = tuple((name, "odd") for name, _ in NumberVerifier.rules)
-        before, after = (number.versioned("", listed) for listed in (NumberVerifier.rules, rules))
+        before, after = (versioned("", listed) for listed in (NumberVerifier.rules, rules))
         monkeypatch.setattr(number, "_decide", odd)
         monkeypatch.setattr(NumberVerifier, "version", NumberVerifier.version.replace(before, after))
         monkeypatch.setattr(NumberVerifier, "rules", rules)

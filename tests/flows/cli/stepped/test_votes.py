@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.recipe import load_recipe
+from flows.recipe.load import load_recipe
 from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.rounds import run_all
 from flows.sampling.sample import RunSamplers
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.verify.judged.judge import JudgeVerifier
 from storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import spec, workspace

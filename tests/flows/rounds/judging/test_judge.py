@@ -15,7 +15,7 @@ from flows.rounds import OpenRun, run_all
 from flows.sampling.replies import GROUP
 from flows.sampling.sample import RunSamplers
 from pipelines import CHECKOUT
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.verify.judged.judge import JudgeVerifier
 from storage.ground.records import Completion, Problem, Request
 from storage.spending import DRAW, JUDGE, Limit

@@ -11,7 +11,7 @@ from flows.rounds import decide, run_all
 from flows.rounds.drawing import commit
 from flows.rounds.judging.votes import judge_by_votes
 from flows.rounds.open_run import Event, OpenRun
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, ruling
 from storage.ground.records import Verdict
 from storage.queries import Reader, run_scope

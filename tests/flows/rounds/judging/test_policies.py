@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flows.rounds import decide, run_all
-from pipelines.budget import DarsUniform, Fixed
+from pipelines.budget.dars import DarsUniform
+from pipelines.budget.fixed import Fixed
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from storage.ground.errors import SetupError
 from tests.flows.rounds.toy import ToyVerifier, content, spec, workspace

@@ -13,9 +13,10 @@ from flows.cli.live import LiveLines
 from flows.progress import Progress
 from flows.rounds import Event, run_all
 from flows.rounds.planning import whole
-from flows.rounds.planning.whole import RestOfRun, rests
+from flows.rounds.planning.whole import RestOfRun, simulated_remainders
 from flows.rounds.spec import RunSpec
-from pipelines.budget import DarsProp2Diff, Fixed
+from pipelines.budget.dars import DarsProp2Diff
+from pipelines.budget.fixed import Fixed
 from pipelines.protocols import Budget
 from pipelines.stats import Prediction, prediction_of
 from pipelines.steps.census import Census
@@ -112,7 +113,7 @@ def spec_of(graph: StepGraph, budget: Budget) -> RunSpec:
 
 def forecast(life: MadeUpRun, number: int, tallies: list[PrefixTally], census: Census) -> list[RestOfRun] | None:
     try:
-        return list(rests(spec_of(life.graph, life.budget), number, tallies, census, 60.0))
+        return list(simulated_remainders(spec_of(life.graph, life.budget), number, tallies, census, 60.0))
     except TooLittleSeenError:
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.rounds import OpenRun
 from flows.sampling.steps import Step
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.generate.tools.compose import Compose
 from pipelines.steps.graph import StepGraph, StepRule
 from storage.ground.records import Sampling

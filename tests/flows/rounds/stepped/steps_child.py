@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.rounds import OpenRun
 from flows.sampling.steps import Step
-from pipelines.budget import Router
+from pipelines.budget.router import Router
 from pipelines.generate.prompts import PromptForm
 from pipelines.steps.graph import root
 from storage.ground.records import Sampling

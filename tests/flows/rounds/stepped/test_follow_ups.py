@@ -13,10 +13,10 @@ import pytest
 
 from flows.progress import Progress
 from flows.rounds import decide, run_all
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.protocols import MODEL, Candidates
 from pipelines.score.votes import VotesScorer
-from pipelines.select import Elected
+from pipelines.select.elected import Elected
 from pipelines.steps.graph import StepGraph, StepRule
 from storage.ground.records import Origin, Prompt, Score, completion_id
 from storage.queries import Reader, funnel, run_scope

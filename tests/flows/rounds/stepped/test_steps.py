@@ -12,7 +12,8 @@ import pytest
 from flows.rounds import OpenRun, QueueLimits, plan_round, run_all
 from flows.rounds.planning.tallies import tallies_of
 from flows.sampling.steps import Step
-from pipelines.budget import Fixed, Router
+from pipelines.budget.fixed import Fixed
+from pipelines.budget.router import Router
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import PromptForm

@@ -10,7 +10,7 @@ import pytest
 
 from flows.rounds import run_all
 from flows.rounds.judging.votes import judge_by_votes
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.verify.acceptance import AllOf
 from tests.flows.rounds.stepped.voting import DOUBTING, RIGHT, graph, killed, voted
 from tests.flows.rounds.toy import Rows, calls, rows_of, whole, workspace

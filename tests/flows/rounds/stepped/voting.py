@@ -7,7 +7,7 @@ from typing import Any
 import flows.rounds.judging.votes
 from flows.rounds import OpenRun
 from flows.sampling.steps import Step
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.verify.judged.votes import VotesVerifier
 from storage.ground.records import Sampling

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from flows.rounds import OpenRun, QueueLimits
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, whole, with_step
 
 

@@ -1,7 +1,7 @@
 """A run over HTTP, for tests that kill it."""
 
 from flows.rounds import OpenRun, QueueLimits
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from tests.flows.rounds.toy import problems, spec

@@ -16,10 +16,11 @@ from unittest import mock
 
 from flows.rounds import DecisionReport, OpenRun, QueueLimits, RunSpec, decide, run_all
 from flows.sampling.steps import Step
-from pipelines.budget import DarsUniform, Fixed
+from pipelines.budget.dars import DarsUniform
+from pipelines.budget.fixed import Fixed
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.protocols import Budget
-from pipelines.select import Quota
+from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

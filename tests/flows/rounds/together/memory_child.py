@@ -19,8 +19,8 @@ from typing import Any
 
 from flows.rounds import OpenRun, QueueLimits, RunSpec, decide, run_all
 from flows.sampling.steps import Step
-from pipelines.budget import Fixed
-from pipelines.select import Quota
+from pipelines.budget.fixed import Fixed
+from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
 from storage.ground.records import Completion, Problem, Request
 from storage.segments import ordered

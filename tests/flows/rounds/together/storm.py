@@ -31,7 +31,7 @@ import sqlalchemy.dialects.sqlite
 
 from flows.rounds import OpenRun, QueueLimits, decide, run_all
 from flows.sampling.replies import GROUP
-from pipelines.budget import DarsUniform
+from pipelines.budget.dars import DarsUniform
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from storage.ground import failpoints

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flows.rounds import OpenRun, QueueLimits, decide, run_all
 from pipelines import CHECKOUT
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from pipelines.generate.prices import Prices
 from storage.ground.money import UNITS
 from storage.ground.records import Sampling

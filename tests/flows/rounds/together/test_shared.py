@@ -15,7 +15,7 @@ import pytest
 from flows.cli.runs_cost import cost_text
 from flows.rounds import QueueLimits, RoundResult, run_all
 from pipelines import CHECKOUT
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, Request
 from storage.queries import Reader

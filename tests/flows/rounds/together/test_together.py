@@ -11,7 +11,7 @@ import pytest
 
 from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
 from flows.rounds.drawing.batches import batches_of
-from pipelines.budget import Fixed
+from pipelines.budget.fixed import Fixed
 from storage.ledger.leases import Lease
 from storage.workspace import Workspace
 from tests.flows.rounds.together.child import toys

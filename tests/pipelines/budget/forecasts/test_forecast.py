@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from pipelines.budget import BUDGETS, DarsUniform, Fixed
+from pipelines.budget import BUDGETS
+from pipelines.budget.dars import DarsUniform
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
 from pipelines.budget.forecasts.posterior_predictive import Observation, PosteriorPredictive
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample

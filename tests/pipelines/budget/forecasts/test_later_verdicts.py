@@ -6,7 +6,8 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from pipelines.budget import DarsUniform, Fixed
+from pipelines.budget.dars import DarsUniform
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
 from pipelines.budget.forecasts.later_verdicts import LaterVerdicts, Recount
 from pipelines.budget.forecasts.posterior_predictive import Observation

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pipelines.budget import BUDGETS, DarsUniform, Fixed
+from pipelines.budget import BUDGETS
+from pipelines.budget.dars import DarsUniform
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop, Tally
 from storage.ground.records import Outcome

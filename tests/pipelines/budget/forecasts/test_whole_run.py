@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.budget import Fixed
 from pipelines.budget.dars import DarsProp2Diff
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from pipelines.budget.forecasts.whole_run import ended_runs
 from pipelines.protocols import Budget

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flows.recipe import load_profile
+from flows.recipe.profile import load_profile
 from flows.recipe.servers import http_settings
 from pipelines.generate.http.exchange import probe, proxy_of, unfolded
 from pipelines.generate.http.failures import Failure, retry_after

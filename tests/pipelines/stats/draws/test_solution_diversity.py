@@ -16,7 +16,7 @@ from pipelines.stats.draws.solution_diversity import (
     draw_laws,
     fit_thetas,
     law_likelihoods,
-    laws_after,
+    law_weights,
     new_solutions,
     thetas_after,
 )
@@ -120,7 +120,7 @@ def test_a_finite_law_is_that_of_ways_with_dirichlet_chances(ways: int, kappa: f
 
 def test_the_endless_laws_are_those_of_ewens() -> None:
     flat = np.full(len(THETAS), 1 / len(THETAS))
-    mine = laws_after(3, 7, np.where(FINITE, 0.0, 1.0))[~FINITE]
+    mine = law_weights(3, 7, np.where(FINITE, 0.0, 1.0))[~FINITE]
     assert mine == pytest.approx(thetas_after(3, 7, flat), rel=1e-9)
 
 
@@ -145,7 +145,7 @@ def test_drawn_mixtures_agree_where_the_counts_tell_and_differ_where_they_do_not
     two, new, few = drawn([2] * 30, [12] * 30), drawn([12] * 30, [12] * 30), drawn([2] * 3, [3] * 3)
     assert two[:, FINITE].sum(axis=1).min() > 0.8
     assert new[:, ~FINITE].sum(axis=1).min() > 0.8
-    new_chance = [laws_after(2, 12, prior) @ chance_of_new(2, 12, LAWS[:, 0], LAWS[:, 1]) for prior in two]
+    new_chance = [law_weights(2, 12, prior) @ chance_of_new(2, 12, LAWS[:, 0], LAWS[:, 1]) for prior in two]
     assert np.mean(new_chance) < 0.02, "the urn alone says .06 or more"
     assert few[:, FINITE].sum(axis=1).std() > 0.25, "two of three: the third may never come, or always"
     assert drawn([1, 0], [1, 0])[:, FINITE].sum(axis=1).mean() == pytest.approx(0.5, abs=0.15)

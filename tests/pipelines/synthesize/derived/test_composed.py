@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.derived.chains import whole_and_parts
+from pipelines.synthesize.derived.chains import composed_with_parts
 from pipelines.synthesize.derived.composed import Composed, shared_steps
 from pipelines.synthesize.derived.joined import Hop, first_hop, joined
 from pipelines.synthesize.derived.recomputed import recomputed
@@ -141,5 +141,5 @@ def test_a_wrong_bridge_would_be_seen() -> None:
     begun = next(hop for problem in MADE.problems if (hop := first_hop(problem)) and int(hop.answer) < 20)
     hop = next(hop for problem in MADE.problems if (hop := joined(problem, int(begun.answer), "X")) is not None)
     wrong = Hop(hop.problem, hop.params, hop.place, hop.text, hop.plain, str(int(hop.answer) + 1))
-    *_, whole = whole_and_parts([begun, wrong], 1, "composed")
+    *_, whole = composed_with_parts([begun, wrong], 1, "composed")
     assert recomputed(whole) == hop.answer != whole.reference

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.verify.code.suite import CallCase, ProgramSuite, RunCase, suite_of
-from storage.imports import ImportSpec, import_problems
+from storage.imports.problems import import_problems
+from storage.imports.spec import ImportSpec
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 

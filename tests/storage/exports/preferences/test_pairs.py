@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.exports import Beside, ExportFile, export
+from storage.exports import ExportFile, LaterRows, export
 from storage.ground.errors import SetupError
 from storage.ground.records import Score
 from storage.segments.schema import to_table
@@ -118,8 +118,8 @@ def test_a_score_of_several_versions_must_be_named_with_its_version(version: Ver
     later = [Score(CID[at], EASY.id, "number", "2", value) for at, value in enumerate((3.0, 2.0, 1.0))]
     table = to_table("scores", later)
     with pytest.raises(SetupError, match=r"score 'number' is stored in several versions. Valid: number@1, number@2."):
-        export(version, "ranked_pairs", tmp_path / "a.jsonl", Beside(scores=table), score="number")
-    written = export(version, "ranked_pairs", tmp_path / "a.jsonl", Beside(scores=table), score="number@2")
+        export(version, "ranked_pairs", tmp_path / "a.jsonl", LaterRows(scores=table), score="number")
+    written = export(version, "ranked_pairs", tmp_path / "a.jsonl", LaterRows(scores=table), score="number@2")
     assert [pair[:3] for pair in pairs(written)] == [(0, 2, 2.0), (0, 1, 1.0)]
 
 

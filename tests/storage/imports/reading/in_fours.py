@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from storage.imports import ImportSpec, import_rollouts
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
 from storage.workspace import Workspace
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from storage.ground.errors import SetupError
-from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportReport, ImportSpec
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]

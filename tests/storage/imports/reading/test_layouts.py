@@ -10,10 +10,11 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
-from storage.imports import ImportSpec, import_problems
+from storage.imports.problems import import_problems
 from storage.imports.reading.answers import boxed_in
 from storage.imports.reading.cells import CellError
 from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
+from storage.imports.spec import ImportSpec
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 

@@ -12,7 +12,7 @@ from pipelines.metrics import NO_RATES
 from pipelines.stats import population_mean
 from storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
 from storage.queries import ExploreIndex, Filters, Reader, run_scope
-from storage.queries.browse.crosstab import MOST, RESULTS, Crosstab, crosstab, why_no_rates
+from storage.queries.browse.crosstab import MOST, RESULTS, Crosstab, crosstab, no_rates_reason
 from storage.queries.browse.explore import FACETS, Listing, Matching
 from storage.queries.browse.explore_index import explore_index
 from storage.segments.keys import SegmentKey
@@ -100,17 +100,17 @@ def test_a_text_of_problems_leaves_rates_and_one_of_completions_none(toy: Explor
 @pytest.mark.parametrize("facet", RESULTS)
 def test_every_facet_of_results_leaves_no_rate(facet: str) -> None:
     assert facet in FACETS
-    assert why_no_rates(4, Filters(), ("level", facet)).startswith("No rates: ")
-    assert why_no_rates(4, Filters(outcome=("mixed",)), ("level", "skill")).startswith("No rates: ")
-    assert why_no_rates(4, Filters(level=(1,), model=("m",)), ("level", "skill")) == ""
+    assert no_rates_reason(4, Filters(), ("level", facet)).startswith("No rates: ")
+    assert no_rates_reason(4, Filters(outcome=("mixed",)), ("level", "skill")).startswith("No rates: ")
+    assert no_rates_reason(4, Filters(level=(1,), model=("m",)), ("level", "skill")) == ""
 
 
 def test_draws_of_a_stopping_rule_have_no_rate(toy: ExploreIndex) -> None:
-    assert why_no_rates(0, Filters(), ("level", "skill")) == NO_RATES
+    assert no_rates_reason(0, Filters(), ("level", "skill")) == NO_RATES
     every = crosstab(toy, Filters(over="all"), "level", "skill")
     assert every.no_rates.startswith("No rates over all completions: those beyond the first 4 ")
     assert {cell.rate for cell in every.cells} == {None}
-    assert why_no_rates(None, Filters(over="all"), ("level", "skill")) == ""  # of imports all count
+    assert no_rates_reason(None, Filters(over="all"), ("level", "skill")) == ""  # of imports all count
     unfixed = explore_index(replace(toy.scope, prefix=0))
     assert {cell.rate for cell in crosstab(unfixed, Filters(), "level", "skill").cells} == {None}
     unfixed.close()

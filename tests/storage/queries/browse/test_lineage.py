@@ -10,7 +10,7 @@ from storage.ground.errors import SetupError
 from storage.ground.records import StopRow
 from storage.queries import Reader, dataset_scope, run_scope
 from storage.queries.browse.lineage import TurnFacts, has_stopped, turn_facts
-from storage.queries.browse.why import Why, why, why_in_run
+from storage.queries.browse.why import RowHistory, why, why_in_run
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
@@ -35,7 +35,7 @@ def names(rows: tuple[dict[str, Any], ...]) -> list[str]:
     return [NAMES[row["completion_id"]] for row in rows]
 
 
-def answer_to(ws: Workspace, where: str, name: str) -> Why:
+def answer_to(ws: Workspace, where: str, name: str) -> RowHistory:
     identity = PROBLEM.id if name == "problem" else IDS[name]
     if where == "run":
         return why_in_run(Reader(ws), RUN, identity)

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from flows.rounds import decide, run_all
-from pipelines.budget import DarsUniform, Sequential
+from pipelines.budget.dars import DarsUniform
+from pipelines.budget.sequential import Sequential
 from storage.ground.records import Message, Problem
-from storage.imports import ImportSpec, import_problems
+from storage.imports.problems import import_problems
+from storage.imports.spec import ImportSpec
 from storage.queries import Reader, run_scope
 from storage.queries.judge.queue import HopelessQueue, export_rows, hopeless_queue
 from storage.workspace import Workspace

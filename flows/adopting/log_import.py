@@ -12,8 +12,9 @@ from typing import Any
 from flows.adopting.log import EvaluationLog
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
-from storage.imports import ImportReport, ImportSpec, import_rollouts
 from storage.imports.reading.readers import FileRow
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportReport, ImportSpec
 from storage.imports.stored import rows_of
 from storage.workspace import Workspace
 
@@ -21,7 +22,7 @@ KEY = "adopted"
 """Key of an answer's meta that holds its log entry."""
 
 
-def bring_in(workspace: Workspace, log: EvaluationLog, name: str, label: str | None) -> ImportReport:
+def import_log(workspace: Workspace, log: EvaluationLog, name: str, label: str | None) -> ImportReport:
     """Import a log whole under a name; `label`: the score that is kept as the imported label of each answer, if 0 or 1.
 
     A log that is there already adds nothing. SetupError if the name is another log's, with nothing stored.
