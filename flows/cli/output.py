@@ -27,10 +27,10 @@ _above_bars: list[Callable[[str], None]] = []
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and write nothing.")]
 
 
-def as_json(value: Any) -> None:
+def as_json(value: Any, *, sort_keys: bool = True) -> None:
     """Print a JSON document on standard output."""
     _printed.set()
-    typer.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, indent=2, sort_keys=sort_keys, ensure_ascii=False, default=str))
 
 
 def line(text: str = "") -> None:

@@ -129,7 +129,7 @@ def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
     }
     made = form_of(recipe, sets or (), {**KINDS, **training})
     if json:
-        as_json(made.row())
+        as_json(made.row(), sort_keys=False)  # of a trial the first arm is what the others are compared with
     else:
         line(_keys(made))
     loading: Mapping[str, Callable[..., object]] = {

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from flows.training.training_recipe import LENGTHS
+
 
 def model_card(name: str, record: Mapping[str, Any]) -> str:
     """README.md of a model version."""
@@ -47,17 +49,29 @@ def _training(record: Mapping[str, Any]) -> str:
         ("loss", _method(training["loss"])),
         ("order", _method(training["order"])),
         ("seed", training["seed"]),
-        ("steps", f"{trained['steps']:,}"),
-        ("trained tokens", f"{trained['tokens']:,}"),
-        ("epochs", f"{trained['epochs']:.2f}"),
+        *lengths_of(trained).items(),
         ("seconds", f"{trained['seconds']:,.0f}"),
         *sorted(trained["record"].items()),
     ]
     return "## Training\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows) + "\n"
 
 
+def lengths_of(trained: Mapping[str, Any]) -> dict[str, str]:
+    """Steps, trained tokens and epochs, as far as the learner said them: a 0 is not known."""
+    values = {
+        "steps": f"{trained['steps']:,}",
+        "trained tokens": f"{trained['tokens']:,}",
+        "epochs": f"{trained['epochs']:.2f}",
+    }
+    known = {"steps": trained["steps"], "trained tokens": trained["tokens"], "epochs": trained["epochs"]}
+    return {name: text for name, text in values.items() if known[name]}
+
+
 def _method(part: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in sorted(part["options"].items()))
+    """A method with its options; those that are not given are left out, and so are lengths of 0."""
+    given = {name: value for name, value in part["options"].items() if value is not None}
+    shown = {name: value for name, value in given.items() if value or name not in LENGTHS}
+    options = ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
     return f"{part['method']} ({options})" if options else str(part["method"])
 
 

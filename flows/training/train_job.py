@@ -1,6 +1,6 @@
 """The job `train`: rows exported, a model trained on them, its version published."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,8 +13,9 @@ from flows.progress import Progress, Stage
 from flows.recipe.profile import load_profile
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
-from flows.training.training_recipe import LoadedTraining, load_training
-from pipelines.train.roles import LearnerReport
+from flows.training.training_recipe import LENGTHS, LoadedTraining, load_training
+from pipelines.train.roles import PEAK_MEMORY, LearnerReport
+from storage.trainings import StoredTraining
 from storage.workspace import Workspace
 
 Row = dict[str, Any]
@@ -100,7 +101,7 @@ def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
 
 
 def forecast_training(job: Job) -> Row:
-    """Forecast of a training: rows, steps, trained tokens, seconds by the speed of earlier trainings. Trains nothing."""
+    """Forecast of a training: rows, steps, trained tokens; seconds and memory by earlier trainings. Trains nothing."""
     loaded = load_training(Path(job.recipe), sets=job.sets)
     with Workspace.open(Path(job.workspace)) as workspace:
         rows = training_rows(workspace, loaded)
@@ -117,18 +118,39 @@ def forecast_training(job: Job) -> Row:
             "version": None if training.version is None else training.version.ref,
             "forecast": None if forecast is None else asdict(forecast),
             "seconds": None if forecast is None or rate is None else forecast.tokens / rate,
+            "memory_mib": peak_memory(workspace, loaded),
         }
 
 
 def tokens_a_second(workspace: Workspace, loaded: LoadedTraining) -> float | None:
     """Trained tokens a second of the last training of this learner and initial model; None before the first."""
-    wanted = loaded.canonical()
-    for training in workspace.trainings.all():
-        same = training.recipe["learner"]["method"] == wanted["learner"]["method"]
+    for training in _like(workspace, loaded):
         spent = training.summary
-        if same and training.recipe["init"] == wanted["init"] and spent.get("seconds") and spent.get("tokens"):
+        if spent.get("seconds") and spent.get("tokens"):
             return float(spent["tokens"]) / float(spent["seconds"])
     return None
+
+
+def peak_memory(workspace: Workspace, loaded: LoadedTraining) -> int | None:
+    """Peak memory in MiB of the last training of this learner and initial model that measured it; None without one."""
+    known = (training.summary.get("record", {}).get(PEAK_MEMORY) for training in _like(workspace, loaded))
+    return next((int(value) for value in known if value), None)
+
+
+def _like(workspace: Workspace, loaded: LoadedTraining) -> list[StoredTraining]:
+    """Trainings of this learner and initial model; those with the same options but for the length come first."""
+    wanted = loaded.canonical()
+    same = [
+        training
+        for training in workspace.trainings.all()
+        if training.recipe["learner"]["method"] == wanted["learner"]["method"] and training.recipe["init"] == wanted["init"]
+    ]
+    return sorted(same, key=lambda training: _but_length(training.recipe) != _but_length(wanted))
+
+
+def _but_length(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    options = {name: value for name, value in recipe["learner"]["options"].items() if name not in LENGTHS}
+    return {"options": options, "loss": recipe["loss"]}
 
 
 class TrainingWatcher:

@@ -17,6 +17,8 @@ from storage.ground.ids import canonical_json, sha256_text
 
 FOLDER = "recipes/training"
 ALL = "all"
+LENGTHS = ("loss_tokens", "steps", "epochs")
+"""Options of a learner that say how long it trains; of the three one is above 0."""
 Take = Literal["all"] | Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0.0, le=1.0, strict=True)]
 
 

@@ -14,13 +14,11 @@ from flows.recipe.evaluations import EvaluationRecipe, LoadedEvaluationRecipe, l
 from flows.recipe.load import load_recipe
 from flows.recipe.parse import explain, naming, parse, read_yaml
 from flows.recipe.schema import Part, SchemaOne, Slug, Text
-from flows.training.training_recipe import LoadedTraining, TrainingRecipe, resolve_training
+from flows.training.training_recipe import LENGTHS, LoadedTraining, TrainingRecipe, resolve_training
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 
 FOLDER = "recipes/trials"
-LENGTHS = ("loss_tokens", "steps", "epochs")
-"""Options of a learner that say how long it trains."""
 PILOT = 3
 """Seeds of the first arm that say how much students differ, before the rest is spent."""
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+PEAK_MEMORY = "peak memory in MiB"
+"""Key in the record of a training: of its process, or of the accelerator where one was used."""
 Ints = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
@@ -140,5 +142,5 @@ class TrainingForecast:
 class ForecastsLength(Protocol):
     """A learner that can say how long a training is."""
 
-    def forecast(self, task: TrainingTask) -> TrainingForecast:
-        """The length, from the rows alone."""
+    def forecast(self, task: TrainingTask) -> TrainingForecast | None:
+        """The length, from the rows and the initial model's tokenizer; None where that cannot be told."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboards.inert import one_line
 from dashboards.parts.charts import BLUE, GREY, ORANGE, PALETTE, SKY, AnyChart, chart_of_rows, number_tips
-from storage.queries.models.experiments import Difference, RoundPoint
+from storage.queries.models.experiments import RATES, Difference, RoundPoint
 
 ROW = 44  # pixels of a comparison
 HEIGHT = 240
@@ -39,8 +39,8 @@ def difference_chart(differences: Sequence[Difference]) -> AnyChart:
     )
     order = [_label(one) for one in differences]
     y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, ticks=False))
-    told = f"difference in {differences[0].scale}, {_unit(differences[0])}"
-    x = alt.X("low:Q", title=told, axis=alt.Axis(format="+.2f"), scale=alt.Scale(zero=True))
+    axis = alt.Axis(format="+.2f", tickCount=7)
+    x = alt.X("low:Q", title=_unit(differences[0]), axis=axis, scale=alt.Scale(zero=True, nice=False, padding=12))
     colour = alt.Color(
         "shown:N", scale=alt.Scale(domain=["not 0", "may be 0"], range=[BLUE, GREY]), legend=None,
     )  # fmt: skip
@@ -56,11 +56,12 @@ def difference_chart(differences: Sequence[Difference]) -> AnyChart:
 
 
 def _label(one: Difference) -> str:
-    return f"{one_line(one.arm, 30)}, {one.measure}"
+    """The arm; also the measure where a scale has several."""
+    return f"{one_line(one.arm, 30)}, {one.measure}" if one.scale == RATES else one_line(one.arm, 30)
 
 
 def _unit(one: Difference) -> str:
-    return f"against {one_line(one.against, 30)}" + ("" if one.scale == "pass rate" else ", nats a token")
+    return f"{'pass rate' if one.scale == RATES else 'nats a token'}, against {one_line(one.against, 24)}"
 
 
 def rounds_chart(points: Sequence[RoundPoint]) -> AnyChart:
@@ -99,7 +100,7 @@ def changes_chart(points: Sequence[RoundPoint]) -> AnyChart | None:
         color=_colour(names),
         tooltip=["round", "measure", *number_tips(("change", "low", "high"), "+.4f")],
     )
-    y = alt.Y("low:Q", title="change since the round before", axis=alt.Axis(format="+.2f", minExtent=44))
+    y = alt.Y("low:Q", title="change", axis=alt.Axis(format="+.2f", minExtent=44))
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="zero:Q")
     return alt.layer(
         zero,

@@ -148,6 +148,7 @@ def _trial(report: Mapping[str, Any]) -> None:
         st.caption("Its report has no difference.")
         return
     for scale in dict.fromkeys(one.scale for one in found):
+        st.markdown(f"**Differences** in {inert(scale)}")
         st.altair_chart(difference_chart([one for one in found if one.scale == scale]), width="stretch")
     st.caption(
         f"Intervals over {report.get('seeds')} seeds and {report.get('problems')} problems; a ring is one seed. Blue: the "

@@ -35,6 +35,8 @@ def show_training(answer: CommandResult) -> None:
             st.metric("Steps", f"{length['steps']:,}", width="content")
             st.metric("Trained tokens", f"{length['tokens']:,}", width="content")
         st.metric("Time", "not known" if seconds is None else duration(seconds), width="content")
+        if row.get("memory_mib"):
+            st.metric("Memory", f"{row['memory_mib']:,} MiB", width="content", help="The peak of the last such training.")
     data = pd.DataFrame(
         {"data": [one_line(part["version"]) for part in row["data"]], "rows": [part["rows"] for part in row["data"]]}
     )

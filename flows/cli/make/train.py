@@ -112,23 +112,26 @@ def _planned(row: dict[str, Any]) -> str:
         f"{forecast['steps']:,} steps, {forecast['tokens']:,} trained tokens" if forecast else "length not known before"
     )
     seconds = row["seconds"]
-    time_taken = "no training of this learner was timed here yet" if seconds is None else f"about {seconds:,.0f} s"
+    time_taken = "time unknown: no such training was timed here" if seconds is None else f"about {seconds:,.0f} s"
+    memory = "memory unknown" if row["memory_mib"] is None else f"{row['memory_mib']:,} MiB of memory"
     head = (
         f"{row['model']}: {row['rows']:,} rows of {', '.join(part['version'] for part in row['data'])}, from {row['init']}"
     )
     last = (
         f"trained already: {row['version']}" if row["version"] else "Nothing was trained. Next: the same without --dry-run"
     )
-    return "\n".join([head, f"  {amounts}; {time_taken}", f"  training {row['training_id'][:12]}", last])
+    return "\n".join([head, f"  {amounts}; {time_taken}; {memory}", f"  training {row['training_id'][:12]}", last])
 
 
 def _trained(outcome: dict[str, Any]) -> str:
+    from flows.training.model_card import lengths_of
+
     trained = outcome["trained"]
-    cost = f"{trained['steps']:,} steps, {trained['tokens']:,} trained tokens, {trained['epochs']:.2f} epochs"
+    cost = "".join(f"{value} {name}, " for name, value in lengths_of(trained).items())
     data = ", ".join(f"{part['version']} ({part['rows']:,} rows)" for part in outcome["data"])
     lines = [
         *outcome["messages"],
-        f"{outcome['model']}: {cost}, {trained['seconds']:,.0f} s, on {data} from {outcome['init']['model']}",
+        f"{outcome['model']}: {cost}{trained['seconds']:,.0f} s, on {data} from {outcome['init']['model']}",
         f"Next: generate: {{model: models/{outcome['model']}}} in a recipe, or rollmill model show {outcome['model']}",
     ]
     return "\n".join(lines)

@@ -124,7 +124,8 @@ def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, argumen
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     order_file.sync()
     write_model(trainer.accelerator.unwrap_model(trainer.model), Path(job["init"]), Path(job["out"]))
-    done = {"steps": len(plan.steps), "tokens": sum(map(plan.tokens, plan.steps)), "versions": _versions()}
+    done: dict[str, Any] = {"steps": len(plan.steps), "tokens": sum(map(plan.tokens, plan.steps)), "versions": _versions()}
+    done["peak"] = peak_memory()
     (state / "done.json").write_text(json.dumps(done), encoding="utf-8")
 
 
@@ -182,6 +183,18 @@ def write_model(model: Any, init: Path, out: Path) -> None:
     except SetupError:  # another architecture: its servers read the weights
         return
     (out / "model.onnx").write_bytes(build_onnx(llama.weights, llama.shape))
+
+
+def peak_memory() -> int:
+    """The most memory so far in MiB: of the accelerator where there is one, else of this process."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_reserved() / 2**20)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def _versions() -> dict[str, str]:

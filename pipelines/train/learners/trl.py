@@ -9,20 +9,23 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipelines import CHECKOUT
+from pipelines.generate.embedded.model_files import END
 from pipelines.train.learners.command import run_reporting
 from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import LearnerReport, Trained, TrainingTask
-from pipelines.train.token_batches import check_length
+from pipelines.train.roles import PEAK_MEMORY, LearnerReport, Trained, TrainingForecast, TrainingTask
+from pipelines.train.rows import Encode, Encoded, encoding, read_rows
+from pipelines.train.token_batches import TokenBatches, check_length, steps_of_length
 from storage.ground.errors import SetupError
 from storage.ground.files import json_text, write_text
 from storage.ground.ids import sha256_text
+from storage.ground.records import Prompt
 
 VARIABLE = "ROLLMILL_TRL"
 INSTALL = "pip install trl peft in an environment, and `training: {python: PATH}` in the profile"
@@ -70,6 +73,21 @@ class Trl:
             raise SetupError(f"the interpreter of the learner trl, {named!r}, does not exist.", next_command=INSTALL)
         return path
 
+    def forecast(self, task: TrainingTask) -> TrainingForecast | None:
+        """Steps and trained tokens, counted from the rows with the folder's tokenizer; nothing is started.
+
+        None for a folder without tokenizer.json. What a chat template adds to an answer but its end token is not counted.
+        """
+        encode = plain_encoding(task.init)
+        if encode is None:
+            return None
+        rows = read_rows(task.rows, encode, sys.maxsize, task.loss.column)
+        parts = int((self.options or {}).get("gradient_accumulation_steps", 1))
+        batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped, whole=parts > 1)
+        steps = steps_of_length(batches, steps=self.steps, epochs=self.epochs, loss_tokens=self.loss_tokens)
+        tokens = sum(len(text.trained) for step in steps for row in step for text in rows.rows[row].texts)
+        return TrainingForecast(len(steps), tokens)
+
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
         """Train in a child process, or resume from its last checkpoint."""
         python, began = self.interpreter(), time.monotonic()
@@ -87,7 +105,8 @@ class Trl:
         order.to_parquet(task.out / "order.parquet")
         shutil.rmtree(task.state / "checkpoints", ignore_errors=True)
         epochs = order.rows() / max(1, task.rows.read_text(encoding="utf-8").count("\n"))
-        return Trained(done["steps"], done["tokens"], epochs, time.monotonic() - began, done["versions"])
+        record = {**done["versions"], PEAK_MEMORY: done["peak"]}
+        return Trained(done["steps"], done["tokens"], epochs, time.monotonic() - began, record)
 
     def _job(self, task: TrainingTask) -> dict[str, Any]:
         if type(task.order) not in ORDERS.values():
@@ -101,3 +120,27 @@ class Trl:
             "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora or {}),
             "options": dict(self.options or {}),
         }  # fmt: skip
+
+
+def plain_encoding(folder: Path) -> Encode | None:
+    """Prompt and answer one after the other, with an end token, by a folder's tokenizer.json; None without one."""
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    tokenizer = Tokenizer.from_file(str(path))
+    if tokenizer.token_to_id(END) is not None:
+        return encoding(tokenizer)
+
+    def encode(prompt: Prompt, answer: str, wrong: Sequence[Sequence[int]]) -> Encoded:
+        asked = prompt if isinstance(prompt, str) else "\n".join(str(turn.content) for turn in prompt)
+        first, then = (tokenizer.encode(text, add_special_tokens=False) for text in (asked, answer))
+        trained = [
+            len(first.ids) + place
+            for place, (begin, end) in enumerate(then.offsets)
+            if not any(begin < stop and end > start for start, stop in wrong)
+        ]
+        return [*first.ids, *then.ids, 0], [*trained, len(first.ids) + len(then.ids)]
+
+    return encode

@@ -11,6 +11,8 @@ from storage.queries.reader import Reader
 
 Row = Mapping[str, Any]
 BAD_ENDS = ("failed", "interrupted", "killed")
+RATES = "pass rate"
+"""Scale of the measures pass@k."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def differences(report: Row) -> list[Difference]:
             before, after, value, low, high, confidence, p = (float(number) for number in numbers if number is not None)
             found.append(
                 Difference(
-                    str(row["arm"]), str(row["against"]), measure, "pass rate" if row.get("k") else measure, before, after,
+                    str(row["arm"]), str(row["against"]), measure, RATES if row.get("k") else measure, before, after,
                     value, low, high, confidence, p, tuple(row.get("by_seed") or ()), row.get("shares") or {},
                     int(row.get("n", 0)),
                 )

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from flows import cli
+from flows.training.train_job import peak_memory, tokens_a_second
+from flows.training.training_recipe import load_training
+from pipelines.train.roles import PEAK_MEMORY
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.forked import Forked
@@ -197,3 +200,18 @@ def test_models_on_the_command_line(ready: Path, rollmill: Run) -> None:
     imported = rollmill("model", "import", "there", "--name", "found", "--licence", "apache-2.0")
     assert "published found@v1" in imported.out
     assert "apache-2.0" in rollmill("model", "show", "found").out
+
+
+def test_pace_and_memory_are_those_of_the_last_training_with_the_same_options(ready: Path, rollmill: Run) -> None:
+    loaded = load_training(ready / "student.yaml")
+    other = load_training(ready / "student.yaml", sets=["loss.method=weighted"])
+    with Workspace.open(ready) as ws:
+        assert (tokens_a_second(ws, loaded), peak_memory(ws, loaded)) == (None, None)
+        for number, (recipe, rate) in enumerate(((loaded, 100), (other, 7))):
+            ws.trainings.begin(f"{number}" * 32, "student", recipe.canonical())
+            spent = {"tokens": 10 * rate, "seconds": 10.0, "record": {PEAK_MEMORY: rate}}
+            ws.trainings.finish(f"{number}" * 32, "done", spent)
+        assert (tokens_a_second(ws, loaded), peak_memory(ws, loaded)) == (100.0, 100)
+        assert (tokens_a_second(ws, other), peak_memory(ws, other)) == (7.0, 7)
+    assert said_as_json(rollmill, "train", "student.yaml", "--dry-run")["memory_mib"] == 100
+    assert "100 MiB of memory" in rollmill("train", "student.yaml", "--dry-run").out

@@ -18,10 +18,10 @@ from pipelines.train.learners.trl import GUEST, Trl
 from pipelines.train.llama_folder import LlamaFolder
 from pipelines.train.losses import LOSSES
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import LearnerReport, TrainingTask
+from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast, TrainingTask
 from storage.ground.errors import SetupError
 from storage.ground.ids import EMBEDDED_FILES
-from tests.pipelines.train.student_files import small_model, sum_pairs, sums, written
+from tests.pipelines.train.student_files import SHIPPED, small_model, sum_pairs, sums, written
 from tests.tied import tied
 
 in_trl = pytest.mark.train
@@ -72,7 +72,10 @@ def test_steps_tokens_and_losses_are_those_of_the_embedded_learner(model: Path, 
     ours: list[LearnerReport] = []
     Tiny(steps=1, batch=4, threads=1).train(mine, ours.append)
     seen: list[LearnerReport] = []
+    forecast = trl().forecast(theirs)
     done = trl().train(theirs, seen.append)
+    assert forecast == TrainingForecast(done.steps, done.tokens)
+    assert 50 < done.record[PEAK_MEMORY] < 20_000
     assert [report.step for report in seen] == [1, 2, 3, 4]
     assert seen[0].loss == pytest.approx(ours[0].loss, rel=1e-4)
     assert seen[0].tokens == ours[0].tokens
@@ -190,3 +193,28 @@ def test_without_an_interpreter_the_next_step_is_named(monkeypatch: pytest.Monke
         Trl()
     with pytest.raises(SetupError, match="batch is 0"):
         Trl(steps=1, batch=0)
+
+
+def test_the_length_is_forecast_without_trl_as_the_embedded_learner_counts(tmp_path: Path) -> None:
+    one = task(tmp_path, SHIPPED)
+    assert Trl(batch=4, steps=4).forecast(one) == Tiny(batch=4, steps=4).forecast(one)
+    assert Trl(batch=4, loss_tokens=300).forecast(one) == Tiny(batch=4, loss_tokens=300).forecast(one)
+
+
+def test_another_tokenizer_counts_the_words_of_answers_and_their_end(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"x": 0}, unk_token="x"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    init = tmp_path / "init"
+    init.mkdir()
+    rows: list[dict[str, Any]] = [
+        {"problem_id": "a", "prompt": "How many?", "completion": "one two three"},
+        {"problem_id": "b", "prompt": "How many?", "completion": "one two", "wrong_spans": [[0, 3]]},
+    ]
+    one = task(tmp_path / "task", init, rows=rows)
+    assert Trl(epochs=1.0, batch=2).forecast(one) is None  # no tokenizer.json
+    words.save(str(init / "tokenizer.json"))
+    assert Trl(epochs=1.0, batch=2).forecast(one) == TrainingForecast(1, 4 + 2)
+    parts = Trl(steps=3, batch=2, options={"gradient_accumulation_steps": 2})
+    assert parts.forecast(one) == TrainingForecast(3, 18)
