@@ -57,7 +57,7 @@ def difference_chart(differences: Sequence[Difference]) -> AnyChart:
 
 def _label(one: Difference) -> str:
     """The arm; also the measure where a scale has several."""
-    return f"{one_line(one.arm, 30)}, {one.measure}" if one.scale == RATES else one_line(one.arm, 30)
+    return f"{one_line(one.arm, 30)}, {one_line(one.measure, 30)}" if one.scale == RATES else one_line(one.arm, 30)
 
 
 def _unit(one: Difference) -> str:

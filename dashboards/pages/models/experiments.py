@@ -21,6 +21,7 @@ from storage.queries.models.experiments import (
     experiment_lines,
     experiment_report,
     round_points,
+    sentences,
 )
 
 CHOSEN = "experiment"  # parameter of the address
@@ -140,9 +141,8 @@ def _next(line: ExperimentLine) -> None:
 
 def _trial(report: Mapping[str, Any]) -> None:
     """Sentences, pictures by scale, and the numbers of a trial."""
-    for row in report.get("comparisons") or ():
-        if row.get("sentence"):
-            st.markdown(inert(str(row["sentence"]), 600))
+    for sentence in sentences(report):
+        st.markdown(inert(sentence, 600))
     found = differences(report)
     if not found:
         st.caption("Its report has no difference.")
@@ -151,8 +151,8 @@ def _trial(report: Mapping[str, Any]) -> None:
         st.markdown(f"**Differences** in {inert(scale)}")
         st.altair_chart(difference_chart([one for one in found if one.scale == scale]), width="stretch")
     st.caption(
-        f"Intervals over {report.get('seeds')} seeds and {report.get('problems')} problems; a ring is one seed. Blue: the "
-        "interval leaves out 0."
+        inert(f"Intervals over {report.get('seeds')} seeds and {report.get('problems')} problems", 100)
+        + "; a ring is one seed. Blue: the interval leaves out 0."
     )
     with st.expander("Numbers"):
         st.dataframe(_numbers(found), hide_index=True, width="stretch", placeholder="")
@@ -163,19 +163,27 @@ def _numbers(found: Sequence[Difference]) -> pd.DataFrame:
         {
             "arm": [one_line(one.arm, 60) for one in found],
             "against": [one_line(one.against, 60) for one in found],
-            "measure": [one.measure for one in found],
+            "measure": [one_line(one.measure, 60) for one in found],
             "before": [round(one.before, 4) for one in found],
             "after": [round(one.after, 4) for one in found],
             "difference": [f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]" for one in found],
             "p": [f"{one.p:.4f}" for one in found],
-            "variance": [", ".join(f"{name} {share:.0%}" for name, share in one.shares.items()) for one in found],
+            "variance": [
+                ", ".join(f"{one_line(name, 40)} {share:.0%}" for name, share in one.shares.items()) for one in found
+            ],
         }
     )
 
 
+def _shares(one: Difference) -> str:
+    """Parts of the variance in words."""
+    return ", ".join(f"{one_line(name, 40)} {share:.0%}" for name, share in one.shares.items())
+
+
 def _loop(report: Mapping[str, Any]) -> None:
     """Measures of a loop over its rounds, and its alarms."""
-    for text in report.get("alarms") or ():
+    alarms = report.get("alarms")
+    for text in alarms if isinstance(alarms, list) else ():
         st.warning(inert(str(text), 400))
     if report.get("stopped"):
         st.info(inert(f"Stopped: {report['stopped']}.", 400))

@@ -1,6 +1,7 @@
 """Trials and loops: the state of each, and the numbers of its report, as its command wrote them."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,25 +99,40 @@ class Difference:
     p: float
     by_seed: tuple[float, ...]
     shares: Mapping[str, float]
-    problems: int
 
 
 def differences(report: Row) -> list[Difference]:
     """The differences of a trial's report, in its order; rows that lack a number are left out."""
-    found = []
-    for row in report.get("comparisons") or ():
-        measure = str(row.get("measure") or f"pass@{row.get('k')}")
-        numbers = [row.get(key) for key in ("value_before", "value_after", "difference", "low", "high", "confidence", "p")]
-        if all(isinstance(number, int | float) for number in numbers):
-            before, after, value, low, high, confidence, p = (float(number) for number in numbers if number is not None)
-            found.append(
-                Difference(
-                    str(row["arm"]), str(row["against"]), measure, RATES if row.get("k") else measure, before, after,
-                    value, low, high, confidence, p, tuple(row.get("by_seed") or ()), row.get("shares") or {},
-                    int(row.get("n", 0)),
-                )
-            )  # fmt: skip
-    return found
+    return [found for row in _rows(report, "comparisons") if (found := _difference(row)) is not None]
+
+
+def _difference(row: Row) -> Difference | None:
+    numbers = [row.get(key) for key in ("value_before", "value_after", "difference", "low", "high", "confidence", "p")]
+    if not all(_is_number(number) for number in numbers):
+        return None
+    before, after, value, low, high, confidence, p = (float(number) for number in numbers if number is not None)
+    measure, shares = str(row.get("measure") or f"pass@{row.get('k')}"), row.get("shares")
+    by_seed = row.get("by_seed")
+    return Difference(
+        str(row.get("arm")), str(row.get("against")), measure, RATES if row.get("k") else measure, before, after, value,
+        low, high, confidence, p, tuple(filter(_is_number, by_seed if isinstance(by_seed, list) else ())),
+        {name: share for name, share in shares.items() if _is_number(share)} if isinstance(shares, dict) else {},
+    )  # fmt: skip
+
+
+def sentences(report: Row) -> list[str]:
+    """What a trial's report says of its comparisons."""
+    return [str(row["sentence"]) for row in _rows(report, "comparisons") if row.get("sentence")]
+
+
+def _rows(report: Row, key: str) -> list[Row]:
+    """The rows under a key of a report; whatever is no row is left out."""
+    rows = report.get(key)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +150,21 @@ class RoundPoint:
 
 def round_points(report: Row) -> list[RoundPoint]:
     """pass@1 and pass@k of a loop's rounds, from round 0, the initial model, on."""
-    rows = [{"round": 0, "model": report.get("base", "")} | dict(report.get("before") or {}), *(report.get("rounds") or ())]
+    before = report.get("before")
+    start = {**(before if isinstance(before, dict) else {}), "round": 0, "model": report.get("base", "")}
     points = []
-    for row in rows:
+    for row in (start, *_rows(report, "rounds")):
         for key in ("pass@1", "pass@k"):
-            change = row.get(f"{key} since before") or {}
-            name = key if key == "pass@1" else f"pass@{row.get('k', 'k')}"
-            if isinstance(row.get(key), int | float):
-                parts = (change.get("difference"), change.get("low"), change.get("high"))
-                points.append(RoundPoint(int(row["round"]), str(row["model"]), name, float(row[key]), *parts))
+            if _is_number(row.get(key)) and _is_number(row.get("round")):
+                name = key if key == "pass@1" else f"pass@{row.get('k', 'k')}"
+                change = _interval(row.get(f"{key} since before"))
+                points.append(RoundPoint(int(row["round"]), str(row.get("model", "")), name, float(row[key]), *change))
     return points
+
+
+def _interval(change: object) -> tuple[float | None, float | None, float | None]:
+    """A change with the ends of its interval; nothing where one is no number."""
+    parts = [change.get(key) for key in ("difference", "low", "high")] if isinstance(change, dict) else []
+    if not parts or not all(_is_number(part) for part in parts):
+        return None, None, None
+    return parts[0], parts[1], parts[2]

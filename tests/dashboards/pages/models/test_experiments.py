@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from storage.queries import Reader
 from storage.queries.models.experiments import experiment_lines
 from storage.workspace import Workspace
-from tests.dashboards.conftest import elements, opened, run_in
+from tests.dashboards.conftest import HOSTILE, elements, opened, run_in
 from tests.dashboards.pages.home.test_home import links
 from tests.dashboards.pages.models.conftest import EVALUATION, training_recipe
 from tests.dashboards.pages.models.test_models import charts, metrics
@@ -126,7 +126,13 @@ def test_one_that_works_is_linked_and_one_that_failed_says_why(folder: Path) -> 
     assert "rollmill loop l.yaml" in [block.value for block in page.code]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"comparisons": [{"arm": "a"}]}', '{"rounds": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", '{"comparisons": [{"arm": "a"}, 3]}', '{"rounds": {}, "before": 1, "alarms": 3, "comparisons": 4}',
+        '{"rounds": [{"round": null, "pass@1": 0.5}], "comparisons": [{"low": "-1"}]}',
+    ],
+)  # fmt: skip
 def test_a_damaged_report_draws_no_picture(folder: Path, text: str) -> None:
     for kind in ("trial", "loop"):
         place = folder / "reports" / kind
@@ -135,6 +141,19 @@ def test_a_damaged_report_draws_no_picture(folder: Path, text: str) -> None:
         page = opened("models", experiment=f"{kind}/{kind}", **VIEW)
         assert not page.exception
         assert not charts(page)
+
+
+def test_a_hostile_report_stays_text(folder: Path) -> None:
+    reports(folder)
+    odd = {**DIFFERENCE, "arm": HOSTILE, "against": HOSTILE, "measure": HOSTILE, "sentence": HOSTILE, "by_seed": ["a", 0.1],
+           "shares": {HOSTILE: 0.5, "seeds": None}, "k": None}  # fmt: skip
+    report = {"comparisons": [odd], "seeds": HOSTILE, "problems": HOSTILE}
+    (folder / "reports" / "quotas" / "trial.json").write_text(json.dumps(report))
+    page = opened("models", experiment="trial/quotas", **VIEW)
+    assert not page.exception
+    assert "<script>" not in said(page).replace("\\<script\\>", "")
+    [drawn] = rows_of(page)
+    assert [row["at seed"] for row in drawn if "at seed" in row] == [0.1]
 
 
 @pytest.fixture
