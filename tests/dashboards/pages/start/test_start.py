@@ -271,7 +271,7 @@ def test_an_evaluation_is_cells_of_benchmarks_and_models(fresh: Path) -> None:
     page.multiselect(key=field(page, "Models")).set_value(["good"]).run()
     until(page, lambda shown: [metric.value for metric in shown.metric][:1] == ["2 of 2"])
     assert "Model poor" not in said(page)
-    chosen = "models=[{engine: 'toys.py:ToyEngine', max_tokens: 16, model: toy-1, name: good, options: {chance: 0.9}}]"
+    chosen = "models=[{name: good, engine: 'toys.py:ToyEngine', model: toy-1, max_tokens: 16, options: {chance: 0.9}}]"
     assert chosen in [block.value for block in page.code]
 
 
