@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MEASURES: Mapping[str, Callable[..., "ModelMeasure"]] = ByName(
     {
         "coverage": "pipelines.train.measures.coverage:Coverage",
+        "markers": "pipelines.train.measures.markers:Markers",
         "membership": "pipelines.train.measures.membership:OrderMembership",
         "own_tokens": "pipelines.train.measures.own_tokens:OwnTokens",
         "p_ik": "pipelines.train.measures.p_ik:PIk",
