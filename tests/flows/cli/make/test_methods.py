@@ -33,7 +33,9 @@ def test_all_methods_are_listed_by_kind_with_one_sentence(rollmill: Run) -> None
 def test_a_kind_that_there_is_not_is_named_with_those_there_are(rollmill: Run) -> None:
     result = rollmill("methods", "verifier")
     assert result.status == 2
-    assert "unknown kind of method 'verifier'. Did you mean 'verifiers'? Valid: aggregators, budgets" in result.err
+    assert (
+        "unknown kind of method 'verifier'. Did you mean 'verifiers'? Valid: aggregators, allocators, budgets" in result.err
+    )
 
 
 def test_methods_of_packages_are_listed_with_their_package(rollmill: Run, install: Install) -> None:

@@ -42,6 +42,17 @@ def of(ws: Workspace) -> list[VersionInfo]:
     return versions(ws.datasets, "toy")
 
 
+def first_clone(origin: Path, clone: Path) -> None:
+    """Clone an empty repository, with DVC, its S3 remote, a file of somebody else's, and a workspace."""
+    git(clone.parent, "clone", "-q", str(origin), clone.name)
+    git(clone, "checkout", "-q", "-b", "main")
+    run_dvc(clone, "init", "--quiet")
+    (clone / "theirs.csv").write_text("a,b\n1,2\n")
+    run_dvc(clone, "add", "--quiet", "theirs.csv")
+    run_dvc(clone, "remote", "add", "--default", "store", "s3://bucket/dvc")
+    Workspace.init(clone / PLACE).close()
+
+
 def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s3" / "bucket").mkdir(parents=True)
     origin, clone = tmp_path / "origin.git", tmp_path / "one"
@@ -49,13 +60,7 @@ def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Buil
     with s3_server(tmp_path / "s3") as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        git(tmp_path, "clone", "-q", str(origin), "one")
-        git(clone, "checkout", "-q", "-b", "main")
-        run_dvc(clone, "init", "--quiet")
-        (clone / "theirs.csv").write_text("a,b\n1,2\n")
-        run_dvc(clone, "add", "--quiet", "theirs.csv")
-        run_dvc(clone, "remote", "add", "--default", "store", "s3://bucket/dvc")
-        Workspace.init(clone / PLACE).close()
+        first_clone(origin, clone)
         with Workspace.open(clone / PLACE) as first:
             put(first, snapshot())
             second = put(first, snapshot(kept=(True,) * 6), large=0)  # as shards
