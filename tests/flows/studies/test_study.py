@@ -123,3 +123,22 @@ def test_a_shipped_study_loads_and_its_page_has_the_result_that_comes_with_it(pa
     shown = page.partition(f"\n## {study.recipe.name}\n")[2].partition("\n## ")[0]
     for expected in study.expected:
         assert f"| {expected.effect} | {expected.words} | {number_text(result['effects'][expected.effect])} |" in shown
+
+
+@pytest.mark.integration
+@pytest.mark.train
+def test_a_study_of_a_model_trains_its_own_and_is_done_once(toy: Path, rollmill: Run) -> None:
+    options = {"rows": 8, "texts": 4, "steps": 1, "seeds": 2}
+    study = {key: value for key, value in STUDY.items() if key != "trial"} | {
+        "name": "own", "measure": {"method": "own_tokens", "options": options}, "models": {"init": "models/rollmill-tiny"},
+        "expects": [["reference: mixed - gold", "=", 5.0]],
+    }  # fmt: skip
+    (toy / "own.yaml").write_text(json.dumps(study))
+    outcome = said_as_json(rollmill, "study", "own.yaml")
+    assert outcome["verdict"] == "holds"
+    assert outcome["data"].keys() == {"init"}
+    assert said_as_json(rollmill, "study", "own.yaml")["messages"] == ["measured already: nothing was trained or drawn."]
+    other = said_as_json(rollmill, "study", "own.yaml", "--set", "seed=2")
+    assert other["effects"] != outcome["effects"]
+    lacking = rollmill("study", "own.yaml", "--set", "measure={method: coverage}")
+    assert (lacking.status, "give the study a trial" in lacking.err) == (2, True)
