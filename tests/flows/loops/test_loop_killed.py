@@ -3,7 +3,7 @@
 import json
 import random
 import shutil
-import time
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +37,31 @@ def content_hash(base: Path, reference: str) -> str:
     return next(str(entry["content_hash"]) for entry in index["versions"] if entry["number"] == int(version))
 
 
+def killed_after(command: subprocess.Popen[str], lines: int) -> bool:
+    """Kill a command behind so many lines of its progress; False if it ended before."""
+    assert command.stderr is not None
+    for _ in range(lines):
+        if not command.stderr.readline():
+            finish(command)
+            return False
+    command.kill()
+    finish(command)
+    return True
+
+
 @pytest.mark.parametrize("name", ["gvm", "v_star"])
 def test_a_loop_killed_anywhere_ends_with_the_digests_of_an_undisturbed_one(name: str, toy: Path, tmp_path: Path) -> None:
     recipe = smallest(name, toy).relative_to(toy)
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(toy, undisturbed)
-    began = time.monotonic()
     whole = finish(start("loop", str(recipe), "--json", cwd=undisturbed), 900)
-    took = time.monotonic() - began
     assert whole.status == 0, whole.err
     expected = digests(undisturbed, json.loads(whole.out))
-    chance = random.Random(name)
+    chance, said = random.Random(name), len(whole.err.splitlines())
     kills = 0
-    while kills < 3:
-        command = start("loop", str(recipe), "--json", cwd=toy)
-        time.sleep(chance.uniform(0.15, 0.6) * took)
-        if command.poll() is not None:
-            break
-        command.kill()
-        finish(command)
+    for _ in range(3):
+        kills += killed_after(start("loop", str(recipe), "--json", cwd=toy), int(chance.uniform(0.1, 0.6) * said))
         assert until(lambda: left_behind(toy) == []), left_behind(toy)
-        kills += 1
     assert kills
     again = finish(start("loop", str(recipe), "--json", cwd=toy), 900)
     assert again.status == 0, again.err
