@@ -87,11 +87,11 @@ class Methods(Mapping[str, Any]):
     def docstrings(self, name: str) -> tuple[str, str]:
         """Docstrings of a method's module and of the method; those of a product's method are read without importing it."""
         place = self.product.place(name) if isinstance(self.product, ByName) and self.sources(name) == [PRODUCT] else None
-        found = None if place is None else _docstrings_at(place)
-        if found is None:
+        docstrings = None if place is None else _docstrings_at(place)
+        if docstrings is None:
             method = self[name]
-            found = sys.modules[method.__module__].__doc__ or "", method.__doc__ or ""
-        return found
+            docstrings = sys.modules[method.__module__].__doc__ or "", method.__doc__ or ""
+        return docstrings
 
     def package(self, name: str) -> str | None:
         """Name and version of the package that brings the method; None for the product's own and for unknown names."""

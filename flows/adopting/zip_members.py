@@ -34,8 +34,8 @@ def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:
 
 def _content(path: Path, file: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     if member.compress_type != _ZSTANDARD:
-        with archive.open(member) as opened:
-            return opened.read(member.file_size + 1)  # without a length, all that it holds would be unfolded first
+        with archive.open(member) as stream:
+            return stream.read(member.file_size + 1)  # without a length, all that it holds would be unfolded first
     file.seek(member.header_offset)
     name, extra = _HEADER.unpack(file.read(_HEADER.size))
     file.seek(name + extra, 1)

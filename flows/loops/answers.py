@@ -43,8 +43,8 @@ def model_answers(ws: Any, cells: Sequence[Mapping[str, Any]], row: str) -> Mode
     for cell in cells:
         if cell["model"] != row:
             continue
-        found = scope_pool(run_scope(reader, cell["run"]), answers=False)
-        pool, texts = found.pool, found.texts()
+        answered = scope_pool(run_scope(reader, cell["run"]), answers=False)
+        pool, texts = answered.pool, answered.texts()
         for at in np.flatnonzero(pool.has("correct")).tolist():
             right += 1
             key = (cell["benchmark"], pool.problems[pool.problem[at]])
@@ -57,4 +57,4 @@ def model_answers(ws: Any, cells: Sequence[Mapping[str, Any]], row: str) -> Mode
             logprobs, tokens_rated = logprobs + float(sums[rated].sum()), tokens_rated + int(pool.tokens[rated].sum())
     entropy = -logprobs / tokens_rated if tokens_rated else None
     length = float(np.mean(lengths)) if lengths else None
-    return ModelAnswers({key: len(found) for key, found in sorted(keys.items())}, right, entropy, length)
+    return ModelAnswers({key: len(solutions) for key, solutions in sorted(keys.items())}, right, entropy, length)

@@ -95,8 +95,8 @@ def audited(ws: Workspace, version: str, verifiers: Sequence[MethodSpec], alpha:
             outcomes.append([verdict.outcome for verdict in verifier.verify_many(items)])
         finally:
             verifier.close()
-    decided = [said for said in zip(*outcomes, strict=True) if "undecided" not in said]
-    right = sum(all(outcome == "correct" for outcome in said) for said in decided)
+    decided = [judged for judged in zip(*outcomes, strict=True) if "undecided" not in judged]
+    right = sum(all(outcome == "correct" for outcome in judged) for judged in decided)
     estimate = clopper_pearson(right, len(decided), confidence=1 - 2 * alpha)
     return None if estimate is None else {"value": estimate.value, "low": estimate.low, "rows": len(decided)}
 

@@ -151,5 +151,5 @@ def _tables(scope: "Scope", chain: list[tuple[str, ...]]) -> dict[Kind, pa.Table
     names, numbers = zip(*chain, strict=True)
     with scope.connection("problems", "completions", "verdicts") as connection:
         connection.register("chain", pa.table({"name": list(names), "version": list(numbers)}))
-        found = {kind: connection.sql(query).to_arrow_table() for kind, query in queries.items()}
-    return {kind: table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind]) for kind, table in found.items()}
+        tables = {kind: connection.sql(query).to_arrow_table() for kind, query in queries.items()}
+    return {kind: table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind]) for kind, table in tables.items()}

@@ -55,11 +55,11 @@ def reconciled(sources: Sequence[OpenedSource], rows: Sifted, mixed: MixedRows) 
                 licences[name].add(licence or "unknown")
     total = sum(counts[KEPT] for counts in counted.values())
     declared_total = sum(mixed.declared.values())
-    found = []
+    reconciled = []
     for source in sources:
         counts = counted[source.name]
         declared = mixed.declared.get(source.name)
-        found.append(
+        reconciled.append(
             SourceCounts(
                 source=source.name,
                 ref=source.ref,
@@ -74,9 +74,9 @@ def reconciled(sources: Sequence[OpenedSource], rows: Sifted, mixed: MixedRows) 
                 licences=sorted(licences[source.name]),
             )
         )
-    if sum(counts.rows for counts in found) != sum(map(bool, kept_there)):
+    if sum(counts.rows for counts in reconciled) != sum(map(bool, kept_there)):
         raise RuntimeError("the sources' counts do not add up to the rows of the signal table")
-    return found
+    return reconciled
 
 
 def require_declared(loaded: LoadedMixture, counts: Sequence[SourceCounts], mixed: MixedRows) -> None:

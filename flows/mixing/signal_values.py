@@ -27,6 +27,6 @@ def signal_rows(signals: StoredSignals) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for signal in signals.names():
             query = (_NUMBERS if kinds[signal] == "DOUBLE" else _LABELS).format(name=quoted_name(signal))
-            found = connection.sql(f"{query} FROM {table} WHERE source_kept GROUP BY source ORDER BY source")
-            rows += [{"signal": signal, **row} for row in found.to_arrow_table().to_pylist()]
+            values = connection.sql(f"{query} FROM {table} WHERE source_kept GROUP BY source ORDER BY source")
+            rows += [{"signal": signal, **row} for row in values.to_arrow_table().to_pylist()]
     return rows

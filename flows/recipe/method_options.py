@@ -1,7 +1,7 @@
 """The options of a method as a form and the reference show them: type, default and description, without building it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,12 @@ def options_of_class(role: str, cls: type[Any]) -> Iterator[MethodOption]:
     """Options that a recipe may give a method of this class."""
     hidden, types, texts = PROFILE_OPTIONS | INTERNAL_OPTIONS, annotations(cls), descriptions(cls)
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
+    made = {field.name: field.default_factory for field in fields(cls)} if is_dataclass(cls) else {}
     for name, parameter in parameters(cls).items():
         if name not in hidden and not name.startswith("_") and not (role == "engine" and name == "model"):
-            yield MethodOption(name, types.get(name, Any), parameter.default, texts.get(name, ""), nested.get(name))
+            factory = made.get(name, MISSING)
+            default = parameter.default if factory is MISSING else factory()
+            yield MethodOption(name, types.get(name, Any), default, texts.get(name, ""), nested.get(name))
     if SOURCE in parameters(cls):
         yield MethodOption(FROM, str, REQUIRED, "Dataset version or run whose problems it starts from.")
     if role == "selector" and OF not in parameters(cls):

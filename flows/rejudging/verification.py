@@ -105,11 +105,11 @@ def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path,
             recipe = from_stored(made["recipe"], made.get("user_files", {}), Path(folder))
             manifest = {**published.manifest, **made, "recipe": recipe}
             part = replace(published, manifest=manifest, decisions=published.decisions.filter(mine))
-            found = _verified(info, published, part, base=base, every=every, derive=False)
-        differences["verdicts"] += [f"source {name}: {difference}" for difference in found.differences["verdicts"]]
-        rejudged += found.checked["rejudged"]
-        left_out += found.left_out
-        unchecked += [part for part in found.unchecked if part.kind == "verdicts"]
+            verified = _verified(info, published, part, base=base, every=every, derive=False)
+        differences["verdicts"] += [f"source {name}: {difference}" for difference in verified.differences["verdicts"]]
+        rejudged += verified.checked["rejudged"]
+        left_out += verified.left_out
+        unchecked += [part for part in verified.unchecked if part.kind == "verdicts"]
     decided = published.decisions.num_rows
     why = "they follow from its stored signals: rollmill mix RECIPE makes them again"
     unchecked.append(Unchecked("decisions", decided, _method(published.manifest["selector"]), why))

@@ -102,13 +102,13 @@ class Mastering(ArmOptions):
 
 def ancestors(task: str, before: Mapping[str, Sequence[str]]) -> set[str]:
     """All tasks before a task, directly or not; SetupError for a circle."""
-    found: set[str] = set()
+    earlier: set[str] = set()
     waiting = list(before[task])
     while waiting:
         name = waiting.pop()
         if name == task:
             raise SetupError(f"{ROLE} 'mastering': task {task!r} comes before itself.", next_command="mend option before")
-        if name not in found:
-            found.add(name)
+        if name not in earlier:
+            earlier.add(name)
             waiting += before[name]
-    return found
+    return earlier

@@ -54,8 +54,8 @@ def measures() -> Mapping[str, Measure]:
 
 
 def _measures_of(family: str) -> Mapping[str, Measure]:
-    found: Mapping[str, Measure] = import_module(f"pipelines.claims.{family}").MEASURES
-    return found
+    measures: Mapping[str, Measure] = import_module(f"pipelines.claims.{family}").MEASURES
+    return measures
 
 
 def _measured(name: str, evidence: "Evidence") -> Sequence[Effect]:

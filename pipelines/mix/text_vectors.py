@@ -30,7 +30,9 @@ def text_vectors(texts: Sequence[str], dims: int) -> Floats:
         return np.zeros((len(texts), dims))
     rare = np.array([np.log((1 + len(texts)) / (1 + frequency[term])) + 1 for term in terms])
     cells = [
-        (row, terms[term], 1 + np.log(count)) for row, found in enumerate(counted) for term, count in sorted(found.items())
+        (row, terms[term], 1 + np.log(count))
+        for row, counts in enumerate(counted)
+        for term, count in sorted(counts.items())
     ]
     rows, columns, weights = (np.array(part) for part in zip(*cells, strict=True))
     matrix = csr_matrix((weights * rare[columns], (rows, columns)), shape=(len(texts), len(terms)))

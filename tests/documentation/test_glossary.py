@@ -153,7 +153,8 @@ def test_the_index_of_the_pages_names_each() -> None:
 def test_each_decision_is_told_once() -> None:
     page = (ROOT / "docs/explanation/decisions.md").read_text()
     titles = re.findall(r"^\*\*(.+?)\*\*", page, flags=re.MULTILINE)
-    assert re.findall(r"^## (.+)$", page, flags=re.MULTILINE) == re.findall(r"^- \[(.+)\]\(#", page, flags=re.MULTILINE)
+    topics = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert [topic.splitlines()[0] for topic in topics if "\n**" not in topic] == []  # a topic without an entry
     assert len(titles) > 40
     assert sorted(set(titles)) == sorted(titles)
     entries = [part for part in page.split("\n\n") if part.startswith("**")]

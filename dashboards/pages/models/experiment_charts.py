@@ -18,26 +18,26 @@ def difference_chart(differences: Sequence[Difference]) -> AnyChart:
     rows = pd.DataFrame(
         [
             {
-                "row": _label(one),
-                "arm": one_line(one.arm, 40),
-                "difference": one.value,
-                "low": one.low,
-                "high": one.high,
-                "p": one.p,
-                "confidence": one.confidence,
-                "shown": "not 0" if one.low > 0.0 or one.high < 0.0 else "may be 0",
+                "row": _label(difference),
+                "arm": one_line(difference.arm, 40),
+                "difference": difference.value,
+                "low": difference.low,
+                "high": difference.high,
+                "p": difference.p,
+                "confidence": difference.confidence,
+                "shown": "not 0" if difference.low > 0.0 or difference.high < 0.0 else "may be 0",
             }
-            for one in differences
+            for difference in differences
         ]
     )
     seeds = pd.DataFrame(
         [
-            {"row": _label(one), "seed": seed, "at seed": value}
-            for one in differences
-            for seed, value in enumerate(one.by_seed)
+            {"row": _label(difference), "seed": seed, "at seed": value}
+            for difference in differences
+            for seed, value in enumerate(difference.by_seed)
         ]
     )
-    order = [_label(one) for one in differences]
+    order = [_label(difference) for difference in differences]
     y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, ticks=False))
     axis = alt.Axis(format="+.2f", tickCount=7)
     x = alt.X("low:Q", title=_unit(differences[0]), axis=axis, scale=alt.Scale(zero=True, nice=False, padding=12))
@@ -55,13 +55,17 @@ def difference_chart(differences: Sequence[Difference]) -> AnyChart:
     return chart_of_rows(alt.layer(*layers), len(order), ROW)
 
 
-def _label(one: Difference) -> str:
+def _label(difference: Difference) -> str:
     """The arm; also the measure where a scale has several."""
-    return f"{one_line(one.arm, 30)}, {one_line(one.measure, 30)}" if one.scale == RATES else one_line(one.arm, 30)
+    return (
+        f"{one_line(difference.arm, 30)}, {one_line(difference.measure, 30)}"
+        if difference.scale == RATES
+        else one_line(difference.arm, 30)
+    )
 
 
-def _unit(one: Difference) -> str:
-    return f"{'pass rate' if one.scale == RATES else 'nats a token'}, against {one_line(one.against, 24)}"
+def _unit(difference: Difference) -> str:
+    return f"{'pass rate' if difference.scale == RATES else 'nats a token'}, against {one_line(difference.against, 24)}"
 
 
 def rounds_chart(points: Sequence[RoundPoint]) -> AnyChart:

@@ -143,41 +143,46 @@ def _trial(report: Mapping[str, Any]) -> None:
     """Sentences, pictures by scale, and the numbers of a trial."""
     for sentence in sentences(report):
         st.markdown(inert(sentence, 600))
-    found = differences(report)
-    if not found:
+    measured = differences(report)
+    if not measured:
         st.caption("Its report has no difference.")
         return
-    for scale in dict.fromkeys(one.scale for one in found):
+    for scale in dict.fromkeys(difference.scale for difference in measured):
         st.markdown(f"**Differences** in {inert(scale)}")
-        st.altair_chart(difference_chart([one for one in found if one.scale == scale]), width="stretch")
+        st.altair_chart(
+            difference_chart([difference for difference in measured if difference.scale == scale]), width="stretch"
+        )
     st.caption(
         inert(f"Intervals over {report.get('seeds')} seeds and {report.get('problems')} problems", 100)
         + "; a ring is one seed. Blue: the interval leaves out 0."
     )
     with st.expander("Numbers"):
-        st.dataframe(_numbers(found), hide_index=True, width="stretch", placeholder="")
+        st.dataframe(_numbers(measured), hide_index=True, width="stretch", placeholder="")
 
 
-def _numbers(found: Sequence[Difference]) -> pd.DataFrame:
+def _numbers(measured: Sequence[Difference]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "arm": [one_line(one.arm, 60) for one in found],
-            "against": [one_line(one.against, 60) for one in found],
-            "measure": [one_line(one.measure, 60) for one in found],
-            "before": [round(one.before, 4) for one in found],
-            "after": [round(one.after, 4) for one in found],
-            "difference": [f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]" for one in found],
-            "p": [f"{one.p:.4f}" for one in found],
+            "arm": [one_line(difference.arm, 60) for difference in measured],
+            "against": [one_line(difference.against, 60) for difference in measured],
+            "measure": [one_line(difference.measure, 60) for difference in measured],
+            "before": [round(difference.before, 4) for difference in measured],
+            "after": [round(difference.after, 4) for difference in measured],
+            "difference": [
+                f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]" for difference in measured
+            ],
+            "p": [f"{difference.p:.4f}" for difference in measured],
             "variance": [
-                ", ".join(f"{one_line(name, 40)} {share:.0%}" for name, share in one.shares.items()) for one in found
+                ", ".join(f"{one_line(name, 40)} {share:.0%}" for name, share in difference.shares.items())
+                for difference in measured
             ],
         }
     )
 
 
-def _shares(one: Difference) -> str:
+def _shares(difference: Difference) -> str:
     """Parts of the variance in words."""
-    return ", ".join(f"{one_line(name, 40)} {share:.0%}" for name, share in one.shares.items())
+    return ", ".join(f"{one_line(name, 40)} {share:.0%}" for name, share in difference.shares.items())
 
 
 def _loop(report: Mapping[str, Any]) -> None:

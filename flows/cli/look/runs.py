@@ -249,18 +249,18 @@ def _cancel_held(name: str, *, dry_run: bool, json: bool) -> None:
 
     with Workspace.open() as workspace:
         held = workspace.ledger.leases.holders(f"{name.partition('/')[0]}/")
-        found = [(key, owner) for key, owner in held if key == name or (name[:9] == "training/" and key.startswith(name))]
-        if len({key for key, _ in found}) != 1:
+        holders = [(key, owner) for key, owner in held if key == name or (name[:9] == "training/" and key.startswith(name))]
+        if len({key for key, _ in holders}) != 1:
             raise unknown_name("work under way", name, sorted(key for key, _ in held))
-        here = [owner for _, owner in found if owner.alive()]
+        here = [owner for _, owner in holders if owner.alive()]
         if not dry_run:
             stop(here)
     if json:
-        return as_json({"of": found[0][0], "processes": len(here), "dry_run": dry_run})
+        return as_json({"of": holders[0][0], "processes": len(here), "dry_run": dry_run})
     if not here:
-        return line(f"Only other hosts work on {name}. Next, on {found[0][1].host}: rollmill runs cancel {name}")
+        return line(f"Only other hosts work on {name}. Next, on {holders[0][1].host}: rollmill runs cancel {name}")
     verb = "Would ask" if dry_run else "Asked"
-    return line(f"{verb} the process of {found[0][0]} to stop. Next: the command that began it goes on")
+    return line(f"{verb} the process of {holders[0][0]} to stop. Next: the command that began it goes on")
 
 
 @verbs.command("dismiss")

@@ -56,7 +56,7 @@ class MasteringRate(NoChange):
 
     def keys(self, seen: Sequence[SeenRound]) -> RoundKeys:
         """The attention as shares; nothing before the first round."""
-        attention = self.attention([group_rates(one, self.by) for one in seen])
+        attention = self.attention([group_rates(earlier, self.by) for earlier in seen])
         return RoundKeys({self.key: shares_of(attention, list(attention))}) if attention else RoundKeys()
 
     def figures(self, seen: SeenRound) -> Mapping[str, float]:
@@ -65,10 +65,10 @@ class MasteringRate(NoChange):
 
     def attention(self, rates: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """The attention to each task after rounds with these pass rates of tasks."""
-        tasks = sorted({task for one in rates for task in one}, key=lambda task: (len(task), task))
+        tasks = sorted({task for by_task in rates for task in by_task}, key=lambda task: (len(task), task))
         before = self._before(tasks)
         behind = {task: [other for other in tasks if task in before[other]] for task in tasks}
-        seen = {task: [one[task] for one in rates if task in one] for task in tasks}
+        seen = {task: [by_task[task] for by_task in rates if task in by_task] for task in tasks}
         mastered = {task: self.mastering(seen[task]) for task in tasks}
         progress = {task: abs(slope(seen[task][-self.window :])) for task in tasks}
         fastest = max(progress.values(), default=0.0) or 1.0
@@ -101,7 +101,7 @@ class MasteringRate(NoChange):
 
 def ancestors(task: str, before: Mapping[str, Sequence[str]]) -> set[str]:
     """All tasks that come before a task; SetupError if it comes before itself."""
-    found: set[str] = set()
+    earlier: set[str] = set()
     left = list(before[task])
     while left:
         other = left.pop()
@@ -109,10 +109,10 @@ def ancestors(task: str, before: Mapping[str, Sequence[str]]) -> set[str]:
             raise SetupError(
                 f"mastering_rate: the task {task!r} comes before itself.", next_command="after: {task: [task]}"
             )
-        if other not in found:
-            found.add(other)
+        if other not in earlier:
+            earlier.add(other)
             left += before[other]
-    return found
+    return earlier
 
 
 def slope(values: Sequence[float]) -> float:

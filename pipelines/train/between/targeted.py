@@ -31,8 +31,8 @@ class Targeted(NoChange):
     def keys(self, seen: Sequence[SeenRound]) -> RoundKeys:
         """The shares of the kinds seen so far, each by its latest rate; nothing before the first round."""
         rates: dict[str, float] = {}
-        for one in seen:
-            rates |= group_rates(one, self.by)
+        for earlier in seen:
+            rates |= group_rates(earlier, self.by)
         if not rates:
             return RoundKeys()
         failed = shares_of({kind: 1 - rate for kind, rate in rates.items()}, sorted(rates))

@@ -44,9 +44,17 @@ def experiment_lines(reader: Reader) -> list[ExperimentLine]:
     reports = _reports(reader)
     lines = [
         ExperimentLine(
-            one.id, one.kind, one.name, one.status, one.said, one.error, one.started, one.command, reports.get(one.id)
+            state.id,
+            state.kind,
+            state.name,
+            state.status,
+            state.said,
+            state.error,
+            state.started,
+            state.command,
+            reports.get(state.id),
         )
-        for one in reader.experiments.all()
+        for state in reader.experiments.all()
     ]
     known = {line.id for line in lines}
     for name, path in reports.items():
@@ -58,11 +66,11 @@ def experiment_lines(reader: Reader) -> list[ExperimentLine]:
 
 
 def _reports(reader: Reader) -> dict[str, Path]:
-    found = {}
+    reports = {}
     for kind in ("trial", "loop"):
         for path in (reader.root / "reports").glob(f"*/{kind}.json"):
-            found[f"{kind}/{path.parent.name}"] = path
-    return found
+            reports[f"{kind}/{path.parent.name}"] = path
+    return reports
 
 
 def experiment_of_process(reader: Reader, pid: int) -> str | None:
@@ -103,7 +111,7 @@ class Difference:
 
 def differences(report: Row) -> list[Difference]:
     """The differences of a trial's report, in its order; rows that lack a number are left out."""
-    return [found for row in _rows(report, "comparisons") if (found := _difference(row)) is not None]
+    return [difference for row in _rows(report, "comparisons") if (difference := _difference(row)) is not None]
 
 
 def _difference(row: Row) -> Difference | None:
