@@ -113,19 +113,23 @@ def compare(  # noqa: PLR0913 (the options of the command)
         return compare_sides(first, second, request)
 
 
-def leaderboard(*names: str, by: str | None = None) -> dict[str, Any]:
+def leaderboard(*names: str, by: str | None = None, impute: bool = False) -> dict[str, Any]:
     """Rank models over benchmarks.
 
     Args:
         names: Evaluations, runs or dataset versions.
         by: A column of the problems whose values are the benchmarks, `source` for one.
+        impute: Complete the cells of problems that a model was not asked, by item response theory.
 
     Returns:
-        What `rollmill leaderboard --json` prints: cells, means and pairwise tests.
+        What `rollmill leaderboard --json` prints: cells, means and pairwise tests; with `impute`, which cells are imputed,
+        ranks and the agreement of rankings.
     """
     from storage.queries import Reader
     from storage.queries.comparisons.comparison import leaderboard as board_of
+    from storage.queries.comparisons.imputed_board import imputed_board
     from storage.queries.comparisons.sides import sides_of
 
     with Reader.open() as reader:
-        return board_of([side for name in names for side in sides_of(reader, name, by)])
+        sides = [side for name in names for side in sides_of(reader, name, by)]
+        return imputed_board(sides) if impute else board_of(sides)

@@ -5,6 +5,8 @@ that are shown. What only steers (`hierarchy`, `solution_diversity`, `stopping_f
 module, by budgets and forecasts.
 """
 
+from pipelines.stats.boards.imputation import CompletedTables, complete_table
+from pipelines.stats.boards.rank_agreement import rank_agreement
 from pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.clusters.cluster_table import ClusterTable, cluster_table, group_shares
 from pipelines.stats.clusters.differences import Equivalence, PairedTest, equivalence, paired_difference, paired_test
@@ -98,6 +100,7 @@ __all__ = [
     "BetaPrior",
     "Choices",
     "ClusterTable",
+    "CompletedTables",
     "Costs",
     "Design",
     "Draft",
@@ -142,6 +145,7 @@ __all__ = [
     "cluster_share",
     "cluster_sums",
     "cluster_table",
+    "complete_table",
     "consequences",
     "corrected_mean",
     "corrected_rate",
@@ -182,6 +186,7 @@ __all__ = [
     "precision",
     "precision_within",
     "prediction_of",
+    "rank_agreement",
     "reach",
     "regret_of_tokens",
     "repair_tree_at",

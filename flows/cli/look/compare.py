@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import notebook
+from flows.cli.look.imputed_words import imputed_words
 from flows.cli.output import AsJson, as_json, columns, line
 
 Subject = Annotated[
@@ -52,16 +53,20 @@ def leaderboard(
         str | None,
         typer.Option("--by", metavar="COLUMN", help="Take each value of this column, or key of meta, for a benchmark."),
     ] = None,
+    impute: Annotated[
+        bool, typer.Option("--impute", help="Also rate models on problems that they were not asked; such cells are marked.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Show models x benchmarks: pass rates with intervals, and which models the best one is not shown to beat.
 
-    All pairwise differences are tested on the problems that both models have, and corrected together.
+    All pairwise differences are tested on the problems that both models have, and corrected together. --impute completes
+    a table in which models were asked different problems, and shows the ranks that are possible and how rankings agree.
 
     Example: rollmill leaderboard arithmetic-eval another-eval
     """
-    board = notebook.leaderboard(*names, by=by)
-    return as_json(board) if json else line(_board(board))
+    board = notebook.leaderboard(*names, by=by, impute=impute)
+    return as_json(board) if json else line(imputed_words(board) if impute else _board(board))
 
 
 def _comparison(row: dict[str, Any]) -> str:

@@ -286,12 +286,7 @@ def leaderboard(sides: Sequence[Side]) -> Row:
 
     All pairwise tests of the table are corrected together. The mean is over the benchmarks common to all models.
     """
-    cells = {(side.model, side.benchmark): side for side in sides}
-    if len(cells) < len(sides):
-        twice = next(side for side in sides if cells[side.model, side.benchmark] is not side)
-        raise SetupError(
-            f"{twice.model} has two results on {twice.benchmark}.", next_command="name the ones to show, one for each"
-        )
+    cells = cells_of_board(sides)
     models = list(dict.fromkeys(side.model for side in sides))
     benchmarks = list(dict.fromkeys(side.benchmark for side in sides))
     scores = {place: pass_rate(side.counts.judged_only()) for place, side in cells.items()}
@@ -319,6 +314,17 @@ def leaderboard(sides: Sequence[Side]) -> Row:
         "means": means,
         "tests": tests,
     }
+
+
+def cells_of_board(sides: Sequence[Side]) -> dict[tuple[str, str], Side]:
+    """The side of each model and benchmark; SetupError for a place with two."""
+    cells = {(side.model, side.benchmark): side for side in sides}
+    if len(cells) < len(sides):
+        twice = next(side for side in sides if cells[side.model, side.benchmark] is not side)
+        raise SetupError(
+            f"{twice.model} has two results on {twice.benchmark}.", next_command="name the ones to show, one for each"
+        )
+    return cells
 
 
 def _rank(mean: Row | None) -> tuple[bool, float]:

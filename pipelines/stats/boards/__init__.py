@@ -1,0 +1,1 @@
+"""Estimators of leaderboards: missing cells, agreement of rankings."""

@@ -1,0 +1,64 @@
+"""`rollmill leaderboard` of evaluations that asked their models different benchmarks, in a workspace."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import rollmill as face
+from tests.flows.conftest import Run
+
+pytestmark = pytest.mark.integration
+
+EVALUATION = """\
+evaluation_schema: 1
+name: {name}
+seed: 3
+samples: 2
+benchmarks: {benchmarks}
+models:
+{models}
+metrics: [{{metric: pass@k, ks: [1]}}]
+"""
+BENCHMARKS = (
+    "{name: small, synthesize: 'toys.py:ToyProblems', count: 24, options: {split: held}}",
+    "{name: large, synthesize: 'toys.py:ToyProblems', count: 12, options: {split: train, levels: [4, 5]}}",
+)
+
+
+def evaluated(toy: Path, rollmill: Run, name: str, benchmarks: tuple[str, ...], models: dict[str, float]) -> None:
+    """An evaluation of toy models, each with its chance to be right."""
+    lines = [
+        f"  - {{name: {model}, engine: 'toys.py:ToyEngine', model: toy-1, max_tokens: 16, options: {{chance: {chance}}}}}"
+        for model, chance in models.items()
+    ]
+    text = EVALUATION.format(name=name, benchmarks=f"[{', '.join(benchmarks)}]", models="\n".join(lines))
+    (toy / f"{name}.yaml").write_text(text)
+    assert rollmill("evaluate", f"{name}.yaml").status == 0
+
+
+def test_a_model_that_was_asked_one_benchmark_is_rated_on_both(toy: Path, rollmill: Run) -> None:
+    evaluated(toy, rollmill, "both", BENCHMARKS, {"good": 0.9, "poor": 0.2})
+    answer = rollmill("leaderboard", "both", "--impute")
+    assert answer.status == 2
+    assert "all 2 models were asked all 36 problems" in answer.err
+    evaluated(toy, rollmill, "first", BENCHMARKS[:1], {"fair": 0.6})
+    board = json.loads(rollmill("leaderboard", "both", "first", "--impute", "--json").out)
+    cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
+    assert {place: row["imputed"] for place, row in cells.items() if row["imputed"]} == {("fair", "large"): 12}
+    plain = json.loads(rollmill("leaderboard", "both", "first", "--json").out)
+    for row in plain["cells"]:
+        assert cells[row["model"], row["benchmark"]]["value"] == row["value"]
+    assert board["models"] == ["good", "fair", "poor"]
+    assert json.loads(json.dumps(face.leaderboard("both", "first", impute=True))) == board
+    shown = rollmill("leaderboard", "both", "first", "--impute").out
+    assert "~12" in shown
+    assert "12 of 108 cells of models x problems are imputed" in shown
+
+
+def test_evaluations_without_a_common_problem_are_not_completed(toy: Path, rollmill: Run) -> None:
+    evaluated(toy, rollmill, "first", BENCHMARKS[:1], {"fair": 0.6})
+    evaluated(toy, rollmill, "second", BENCHMARKS[1:], {"good": 0.9})
+    answer = rollmill("leaderboard", "first", "second", "--impute")
+    assert answer.status == 2
+    assert "no common problem links fair; and good. Next: rollmill evaluate RECIPE" in answer.err
