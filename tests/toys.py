@@ -1,7 +1,8 @@
 """The toy engine of all tests and benchmarks, and toy problems; copied into a workspace it is a user's own file.
 
 A `Toy` answers each request with a pure function of it, which a subclass gives. `ToyEngine` is the one that recipes name:
-right with a known chance, it counts its calls in a file when TOY_CALLS names one and takes TOY_SLEEP seconds each.
+right with a known chance, it counts its calls in a file when TOY_CALLS names one, takes TOY_SLEEP seconds each, and waits
+while the file that TOY_HOLD names is there, two minutes at most.
 """
 
 import os
@@ -104,8 +105,14 @@ class ToyEngine(Toy):
         self.threads, self.chance = threads, chance
 
     def answer(self, request: Request) -> Mapping[str, Any]:
+        self._hold()
         left, right = (int(part) for part in request.rendered.split("What is ")[-1].split("?")[0].split(" + "))
         rng = random.Random(request.seed)
         total = left + right if rng.random() < self.chance else left - right
         opening = rng.choice(["I add them.", "Adding up.", "One by one.", "Carry the one.", "Sum."])
         return {"text": f"{opening} #### {total}", "tokens_in": 4, "tokens_out": 6}
+
+    def _hold(self) -> None:
+        until = time.monotonic() + 120
+        while (name := os.environ.get("TOY_HOLD")) and Path(name).exists() and time.monotonic() < until:
+            time.sleep(0.05)

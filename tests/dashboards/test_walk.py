@@ -20,7 +20,8 @@ from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 from tests.prefect_home import migrated_home
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+HELD = "held"
 
 
 @pytest.fixture
@@ -42,8 +43,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def page(chromium: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """The dashboard's first page, in a browser that may write; its jobs take long enough to be watched."""
-    monkeypatch.setenv("TOY_SLEEP", "0.1")
+    """The dashboard's first page, in a browser that may write; its jobs wait for a completion while HELD is there."""
+    (folder / HELD).touch()
+    monkeypatch.setenv("TOY_HOLD", str(folder / HELD))
     with serving(folder) as printed:
         shown = chromium.new_page(viewport={"width": 1400, "height": 1300})
         shown.set_default_timeout(PATIENCE)
@@ -58,6 +60,7 @@ def test_a_day_with_the_mouse_alone(page: Page, folder: Path) -> None:
     start_run(page, "Start the run")
     expect(page.get_by_text("rollmill runs watch toy-")).to_be_visible()  # while it works
     shoot(page, "day-live")
+    (folder / HELD).unlink()
     titled(page, "Runs")
     expect(page.get_by_text("rollmill dataset show toy")).to_be_visible()
     shoot(page, "day-done")
@@ -199,7 +202,7 @@ def schedule(page: Page, folder: Path) -> None:
     expect(page.get_by_text("Served: this workspace is up", exact=False)).to_be_visible(timeout=2 * PATIENCE)
     press(page, "Run now")
     page.get_by_role("link", name="close icon").click(timeout=2 * PATIENCE)  # the page shows it by itself
-    expect(page.get_by_text("the model is not there.", exact=False).first).to_be_visible()
+    expect(page.get_by_text("the model is not there.", exact=False).first).to_be_visible(timeout=2 * PATIENCE)
     shoot(page, "day-failed")
     press(page, "Retry")
     expect(page.get_by_text("weekly@v1 published", exact=False).first).to_be_visible(timeout=2 * PATIENCE)
