@@ -18,7 +18,7 @@ from flows.evaluation.replay import estimate_row, name_and_options
 from flows.evaluation.stored_arms import MODEL, ArmProblem, Arms, arms_of, costs_of, split
 from flows.recipe.methods import parameters, resolve
 from pipelines.allocate import BASELINE
-from pipelines.allocate.arms import Allocator, Pull
+from pipelines.allocate.arms import Allocator, Pull, VouchingAllocator
 from pipelines.allocate.rounds import Allocation, allocate
 from pipelines.stats import population_mean
 from storage.ground.errors import SetupError
@@ -33,7 +33,7 @@ EXAMPLE = "--allocator 'ucb c=0.5'"
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
     """Request of one command. `arms`: `model`, or a column of the problems. `spend`: completions, or tokens with
-    `in_tokens`; None: a quarter of what is stored.
+    `in_tokens`; None: a quarter of what is stored. `tasks`: a column whose values are the tasks, None for the benchmarks.
     """
 
     root: Path
@@ -44,11 +44,12 @@ class AllocationRequest:
     in_tokens: bool = False
     repeats: int = 100
     seed: int = 0
+    tasks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Repeat:
-    """Result of one allocator in one repeat."""
+    """Result of one allocator in one repeat. `doubts`: None for an allocator that vouches for nothing."""
 
     done: Allocation
     seen: float
@@ -56,6 +57,7 @@ class _Repeat:
     reported: float
     best: float
     tokens: float
+    doubts: tuple[str, ...] | None
 
 
 def allocation_report(request: AllocationRequest) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def allocation_report(request: AllocationRequest) -> dict[str, Any]:
     if request.repeats < 1:
         raise SetupError(f"--repeats {request.repeats}: at least one repeat is needed.")
     with Reader.open(request.root) as reader:
-        arms = arms_of(reader, request.pool, request.arms)
+        arms = arms_of(reader, request.pool, request.arms, request.tasks)
     stored = sum(len(problem.right) for arm in arms.values() for problem in arm.values())
     costs = costs_of(arms, in_tokens=request.in_tokens)
     spend = request.spend or _default_spend(arms, costs)
@@ -130,7 +132,12 @@ def _replayed(
         _value(reporting[winner]),
         _value(reporting[best]),
         tokens,
+        _doubts(allocator, done),
     )
+
+
+def _doubts(allocator: Allocator, done: Allocation) -> tuple[str, ...] | None:
+    return tuple(allocator.doubts(done.arms)) if isinstance(allocator, VouchingAllocator) else None
 
 
 def _allocated(
@@ -143,7 +150,7 @@ def _allocated(
     pulls: dict[str, list[tuple[Pull, float]]] = {}
     for name, problems in sorted(choosing.items()):
         made = [
-            (Pull(allocator.group, int(problem.right[at].sum())), _tokens(problem.tokens[at]))
+            (Pull(allocator.group, int(problem.right[at].sum()), problem.task), _tokens(problem.tokens[at]))
             for problem in problems
             for at in _chunks(len(problem.right), allocator.group)
         ]
@@ -182,6 +189,7 @@ def _row(repeats: Sequence[_Repeat]) -> dict[str, Any]:
     curse = [repeat.seen - repeat.reported for repeat in repeats]
     regret = [repeat.best - repeat.reported for repeat in repeats]
     tokens = float(np.mean([repeat.tokens for repeat in repeats]))
+    vouched = [not repeat.doubts for repeat in repeats if repeat.doubts is not None]
     return {
         "spent": digits(float(np.mean([repeat.done.cost for repeat in repeats]))),
         "tokens": None if math.isnan(tokens) else digits(tokens),
@@ -194,6 +202,7 @@ def _row(repeats: Sequence[_Repeat]) -> dict[str, Any]:
         "seen": digits(float(np.mean([repeat.seen for repeat in repeats]))),
         "chosen": digits(float(np.mean([repeat.chosen for repeat in repeats]))),
         "reported": digits(float(np.mean([repeat.reported for repeat in repeats]))),
+        "vouched": digits(float(np.mean(vouched))) if vouched else None,
         "curse": {"value": digits(float(np.mean(curse))), "error": _error(curse)},
         "regret": {"value": digits(float(np.mean(regret))), "error": _error(regret)},
     }
@@ -219,6 +228,7 @@ def _choice(
         "allocator": named[0],
         "winner": winner,
         "order": list(done.answer),
+        "doubts": None if (doubts := _doubts(named[1], done)) is None else list(doubts),
         "seen": digits(done.arms[winner].mean()),
         "problems": len(problems),
         "reported": estimate_row(estimate),

@@ -23,11 +23,12 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ArmProblem:
-    """A problem's judged completions in one arm: a mask of the correct ones, tokens (-1: unknown), cluster."""
+    """A problem's judged completions in one arm: a mask of the correct ones, tokens (-1: unknown), cluster, task."""
 
     right: Flags
     tokens: Ints
     cluster: Any
+    task: str
 
 
 Arms = Mapping[str, Mapping[Key, ArmProblem]]
@@ -37,9 +38,9 @@ Halves = tuple[dict[str, list[ArmProblem]], dict[str, list[ArmProblem]]]
 """The problems of each arm that choose, and those that report."""
 
 
-def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, ArmProblem]]:
-    """The arms of a pool with their judged completions."""
-    sides = sides_of(reader, pool, None if column == MODEL else column)
+def arms_of(reader: Reader, pool: str, column: str, tasks: str | None = None) -> dict[str, dict[Key, ArmProblem]]:
+    """The arms of a pool with their judged completions. `tasks`: the column of the problems' tasks, None for benchmarks."""
+    sides = sides_of(reader, pool, None if column == MODEL else column, () if tasks is None else (tasks,))
     models = sorted({side.model for side in sides})
     if column != MODEL and len(models) > 1:
         raise SetupError(
@@ -49,7 +50,7 @@ def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, ArmPr
     arms: dict[str, dict[Key, ArmProblem]] = {}
     for side in sides:
         arm = side.model if column == MODEL else side.benchmark
-        problems = _problems(side)
+        problems = _problems(side, tasks)
         if problems:
             arms.setdefault(arm, {}).update(problems)
     if len(arms) < 2:
@@ -60,14 +61,15 @@ def arms_of(reader: Reader, pool: str, column: str) -> dict[str, dict[Key, ArmPr
     return arms
 
 
-def _problems(side: Side) -> dict[Key, ArmProblem]:
+def _problems(side: Side, tasks: str | None) -> dict[Key, ArmProblem]:
     pool = side.pool.where(side.pool.in_prefix & (side.pool.outcome < STATES.index("undecided")))
     right, problems = pool.outcome == STATES.index("correct"), {}
     for place, rows in grouped(pool.problem.tolist()).items():
         key = (side.benchmark, pool.problems[place])
         template = pool.strata["template"][place]
         cluster = key if template is None else (side.benchmark, str(template))
-        problems[key] = ArmProblem(right[rows], pool.tokens[rows], cluster)
+        task = side.benchmark if tasks is None else str(pool.strata[tasks][place])
+        problems[key] = ArmProblem(right[rows], pool.tokens[rows], cluster, task)
     return problems
 
 

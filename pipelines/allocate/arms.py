@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,10 +21,11 @@ SLACK = 1e-9  # of a sum of costs
 
 
 class Pull(NamedTuple):
-    """One pull: judged completions of a problem, and how many of them are correct."""
+    """One pull: judged completions of a problem, how many of them are correct, and the task that the problem belongs to."""
 
     drawn: int
     right: float
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,14 @@ class Allocator(Protocol):
 
     def answer(self, counts: Counts, costs: Costs, seed: int) -> Sequence[str]:
         """All arms, the chosen one first."""
+
+
+@runtime_checkable
+class VouchingAllocator(Allocator, Protocol):
+    """An allocator whose answer is the order of all arms, with a bound on the chance that it is wrong."""
+
+    def doubts(self, counts: Counts) -> Sequence[str]:
+        """Sentences about the parts of the order that the bound does not cover; empty if it covers the whole order."""
 
 
 @dataclass(frozen=True, slots=True)

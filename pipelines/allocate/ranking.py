@@ -4,15 +4,18 @@
 Each arm has a Hoeffding interval that holds at every number of pulls at once (union bound over arms and looks). The arms
 whose intervals overlap a neighbour's are pulled, the least pulled first; it stops when no neighbours overlap. The bound is
 ours and needs independent pulls; the paper's method compares pairs of experts on the same tasks.
+
+The paper assumes that of two experts one is better on every task. Here the order is that of the means, which exists without
+it; where two arms are surely ordered one way on one task and the other way elsewhere, `doubts` says so.
 """
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
-from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_mean, lot, one_by_one
+from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_mean, lot, one_by_one
 from pipelines.option_checks import checked_share
 
 
@@ -44,13 +47,46 @@ class Ranking(ArmOptions):
     def undecided(self, counts: Counts) -> set[str]:
         """The arms whose interval overlaps a neighbour's."""
         order = by_mean(counts)
-        radius = {name: self.radius(arm, len(counts)) for name, arm in counts.items()}
+        radius = {name: self.radius(len(arm.pulls), len(counts)) for name, arm in counts.items()}
         gaps = [(pair, counts[pair[0]].mean() - counts[pair[1]].mean()) for pair in pairwise(order)]
         return {name for pair, gap in gaps if gap <= radius[pair[0]] + radius[pair[1]] for name in pair}
 
-    def radius(self, arm: Arm, arms: int) -> float:
-        """Half width of an arm's interval, which holds for all numbers of pulls together with chance 1 - delta / arms."""
-        pulls = len(arm.pulls)
+    def radius(self, pulls: int, intervals: int) -> float:
+        """Half width of an interval; all of that many hold at all numbers of pulls with a chance of 1 - delta."""
         if not pulls or not self.delta:
             return math.inf
-        return math.sqrt(math.log(math.pi**2 * arms * pulls**2 / (3 * self.delta)) / (2 * pulls))
+        return math.sqrt(math.log(math.pi**2 * intervals * pulls**2 / (3 * self.delta)) / (2 * pulls))
+
+    def doubts(self, counts: Counts) -> Sequence[str]:
+        """The arms whose place is not decided, and each pair of arms whose order is not the same on all tasks."""
+        unsure = sorted(self.undecided(counts), key=by_mean(counts).index)
+        undecided = [f"the order of {', '.join(unsure)} is not decided at delta = {self.delta:g}"] if unsure else []
+        return [*undecided, *self._reversals(counts)]
+
+    def _reversals(self, counts: Counts) -> Iterator[str]:
+        """Pairs that are surely ordered one way on a task, and the other way on another task or in the mean."""
+        tasks = sorted({pull.task for arm in counts.values() for pull in arm.pulls})
+        if len(tasks) < 2:
+            return
+        parts = {(name, task): _of_task(arm.pulls, task) for name, arm in counts.items() for task in tasks}
+        parts |= {(name, _MEAN): arm for name, arm in counts.items()}
+        for first, second in combinations(by_mean(counts), 2):
+            gaps = {task: self._sure_gap(parts[first, task], parts[second, task], len(parts)) for task in (*tasks, _MEAN)}
+            better, worse = ([task for task, gap in gaps.items() if sign * gap > 0] for sign in (1, -1))
+            if better and worse:
+                yield (
+                    f"{first} is better than {second} ({', '.join(better)}) and worse ({', '.join(worse)}): no order "
+                    "holds on every task"
+                )
+
+    def _sure_gap(self, first: Arm, second: Arm, intervals: int) -> float:
+        """The difference of two means; 0 if their intervals overlap."""
+        gap = first.mean() - second.mean()
+        return gap if abs(gap) > sum(self.radius(len(arm.pulls), intervals) for arm in (first, second)) else 0.0
+
+
+_MEAN = "in the mean"
+
+
+def _of_task(pulls: Sequence[Pull], task: str) -> Arm:
+    return Arm(tuple(pull for pull in pulls if pull.task == task))

@@ -48,6 +48,7 @@ def page(report: Mapping[str, Any], out: Path | None = None) -> str:
         columns(["allocator", unit, "seen", "choosing half", "other half", "winner's curse", "regret"], rows),
         columns(["pulls (how often chosen)", *names], winners),
         _choice(report["choice"]),
+        *_vouched(report),
         f"Half of the {report['split']} choose, the others report. seen: the winner's own pulls. winner's curse: seen less "
         f"other half. regret: what {report['best']}, the best of all stored, has there more. ±: standard errors over "
         "the repeats.",
@@ -62,6 +63,17 @@ def _choice(choice: Mapping[str, Any]) -> str:
         f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}] on {choice['problems']:,} problems that did not "
         f"choose it; {len(choice['rounds'])} rounds."
     )
+
+
+def _vouched(report: Mapping[str, Any]) -> list[str]:
+    """How often the order of all arms is vouched for, and the doubts of the first repeat; nothing for other allocators."""
+    shares = [f"{row['allocator']} {row['vouched']:.0%}" for row in report["rows"] if row["vouched"] is not None]
+    if not shares:
+        return []
+    choice = report["choice"]
+    order = f"Order in the first repeat: {', '.join(choice['order'])}."
+    doubts = [] if choice["doubts"] is None else [order, *(f"- {doubt}" for doubt in choice["doubts"])]
+    return ["\n".join([f"Repeats in which the order of all arms is vouched for: {', '.join(shares)}.", *doubts])]
 
 
 def _with_error(part: Mapping[str, Any]) -> str:

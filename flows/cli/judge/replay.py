@@ -45,6 +45,10 @@ Allocators = Annotated[
 ArmColumn = Annotated[
     str, typer.Option("--arms", metavar="COLUMN", help="For --allocator: model, or a column whose values are the arms.")
 ]
+Tasks = Annotated[
+    str | None,
+    typer.Option("--tasks", metavar="COLUMN", help="For --allocator ranking: tasks on which an order may turn round."),
+]
 Spend = Annotated[
     float | None, typer.Option("--spend", min=1, help="For --allocator: completions in all, a quarter of the stored ones.")
 ]
@@ -67,6 +71,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     seed: Seed = 0,
     allocators: Allocators = None,
     arms: ArmColumn = "model",
+    tasks: Tasks = None,
     spend: Spend = None,
     in_tokens: InTokens = False,
     out: Out = None,
@@ -84,7 +89,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
         from flows.cli.judge.allocation import replay_allocators
         from flows.evaluation.allocation import AllocationRequest
 
-        asked = AllocationRequest(workspace_root(), pool, tuple(allocators), arms, spend, in_tokens, repeats, seed)
+        asked = AllocationRequest(workspace_root(), pool, tuple(allocators), arms, spend, in_tokens, repeats, seed, tasks)
         return replay_allocators(asked, out, json=json)
     from flows.evaluation.replay import ReplayRequest, replay_pool
 

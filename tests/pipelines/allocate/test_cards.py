@@ -1,4 +1,4 @@
-"""The numbers of the method cards: simple regret of halving, mean absolute advantage, attention, error of a ranking."""
+"""The numbers of the method cards: simple regret of halving, mean absolute advantage and attention."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,6 @@ from pipelines.allocate.arms import Allocator, Arm, Pull
 from pipelines.allocate.dump import Dump, absolute_advantage
 from pipelines.allocate.halving import Brackets, Halving
 from pipelines.allocate.mastering import Mastering
-from pipelines.allocate.ranking import Ranking
 from pipelines.allocate.rounds import Allocation, allocate
 from pipelines.allocate.thompson import Thompson
 from pipelines.allocate.ucb import Ucb
@@ -134,23 +133,3 @@ def test_no_task_comes_before_its_ancestors_and_mastered_ones_end_it() -> None:
 def test_progress_is_the_slope_of_the_pass_rate() -> None:
     arm = Arm(tuple(Pull(10, right) for right in (1, 2, 3, 4)))
     assert Mastering().progress(arm) == pytest.approx(0.1)
-
-
-def test_a_decided_ranking_is_wrong_less_often_than_delta_and_cheaper_than_uniform() -> None:
-    rates = [0.1, 0.45, 0.85]
-    allocator = Ranking(total=1_200, batch=3, delta=0.1)
-    done = [played(allocator, rates, seed) for seed in range(200)]
-    decided = [run for run in done if not allocator.undecided(run.arms)]
-    wrong = sum(list(run.answer) != ["02", "01", "00"] for run in decided)
-    assert len(decided) > 190
-    assert wrong <= 0.1 * len(decided)
-    # Even pulls need of every arm as many as the pair that is hardest to tell apart.
-    even = [3 * max(len(arm.pulls) for arm in run.arms.values()) for run in done]
-    assert np.mean([run.cost for run in done]) < np.mean(even)
-
-
-def test_equal_arms_are_never_decided() -> None:
-    allocator = Ranking(total=300, batch=2)
-    run = played(allocator, [0.5, 0.5], 1)
-    assert run.cost == 300
-    assert allocator.undecided(run.arms) == {"00", "01"}

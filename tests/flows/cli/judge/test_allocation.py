@@ -111,6 +111,34 @@ def test_groups_of_problems_are_arms_of_one_model(here: Path, rollmill: Run) -> 
     assert {row["arm"] for row in report["arms"]} == {"0", "1", "2"}
 
 
+def test_a_ranking_says_what_it_does_not_vouch_for(here: Path, rollmill: Run) -> None:
+    words = (
+        "replay",
+        "unequal",
+        "--allocator",
+        "ranking delta=0.1",
+        "--tasks",
+        "level",
+        "--repeats",
+        "3",
+        "--spend",
+        "300",
+    )
+    report = json.loads(rollmill(*words, "--json").out)
+    rows = {row["allocator"]: row for row in report["rows"]}
+    assert 0 <= rows["ranking delta=0.1"]["vouched"] <= 1
+    assert rows["uniform"]["vouched"] is None
+    choice = report["choice"]
+    assert choice["order"][0] == "best"
+    assert any("is not decided at delta = 0.1" in doubt for doubt in choice["doubts"])
+    shown = rollmill(*words).out
+    assert "Repeats in which the order of all arms is vouched for: ranking delta=0.1 0%." in shown
+    assert "- the order of " in shown
+    unknown = rollmill("replay", "unequal", "--allocator", "ranking", "--tasks", "colour")
+    assert unknown.status == 2
+    assert "unknown group 'colour'" in unknown.err
+
+
 def test_it_says_what_cannot_be_replayed(here: Path, rollmill: Run) -> None:
     for arguments, words in (
         (["equal", "--allocator", "halvin"], "Did you mean 'halving'?"),
