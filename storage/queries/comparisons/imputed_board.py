@@ -112,7 +112,7 @@ def check_connected(table: ItemTable) -> None:
             f"--impute: {', '.join(empty)} has no judged completion; what is known of a model comes from its answers.",
             next_command="rollmill evaluate RECIPE, or name the evaluations without it",
         )
-    links = csr_array(table.known.astype(np.int8))
+    links = csr_array(table.known.astype(np.int64))
     parts, part = connected_components(links @ links.T, directed=False)
     if parts > 1:
         groups = [", ".join(np.array(table.models)[part == at].tolist()) for at in range(parts)]

@@ -6,7 +6,7 @@ import pytest
 from flows.cli.look.imputed_words import imputed_words
 from storage.ground.errors import SetupError
 from storage.queries.comparisons.comparison import leaderboard
-from storage.queries.comparisons.imputed_board import imputed_board
+from storage.queries.comparisons.imputed_board import ItemTable, check_connected, imputed_board
 from storage.queries.comparisons.sides import Side
 from tests.storage.queries.comparisons.test_comparison import YES, side
 
@@ -75,3 +75,9 @@ def test_ranks_and_agreement_are_with_intervals_and_the_words_mark_what_is_imput
 def test_tables_that_cannot_be_completed_are_refused(sides: list[Side], message: str) -> None:
     with pytest.raises(SetupError, match=message):
         imputed_board(sides)
+
+
+def test_models_with_256_common_problems_are_linked() -> None:
+    rates = np.ones((2, 257))
+    rates[1, 256] = np.nan
+    check_connected(ItemTable(("good", "poor"), ("old",), rates, np.zeros(257, dtype=np.int64), (None,) * 257))
