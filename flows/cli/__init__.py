@@ -63,6 +63,7 @@ PANELS = {
         "show": "look.problems:show",
         "compare": "look.compare:compare",
         "leaderboard": "look.compare:leaderboard",
+        "pairs": "look.pairs:verbs",
         "replay": "judge.replay:replay",
         "claims": "look.claims:verbs",
         "view": "look.view:verbs",

@@ -6,6 +6,7 @@ module, by budgets and forecasts.
 """
 
 from pipelines.stats.boards.imputation import CompletedTables, complete_table
+from pipelines.stats.boards.pairwise import PairComparison, PairRanking, comparison_plan, pair_ranking
 from pipelines.stats.boards.rank_agreement import rank_agreement
 from pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.clusters.cluster_table import ClusterTable, cluster_table, group_shares
@@ -112,6 +113,8 @@ __all__ = [
     "Expense",
     "Judgement",
     "OutlyingClusters",
+    "PairComparison",
+    "PairRanking",
     "PairedTest",
     "PathCounts",
     "Prediction",
@@ -145,6 +148,7 @@ __all__ = [
     "cluster_share",
     "cluster_sums",
     "cluster_table",
+    "comparison_plan",
     "complete_table",
     "consequences",
     "corrected_mean",
@@ -171,6 +175,7 @@ __all__ = [
     "mg_pass_at_ks",
     "outlying_clusters",
     "pair_components",
+    "pair_ranking",
     "paired_difference",
     "paired_test",
     "pass_at_k",

@@ -76,7 +76,7 @@ def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequ
     """
     name, _, model = reference.partition(":")
     columns = [*strata, *(() if by is None else (by,))]
-    sides = [side for scope in _scopes(reader, name) for side in _of_scope(scope, columns)]
+    sides = [side for scope in scopes_of(reader, name) for side in _of_scope(scope, columns)]
     if model:
         known = [side.model for side in sides]
         sides = [side for side in sides if side.model == model]
@@ -84,7 +84,7 @@ def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequ
             raise unknown_name(f"model of {name}", model, known)
     for column in columns:
         if all(column not in side.pool.strata for side in sides):
-            raise _unknown_column(next(_scopes(reader, name)), column)
+            raise _unknown_column(next(scopes_of(reader, name)), column)
     return sides if by is None else parted(sides, by)
 
 
@@ -122,7 +122,7 @@ def sides_of_model(reader: Reader, reference: str, strata: Sequence[str] = ()) -
     return {side.benchmark: side for side in sides}
 
 
-def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
+def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
     """The scope of a dataset or run, or those of an evaluation's cells."""
     scope = named_scope(reader, name)
     if scope is not None:
@@ -155,12 +155,17 @@ def _of_scope(scope: Scope, columns: Sequence[str]) -> Iterator[Side]:
     cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
     benchmark = cell.get("benchmark", scope.name.partition("@")[0])
     if len(pool.models) < 2:
-        model = (pool.models or ("unknown",))[0]
-        name = model if scope.prefix is None else cell.get("model", model)  # imported models have names of their own
-        yield Side(scope.name, benchmark, name, by_model(scope, pool)[0])
+        yield Side(scope.name, benchmark, shown_model(scope, pool.models), by_model(scope, pool)[0])
         return
     for model, part in zip(pool.models, by_model(scope, pool), strict=True):
         yield Side(f"{scope.name}:{model}", benchmark, model, part)
+
+
+def shown_model(scope: Scope, models: Sequence[str]) -> str:
+    """The name of the only model of a scope: the one in the evaluation, or its own if it was imported."""
+    model = (models or ("unknown",))[0]
+    cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
+    return model if scope.prefix is None else str(cell.get("model", model))
 
 
 def _unknown_column(scope: Scope, name: str) -> SetupError:
