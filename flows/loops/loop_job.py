@@ -173,7 +173,7 @@ class Rounds:
     def _trained(self, number: int, loaded: LoadedTraining, rows: TrainingRowsFile, label: str = "") -> Row:
         training = open_training(self.session.workspace, loaded, rows)
         watcher = self.session.reporter(f"round {number + 1}{label} · ")
-        work = partial(training.train, watcher, self.session.threads, None, self.session.python)
+        work = partial(training.train, watcher, self.session.threads, None, self.session.python, self.session.profile)
         return self.executor.stage("train", work, f"round-{number + 1}{label.replace(' ', '-')}")
 
     def _train_beside(self, state: RoundState) -> int:

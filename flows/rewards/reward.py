@@ -35,13 +35,20 @@ class VerifierReward:
     """Rewards of completions, judged by verifiers; safe in threads, and a context manager that ends its processes."""
 
     def __init__(
-        self, source: RewardSource, values: RewardValues, *, most_waiting: int | None = None, log: str | None = None
+        self,
+        source: RewardSource,
+        values: RewardValues,
+        *,
+        most_waiting: int | None = None,
+        log: str | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.source, self.values = source, values
-        self.log = None if log is None else JudgedLog(Path.cwd(), log)
+        self._folder = Path.cwd() if folder is None else folder  # in the workspace of the log
+        self.log = None if log is None else JudgedLog(self._folder, log)
         self.judging: JudgingThreads = source.judging(most_waiting)
         # A recipe may lie outside of the workspace in which it is used.
-        self._stored = StoredProblems([*([Path(source.name).parent] if source.is_recipe else []), Path.cwd()])
+        self._stored = StoredProblems([*([Path(source.name).parent] if source.is_recipe else []), self._folder])
         self._most_waiting = most_waiting
         self.__name__ = "rollmill"  # what TRL calls the reward in its logs
 
@@ -157,11 +164,15 @@ class VerifierReward:
 
     def __reduce__(self) -> Any:
         # Trainers send rewards to other processes: those judge with threads and verifiers of their own.
-        return _again, (self.source, self.values, self._most_waiting, None if self.log is None else self.log.name)
+        log = None if self.log is None else (self.log.name, self._folder)
+        return _again, (self.source, self.values, self._most_waiting, log)
 
 
-def _again(source: RewardSource, values: RewardValues, most_waiting: int | None, log: str | None) -> VerifierReward:
-    return VerifierReward(source, values, most_waiting=most_waiting, log=log)
+def _again(
+    source: RewardSource, values: RewardValues, most_waiting: int | None, log: tuple[str, Path] | None
+) -> VerifierReward:
+    name, folder = log or (None, None)
+    return VerifierReward(source, values, most_waiting=most_waiting, log=name, folder=folder)
 
 
 def reward(  # noqa: PLR0913 (an option each)

@@ -10,10 +10,11 @@ import math
 import os
 import secrets
 import socket
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from flows.rewards.reward import VerifierReward
 from storage.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI, Request
 
 MOST_BYTES = 32 << 20
@@ -264,10 +266,27 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(reward: VerifierReward, token: str, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a few seconds."""
+    # uvicorn raises the signal again once it has ended in order.
+    with suppress(KeyboardInterrupt):
+        _server(reward, token).run(sockets=[listening])
+
+
+@contextmanager
+def serving(reward: VerifierReward) -> Iterator[str]:
+    """Address of a server in a thread of this process, on loopback, for as long as the block runs."""
+    with listen(LOOPBACK[0], 0) as listening:
+        server = _server(reward, "")
+        thread = threading.Thread(target=server.run, args=([listening],), name="rollmill-reward-server", daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK[0]}:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(reward: VerifierReward, token: str) -> "uvicorn.Server":
     import uvicorn
 
     app = make_app(RewardService(reward, token))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
-    # uvicorn raises the signal again once it has ended in order.
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE))

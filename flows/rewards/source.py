@@ -41,6 +41,16 @@ class RewardSource:
         """True for a recipe's file."""
         return Path(self.name).suffix in RECIPES
 
+    def canonical(self) -> list[Any]:
+        """The verifiers with their versions and options, and the policy: everything that can change a verdict."""
+        methods, policy = self._methods()
+        judged = []
+        for method in methods:
+            built = method.build(workers=1)
+            judged.append([built.version, method.canonical()])
+            built.close()
+        return [judged, policy.name, policy.version]
+
     def judging(self, most_waiting: int | None = None) -> JudgingThreads:
         """Threads that judge as this source says; SetupError for a mistake in it, or a machine that cannot run its
         verifiers.

@@ -47,6 +47,7 @@ def _training(record: Mapping[str, Any]) -> str:
     rows = [
         ("learner", _method(training["learner"])),
         ("loss", _method(training["loss"])),
+        *([("reward", training["reward"]["source"])] if "reward" in training else []),
         ("order", _method(training["order"])),
         ("seed", training["seed"]),
         *lengths_of(trained).items(),

@@ -14,7 +14,7 @@ from flows.recipe.profile import load_profile
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
 from flows.training.training_recipe import LENGTHS, LoadedTraining, load_training
-from pipelines.train.roles import PEAK_MEMORY, LearnerReport
+from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast
 from storage.trainings import StoredTraining
 from storage.workspace import Workspace
 
@@ -24,13 +24,14 @@ Row = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class TrainingSession:
     """Resources of a training: the workspace, the watcher's progress, threads of the learner (0: the learner's own),
-    interpreter of the learner `trl`.
+    interpreter of the learner `trl`, file of the profile.
     """
 
     workspace: Workspace
     progress: Progress
     threads: int
     python: str | None = None
+    profile: str | None = None
 
     def reporter(self, label: str = "") -> "TrainingWatcher":
         """A watcher of one training."""
@@ -82,7 +83,9 @@ class Train(TrainingKind):
         """Export and train."""
         rows = executor.stage("export", partial(training_rows, session.workspace, self.loaded))
         training = open_training(session.workspace, self.loaded, rows)
-        work = partial(training.train, session.reporter(), session.threads, self.job.data(), session.python)
+        work = partial(
+            training.train, session.reporter(), session.threads, self.job.data(), session.python, session.profile
+        )
         return executor.stage("train", work)
 
     def line(self, outcome: Row) -> str:
@@ -97,7 +100,7 @@ def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
     profile = load_profile(Path(job.profile) if job.profile else None)
     with Workspace.open(Path(job.workspace)) as workspace:
         workspace.recover()
-        yield TrainingSession(workspace, progress, profile.threads, profile.training.python)
+        yield TrainingSession(workspace, progress, profile.threads, profile.training.python, job.profile)
 
 
 def forecast_training(job: Job) -> Row:
@@ -107,7 +110,6 @@ def forecast_training(job: Job) -> Row:
         rows = training_rows(workspace, loaded)
         training = open_training(workspace, loaded, rows)
         forecast = training.forecast()
-        rate = tokens_a_second(workspace, loaded)
         return {
             "model": loaded.recipe.name,
             "rows": rows.rows,
@@ -117,9 +119,23 @@ def forecast_training(job: Job) -> Row:
             "training_id": training.training_id,
             "version": None if training.version is None else training.version.ref,
             "forecast": None if forecast is None else asdict(forecast),
-            "seconds": None if forecast is None or rate is None else forecast.tokens / rate,
+            "seconds": None if forecast is None else seconds_taken(workspace, loaded, forecast),
             "memory_mib": peak_memory(workspace, loaded),
         }
+
+
+def seconds_taken(workspace: Workspace, loaded: LoadedTraining, forecast: TrainingForecast) -> float | None:
+    """Seconds of a training of this length at the pace of the last such one: of its tokens, or of its steps where the
+    tokens are a bound; None before the first.
+    """
+    if not forecast.at_most:
+        rate = tokens_a_second(workspace, loaded)
+        return None if rate is None else forecast.tokens / rate
+    for training in _like(workspace, loaded):
+        spent = training.summary
+        if spent.get("seconds") and spent.get("steps"):
+            return forecast.steps * float(spent["seconds"]) / float(spent["steps"])
+    return None
 
 
 def tokens_a_second(workspace: Workspace, loaded: LoadedTraining) -> float | None:
@@ -164,5 +180,7 @@ class TrainingWatcher:
         total = max(report.step, round(report.step / report.share)) if report.share else report.step + 1
         left = report.seconds * (1 - report.share) / report.share if report.share else 0.0
         rate = report.tokens / report.seconds if report.seconds else 0.0
-        shown = f"{self._label}loss {report.loss:.4f} · {rate:,.0f} tokens/s · {left:,.0f} s left"
+        reward = report.measures.get("reward")
+        objective = f"loss {report.loss:.4f}" if reward is None else f"reward {reward:.3f}"
+        shown = f"{self._label}{objective} · {rate:,.0f} tokens/s · {left:,.0f} s left"
         self._progress.tell(Stage("train", report.step, total, report.tokens, report.seconds, {"said": shown}))

@@ -10,8 +10,9 @@ The training's id is a hash of all that decides the model, so that the same trai
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from flows import CHECKOUT
 from flows.training.model_card import model_card
 from flows.training.training_data import TrainingRowsFile
 from flows.training.training_recipe import LoadedTraining
+from flows.training.training_reward import log_of, rewarding
 from pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
 from storage.ground.errors import RollmillError, SetupError, interrupted
 from storage.ground.failpoints import hit
@@ -30,6 +32,8 @@ from storage.trainings import STEPS, training_folder
 from storage.workspace import Workspace
 
 LEDGER_SECONDS = 2.0  # between two reports of progress to the ledger
+DECIDING = ("learner", "loss", "order", "seed")
+"""Keys of a recipe that decide a model beside its rows and its initial model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +84,12 @@ class OpenTraining:
         threads: int = 0,
         job: Mapping[str, Any] | None = None,
         python: str | None = None,
+        profile: str | None = None,
     ) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values.
 
         `job`: the command that started it, as JSON values; None if it is part of another job. `python`: interpreter of
-        the learner `trl`.
+        the learner `trl`. `profile`: file of the profile with which a reward judges.
         """
         trainings = self.ws.trainings
         with trainings.held(self.training_id):
@@ -95,14 +100,15 @@ class OpenTraining:
             recipe = self.loaded.canonical() if job is None else {**self.loaded.canonical(), "job": dict(job)}
             trainings.begin(self.training_id, self.loaded.recipe.name, recipe)
             try:
-                trained = self._trained(report, {"trainer_python": python, **({"threads": threads} if threads else {})})
+                options = {"trainer_python": python, **({"threads": threads} if threads else {})}
+                trained = self._trained(report, options, profile)
                 publication = self._published(trained)
             except BaseException as error:
                 status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
                 reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
                 trainings.finish(self.training_id, status, {"error": reason})
                 raise
-            outcome = self._outcome(publication.version, publication.messages, asdict(trained))
+            outcome = self._outcome(publication.version, [*publication.messages, *self._rewarded()], asdict(trained))
             trainings.finish(self.training_id, "done", {"version": publication.version.ref, **asdict(trained)})
             shutil.rmtree(self.state, ignore_errors=True)
         return outcome
@@ -138,18 +144,42 @@ class OpenTraining:
     def _model(self) -> Path:
         return self.state / "model"
 
-    def _trained(self, report: Callable[[LearnerReport], None], profile: Mapping[str, Any]) -> Trained:
+    def _trained(self, report: Callable[[LearnerReport], None], options: Mapping[str, Any], profile: str | None) -> Trained:
         """The trained model in the state folder: made now, or by a command that was killed before it could publish it."""
         done = self.state / "trained.json"
         if done.is_file():
             return Trained(**json.loads(done.read_text(encoding="utf-8")))
         shutil.rmtree(self._model, ignore_errors=True)
         self.state.mkdir(parents=True, exist_ok=True)
-        learner = self.loaded.learner.build(**profile)
-        trained: Trained = learner.train(self.task(), _Recorder(self.ws, self.training_id, self.state / STEPS, report))
+        learner = self.loaded.learner.build(**options)
+        recorder = _Recorder(self.ws, self.training_id, self.state / STEPS, report)
+        with self._judged(profile) as address:
+            trained: Trained = learner.train(replace(self.task(), reward=address), recorder)
         write_text(done, json.dumps(asdict(trained)))
         hit("training.checkpoint")
         return trained
+
+    @property
+    def log(self) -> str | None:
+        """Name of the log of its rewarded completions; None without a reward."""
+        return None if self.loaded.recipe.reward is None else log_of(self.loaded.recipe.name, self.training_id)
+
+    @contextmanager
+    def _judged(self, profile: str | None) -> Iterator[str | None]:
+        """Address of the service that judges its completions; None without a reward."""
+        if self.loaded.recipe.reward is None or self.log is None:
+            yield None
+            return
+        with rewarding(self.loaded.recipe.reward, self.loaded.base, self.ws.root, self.log, profile) as address:
+            yield address
+
+    def _rewarded(self) -> list[str]:
+        """What a person can do with its rewarded completions."""
+        if self.log is None:
+            return []
+        return [
+            f"Every rewarded completion is kept: rollmill reward show {self.log}, or rollmill reward publish {self.log}"
+        ]
 
     def _published(self, trained: Trained) -> Any:
         steps = self.state / STEPS
@@ -168,6 +198,7 @@ class OpenTraining:
             "data": [dict(part) for part in self.rows.lineage],
             "rows": {"sha256": self.rows.sha256, "rows": self.rows.rows, "left_out": dict(self.rows.left_out)},
             "format": self.loaded.format,
+            **({} if self.log is None else {"rewards": self.log}),
             "trained": asdict(trained),
         }
 
@@ -192,7 +223,7 @@ def open_training(ws: Workspace, loaded: LoadedTraining, rows: TrainingRowsFile)
     init = InitialModel.open(ws, loaded.recipe.init)
     methods = [loaded.learner.build(), loaded.loss.build(), loaded.order.build()]
     versions = [[method.name, method.version] for method in methods]
-    parts = {key: part for key, part in loaded.canonical().items() if key in ("learner", "loss", "order", "seed")}
+    parts = {key: part for key, part in loaded.canonical().items() if key in (*DECIDING, "reward")}
     training_id = digest128(["training", versions, parts, loaded.format, rows.sha256, init.content_hash])
     return OpenTraining(ws, loaded, rows, init, training_id, trained_version(ws, loaded.recipe.name, training_id))
 

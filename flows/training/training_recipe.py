@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import naming, parse
 from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
+from flows.training.training_reward import TrainingReward, check_reward
 from pipelines.train.roles import Loss
 from storage.exports import EXPORTS
 from storage.ground.errors import SetupError, unknown_name
@@ -56,6 +57,8 @@ class TrainingRecipe(Part):
     """Trainer with its options."""
     loss: Method = Method(method="sft")
     """Objective with its options."""
+    reward: TrainingReward | None = None
+    """Verifiers that judge the completions of a loss that draws them, grpo or rloo."""
     order: Method = Method(method="shuffled")
     """Order of the rows with its options."""
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
@@ -83,7 +86,14 @@ class LoadedTraining:
         data = self.recipe.model_dump(mode="json")
         data["data"]["format"] = self.format
         methods = {"learner": self.learner, "loss": self.loss, "order": self.order}
-        return {**data, **{name: method.canonical() for name, method in methods.items()}}
+        reward = data.pop("reward")
+        rewarded = (
+            {} if self.recipe.reward is None else {"reward": {**reward, "judged_by": self._judges(self.recipe.reward)}}
+        )
+        return {**data, **{name: method.canonical() for name, method in methods.items()}, **rewarded}
+
+    def _judges(self, reward: TrainingReward) -> Any:
+        return reward.source_in(self.base).canonical()
 
     @property
     def recipe_hash(self) -> str:
@@ -113,4 +123,5 @@ def resolve_training(recipe: TrainingRecipe, base: Path) -> LoadedTraining:
         raise SetupError(f"the loss {loss.name!r} does not read the format {loaded.format!r}.", choices=loss.formats)
     if learner.losses is not None and loss.name not in learner.losses:
         raise SetupError(f"the learner {learner.name!r} does not have the loss {loss.name!r}.", choices=learner.losses)
+    check_reward(recipe.reward, loss, learner)
     return loaded

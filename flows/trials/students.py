@@ -141,7 +141,14 @@ class TrialWork:
             for arm in arms or self.trial.arms:
                 self.session.progress.begin(f"training {arm}-{seed}")
                 watcher = self.session.reporter(f"{arm}-{seed} · ")
-                work = partial(self.opened(arm, seed).train, watcher, self.session.threads, None, self.session.python)
+                work = partial(
+                    self.opened(arm, seed).train,
+                    watcher,
+                    self.session.threads,
+                    None,
+                    self.session.python,
+                    self.session.profile,
+                )
                 students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))
         return students
 

@@ -52,6 +52,10 @@ class OrderFile:
         """Number of its lines."""
         return len(self._lines(2**62))
 
+    def tokens(self) -> int:
+        """Trained tokens of all lines."""
+        return sum(int(line[-1]) for line in self._lines(2**62))
+
     def sync(self) -> None:
         """Make the lines so far durable."""
         sync(self.path)

@@ -64,6 +64,22 @@ class TrainingUnits:
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
+@runtime_checkable
+class DrawsCompletions(Protocol):
+    """A loss over completions that the trainer draws from prompts, and that a reward judges.
+
+    `generations`: completions of a prompt. `max_tokens`: of a completion. `temperature`: of drawing. `beta`: weight of the
+    divergence from the initial model. `redraws`: times that prompts whose completions all have one reward are replaced.
+    """
+
+    name: str
+    generations: int
+    max_tokens: int
+    temperature: float
+    beta: float
+    redraws: int
+
+
 class Order(Protocol):
     """Order in which a training sees its units: a pure function of the units, the seed and the epoch."""
 
@@ -77,7 +93,8 @@ class Order(Protocol):
 @dataclass(frozen=True, slots=True)
 class TrainingTask:
     """Input of a learner. `rows`: JSON lines of an export format. `init`: folder of the initial model. `out`: the folder
-    that it creates for the trained model. `state`: folder of its checkpoints, which outlives a kill.
+    that it creates for the trained model. `state`: folder of its checkpoints, which outlives a kill. `reward`: address of
+    the service that judges completions (`/v1/judge`, `/openrlhf`); None for a loss that draws none.
     """
 
     rows: Path
@@ -87,6 +104,7 @@ class TrainingTask:
     loss: Loss
     order: Order
     seed: int
+    reward: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +148,20 @@ class Learner(Protocol):
         """
 
 
+@runtime_checkable
+class AsksReward(Protocol):
+    """A learner that trains with losses over its own completions, and asks `TrainingTask.reward` for their rewards."""
+
+    asks_reward: bool
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingForecast:
-    """Length of a training before it begins: optimiser steps and trained tokens."""
+    """Length of a training before it begins: optimiser steps and trained tokens. `at_most`: the tokens are a bound."""
 
     steps: int
     tokens: int
+    at_most: bool = False
 
 
 @runtime_checkable

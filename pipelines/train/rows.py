@@ -23,7 +23,7 @@ class TrainedText:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """A row of an export: its texts, its weight, its problem."""
+    """A row of an export: its texts, its weight, its problem. A row of `prompts` has no text."""
 
     id: str
     problem: str
@@ -74,14 +74,14 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(line: Mapping[str, Any], number: int, encode: Encode, context: int, column: str | None) -> EncodedRow:
-    single = (("completion", 1 if line.get("label", True) else -1),)
+    single = (("completion", 1 if line.get("label", True) else -1),) if "completion" in line else ()
     sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else single
     prompt = prompt_of(line["prompt"])
     wrong = {"completion": line.get("wrong_spans") or []}
     texts = tuple(
         TrainedText(*encode(prompt, answer_of(line[name], number), wrong.get(name, [])), side) for name, side in sides
     )
-    longest = max(len(text.ids) for text in texts)
+    longest = max((len(text.ids) for text in texts), default=0)
     if longest > context:
         raise SetupError(
             f"row {number} has {longest:,} tokens, and the initial model's context is {context:,}.",

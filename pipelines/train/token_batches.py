@@ -83,6 +83,15 @@ def check_length(steps: int, epochs: float, loss_tokens: int) -> None:
         raise SetupError(f"a training has one length above 0, not {shown}.", choices=lengths)
 
 
+def check_drawn_length(loss_tokens: int) -> None:
+    """SetupError for a length in trained tokens where the tokens are drawn during the training."""
+    if loss_tokens:
+        raise SetupError(
+            f"loss_tokens is {loss_tokens}, and the completions of this loss are drawn during the training.",
+            choices=("steps", "epochs"),
+        )
+
+
 def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:
     """The texts of some rows, in this order, as one padded batch."""
     texts: list[TrainedText] = []

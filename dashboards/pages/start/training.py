@@ -33,7 +33,7 @@ def show_training(answer: CommandResult) -> None:
         st.metric("Rows", f"{row['rows']:,}", width="content")
         if length is not None:
             st.metric("Steps", f"{length['steps']:,}", width="content")
-            st.metric("Trained tokens", f"{length['tokens']:,}", width="content")
+            st.metric("Trained tokens", f"{_bound(length)}{length['tokens']:,}", width="content")
         st.metric("Time", "not known" if seconds is None else duration(seconds), width="content")
         if row.get("memory_mib"):
             st.metric("Memory", f"{row['memory_mib']:,} MiB", width="content", help="The peak of the last such training.")
@@ -42,6 +42,11 @@ def show_training(answer: CommandResult) -> None:
     )
     st.dataframe(data, hide_index=True, width="stretch", placeholder="")
     st.caption(" ".join(_notes(row)))
+
+
+def _bound(length: "Mapping[str, object]") -> str:
+    """A word before tokens that are drawn during the training: as many at most."""
+    return "at most " if length.get("at_most") else ""
 
 
 def _notes(row: "Mapping[str, object]") -> list[str]:
@@ -80,4 +85,5 @@ def training_price(answer: CommandResult | None) -> str:
     if not isinstance(row, Mapping) or row["forecast"] is None:
         return "What it takes is not known."
     taken = "" if row["seconds"] is None else f" and about {duration(row['seconds'])}"
-    return f"It takes {row['forecast']['steps']:,} steps, {row['forecast']['tokens']:,} trained tokens{taken}."
+    length = row["forecast"]
+    return f"It takes {length['steps']:,} steps, {_bound(length)}{length['tokens']:,} trained tokens{taken}."

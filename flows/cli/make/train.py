@@ -108,8 +108,11 @@ def _train_recipe(recipe: Path, sets: tuple[str, ...], profile: Path | None, *, 
 
 def _planned(row: dict[str, Any]) -> str:
     forecast = row["forecast"]
+    bound = "at most " if forecast and forecast["at_most"] else ""
     amounts = (
-        f"{forecast['steps']:,} steps, {forecast['tokens']:,} trained tokens" if forecast else "length not known before"
+        f"{forecast['steps']:,} steps, {bound}{forecast['tokens']:,} trained tokens"
+        if forecast
+        else "length not known before"
     )
     seconds = row["seconds"]
     time_taken = "time unknown: no such training was timed here" if seconds is None else f"about {seconds:,.0f} s"

@@ -1,4 +1,5 @@
-"""One training with TRL, as a program: python -P run.py JOB.json. Its output is a line of JSON for each report.
+"""One training with TRL, as a program: python -P run.py JOB.json [REWARD]. Its output is a line of JSON for each report.
+REWARD is the address of the service that judges drawn completions.
 
 A mistake of the user is the line {"refused": ...} and status 2. The model folder has the files of the initial model with
 new weights, so that configuration, tokenizer and chat template stay those that engines know.
@@ -8,22 +9,23 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))  # behind this interpreter's own packages
 
 from pipelines.train.guest.encoding import check_template, encode_for
+from pipelines.train.guest.online import PlannedPrompts, build_online, check_room
 from pipelines.train.guest.trainers import StepPlan, build, configuration, last_checkpoint
 from pipelines.train.losses import LOSSES
 from pipelines.train.losses.preference import DpoLoss, KtoLoss
 from pipelines.train.losses.sft import SftLoss
 from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import Loss
+from pipelines.train.roles import DrawsCompletions, Loss
 from pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
-from pipelines.train.token_batches import TokenBatches, steps_of_length
+from pipelines.train.token_batches import TokenBatches, check_drawn_length, steps_of_length
 from storage.ground.errors import SetupError
 
 REFUSED = 2
@@ -31,37 +33,31 @@ SAVED_EVERY, LOGGED_EVERY = 100, 10  # steps, where the options name no number
 WEIGHTS = (".safetensors", ".bin", ".onnx", ".index.json", ".parquet", ".jsonl", ".md")
 
 
-def main(path: str) -> int:
+def main(path: str, reward: str = "") -> int:
     """Run a job file."""
     try:
-        train(json.loads(Path(path).read_text(encoding="utf-8")))
+        train(json.loads(Path(path).read_text(encoding="utf-8")), reward)
     except SetupError as error:
         print(json.dumps({"refused": str(error)}), flush=True)  # noqa: T201
         return REFUSED
     return 0
 
 
-def train(job: Mapping[str, Any]) -> None:
+def train(job: Mapping[str, Any], reward: str) -> None:
     """Read the rows, train, write the folder."""
     import torch
     import transformers
 
     loss: Loss = LOSSES[job["loss"][0]](**job["loss"][1])
-    options, state = dict(job["options"]), Path(job["state"])
+    options = dict(job["options"])
     parts = int(options.get("gradient_accumulation_steps", 1))
-    cuda = torch.cuda.is_available()
-    fixed = {
-        "output_dir": str(state / "checkpoints"), "per_device_train_batch_size": job["batch"] // parts,
-        "seed": job["seed"], "data_seed": job["seed"], "report_to": [], "save_strategy": "steps",
-        "save_steps": SAVED_EVERY, "save_total_limit": 1, "logging_steps": LOGGED_EVERY, "disable_tqdm": True,
-        "remove_unused_columns": False, "max_length": None,
-        **({} if cuda else {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}),
-    }  # fmt: skip
+    fixed = _fixed(job, loss, parts)
     configuration(loss, options, fixed)  # before the rows: its mistakes are found at once
-    if parts > 1 and (loss.grouped or job["batch"] % parts or not isinstance(loss, SftLoss | DpoLoss | KtoLoss)):
+    divided = isinstance(loss, SftLoss | DpoLoss | KtoLoss | DrawsCompletions)
+    if parts > 1 and (loss.grouped or job["batch"] % parts or not divided):
         raise SetupError(
             f"gradient_accumulation_steps {parts} does not go with the loss {loss.name!r} and a batch of {job['batch']}.",
-            next_command="gradient_accumulation_steps: 1, or a divisor of batch with sft, dpo or kto",
+            next_command="gradient_accumulation_steps: 1, or a divisor of batch with sft, dpo, kto, grpo or rloo",
         )
     transformers.set_seed(job["seed"])
     tokenizer = transformers.AutoTokenizer.from_pretrained(job["init"])
@@ -72,20 +68,41 @@ def train(job: Mapping[str, Any]) -> None:
     lines = [json.loads(line) for line in Path(job["rows"]).read_text(encoding="utf-8").splitlines()]
     check_template(tokenizer, [_sample(line) for line in lines])
     plan = StepPlan(rows, lines, planned(job, rows, loss, parts), parts)
+    if isinstance(loss, DrawsCompletions):
+        check_room(plan, loss, encode_for(tokenizer), context)
     arguments = configuration(loss, options, {**fixed, "max_steps": len(plan.steps)})
-    dtype = "auto" if cuda else torch.float32
+    dtype = "auto" if torch.cuda.is_available() else torch.float32
     model = transformers.AutoModelForCausalLM.from_pretrained(job["init"], dtype=dtype)
-    _fit(job, loss, _with_adapter(model, job["lora"]), tokenizer, arguments, plan)
+    _fit(job, (loss, reward), _with_adapter(model, job["lora"]), tokenizer, arguments, plan)
+
+
+def _fixed(job: Mapping[str, Any], loss: Loss, parts: int) -> dict[str, Any]:
+    """Fields of the trainer's configuration that the job decides, and defaults of others."""
+    import torch
+
+    drawing = isinstance(loss, DrawsCompletions)
+    size = job["batch"] * (loss.generations if isinstance(loss, DrawsCompletions) else 1)
+    return {
+        "output_dir": str(Path(job["state"]) / "checkpoints"), "per_device_train_batch_size": size // parts,
+        "seed": job["seed"], "data_seed": job["seed"], "report_to": [], "save_strategy": "steps",
+        "save_steps": SAVED_EVERY, "save_total_limit": 1, "logging_steps": LOGGED_EVERY, "disable_tqdm": True,
+        "remove_unused_columns": False,
+        **({"steps_per_generation": parts, "num_iterations": 1} if drawing else {"max_length": None}),
+        **({} if torch.cuda.is_available() else {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}),
+    }  # fmt: skip
 
 
 def _sample(line: Mapping[str, Any]) -> tuple[Any, str]:
-    return prompt_of(line["prompt"]), answer_of(line.get("completion", line.get("chosen")), 1)
+    return prompt_of(line["prompt"]), answer_of(line.get("completion", line.get("chosen", "")), 1)
 
 
 def planned(job: Mapping[str, Any], rows: TrainingRows, loss: Loss, parts: int) -> list[list[int]]:
-    """The rows of each step. Parts need equal steps, so with several of them batches run on over the ends of epochs."""
+    """The rows of each step. Parts, and drawn completions, need equal steps: batches run on over the ends of epochs."""
+    drawing = isinstance(loss, DrawsCompletions)
+    if drawing:
+        check_drawn_length(job["loss_tokens"])
     order = ORDERS[job["order"][0]](**job["order"][1])
-    batches = TokenBatches(rows, order, job["seed"], job["batch"], loss.grouped, whole=parts > 1)
+    batches = TokenBatches(rows, order, job["seed"], job["batch"], loss.grouped, whole=parts > 1 or drawing)
     return steps_of_length(batches, steps=job["steps"], epochs=job["epochs"], loss_tokens=job["loss_tokens"])
 
 
@@ -104,36 +121,44 @@ def _with_adapter(model: Any, lora: Mapping[str, Any]) -> Any:
         ) from None
 
 
-def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan) -> None:
-    """Train from the last checkpoint, and write the model."""
+def _fit(
+    job: Mapping[str, Any], objective: tuple[Loss, str], model: Any, tokenizer: Any, arguments: Any, plan: StepPlan
+) -> None:
+    """Train from the last checkpoint, and write the model. `objective`: the loss, and the address of its reward."""
     import transformers
 
+    loss, reward = objective
     state = Path(job["state"])
     begun = last_checkpoint(state / "checkpoints")
     step = int(begun.name.partition("-")[2]) if begun else 0
     order_file = OrderFile(state / "order.csv")
     order_file.cut(step)
 
+    counted = [order_file.tokens()]
+
+    def drawn(at: int, groups: Sequence[tuple[int, int]]) -> None:
+        order_file.add_rows(at, [(plan.rows.rows[row], tokens) for row, tokens in groups])
+        counted[0] += sum(tokens for _, tokens in groups)
+
     def record(at: int, rows: Sequence[int], tokens: int) -> None:
         del tokens
-        order_file.add_rows(at, [(plan.rows.rows[row], plan.tokens([row])) for row in rows])
+        drawn(at, [(row, plan.tokens([row])) for row in rows])
 
-    trainer = build(loss, model, tokenizer, arguments, plan, record)
+    if isinstance(loss, DrawsCompletions):
+        trainer = build_online(loss, model, tokenizer, arguments, PlannedPrompts(plan, drawn, reward))
+    else:
+        trainer = build(loss, model, tokenizer, arguments, plan, record)
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.add_callback(_reporting(transformers.TrainerCallback, plan)())
+    trainer.add_callback(_reporting(transformers.TrainerCallback, len(plan.steps), lambda: counted[0])())
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     order_file.sync()
     write_model(trainer.accelerator.unwrap_model(trainer.model), Path(job["init"]), Path(job["out"]))
-    done: dict[str, Any] = {"steps": len(plan.steps), "tokens": sum(map(plan.tokens, plan.steps)), "versions": _versions()}
+    done: dict[str, Any] = {"steps": len(plan.steps), "tokens": counted[0], "versions": _versions()}
     done["peak"] = peak_memory()
     (state / "done.json").write_text(json.dumps(done), encoding="utf-8")
 
 
-def _reporting(base: type[Any], plan: StepPlan) -> type[Any]:
-    sums = [0]
-    for step in plan.steps:
-        sums.append(sums[-1] + plan.tokens(step))
-
+def _reporting(base: type[Any], steps: int, tokens: Callable[[], int]) -> type[Any]:
     class Reporting(base):  # type: ignore[misc]  # a class of transformers, which is typed where it is installed
         """Prints what the trainer logs."""
 
@@ -143,7 +168,7 @@ def _reporting(base: type[Any], plan: StepPlan) -> type[Any]:
             if "loss" not in logs:
                 return
             at = told_of[1].global_step
-            told = {"step": at, "share": at / len(plan.steps), "tokens": sums[at], "seconds": time.monotonic() - self.began}
+            told = {"step": at, "share": at / steps, "tokens": tokens(), "seconds": time.monotonic() - self.began}
             numbers = {name: float(value) for name, value in logs.items() if _is_number(value)}
             if numbers["loss"] != numbers["loss"]:  # NaN
                 raise SetupError(
@@ -206,4 +231,4 @@ def _versions() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

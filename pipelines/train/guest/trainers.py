@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.train.losses.preference import DpoLoss, KtoLoss
 from pipelines.train.losses.sft import SftLoss
-from pipelines.train.roles import Loss
+from pipelines.train.roles import DrawsCompletions, Loss
 from pipelines.train.rows import TrainingRows
 from pipelines.train.token_batches import token_batch
 from storage.ground.errors import SetupError, unknown_name
@@ -16,6 +16,8 @@ OURS = frozenset(
     {"output_dir", "max_steps", "num_train_epochs", "per_device_train_batch_size", "train_batch_size", "seed", "data_seed"}
     | {"report_to", "save_strategy", "save_total_limit", "logging_strategy", "disable_tqdm", "remove_unused_columns"}
     | {"packing", "padding_free", "max_length", "train_sampling_strategy", "dataset_num_proc", "resume_from_checkpoint"}
+    | {"num_generations", "max_completion_length", "temperature", "num_iterations", "steps_per_generation"}
+    | {"generation_batch_size", "shuffle_dataset"}
     | {"beta", "desirable_weight", "undesirable_weight", "push_to_hub", "do_eval", "eval_strategy", "group_by_length"}
 )
 """Options that the recipe has under a name of its own, or that would change the rows or their order."""
@@ -47,6 +49,8 @@ def trainer_names(loss: Loss) -> tuple[str, str]:
         return "DPOTrainer", "DPOConfig"
     if isinstance(loss, KtoLoss):
         return "KTOTrainer", "KTOConfig"
+    if isinstance(loss, DrawsCompletions):
+        return f"{loss.name.upper()}Trainer", f"{loss.name.upper()}Config"
     return ("SFTTrainer" if isinstance(loss, SftLoss) and loss.normaliser == "token" else "Trainer"), "SFTConfig"
 
 
@@ -61,13 +65,20 @@ def configuration(loss: Loss, options: Mapping[str, Any], fixed: Mapping[str, An
             raise SetupError(f"options: {name!r} is set by the learner, from its own options or the loss.", choices=known)
         if name not in known:
             raise unknown_name(f"option of {cls.__name__}", name, known)
-    betas: dict[str, float] = {"beta": loss.beta} if isinstance(loss, DpoLoss | KtoLoss) else {}
-    if isinstance(loss, KtoLoss):
-        betas |= {"desirable_weight": loss.desirable, "undesirable_weight": loss.undesirable}
     try:
-        return cls(**{**fixed, **options, **betas})
+        return cls(**{**fixed, **options, **_of_loss(loss)})
     except (TypeError, ValueError) as error:
         raise SetupError(f"{cls.__name__}: {error}.") from None
+
+
+def _of_loss(loss: Loss) -> dict[str, Any]:
+    """Fields of the configuration that are options of the loss."""
+    if isinstance(loss, KtoLoss):
+        return {"beta": loss.beta, "desirable_weight": loss.desirable, "undesirable_weight": loss.undesirable}
+    if isinstance(loss, DrawsCompletions):
+        drawing = {"num_generations": loss.generations, "max_completion_length": loss.max_tokens}
+        return {"beta": loss.beta, "temperature": loss.temperature, **drawing}
+    return {"beta": loss.beta} if isinstance(loss, DpoLoss) else {}
 
 
 def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan, record: Callable[..., None]) -> Any:

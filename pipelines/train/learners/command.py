@@ -14,19 +14,20 @@ from pipelines.processes.spawn import spawn
 from pipelines.train.roles import LearnerReport, Trained, TrainingTask
 from storage.ground.errors import SetupError
 
-PLACES = ("data", "init", "out", "state", "seed", "settings")
+PLACES = ("data", "init", "out", "state", "seed", "settings", "reward")
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _TAIL = 20  # lines of the command's output that an error shows
 
 
 @dataclass
 class Command:
-    """A command line with the places {data}, {init}, {out}, {state}, {seed} and {settings}.
+    """A command line with the places {data}, {init}, {out}, {state}, {seed}, {settings} and {reward}.
 
     `command`: the command line. `data`: JSON lines of the export. `init`: folder of the initial model. `out`: the folder
-    that the command writes.
-    `state`: a folder for checkpoints of its own, kept when it is killed. `settings`: a JSON file with loss, order, seed and
-    `settings`. A line of output that is a JSON object with `step` and `loss` (and `share`, `tokens`) is its progress.
+    that the command writes. `state`: a folder for checkpoints of its own, kept when it is killed. `settings`: a JSON file
+    with loss, order, seed and `settings`. `reward`: with a loss that draws completions, the address of the service that
+    judges them (`{reward}/v1/judge`, `{reward}/openrlhf`). A line of output that is a JSON object with `step` and `loss`
+    (and `share`, `tokens`) is its progress.
     """
 
     command: str
@@ -34,6 +35,7 @@ class Command:
     name: str = field(init=False, default="command")
     version: str = field(init=False, default="1")
     losses: None = field(init=False, default=None)
+    asks_reward: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         try:
@@ -59,7 +61,7 @@ class Command:
         )
         values = {
             "data": task.rows, "init": task.init, "out": task.out, "state": task.state,
-            "seed": task.seed, "settings": settings,
+            "seed": task.seed, "settings": settings, "reward": task.reward or "",
         }  # fmt: skip
         words = [_PLACE.sub(lambda found: str(values[found[1]]), word) for word in shlex.split(self.command)]
         began = time.monotonic()

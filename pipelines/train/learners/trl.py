@@ -1,4 +1,5 @@
-"""TRL as a learner: SFT, DPO, KTO and Rollmill's losses on any causal model of transformers, in a process of its own.
+"""TRL as a learner: SFT, DPO, KTO, GRPO, RLOO and Rollmill's losses on any causal model of transformers, in a process of
+its own.
 
 The process runs under an interpreter that has TRL, as the engine `vllm` does; torch and transformers stay out of this one.
 """
@@ -19,9 +20,16 @@ from pipelines.generate.embedded.model_files import END
 from pipelines.train.learners.command import run_reporting
 from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import PEAK_MEMORY, LearnerReport, Trained, TrainingForecast, TrainingTask
-from pipelines.train.rows import Encode, Encoded, encoding, read_rows
-from pipelines.train.token_batches import TokenBatches, check_length, steps_of_length
+from pipelines.train.roles import (
+    PEAK_MEMORY,
+    DrawsCompletions,
+    LearnerReport,
+    Trained,
+    TrainingForecast,
+    TrainingTask,
+)
+from pipelines.train.rows import Encode, Encoded, TrainingRows, encoding, read_rows
+from pipelines.train.token_batches import TokenBatches, check_drawn_length, check_length, steps_of_length
 from storage.ground.errors import SetupError
 from storage.ground.files import json_text, write_text
 from storage.ground.ids import sha256_text
@@ -37,9 +45,9 @@ class Trl:
     """TRL's trainers, and transformers' with the losses that TRL has not.
 
     The length is one of the first three. `steps`: optimiser steps. `epochs`: times that every row is seen. `loss_tokens`:
-    trained tokens. `batch`: rows of a step. `lora`: options of
-    peft's LoraConfig; none: all weights are trained. `options`: of the trainer's own configuration (SFTConfig, DPOConfig,
-    KTOConfig), such as learning_rate, gradient_accumulation_steps, save_steps.
+    trained tokens. `batch`: rows of a step; with grpo and rloo prompts, each with all of its completions. `lora`: options
+    of peft's LoraConfig; none: all weights are trained. `options`: of the trainer's own configuration (SFTConfig,
+    DPOConfig, KTOConfig, GRPOConfig, RLOOConfig), such as learning_rate, gradient_accumulation_steps, save_steps.
     """
 
     steps: int = 0
@@ -52,8 +60,9 @@ class Trl:
     name: str = field(init=False, default="trl")
     version: str = field(init=False, default="1")
     losses: tuple[str, ...] = field(
-        init=False, default=("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco")
+        init=False, default=("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco", "grpo", "rloo")
     )
+    asks_reward: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         check_length(self.steps, self.epochs, self.loss_tokens)
@@ -82,11 +91,20 @@ class Trl:
         if encode is None:
             return None
         rows = read_rows(task.rows, encode, sys.maxsize, task.loss.column)
+        if isinstance(task.loss, DrawsCompletions):
+            return self._longest(task.loss, rows, task)
         parts = int((self.options or {}).get("gradient_accumulation_steps", 1))
         batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped, whole=parts > 1)
         steps = steps_of_length(batches, steps=self.steps, epochs=self.epochs, loss_tokens=self.loss_tokens)
         tokens = sum(len(text.trained) for step in steps for row in step for text in rows.rows[row].texts)
         return TrainingForecast(len(steps), tokens)
+
+    def _longest(self, loss: DrawsCompletions, rows: TrainingRows, task: TrainingTask) -> TrainingForecast:
+        """Steps, and trained tokens if every completion had the most."""
+        check_drawn_length(self.loss_tokens)
+        batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped, whole=True)
+        steps = len(steps_of_length(batches, steps=self.steps, epochs=self.epochs, loss_tokens=0))
+        return TrainingForecast(steps, steps * self.batch * loss.generations * loss.max_tokens, at_most=True)
 
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
         """Train in a child process, or resume from its last checkpoint."""
@@ -99,7 +117,7 @@ class Trl:
                 "the checkpoint was made with other data, loss or options.", next_command="another state folder"
             )
         write_text(path, json_text(job))
-        run_reporting([python, "-P", str(GUEST), str(path)], report)
+        run_reporting([python, "-P", str(GUEST), str(path), *([task.reward] if task.reward else [])], report)
         done = json.loads((task.state / "done.json").read_text(encoding="utf-8"))
         order = OrderFile(task.state / "order.csv")
         order.to_parquet(task.out / "order.parquet")

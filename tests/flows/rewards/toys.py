@@ -73,3 +73,12 @@ class Reads(Plain):
         turns = [turn.role for turn in completion.messages or ()]
         given = f"{problem.kind} {problem.prompt!r} {completion.finish_reason} {turns}"
         return Finding("correct", "same", extracted=given)
+
+
+class Lengths(Plain):
+    """Right where a text has an even number of characters, and always where the reference is `any`."""
+
+    name = "lengths"
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        return Finding("correct" if problem.reference == "any" or len(completion.text) % 2 == 0 else "incorrect", "same")

@@ -12,7 +12,7 @@ PAIRED = batch_of(
 )
 SINGLE = batch_of([3, 2, 1, 3], groups=[0, 0, 1, 2], weights=[1.0, 0.5, -0.5, 2.0])
 LABELLED = batch_of([3, 2, 1, 3], sides=[1, -1, -1, 1])
-BATCHES = {"pairs": PAIRED, "prompt_completion": SINGLE, "unpaired": LABELLED}
+BATCHES = {"pairs": PAIRED, "prompt_completion": SINGLE, "unpaired": LABELLED, "prompts": SINGLE}
 
 
 @pytest.mark.train
