@@ -271,7 +271,7 @@ class StoppingBudget(Budget, Protocol):
 class Selector(Protocol):
     """Decides which rollouts of one problem to keep: exactly one decision each, in input order.
 
-    Optional roles: CountingSelector, ScoreSelector.
+    Optional roles: CountingSelector, ScoreSelector, CertifiedSelector.
     """
 
     name: str
@@ -290,6 +290,15 @@ class CountingSelector(Protocol):
 
     def kept_of(self, correct: int, distinct: int) -> int:
         """Number of rollouts kept of so many right answers, of which so many are distinct."""
+
+
+@runtime_checkable
+class CertifiedSelector(Protocol):
+    """A selector that keeps rows which a certificate covers."""
+
+    @property
+    def certificate(self) -> Mapping[str, object]:
+        """The certificate, for the manifest, as JSON values."""
 
 
 @runtime_checkable

@@ -42,6 +42,7 @@ REGISTRIES: Mapping[str, Registry] = {
     "allocator": Registry("allocators", "pipelines.allocate", "ALLOCATORS"),
     "budget": Registry("budgets", "pipelines.budget", "BUDGETS"),
     "selector": Registry("selectors", "pipelines.select", "SELECTORS"),
+    "guarantee": Registry("guarantees", "pipelines.guarantees", "GUARANTEES"),
     "set method": Registry("set_methods", "pipelines.mix", "SET_METHODS"),
     "learner": Registry("learners", "pipelines.train.learners", "LEARNERS"),
     "loss": Registry("losses", "pipelines.train.losses", "LOSSES"),

@@ -140,9 +140,10 @@ Items = list[AuditItem]
 Many = list[Audit]
 
 
-def audit_id(kind: Kind, source: str, verifier: str, version: str, seed: int) -> str:
-    """The id of an audit: equal for the same audit at another size."""
-    digest = hashlib.sha256("\0".join((kind, source, verifier, version, str(seed))).encode()).hexdigest()
+def audit_id(kind: Kind, source: str, verifier: str, version: str, seed: int, *, simple: bool = False) -> str:
+    """The id of an audit: equal for the same audit at another size. `simple`: every rollout has the same chance."""
+    parts = (kind, source, verifier, version, str(seed), *(["simple"] if simple else []))
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return f"{kind}-{digest[:10]}"
 
 

@@ -21,6 +21,7 @@ PLACES = {
     "allocator": "rollmill replay POOL --allocator 'NAME option=value'",
     "budget": "budget: {method: NAME, options: {}}",
     "selector": "select: {method: NAME, options: {}}",
+    "guarantee": "rollmill select RUN --guarantee 'NAME option=value'",
     "round policy": "policies: [{method: NAME, options: {}}]   # of a loop",
     "set method": "choose: {method: NAME, options: {}}   # of a mixture",
     "learner": "learner: {method: NAME, options: {}}   # of a training",

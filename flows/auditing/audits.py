@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
+from pipelines.certify.audit_sample import SampledRow, describe, draw, draw_simple, strata_of
 from pipelines.metrics import Counts, CountsByProblem, pass_rate
 from pipelines.stats import beta_quantile, cluster_sums, fit_prior
 from storage.audits import Audit, AuditItem, audit_id
@@ -27,12 +27,16 @@ RATE_POINTS = 200  # points that stand for the distribution of pass rates
 
 @dataclass(frozen=True, slots=True)
 class AuditRequest:
-    """Request of an audit: a verifier, a run (None: the newest that used it), the number of rollouts, and the seed."""
+    """Request of an audit: a verifier, a run (None: the newest that used it), the number of rollouts, and the seed.
+
+    `simple`: every rollout has the same chance of being drawn, as certificates need.
+    """
 
     verifier: str
     run: str | None = None
     n: int = 300
     seed: int = 1
+    simple: bool = False
 
 
 def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = False) -> Audit:
@@ -41,7 +45,7 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
         raise SetupError(f"an audit of {request.n} rollouts measures nothing.", next_command="--n 300")
     run = run_of(reader, request)
     name, version = audited_as(run, request.verifier)
-    identity = audit_id("natural", run.id, name, version, request.seed)
+    identity = audit_id("natural", run.id, name, version, request.seed, simple=request.simple)
     before = next((audit for audit in reader.audits.list(name, version, run.id) if audit.id == identity), None)
     if before is not None and before.design["n"] >= request.n:
         return before
@@ -52,13 +56,15 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
     strata = strata_of(rows)
     described = [asdict(stratum) for stratum in describe(strata)]
     # A sample is extended within its strata; under others its probabilities would be wrong.
+    simple = " --simple" if request.simple else ""
     if before is not None and before.design["strata"] != described:
         raise SetupError(
             f"{run.id} has other verdicts or decisions than when {before.id} was drawn, so it cannot be extended.",
-            next_command=f"rollmill audit verifier {request.verifier} --run {run.id} --seed {request.seed + 1}",
+            next_command=f"rollmill audit verifier {request.verifier} --run {run.id} --seed {request.seed + 1}{simple}",
         )
-    items = draw(strata, request.n, request.seed)
+    items = (draw_simple if request.simple else draw)(strata, request.n, request.seed)
     full = {"run": run.id, "seed": request.seed, "n": len(items), "strata": described, **design}
+    full |= {"simple": True} if request.simple else {}
     full["clusters"] = _of_drawn(design["clusters"], {item.row.problem_id for item in items})
     audit = Audit(identity, name, version, "natural", run.id, full)
     if dry_run:

@@ -31,7 +31,8 @@ class DrawAudit(RequestKind):
         request = self.request
         run = "" if request.run is None else f" --run {shlex.quote(request.run)}"
         planted = " --planted" if self.planted else ""
-        return f"rollmill audit verifier {request.verifier}{run} --n {request.n} --seed {request.seed}{planted}"
+        simple = " --simple" if request.simple else ""
+        return f"rollmill audit verifier {request.verifier}{run} --n {request.n} --seed {request.seed}{planted}{simple}"
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[Reader]:

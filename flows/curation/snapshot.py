@@ -16,6 +16,8 @@ from flows.recipe.user_files import files_of, packages_of
 from flows.rounds.plan_rows import answers_of, of_steps, together
 from flows.rounds.planning.plan import all_plans
 from pipelines.metrics import PassAtLimit, decision_counts
+from pipelines.protocols import CertifiedSelector
+from pipelines.select.of_steps import behind_steps
 from pipelines.verify.acceptance import asks
 from storage.ground.pool import pool_of
 from storage.ground.records import Decision, PlanRow, ThreadRow
@@ -174,6 +176,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "verifiers": [{"name": name, "version": version} for name, version in run.verifiers.chain],
         "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
+        **_certificate(run),
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
         "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(run.id), rounds=rounds),
         "metrics": rates(pool, prefix=spec.prefix, limit=limit, step=first) | stopped_rates(pool, spec) | by_model,
@@ -183,6 +186,12 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         **({} if run.imported is None else {"imports": run.imported.rows()}),
         "verifier_rates": [part.row() for part in known],
     }
+
+
+def _certificate(run: "RecipeRun") -> dict[str, Any]:
+    """The certificate of the kept rows; nothing for selectors without one."""
+    selector = behind_steps(run.spec.selector)
+    return {"certificate": dict(selector.certificate)} if isinstance(selector, CertifiedSelector) else {}
 
 
 def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[KnownRates]":

@@ -11,6 +11,7 @@ the policy under which the run was planned (`accept.planned_under`), and reuses 
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,33 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
 
     SetupError if there are no rollouts to select from, or if the policy needs verdicts that the run does not have.
     """
+    with selecting_run(request) as selecting:
+        return {**_comparison(selecting.recipe, selecting.run), "up_to_date": selecting.up_to_date}, selecting.job
+
+
+@dataclass(frozen=True, slots=True)
+class SelectingRun:
+    """A finished run with the recipe that selects from it, and the job that publishes this selection."""
+
+    recipe: "RecipeRun"
+    run: "Run"
+    job: Job
+
+    @property
+    def up_to_date(self) -> bool:
+        """True if the run was judged by the verifiers of today."""
+        verifiers: list[list[str]] = self.run.recipe["resolved"]["verifiers"]
+        return [list(key) for key in self.recipe.verifiers.chain] == verifiers
+
+    @property
+    def chain(self) -> list[Key]:
+        """The run's verifiers, in order."""
+        return [(name, version) for name, version in self.run.recipe["resolved"]["verifiers"]]
+
+
+@contextmanager
+def selecting_run(request: SelectRequest) -> Iterator[SelectingRun]:
+    """The run of a request under its recipe; SetupError if there is none."""
     job = _job(request)
     # The run is found under the recipe as it is written; only then is it known what its budget planned under.
     with read_session(job) as session:
@@ -81,11 +109,7 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
     with read_session(job) as session, unopened_run(session) as selecting:
         selecting.bind(run.id)
         _check_imports(selecting, run)
-        row = _comparison(selecting, run)
-        return {
-            **row,
-            "up_to_date": [list(key) for key in selecting.verifiers.chain] == run.recipe["resolved"]["verifiers"],
-        }, job
+        yield SelectingRun(selecting, run, job)
 
 
 def _job(request: SelectRequest) -> Job:
@@ -106,9 +130,9 @@ def _run(session: "Session", request: SelectRequest) -> "Run":
     if named is not None:
         check_same(session, named, _AFTER_JUDGING)
         return named
-    rows = _rows_decided_by(session.loaded.canonical())
+    rows = rows_decided_by(session.loaded.canonical())
     for run in runs:
-        if run.status == "done" and not run.is_pilot and _rows_decided_by(run.recipe) == rows:
+        if run.status == "done" and not run.is_pilot and rows_decided_by(run.recipe) == rows:
             return run
     raise SetupError(
         f"no finished run drew rollouts for {session.loaded.recipe.name!r} with this generation and budget.",
@@ -125,7 +149,8 @@ def _check_imports(selecting: "RecipeRun", run: "Run") -> None:
         )
 
 
-def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
+def rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a canonical recipe that decides rollouts and verdicts."""
     return {key: value for key, value in recipe.items() if key not in _AFTER_JUDGING}
 
 
@@ -169,14 +194,14 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
     scored = rows_of(selecting.workspace, selecting) if spec.scorers else None
-    for members in _graded_parts(selecting, run, chain):
+    for members in graded_parts(selecting, run, chain):
         rows += len(members)
         for graded in members:
             missing.update(missing_verdicts(now.policy, chain, graded.verdicts))
         if missing:  # only counted to the end, for the error
             continue
         scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}
-        sides = [[_rollout(graded, side.policy, chain, scores) for graded in members] for side in (before, now)]
+        sides = [[graded_rollout(graded, side.policy, chain, scores) for graded in members] for side in (before, now)]
         pairs = zip((before, now), sides, strict=True)
         decisions.add(*((rollouts, select_checked(side.selector, run.id, rollouts)) for side, rollouts in pairs))
         problems += 1
@@ -201,9 +226,8 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     }
 
 
-def _graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
+def graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
     """The rollouts of the run, problem by problem; SetupError if some are lost."""
-
     try:
         rows = answers_of(selecting.spec, in_order(selecting.workspace.runs.plans(run.id)))
         for _, members in selecting.reader(selecting.workspace, chain).by_problem(rows):
@@ -213,9 +237,10 @@ def _graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> I
         raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
 
 
-def _rollout(
+def graded_rollout(
     graded: GradedCompletion, policy: Policy, chain: Sequence[Key], scores: Mapping[Pair, tuple[Score, ...]]
 ) -> Rollout:
+    """A rollout with its accepted verdict and its scores."""
     verdict = accepted_verdict(policy, chain, graded.verdicts)
     if verdict is None:
         raise SetupError(

@@ -93,6 +93,16 @@ def draw(strata: Mapping[str, Sequence[SampledRow]], n: int, seed: int) -> list[
     return [SampledItem(position, next(ranked[name]), name, probability[name]) for position, name in enumerate(order)]
 
 
+def draw_simple(strata: Mapping[str, Sequence[SampledRow]], n: int, seed: int) -> list[SampledItem]:
+    """At most n rollouts, each with the same chance, in random order: a simple random sample, as certificates need it."""
+    names = {(row.completion_id, row.problem_id): name for name, rows in strata.items() for row in rows}
+    ranked = ranking([row for rows in strata.values() for row in rows], seed)[:n]
+    share = len(ranked) / max(1, len(names))
+    return [
+        SampledItem(position, row, names[row.completion_id, row.problem_id], share) for position, row in enumerate(ranked)
+    ]
+
+
 def ranking(rows: Sequence[SampledRow], seed: int) -> list[SampledRow]:
     """The rows in the random order of this seed: any first m of them are a simple random sample of m."""
     return sorted(rows, key=lambda row: digest128(["audit", seed, row.completion_id, row.problem_id]))

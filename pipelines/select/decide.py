@@ -11,6 +11,8 @@ REASONS = (
     "near_duplicate",
     "not_elected",
     "other_step",
+    "judged_wrong",
+    "not_certified",
     "truncated",
     "incorrect",
     "unparsed",

@@ -36,6 +36,7 @@ def verifier(  # noqa: PLR0913 (options, all by name)
     run: Annotated[str | None, typer.Option(help="The run; if left out the newest finished one.")] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Rollouts to draw for people, or to plant errors into.")] = 300,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws another sample; both count.")] = 1,
+    simple: Annotated[bool, typer.Option("--simple", help="Draw each with the same chance, as certificates need.")] = False,
     planted: Annotated[bool, typer.Option("--planted", help="Plant errors instead: a stress test, no correction.")] = False,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -49,7 +50,9 @@ def verifier(  # noqa: PLR0913 (options, all by name)
     from flows.auditing.audits import AuditRequest
     from flows.auditing.drawing import DrawAudit
 
-    kind = DrawAudit(workspace_root(), AuditRequest(name, run, n, seed), planted=planted, dry_run=dry_run)
+    if planted and simple:
+        raise SetupError("--planted draws accepted rollouts, and --simple draws all.", choices=("--planted", "--simple"))
+    kind = DrawAudit(workspace_root(), AuditRequest(name, run, n, seed, simple), planted=planted, dry_run=dry_run)
     return run_job(kind, _page, json=json)
 
 
@@ -121,10 +124,11 @@ def _natural(row: Mapping[str, Any]) -> list[str]:
     from storage.queries.judge.audits import RATES
 
     design, report = row["design"], row["report"]
+    chance = "with the same chance, in" if design.get("simple") else "in"
     lines = [
         f"{row['audit']}: {row['verifier']} {row['version']} on {row['source']}",
-        f"  {design['n']:,} of {design['population']:,} judged rollouts drawn in {len(design['strata'])} strata (outcome, "
-        f"difficulty band, rule), seed {design['seed']}; {design['undecided']:,} undecided are in no rate.",
+        f"  {design['n']:,} of {design['population']:,} judged rollouts drawn {chance} {len(design['strata'])} strata "
+        f"(outcome, difficulty band, rule), seed {design['seed']}; {design['undecided']:,} undecided are in no rate.",
     ]
     if row["dry_run"]:
         return [*lines, "  Nothing was written."]

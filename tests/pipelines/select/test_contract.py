@@ -14,6 +14,7 @@ from tests.pipelines.select.rollouts import rollout, rollouts
 NAMES = sorted(SELECTORS)
 BY_A_SCORE = {
     "elected",
+    "certified",
 }  # which the rollouts here do not have: what is kept is not for these to say
 POOLS = st.lists(
     st.tuples(

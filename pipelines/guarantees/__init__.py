@@ -1,0 +1,16 @@
+"""Guarantees about rollouts that nobody judged, from a simple random sample that people judged."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from storage.ground.by_name import ByName
+
+if TYPE_CHECKING:
+    from pipelines.guarantees.judged_sample import Guarantee
+
+GUARANTEES: Mapping[str, Callable[..., "Guarantee"]] = ByName(
+    {
+        "batch": "pipelines.guarantees.batch:BatchBound",
+        "fdr": "pipelines.guarantees.fdr:FalseDiscoveryRate",
+    }
+)
