@@ -12,7 +12,7 @@ from flows.rewards.items import RewardValues
 from flows.rewards.reward import VerifierReward
 from flows.rewards.server import serving
 from flows.rewards.source import RewardSource
-from pipelines.train.roles import AsksReward, DrawsCompletions
+from pipelines.train.roles import DrawsCompletions, RatesTexts, TrainsOtherModels
 from storage.ground.errors import SetupError
 
 LONGEST_NAME = 54  # characters of a model's name in that of its log
@@ -55,7 +55,12 @@ class TrainingReward(Part):
 
 
 def check_reward(reward: TrainingReward | None, loss: Any, learner: Any) -> None:
-    """SetupError unless a loss that draws completions, and no other, has a reward and a learner that asks for it."""
+    """SetupError unless the learner has what the loss needs, and a loss that draws completions, and no other, a reward."""
+    if isinstance(loss, DrawsCompletions | RatesTexts) and not isinstance(learner, TrainsOtherModels):
+        lacks = "draws no completions" if isinstance(loss, DrawsCompletions) else "trains no model that rates texts"
+        raise SetupError(
+            f"the learner {learner.name!r} {lacks}, as the loss {loss.name!r} needs.", choices=("trl", "command")
+        )
     if not isinstance(loss, DrawsCompletions):
         if reward is not None:
             raise SetupError(
@@ -64,11 +69,6 @@ def check_reward(reward: TrainingReward | None, loss: Any, learner: Any) -> None
                 next_command="loss: {method: grpo}, or no reward",
             )
         return
-    if not isinstance(learner, AsksReward):
-        raise SetupError(
-            f"the learner {learner.name!r} draws no completions, as the loss {loss.name!r} needs.",
-            choices=("trl", "command"),
-        )
     if reward is None:
         raise SetupError(
             f"the loss {loss.name!r} draws completions, and nothing judges them.",

@@ -149,10 +149,20 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class AsksReward(Protocol):
-    """A learner that trains with losses over its own completions, and asks `TrainingTask.reward` for their rewards."""
+class RatesTexts(Protocol):
+    """A loss of a model that gives a text a number and draws none."""
 
-    asks_reward: bool
+    name: str
+    rates_texts: bool
+
+
+@runtime_checkable
+class TrainsOtherModels(Protocol):
+    """A learner with losses beyond the log-probabilities of rows: over its own completions, for whose rewards it asks
+    `TrainingTask.reward`, and of models that rate texts.
+    """
+
+    trains_other_models: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from pipelines.train.losses.preference import DpoLoss, KtoLoss
 from pipelines.train.losses.sft import SftLoss
 from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import DrawsCompletions, Loss
+from pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
 from pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
 from pipelines.train.token_batches import TokenBatches, check_drawn_length, steps_of_length
 from storage.ground.errors import SetupError
@@ -45,7 +45,6 @@ def main(path: str, reward: str = "") -> int:
 
 def train(job: Mapping[str, Any], reward: str) -> None:
     """Read the rows, train, write the folder."""
-    import torch
     import transformers
 
     loss: Loss = LOSSES[job["loss"][0]](**job["loss"][1])
@@ -53,11 +52,11 @@ def train(job: Mapping[str, Any], reward: str) -> None:
     parts = int(options.get("gradient_accumulation_steps", 1))
     fixed = _fixed(job, loss, parts)
     configuration(loss, options, fixed)  # before the rows: its mistakes are found at once
-    divided = isinstance(loss, SftLoss | DpoLoss | KtoLoss | DrawsCompletions)
+    divided = isinstance(loss, SftLoss | DpoLoss | KtoLoss | DrawsCompletions | RatesTexts)
     if parts > 1 and (loss.grouped or job["batch"] % parts or not divided):
         raise SetupError(
             f"gradient_accumulation_steps {parts} does not go with the loss {loss.name!r} and a batch of {job['batch']}.",
-            next_command="gradient_accumulation_steps: 1, or a divisor of batch with sft, dpo, kto, grpo or rloo",
+            next_command="gradient_accumulation_steps: 1; a divisor of batch with sft, dpo, kto, grpo, rloo, reward_model",
         )
     transformers.set_seed(job["seed"])
     tokenizer = transformers.AutoTokenizer.from_pretrained(job["init"])
@@ -71,9 +70,18 @@ def train(job: Mapping[str, Any], reward: str) -> None:
     if isinstance(loss, DrawsCompletions):
         check_room(plan, loss, encode_for(tokenizer), context)
     arguments = configuration(loss, options, {**fixed, "max_steps": len(plan.steps)})
+    _fit(job, (loss, reward), _with_adapter(_model(job["init"], loss), job["lora"], loss), tokenizer, arguments, plan)
+
+
+def _model(init: str, loss: Loss) -> Any:
+    """The initial model; with one output number for a loss of models that rate texts."""
+    import torch
+    import transformers
+
     dtype = "auto" if torch.cuda.is_available() else torch.float32
-    model = transformers.AutoModelForCausalLM.from_pretrained(job["init"], dtype=dtype)
-    _fit(job, (loss, reward), _with_adapter(model, job["lora"]), tokenizer, arguments, plan)
+    if isinstance(loss, RatesTexts):
+        return transformers.AutoModelForSequenceClassification.from_pretrained(init, num_labels=1, dtype=dtype)
+    return transformers.AutoModelForCausalLM.from_pretrained(init, dtype=dtype)
 
 
 def _fixed(job: Mapping[str, Any], loss: Loss, parts: int) -> dict[str, Any]:
@@ -106,15 +114,16 @@ def planned(job: Mapping[str, Any], rows: TrainingRows, loss: Loss, parts: int) 
     return steps_of_length(batches, steps=job["steps"], epochs=job["epochs"], loss_tokens=job["loss_tokens"])
 
 
-def _with_adapter(model: Any, lora: Mapping[str, Any]) -> Any:
+def _with_adapter(model: Any, lora: Mapping[str, Any], loss: Loss) -> Any:
     if not lora:
         return model
     try:
         import peft
     except ImportError:
         raise SetupError("lora needs peft.", next_command=f"{sys.executable} -m pip install peft") from None
+    kind = "SEQ_CLS" if isinstance(loss, RatesTexts) else "CAUSAL_LM"
     try:
-        return peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", **lora))
+        return peft.get_peft_model(model, peft.LoraConfig(task_type=kind, **lora))
     except (TypeError, ValueError) as error:
         raise SetupError(
             f"lora: {error}.", next_command="lora: {r: 16, lora_alpha: 32, target_modules: all-linear}"
@@ -194,11 +203,12 @@ def write_model(model: Any, init: Path, out: Path) -> None:
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
     model.save_pretrained(out)
+    rates = any(name.endswith("ForSequenceClassification") for name in model.config.architectures or [])
     for path in init.iterdir():
-        about = path.name in ("training.json", "scores.json", ".gitattributes")
+        about = path.name in ("training.json", "scores.json", ".gitattributes", *(["config.json"] if rates else []))
         if path.is_file() and not path.name.endswith(WEIGHTS) and not about:
             shutil.copyfile(path, out / path.name)
-    if importlib.util.find_spec("onnx") is None:
+    if importlib.util.find_spec("onnx") is None or rates:
         return
     from pipelines.train.export import build_onnx
     from pipelines.train.llama_folder import LlamaFolder

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.train.losses.preference import DpoLoss, KtoLoss
 from pipelines.train.losses.sft import SftLoss
-from pipelines.train.roles import DrawsCompletions, Loss
+from pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
 from pipelines.train.rows import TrainingRows
 from pipelines.train.token_batches import token_batch
 from storage.ground.errors import SetupError, unknown_name
@@ -49,6 +49,8 @@ def trainer_names(loss: Loss) -> tuple[str, str]:
         return "DPOTrainer", "DPOConfig"
     if isinstance(loss, KtoLoss):
         return "KTOTrainer", "KTOConfig"
+    if isinstance(loss, RatesTexts):
+        return "RewardTrainer", "RewardConfig"
     if isinstance(loss, DrawsCompletions):
         return f"{loss.name.upper()}Trainer", f"{loss.name.upper()}Config"
     return ("SFTTrainer" if isinstance(loss, SftLoss) and loss.normaliser == "token" else "Trainer"), "SFTConfig"
@@ -104,8 +106,13 @@ def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan
 
 
 def _example(plan: StepPlan, row: int, loss: Loss, tokenizer: Any) -> dict[str, Any]:
-    """A row for TRL's trainer: tokens for SFT, so that wrong spans stay untrained, and messages for preferences."""
+    """A row for TRL's trainer: tokens for SFT, so that wrong spans stay untrained, and for reward models; messages for
+    preferences.
+    """
     line, text = plan.lines[row], plan.rows.rows[row].texts[0]
+    if isinstance(loss, RatesTexts):
+        chosen, rejected = plan.rows.rows[row].texts
+        return {"chosen_ids": list(chosen.ids), "rejected_ids": list(rejected.ids)}
     if isinstance(loss, SftLoss):
         trained = set(text.trained)
         return {"input_ids": list(text.ids), "labels": [one if at in trained else -100 for at, one in enumerate(text.ids)]}
@@ -130,7 +137,7 @@ def _check_tokens(prepared: Any, plan: StepPlan, first: Sequence[int]) -> None:
             ids = [example["input_ids"]]
         else:
             answers = [example[key] for key in ("chosen_ids", "rejected_ids", "completion_ids") if key in example]
-            ids = [[*example["prompt_ids"], *answer] for answer in answers]
+            ids = [[*example.get("prompt_ids", []), *answer] for answer in answers]
         if ids != [list(text.ids) for text in texts]:
             raise SetupError(
                 f"TRL makes other tokens of row {plan.rows.rows[row].id} than engines are sent.",

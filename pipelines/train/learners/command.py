@@ -35,7 +35,7 @@ class Command:
     name: str = field(init=False, default="command")
     version: str = field(init=False, default="1")
     losses: None = field(init=False, default=None)
-    asks_reward: bool = field(init=False, default=True)
+    trains_other_models: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         try:

@@ -1,5 +1,4 @@
-"""TRL as a learner: SFT, DPO, KTO, GRPO, RLOO and Rollmill's losses on any causal model of transformers, in a process of
-its own.
+"""TRL as a learner: SFT, DPO, KTO, GRPO, RLOO, reward models and Rollmill's losses, in a process of its own.
 
 The process runs under an interpreter that has TRL, as the engine `vllm` does; torch and transformers stay out of this one.
 """
@@ -47,7 +46,7 @@ class Trl:
     The length is one of the first three. `steps`: optimiser steps. `epochs`: times that every row is seen. `loss_tokens`:
     trained tokens. `batch`: rows of a step; with grpo and rloo prompts, each with all of its completions. `lora`: options
     of peft's LoraConfig; none: all weights are trained. `options`: of the trainer's own configuration (SFTConfig,
-    DPOConfig, KTOConfig, GRPOConfig, RLOOConfig), such as learning_rate, gradient_accumulation_steps, save_steps.
+    DPOConfig, KTOConfig, GRPOConfig, RLOOConfig, RewardConfig), such as learning_rate, save_steps.
     """
 
     steps: int = 0
@@ -60,9 +59,10 @@ class Trl:
     name: str = field(init=False, default="trl")
     version: str = field(init=False, default="1")
     losses: tuple[str, ...] = field(
-        init=False, default=("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco", "grpo", "rloo")
+        init=False,
+        default=("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco", "grpo", "rloo", "reward_model"),
     )
-    asks_reward: bool = field(init=False, default=True)
+    trains_other_models: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         check_length(self.steps, self.epochs, self.loss_tokens)

@@ -20,5 +20,6 @@ LOSSES: Mapping[str, Callable[..., "Loss"]] = ByName(
         "dco": "pipelines.train.losses.coverage:DcoLoss",
         "grpo": "pipelines.train.losses.online:GrpoLoss",
         "rloo": "pipelines.train.losses.online:RlooLoss",
+        "reward_model": "pipelines.train.losses.reward_model:RewardModelLoss",
     }
 )

@@ -80,6 +80,10 @@ def test_every_rewarded_completion_is_kept_and_can_be_published(ready: Path, rol
             {"learner": {"method": "tiny", "options": {"steps": 1}}},
             "the learner 'tiny' draws no completions, as the loss 'grpo' needs. Valid: trl, command",
         ),
+        (
+            {"learner": {"method": "tiny", "options": {"steps": 1}}, "loss": {"method": "reward_model"}, "reward": None},
+            "the learner 'tiny' trains no model that rates texts, as the loss 'reward_model' needs. Valid: trl, command",
+        ),
         ({"reward": {"source": "nowhere.yaml"}}, "reward.source: there is no file "),
         ({"reward": {"source": "numbr"}}, "unknown verifier 'numbr'. Did you mean 'number'"),
         ({"reward": {"source": "number", "correct": "much"}}, "reward.correct"),

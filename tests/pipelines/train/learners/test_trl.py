@@ -118,6 +118,21 @@ def test_preferences_are_trls_own_and_begin_at_log_2(model: Path, tmp_path: Path
 
 
 @in_trl
+def test_a_reward_model_rates_texts_and_is_a_folder_of_transformers(model: Path, tmp_path: Path) -> None:
+    one, seen = task(tmp_path / "one", model, "reward_model", sum_pairs(4)), list[LearnerReport]()
+    done = trl(steps=30, options={**OPTIONS, "learning_rate": 1e-2, "gradient_checkpointing": False}).train(
+        one, seen.append
+    )
+    assert seen[0].loss == pytest.approx(0.693147, abs=0.1)
+    assert (seen[-1].measures["accuracy"], seen[-1].loss < 0.3) == (1.0, True)
+    assert done.tokens == sum(line["tokens"] for line in lines(one))
+    settings = json.loads((one.out / "config.json").read_text())
+    assert (settings["architectures"], len(settings["id2label"])) == (["LlamaForSequenceClassification"], 1)
+    assert not (one.out / "model.onnx").exists()
+    assert (one.out / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
+
+
+@in_trl
 def test_a_killed_training_goes_on_with_the_rows_of_one_that_was_not(model: Path, tmp_path: Path) -> None:
     whole, parts = task(tmp_path / "whole", model), task(tmp_path / "parts", model)
     trl(steps=6).train(whole, ignore)
