@@ -64,6 +64,7 @@ PANELS = {
         "compare": "look.compare:compare",
         "leaderboard": "look.compare:leaderboard",
         "pairs": "look.pairs:verbs",
+        "holdout": "look.holdout:verbs",
         "replay": "judge.replay:replay",
         "claims": "look.claims:verbs",
         "view": "look.view:verbs",

@@ -8,6 +8,13 @@ module, by budgets and forecasts.
 from pipelines.stats.boards.imputation import CompletedTables, complete_table
 from pipelines.stats.boards.pairwise import PairComparison, PairRanking, comparison_plan, pair_ranking
 from pipelines.stats.boards.rank_agreement import rank_agreement
+from pipelines.stats.boards.thresholdout import (
+    GuardedAnswer,
+    HoldoutGuard,
+    first_shift,
+    guarded_answer,
+    standard_guard,
+)
 from pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.clusters.cluster_table import ClusterTable, cluster_table, group_shares
 from pipelines.stats.clusters.differences import Equivalence, PairedTest, equivalence, paired_difference, paired_test
@@ -111,6 +118,8 @@ __all__ = [
     "Estimate",
     "Expectation",
     "Expense",
+    "GuardedAnswer",
+    "HoldoutGuard",
     "Judgement",
     "OutlyingClusters",
     "PairComparison",
@@ -160,10 +169,12 @@ __all__ = [
     "false_accept_rate",
     "false_alarm",
     "false_reject_rate",
+    "first_shift",
     "fit_coverage",
     "fit_prior",
     "g_pass_at_ks",
     "group_shares",
+    "guarded_answer",
     "holm",
     "kept_precision",
     "krippendorff_alpha",
@@ -203,6 +214,7 @@ __all__ = [
     "sequential_holm",
     "shrunken_rate",
     "solved_by",
+    "standard_guard",
     "t_quantile",
     "these_problems_means",
     "time_left",

@@ -14,7 +14,7 @@ verbs = group("pairs", "Rank models by pairwise comparisons of their answers, ea
 
 @verbs.command("plan")
 def plan(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Evaluations, runs or dataset versions.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME[:MODEL]...", hidden=True)],
     *,
     out: Annotated[Path, typer.Option("--out", help="The JSONL file of comparisons to judge.")],
     count: Annotated[int, typer.Option("--count", min=2, help="Comparisons, a third of all ordered pairs for one.")] = 100,
