@@ -65,6 +65,7 @@ PANELS = {
         "leaderboard": "look.compare:leaderboard",
         "pairs": "look.pairs:verbs",
         "holdout": "look.holdout:verbs",
+        "card": "look.card:verbs",
         "replay": "judge.replay:replay",
         "claims": "look.claims:verbs",
         "view": "look.view:verbs",
