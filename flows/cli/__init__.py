@@ -66,6 +66,7 @@ PANELS = {
         "pairs": "look.pairs:verbs",
         "holdout": "look.holdout:verbs",
         "card": "look.card:verbs",
+        "scaling": "look.scaling:scaling",
         "replay": "judge.replay:replay",
         "claims": "look.claims:verbs",
         "view": "look.view:verbs",

@@ -64,6 +64,7 @@ from pipelines.stats.draws.time_left import TimeLeft, longest, time_left, whole_
 from pipelines.stats.draws.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
 from pipelines.stats.draws.vote import vote, weighted_vote
 from pipelines.stats.draws.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
+from pipelines.stats.scaling.power_law import ScalingFit, fit_scaling
 from pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
 from pipelines.stats.trials.design import (
     Choices,
@@ -129,6 +130,7 @@ __all__ = [
     "Prediction",
     "Reach",
     "RuleErrorCounts",
+    "ScalingFit",
     "Shift",
     "Stratum",
     "StratumSample",
@@ -172,6 +174,7 @@ __all__ = [
     "first_shift",
     "fit_coverage",
     "fit_prior",
+    "fit_scaling",
     "g_pass_at_ks",
     "group_shares",
     "guarded_answer",

@@ -1,4 +1,4 @@
-"""`rollmill contamination check|splits`, `harden`: training data against benchmarks, splits, benchmarks made harder.
+"""`rollmill contamination check|splits|resplit`, `harden`: training data, splits, benchmarks made harder.
 
 Prints; the work is in flows.contamination.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
+from flows.cli.datasets.resplit import resplit
 from flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
 from flows.job import workspace_root
 from storage.ground.errors import FoundWanting, SetupError, explained, unknown_name
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 verbs = group("contamination", "Compare training data with benchmarks, and the splits of a dataset with one another.")
 Mapped = list[str] | None
+verbs.command("resplit")(resplit)
 _SHOWN, _LONGEST = 5, 100  # what two splits share: how many, and characters of each
 
 

@@ -1,0 +1,60 @@
+"""`rollmill contamination resplit`: a model's rate on problems like its training data, and on others."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+from flows.job import workspace_root
+
+
+def resplit(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME[:MODEL]", help="An evaluation, run or version, and one of its models.")
+    ],
+    *,
+    train: Annotated[str, typer.Option("--train", metavar="NAME", help="The run or version that the model learnt from.")],
+    alike: Annotated[
+        float, typer.Option("--alike", help="Share of word runs in common from which a problem counts as interpolation.")
+    ] = 0.5,
+    json: AsJson = False,
+) -> None:
+    """Split evaluated problems by likeness to training problems, and show the rate on both parts and the gap.
+
+    Interpolation: the most alike training problem has at least that share of the problem's runs of three words, all
+    numbers made the same. Extrapolation: all others.
+
+    Example: rollmill contamination resplit arithmetic-eval:tiny --train arithmetic
+    """
+    from flows.contamination.resplits import ResplitRequest, resplit
+
+    report = resplit(ResplitRequest(workspace_root(), name, train, alike))
+    return as_json(report) if json else line(_page(report))
+
+
+def _page(report: dict[str, Any]) -> str:
+    rows = [
+        [row["benchmark"], *(_part(row[part]) for part in ("interpolation", "extrapolation")), _gap(row["gap"])]
+        for row in report["benchmarks"]
+    ]
+    head = ["benchmark", "interpolation [95%]", "extrapolation [95%]", "gap [95%]"]
+    return "\n".join(
+        [
+            f"{report['model']} on {report['reference']}; {report['trained_problems']:,} training problems of "
+            f"{report['train']}; alike from {report['alike']:g} on",
+            columns(head, rows),
+            "gap: interpolation less extrapolation. A model that learnt a rule has none.",
+        ]
+    )
+
+
+def _part(part: dict[str, Any]) -> str:
+    from pipelines.stats import with_interval
+
+    if part["value"] is None:
+        return "no problem"
+    return f"{with_interval(part['value'], part['low'], part['high'])} on {part['problems']:,}"
+
+
+def _gap(gap: dict[str, Any] | None) -> str:
+    return "-" if gap is None else f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"
