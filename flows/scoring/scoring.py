@@ -131,6 +131,19 @@ def score(request: ScoreRequest) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def opened_rows(request: ScoreRequest, more: Sequence[str] = ()) -> Iterator[tuple[str, RunRows, list[Any]]]:
+    """A run's id and rows, and the scorers of a request, or of its recipe and `more` names, for who stores no score."""
+    run, job = _run(request)
+    with open_session(job) as session:
+        named = request.scorers or _of_recipe(run)
+        known = {name for name, _ in named}
+        methods = [_resolved(session, name, options) for name, options in named]
+        methods += [_resolved(session, name, {}) for name in more if name not in known]
+        with _scorers(session, run, methods) as scorers:
+            yield run.id, _rows(session, run), scorers
+
+
 def _run(request: ScoreRequest) -> "tuple[Run, Job]":
     """The run, and its job with this command's profile and limits."""
     from storage.workspace import Workspace

@@ -20,6 +20,7 @@ ALLOCATORS: Mapping[str, "type[Allocator]"] = ByName(
         "halving": "pipelines.allocate.halving:Halving",
         "brackets": "pipelines.allocate.halving:Brackets",
         "dump": "pipelines.allocate.dump:Dump",
+        "equitable": "pipelines.allocate.equitable:Equitable",
         "mastering": "pipelines.allocate.mastering:Mastering",
         "ranking": "pipelines.allocate.ranking:Ranking",
     }

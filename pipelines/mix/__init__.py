@@ -12,6 +12,7 @@ SET_METHODS: Mapping[str, Callable[..., "SetMethod"]] = ByName(
     {
         "uniform": "pipelines.mix.uniform:Uniform",
         "best": "pipelines.mix.best:Best",
+        "constrained": "pipelines.mix.constrained:Constrained",
         "strata": "pipelines.mix.quota:Strata",
     }
 )

@@ -91,6 +91,7 @@ from pipelines.stats.verifiers.audit_report import (
     true_rates,
 )
 from pipelines.stats.verifiers.calibration import auroc, auroc_within, brier, calibration
+from pipelines.stats.verifiers.graded_quality import constant_grades, graded_quality
 from pipelines.stats.verifiers.rater_agreement import krippendorff_alpha
 from pipelines.stats.verifiers.rule_error import RuleErrorCounts, rule_error_counts
 from pipelines.stats.verifiers.verifier_error import (
@@ -162,6 +163,7 @@ __all__ = [
     "comparison_plan",
     "complete_table",
     "consequences",
+    "constant_grades",
     "corrected_mean",
     "corrected_rate",
     "designs",
@@ -176,6 +178,7 @@ __all__ = [
     "fit_prior",
     "fit_scaling",
     "g_pass_at_ks",
+    "graded_quality",
     "group_shares",
     "guarded_answer",
     "holm",

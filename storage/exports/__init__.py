@@ -55,6 +55,7 @@ EXPORTS: Mapping[str, type[Export]] = ByName(
         "rl": Rl,
         "prompts": Prompts,
         "thread": Conversations,
+        "pits": "storage.exports.pits:Pits",
         "process_labels": ProcessLabels,
         "tree": SearchTree,
         "piece_pairs": PiecePairs,

@@ -43,6 +43,15 @@ class StepLabel(NamedTuple):
     correct: int | None = None
 
 
+class LabelledSolution(NamedTuple):
+    """A judged solution: its row, its lines, labels by number of a line, and the score or step that labelled them."""
+
+    row: Row
+    lines: list[Line]
+    labels: Mapping[int, StepLabel]
+    labelled_by: str
+
+
 @dataclass
 class ProcessLabels(RolloutTexts):
     """Rows of labelled lines of judged solutions: `prefix` is the text before the line, `label` a number from 0 to 1.
@@ -82,12 +91,19 @@ class ProcessLabels(RolloutTexts):
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """By problem id, sample index, completion id and line."""
+        told: dict[str, set[tuple[str, float]]] = {}
+        for row, lines, labels, by in self.labelled(connection):
+            once = told.setdefault(row["problem_id"], set())
+            for line, label in self._once(row["text"], lines, labels, once):
+                yield self._row(row, line, len(lines), label) | {"labelled_by": by}
+
+    def labelled(self, connection: duckdb.DuckDBPyConnection) -> Iterator[LabelledSolution]:
+        """Every judged solution with its lines, their labels by number, and their labelling score or step."""
         self.left_out.clear()
         scores = _line_scores(connection, self.score) if self.score else {}
         continuing = "" if self.score else self._continuing(connection)
         for problem in self.problems(connection):
             continuations = None if self.score else _continuations(problem, continuing)
-            told: set[tuple[str, float]] = set()
             for cid, row in problem.rows.items():
                 if row["outcome"] not in JUDGED or (continuations is not None and row["step"] == continuing):
                     continue
@@ -99,8 +115,7 @@ class ProcessLabels(RolloutTexts):
                     if continuations is None
                     else _shares(continuations, row["text"], lines)
                 )
-                for line, label in self._once(row["text"], lines, labels, told):
-                    yield self._row(row, line, len(lines), label) | {"labelled_by": self.score or continuing}
+                yield LabelledSolution(row, lines, labels, self.score or continuing)
 
     def _once(
         self, text: str, lines: list[Line], labels: Mapping[int, StepLabel], told: set[tuple[str, float]]

@@ -1,4 +1,4 @@
-"""`rollmill audit verifier|list|show`: how often a verifier errs, measured. Draws nothing from a model and judges nothing.
+"""`rollmill audit verifier|scorer|list|show`: how often a verifier or a scorer errs, measured. Draws no rollout.
 
 What it prints carries n, interval, estimand and method; unmeasured rates are marked as such.
 """
@@ -12,6 +12,7 @@ import typer
 from flows.cli import group
 from flows.cli.jobs import run_job
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import ProfilePath
 from flows.job import workspace_root
 from storage.ground.errors import SetupError
 
@@ -26,7 +27,7 @@ Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wron
 PerDraw = Annotated[float, typer.Option("--draw", help="Cost of one draw on the same scale.")]
 Target = Annotated[int, typer.Option(help="Stop at so many accepted (precision of the kept set).")]
 Cap = Annotated[int, typer.Option(help="Draw at most so often (precision of the kept set).")]
-verbs = group("audit", "Measure how often a verifier errs.")
+verbs = group("audit", "Measure how often a verifier or a scorer errs.")
 
 
 @verbs.command("verifier")
@@ -54,6 +55,39 @@ def verifier(  # noqa: PLR0913 (options, all by name)
         raise SetupError("--planted draws accepted rollouts, and --simple draws all.", choices=("--planted", "--simple"))
     kind = DrawAudit(workspace_root(), AuditRequest(name, run, n, seed, simple), planted=planted, dry_run=dry_run)
     return run_job(kind, _page, json=json)
+
+
+@verbs.command("scorer")
+def scorer(  # noqa: PLR0913 (options, all by name)
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="The run; if left out the newest.")] = None,
+    *,
+    scorers: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME", help="The scorer; 'votes of=grade.score' sets its options."),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Pairs, one of each problem at most.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed makes other pairs.")] = 1,
+    grades: Annotated[
+        str | None, typer.Option("--grades", metavar="FIELD", help="Field of imported rollouts with people's grades.")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="The largest grade; the smallest is 0.")] = 2,
+    profile: ProfilePath = None,
+    json: AsJson = False,
+) -> None:
+    """Test scorers: do they prefer a short solution to a longer one of another problem? With --grades: quality of grades.
+
+    Without --with: the scorers of the recipe, and those that ask no model. Constant grades are shown for comparison.
+
+    Example: rollmill audit scorer arithmetic-3f9a0c1d --with likelihood
+    """
+    from flows.cli.judge.scorer_audit import page
+    from flows.evaluation.replay import name_and_options
+    from flows.scoring.scorer_audit import ScorerAuditRequest, scorer_audit
+
+    named = tuple(name_and_options(text, "--with 'votes of=grade.score'") for text in scorers or ())
+    place = None if profile is None else str(profile.resolve())
+    report = scorer_audit(ScorerAuditRequest(workspace_root(), run, named, place, n, seed, grades, most))
+    return as_json(report) if json else line(page(report))
 
 
 @verbs.command("show")

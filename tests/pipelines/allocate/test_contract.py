@@ -19,6 +19,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "halving": {"pooled": False},
     "brackets": {},
     "dump": {"group": 4},
+    "equitable": {"first": 3},
     "mastering": {"last": 3},
     "ranking": {"delta": 0.2},
 }

@@ -14,6 +14,7 @@ UNITS = 40
 OPTIONS: dict[str, dict[str, Any]] = {
     "uniform": {},
     "best": {"by": "quality"},
+    "constrained": {"weights": {"quality": 1.0}, "most": {"influence": 0.9}},
     "strata": {"by": "skill"},
 }
 """Options of each method on the table below."""

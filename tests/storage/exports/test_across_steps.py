@@ -162,6 +162,17 @@ def test_lines_are_labelled_by_stored_scores(ws: Workspace) -> None:
     assert given.left_out["solutions whose scores are not one for each line"] == 1
 
 
+def test_the_line_of_an_error_is_a_row(ws: Workspace) -> None:
+    scores = to_table("scores", [Score(IDS["s1"], PROBLEM.id, "prm", "1", 0.1, (0.7, 0.1, 0.0))])
+    for by, number in (("largest_drop", 2), ("first_pit", 3)):
+        _, (row,) = written(ws, "pits", replace(snapshot(), scores=scores), score="prm", by=by)
+        assert (NAMES[row["completion_id"]], row["outcome"]) == ("s1", "incorrect")
+        assert (row["number"], row["lines"], row["rule"], row["labelled_by"]) == (number, 3, by, "prm")
+        assert row["drop"] == pytest.approx({2: 0.6, 3: 0.1}[number])
+        assert TEXTS["s1"].startswith(row["prefix"] + row["line"])
+        assert 0 < row["start"] < 1
+
+
 def test_labels_need_something_that_says_them(ws: Workspace) -> None:
     with pytest.raises(SetupError, match="no step of this version continues from a line"):
         written(ws, "process_labels", with_steps({"fix": {"turn": "new"}}))

@@ -32,7 +32,7 @@ CID = [f"{index:032x}" for index in range(6)]
 
 
 @pytest.mark.parametrize(
-    "fmt", sorted(EXPORTS.keys() - {"process_labels", "tree", "piece_pairs"})
+    "fmt", sorted(EXPORTS.keys() - {"process_labels", "pits", "tree", "piece_pairs"})
 )  # of labelled lines, of searches
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
@@ -194,7 +194,7 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
             "sfd",
             "a.jsonl",
             {},
-            "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, piece_pairs, process_labels,",
+            "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, piece_pairs, pits, process_labels,",
         ),
         ("pairs", "a.csv", {}, "cannot tell a format from 'a.csv'. Valid: .jsonl, .parquet."),
         ("pairs", "a.jsonl", {"max_pair": 1}, "unknown option of pairs 'max_pair'. Did you mean 'max_pairs'?"),
