@@ -13,6 +13,7 @@ SET_METHODS: Mapping[str, Callable[..., "SetMethod"]] = ByName(
         "uniform": "pipelines.mix.uniform:Uniform",
         "best": "pipelines.mix.best:Best",
         "constrained": "pipelines.mix.constrained:Constrained",
+        "margin_correct": "pipelines.mix.margin_correct:MarginCorrect",
         "strata": "pipelines.mix.quota:Strata",
     }
 )

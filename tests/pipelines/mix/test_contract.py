@@ -15,6 +15,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "uniform": {},
     "best": {"by": "quality"},
     "constrained": {"weights": {"quality": 1.0}, "most": {"influence": 0.9}},
+    "margin_correct": {"margin": "quality", "correct": "influence"},
     "strata": {"by": "skill"},
 }
 """Options of each method on the table below."""
