@@ -29,7 +29,10 @@ class Comparer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ByScores:
-    """Compares by stored scores: each comparison by one of them, in turn, so K scorers vote on a pair."""
+    """Compares by stored scores: each comparison by one of them, in turn, so K scorers vote on a pair.
+
+    A stored score says the same each time, so it has one vote on a pair, however many comparisons there may be.
+    """
 
     scores: tuple[str, ...]
 
@@ -48,12 +51,12 @@ class Knockout:
     """
 
     name: ClassVar[str] = "knockout"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     scores: tuple[str, ...] = ("logprob_per_token",)
     """Names of the scores that compare two completions."""
     comparisons: int = 1
-    """Comparisons of each pair."""
+    """Comparisons of each pair; by stored scores at most one for each score."""
     seed: int = 0
     """Seed of the pairs and of ties."""
     comparer: Comparer | None = field(default=None, repr=False)
@@ -72,6 +75,11 @@ class Knockout:
             yield {"scores": upward, "comparisons": len(upward)}
         yield from ({"scores": (score,)} for score in scores)
 
+    @property
+    def votes(self) -> int:
+        """Comparisons of a pair that can differ: repeated ones of one stored score are one vote."""
+        return self.comparisons if self.comparer is not None else min(self.comparisons, len(self.scores))
+
     def elect(self, pool: BlindPool) -> Election:
         """Play the rounds until one completion of each subset is left."""
         place = _bracket(pool, self.seed)
@@ -83,7 +91,7 @@ class Knockout:
             place, pairs = self._round(pool, place, round_number)
             rows, columns = np.nonzero(place >= 0)
             reached[rows, place[rows, columns]] = round_number
-            played += pairs * self.comparisons
+            played += pairs * self.votes
         return Election(elected_only(pool, pool.largest(reached)), comparisons=played)
 
     def _round(self, pool: BlindPool, place: Ints, number: int) -> tuple[Ints, Ints]:
@@ -94,7 +102,7 @@ class Knockout:
         both = (left >= 0) & (right >= 0)
         first, second = np.maximum(left, 0), np.maximum(right, 0)
         compare, votes = self.comparer or ByScores(self.scores), np.zeros(left.shape)
-        for vote in range(self.comparisons):
+        for vote in range(self.votes):
             swapped = vote % 2 == 1
             preference = compare(pool, second, first, vote) if swapped else compare(pool, first, second, vote)
             votes += -preference if swapped else preference

@@ -49,7 +49,7 @@ def test_it_is_built_without_arguments_and_says_who_it_is_and_what_it_needs(name
     aggregator = AGGREGATORS[name]()
     assert (aggregator.name, aggregator.version) == (
         name,
-        "2" if name in {"best_of_n", "best_of_majority", "rerank"} else "1",
+        "2" if name in {"best_of_n", "best_of_majority", "knockout", "rerank"} else "1",
     )
     assert set(aggregator.needs) <= {"scores", "texts", "models", "passes"}
 

@@ -85,3 +85,15 @@ def test_several_scores_vote_on_each_pair_and_who_abstains_does_not_play() -> No
         "a",
         "b",
     }
+
+
+def test_repeated_comparisons_of_one_stored_score_are_one_vote() -> None:
+    pool = BlindPool.of(["a", "b"], {"s": [2.0, 1.0], "t": [1.0, 2.0], "u": [1.0, 2.0]})
+    for scores, comparisons in ((("s",), 5), (("s", "t", "u"), 4), (("s", "t", "u"), 9)):
+        election = Knockout(scores=scores, comparisons=comparisons).elect(pool)
+        assert election.top(pool) == (("a",) if scores == ("s",) else ("b",))
+        assert election.comparisons is not None
+        assert election.comparisons.tolist() == [len(scores)]
+    # A fourth comparison of three scores would give s a second vote, and a lot would decide.
+    winners = {Knockout(scores=("s", "t"), comparisons=3, seed=seed).elect(pool).top(pool)[0] for seed in range(12)}
+    assert winners == {"a", "b"}
