@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from flows.recipe.load import LoadedRecipe
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
-from storage.imports.stored import ModelCount, answering, model_counts, names_of
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
+    from storage.imports.stored import ModelCount
     from storage.workspace import Workspace
 
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ImportedCounts:
     """Rollouts that a recipe takes, by import and model, and those that other imports would add for the same problems."""
 
-    taken: tuple[ModelCount, ...]
-    left: tuple[ModelCount, ...]
+    taken: "tuple[ModelCount, ...]"
+    left: "tuple[ModelCount, ...]"
 
     def rows(self) -> list[dict[str, Any]]:
         """Counts of the rollouts taken, as JSON values."""
@@ -57,6 +57,8 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     generate, problem_set = loaded.recipe.generate, loaded.recipe.problems.imported
     if not loaded.takes_imports:
         return ()
+    from storage.imports.stored import answering, names_of
+
     named = bool(generate.imports) or problem_set is None
     names = tuple(generate.imports) if named else answering(workspace, str(problem_set))
     for name in names:
@@ -72,6 +74,8 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
 
 def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
     """The rollouts of these problems in the imports that are taken (all, if none is named), and in the others."""
+    from storage.imports.stored import model_counts, names_of
+
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
     ordered = [*chosen, *(name for name in every if name not in chosen)]
@@ -82,5 +86,5 @@ def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "Rec
     return ImportedCounts(taken, tuple(count for count in counts if count.name not in chosen))
 
 
-def _source(count: ModelCount) -> str:
+def _source(count: "ModelCount") -> str:
     return f"{count.prompts:,} problems by {count.model} (import {count.name})"

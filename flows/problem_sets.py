@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from flows.recipe.benchmarks import shipped_definitions
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.records import Problem
-from storage.imported import producer_of
-from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace
@@ -18,8 +16,13 @@ if TYPE_CHECKING:
 
 def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
     """Sorted by id, so that the order of importing changes nothing; the first ones are then a random sample."""
-    workspace.imports.require_whole(name)
-    rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
+    rows: list[Problem] = []
+    if not workspace.unused:
+        from storage.imported import producer_of
+        from storage.segments.schema import from_table
+
+        workspace.imports.require_whole(name)
+        rows = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
     if not rows:
         form = f" --benchmark {name}" if name in shipped_definitions() else ""
         raise SetupError(
@@ -30,6 +33,7 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
 
 def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
     """The problems of a dataset version (`NAME@v3`, or NAME for the newest), sorted by id."""
+    from storage.segments.schema import from_table
     from storage.versions.content.database import read_table
     from storage.versions.read import open_version, reading
     from storage.versions.resolve import resolve

@@ -15,7 +15,6 @@ from pipelines.synthesize.sources import Source, SourceRollout
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import ListDigest
 from storage.ground.records import OUTCOMES, Problem
-from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
     from storage.queries import Scope
@@ -82,6 +81,8 @@ def _refuse_unfinished(scope: "Scope") -> None:
 def problems_in(scope: "Scope") -> list[Problem]:
     """The problems of a version or run, in order of their ids."""
     with scope.connection("problems") as connection:
+        from storage.segments.schema import from_table
+
         return by_id(from_table("problems", connection.sql("SELECT * FROM problems").to_arrow_table()))
 
 

@@ -16,7 +16,6 @@ from pipelines.returned import check_returned
 from storage.ground.errors import SetupError, contract_error
 from storage.ground.ids import digest128
 from storage.ground.records import Problem, Prompt
-from storage.segments.schema import to_table
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace
@@ -99,6 +98,17 @@ def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | 
     return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part, samplers)]
 
 
+def check_held_out(workspace: "Workspace", loaded: LoadedRecipe) -> None:
+    """SetupError for held-out problems that cannot be read, or whose synthesizer refuses its options or makes no first
+    problem. No model is asked.
+    """
+    for part in loaded.evaluation:
+        if part.method is None:
+            list(_evaluation_part(workspace, part, None))
+        elif not part.method.asks_model:
+            next(iter(_evaluation_part(workspace, part, None)), None)
+
+
 def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers: Samplers | None) -> Iterable[Problem]:
     part = loaded.part
     if loaded.method is not None:
@@ -173,6 +183,7 @@ def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> lis
     if not evaluation:
         return problems
     from pipelines.contamination import Overlaps, Scan
+    from storage.segments.schema import to_table
 
     overlaps = Scan(evaluation).problems([to_table("problems", problems)], Overlaps())
     leaks = {hit.row for _, hit in overlaps.leaks}

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from flows.imported import imports_taken
 from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import source_scope
-from flows.problems import held_out
+from flows.problems import check_held_out
+from flows.recipe.engine_files import with_places
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import FROM
-from flows.run_spec import with_places
 from flows.worked_examples import Examples
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
 from storage.ground.errors import SetupError, unknown_name
-from storage.imports.stored import names_of
 
 if TYPE_CHECKING:
     from storage.segments.schema import Kind
@@ -49,7 +48,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
         imports_taken(workspace, loaded)
         if loaded.synthesizer is not None and loaded.synthesizer.takes_source:
             source_scope(workspace, str(loaded.synthesizer.options[FROM]))
-        held_out(workspace, loaded)
+        check_held_out(workspace, loaded)
     return []
 
 
@@ -108,6 +107,8 @@ def _in_workspace(loaded: LoadedRecipe) -> list[str]:
 
 
 def _check_imported(workspace: "Workspace", kind: "Kind", names: Iterable[str]) -> None:
+    from storage.imports.stored import names_of
+
     known = names_of(workspace.segments, kind)
     what = "problems" if kind == "problems" else "rollouts"
     for name in names:

@@ -1,27 +1,25 @@
 """Resolution of a recipe in a workspace under a profile: its names become engines, verifiers, methods and limits."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import CHECKOUT
 from flows.imported import digest_of_imports, imports_taken
 from flows.limits import limit_of
 from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
+from flows.recipe.engine_files import with_places
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
-from pipelines.engine_roles import DrawsSideBySide, FindsFiles
+from pipelines.engine_roles import DrawsSideBySide
 from pipelines.protocols import ReadsVotes
 from storage.ground.ids import canonical_json
 from storage.ground.records import Sampling, redrawn
-from storage.models.index import MODELS, version_folder
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
@@ -139,27 +137,6 @@ def _engine(session: Session, method: MethodSpec) -> Callable[[], Any]:
 def _vllm(session: Session) -> "VllmSettings":
     """Profile settings of the engine `vllm`, with a log in the workspace."""
     return session.profile.vllm.settings(session.workspace.root / ".rollmill" / "logs" / "vllm.log")
-
-
-def with_places(engine: MethodSpec, root: Path) -> MethodSpec:
-    """The engine with the full paths of the files that its options name, in the workspace or shipped with the program.
-
-    A reference to a version, `models/student@v2`, becomes the path of its folder. An option that names no file stays: a
-    model may be a mere name.
-    """
-    options = dict(engine.options)
-    if isinstance(model := options.get("model"), str) and (folder := version_folder(root / MODELS, model)) is not None:
-        options["model"] = str(folder)
-    names: Sequence[str] = engine.cls.places if isinstance(engine.cls, FindsFiles) else ()
-    tried = [(key, folder / str(options[key])) for key in names if options.get(key) for folder in (CHECKOUT, root)]
-    return replace(engine, options={**options, **{key: str(place) for key, place in tried if _exists(place)}})
-
-
-def _exists(place: Path) -> bool:
-    """A chat template may be given as text, which no file can have as its name."""
-    with suppress(OSError, ValueError):
-        return place.exists()
-    return False
 
 
 def _http(session: Session) -> "HttpSettings | None":

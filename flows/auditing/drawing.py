@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates, with_clusters
-from flows.auditing.planted import planted_audit
 from flows.driver import Executor, RequestKind
 from flows.progress import Progress
 from pipelines.stats import Costs
@@ -43,6 +42,8 @@ class DrawAudit(RequestKind):
 
     def stages(self, reader: Reader, executor: Executor) -> Row:
         """Draw an audit, and report its state."""
+        from flows.auditing.planted import planted_audit
+
         drawn = planted_audit if self.planted else natural_audit
         audit = executor.stage("audit", partial(drawn, reader, self.request, dry_run=self.dry_run))
         return audit_row(reader, audit, dry_run=self.dry_run)

@@ -5,7 +5,6 @@ Validity of a recipe on this machine, its form with every default, its keys, and
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from flows.recipe.form import Kinds, RecipeForm
+    from flows.recipe.form import RecipeForm
     from storage.ground.form_fields import FormField
 
 LONGEST = 60  # characters of a value or of choices in a table
@@ -114,28 +113,21 @@ def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
-    from flows.loops.loaded_loop import load_loop
-    from flows.loops.loop_recipe import LoopRecipe
-    from flows.recipe.evaluations import load_evaluation
-    from flows.recipe.form import KINDS, form_of
-    from flows.recipe.load import load_recipe
-    from flows.training.training_recipe import TrainingRecipe, load_training
-    from flows.trials.trial_recipe import TrialRecipe, load_trial
+    from flows.recipe.form import KINDS, FileKind, form_of
+    from storage.ground.by_name import object_at
 
-    training: Kinds = {
-        "train_schema": ("train", TrainingRecipe),
-        "trial_schema": ("trial", TrialRecipe),
-        "loop_schema": ("loop", LoopRecipe),
+    training, trials, loops = "flows.training.training_recipe", "flows.trials.trial_recipe", "flows.loops"
+    further = {
+        "train_schema": FileKind("train", f"{training}:TrainingRecipe", f"{training}:load_training"),
+        "trial_schema": FileKind("trial", f"{trials}:TrialRecipe", f"{trials}:load_trial"),
+        "loop_schema": FileKind("loop", f"{loops}.loop_recipe:LoopRecipe", f"{loops}.loaded_loop:load_loop"),
     }
-    made = form_of(recipe, sets or (), {**KINDS, **training})
+    made = form_of(recipe, sets or (), {**KINDS, **further})
     if json:
         as_json(made.row(), sort_keys=False)  # of a trial the first arm is what the others are compared with
     else:
         line(_keys(made))
-    loading: Mapping[str, Callable[..., object]] = {
-        "evaluate": load_evaluation, "train": load_training, "trial": load_trial, "loop": load_loop,
-    }  # fmt: skip
-    loading.get(made.kind, load_recipe)(recipe, sets=made.sets)
+    object_at(made.kind.loader)(recipe, sets=made.sets)
 
 
 def _keys(made: "RecipeForm") -> str:

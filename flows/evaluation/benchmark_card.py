@@ -80,8 +80,8 @@ def _checkers(loaded: LoadedRecipe) -> list[Row]:
 
 def _files(workspace: Workspace, definition: Definition) -> list[Row]:
     """The files that its problems were imported from, with what the import noted about them."""
-    name = definition.problems().get("imported")
-    records = [record for record in workspace.imports.list() if record.name == name and record.kind == "problems"]
+    name, imports = definition.problems().get("imported"), [] if workspace.unused else workspace.imports.list()
+    records = [record for record in imports if record.name == name and record.kind == "problems"]
     return [{"file": Path(record.file).name, "rows": record.rows, "notes": list(record.notes)} for record in records]
 
 

@@ -1,11 +1,11 @@
 """The kinds of jobs by their verbs. A kind is imported on first use."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from flows.driver import RecipeKind
 from flows.job import Job
+from storage.ground.by_name import object_at
 
 KINDS: Mapping[str, str] = {
     "curate": "flows.jobs.curate:Curate",
@@ -29,6 +29,5 @@ REQUESTS: Mapping[str, str] = {
 
 def kind_of(job: Job) -> RecipeKind[Any]:
     """The kind of a job; SetupError for any mistake in its recipe."""
-    module, _, name = KINDS[job.verb].partition(":")
-    kind: RecipeKind[Any] = getattr(import_module(module), name)(job)
+    kind: RecipeKind[Any] = object_at(KINDS[job.verb])(job)
     return kind

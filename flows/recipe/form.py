@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flows.recipe.benchmarks import shipped_definitions
-from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.method_options import REQUIRED, MethodOption, method_names, options_of
 from flows.recipe.methods import OF
 from flows.recipe.parse import override, read_yaml
-from flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, Recipe, StepSection
+from flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, StepSection
 from pipelines.registries import registry
+from storage.ground.by_name import object_at
 from storage.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
 
 ROLES = {
@@ -55,17 +55,32 @@ USUAL = {
 HEADINGS = {"steps": "Step", "models": "Model", "benchmarks": "Benchmark", "evaluation": "Held-out problems"}
 CHOSEN = ("benchmarks", "models")
 """Lists of which a form chooses items."""
-Kinds = Mapping[str, tuple[str, type[BaseModel]]]
-"""Kinds of files by the key that declares their format: the verb that runs one, and its schema."""
-KINDS: Kinds = {"evaluation_schema": ("evaluate", EvaluationRecipe), "recipe_schema": ("curate", Recipe)}
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """Kind of file: the verb that runs one, and the places (`module:Name`) of its schema and of its loader."""
+
+    verb: str
+    schema: str
+    loader: str
+
+
+KINDS: Mapping[str, FileKind] = {
+    "evaluation_schema": FileKind(
+        "evaluate", "flows.recipe.evaluations:EvaluationRecipe", "flows.recipe.evaluations:load_evaluation"
+    ),
+    "recipe_schema": FileKind("curate", "flows.recipe.schema:Recipe", "flows.recipe.load:load_recipe"),
+}
+"""Kinds of files by the key that declares their format."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeForm:
-    """Form of a file. `kind`: the verb that runs it. `sets`: the overrides that it was made with, and those that drop the
+    """Form of a file. `sets`: the overrides that it was made with, and those that drop the
     options which a method chosen by them does not have."""
 
-    kind: str
+    kind: FileKind
     name: str
     fields: tuple[FormField, ...]
     sets: tuple[str, ...]
@@ -73,10 +88,10 @@ class RecipeForm:
     def row(self) -> dict[str, Any]:
         """As JSON values."""
         fields = [part.row() for part in self.fields]
-        return {"kind": self.kind, "name": self.name, "sets": list(self.sets), "fields": fields}
+        return {"kind": self.kind.verb, "name": self.name, "sets": list(self.sets), "fields": fields}
 
 
-def form_of(path: Path, sets: Sequence[str] = (), kinds: Kinds = KINDS) -> RecipeForm:
+def form_of(path: Path, sets: Sequence[str] = (), kinds: Mapping[str, FileKind] = KINDS) -> RecipeForm:
     """The form of a file of one of these kinds after `--set` overrides; SetupError if one of them cannot be read.
 
     A file without a format is a recipe's.
@@ -85,10 +100,10 @@ def form_of(path: Path, sets: Sequence[str] = (), kinds: Kinds = KINDS) -> Recip
     for text in sets:
         override(data, text)
     changed = frozenset(text.partition("=")[0].strip() for text in sets)
-    verb, schema = next((kind for key, kind in kinds.items() if key in data), KINDS["recipe_schema"])
+    kind = next((kind for key, kind in kinds.items() if key in data), KINDS["recipe_schema"])
     walk = _Walk(path.parent, changed, list(sets), data)
-    fields = tuple(walk.section(schema, data, _Place()))
-    return RecipeForm(verb, str(data.get("name", "")), fields, tuple(walk.sets))
+    fields = tuple(walk.section(object_at(kind.schema), data, _Place()))
+    return RecipeForm(kind, str(data.get("name", "")), fields, tuple(walk.sets))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from flows.recipe.option_types import check_option_types
-from pipelines.generate.direct import DirectSamplers
 from pipelines.method_checks import check_method
 from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
@@ -59,6 +58,8 @@ class MethodSpec:
         given = {**profile, "recipe_folder": None if self.base is None else str(self.base)}
         known = parameters(self.cls)
         if "samplers" in known and "samplers" not in given:
+            from pipelines.generate.direct import DirectSamplers
+
             given["samplers"] = DirectSamplers(**profile)  # no run: nothing to store it in, and nobody to charge
         taken = {key: value for key, value in given.items() if key in known}
         inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
@@ -93,6 +94,11 @@ class MethodSpec:
         """Digest and package that a recorded recipe keeps for a method from outside the product."""
         keys = {DIGEST: self.source_sha256, PACKAGE: self.package}
         return {key: value for key, value in keys.items() if value is not None}
+
+    @property
+    def own(self) -> bool:
+        """True if the class is the product's."""
+        return self.source_sha256 is None and self.package is None
 
     @property
     def asks_model(self) -> bool:

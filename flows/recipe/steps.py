@@ -17,6 +17,7 @@ from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate, Method, Recipe, StepSection
 from pipelines.budget import reads_verdicts
 from pipelines.budget.search import Search
+from pipelines.generate.registry import GENERATORS, MODEL_FREE
 from pipelines.generate.tools.model_free import ModelFree
 from pipelines.protocols import RoutingBudget
 from pipelines.registries import registry
@@ -135,6 +136,8 @@ def _engine_of(generate: Generate, step: StepSection) -> str:
 
 def is_model_free(engine: str, base: Path) -> bool:
     """True if the engine asks no model."""
+    if engine in GENERATORS or engine in MODEL_FREE:
+        return engine in MODEL_FREE
     known = ":" in engine or engine in registry("engine")  # another name is refused where the engine is loaded
     return known and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree)
 

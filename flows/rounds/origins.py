@@ -4,21 +4,28 @@ A run may plan one completion for two problems (same prompt, other reference). I
 of the run's rollouts (pipelines.metrics.funnel).
 """
 
-from collections.abc import Sequence
-
 from sqlalchemy import func, select
 
-from storage.ground.records import PlanRow
 from storage.ledger.models import BatchRow, RunBatchRow
+from storage.queries import Reader, run_scope
 from storage.workspace import Workspace
 
+_COUNTS = """
+WITH mine AS (SELECT DISTINCT completion_id AS id FROM planned WHERE round < ?)
+SELECT (SELECT count(DISTINCT round) FROM planned WHERE round < ?), count(*), count(*) FILTER (there)
+FROM (SELECT id, id IN (SELECT id FROM completions) AS there FROM mine)
+"""
 
-def origins_so_far(ws: Workspace, run: str, plans: Sequence[Sequence[PlanRow]]) -> dict[str, int]:
-    """Completions of a run's committed rounds by origin: drawn by it, stored by others, still to draw."""
-    planned = sorted({row.completion_id for plan in plans for row in plan})
-    stored = len(ws.segments.present("completions", planned))
+
+def origins_so_far(ws: Workspace, run: str) -> tuple[int, dict[str, int]]:
+    """Number of committed rounds that plan something, and their completions by origin: drawn by the run, stored by others,
+    still to draw.
+    """
+    committed = ws.runs.rounds(run)
+    with run_scope(Reader(ws), run).connection("completions") as connection:
+        [(rounds, planned, stored)] = connection.execute(_COUNTS, [committed, committed]).fetchall()
     reused = reused_of(ws, run, stored)
-    return {"planned": len(planned), "drawn": stored - reused, "reused": reused, "left": len(planned) - stored}
+    return rounds, {"planned": planned, "drawn": stored - reused, "reused": reused, "left": planned - stored}
 
 
 def reused_of(ws: Workspace, run: str, stored: int) -> int:

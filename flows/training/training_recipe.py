@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,10 +11,11 @@ from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import naming, parse
 from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
 from flows.training.training_reward import TrainingReward, check_reward
-from pipelines.train.roles import Loss
-from storage.exports import EXPORTS
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from pipelines.train.roles import Loss
 
 FOLDER = "recipes/training"
 ALL = "all"
@@ -117,11 +118,19 @@ def resolve_training(recipe: TrainingRecipe, base: Path) -> LoadedTraining:
     loaded = LoadedTraining(recipe, base, methods["learner"], methods["loss"], methods["order"])
     loss, learner = loaded.loss.build(), loaded.learner.build()
     loaded.order.build()
-    if loaded.format not in EXPORTS:
-        raise unknown_name("export format", loaded.format, loss.formats)
-    if loaded.format not in loss.formats:
-        raise SetupError(f"the loss {loss.name!r} does not read the format {loaded.format!r}.", choices=loss.formats)
+    if loaded.format not in loss.formats or not loaded.loss.own:
+        _check_format(loaded.format, loss)
     if learner.losses is not None and loss.name not in learner.losses:
         raise SetupError(f"the learner {learner.name!r} does not have the loss {loss.name!r}.", choices=learner.losses)
     check_reward(recipe.reward, loss, learner)
     return loaded
+
+
+def _check_format(name: str, loss: "Loss") -> None:
+    """SetupError for a format that no exporter writes, or that the loss does not read."""
+    from storage.exports import EXPORTS
+
+    if name not in EXPORTS:
+        raise unknown_name("export format", name, loss.formats)
+    if name not in loss.formats:
+        raise SetupError(f"the loss {loss.name!r} does not read the format {name!r}.", choices=loss.formats)

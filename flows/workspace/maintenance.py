@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows import CHECKOUT
 from storage.ground.errors import RollmillError, SetupError
-from storage.segments.schema import KINDS
-from storage.segments.upkeep.compaction import compact
 
 if TYPE_CHECKING:
     from flows.recipe.profile import Profile
@@ -118,6 +116,7 @@ def _ledger(workspace: "Workspace") -> Iterator[DoctorFinding]:
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
     from storage.segments.checking import repair_segments, untrusted
+    from storage.segments.schema import KINDS
 
     if deep:
         for lost in workspace.segments.check(deep=True):
@@ -158,19 +157,25 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 
 
 def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
-    from storage.versions.content.hashing import content_hash
-    from storage.versions.read import fetch_command, is_here, load_manifest, load_snapshot, open_version, pointer
+    from storage.versions.read import fetch_command, is_here, load_manifest, open_version, pointer
 
     if not is_here(info):
         return DoctorFinding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetch_command(info)}")
     try:
         load_manifest(info)
         open_version(info, as_published=deep).close()
-        same = not deep or content_hash(load_snapshot(info)) == info.content_hash
+        same = not deep or _hash_of_rows(info) == info.content_hash
     except RollmillError as error:
         return _bad("versions", info.ref, str(error))
     detail = f"content {info.content_hash[:8]}" if same else "its rows do not have its content hash"
     return DoctorFinding("versions", info.ref, same, detail)
+
+
+def _hash_of_rows(info: "VersionInfo") -> str:
+    from storage.versions.content.hashing import content_hash
+    from storage.versions.read import load_snapshot
+
+    return content_hash(load_snapshot(info))
 
 
 def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
@@ -272,6 +277,8 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     """Merge and remove, or with `dry_run` only count; returns the counts as JSON values."""
     from flows.prefect.managed import remove_private_homes
     from storage.models.leftovers import leftovers, remove_leftovers
+    from storage.segments.schema import KINDS
+    from storage.segments.upkeep.compaction import compact
 
     files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
     mergeable = [kind for kind in KINDS if files[kind] >= FEW]

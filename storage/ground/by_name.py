@@ -9,6 +9,12 @@ from importlib import import_module
 from typing import Any
 
 
+def object_at(place: str) -> Any:
+    """The object at `package.module:Name`, whose module is imported."""
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 class ByName(Mapping[str, Any]):
     """Names to methods; a text names the method at `package.module:Name`."""
 
@@ -17,10 +23,7 @@ class ByName(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         method = self._methods[name]
-        if not isinstance(method, str):
-            return method
-        module, _, attribute = method.partition(":")
-        return getattr(import_module(module), attribute)
+        return object_at(method) if isinstance(method, str) else method
 
     def place(self, name: str) -> str | None:
         """Place of a method, `package.module:Name`; None for a method that is registered itself."""

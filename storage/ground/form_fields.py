@@ -11,10 +11,10 @@ import ast
 import inspect
 import re
 import sys
-import textwrap
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -156,13 +156,31 @@ def _in_constructor(cls: type) -> Iterator[tuple[str, str]]:
     yield from re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
 
 
+@lru_cache(maxsize=64)
+def _class_bodies(source: str) -> Mapping[str, Sequence[ast.stmt]]:
+    """Statements of each class of a module by its qualified name; a module is parsed once, however many classes it has."""
+    bodies: dict[str, Sequence[ast.stmt]] = {}
+
+    def walk(statements: Sequence[ast.stmt], path: str) -> None:
+        for node in statements:
+            if isinstance(node, ast.ClassDef):
+                bodies[path + node.name] = node.body
+                walk(node.body, f"{path}{node.name}.")
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                walk(node.body, f"{path}{node.name}.<locals>.")
+
+    walk(ast.parse(source).body, "")
+    return bodies
+
+
 def _under_fields(cls: type) -> Iterator[tuple[str, str]]:
     """The strings under the fields of a class."""
     try:
-        [tree] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    except (OSError, TypeError):  # a class without a source of its own
+        source = inspect.getsource(sys.modules[cls.__module__])
+    except (OSError, TypeError, KeyError):  # a class without a source of its own
         return
-    for assigned, text in pairwise(tree.body if isinstance(tree, ast.ClassDef) else []):
+    body = _class_bodies(source).get(cls.__qualname__, [])
+    for assigned, text in pairwise(body):
         match assigned, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(described))):
                 yield name, described

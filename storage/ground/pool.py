@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from storage.ground.id_keys import id_keys, places
 from storage.ground.records import OUTCOMES, Verdict
@@ -122,6 +121,8 @@ def ballot(verdict: Verdict) -> str | None:
 
 def unjudged_completions(threads: pa.Table) -> pa.ChunkedArray:
     """Ids of the unjudged completions in a table of threads, once for each problem."""
+    import pyarrow.compute as pc
+
     return threads["completion_id"].filter(pc.not_equal(threads["role"], "answer"))
 
 
@@ -194,11 +195,15 @@ def grouped(values: Sequence[T]) -> dict[T, Ints]:
 
 def _places(values: Any, known: Any) -> Ints:
     """Index of each value in the known values, the first of equal ones; -1 for an unknown value."""
+    import pyarrow.compute as pc
+
     return _integers(pc.index_in(values, value_set=_flat(known)), -1)
 
 
 def coded(values: Any, missing: str | None = None) -> tuple[tuple[str, ...], Ints]:
     """The distinct texts of an Arrow column, and the index of each row's text; null counts as `missing`, else as -1."""
+    import pyarrow.compute as pc
+
     texts = _flat(values).cast(pa.string())
     encoded = (texts if missing is None else pc.fill_null(texts, missing)).dictionary_encode()
     return tuple(encoded.dictionary.to_pylist()), _integers(encoded.indices, -1)
@@ -217,6 +222,8 @@ def _numbers(table: pa.Table, name: str) -> Ints:
 
 
 def _integers(values: Any, missing: int) -> Ints:
+    import pyarrow.compute as pc
+
     return np.asarray(pc.fill_null(values, missing), dtype=np.int64)
 
 
@@ -239,6 +246,8 @@ def _alone(completion_id: str) -> str:
 def _ballots(decisions: pa.Table, verdicts: pa.Table) -> pa.Array:
     """The vote of each decision's rollout: the answer key in the deciding verdict, or in the first verdict where a policy
     decided."""
+    import pyarrow.compute as pc
+
     pair, by = ("completion_id", "problem_id"), ("verifier", "verifier_version")
     exact = _places(_joined(decisions, *pair, *by), _joined(verdicts, *pair, "verifier", "version"))
     formed = verdicts.filter(pc.is_valid(pc.coalesce(verdicts["normal_form"], verdicts["extracted"])))
@@ -285,8 +294,12 @@ def score_columns(decisions: pa.Table, scores: pa.Table) -> dict[str, Floats]:
 
 
 def _joined(table: pa.Table, *names: str) -> Any:
+    import pyarrow.compute as pc
+
     return pc.binary_join_element_wise(*(table[name].cast(pa.string()) for name in names), "\x1f")
 
 
 def _floats(table: pa.Table, name: str) -> Floats:
+    import pyarrow.compute as pc
+
     return np.asarray(pc.fill_null(_column(table, name).cast(pa.float64()), np.nan), dtype=np.float64)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pyarrow.compute as pc
 
 from pipelines import metrics
 from pipelines.metrics import Funnel, FunnelCounter, GroupRate
@@ -143,6 +142,8 @@ def indexed_counts(index: ExploreIndex, by: str) -> metrics.Counts:
 
 
 def _counts(connection: "duckdb.DuckDBPyConnection", cells: str, by: str) -> metrics.Counts:
+    import pyarrow.compute as pc
+
     groups, order = (_BY_MODEL, "model, ") if by == "model" else (_GROUPED, "")
     table = connection.sql(_COUNTS.format(cells=cells, groups=groups, order=order)).to_arrow_table()
     # SQL gives null for a sum over no rows.

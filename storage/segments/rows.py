@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Problem
@@ -112,11 +111,15 @@ class Rows(Sequence[R], Generic[R]):
 
     def where(self, name: str, value: Any) -> "Rows[R]":
         """The rows with this value in a column; itself if all rows have it."""
+        import pyarrow.compute as pc
+
         chosen = pc.equal(self.table[name], value)
         return self if pc.all(chosen).as_py() else Rows(self.kind, self.table.filter(chosen))
 
     def sorted_by(self, *names: str) -> "Rows[R]":
         """The rows sorted by these columns, stable; itself if they are sorted already."""
+        import pyarrow.compute as pc
+
         keys = pa.table({name: self.column(name) for name in names})
         order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in names])
         if (order.to_numpy() == np.arange(len(self))).all():

@@ -12,8 +12,9 @@ import duckdb
 
 from storage.segments.schema import Kind
 from storage.segments.views import quoted
-from storage.versions.content.database import TABLE_NAMES, Listing, Near, read_listing, scan_near
+from storage.versions.content.database import TABLE_NAMES, Near, scan_near
 from storage.versions.content.prompts import COLUMN, SHOWN
+from storage.versions.content.shard_listing import Listing, read_listing
 from storage.versions.content.snapshot import KEYS, OPTIONAL
 from storage.versions.read import is_here, missing_rows_error, require_files
 from storage.versions.resolve import VersionInfo

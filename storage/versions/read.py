@@ -7,26 +7,19 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, explained, is_machine_limit
 from storage.ground.files import read_object
-from storage.versions.content.database import (
-    LISTING,
-    TABLE_NAMES,
-    connect_shards,
-    has_table,
-    read_listing,
-    read_table,
-    require_shard,
-    write_database,
-)
 from storage.versions.content.digests import digest, require, require_pointed
-from storage.versions.content.snapshot import OPTIONAL, TABLES, Snapshot
+from storage.versions.content.shard_listing import LISTING, read_listing, require_shard
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from storage.versions.content.snapshot import Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
 ROW_FILES = ("dataset.duckdb", LISTING)
@@ -54,6 +47,11 @@ def is_here(info: VersionInfo) -> bool:
 
 def is_whole(info: VersionInfo) -> bool:
     """True for a version with all of its files, and with the published rows in the manifest's number."""
+    import duckdb
+
+    from storage.versions.content.database import TABLE_NAMES, has_table
+    from storage.versions.content.snapshot import OPTIONAL
+
     if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):
         return False
     try:
@@ -84,6 +82,8 @@ def missing_rows_error(info: VersionInfo) -> SetupError:
 @contextmanager
 def reading(info: VersionInfo) -> Iterator[None]:
     """Turn DuckDB's errors for a damaged or locked version into one line; any other error is a bug and passes."""
+    import duckdb
+
     try:
         yield
     except duckdb.Error as error:
@@ -123,17 +123,21 @@ def require_files(info: VersionInfo) -> None:
         require_pointed(info.path, pointer(info), info.ref, _repair_command(info), only=ROW_FILES)
 
 
-def open_version(info: VersionInfo, *, as_published: bool = True) -> duckdb.DuckDBPyConnection:
+def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.DuckDBPyConnection":
     """A read-only connection: any number of readers, without locks against each other.
 
     A version of shards is read through views in a DuckDB in memory, with the same table and view names. FoundWanting for an
     altered version, unless `as_published` is False.
     """
+    import duckdb
+
     path = info.path / "dataset.duckdb"
     if as_published:
         require_published(info)
     if not path.exists():
         if read_listing(info.path) is not None:
+            from storage.versions.content.database import connect_shards
+
             return connect_shards(info.path, load_manifest(info))
         raise missing_rows_error(info)
     with reading(info):
@@ -162,8 +166,11 @@ def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
     return f"dvc checkout --force {pointer(info)}" if pointer(info).exists() else f"cp {copy} {damaged}"
 
 
-def load_snapshot(info: VersionInfo, *, as_published: bool = True) -> Snapshot:
+def load_snapshot(info: VersionInfo, *, as_published: bool = True) -> "Snapshot":
     """The version's rows as Arrow tables in key order, with its manifest; `as_published` as for `open_version`."""
+    from storage.versions.content.database import read_table
+    from storage.versions.content.snapshot import TABLES, Snapshot
+
     manifest = load_manifest(info)
     with reading(info), open_version(info, as_published=as_published) as connection:
         tables = {kind: read_table(connection, kind) for kind in TABLES}
@@ -172,6 +179,8 @@ def load_snapshot(info: VersionInfo, *, as_published: bool = True) -> Snapshot:
 
 def materialise(info: VersionInfo, out: Path) -> Path:
     """The version as one database file at `out`, written if there is none yet."""
+    from storage.versions.content.database import write_database
+
     if not out.exists():
         with explained(out):
             out.parent.mkdir(parents=True, exist_ok=True)

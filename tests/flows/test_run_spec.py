@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from flows import CHECKOUT
+from flows.recipe.engine_files import with_places
 from flows.recipe.methods import resolve
-from flows.run_spec import draw_workers, with_places
+from flows.run_spec import draw_workers
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI

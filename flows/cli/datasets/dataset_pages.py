@@ -13,11 +13,7 @@ import typer
 from flows.cli.datasets.dataset_models import users_of
 from flows.cli.output import inert
 from flows.cli.summary import counts_text, level_table, relative_path
-from pipelines.stats import with_interval
 from storage.ground.recipe_steps import takes_imports
-from storage.queries.browse.problems import prompt_text
-from storage.queries.browse.why import brief, evidence_lines
-from storage.segments.schema import prompt_from_json
 from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
@@ -103,6 +99,8 @@ def _recipe(manifest: Mapping[str, Any]) -> str:
 
 def _drift(drift: Mapping[str, Any]) -> str:
     """Drift from the previous version by kind; * marks drift that chance does not explain."""
+    from pipelines.stats import with_interval
+
     rows = [(kind.replace("_", " "), row) for kind, row in drift.get("kinds", {}).items() if row["value"] is not None]
     kinds = [
         f"{kind} {with_interval(row['value'], row['low'], row['high'])}{'' if row['value'] <= row['chance'] else ' *'}"
@@ -147,10 +145,15 @@ def _prompt(problem: Mapping[str, Any]) -> str:
     """As one text, turns under their roles."""
     if not problem["prompt_is_messages"]:
         return str(problem["prompt"])
+    from storage.queries.browse.problems import prompt_text
+    from storage.segments.schema import prompt_from_json
+
     return prompt_text(prompt_from_json(problem["prompt"]))
 
 
 def _rollout(why: "RowHistory", rollout: Mapping[str, Any]) -> list[str]:
+    from storage.queries.browse.why import brief, evidence_lines
+
     mine = [row for row in why.steps if row["completion_id"] == rollout["id"] and row["step"]]
     steps = dict.fromkeys(row["step"] for row in mine)
     origin = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"

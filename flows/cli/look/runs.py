@@ -78,7 +78,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     from storage.queries.rates import step_counts
     from storage.queries.run_history import run_times
 
-    plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
+    (rounds, origins), forecast = origins_so_far(workspace, run.id), workspace.forecasts.of_run(run.id)
     steps = step_counts(run_scope(Reader(workspace), run.id)) if recorded_steps(run.recipe) else []
     times = run_times(Reader(workspace), run.id)
     return {
@@ -89,8 +89,8 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         ],
         "between": times.between,
         "summary": run.summary,
-        "rounds": sum(map(bool, plans)),
-        "completions": origins_so_far(workspace, run.id, plans),
+        "rounds": rounds,
+        "completions": origins,
         "steps": [asdict(step) for step in steps],
         "unjudged": sum(step.completions for step in steps if step.correct is None),
         "given_up": rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(run.id)).row(),

@@ -10,17 +10,17 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from pipelines.generate.calls import STOP, EngineCall, check_sampling, completion_of
-from pipelines.generate.embedded.decode import DecodeGroup, DecodeLoop, DrawnSample
-from pipelines.generate.embedded.draw_workers import DrawWorkers
-from pipelines.generate.embedded.given_texts import TextScorer
 from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
-from pipelines.generate.embedded.session import SIZES, ModelSession
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request
+
+if TYPE_CHECKING:
+    from pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
+    from pipelines.generate.embedded.draw_workers import DrawWorkers
+    from pipelines.generate.embedded.session import ModelSession
 
 SHIPPED = "models/rollmill-tiny"
 GROUP = 8  # requests of one prompt that a decoding loop takes at a time
@@ -61,9 +61,13 @@ class Embedded:
 
     def fingerprint(self) -> Mapping[str, str]:
         """Facts that equality of texts depends on; `rows` names the row counts whose bits agree on this machine."""
+        session, _ = self._loaded()  # first: it sets what onnxruntime reads as it is imported
+
+        import numpy as np
         import onnxruntime
 
-        session, _ = self._loaded()
+        from pipelines.generate.embedded.session import SIZES
+
         return {
             "engine": self.engine,
             "model": self.model_digest,
@@ -94,6 +98,8 @@ class Embedded:
 
     def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """The log-probability of each request's text behind its prompt, on the caller's thread."""
+        from pipelines.generate.embedded.given_texts import TextScorer
+
         session, vocabulary = self._loaded()
         return TextScorer(session, vocabulary, (self.engine, self.model, self.model_digest)).completions(requests)
 
@@ -105,8 +111,10 @@ class Embedded:
         if workers is not None:
             workers.close()
 
-    def _grouped(self, requests: Sequence[Request]) -> tuple[deque[DecodeGroup], list[Completion]]:
+    def _grouped(self, requests: Sequence[Request]) -> "tuple[deque[DecodeGroup], list[Completion]]":
         """Groups for the decoding loops, and the answers to prompts that the context has no room for."""
+        from pipelines.generate.embedded.decode import DecodeGroup
+
         session, vocabulary = self._loaded()
         groups, too_long = deque[DecodeGroup](), list[Completion]()
         for ids, same in _by_prompt(vocabulary, requests):
@@ -116,11 +124,13 @@ class Embedded:
                 groups.extend(DecodeGroup(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
         return groups, too_long
 
-    def _drawn(self, groups: deque[DecodeGroup], workers: DrawWorkers | None) -> Iterator[Completion]:
+    def _drawn(self, groups: "deque[DecodeGroup]", workers: "DrawWorkers | None") -> Iterator[Completion]:
         """By the workers, and until the first has loaded the model on the caller's thread."""
+        from pipelines.generate.embedded.decode import DecodeLoop, DrawnSample
+
         handed: list[tuple[DrawWorkers, EngineCall]] = []
 
-        def next_group() -> DecodeGroup | None:
+        def next_group() -> "DecodeGroup | None":
             if workers is not None and workers.ready and not handed:
                 handed.append((workers, workers.submit(groups)))
                 groups.clear()
@@ -136,8 +146,10 @@ class Embedded:
             for owner, call in handed:
                 owner.forget(call)
 
-    def _workers_for(self, groups: Sequence[DecodeGroup]) -> DrawWorkers | None:
+    def _workers_for(self, groups: "Sequence[DecodeGroup]") -> "DrawWorkers | None":
         """The draw workers, started if there is enough for them to do; none for a single group."""
+        from pipelines.generate.embedded.draw_workers import DrawWorkers
+
         session, _ = self._loaded()
         if self._threads == 1 or len(groups) < 2:
             return None
@@ -152,7 +164,9 @@ class Embedded:
                 weakref.finalize(self, self._workers.close)
             return self._workers
 
-    def _loaded(self) -> tuple[ModelSession, Vocabulary]:
+    def _loaded(self) -> "tuple[ModelSession, Vocabulary]":
+        from pipelines.generate.embedded.session import ModelSession
+
         with self._loading:
             if self._session is None or self._vocabulary is None:
                 self._vocabulary = Vocabulary(self._files.folder / "tokenizer.json")
@@ -167,7 +181,7 @@ class CompletionMaker:
     model: tuple[str, str, str]
     context: int
 
-    def drawn(self, request: Request, prompt: Sequence[int], drawn: DrawnSample) -> Completion:
+    def drawn(self, request: Request, prompt: Sequence[int], drawn: "DrawnSample") -> Completion:
         """The completion of a drawn row."""
         tokens = len(drawn.tokens)
         return completion_of(

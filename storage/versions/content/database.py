@@ -21,18 +21,17 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.ground.errors import SetupError
-from storage.ground.files import read_object
 from storage.ground.ids import canonical_json
 from storage.ground.recipe_steps import OLD_COLUMN, step_column
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 from storage.segments.views import files
-from storage.versions.content.digests import digest, require
+from storage.versions.content.digests import digest
 from storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown, shown_columns, with_json_prompts
+from storage.versions.content.shard_listing import FOLDER, LISTING, Listing, read_listing, require_shard
 from storage.versions.content.snapshot import KEYS, OPTIONAL, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows written at a time, and
@@ -78,6 +77,8 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
 
 def _longest_text(rows: pa.Table) -> int:
     """Bytes of the longest text among these: a block of DuckDB holds a text whole."""
+    import pyarrow.compute as pc
+
     texts = (column for column in rows.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
     return max((pc.max(pc.binary_length(text)).as_py() or 0 for text in texts), default=0)
 
@@ -129,13 +130,9 @@ def _column(name: str, stored: Collection[str]) -> str:
     return f'{OLD_COLUMN} as "{name}"' if name == "step" and OLD_COLUMN in stored else f'null as "{name}"'
 
 
-LISTING = "shards.json"
-FOLDER = "shards"
 SHARD_BYTES = 64_000_000  # of Arrow memory; about a fifth of that as a file of text
 _COMPARED = 65_536  # rows compared with a parent's at a time
 _SMALLEST = 0.5  # a parent's shard below this share of a full one is merged, or shards would shrink with every version
-
-Listing = dict[str, list[dict[str, Any]]]
 
 
 def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_bytes: int = SHARD_BYTES) -> None:
@@ -151,22 +148,6 @@ def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_by
                 _link(parent / FOLDER / shard["file"], folder / FOLDER / shard["file"])
         listing[kind] = [*taken, *(write_shard(folder, kind, piece) for piece in _pieces(kind, table, shard_bytes))]
     (folder / LISTING).write_text(json.dumps(listing, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def read_listing(folder: Path) -> Listing | None:
-    """Shards of a version by kind; None for a version that is one database file, or is not here."""
-    path = folder / LISTING
-    if not path.exists():
-        return None
-    again = f"dvc checkout --force {folder}.dvc, or remove {folder} and run its recipe again"
-    listing: Listing = read_object(path, next_command=again)
-    return listing
-
-
-def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
-    """FoundWanting for a local shard whose digest differs from its name."""
-    again = f"dvc checkout --force {folder}.dvc, or rm -r {folder} and run its recipe again"
-    require(folder / FOLDER / shard["file"], shard["file"].removesuffix(".parquet"), folder.name, again)
 
 
 def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:

@@ -14,8 +14,8 @@ from pathlib import Path
 from storage import dvc
 from storage.ground.errors import SetupError
 from storage.ground.files import locked
-from storage.versions.content.database import FOLDER
 from storage.versions.content.digests import cached_path, outs_of
+from storage.versions.content.shard_listing import FOLDER
 from storage.versions.index import load_index, point_latest
 from storage.versions.publish import lock_path
 from storage.versions.read import is_here, pointer

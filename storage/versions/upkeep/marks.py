@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from storage.ground.errors import SetupError
 from storage.ground.files import locked
 from storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
-from storage.versions.ledger import record_version
-from storage.versions.publish import lock_path
 from storage.versions.resolve import VersionInfo, resolve
 from storage.workspace import Workspace
 
@@ -96,6 +94,9 @@ def sign_off(ws: Workspace, reference: str, by: str, note: str = "") -> VersionI
 
 def _change(ws: Workspace, reference: str, edit: Callable[[Index, VersionInfo], Index]) -> VersionInfo:
     """Resolve, edit and save under the dataset's lock, so that no publication is lost between reading and writing."""
+    from storage.versions.ledger import record_version
+    from storage.versions.publish import lock_path
+
     datasets = ws.datasets
     name = resolve(datasets, reference).name
     with locked(lock_path(ws, name)):

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 
 from flows.cli import run
-from flows.recipe.form import KINDS, Kinds, form_of
-from flows.training.training_recipe import TrainingRecipe, load_training
+from flows.recipe.form import KINDS, FileKind, form_of
+from flows.training.training_recipe import load_training
 from tests.flows.conftest import ROOT
 from tests.flows.recipe.test_form import fields, unchanged
 
 PATH = ROOT / "recipes/training/student.yaml"
-ALL: Kinds = {**KINDS, "train_schema": ("train", TrainingRecipe)}
+SCHEMA = "flows.training.training_recipe"
+ALL = {**KINDS, "train_schema": FileKind("train", f"{SCHEMA}:TrainingRecipe", f"{SCHEMA}:load_training")}
 
 
 def test_every_value_set_again_is_the_same_training() -> None:
     form, before = form_of(PATH, (), ALL), load_training(PATH).recipe_hash
-    assert (form.kind, form.name) == ("train", "student")
+    assert (form.kind.verb, form.name) == ("train", "student")
     changed = [part.path for part in form.fields if load_training(PATH, sets=unchanged(part)).recipe_hash != before]
     assert changed == []
     assert [part.path for part in form.fields if not part.help] == []

@@ -9,8 +9,9 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.segments.table_file import TableFile
-from storage.versions.content.database import read_listing, write_database, write_shards
+from storage.versions.content.database import write_database, write_shards
 from storage.versions.content.hashing import content_hash, kept_hash
+from storage.versions.content.shard_listing import read_listing
 from storage.versions.content.snapshot import Snapshot, checked, sorted_by_key
 from storage.versions.manifest import row_counts
 from tests.storage.versions.conftest import build

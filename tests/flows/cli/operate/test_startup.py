@@ -19,7 +19,22 @@ from storage.workspace import Workspace
 from tests.flows.conftest import ROOT
 from tests.storage.versions.conftest import build
 
-HEAVY = ("sqlalchemy", "duckdb", "pyarrow", "numpy", "pandas", "prefect", "sympy", "aiohttp", "storage.ledger")
+HEAVY = (
+    "sqlalchemy",
+    "duckdb",
+    "pyarrow",
+    "pyarrow.compute",
+    "numpy",
+    "pandas",
+    "onnxruntime",
+    "prefect",
+    "sympy",
+    "aiohttp",
+    "storage.ledger",
+    "storage.exports",
+    "flows.rounds.judging",
+    "pipelines.edit",
+)
 
 
 def loaded_by(*arguments: str) -> list[str]:
@@ -57,6 +72,26 @@ def test_a_list_of_what_ships_reads_tables_and_imports_no_method(tmp_path: Path,
     assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {"storage.ledger"}
 
 
+RECIPE = str(ROOT / "recipes" / "arithmetic.yaml")
+READERS = {
+    f"recipe check {RECIPE}": set(),
+    f"recipe show {RECIPE}": set(),
+    f"recipe form {RECIPE}": set(),
+    "recipe list": set(),
+    "doctor --quick": {"storage.ledger"},
+    "benchmark show gsm8k": {"numpy", "pyarrow"},
+    "claims show": set(),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("command", READERS, ids=lambda text: str(text).partition(" /")[0])
+def test_what_reads_a_file_loads_nothing_that_runs_it(tmp_path: Path, command: str) -> None:
+    """`recipe check` made all held-out problems and loaded what draws: two seconds of processor time."""
+    Workspace.init(tmp_path).close()
+    assert set(loaded_by("-C", str(tmp_path), *command.split())) <= READERS[command]
+
+
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a run, an import and an audit."""
@@ -74,11 +109,16 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 LEDGER = {"sqlalchemy", "storage.ledger"}
 ROWS = {"pyarrow", "numpy"}
+COUNTS = ROWS | {"duckdb", "pyarrow.compute"}
 READS = {
     "runs list": LEDGER,
     "import list": LEDGER | ROWS | {"duckdb"},  # counts rollouts by model
     "audit list": LEDGER | ROWS,  # its rates are estimated anew
-    "runs show": LEDGER | ROWS | {"duckdb", "pandas"},  # counts what is drawn; pyarrow loads pandas for a value of Python
+    "runs show": LEDGER | COUNTS,  # counts what is drawn; pyarrow would load pandas for a value of Python
+    "doctor --quick": LEDGER | ROWS,
+    f"recipe check {RECIPE}": set(),
+    "benchmark show gsm8k": LEDGER | COUNTS,
+    "problems": LEDGER | ROWS | {"duckdb"},
     "schedule list": {"storage.ledger"},
     "view list": set(),
     "dataset list": set(),
@@ -86,7 +126,7 @@ READS = {
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("command", READS)
+@pytest.mark.parametrize("command", READS, ids=lambda text: str(text).partition(" /")[0])
 def test_what_reads_loads_no_more_than_it_reads_with(used: Path, command: str) -> None:
     """`runs list` loaded pyarrow, numpy and pandas; each takes as long as all that it does itself."""
     assert set(loaded_by("-C", str(used), *command.split())) <= READS[command]
@@ -97,6 +137,8 @@ def test_what_reads_folders_alone_loads_no_database(tmp_path: Path) -> None:
         publish(workspace, build(), report_html="", report_json={})
         shutil.rmtree(workspace.state)  # as in a fresh clone
     assert loaded_by("-C", str(tmp_path), "dataset", "list") == []
+    [dataset] = (tmp_path / "datasets").iterdir()
+    assert set(loaded_by("-C", str(tmp_path), "dataset", "show", dataset.name)) <= ROWS  # its drift has intervals
 
 
 def on_a_terminal(patch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,9 @@ from storage.ground.records import Completion, Decision, Problem
 from storage.queries.browse.why import why
 from storage.segments.schema import to_table
 from storage.versions.content import database
-from storage.versions.content.database import Near, connect_shards, read_listing, scan_near, write_shards
+from storage.versions.content.database import Near, connect_shards, scan_near, write_shards
 from storage.versions.content.hashing import content_hash
+from storage.versions.content.shard_listing import read_listing
 from storage.versions.content.snapshot import TABLES, Snapshot
 from storage.versions.diff import diff
 from storage.versions.publish import publish

@@ -11,8 +11,8 @@ import pytest
 from storage.exports import export
 from storage.ground.errors import FoundWanting
 from storage.queries.browse.why import why
-from storage.versions.content.database import read_listing
 from storage.versions.content.digests import digest, pointed, require_pointed
+from storage.versions.content.shard_listing import read_listing
 from storage.versions.publish import publish
 from storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
 from storage.versions.resolve import VersionInfo

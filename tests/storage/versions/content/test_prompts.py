@@ -22,8 +22,9 @@ from storage.queries.histories.dataset_history import changed_rows, pair_of
 from storage.queries.reader import Reader
 from storage.queries.scope import dataset_scope
 from storage.segments.schema import from_table, to_table
-from storage.versions.content.database import read_listing, write_shards
+from storage.versions.content.database import write_shards
 from storage.versions.content.hashing import content_hash
+from storage.versions.content.shard_listing import read_listing
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.diff import diff
 from storage.versions.publish import publish
