@@ -1,20 +1,17 @@
 """Allocator `mastering`: a curriculum over a graph of tasks by mastering rates (Willems, Lahlou & Bengio 2020).
 
 The mastering rate of a task is its mean pass rate over the last K pulls, between the lowest and the highest that is
-possible. Attention before redistribution is (lowest rate of its ancestors)^p ((1 - g) |progress| / largest |progress| +
-g (1 - rate)) (1 - lowest rate of its successors), with progress the slope of a line through the last pulls. Then every task
-gives shares of its attention to its predecessors and successors.
+possible; its progress is the slope of a line through them. The formula is in pipelines.allocate.task_attention.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_weight
+from pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
 from pipelines.option_checks import checked_count, checked_share
-from storage.ground.errors import SetupError, unknown_name
+from storage.ground.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +50,10 @@ class Mastering(ArmOptions):
 
     def attention(self, counts: Counts) -> dict[str, float]:
         """Attention to each task, of sum 1."""
-        before = self._graph(sorted(counts))
-        after = {name: [task for task, earlier in before.items() if name in earlier] for name in before}
         rates = {name: self.rate(arm) for name, arm in counts.items()}
-        slopes = {name: abs(self.progress(arm)) for name, arm in counts.items()}
-        steepest = max(slopes.values())
-        raw = {}
-        for name in before:
-            ready = min((rates[task] for task in ancestors(name, before)), default=1.0) ** self.power
-            moving = slopes[name] / steepest if steepest > 0 else 0.0
-            wanted = (1 - self.unmastered) * moving + self.unmastered * (1 - rates[name])
-            raw[name] = ready * wanted * (1 - min((rates[task] for task in after[name]), default=0.0))
-        given = dict.fromkeys(before, 0.0)
-        for name, value in raw.items():
-            shares = ((before[name], self.to_before), (after[name], self.to_after))
-            given[name] += value * (1 - sum(share for tasks, share in shares if tasks))
-            for tasks, share in shares:
-                for task in tasks:
-                    given[task] += value * share / len(tasks)
+        slopes = {name: self.progress(arm) for name, arm in counts.items()}
+        weights = AttentionWeights(self.power, self.unmastered, self.to_before, self.to_after)
+        given = task_attention(rates, slopes, self._graph(sorted(counts)), weights)
         whole = math.fsum(given.values())
         return {name: value / whole if whole else 1 / len(given) for name, value in given.items()}
 
@@ -80,10 +63,7 @@ class Mastering(ArmOptions):
 
     def progress(self, arm: Arm) -> float:
         """Slope of the pass rate over the last pulls; 0 with fewer than two."""
-        values = [pull.right / pull.drawn for pull in arm.pulls[-self.last :]]
-        if len(values) < 2:
-            return 0.0
-        return round(float(np.polyfit(range(len(values)), values, 1)[0]), 9)  # rounding errors are no progress
+        return slope([pull.right / pull.drawn for pull in arm.pulls[-self.last :]])
 
     def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - attention says it all
         """The tasks by attention."""
@@ -96,19 +76,5 @@ class Mastering(ArmOptions):
             if name not in tasks:
                 raise unknown_name("task", name, tasks)
         if not self.before:
-            return {task: [tasks[place - 1]] if place else [] for place, task in enumerate(tasks)}
+            return one_after_another(tasks)
         return {task: list(self.before.get(task, ())) for task in tasks}
-
-
-def ancestors(task: str, before: Mapping[str, Sequence[str]]) -> set[str]:
-    """All tasks before a task, directly or not; SetupError for a circle."""
-    earlier: set[str] = set()
-    waiting = list(before[task])
-    while waiting:
-        name = waiting.pop()
-        if name == task:
-            raise SetupError(f"{ROLE} 'mastering': task {task!r} comes before itself.", next_command="mend option before")
-        if name not in earlier:
-            earlier.add(name)
-            waiting += before[name]
-    return earlier

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
 from pipelines.train.between.difficulty import group_rates, shares_of
 from pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
 from storage.ground.errors import SetupError
@@ -15,10 +16,8 @@ class MasteringRate(NoChange):
     ascending order, or as `after` says.
 
     A task's performance is its pass rate, the mean of the last `window` rounds; its mastering rate is (performance - least)
-    / (most - least), with the least and the most updated by what was seen. Attention to a task before redistribution is
-    (least rate of its ancestors)^`power` * ((1 - `gamma`) |LP| / max |LP| + `gamma` (1 - rate)) * (1 - least rate of its
-    successors), where LP is the slope of its performance over the last `window` rounds. Then each task gives `to_before` of
-    its attention to its predecessors and `to_after` to its successors.
+    / (most - least), with the least and the most updated by what was seen. Its progress is the slope of its performance
+    over the last `window` rounds. The formula of attention is in pipelines.allocate.task_attention.
     """
 
     name, version = "mastering_rate", "1"
@@ -67,23 +66,12 @@ class MasteringRate(NoChange):
         """The attention to each task after rounds with these pass rates of tasks."""
         tasks = sorted({task for by_task in rates for task in by_task}, key=lambda task: (len(task), task))
         before = self._before(tasks)
-        behind = {task: [other for other in tasks if task in before[other]] for task in tasks}
         seen = {task: [by_task[task] for by_task in rates if task in by_task] for task in tasks}
         mastered = {task: self.mastering(seen[task]) for task in tasks}
-        progress = {task: abs(slope(seen[task][-self.window :])) for task in tasks}
-        fastest = max(progress.values(), default=0.0) or 1.0
-        pre = {}
-        for task in tasks:
-            known = min((mastered[other] for other in ancestors(task, before)), default=1.0) ** self.power
-            open_ = (1 - self.gamma) * progress[task] / fastest + self.gamma * (1 - mastered[task])
-            pre[task] = known * open_ * (1 - min((mastered[other] for other in behind[task]), default=0.0))
-        given = dict.fromkeys(tasks, 0.0)
-        for task in tasks:
-            for others, share in ((before[task], self.to_before), (behind[task], self.to_after)):
-                for other in others or [task]:
-                    given[other] += share * pre[task] / (len(others) or 1)
-            given[task] += (1 - self.to_before - self.to_after) * pre[task]
-        return given
+        slopes = {task: slope(seen[task][-self.window :]) for task in tasks}
+        return task_attention(
+            mastered, slopes, before, AttentionWeights(self.power, self.gamma, self.to_before, self.to_after)
+        )
 
     def mastering(self, performances: Sequence[float]) -> float:
         """The mastering rate after these performances, 0 to 1."""
@@ -94,27 +82,6 @@ class MasteringRate(NoChange):
     def _before(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """The direct predecessors of each task."""
         if self.after is None:
-            return {task: list(tasks[place - 1 : place]) if place else [] for place, task in enumerate(tasks)}
+            return one_after_another(tasks)
         named = {str(task): [str(other) for other in others] for task, others in self.after.items()}
         return {task: [other for other in named.get(task, []) if other in tasks] for task in tasks}
-
-
-def ancestors(task: str, before: Mapping[str, Sequence[str]]) -> set[str]:
-    """All tasks that come before a task; SetupError if it comes before itself."""
-    earlier: set[str] = set()
-    left = list(before[task])
-    while left:
-        other = left.pop()
-        if other == task:
-            raise SetupError(
-                f"mastering_rate: the task {task!r} comes before itself.", next_command="after: {task: [task]}"
-            )
-        if other not in earlier:
-            earlier.add(other)
-            left += before[other]
-    return earlier
-
-
-def slope(values: Sequence[float]) -> float:
-    """The slope of a straight line through values at 0, 1, 2, ...; 0 for one value."""
-    return float(np.polyfit(range(len(values)), values, 1)[0]) if len(values) > 1 else 0.0
