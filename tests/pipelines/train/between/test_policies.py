@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.train.between import ROUND_POLICIES
 from pipelines.train.between.difficulty import in_band, posterior_means
-from pipelines.train.between.mastering_rate import MasteringRate, slope
+from pipelines.train.between.mastering_rate import MasteringRate
 from pipelines.train.between.roles import SeenProblem, SeenRound
 from pipelines.train.between.toolace_r import ToolaceR
 from storage.ground.errors import SetupError
@@ -103,8 +103,6 @@ def test_attention_is_the_papers_formula_on_a_chain_of_two() -> None:
     # 1 has no predecessor and 2 no successor: those shares stay.
     assert got["1"] == pytest.approx(pre_1 * 0.95 + pre_2 * 0.2)
     assert got["2"] == pytest.approx(pre_2 * 0.8 + pre_1 * 0.05)
-    assert slope([0.5, 0.8]) == pytest.approx(0.3)
-    assert slope([0.5]) == 0.0
 
 
 def test_attention_moves_to_the_next_task_when_one_is_mastered() -> None:
