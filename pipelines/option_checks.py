@@ -24,6 +24,12 @@ def checked_share(role: str, name: str, option: str, value: object) -> float:
     return value
 
 
+def checked_level(role: str, name: str, option: str, value: object) -> None:
+    """SetupError if an option is not a number above 0 and below 1, as a chance of error is."""
+    if not 0 < checked_share(role, name, option, value) < 1:
+        raise refused(role, name, option, value, "between 0 and 1")
+
+
 def checked_positive(role: str, name: str, option: str, value: object) -> None:
     """SetupError if an option is not a number above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:

@@ -102,7 +102,7 @@ class LoopStop(Part):
     precision: float | None = Field(default=None, gt=0.0, le=1.0)
     """Precision of kept rows that the interval by the verifiers of `audit` must reach; none: go on."""
     limit: LoopLimit = LoopLimit()
-    """What may be spent."""
+    """Limits of spending."""
 
 
 class LoopRecipe(Part):

@@ -118,7 +118,7 @@ class MixtureRecipe(Part):
     choose: Method = UNIFORM
     """Method that chooses among the rows above the thresholds."""
     unit: Literal["row", "problem", "copies"] = "row"
-    """What is kept or dropped as a whole: rows, all rows of a problem, or all near copies of a text."""
+    """Unit that is kept or dropped as a whole: rows, all rows of a problem, or all near copies of a text."""
     tolerance: Share = 0.0
     """Share by which a source's rows may differ from the declared number, for units of several rows."""
     gate: MixGate = MixGate()

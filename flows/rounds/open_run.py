@@ -31,7 +31,7 @@ EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
+    """Event of a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
 
     `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
     rows of the whole run by stage, as far as known (Memory.whole). `answers`: the rows of `total` that are judged.

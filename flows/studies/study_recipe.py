@@ -42,7 +42,7 @@ class StudyRecipe(Part):
     name: Slug
     """Name of the study, of its report, and of the models that it trains."""
     paper: StudiedPaper
-    """Where the claim is from."""
+    """Source of the claim."""
     claim: Text
     """The claim that is tested, in a sentence."""
     measure: Method

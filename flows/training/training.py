@@ -174,7 +174,7 @@ class OpenTraining:
             yield address
 
     def _rewarded(self) -> list[str]:
-        """What a person can do with its rewarded completions."""
+        """Next commands for its rewarded completions."""
         if self.log is None:
             return []
         return [

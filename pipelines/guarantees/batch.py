@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import hypergeom
 
 from pipelines.guarantees.judged_sample import Guaranteed, JudgedSample
-from pipelines.option_checks import checked_share, refused
+from pipelines.option_checks import checked_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,7 @@ class BatchBound:
     """Largest chance that the claim is false."""
 
     def __post_init__(self) -> None:
-        checked_share("guarantee", self.name, "level", self.level)
-        if not 0 < self.level < 1:
-            raise refused("guarantee", self.name, "level", self.level, "between 0 and 1")
+        checked_level("guarantee", self.name, "level", self.level)
 
     def certify(self, sample: JudgedSample) -> Guaranteed:
         """All rows, with the bound on the number of right ones."""

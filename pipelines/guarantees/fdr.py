@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.guarantees.judged_sample import Guaranteed, JudgedSample, wrong_at_least
-from pipelines.option_checks import checked_share, refused
+from pipelines.option_checks import checked_level
 from storage.ground.pool import Floats, Ints
 
 SLACK = 1e-9  # of a count, for level * counts that are whole numbers
@@ -36,9 +36,7 @@ class FalseDiscoveryRate:
     """Largest expected share of wrong rows among those kept."""
 
     def __post_init__(self) -> None:
-        checked_share("guarantee", self.name, "level", self.level)
-        if not 0 < self.level < 1:
-            raise refused("guarantee", self.name, "level", self.level, "between 0 and 1")
+        checked_level("guarantee", self.name, "level", self.level)
 
     def certify(self, sample: JudgedSample) -> Guaranteed:
         """The rows that are kept, each by the scorer that it chose."""

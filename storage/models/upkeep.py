@@ -20,7 +20,7 @@ from storage.models.index import (
     save_index,
 )
 from storage.models.publish import content_hash, model_files, publication_lock
-from storage.versions.upkeep.marks import check_tag
+from storage.versions.upkeep.marks import check_tag, tags_with
 from storage.workspace import Workspace
 
 
@@ -29,12 +29,8 @@ def tag_model(ws: Workspace, reference: str, name: str, *, move: bool = False) -
     check_tag(name)
 
     def point(index: ModelIndex, version: ModelVersion) -> ModelIndex:
-        folder = index.tags.get(name, version.folder)
-        if folder != version.folder and not move:
-            raise SetupError(
-                f"the tag {name!r} is on {folder}.", next_command=f"rollmill model tag {reference} {name} --move"
-            )
-        return replace(index, tags={**index.tags, name: version.folder})
+        again = None if move else f"rollmill model tag {reference} {name} --move"
+        return replace(index, tags=tags_with(index.tags, name, version.folder, again))
 
     return _change(ws, reference, point)
 

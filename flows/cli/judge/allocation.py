@@ -66,7 +66,7 @@ def _choice(choice: Mapping[str, Any]) -> str:
 
 
 def _vouched(report: Mapping[str, Any]) -> list[str]:
-    """How often the order of all arms is vouched for, and the doubts of the first repeat; nothing for other allocators."""
+    """Share of repeats that vouch for the order of all arms, and the doubts of the first; nothing for other allocators."""
     shares = [f"{row['allocator']} {row['vouched']:.0%}" for row in report["rows"] if row["vouched"] is not None]
     if not shares:
         return []

@@ -39,7 +39,7 @@ class EndOfDrawing:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Something failed: look at the queues."""
+    """Signal that something failed and the queues need a look."""
 
 
 Item = BatchCompletions | BatchVerdicts | EndOfDrawing | Wake

@@ -129,7 +129,7 @@ def _difference(row: Row) -> Difference | None:
 
 
 def sentences(report: Row) -> list[str]:
-    """What a trial's report says of its comparisons."""
+    """Sentences of a trial's report on its comparisons."""
     return [str(row["sentence"]) for row in _rows(report, "comparisons") if row.get("sentence")]
 
 

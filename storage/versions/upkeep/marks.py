@@ -5,7 +5,7 @@ hash but is no longer meant by a bare dataset name.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -35,14 +35,21 @@ def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> Vers
         raise SetupError(f"{name!r} always means the newest version; use another name.")
 
     def point(index: Index, info: VersionInfo) -> Index:
-        folder = index.tags.get(name, info.folder)
-        if folder != info.folder and not move:
-            raise SetupError(
-                f"the tag {name!r} is on {folder}.", next_command=f"rollmill dataset tag {reference} {name} --move"
-            )
-        return replace(index, tags={**index.tags, name: info.folder})
+        again = None if move else f"rollmill dataset tag {reference} {name} --move"
+        return replace(index, tags=tags_with(index.tags, name, info.folder, again))
 
     return _change(ws, reference, point)
+
+
+def tags_with(tags: Mapping[str, str], name: str, folder: str, again: str | None) -> dict[str, str]:
+    """The tags of a dataset or model, one of which points to this folder of a version now.
+
+    `again`: the command that moves a tag; SetupError with it for a tag on another version. None: the tag is moved.
+    """
+    now = tags.get(name, folder)
+    if now != folder and again is not None:
+        raise SetupError(f"the tag {name!r} is on {now}.", next_command=again)
+    return {**tags, name: folder}
 
 
 def untag(ws: Workspace, reference: str, name: str) -> VersionInfo:
