@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flows import CHECKOUT
-from flows.recipe.engine_files import with_places
+from flows.engine_files import with_places
 from flows.recipe.methods import resolve
 from flows.run_spec import draw_workers
 from pipelines.generate.embedded.engine import Embedded
