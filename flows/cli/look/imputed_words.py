@@ -28,11 +28,19 @@ def imputed_words(board: dict[str, Any]) -> str:
             f"~N: with N imputed problems (two-parameter item response theory); {board['imputed']:,} of {total:,} cells "
             "of models x problems are imputed",
             "An imputed rate is right only if a problem was not left out because of how the model does on it.",
+            *_few_anchors(board["few_anchors"]),
             f"Problems: {', '.join(f'{size:,} of {name}' for name, size in sizes.items())}.",
             _check(board["check"]),
             *(["", columns(["rankings", "Kendall's tau [95%]", "models"], agreement)] if agreement else []),
         ]
     )
+
+
+def _few_anchors(counts: dict[str, int]) -> list[str]:
+    if not counts:
+        return []
+    listed = ", ".join(f"{name} from {count}" for name, count in counts.items())
+    return [f"Intervals may be too narrow where fewer than 8 models answered: {listed}."]
 
 
 def _cell(row: dict[str, Any]) -> str:

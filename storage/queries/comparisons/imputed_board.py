@@ -23,6 +23,7 @@ from storage.queries.comparisons.sides import Side
 
 Row = dict[str, Any]
 TAIL = 0.025
+ANCHORS = 8  # models of a benchmark from which on the coverage of imputed rates is tested; of one it was .73
 INSIDE = 10  # completed tables whose interval over clusters is averaged
 
 
@@ -64,12 +65,19 @@ def imputed_board(sides: Sequence[Side], *, seed: int = 0) -> Row:
         "benchmarks": list(table.benchmarks),
         "cells": rows,
         "means": means,
+        "few_anchors": {name: count for name, count in _anchors(table).items() if count < ANCHORS},
         "imputed": int((~table.known).sum()),
         "known": int(table.known.sum()),
         "agreement": _agreement(table, rows, means),
         "check": _hidden_check(table, seed),
         "seed": seed,
     }
+
+
+def _anchors(table: ItemTable) -> dict[str, int]:
+    """Number of models that answered problems of each benchmark in which some cell is imputed."""
+    columns = {name: table.known[:, table.benchmark == column] for column, name in enumerate(table.benchmarks)}
+    return {name: int(known.any(axis=1).sum()) for name, known in columns.items() if not known.all()}
 
 
 def item_table(cells: Mapping[tuple[str, str], Side]) -> ItemTable:

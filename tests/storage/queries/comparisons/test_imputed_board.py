@@ -58,6 +58,7 @@ def test_ranks_and_agreement_are_with_intervals_and_the_words_mark_what_is_imput
     assert "~40" in words
     assert "90 of 320 cells of models x problems are imputed" in words
     assert "Kendall's tau [95%]" in words
+    assert "Intervals may be too narrow where fewer than 8 models answered: new from 2." in words
     assert board == imputed_board(SIDES)
 
 
