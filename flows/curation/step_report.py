@@ -111,7 +111,7 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
         "follows": list(step.node.parents),
         "role": rule.role,
         "sees_label": step.node.sees_label,
-        **({"readable": followed.counts(step.name).counts} if rule.read else {}),
+        **({"readable": followed.counts(step.name).counts} if step.node.reads else {}),
         **({"unmet": unmet} if unmet else {}),
     }
     if rule.role != "answer":
@@ -154,7 +154,7 @@ class _FollowUps:
         """Of how many of the step's completions, each once, each field can be read."""
         if step not in self._counts:
             node, graph = self._run.spec.step(step).node, self._run.spec.graph
-            read = {} if node is None else node.step.read
+            read = {} if node is None else node.reads
             ids, counts = self._ids(step), ReadCounts(read, graph.compared(step) if graph is not None else ())
             for first in range(0, len(ids) if read else 0, READ_AT_ONCE):
                 texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])

@@ -224,7 +224,7 @@ class StepSection(Generate):
     """Settings of a step: `generate` with the keys given here changed. `template` is its `prompt_template`, and was `form`.
 
     The other keys are those of `pipelines.steps.graph.StepRule`; `count` of a root says how often it is drawn where the
-    recipe has no budget.
+    recipe has no budget, once if it says nothing.
     """
 
     name: StepName
@@ -234,7 +234,8 @@ class StepSection(Generate):
     when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]] = {}
     """Values of earlier fields or outcomes for which the step is drawn."""
     count: int | None = Field(default=None, ge=1, le=100_000, strict=True)
-    """Completions for each followed completion; of a first step, completions of each problem."""
+    """Completions for each followed completion; of a first step, completions of each problem. None: 1, or as many as a
+    budget says."""
     most: int | None = Field(default=None, ge=1, strict=True)
     """Most completions of a problem to follow; none: all."""
     gather: int = Field(default=0, ge=0, le=1_000, strict=True)

@@ -157,10 +157,14 @@ def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw:
 
 
 def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
-    """The budget of the roots: the recipe's, or as many draws as its only root says."""
+    """The budget of the roots: the recipe's, or as many draws as its only root says, 1 if it says nothing.
+
+    Imported rollouts are as many as there are.
+    """
     counted = {step.name: step.count for step in recipe.steps if step.count is not None and step.name in graph.roots}
     if not counted:
-        return recipe.budget
+        drawn_once = recipe.steps and "budget" not in recipe.model_fields_set and recipe.generate.engine != IMPORTED
+        return Method(method="fixed", options={"initial": 1}) if drawn_once else recipe.budget
     if "budget" in recipe.model_fields_set:
         raise SetupError(
             f"step {next(iter(counted))!r} follows nothing and has a count, and the recipe has a budget: both say "

@@ -178,19 +178,20 @@ class RunThreads:
     ) -> Filling:
         problem, node = self._run.spec.problem(follow_up.problem_id), self._graph.nodes[follow_up.step]
         goes_on = node.step.turn == "continue"
-        earlier = {
-            name: self._step_text(name, texts[cid], outcomes.get((cid, problem.id)), whole=goes_on)
-            for name, cid in thread.items()
-        }
+        earlier = {name: self._step_text(problem.id, texts[cid], outcomes, whole=goes_on) for name, cid in thread.items()}
         parent = node.parents[0] if node.parents else ""
         gathered = follow_up.after if node.step.gather else ()
-        group = [self._step_text(parent, texts[cid], outcomes.get((cid, problem.id))) for cid in gathered]
+        group = [self._step_text(problem.id, texts[cid], outcomes) for cid in gathered]
         return Filling(problem.prompt, problem.reference, earlier, parent, group)
 
-    def _step_text(self, name: str, completion: Completion, outcome: str | None, *, whole: bool = False) -> StepText:
+    def _step_text(
+        self, problem_id: str, completion: Completion, outcomes: Mapping[Pair, str], *, whole: bool = False
+    ) -> StepText:
         """`whole`: with the stop string that ended it, which the model wrote but the text lacks."""
-        read = self._graph.nodes[name].step.read
-        fields = fields_of(completion.text, read) if read else {}
+        # The readers of the step that drew it, which may stand for the one that the template names.
+        reads = self._graph.nodes[self._row(problem_id, completion.id).step].reads
+        fields = fields_of(completion.text, reads) if reads else {}
+        outcome = outcomes.get((completion.id, problem_id))
         text = completion.text + (completion.meta.get(STOP) or "" if whole else "")
         return StepText(text, Facts(outcome, completion.finish_reason == "length", fields))
 
@@ -211,8 +212,8 @@ class RunThreads:
         texts = completions_by_id(self._ws, ids)
         cut_off, failed = self._cut_off(new), self._failed_ids(new)
         for row in new:
-            read = self._graph.nodes[row.step].step.read
-            fields = fields_of(texts[row.completion_id].text, read) if row.completion_id in texts else {}
+            reads = self._graph.nodes[row.step].reads
+            fields = fields_of(texts[row.completion_id].text, reads) if row.completion_id in texts else {}
             outcome = outcomes.get(pair_of(row))
             facts[pair_of(row)] = Facts(outcome, row.completion_id in cut_off, fields, row.completion_id in failed)
 

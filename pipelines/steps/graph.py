@@ -76,7 +76,8 @@ class Node:
 
     `places`: those of its template and options; `named`: the steps that it names, `parents`: those of them that it follows,
     `rests_on`: all steps before it on its threads. `stands_for`: the step whose completions those of a repeated step
-    replace. `sees_label`: its prompt, or the condition of its request, depends on a reference or a verdict.
+    replace, and `reads` its fields: its own, and those of the step that it stands for. `sees_label`: its prompt, or the
+    condition of its request, depends on a reference or a verdict.
     """
 
     step: StepRule
@@ -86,6 +87,7 @@ class Node:
     parents: tuple[str, ...] = ()
     rests_on: frozenset[str] = frozenset()
     stands_for: str | None = None
+    reads: Mapping[str, str] = field(default_factory=dict)
     sees_label: bool = False
 
     @property
@@ -141,10 +143,16 @@ class StepGraph:
 
     @cached_property
     def steps_read(self) -> frozenset[str]:
-        """The steps of which a follow-up needs a field, so that their texts are read when it is planned."""
+        """The steps of which a follow-up needs a field, and those that stand for them: their texts are read when it is
+        planned.
+        """
         used = {place.name for node in self.follow_ups for place in node.fields_put}
         all_conditions = (condition for node in self.follow_ups for condition in node.conditions)
-        return frozenset(used | {condition.step for condition in all_conditions if condition.field not in STATES})
+        used |= {condition.step for condition in all_conditions if condition.field not in STATES}
+        for name, node in self.nodes.items():  # in order, so a step that stands for a stand-in is one too
+            if node.stands_for in used:
+                used.add(name)
+        return frozenset(used)
 
     def _node(self, step: StepRule, later: Sequence[str]) -> Node:
         """The step in its place; `later`: its own name and those of the steps behind it, which it cannot follow."""
@@ -166,7 +174,7 @@ class StepGraph:
         named = tuple(name for name in self.nodes if name in names)
         own = any(place.name in ("reference", "solution", "pair") or place.field == OUTCOME for place in places)
         chosen = any(condition.field == OUTCOME for condition in conditions)
-        answer = next((name for name in named if self.nodes[name].step.role == "answer"), None)
+        stands_for = _stood_for(step, named, next((name for name in named if self.nodes[name].step.role == "answer"), None))
         node = Node(
             step,
             places,
@@ -174,7 +182,8 @@ class StepGraph:
             named,
             parents=tuple(name for name in named if not any(name in self.nodes[other].rests_on for other in named)),
             rests_on=frozenset(named).union(*(self.nodes[name].rests_on for name in named)),
-            stands_for=_stood_for(step, named, answer),
+            stands_for=stands_for,
+            reads=dict(step.read) if stands_for is None else {**self.nodes[stands_for].reads, **step.read},
             sees_label=own or chosen or any(self.nodes[name].sees_label for name in named),
         )
         if named:
@@ -197,10 +206,10 @@ class StepGraph:
     def _check_condition(self, where: str, condition: Condition) -> None:
         if condition.step not in self.nodes:
             raise unknown_name(f"step in `when` of {where}", condition.step, self.nodes)
-        other = self.nodes[condition.step].step
-        if condition.field not in (*STATES, *other.read):
+        other, reads = self.nodes[condition.step].step, self.nodes[condition.step].reads
+        if condition.field not in (*STATES, *reads):
             raise SetupError(
-                f"{where} goes by {condition.step}.{condition.field}, which is not read.", choices=(*STATES, *other.read)
+                f"{where} goes by {condition.step}.{condition.field}, which is not read.", choices=(*STATES, *reads)
             )
         if condition.field == TRUNCATED and set(condition.values) - {"yes", "no"}:
             raise unknown_name(
@@ -216,7 +225,7 @@ class StepGraph:
 
     def _check_place(self, where: str, place: TemplatePlace) -> None:
         if place.of_a_step and place.field not in ("", "*"):
-            known = (*STATES, *self.nodes[place.name].step.read)
+            known = (*STATES, *self.nodes[place.name].reads)
             if place.field not in known:
                 raise SetupError(f"{where} asks for {{{place.name}.{place.field}}}, which is not read.", choices=known)
 

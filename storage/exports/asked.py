@@ -84,8 +84,8 @@ class Questions:
 
     def _step_text(self, completion_id: str) -> StepText:
         row = self._problem.rows[completion_id]
-        read = self._graph.nodes[row["step"]].step.read
-        fields = fields_of(row["text"], read) if read else {}
+        reads = self._graph.nodes[row["step"]].reads
+        fields = fields_of(row["text"], reads) if reads else {}
         return StepText(row["text"], Facts(row["planned"], row["finish_reason"] == "length", fields))
 
 

@@ -162,10 +162,10 @@ class Committer:
     def _report_unreadable_fields(self, name: str, records: Sequence[Completion]) -> None:
         """Warn during the run if almost none of a step's texts can be read: follow-ups that depend on them are wasted."""
         step = self._run.spec.step(name)
-        if not step.node.step.read:
+        if not step.node.reads:
             return
         compared = self._run.spec.graph.compared(name)
-        counts = self._run.memory.read.setdefault(name, ReadCounts(step.node.step.read, compared))
+        counts = self._run.memory.read.setdefault(name, ReadCounts(step.node.reads, compared))
         for record in records:
             counts.add(record.text)
         self._tell_unmet(name, counts)

@@ -1,7 +1,8 @@
 """Search policy `backtracking`: depth first, and back where the process doubts.
 
-One chain at a time: a piece whose score is below `least` is thrown away and drawn again from its parent; after `tries` such
-pieces the chain goes back one piece further. Where everything is doubted, the best begun answer is brought to its end.
+One chain at a time, which ends with its first accepted answer: a piece whose score is below `least` is thrown away and
+drawn again from its parent; after `tries` such pieces the chain goes back one piece further. Where everything is doubted,
+the best begun answer is brought to its end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ class Backtracking:
     """`answers` accepted ends, side by side `chains` pieces a wave, and at most `most` pieces in all."""
 
     name = "backtracking"
-    version = "1"
+    version = "2"
     answers: int = 4
     """Finished answers to accept."""
     chains: int = 4
@@ -37,16 +38,17 @@ class Backtracking:
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """Request a piece for each chain, from the deepest node of it that has tries left."""
         if not tree.nodes:
-            return [Growth(ROOT, self.chains)]
+            return [Growth(ROOT, min(self.chains, self.answers, self.most))]
         accepted = sum(node.score >= self.least for node in tree.finished)
         if len(tree.nodes) >= self.most and not tree.finished:
             return [Growth(best_leaf(tree).id, 1)]
-        if accepted >= self.answers or len(tree.nodes) >= self.most:
+        left = self.most - len(tree.nodes)
+        if accepted >= self.answers or left <= 0:
             return []
         open_ends = [end for first in tree.children[ROOT] if (end := self._end(tree, first)) is not None]
-        fresh = max(0, min(self.chains, self.answers - accepted) - len(open_ends))
-        growths = [Growth(node.id, 1) for node in open_ends[: self.chains]]
-        return [*([Growth(ROOT, fresh)] if fresh else []), *growths]
+        growths = [Growth(node.id, 1) for node in open_ends[: min(self.chains, left)]]
+        fresh = min(self.chains, self.answers - accepted, left) - len(growths)
+        return [*([Growth(ROOT, fresh)] if fresh > 0 else []), *growths]
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
         """Votes of 1 for each accepted answer, or for each finished one if none was accepted."""
@@ -55,13 +57,16 @@ class Backtracking:
 
     def _end(self, tree: Tree, node: TreeNode) -> TreeNode | None:
         """Node at which the chain from this node continues; None if it has ended or was given up."""
-        if node.finished or node.score < self.least:
+        if node.score < self.least or self._ended(tree, node):
             return None
         children = tree.children[node.id]
         for child in children:
-            if child.score >= self.least:
-                if child.finished:
-                    return None
-                if (end := self._end(tree, child)) is not None:
-                    return end
+            if (end := self._end(tree, child)) is not None:
+                return end
         return node if len(children) < self.tries else None
+
+    def _ended(self, tree: Tree, node: TreeNode) -> bool:
+        """True if an answer was accepted at or below this node."""
+        if node.score < self.least:
+            return False
+        return node.finished or any(self._ended(tree, child) for child in tree.children[node.id])

@@ -16,7 +16,7 @@ class BestFirst:
     """
 
     name = "best_first"
-    version = "1"
+    version = "2"
     expand: int = 4
     """Continuations drawn from each node."""
     together: int = 2
@@ -33,14 +33,16 @@ class BestFirst:
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """The best leaves; nothing once there are enough answers or pieces."""
         if not tree.nodes:
-            return [Growth(ROOT, self.expand * self.together)]
-        if len(tree.nodes) >= self.most:
+            return [Growth(ROOT, min(self.expand * self.together, self.most))]
+        left = self.most - len(tree.nodes)
+        if left <= 0:
             return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
         if len(tree.finished) >= self.answers:
             return []
         leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
         order = sorted(ranked(leaves, tree.chance(len(tree.waves) - 1)), key=lambda node: (-node.score, -node.depth))
-        return [Growth(node.id, self.expand) for node in order[: self.together]]
+        counts = (min(self.expand, left - self.expand * place) for place in range(self.together))
+        return [Growth(node.id, count) for node, count in zip(order, counts, strict=False) if count > 0]
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
         """Votes of 1 for each finished answer whose score is the best."""

@@ -65,6 +65,16 @@ def test_nothing_is_drawn_after_the_tokens_are_spent(name: str) -> None:
     assert capped.nodes == whole.nodes[: len(capped.nodes)]
 
 
+@pytest.mark.parametrize("most", [1, 13, 30])
+@pytest.mark.parametrize("name", ["backtracking", "best_first", "mcts"])
+def test_a_policy_draws_no_more_pieces_than_its_limit(name: str, most: int) -> None:
+    """Beyond it, one piece a wave ends the best answer if none is finished."""
+    for seed in range(5):
+        waves = [len(wave) for wave in World(depth=5).grown(POLICIES[name](most=most), seed).waves]
+        assert sum(count for at, count in enumerate(waves) if sum(waves[:at]) < most) <= most
+        assert all(count == 1 for at, count in enumerate(waves) if sum(waves[:at]) >= most)
+
+
 @contextmanager
 def process_named(name: str) -> Iterator[Process]:
     """A process by its name; the one that asks a server with a server."""

@@ -1,6 +1,7 @@
 """The traps of the policies that are no beam and no filter, each on a tree small enough to know what is right."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -83,6 +84,63 @@ def test_the_numbers_of_a_tree_search_follow_from_the_tree() -> None:
     alike = Tree("toy", tuple(replace(node, path_logprob=None) for node in nodes))
     assert Mcts(expand=2, together=1, c=100.0).grow(alike) == [Growth("b", 2)]
     assert {one.node for one in Mcts(expand=2, together=2, c=0.1).grow(tree)} == {"d", "b"}  # none is chosen twice
+
+
+def test_equal_pieces_of_a_parent_are_one_node_of_a_tree_search() -> None:
+    """The first continues; its value is the mean of theirs, and its prior their share if the engine gives none."""
+    nodes = (
+        TreeNode("a", ROOT, 1, 0, False, 0.6, 2, 2, mark="x"),
+        TreeNode("b", ROOT, 1, 0, False, 0.4, 2, 2, mark="x"),
+        TreeNode("c", ROOT, 1, 0, False, 0.6, 2, 2, mark="y"),
+        TreeNode("d", ROOT, 1, 0, True, 0.6, 2, 2, mark="x"),  # the same words, and then the end
+        TreeNode("e", "a", 2, 1, True, 1.0, 2, 4, mark="x"),
+    )
+    tree = Tree("toy", nodes)
+    below = Backup(tree)
+    assert {parent: [child.id for child in children] for parent, children in below.children.items() if children} == {
+        ROOT: ["a", "c", "d"],
+        "a": ["e"],
+    }
+    assert dict(below.visits) == {ROOT: 4, "a": 2, "c": 1, "d": 1, "e": 1}
+    assert below.total["a"] == 0.5 + 1.0
+    assert below.open == {"c"}
+    assert [prior(tree, node) for node in nodes] == [0.5, 0.5, 0.25, 0.25, 1.0]
+    assert Mcts(expand=2, together=2).grow(tree) == [Growth("c", 2)]
+
+
+class Silent(World):
+    """A world whose engine gives no log-probabilities."""
+
+    def _node(self, tree: Tree, parent: str, index: int, wave: int) -> TreeNode:
+        return replace(super()._node(tree, parent, index, wave), path_logprob=None)
+
+
+SCORES: dict[str, Callable[[str], float]] = {
+    "none": lambda _: 0.5,
+    "share": lambda text: text.count("2") / len(text),
+    "lines": lambda text: 0.02 if "0" in text else 0.98,
+}
+
+
+@pytest.mark.parametrize("process", SCORES)
+def test_a_tree_search_ends_answers_without_log_probabilities(process: str) -> None:
+    """Answers of four of three pieces, 60 pieces a problem: a dozen ends, where equal pieces that all grew gave one."""
+    for seed in range(20):
+        world = Silent(depth=4, draw=lambda _, chance: chance.choice("012"), score=SCORES[process])
+        tree = world.grown(Mcts(most=60), seed)
+        assert len(tree.nodes) <= 60
+        assert len(tree.finished) >= 12
+
+
+@pytest.mark.parametrize("process", SCORES)
+def test_backtracking_accepts_as_many_answers_as_are_asked_for(process: str) -> None:
+    """A chain ends with its first accepted answer, and none begins that would be one too many."""
+    for seed in range(20):
+        world = Silent(depth=4, draw=lambda _, chance: chance.choice("012"), score=SCORES[process])
+        tree = world.grown(Backtracking(answers=8), seed)
+        accepted = [tree.path(node.id)[0].id for node in tree.finished if node.score >= 0.5]
+        assert len(accepted) == len(set(accepted)) == 8
+    assert len(World(depth=1).grown(Backtracking(answers=2, chains=4)).nodes) == 2
 
 
 def test_a_tree_search_spends_more_where_answers_are_better() -> None:

@@ -1,5 +1,6 @@
 """What follows what: chains, conditions, groups, repeated steps, and that nothing is asked twice."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 
 from pipelines.steps.follow import Link, Threads, follow_ups, nearest_answer
 from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.steps.reading import fields_of
 from pipelines.steps.templates import Facts
 from pipelines.tallies import Draw
 from storage.ground.errors import SetupError
@@ -136,6 +138,29 @@ def test_a_repeated_step_stands_for_the_answer_that_it_was_given(repeat: int) ->
     given = [link.id for link in links if link.step in ("solve", "refine")]
     assert last.thread["solve"] == given[-2]
     assert last.depth == (repeat + 1 if repeat else 0)
+
+
+@pytest.mark.parametrize("place", ["{solve}", "{solve.answer}"])
+@pytest.mark.parametrize("own", [{}, {"answer": r"so (\w+)"}])
+def test_the_fields_of_a_repeated_step_stand_for_those_of_the_answer(place: str, own: dict[str, str]) -> None:
+    """The answer's reader reads its stand-in too; a pattern that the repeated step has of the same name is used first."""
+    graph = StepGraph(
+        [
+            StepRule("solve", read={"answer": r"is (\w+)", "unit": r"in (\w+)"}),
+            StepRule("again", f"{{prompt}} {place}", when={"solve.unit": ["km"]}, read=own, repeat=2),
+            StepRule("note", "{again.unit}", role="step", raw=True),
+        ]
+    )
+    assert graph.nodes["again"].reads == {"answer": r"is (\w+)", "unit": r"in (\w+)", **own}
+    assert "again" in graph.steps_read
+    links, known = [Link("s", "solve")], {"s": Facts(fields=fields_of("is 7 in km", graph.nodes["solve"].reads))}
+    for _ in range(6):
+        new = drawn(after(graph, links, **known))
+        links += new
+        reads = graph.nodes["again"].reads
+        known |= {link.id: Facts(fields=fields_of("so 8 is 9 in km", reads)) for link in new if link.step == "again"}
+    assert Counter(link.step for link in links) == {"solve": 1, "again": 3, "note": 3}
+    assert {known[link.id].fields["answer"] for link in links if link.step == "again"} == {"8" if own else "9"}
 
 
 def test_a_pair_follows_the_only_answer_before_it_or_the_one_that_is_named() -> None:

@@ -156,6 +156,20 @@ def test_a_root_that_nobody_judges_is_drawn_and_followed(tmp_path: Path) -> None
     assert made(tmp_path / "other", 5) == rows
 
 
+@pytest.mark.parametrize("place", ["{solve}", "{solve.said}"])
+def test_a_repeated_step_goes_on_where_its_template_names_a_field(tmp_path: Path, place: str) -> None:
+    """A field of the answer is read from what stands for it too, so both templates draw as many."""
+    reader = {"said": r"(?s)(.*)"}
+    graph = StepGraph([StepRule("solve", read=reader), StepRule("again", f"{{prompt}}\nBefore: {place}", repeat=2)])
+    run = chain(count=4)
+    steps = [replace(run.spec.steps[0], node=node) for node in graph.nodes.values()]
+    whole(tmp_path, with_spec(run, steps=steps, budget=Fixed(initial=3)))
+    links = rows_of(tmp_path)["links"]
+    step_of = {cid: step for _, _, cid, step, _ in links}
+    assert Counter(step_of.values()) == {"solve": 12, "again": 36}
+    assert Counter(step_of[after] for *_, after in links if after) == {"solve": 12, "again": 24}
+
+
 def test_a_limit_on_tokens_holds_over_all_steps_and_the_next_command_goes_on(tmp_path: Path, plain: Rows) -> None:
     limited = chain(changes={"limit": Limit(tokens=2_000)})
     with workspace(tmp_path) as ws, limited:
