@@ -90,6 +90,21 @@ def answerer(asked: dict[str, Any], text: str, seed: int) -> str:
     return f"#### {left + right + (alone and left % 2)}"
 
 
+def hinter(asked: dict[str, Any], text: str, seed: int) -> str:
+    """Right on even numbers, and in half of the tries on odd ones with a hint. A hint tells the answer, cannot be read, or
+    tells an idea.
+    """
+    del asked
+    match = re.search(r"What is (\d+) \+ (\d+)\?", text)
+    assert match is not None
+    left, right = map(int, match.groups())
+    if "Explain step by step" in text:
+        return f"{left} and {right} make {left + right}."
+    if "Write one hint" in text:
+        return (f"HINT: it is {left + right}.", "I have none.", "HINT: put the two\ntogether.")[left // 2 % 3]
+    return f"#### {left + right + (left % 2 and not ('A hint:' in text and seed % 2))}"
+
+
 def critic_says(number: int, asked: dict[str, Any]) -> Any:
     """A model that finds half of the answers wrong, gives no verdict now and then, and quotes orders."""
     del number

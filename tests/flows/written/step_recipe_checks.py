@@ -1,6 +1,7 @@
 """What holds of the version of each recipe of recipes/steps, beyond that it ran; a function for each, of its name."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from statistics import mean
@@ -70,16 +71,28 @@ def lemma(made: Made) -> None:
 
 
 def hints(made: Made) -> None:
-    """Only a problem with 0 of 8 is asked with a hint; the rows say so, and the problem of the row has no hint in it."""
+    """Only a problem with 0 of 8 gets a hint, and no hint tells the answer; the rows say so, their prompts do not."""
     solved = {row.problem for row in made.of("solve") if row.outcome == "correct"}
-    hinted = made.of("hinted")
-    assert solved
-    assert not solved & {row.problem for row in hinted}
-    assert {len(row.after) for row in hinted} == {8}
+    assert {row.problem for row in made.of("explain")} == {row.problem for row in made.of("solve")} - solved
+    sealed, hinted = made.of("sealed"), made.of("hinted")
+    told = [row for row in sealed if row.reference in made.rows[row.after[0]].text]
+    assert told
+    assert [row for row in sealed if "failed" in row.meta] == told
+    assert {row.meta["failed"] for row in told} == {"no_answer: it tells the answer"}
+    assert len(sealed) < len(made.of("hint")), "what cannot be read is no hint"
+    assert {row.after[0] for row in hinted} == {row.id for row in sealed} - {row.id for row in told}
     assert set(Counter(row.problem for row in hinted).values()) == {8}
-    assert {row.problem for row in hinted} == {row.problem for row in made.of("alone")}
-    assert made.step_part("hinted")["sees_label"]
-    assert not any("The answer is" in row.prompt for row in hinted)
+    assert Counter(row.after for row in hinted) == Counter(row.after for row in made.of("alone"))
+    assert {row.outcome for row in hinted} == {"correct", "incorrect"}
+    assert {row.outcome for row in made.of("alone")} == {"incorrect"}
+    asked = [request["messages"][-1]["content"] for request in made.asked]
+    shown = [text for text in asked if "A hint:" in text]
+    assert len(shown) == len(hinted)
+    assert not [text for text in shown if {row.reference for row in hinted} & set(re.findall(r"\d+", text))]
+    assert all(made.step_part(step)["sees_label"] for step in ("explain", "hint", "sealed", "hinted", "alone"))
+    assert not any("hint" in row.prompt for row in hinted)
+    exported = [json.loads(line) for line in Path("sft.jsonl").read_text().splitlines()]
+    assert len(exported) == sum(row.reason == "kept" and row.step == "solve" for row in made.rows.values())
 
 
 def recheck(made: Made) -> None:

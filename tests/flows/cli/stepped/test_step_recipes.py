@@ -11,7 +11,17 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
-from tests.flows.scripted_models import Script, answerer, chooser, critic_says, grader, said_by, tool_user, translator
+from tests.flows.scripted_models import (
+    Script,
+    answerer,
+    chooser,
+    critic_says,
+    grader,
+    hinter,
+    said_by,
+    tool_user,
+    translator,
+)
 from tests.flows.written import step_recipe_checks as checks
 from tests.flows.written.step_recipe_inputs import HALF, SUMS, eggs, imported, mine, models, nothing, programs, sums
 from tests.flows.written.step_versions import Made, read
@@ -34,11 +44,12 @@ class Case:
 
 
 HARD = ("problems.count=20", "problems.options.levels=[6,8]")
+TOY_SUMS = ("problems.count=12", "problems.synthesize=toys.py:ToyProblems")
 CASES: dict[str, Case] = {
     "rise": Case(checks.rise, eggs),
     "fix_and_continue": Case(checks.fix_and_continue, small=HARD),
     "lemma": Case(checks.lemma, small=("problems.count=24", "problems.options.levels=[5,6,7,8]")),
-    "hints": Case(checks.hints, small=HARD),
+    "hints": Case(checks.hints, sums, TOY_SUMS, said_by(hinter)),
     "recheck": Case(checks.recheck, small=HARD),
     "self_refine": Case(checks.self_refine, small=("problems.count=6",), script=critic_says),
     "multi_attempt": Case(checks.multi_attempt, small=("problems.count=12",)),
@@ -50,12 +61,7 @@ CASES: dict[str, Case] = {
     "gen_select": Case(checks.gen_select, small=("problems.count=8",), script=said_by(chooser)),
     "judge_votes": Case(checks.judge_votes, mine, script=said_by(grader)),
     "back_translation": Case(checks.back_translation, models, script=said_by(translator)),
-    "prompt_erasure": Case(
-        checks.prompt_erasure,
-        sums,
-        ("problems.count=12", "problems.synthesize=toys.py:ToyProblems"),
-        said_by(answerer),
-    ),
+    "prompt_erasure": Case(checks.prompt_erasure, sums, TOY_SUMS, said_by(answerer)),
 }
 
 
