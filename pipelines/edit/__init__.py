@@ -10,6 +10,7 @@ from pipelines.edit.editing import CannotEdit, Editor
 from pipelines.edit.known_texts import KNOWN
 from pipelines.edit.lines import LINES
 from pipelines.edit.lintseq import LINTSEQ
+from pipelines.edit.thoughts import THOUGHTS
 from storage.ground.by_name import ByName
 
 EDITORS: Mapping[str, Editor] = ByName(
@@ -18,6 +19,7 @@ EDITORS: Mapping[str, Editor] = ByName(
         **LINES,
         **KNOWN,
         **LINTSEQ,
+        **THOUGHTS,
     }
 )
 

@@ -2,8 +2,9 @@
 
 From the root it goes down to the child with the most Q + c * prior * sqrt(N of the parent) / (1 + N), where Q is the mean
 score of all nodes below (itself too), N their number, and the prior exp(mean log-probability of the piece's tokens), or,
-of an engine that gives none, the share of the parent's draws that are this piece. Equal pieces of a parent are one node,
-as published: only the first continues. Q and N follow from the tree, so there is no other state.
+of an engine that gives none, the share of the parent's draws that are this piece. Equal pieces behind a text are one node,
+as published; only where every other node has ended, the other draws of a piece continue too. Q and N follow from the tree,
+so there is no other state.
 """
 
 import math
@@ -49,78 +50,113 @@ class Mcts:
             return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
         below, chosen = Backup(tree), list[str]()
         for _ in range(min(self.together, math.ceil(left / self.expand))):
-            leaf = self._descend(tree, below, ROOT)
+            leaf = self._descend(below, ROOT)
             if leaf is None:
                 break
-            chosen.append(leaf)
-            below.visit(leaf)
+            chosen.append(below.take(leaf))
         return [Growth(leaf, min(self.expand, left - self.expand * place)) for place, leaf in enumerate(chosen)]
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
         """Each finished answer by its score."""
         return {node.id: max(node.score, 1e-6) for node in tree.finished}
 
-    def _descend(self, tree: Tree, below: "Backup", node: str) -> str | None:
-        """The leaf with the highest value below a node; None if all are finished or chosen."""
+    def _descend(self, below: "Backup", node: str) -> str | None:
+        """The node with the highest value below this one that may continue; None if there is none."""
+        if below.may_continue(node):
+            return node
         children = [child for child in below.children[node] if child.id in below.open]
         if not children:
-            return node if node != ROOT and node in below.open and not tree.children[node] else None
-        best = max(children, key=lambda child: self._worth(tree, below, node, child))
-        return self._descend(tree, below, best.id)
+            return None
+        return self._descend(below, max(children, key=lambda child: self._worth(below, node, child)).id)
 
-    def _worth(self, tree: Tree, below: "Backup", parent: str, child: TreeNode) -> float:
+    def _worth(self, below: "Backup", parent: str, child: TreeNode) -> float:
         visits = below.visits[child.id]
-        explore = self.c * prior(tree, child) * math.sqrt(below.visits[parent]) / (1 + visits)
+        explore = self.c * below.prior(child) * math.sqrt(below.visits[parent]) / (1 + visits)
         return below.total[child.id] / visits + explore
 
 
 class Backup:
-    """Visits and scores below each node, the node included, where equal pieces of a parent are the first of them.
+    """Visits and scores below each node, the node included; equal pieces behind a text are the first of them.
 
-    `children`: the different ones of each node. `open`: those below which something may grow.
+    `draws`: all equal ones of a node. `children`: its different ones. `open`: nodes at or below which something may
+    continue: one that never did, and if there is none left, one with a draw that never did.
     """
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        equal = {parent: equal_pieces(children) for parent, children in tree.children.items()}
-        self.children = {parent: [pieces[0] for pieces in groups] for parent, groups in equal.items()}
+        self.draws: dict[str, list[TreeNode]] = {ROOT: []}
+        self.children: dict[str, list[TreeNode]] = {}
+        self._parent: dict[str, str] = {}
+        self._merge()
         self.visits: Counter[str] = Counter()
-        self.total: dict[str, float] = dict.fromkeys([ROOT, *tree.by_id], 0.0)
-        self.open: set[str] = set()
-        scores = {pieces[0].id: fmean(piece.score for piece in pieces) for groups in equal.values() for pieces in groups}
-        for node in reversed(tree.nodes):
-            if node.id not in scores:
-                continue
-            self.visits[node.id] += 1
-            self.total[node.id] += scores[node.id]
-            self.visits[node.parent] += self.visits[node.id]
-            self.total[node.parent] += self.total[node.id]
-            children = self.children[node.id]
-            if any(child.id in self.open for child in children) or not (children or node.finished):
-                self.open.add(node.id)
+        self.total: dict[str, float] = dict.fromkeys(self.draws, 0.0)
+        for node in self._upwards():
+            self.visits[node] += 1
+            self.total[node] += fmean(draw.score for draw in self.draws[node])
+            self.visits[self._parent[node]] += self.visits[node]
+            self.total[self._parent[node]] += self.total[node]
+        self._spent: set[str] = set()
+        self.again = False
+        self.open = self._opened()
+        if not self.open:
+            self.again = True
+            self.open = self._opened()
 
-    def visit(self, leaf: str) -> None:
-        """Count a chosen leaf as visited with nothing gained, and close it for this wave."""
-        for node in self._tree.path(leaf)[::-1]:
-            self.visits[node.id] += 1
-            if not any(child.id in self.open for child in self.children[node.id]):
-                self.open.discard(node.id)
+    def may_continue(self, node: str) -> bool:
+        """True if this very node may continue."""
+        if node == ROOT or self.draws[node][0].finished:
+            return False
+        return self._rest(node) != [] and (self.again or not (self.children[node] or node in self._spent))
+
+    def take(self, node: str) -> str:
+        """The draw of this node that continues. It counts as visited with nothing gained, and waits for the next wave."""
+        draw, at = self._rest(node)[0], node
+        self._spent.add(draw)
+        while at != ROOT:
+            self.visits[at] += 1
+            at = self._parent[at]
         self.visits[ROOT] += 1
+        self.open = self._opened()
+        return draw
+
+    def prior(self, node: TreeNode) -> float:
+        """exp(mean log-probability of the piece's tokens); of an engine that gives none, the piece's share of the draws."""
+        if node.path_logprob is None:
+            siblings = self.children[self._parent[node.id]]
+            return len(self.draws[node.id]) / sum(len(self.draws[sibling.id]) for sibling in siblings)
+        before = self._tree.by_id[node.parent].path_logprob or 0.0 if node.parent != ROOT else 0.0
+        return math.exp(min(0.0, (node.path_logprob - before) / max(1, node.tokens)))
+
+    def _merge(self) -> None:
+        """The different nodes from the root downwards, each behind its parent."""
+        waiting = [(ROOT, [ROOT])]
+        for parent, draws in waiting:
+            groups = equal_pieces([child for draw in draws for child in self._tree.children[draw]])
+            self.children[parent] = [group[0] for group in groups]
+            for group in groups:
+                first = group[0].id
+                self.draws[first], self._parent[first] = group, parent
+                waiting.append((first, [draw.id for draw in group]))
+
+    def _upwards(self) -> list[str]:
+        """The different nodes, each before its parent."""
+        return list(self._parent)[::-1]
+
+    def _opened(self) -> set[str]:
+        opened: set[str] = set()
+        for node in self._upwards():
+            if self.may_continue(node) or any(child.id in opened for child in self.children[node]):
+                opened.add(node)
+        return opened
+
+    def _rest(self, node: str) -> list[str]:
+        """The draws of a node that never continued."""
+        return [draw.id for draw in self.draws[node] if not self._tree.children[draw.id] and draw.id not in self._spent]
 
 
 def equal_pieces(children: Sequence[TreeNode]) -> list[list[TreeNode]]:
-    """The children of a node by their pieces, in order of the first; one without a mark equals no other."""
+    """The children of a text by their pieces, in order of the first; one without a mark equals no other."""
     groups: dict[tuple[str, bool], list[TreeNode]] = {}
     for child in children:
         groups.setdefault((child.mark or child.id, child.finished), []).append(child)
     return list(groups.values())
-
-
-def prior(tree: Tree, node: TreeNode) -> float:
-    """exp(mean log-probability of the piece's tokens); of an engine that gives none, the piece's share of the draws."""
-    if node.path_logprob is None:
-        siblings = tree.children[node.parent]
-        alike = next(pieces for pieces in equal_pieces(siblings) if node in pieces)
-        return len(alike) / len(siblings)
-    before = tree.by_id[node.parent].path_logprob or 0.0 if node.parent != ROOT else 0.0
-    return math.exp(min(0.0, (node.path_logprob - before) / max(1, node.tokens)))

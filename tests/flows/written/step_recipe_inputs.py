@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.flows.conftest import ROOT, Run
 from tests.flows.scripted_models import shop_model
+from tests.flows.written.step_versions import read
 from tests.json_lines import write_lines
 
 RIGHT = "She has 16 - 3 = <<16-3=13>>13.\nSo 13 - 4 = <<13-4=9>>9 are left.\nThat is 9 * 2 = <<9*2=18>>18.\nA: 18"
@@ -73,6 +74,35 @@ def models(rollmill: Run, count: int = 12) -> None:
 def sums(rollmill: Run) -> None:
     del rollmill
     shutil.copy(ROOT / "tests" / "toys.py", ".")
+
+
+PLAIN = """\
+recipe_schema: 1
+name: plain
+seed: 7
+problems: {synthesize: templates, count: 12, options: {levels: [5, 6]}}
+generate: {engine: embedded, model: models/rollmill-tiny, max_tokens: 200}
+steps: [{name: solve, count: 4}]
+verify: [{method: number}]
+select: {method: all_correct}
+gate: {min_kept: 0}
+"""
+DETOUR = "Alternatively, 1 + 1 = 2."
+
+
+def traces(rollmill: Run) -> None:
+    """Answers of the shipped model with true lines that lead nowhere behind the first two, as another model's traces."""
+    Path("plain.yaml").write_text(PLAIN)
+    made = rollmill("curate", "plain.yaml", "--direct", "--json")
+    assert made.status == 0, made.err
+    rows = read(Path(json.loads(made.out)["path"])).of("solve")
+    problems = {row.problem: {"id": row.problem, "prompt": row.prompt, "reference": row.reference} for row in rows}
+    told = []
+    for number, row in enumerate(rows):
+        first, *rest = row.text.split("\n")
+        text = "\n".join([first, DETOUR, *rest[:1], *([DETOUR] if rest[1:] else []), *rest[1:]])
+        told.append({"problem_id": row.problem, "model": "m", "sample_index": number, "text": text})
+    imported(rollmill, list(problems.values()), told, "traces")
 
 
 def nothing(rollmill: Run) -> None:

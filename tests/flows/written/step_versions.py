@@ -77,11 +77,11 @@ def read(path: Path) -> Made:
     return Made(json.loads((path / "manifest.json").read_text()), {row.id: row for row in rows}, scores)
 
 
-def depth_of(made: Made, row: Row) -> int:
-    """How often a row was refined."""
+def depth_of(made: Made, row: Row, step: str = "refine") -> int:
+    """How often a row was refined, or went through another step."""
     depth = 0
     while row.after:
-        depth += row.step == "refine"
+        depth += row.step == step
         row = made.rows[row.after[0]]
     return depth
 

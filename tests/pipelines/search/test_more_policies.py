@@ -12,7 +12,7 @@ from pipelines.search.policies.best_first import BestFirst
 from pipelines.search.policies.budget_forcing import BudgetForcing
 from pipelines.search.policies.diverse_beam import DiverseBeam
 from pipelines.search.policies.lookahead import Lookahead
-from pipelines.search.policies.mcts import Backup, Mcts, prior
+from pipelines.search.policies.mcts import Backup, Mcts
 from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 from storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
@@ -79,7 +79,7 @@ def test_the_numbers_of_a_tree_search_follow_from_the_tree() -> None:
     assert (below.visits["a"], below.visits["b"], below.visits[ROOT]) == (3, 1, 4)
     assert abs(below.total["a"] - 2.1) < 1e-12
     assert below.open == {"a", "b", "d"}
-    assert abs(prior(tree, nodes[3]) - 0.36787944117144233) < 1e-12  # exp(-2 / 2): of its own piece alone
+    assert abs(below.prior(nodes[3]) - 0.36787944117144233) < 1e-12  # exp(-2 / 2): of its own piece alone
     assert Mcts(expand=2, together=1, c=0.1).grow(tree) == [Growth("d", 2)]
     alike = Tree("toy", tuple(replace(node, path_logprob=None) for node in nodes))
     assert Mcts(expand=2, together=1, c=100.0).grow(alike) == [Growth("b", 2)]
@@ -87,15 +87,17 @@ def test_the_numbers_of_a_tree_search_follow_from_the_tree() -> None:
 
 
 def test_equal_pieces_of_a_parent_are_one_node_of_a_tree_search() -> None:
-    """The first continues; its value is the mean of theirs, and its prior their share if the engine gives none."""
-    nodes = (
+    """Its value is the mean of theirs, and its prior their share if the engine gives none. What follows any of them follows
+    the node; the others continue only when nothing else can.
+    """
+    nodes = [
         TreeNode("a", ROOT, 1, 0, False, 0.6, 2, 2, mark="x"),
         TreeNode("b", ROOT, 1, 0, False, 0.4, 2, 2, mark="x"),
         TreeNode("c", ROOT, 1, 0, False, 0.6, 2, 2, mark="y"),
         TreeNode("d", ROOT, 1, 0, True, 0.6, 2, 2, mark="x"),  # the same words, and then the end
         TreeNode("e", "a", 2, 1, True, 1.0, 2, 4, mark="x"),
-    )
-    tree = Tree("toy", nodes)
+    ]
+    tree, policy = Tree("toy", tuple(nodes)), Mcts(expand=2, together=2)
     below = Backup(tree)
     assert {parent: [child.id for child in children] for parent, children in below.children.items() if children} == {
         ROOT: ["a", "c", "d"],
@@ -104,8 +106,14 @@ def test_equal_pieces_of_a_parent_are_one_node_of_a_tree_search() -> None:
     assert dict(below.visits) == {ROOT: 4, "a": 2, "c": 1, "d": 1, "e": 1}
     assert below.total["a"] == 0.5 + 1.0
     assert below.open == {"c"}
-    assert [prior(tree, node) for node in nodes] == [0.5, 0.5, 0.25, 0.25, 1.0]
-    assert Mcts(expand=2, together=2).grow(tree) == [Growth("c", 2)]
+    assert [below.prior(nodes[at]) for at in (0, 2, 3, 4)] == [0.5, 0.25, 0.25, 1.0]
+    assert policy.grow(tree) == [Growth("c", 2)]
+    nodes.append(TreeNode("f", "c", 2, 2, True, 0.5, 2, 4, mark="z"))
+    assert policy.grow(Tree("toy", tuple(nodes))) == [Growth("b", 2)]
+    nodes.append(TreeNode("g", "b", 2, 3, True, 0.0, 2, 4, mark="w"))
+    below = Backup(Tree("toy", tuple(nodes)))
+    assert ([child.id for child in below.children["a"]], below.visits["a"], below.open) == (["e", "g"], 3, set())
+    assert policy.grow(Tree("toy", tuple(nodes))) == []
 
 
 class Silent(World):

@@ -23,7 +23,7 @@ from tests.flows.scripted_models import (
     translator,
 )
 from tests.flows.written import step_recipe_checks as checks
-from tests.flows.written.step_recipe_inputs import HALF, SUMS, eggs, imported, mine, models, nothing, programs, sums
+from tests.flows.written.step_recipe_inputs import HALF, SUMS, eggs, imported, mine, models, nothing, programs, sums, traces
 from tests.flows.written.step_versions import Made, read
 from tests.pipelines.generate.http.serving import Serving
 from tests.shared_data import shared_data
@@ -44,6 +44,12 @@ class Case:
 
 
 HARD = ("problems.count=20", "problems.options.levels=[6,8]")
+REVISER = (
+    "steps.retry.engine=embedded",
+    "steps.retry.model=models/rollmill-tiny",
+    "steps.retry.options={}",
+    "steps.retry.max_tokens=200",
+)
 TOY_SUMS = ("problems.count=12", "problems.synthesize=toys.py:ToyProblems")
 CASES: dict[str, Case] = {
     "rise": Case(checks.rise, eggs),
@@ -56,7 +62,7 @@ CASES: dict[str, Case] = {
     "fill_in": Case(checks.fill_in, small=("problems.count=12",)),
     "edit_sequences": Case(checks.edit_sequences, programs),
     "partly_correct": Case(checks.partly_correct, eggs),
-    "retro_search": Case(checks.retro_search, small=HARD),
+    "retro_search": Case(checks.retro_search, traces, REVISER),
     "tools": Case(checks.tools, small=("problems.count=4",), script=said_by(tool_user)),
     "gen_select": Case(checks.gen_select, small=("problems.count=8",), script=said_by(chooser)),
     "judge_votes": Case(checks.judge_votes, mine, script=said_by(grader)),
