@@ -168,11 +168,26 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
 
 def before_gap(text: str, rng: random.Random) -> EditedText:
     """The text before its mark: the prompt of a model that writes the missing step."""
+    return before_step(text, rng, step=_gap_of(LineSteps.of(text)))
+
+
+def behind_gap(text: str, rng: random.Random) -> EditedText:
+    """The text behind its mark."""
+    del rng
     steps = LineSteps.of(text)
+    number = _gap_of(steps)
+    if number == len(steps.spans):
+        raise CannotEdit("nothing stands behind the gap")
+    start = steps.spans[number][0]
+    return EditedText(text[start:], "behind the gap", (Change.between(text, text[start:], (0, start), (0, 0)),))
+
+
+def _gap_of(steps: LineSteps) -> int:
+    """The number of the only mark of a text."""
     marked = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
     if len(marked) != 1:
         raise CannotEdit(f"the text has {len(marked) or 'no'} gap{'s' * (len(marked) > 1)}")
-    return before_step(text, rng, step=marked[0])
+    return marked[0]
 
 
 def _unmarked(text: str) -> LineSteps:
@@ -232,5 +247,6 @@ LINES: Mapping[str, Editor] = {
     "gap": Editor("1", gap, takes=("step",)),
     "hole": Editor("1", hole, takes=("step",)),
     "before_gap": Editor("1", before_gap),
+    "behind_gap": Editor("1", behind_gap),
     "insert_line": Editor("1", insert_line, takes=("line", "step", "most_alike"), needs=("line",)),
 }

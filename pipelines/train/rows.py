@@ -101,10 +101,12 @@ def _weight(line: Mapping[str, Any], number: int, column: str | None) -> float:
 
 
 def prompt_of(value: Any) -> Prompt:
-    """A row's prompt, text or messages."""
+    """A row's prompt, text or messages; a last turn of the assistant is the beginning of the answer."""
     if isinstance(value, str):
         return value
     turns = tuple(Message(turn["role"], turn["content"]) for turn in value)
+    if turns[-1].role == "assistant":
+        return (*turns[:-1], Message("assistant", turns[-1].content, kind="prefix"))
     return turns[0].content if len(turns) == 1 and turns[0].role == "user" else turns
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from storage.exports.middles import NO_MIDDLE, MiddleLine, middles_of
 from storage.exports.origin import WRONG_SPANS
 from storage.exports.preferences.pairs import NOT_KEPT, distinct
 from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, judged_by
@@ -26,12 +27,19 @@ BEYOND = "completions beyond max_rows"
 @dataclass
 class PromptCompletion(RolloutTexts):
     """The kept rollouts. `scores`: add the scores of each. `reverse`: the problem's text follows the answer, for a model
-    that writes problems of solutions (back-translation).
+    that writes problems of solutions (back-translation). `middle`: of each, so many of its lines instead, behind the
+    lines before and after them, for a model that writes missing lines (fill in the middle).
     """
 
     _: KW_ONLY
     scores: bool = False
     reverse: bool = False
+    middle: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.middle < 0 or (self.middle and self.reverse):
+            raise SetupError(f"middle is {self.middle}; it must be 0 (whole solutions) or more, and not beside reverse.")
 
     @property
     def schema(self) -> pa.Schema:
@@ -43,8 +51,15 @@ class PromptCompletion(RolloutTexts):
         return [("prompt", self.turns), ("completion", self.turns)]
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """The rollouts by problem id, sample index and completion id."""
-        return (self.row(rollout, **self.texts(rollout)) for rollout in self.kept(connection))
+        """The rollouts by problem id, sample index and completion id; of each, its lines in order."""
+        for rollout in self.kept(connection):
+            if not self.middle:
+                yield self.row(rollout, **self.texts(rollout))
+                continue
+            lines = middles_of(rollout["text"], self.middle, rollout["completion_id"])
+            self.left_out[NO_MIDDLE] += not lines
+            for line in lines:
+                yield self.row(rollout, **self._filling(rollout, line))
 
     def kept(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts permitted for training."""
@@ -58,6 +73,16 @@ class PromptCompletion(RolloutTexts):
             return {"prompt": prompt, "completion": answer}
         # Spans are of the answer, which is not trained here.
         return {"prompt": _said_by("user", answer), "completion": _said_by("assistant", prompt), "wrong_spans": []}
+
+    def _filling(self, rollout: Row, line: MiddleLine) -> Row:
+        """The line as the rest of an answer that begins with what stands before and behind it."""
+        prompt, begun = self.prompt(rollout), line.begun
+        if isinstance(prompt, str):
+            texts = {"prompt": f"{prompt}\n{begun}", "completion": line.text}
+        else:
+            completion = [{"role": "assistant", "content": line.text}]
+            texts = {"prompt": [*prompt, {"role": "assistant", "content": begun}], "completion": completion}
+        return {**texts, "id": f"{rollout['completion_id']}-{line.number}", "wrong_spans": []}
 
     def row(self, rollout: Row, **texts: Any) -> Row:
         """The row of one rollout."""

@@ -105,6 +105,13 @@ def hinter(asked: dict[str, Any], text: str, seed: int) -> str:
     return f"#### {left + right + (left % 2 and not ('A hint:' in text and seed % 2))}"
 
 
+def filler(asked: dict[str, Any], text: str, seed: int) -> str:
+    """A line for the middle of a text: a true one, a false one, or the line before it again."""
+    del asked
+    before = text.removeprefix("<|fim_prefix|>").partition("<|fim_suffix|>")[0]
+    return ("Note that 2 + 2 = 4.", "Note that 2 + 2 = 5.", before.split("\n")[-1])[seed % 3]
+
+
 def critic_says(number: int, asked: dict[str, Any]) -> Any:
     """A model that finds half of the answers wrong, gives no verdict now and then, and quotes orders."""
     del number

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.generate.embedded.model_files import END
+from pipelines.generate.prompts import split_prefix
 from pipelines.train.rows import Encode, Encoded, encoding
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Prompt
@@ -31,8 +32,10 @@ class _Templated:
         self.tokenizer = tokenizer
 
     def __call__(self, prompt: Prompt, answer: str, wrong: Sequence[Sequence[int]]) -> Encoded:
-        asked = self._rendered(turns_of(prompt), begin_answer=True)
-        whole = self._rendered([*turns_of(prompt), {"role": "assistant", "content": answer}], begin_answer=False)
+        question, begun = split_prefix(prompt)
+        asked = self._rendered(turns_of(question), begin_answer=True) + begun
+        answered_turn = {"role": "assistant", "content": begun + answer}
+        whole = self._rendered([*turns_of(question), answered_turn], begin_answer=False)
         if not whole.startswith(asked):
             raise SetupError(
                 "the chat template renders a prompt otherwise before an answer than alone.",
@@ -89,6 +92,8 @@ def check_template(tokenizer: Any, samples: Sequence[tuple[Prompt, str]]) -> Non
     if tokenizer.convert_tokens_to_ids(END) in (None, tokenizer.unk_token_id) or not tokenizer.chat_template:
         return
     for number, (prompt, answer) in enumerate(samples[:COMPARED], 1):
+        if split_prefix(prompt)[1]:  # tokens of a begun answer and of its rest may be one in the whole
+            continue
         ours, _ = encoding(tokenizer.backend_tokenizer)(prompt, answer, [])
         turns = [*turns_of(prompt), {"role": "assistant", "content": answer}]
         text = tokenizer.apply_chat_template(turns, tokenize=False)

@@ -11,6 +11,7 @@ import pytest
 from pipelines.edit.thoughts import switches_of
 from pipelines.edit.unified_diffs import states_of
 from pipelines.verify.calculation_steps import steps_of
+from storage.exports.middles import middles_of
 from tests.flows.scripted_models import numbers_in, shop_numbers
 from tests.flows.written.step_recipe_inputs import DETOUR, DOUBLE, HALF, RIGHT
 from tests.flows.written.step_versions import Made, Row, depth_of, mean_tokens
@@ -136,19 +137,21 @@ def multi_attempt(made: Made) -> None:
 
 
 def fill_in(made: Made) -> None:
-    """One line of a right solution was written by the model; the rest is as it was; nothing false was put in."""
-    right = 0
-    for row in made.of("filled"):
-        if "failed" in row.meta:
-            continue
-        before, _, behind = made.before(row, "hole").text.partition("<|gap|>")
-        assert row.text.startswith(before)
-        assert row.text.endswith(behind)
-        line = row.text[len(before) : len(row.text) - len(behind)]
-        assert line.count("\n") == 0
-        assert all(step.true for step in steps_of(line))
-        right += row.text == made.before(row, "solve").text
-    assert right > 0
+    """The model is shown both sides of the gap as in the training rows; a true line is put in, nothing else is."""
+    begun, filled = made.of("begun"), made.of("filled")
+    assert Counter(row.text for row in begun) == Counter(request["messages"][-1]["content"] for request in made.asked)
+    for row in begun:
+        lines = middles_of(made.before(row, "solve").text, 99, "all")
+        assert row.text in [line.begun for line in lines]
+    reasons = Counter(row.meta["failed"].partition(": ")[2][:20] for row in filled if "failed" in row.meta)
+    assert set(reasons) == {"a false calculation:", "it repeats the step "}
+    put_in = [row for row in filled if "failed" not in row.meta]
+    for row in put_in:
+        hole = made.before(row, "hole").text
+        assert row.text == hole.replace("<|gap|>", "Note that 2 + 2 = 4.")
+        assert row.outcome == "correct"
+    assert put_in
+    assert len({row.after for row in filled}) == len(filled) == len(begun)
 
 
 def edit_sequences(made: Made) -> None:

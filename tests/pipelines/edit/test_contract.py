@@ -27,6 +27,7 @@ EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
     "before_error": ("2 * 3 = 6\nThen 6 + 4 = 11\n#### 11", {}, "2 * 3 = 6"),
     "upto_error": ("2 * 3 = 6\nThen 6 + 4 = 11\n#### 11", {}, "2 * 3 = 6\nThen 6 + 4 = 11"),
     "before_gap": ("2 * 3 = 6\n<|gap|>\n#### 10", {}, "2 * 3 = 6"),
+    "behind_gap": ("2 * 3 = 6\n<|gap|>\n#### 10", {}, "#### 10"),
     "before_switch": ("2 * 3 = 6.\nWait, 6 + 4 = 10\n#### 10", {}, "2 * 3 = 6."),
     "upto_state": ("2 * 3 = 6\nThen 6 + 5 = 11\n#### 11", {"known": "So 3 * 2 = 6 and\n6 + 4 = 10\n#### 10"}, "2 * 3 = 6"),
     "shorter": ("2 * 3 = 6", {"known": SUM}, "2 * 3 = 6"),

@@ -47,6 +47,14 @@ def test_messages_give_the_tokens_of_plain_texts(tmp_path: Path) -> None:
     assert read(tmp_path, turns).rows == read(tmp_path, row()).rows
 
 
+def test_the_beginning_of_an_answer_is_read_and_its_rest_is_trained(tmp_path: Path) -> None:
+    begun, rest = ANSWER.split("\n")
+    turns = [{"role": "user", "content": "What is 4 plus 3?"}, {"role": "assistant", "content": f"{begun}\n"}]
+    text = read(tmp_path, row(prompt=turns, completion=rest)).rows[0].texts[0]
+    assert TOKENIZER.decode(text.ids, skip_special_tokens=False).endswith(f"<|assistant|>{ANSWER}{END}")
+    assert [text.ids[at] for at in text.trained] == TOKENIZER.encode(rest + END).ids
+
+
 def test_a_wrong_span_is_read_and_not_trained(tmp_path: Path) -> None:
     whole, masked = read(tmp_path, row()), read(tmp_path, row(wrong_spans=[[0, 9]]))
     assert masked.rows[0].texts[0].ids == whole.rows[0].texts[0].ids

@@ -16,6 +16,7 @@ from tests.flows.scripted_models import (
     answerer,
     chooser,
     critic_says,
+    filler,
     grader,
     hinter,
     said_by,
@@ -50,6 +51,7 @@ REVISER = (
     "steps.retry.options={}",
     "steps.retry.max_tokens=200",
 )
+FILLER = ("problems.count=8", "steps.fill.engine=openai", "steps.fill.model=Qwen/Qwen2.5-0.5B-Instruct")
 TOY_SUMS = ("problems.count=12", "problems.synthesize=toys.py:ToyProblems")
 CASES: dict[str, Case] = {
     "rise": Case(checks.rise, eggs),
@@ -59,7 +61,7 @@ CASES: dict[str, Case] = {
     "recheck": Case(checks.recheck, small=HARD),
     "self_refine": Case(checks.self_refine, small=("problems.count=6",), script=critic_says),
     "multi_attempt": Case(checks.multi_attempt, small=("problems.count=12",)),
-    "fill_in": Case(checks.fill_in, small=("problems.count=12",)),
+    "fill_in": Case(checks.fill_in, small=FILLER, script=said_by(filler)),
     "edit_sequences": Case(checks.edit_sequences, programs),
     "partly_correct": Case(checks.partly_correct, eggs),
     "retro_search": Case(checks.retro_search, traces, REVISER),

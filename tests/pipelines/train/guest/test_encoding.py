@@ -23,11 +23,12 @@ def tokenizer() -> Any:
 
 def test_the_template_of_the_shipped_model_gives_the_engines_tokens(tokenizer: Any) -> None:
     ours = encoding(tokenizer.backend_tokenizer)
-    for prompt in (PROMPT, (Message("system", "Be brief."), Message("user", PROMPT))):
+    begun = (Message("user", PROMPT), Message("assistant", "3 + 4 = 7\n", kind="prefix"))
+    for prompt in (PROMPT, (Message("system", "Be brief."), Message("user", PROMPT)), begun):
         for wrong in ([], [[0, 9]]):
             assert _Templated(tokenizer)(prompt, ANSWER, wrong) == ours(prompt, ANSWER, wrong)
             assert encode_for(tokenizer)(prompt, ANSWER, wrong) == ours(prompt, ANSWER, wrong)
-    check_template(tokenizer, [(PROMPT, ANSWER)] * 20)
+    check_template(tokenizer, [(PROMPT, ANSWER)] * 20 + [(begun, ANSWER)])
 
 
 def test_without_a_template_the_texts_follow_one_another(tokenizer: Any) -> None:
