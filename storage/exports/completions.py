@@ -76,12 +76,11 @@ class PromptCompletion(RolloutTexts):
 
     def _filling(self, rollout: Row, line: MiddleLine) -> Row:
         """The line as the rest of an answer that begins with what stands before and behind it."""
-        prompt, begun = self.prompt(rollout), line.begun
-        if isinstance(prompt, str):
-            texts = {"prompt": f"{prompt}\n{begun}", "completion": line.text}
-        else:
-            completion = [{"role": "assistant", "content": line.text}]
-            texts = {"prompt": [*prompt, {"role": "assistant", "content": begun}], "completion": completion}
+        prompt: Any = self.prompt(rollout)
+        texts: Row = {"prompt": f"{prompt}\n{line.begun}", "completion": line.text}
+        if not isinstance(prompt, str):
+            texts["prompt"] = [*prompt, {"role": "assistant", "content": line.begun}]
+            texts["completion"] = [{"role": "assistant", "content": line.text}]
         return {**texts, "id": f"{rollout['completion_id']}-{line.number}", "wrong_spans": []}
 
     def row(self, rollout: Row, **texts: Any) -> Row:
