@@ -2,9 +2,9 @@
 
 From the root it goes down to the child with the most Q + c * prior * sqrt(N of the parent) / (1 + N), where Q is the mean
 score of all nodes below (itself too), N their number, and the prior exp(mean log-probability of the piece's tokens), or,
-of an engine that gives none, the share of the parent's draws that are this piece. Equal pieces behind a text are one node,
-as published; only where every other node has ended, the other draws of a piece continue too. Q and N follow from the tree,
-so there is no other state.
+of an engine that gives none, the share of the parent's draws that are this piece. Such an engine's equal pieces behind a
+text are one node, with `merge` (as published) every engine's; only where every other node has ended, the other draws of a
+piece continue too. Q and N follow from the tree, so there is no other state.
 """
 
 import math
@@ -35,6 +35,8 @@ class Mcts:
     """Most pieces drawn for one problem."""
     c: float = 1.5
     """Weight of exploration."""
+    merge: bool = False
+    """Take equal pieces behind a text for one, also where the engine gives log-probabilities."""
 
     def __post_init__(self) -> None:
         for option in ("expand", "together", "most"):
@@ -48,7 +50,7 @@ class Mcts:
         left = self.most - len(tree.nodes)
         if left <= 0:
             return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
-        below, chosen = Backup(tree), list[str]()
+        below, chosen = Backup(tree, merge=self.merge), list[str]()
         for _ in range(min(self.together, math.ceil(left / self.expand))):
             leaf = self._descend(below, ROOT)
             if leaf is None:
@@ -76,14 +78,14 @@ class Mcts:
 
 
 class Backup:
-    """Visits and scores below each node, the node included; equal pieces behind a text are the first of them.
+    """Visits and scores below each node, the node included; merged pieces are the first of them.
 
     `draws`: all equal ones of a node. `children`: its different ones. `open`: nodes at or below which something may
     continue: one that never did, and if there is none left, one with a draw that never did.
     """
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+    def __init__(self, tree: Tree, *, merge: bool = False) -> None:
+        self._tree, self._merged = tree, merge
         self.draws: dict[str, list[TreeNode]] = {ROOT: []}
         self.children: dict[str, list[TreeNode]] = {}
         self._parent: dict[str, str] = {}
@@ -131,7 +133,7 @@ class Backup:
         """The different nodes from the root downwards, each behind its parent."""
         waiting = [(ROOT, [ROOT])]
         for parent, draws in waiting:
-            groups = equal_pieces([child for draw in draws for child in self._tree.children[draw]])
+            groups = self._equal([child for draw in draws for child in self._tree.children[draw]])
             self.children[parent] = [group[0] for group in groups]
             for group in groups:
                 first = group[0].id
@@ -143,20 +145,20 @@ class Backup:
         return list(self._parent)[::-1]
 
     def _opened(self) -> set[str]:
-        opened: set[str] = set()
+        nodes: set[str] = set()
         for node in self._upwards():
-            if self.may_continue(node) or any(child.id in opened for child in self.children[node]):
-                opened.add(node)
-        return opened
+            if self.may_continue(node) or any(child.id in nodes for child in self.children[node]):
+                nodes.add(node)
+        return nodes
 
     def _rest(self, node: str) -> list[str]:
         """The draws of a node that never continued."""
         return [draw.id for draw in self.draws[node] if not self._tree.children[draw.id] and draw.id not in self._spent]
 
-
-def equal_pieces(children: Sequence[TreeNode]) -> list[list[TreeNode]]:
-    """The children of a text by their pieces, in order of the first; one without a mark equals no other."""
-    groups: dict[tuple[str, bool], list[TreeNode]] = {}
-    for child in children:
-        groups.setdefault((child.mark or child.id, child.finished), []).append(child)
-    return list(groups.values())
+    def _equal(self, children: Sequence[TreeNode]) -> list[list[TreeNode]]:
+        """The children of a text by their pieces, in order of the first; one without a mark equals no other."""
+        groups: dict[tuple[str, bool], list[TreeNode]] = {}
+        for child in children:
+            merged = child.mark and (self._merged or child.path_logprob is None)
+            groups.setdefault((child.mark if merged else child.id, child.finished), []).append(child)
+        return list(groups.values())

@@ -108,6 +108,8 @@ def test_equal_pieces_of_a_parent_are_one_node_of_a_tree_search() -> None:
     assert below.open == {"c"}
     assert [below.prior(nodes[at]) for at in (0, 2, 3, 4)] == [0.5, 0.25, 0.25, 1.0]
     assert policy.grow(tree) == [Growth("c", 2)]
+    likely = Tree("toy", tuple(replace(node, path_logprob=-1.0) for node in nodes))
+    assert [len(Backup(likely, merge=merge).children[ROOT]) for merge in (False, True)] == [4, 3]
     nodes.append(TreeNode("f", "c", 2, 2, True, 0.5, 2, 4, mark="z"))
     assert policy.grow(Tree("toy", tuple(nodes))) == [Growth("b", 2)]
     nodes.append(TreeNode("g", "b", 2, 3, True, 0.0, 2, 4, mark="w"))
