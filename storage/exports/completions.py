@@ -2,26 +2,48 @@
 
 `prompt_completion` is TRL's form for a loss on the completion alone; `unpaired` is its form for unpaired preferences
 (Ethayarajh et al. 2024), where a problem needs no right and wrong completion both.
+
+MathFimer (Yan et al. 2025, arXiv:2502.11684) takes three lines of each solution at random and trains on the line alone,
+behind prefix and suffix in this order. Its marks are kept. Here the first line is never taken, nor the last, which states
+the answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
+from random import Random
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from storage.exports.middles import NO_MIDDLE, MiddleLine, middles_of
 from storage.exports.origin import WRONG_SPANS
 from storage.exports.preferences.pairs import NOT_KEPT, distinct
 from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, judged_by
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
+from storage.ground.ids import digest128, seed_of
 
 REPEATED = "completions with the text of another one of their problem"
 ANSWERLESS = "completions without an answer"
 BEYOND = "completions beyond max_rows"
+NO_MIDDLE = "solutions without a line between others, or with marks of gaps"
+PREFIX, SUFFIX, MIDDLE = "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"
+
+
+@dataclass(frozen=True, slots=True)
+class MiddleLine:
+    """A line of a solution: its number from 1, its text, and the texts before and behind it without the line breaks."""
+
+    number: int
+    text: str
+    before: str
+    behind: str
+
+    @property
+    def begun(self) -> str:
+        """The beginning of an answer that the line ends."""
+        return f"{PREFIX}{self.before}{SUFFIX}{self.behind}{MIDDLE}"
 
 
 @dataclass
@@ -142,3 +164,19 @@ class Unpaired(PromptCompletion):
 def _said_by(role: str, text: Any) -> Any:
     """A text, or the last of its turns as one turn of another role."""
     return text if isinstance(text, str) else [{"role": role, "content": text[-1]["content"]}]
+
+
+def middles_of(text: str, count: int, seed: str) -> Sequence[MiddleLine]:
+    """At most `count` lines of a text, in order, chosen by the seed; blank lines are none."""
+    lines = [number for number, line in enumerate(text.split("\n")) if line.strip()]
+    between = lines[1:-1]
+    if not between or any(mark in text for mark in (PREFIX, SUFFIX, MIDDLE)):
+        return []
+    chosen = Random(seed_of(digest128(["middle", seed]))).sample(between, min(count, len(between)))
+    return [_middle(text, lines, place) for place in sorted(chosen)]
+
+
+def _middle(text: str, lines: Sequence[int], place: int) -> MiddleLine:
+    parts, at = text.split("\n"), lines.index(place)
+    before = "\n".join(parts[: lines[at - 1] + 1])
+    return MiddleLine(at + 1, parts[place], before, "\n".join(parts[lines[at + 1] :]))

@@ -11,7 +11,7 @@ import pytest
 from pipelines.edit.thoughts import switches_of
 from pipelines.edit.unified_diffs import states_of
 from pipelines.verify.calculation_steps import steps_of
-from storage.exports.middles import middles_of
+from storage.exports.completions import middles_of
 from tests.flows.scripted_models import numbers_in, shop_numbers
 from tests.flows.written.step_recipe_inputs import DETOUR, DOUBLE, HALF, RIGHT
 from tests.flows.written.step_versions import Made, Row, depth_of, mean_tokens

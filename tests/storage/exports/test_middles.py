@@ -5,7 +5,7 @@ import pytest
 from pipelines.generate.embedded.model_files import render_chat
 from pipelines.generate.prompts import continued
 from pipelines.train.rows import prompt_of
-from storage.exports.middles import NO_MIDDLE, middles_of
+from storage.exports.completions import NO_MIDDLE, middles_of
 from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.storage.exports.test_origin import PROBLEM, SOLVE, cid, version, written
