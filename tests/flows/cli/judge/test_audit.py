@@ -71,7 +71,7 @@ def test_a_verifier_that_is_always_wrong_is_shown(ws: Path, rollmill: Run, monke
     report = json.loads(rollmill("audit", "show", audit, "--json").out)["report"]
     assert report["overall"]["precision_accepted"]["value"] == 0.0
     corrected = report["pass_rate"]["corrected"]
-    assert corrected["value"] == corrected["low"] == 0.0 < corrected["high"] < 1.0
+    assert 0.0 <= corrected["low"] <= corrected["value"] < 0.1 < corrected["high"] < 1.0  # of .58 before
     assert audit in rollmill("audit", "list").out
 
 
