@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import func, select
 
 from storage.ground import failpoints
-from storage.ground.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, no_runs, unknown_name
 from storage.ground.records import PlanRow, StopRow
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
@@ -211,7 +211,7 @@ class Runs:
         # The newest come first, and stay first among equals: sorting is stable.
         known = sorted(self.list(), key=lambda run: (run.is_pilot, run.status != "running"))
         if not known:
-            raise SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")
+            raise no_runs()
         return known[0]
 
     def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:

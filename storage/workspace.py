@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.ground.errors import SetupError, explained
+from storage.ground.errors import SetupError, explained, no_runs
 from storage.ground.files import ensure_lines
 from storage.spool import Spool
 
@@ -105,6 +105,11 @@ class Workspace:
         """True for a workspace without stored rows: it has neither a ledger nor segments."""
         own = self._ledger_url is None and self._segments_url is None
         return own and not (self.state / "ledger.sqlite").exists() and not any((self.state / "segments").rglob("*.parquet"))
+
+    def require_runs(self) -> None:
+        """SetupError for a workspace without stored rows; for commands, before they load what reads rows."""
+        if self.unused:
+            raise no_runs()
 
     @cached_property
     def ledger(self) -> "Ledger":

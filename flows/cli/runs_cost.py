@@ -32,6 +32,15 @@ QUEUE_HEAD = ["problem", "level", "drawn", "correct", "p below", "tokens", "reas
 MOST = 40  # rows of the queue that are printed
 
 
+def require_runs(named: str | None) -> None:
+    """SetupError if nothing is named, so that the latest run is meant, and there is none; before rows' libraries load."""
+    from storage.workspace import Workspace
+
+    if named is None:
+        with Workspace.open() as workspace:
+            workspace.require_runs()
+
+
 def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None:
     """Cost of a run: tokens, calls, engine seconds and money, represented and spent.
 
@@ -39,6 +48,7 @@ def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None
 
     Example: rollmill runs cost arithmetic-3f9a0c1d --by level
     """
+    require_runs(run)
     from storage.queries import Reader
     from storage.queries.cost import run_cost
 
@@ -133,6 +143,7 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
 
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """
+    require_runs(run)
     from storage.ground.files import json_line
     from storage.queries import Reader, run_scope
     from storage.queries.judge.queue import export_rows, hopeless_queue

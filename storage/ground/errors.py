@@ -84,6 +84,11 @@ def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: st
     return SetupError(f"unknown {what} {shown}.{hint}", choices=choices, next_command=next_command)
 
 
+def no_runs() -> SetupError:
+    """A SetupError for a workspace without a run."""
+    return SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")
+
+
 def interrupted(error: BaseException) -> bool:
     """True for a stop by a person: DuckDB reports Ctrl-C within a query as a RuntimeError with these words."""
     return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"

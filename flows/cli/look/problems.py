@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, inert, line
+from flows.cli.runs_cost import require_runs
 from storage.ground.errors import SetupError
 from storage.ground.records import prompt_json
 
@@ -42,6 +43,7 @@ def problems(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill problems arithmetic --level 8 --outcome mixed
     """
+    require_runs(source)
     from storage.queries import Reader
     from storage.queries.browse.explore import OUTCOME_FILTERS, Filters, Listing, search_problems
 
@@ -66,6 +68,7 @@ def show(
 
     Example: rollmill show 3f9a0c1d --of arithmetic@v1
     """
+    require_runs(of)
     from flows.cli.datasets.dataset_pages import history_page
     from storage.queries import Reader
     from storage.queries.browse.problems import problem_detail

@@ -11,7 +11,7 @@ import typer
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens
-from flows.cli.runs_cost import RunId, cost, queue, rule_lines
+from flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps, takes_imports
 
@@ -60,6 +60,7 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
+    require_runs(run)
     from storage.commands import with_killed_status
     from storage.workspace import Workspace
 
