@@ -59,7 +59,7 @@ def write(folder: Path, text: str) -> Path:
         (
             "recipe_schema: 1",
             "recipe_schema: 1\nselect: {method: qouta}",
-            "Did you mean 'quota'? Valid: all_correct, elected, prop2diff",
+            "Did you mean 'quota'? Valid: all_correct, certified, elected, prop2diff",
         ),
         ("recipe_schema: 1", "recipe_schema: 1\nverify: [{method: nubmer}]", "Did you mean 'number'?"),
         ("recipe_schema: 1", "recipe_schema: 1\ngenerate: {engine: embeded}", "Did you mean 'embedded'?"),

@@ -115,5 +115,7 @@ def test_the_same_seed_gives_the_same_rows_and_more_subsets_less_noise() -> None
 def test_a_knockout_says_how_often_it_compared() -> None:
     pool = pool_of("7c 8i 9i 7c", scores=[4, 3, 2, 1])
     plan = ReplayPlan((ElectionBudget("samples", 4),))
-    row = rows_of(replay(ballots(pool), [setting("knockout", scores=("s",), comparisons=3)], plan))["knockout"]
+    row = rows_of(replay(ballots(pool), [setting("knockout", scores=("s", "-s", "s"), comparisons=3)], plan))["knockout"]
     assert (row.comparisons, row.value.value) == (9.0, 1.0)
+    row = rows_of(replay(ballots(pool), [setting("knockout", scores=("s",), comparisons=3)], plan))["knockout"]
+    assert (row.comparisons, row.value.value) == (3.0, 1.0)  # a stored score says the same each time

@@ -170,6 +170,7 @@ ESTIMATORS: dict[str, tuple[tuple[float, float], Callable[[Random], Found]]] = {
     "pass_rate_interval": ((0, 1), lambda r: stats.pass_rate_interval(*counted(r))),
     "population_mean": ((0, 1), lambda r: stats.population_mean(*case(r)[::2])),
     "precision": ((0, 1), lambda r: stats.precision(cells(r))),
+    "rank_agreement": ((-1, 1), lambda r: stats.rank_agreement(*case(r)[:2])),
     "these_problems_means": ((0, 1), problem_means),
     "total_variation": ((0, 1), shift),
     "two_way": ((-1, 1), two_way),
