@@ -2,7 +2,7 @@
 
 `pytest --postgres`: the ledger of every workspace that a test makes is a PostgreSQL database of its own.
 `pytest --one-of-each SEED`: of a test with several cases one is run, which the seed chooses, as `.ci/run` does with kills;
-`--cases N`: so many.
+`--cases N`: so many; `--share K`: of one in K of the tier's files alone.
 `pytest --kinds K`: where every call of a command fails once, K calls of each group of equal ones.
 """
 
@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kinds", metavar="K", help="where every call fails once: so many of each group of equal calls")
     parser.addoption("--one-of-each", metavar="SEED", help="of a test with several cases run one, chosen by the seed")
     parser.addoption("--cases", metavar="N", type=int, default=1, help="with --one-of-each: N cases of each test")
+    parser.addoption("--share", metavar="K", type=int, default=1, help="with --one-of-each: one in K of the files")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -75,9 +76,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     yield  # in which `-m` takes its part
     seed = config.getoption("--one-of-each")
     if seed is not None:
-        chosen = some_of_each(seed, [item.nodeid for item in items], config.getoption("--cases"))
+        files = some_files(seed, [item.nodeid for item in items], config.getoption("--share"))
+        chosen = some_of_each(seed, files, config.getoption("--cases"))
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
         items[:] = [item for item in items if item.nodeid in chosen]
+
+
+def some_files(seed: str, names: Sequence[str], share: int) -> list[str]:
+    """The names in one in `share` of their files: the same for a seed, in every process."""
+    files = sorted({name.partition("::")[0] for name in names}, key=lambda name: crc32(f"{seed} {name}".encode()))
+    chosen = set(files[: -(-len(files) // share)])
+    return [name for name in names if name.partition("::")[0] in chosen]
 
 
 def some_of_each(seed: str, names: Sequence[str], count: int = 1) -> set[str]:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.conftest import TIERS, some_of_each
+from tests.conftest import TIERS, some_files, some_of_each
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["a.py::kill[term]", "a.py::kill[kill]", "a.py::kill[disk]", "a.py::alone", "b.py::kill[term]", "b.py::kill[kill]"]
@@ -31,3 +31,12 @@ def test_every_tier_is_run_by_make_test_all_and_all_but_two_by_ci() -> None:
     assert targets is not None
     assert {f"test-{tier}" for tier in TIERS} - set(targets[1].split()) == {"test-gpu"}
     assert {tier for tier in TIERS if f"make test-{tier}" not in ci} == {"gpu", "long"}
+
+
+def test_a_share_of_the_files_is_chosen_by_the_seed_and_all_are_in_time() -> None:
+    names = [f"tests/test_{file}.py::test_{n}" for file in range(9) for n in range(3)]
+    assert some_files("8c1f", names, 1) == names
+    halves = [some_files(f"{seed:x}", names, 2) for seed in range(30)]
+    assert {len(half) for half in halves} == {15}  # five of nine files, whole
+    assert some_files("8c1f", names, 2) == some_files("8c1f", names, 2)
+    assert set().union(*map(set, halves)) == set(names)
