@@ -12,8 +12,9 @@ It knows the workspace and the roles of the steps, but neither recipes nor which
 use, so that a command that reads runs loads nothing that draws.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from storage.ground.by_name import first_use
 
 if TYPE_CHECKING:
     from flows.rounds.judging.decide import DecisionReport, decide
@@ -33,16 +34,7 @@ _MODULES = {
     "flows.rounds.spec": "RunSpec",
     "flows.sampling.control": "QueueLimits",
 }
-_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    # Later lookups find the name in the module and do not come here.
-    globals()[name] = value
-    return value
+__getattr__ = first_use(__name__, _MODULES)
 
 
 __all__ = [

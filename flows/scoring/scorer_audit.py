@@ -76,7 +76,7 @@ def _solved(groups: Sequence[Sequence[Rollout]]) -> Iterator[Solutions]:
 
 
 def _preference(scorer: "Scorer | GroupScorer", pairs: Sequence[TopicPair]) -> dict[str, Any]:
-    """How often a scorer prefers the solution on the topic; without a value where it needs more than texts."""
+    """Share of pairs in which a scorer prefers the solution on the topic; none where it needs more than texts."""
     row: dict[str, Any] = {"scorer": scorer.name, "version": scorer.version, "unscored": 0, "prefers": None, "why": None}
     if missing := missing_inputs(scorer):
         return {**row, "why": f"needs {', '.join(missing)}, which a solution in another problem's place does not have"}

@@ -1,10 +1,12 @@
-"""Registries of methods: a name to the method itself, or to its place, which is imported on first use.
+"""Registries of methods: a name to the method itself, or to its place, which is imported on first use; likewise the names
+of a package.
 
 A process that judges one kind of answer would else begin with the imports of all kinds, at .3 seconds each time. A line
 with a place needs no import of its own.
 """
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +15,21 @@ def object_at(place: str) -> Any:
     """The object at `package.module:Name`, whose module is imported."""
     module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package whose names are imported on first use. `modules`: by module, its names in one text."""
+    places = {name: module for module, names in modules.items() for name in names.split()}
+
+    def attribute(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(places[name]), name)
+        # Later lookups find the name in the package and do not come here.
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return attribute
 
 
 class ByName(Mapping[str, Any]):

@@ -4,8 +4,9 @@ Every function reads the rows registered at that moment, so all of them work whi
 A name is imported on first use, so that each command loads only the modules it needs.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from storage.ground.by_name import first_use
 
 if TYPE_CHECKING:
     from pipelines.metrics import Funnel, GroupRate
@@ -86,16 +87,7 @@ _MODULES = {
     "storage.versions.pairing": "StateChange Pairing",
     "storage.versions.resolve": "VersionInfo",
 }
-_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    # Later lookups find the name in the module and do not come here.
-    globals()[name] = value
-    return value
+__getattr__ = first_use(__name__, _MODULES)
 
 
 __all__ = [
