@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.ground.errors import SetupError
+
 _LOCK_SECONDS = 60.0
 
 
@@ -118,3 +120,32 @@ def last_line(text: str) -> str:
     """DVC's summary at the end of its output."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "nothing to do"
+
+
+def require_remote(root: Path, remote: str | None) -> None:
+    """SetupError for a repository without this DVC remote; without a name, without a default one."""
+    known = _remotes(root)
+    if remote not in (None, *known):
+        raise SetupError(f"no DVC remote {remote!r}.", choices=known, next_command="dvc remote add NAME PATH_OR_URL")
+    if not has_remote(root, remote):
+        raise SetupError(
+            "no default DVC remote is set.", choices=known, next_command="dvc remote add --default NAME PATH_OR_URL"
+        )
+
+
+def has_remote(root: Path, remote: str | None) -> bool:
+    """True for a repository with this DVC remote; without a name, with a default one."""
+    return "core.remote" in _settings(root) if remote is None else remote in _remotes(root)
+
+
+def _remotes(root: Path) -> list[str]:
+    ends = ("remote.", ".url")
+    return [
+        key.removeprefix(ends[0]).removesuffix(ends[1])
+        for key in _settings(root)
+        if key.startswith(ends[0]) and key.endswith(ends[1])
+    ]
+
+
+def _settings(root: Path) -> list[str]:
+    return [line.partition("=")[0] for line in run(["config", "--list"], root).stdout.splitlines()]

@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import json_text, locked, read_object, write_text
+from storage.ground.ids import digits
 
 AGAIN = "rollmill holdout show"
 LONGEST_NAME = 60
@@ -49,6 +50,34 @@ class Holdout:
     def looks(self) -> int:
         """The looks that are spent."""
         return sum(question.looked for question in self.questions)
+
+    def row(self, name: str) -> dict[str, Any]:
+        """The guarded half with its questions, as JSON values."""
+        return {
+            "name": name,
+            "benchmark": self.benchmark,
+            "problems": self.problems,
+            "visible": self.visible,
+            "guarded": self.guarded,
+            "budget": self.budget,
+            "looks": self.looks,
+            "threshold": digits(self.threshold),
+            "noise": digits(self.noise),
+            "questions": [self.question_row(question, question.reference) for question in self.questions],
+        }
+
+    def question_row(self, question: HoldoutQuestion, reference: str) -> dict[str, Any]:
+        """A question about `reference` with its answer and interval, as JSON values."""
+        return {
+            "reference": reference,
+            "value": question.value,
+            "low": digits(max(0.0, question.value - question.bound)),
+            "high": digits(min(1.0, question.value + question.bound)),
+            "interval": "Thresholdout: largest sampling error, threshold and noise",
+            "estimand": "pass rate of the population of problems",
+            "n": self.guarded if question.looked else self.visible,
+            "half": "guarded" if question.looked else "visible",
+        }
 
 
 class Holdouts:

@@ -33,11 +33,11 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A recipe curated, or an evaluation measured, whenever one of `cron`, `every` (seconds) or `on` says so; paths are
+    """A recipe curated, evaluated, mixed or swept whenever one of `cron`, `every` (seconds) or `on` says so; paths are
     absolute, everything is data.
 
     `timezone`: of the cron line. `fresh`: the key with a new number at each firing (`redraw`, `seed`), None for the
-    unchanged recipe. `verb`: `curate` or `evaluate`. `since`: when it was made, from which `every`
+    unchanged recipe. `verb`: `curate`, `evaluate`, `mix` or `sweep`. `since`: when it was made, from which `every`
     counts. `overlap`: what becomes of a firing that falls due while the one before runs. `on`: version:DATASET or
     model:NAME; `seen`: the last of it that it fired for, or that was there when the schedule was made. `publish_again`: a
     firing whose content is that of an older version makes it the newest once more; else that is nothing new.

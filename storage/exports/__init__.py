@@ -50,6 +50,7 @@ EXPORTS: Mapping[str, type[Export]] = ByName(
         "prompt_completion": PromptCompletion,
         "unpaired": Unpaired,
         "pairs": Pairs,
+        "answer_pairs": "storage.exports.preferences.answer_pairs:AnswerPairs",
         "ranked_pairs": RankedPairs,
         "redi": Redi,
         "rl": Rl,
@@ -59,6 +60,10 @@ EXPORTS: Mapping[str, type[Export]] = ByName(
         "process_labels": ProcessLabels,
         "tree": SearchTree,
         "piece_pairs": PiecePairs,
+        "piece_labels": "storage.exports.searches.piece_labels:PieceLabels",
+        "rewrite_pairs": "storage.exports.searches.rewrite_pairs:RewritePairs",
+        "tactics": "storage.exports.proofs.tactics:Tactics",
+        "tactic_pairs": "storage.exports.proofs.tactics:TacticPairs",
     }
 )
 SHOW_WHAT_WAS_ASKED = frozenset({"thread"})

@@ -8,9 +8,11 @@ behind prefix and suffix in this order. Its marks are kept. Here the first line 
 the answer.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
+from math import exp
 from random import Random
 from typing import Any
 
@@ -19,7 +21,7 @@ import pyarrow as pa
 
 from storage.exports.origin import WRONG_SPANS
 from storage.exports.preferences.pairs import NOT_KEPT, distinct
-from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, judged_by
+from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, columns_of, judged_by
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128, seed_of
@@ -29,6 +31,10 @@ ANSWERLESS = "completions without an answer"
 BEYOND = "completions beyond max_rows"
 NO_MIDDLE = "solutions without a line between others, or with marks of gaps"
 PREFIX, SUFFIX, MIDDLE = "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"
+
+
+LIKELY = pa.struct([("token", pa.string()), ("logprob", pa.float64())])
+TEACHER = pa.list_(pa.struct([("token_id", pa.int32()), ("likeliest", pa.list_(LIKELY))]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +56,20 @@ class MiddleLine:
 class PromptCompletion(RolloutTexts):
     """The kept rollouts. `scores`: add the scores of each. `reverse`: the problem's text follows the answer, for a model
     that writes problems of solutions (back-translation). `middle`: of each, so many of its lines instead, behind the
-    lines before and after them, for a model that writes missing lines (fill in the middle).
+    lines before and after them, for a model that writes missing lines (fill in the middle). `teacher`: the column of loss
+    `kd`: of each token its id and the likeliest tokens with their log-probabilities, where the engine gave them.
     """
 
     _: KW_ONLY
     scores: bool = False
     reverse: bool = False
     middle: int = 0
+    teacher: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.teacher and (self.reverse or self.middle):
+            raise SetupError("teacher goes with whole solutions, not beside reverse or middle.")
         if self.middle < 0 or (self.middle and self.reverse):
             raise SetupError(f"middle is {self.middle}; it must be 0 (whole solutions) or more, and not beside reverse.")
 
@@ -70,7 +80,7 @@ class PromptCompletion(RolloutTexts):
 
     @property
     def _texts(self) -> list[tuple[str, pa.DataType]]:
-        return [("prompt", self.turns), ("completion", self.turns)]
+        return [("prompt", self.turns), ("completion", self.turns), *([("teacher", TEACHER)] if self.teacher else [])]
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The rollouts by problem id, sample index and completion id; of each, its lines in order."""
@@ -86,13 +96,16 @@ class PromptCompletion(RolloutTexts):
     def kept(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts permitted for training."""
         self.left_out.clear()
-        return self.rollouts(connection, KEPT, scores=self.scores)
+        return self.rollouts(connection, KEPT, scores=self.scores, columns=self._drawn())
+
+    def _drawn(self) -> tuple[str, ...]:
+        return ("token_ids", "top_logprobs") if self.teacher else ()
 
     def texts(self, rollout: Row) -> Row:
         """Prompt and completion of a rollout."""
         prompt, answer = self.prompt(rollout), self.answer(rollout)
         if not self.reverse:
-            return {"prompt": prompt, "completion": answer}
+            return {"prompt": prompt, "completion": answer, **({"teacher": _taught(rollout)} if self.teacher else {})}
         # Spans are of the answer, which is not trained here.
         return {"prompt": _said_by("user", answer), "completion": _said_by("assistant", prompt), "wrong_spans": []}
 
@@ -116,6 +129,8 @@ class Unpaired(PromptCompletion):
 
     `kept_only`: of the correct ones only those that were kept. `max_rows`: of each label and problem, 0 for all, kept ones
     first. `unparsed`: completions without an answer are wrong ones too. `copies`: equal texts as often as they were drawn.
+    `priority`: the columns of order `p2value`, `possibility` and `passed`: the probability of a completion per token, which
+    is the geometric mean of those of its tokens, and its share of tests passed, without tests 1 for a correct one, else 0.
     """
 
     _: KW_ONLY
@@ -123,6 +138,7 @@ class Unpaired(PromptCompletion):
     max_rows: int = 0
     unparsed: bool = True
     copies: bool = False
+    priority: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -131,12 +147,15 @@ class Unpaired(PromptCompletion):
 
     @property
     def _texts(self) -> list[tuple[str, pa.DataType]]:
-        return [*super()._texts, ("label", pa.bool_())]
+        priority = columns_of(pa.float64(), "possibility", "passed") if self.priority else []
+        return [*super()._texts, ("label", pa.bool_()), *priority]
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The rows by problem id; within a problem kept ones first, then by sample index."""
         self.left_out.clear()
-        stored = self.rollouts(connection, JUDGED, scores=self.scores)
+        drawn = (*self._drawn(), *(("logprob_sum",) if self.priority else ()))
+        stored = self.rollouts(connection, JUDGED, scores=self.scores, columns=drawn)
+        passed = _passed(connection) if self.priority else {}
         for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
             taken = sorted(filter(self._wanted, members), key=lambda rollout: not rollout["kept"])  # stable
             once = taken if self.copies else distinct(taken)
@@ -146,7 +165,8 @@ class Unpaired(PromptCompletion):
                 label = rollout["outcome"] == "correct"
                 counts[label] += 1
                 if not self.max_rows or counts[label] <= self.max_rows:
-                    yield self.row(rollout, label=label, **self.texts(rollout))
+                    priority = _priority(rollout, passed) if self.priority else {}
+                    yield self.row(rollout, label=label, **self.texts(rollout), **priority)
                 else:
                     self.left_out[BEYOND] += 1
 
@@ -159,6 +179,39 @@ class Unpaired(PromptCompletion):
         if why is not None:
             self.left_out[why] += 1
         return why is None
+
+
+def _taught(rollout: Row) -> list[Row]:
+    """The column of `teacher`; SetupError for a completion without token ids or the likeliest tokens of each."""
+    ids, tops = rollout["token_ids"], json.loads(rollout["top_logprobs"] or "[]")
+    if not ids or len(tops) != len(ids):
+        raise SetupError(
+            f"completion {rollout['completion_id']} of {rollout['model']} has no likeliest tokens, which `teacher` needs.",
+            next_command="draw with `options: {logprobs: 5}` of the engine vllm, or of openai with extra.return_token_ids",
+        )
+    return [
+        {"token_id": token, "likeliest": [{"token": text, "logprob": logprob} for text, logprob in likeliest]}
+        for token, likeliest in zip(ids, tops, strict=True)
+    ]
+
+
+def _passed(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], float]:
+    """Shares of tests passed, by completion and problem, as the verifier that decided says."""
+    query = """select v.completion_id, v.problem_id, max(v.value) from verdicts v join decisions d
+               using (completion_id, problem_id) where v.verifier = d.verifier and v.value is not null group by all"""
+    return {(completion, problem): share for completion, problem, share in connection.execute(query).fetchall()}
+
+
+def _priority(rollout: Row, passed: Mapping[tuple[str, str], float]) -> Row:
+    """The columns of `priority`; SetupError for a completion without log-probabilities."""
+    if rollout["logprob_sum"] is None or not rollout["tokens_out"]:
+        raise SetupError(
+            f"completion {rollout['completion_id']} of {rollout['model']} has no log-probability, which `priority` needs.",
+            next_command="draw from an engine that gives log-probabilities: embedded, vllm, or openai with logprobs",
+        )
+    key = (rollout["completion_id"], rollout["problem_id"])
+    share = passed.get(key, float(rollout["outcome"] == "correct"))
+    return {"possibility": exp(rollout["logprob_sum"] / rollout["tokens_out"]), "passed": share}
 
 
 def _said_by(role: str, text: Any) -> Any:

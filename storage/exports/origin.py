@@ -5,6 +5,7 @@ that saw a label (a template with the reference, a condition on an outcome), hel
 marks around quoted texts. All of them are counted.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,9 @@ WRONG = ("incorrect", "unparsed")
 """Outcomes of an attempt that is not to be imitated."""
 SAW_LABEL = "completions of steps that saw a label (sees_label=true takes them)"
 OF_HELD_OUT = "rows of problems held out by their split (held_out=true takes them)"
+TAKEN_BY = {SAW_LABEL: "sees_label=true", OF_HELD_OUT: "held_out=true"}
+"""The option that takes rows which are left out for a reason."""
+BY_WEIGHT = "completions that count by their weights (weighted=true takes them as if alike)"
 REPEATS_MARKS = "completions that repeat the marks around what they were shown"
 
 
@@ -42,12 +46,13 @@ class Training:
     """Common options of the training formats.
 
     `sees_label`: include completions that were asked with a reference, or because of a verdict. `held_out`: include
-    problems whose split is one of HELD_OUT.
+    problems whose split is one of HELD_OUT. `weighted`: include completions that count by their weights, as if alike.
     """
 
     _: KW_ONLY
     sees_label: bool = False
     held_out: bool = False
+    weighted: bool = False
     left_out: Counter[str] = field(init=False, default_factory=Counter)
 
     def problems(self, connection: duckdb.DuckDBPyConnection, **read: Any) -> Iterator[ProblemThreads]:
@@ -75,6 +80,9 @@ class Training:
         """True for a completion permitted for training; others are counted. `named`: its step was requested."""
         if row["sees_label"] and not (self.sees_label or named):
             self.left_out[SAW_LABEL] += 1
+            return False
+        if not self.weighted and '"by_weight"' in (row["meta"] or "") and json.loads(row["meta"]).get("by_weight"):
+            self.left_out[BY_WEIGHT] += 1
             return False
         if row["parents"] and _repeats_marks(row["text"]):
             self.left_out[REPEATS_MARKS] += 1

@@ -1,10 +1,14 @@
 """The trees of a search: every piece with its value (`tree`), and pairs of pieces that continue one text (`piece_pairs`).
 
-The value of a piece is the share of correct ones among the finished answers below it. The search chose which pieces to
-continue, so with a policy that drops pieces its process doubts the share is a biased estimate of the model's rate.
+The value of a piece is the share of correct ones among the finished answers below it, and its Q their mean outcome, of -1
+and 1. The search chose which pieces to continue, so with a policy that drops pieces its process doubts these are biased
+estimates. The visits N of a piece are the pieces drawn at or below it: 1, and those of its children. Its prior is exp(mean
+log-probability of its tokens), or, of an engine that gives none, its share of the pieces that continue the same one.
 """
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
@@ -21,20 +25,21 @@ from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import PIECES
 from storage.ground.records import JUDGED
 
-ANSWER = "answer"
+REWRITTEN, DIRECTION, ANSWER = "rewritten", "direction", "answer"
 NO_SEARCH = "this version has no pieces of a search."
 ALONE = "texts that fewer than two pieces with enough answers go on from"
 ALIKE = "texts whose pieces do not differ enough in what became of them"
 
 
 class Piece(NamedTuple):
-    """A piece: its row, the piece it continues, its depth from 1, and the judged answers below it."""
+    """A piece: its row, the piece it continues, its depth from 1, the judged answers below it, and its visits."""
 
     row: Row
     parent: str
     depth: int
     answers: int
     correct: int
+    visits: int
 
     @property
     def given(self) -> str:
@@ -51,11 +56,17 @@ def _given(row: Row) -> int:
     return int(json.loads(row["meta"] or "{}").get("prefix", 0))
 
 
-def pieces_of(problem: ProblemThreads) -> list[Piece]:
-    """The pieces of a problem's tree: roots first, then by depth, sample index and id."""
-    rows = {cid: row for cid, row in problem.rows.items() if row["step"] in PIECES}
-    parents = {cid: next((parent for parent in problem.turns[cid].after if parent in rows), "") for cid in rows}
+def pieces_of(problem: ProblemThreads, *, continued: bool = False) -> list[Piece]:
+    """The pieces of a problem's tree: roots first, then by depth, sample index and id.
+
+    `continued`: below a piece is only what continues its text: directions are no pieces, and a rewriting is a root.
+    """
+    anew = (DIRECTION, REWRITTEN) if continued else ()
+    rows = {cid: row for cid, row in problem.rows.items() if row["step"] in PIECES and row["step"] not in anew[:1]}
+    before = {cid: () if row["step"] in anew else problem.turns[cid].after for cid, row in rows.items()}
+    parents = {cid: next((parent for parent in after if parent in rows), "") for cid, after in before.items()}
     answers, correct = dict.fromkeys(rows, 0), dict.fromkeys(rows, 0)
+    visits = Counter(ancestor for cid in rows for ancestor in _path(parents, cid))
     for cid, row in problem.rows.items():
         after = problem.turns[cid].after
         if row["step"] != ANSWER or row["outcome"] not in JUDGED or not after or after[0] not in rows:
@@ -63,7 +74,10 @@ def pieces_of(problem: ProblemThreads) -> list[Piece]:
         for ancestor in _path(parents, after[0]):
             answers[ancestor] += 1
             correct[ancestor] += row["outcome"] == "correct"
-    pieces = [Piece(row, parents[cid], len(_path(parents, cid)), answers[cid], correct[cid]) for cid, row in rows.items()]
+    pieces = [
+        Piece(row, parents[cid], len(_path(parents, cid)), answers[cid], correct[cid], visits[cid])
+        for cid, row in rows.items()
+    ]
     # The sort is stable: within a depth the order of sample indices and ids stays.
     return sorted(pieces, key=lambda piece: piece.depth)
 
@@ -79,8 +93,8 @@ def _path(parents: dict[str, str], cid: str) -> list[str]:
 
 @dataclass
 class SearchTree(RolloutTexts):
-    """Rows of pieces, dead ends included: `value` is the share of `correct` among the `answers` below, None without
-    answers. `best`: on the path to the kept answer, the first of several.
+    """Rows of pieces, dead ends included: `value` is the share of `correct` among the `answers` below, and `q` their mean
+    outcome, None without answers. `best`: on the path to the kept answer, the first of several.
     """
 
     @property
@@ -95,7 +109,9 @@ class SearchTree(RolloutTexts):
                 ("tokens_out", pa.int64()),
                 ("finished", pa.bool_()),
                 *columns_of(pa.int64(), "answers", "correct"),
-                ("value", pa.float64()),
+                *columns_of(pa.float64(), "value", "q"),
+                ("visits", pa.int64()),
+                ("prior", pa.float64()),
                 ("best", pa.bool_()),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
@@ -107,8 +123,10 @@ class SearchTree(RolloutTexts):
         """By problem id, depth, sample index and id; SetupError for a version without a search."""
         self.left_out.clear()
         some = False
-        for problem in self.problems(connection):
+        for problem in self.problems(connection, columns=("logprob_sum",)):
             pieces = pieces_of(problem)
+            alike = Counter((piece.parent, piece.own) for piece in pieces)
+            siblings = Counter(piece.parent for piece in pieces)
             some = some or bool(pieces)
             finished = {row["completion_id"]: problem.turns[row["completion_id"]].after[0] for row in _answers(problem)}
             kept = next((finished[row["completion_id"]] for row in _answers(problem) if row["kept"]), "")
@@ -128,10 +146,19 @@ class SearchTree(RolloutTexts):
                     "answers": piece.answers,
                     "correct": piece.correct,
                     "value": piece.correct / piece.answers if piece.answers else None,
+                    "q": 2 * piece.correct / piece.answers - 1 if piece.answers else None,
+                    "visits": piece.visits,
+                    "prior": _prior(piece.row, alike[piece.parent, piece.own] / siblings[piece.parent]),
                     "best": cid in best,
                 }
         if not some:
             raise SetupError(NO_SEARCH, next_command="budget: {method: search}")
+
+
+def _prior(row: Row, share: float) -> float:
+    """Geometric mean of the probabilities of a piece's tokens; the share if there are none."""
+    logprob, tokens = row["logprob_sum"], row["tokens_out"]
+    return share if logprob is None or not tokens else math.exp(min(0.0, logprob / tokens))
 
 
 def _answers(problem: ProblemThreads) -> list[Row]:
@@ -142,7 +169,8 @@ def _answers(problem: ProblemThreads) -> list[Row]:
 @dataclass
 class PiecePairs(RolloutTexts):
     """Rows of texts that several pieces continue: the piece of the highest value and that of the lowest. Pieces of equal
-    text are one.
+    text are one. `weight`: N(chosen) / (N(chosen) + N(rejected)) of their visits N, at least one half; 1 - weight is the
+    label smoothing of Xie et al. 2024 (arXiv:2405.00451).
 
     `gap`: the least difference of the two values. `least`: the fewest answers of each piece.
     """
@@ -166,7 +194,8 @@ class PiecePairs(RolloutTexts):
                 ("prompt", self.turns),
                 *columns_of(pa.string(), "prefix", "chosen", "rejected"),
                 *columns_of(pa.float64(), "chosen_value", "rejected_value"),
-                *columns_of(pa.int64(), "chosen_answers", "rejected_answers"),
+                *columns_of(pa.int64(), "chosen_answers", "rejected_answers", "chosen_visits", "rejected_visits"),
+                ("weight", pa.float64()),
                 *columns_of(pa.string(), "id", "problem_id"),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
@@ -203,6 +232,9 @@ class PiecePairs(RolloutTexts):
                     "rejected_value": low.value,
                     "chosen_answers": high.answers,
                     "rejected_answers": low.answers,
+                    "chosen_visits": high.visits,
+                    "rejected_visits": low.visits,
+                    "weight": max(0.5, high.visits / (high.visits + low.visits)),
                     "id": f"{high.row['completion_id']}-{low.row['completion_id']}",
                 }
         if not some:
@@ -215,7 +247,7 @@ class PiecePairs(RolloutTexts):
             mine = list(alike)
             answers, correct = sum(piece.answers for piece in mine), sum(piece.correct for piece in mine)
             if answers >= self.least:
-                values.append(_Value(text, mine[0].row, answers, correct / answers))
+                values.append(_Value(text, mine[0].row, answers, correct / answers, sum(piece.visits for piece in mine)))
         return values
 
 
@@ -224,3 +256,4 @@ class _Value(NamedTuple):
     row: Row
     answers: int
     value: float
+    visits: int

@@ -7,6 +7,7 @@ with a place needs no import of its own.
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +31,23 @@ def first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
         return value
 
     return attribute
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMethod:
+    """Method as an id covers it: its name, its version with the digest of a user's file, and canonical JSON of its options.
+
+    `folder`: folder of a user's file, which is not part of the identity.
+    """
+
+    name: str
+    version: str
+    options: str = "{}"
+    folder: str = field(default="", compare=False)
+
+    def identity(self) -> list[str]:
+        """The parts of an id."""
+        return [self.name, self.version, self.options]
 
 
 class ByName(Mapping[str, Any]):

@@ -76,12 +76,14 @@ def contract_error(what: str) -> SetupError:
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: str | None = None) -> SetupError:
-    """A SetupError for a misspelt name that suggests the nearest known one."""
-    choices = sorted(known)
+    """A SetupError for a misspelt name that suggests the nearest one; `what` may end with the name's owner in quotes."""
+    choices = sorted(set(known))
     near = difflib.get_close_matches(name, choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     shown = repr(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")
-    return SetupError(f"unknown {what} {shown}.{hint}", choices=choices, next_command=next_command)
+    kind, of, owner = what.partition(" of ")
+    named = f"{kind} {shown} of {owner}" if of and owner.endswith("'") else f"{what} {shown}"
+    return SetupError(f"unknown {named}.{hint}", choices=choices, next_command=next_command)
 
 
 def no_runs() -> SetupError:

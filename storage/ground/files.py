@@ -15,6 +15,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError
 
+_LARGEST = 256 << 20  # bytes of a text that is read whole
 _LINE_ENDS = "\x85\u2028\u2029"  # line ends that JSON does not escape itself
 
 
@@ -88,9 +89,13 @@ def read_object(path: Path, *, next_command: str) -> dict[str, Any]:
 
 
 def read_utf8(path: Path, *, next_command: str) -> str:
-    """The text of a file; SetupError if its bytes are not UTF-8."""
+    """The text of a file; SetupError if its bytes are not UTF-8, or more than a text of a workspace has."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:  # a device such as /dev/zero has no end
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise SetupError(f"{path} has more than {_LARGEST >> 20} MiB.", next_command=next_command)
+        return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         byte = f"byte {error.object[error.start]:#04x} at position {error.start}"
         raise SetupError(f"{path} is damaged: it is not UTF-8 text ({byte}).", next_command=next_command) from None

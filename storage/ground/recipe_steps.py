@@ -8,7 +8,7 @@ from typing import Any
 
 OLD_COLUMN = "arm"
 IMPORTED = "imported"  # the engine without draws: the rollouts of the problems are imported
-PIECES = ("piece", "next", "wait", "end")
+PIECES = ("piece", "next", "wait", "end", "direction", "rewritten")
 """The steps of a search that draw pieces; the first one begins answers (pipelines/search/kernel.py)."""
 
 

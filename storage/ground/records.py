@@ -4,10 +4,12 @@ Frozen values with content-derived ids. They know nothing of files, models or ru
 integers, probabilities are natural-log units, times are seconds, costs are in the profile's currency.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from storage.ground.by_name import RecordedMethod
 from storage.ground.ids import Digests, digest128, seed_of
 
 Outcome = Literal["correct", "incorrect", "unparsed", "undecided"]
@@ -22,6 +24,9 @@ CARRIED, COMPUTED, MAJORITY, ROUND_TRIP = REFERENCE_ORIGINS = ("carried", "compu
 """Origins of the reference of a made problem: taken over from its source, computed by a program, elected by most
 completions of a model, or stated by the writer and found again by a model that did not see it.
 """
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a UTF-16 pair: no file can hold it."""
 
 FinishReason = Literal["stop", "length", "error", "imported"]
 
@@ -90,13 +95,22 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling parameters. top_k 0 and top_p 1.0 mean no cut; stop strings are not part of the text."""
+    """Sampling parameters. top_k 0 and top_p 1.0 mean no cut; stop strings are not part of the text. `warp`: changes of
+    each token's distribution in their order, before the cuts. `decode`: maker of a text; None: token by token.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
+    warp: tuple[RecordedMethod, ...] = ()
+    decode: RecordedMethod | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Part of a completion's id. Without a warp or a decoder it has no such key, so that older ids stay."""
+        methods = {"warp": [method.identity() for method in self.warp], "decode": self.decode and self.decode.identity()}
+        return {key: value for key, value in {**asdict(self), **methods}.items() if key not in methods or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +260,7 @@ class JudgedRow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A selector's choice to keep a rollout or not, with a reason; carries the outcome it was based on and the rollout's
-    step."""
+    """A selector's choice to keep a rollout or not, with a reason, the outcome it was based on and the rollout's step."""
 
     run: str
     problem_id: str
@@ -290,8 +303,7 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
-    """Thread of a completion in a version: its step with its role, and the ids of the followed completions, separated by
-    spaces."""
+    """Thread of a completion in a version: its step with its role, and the followed ids, separated by spaces."""
 
     problem_id: str
     completion_id: str
@@ -305,11 +317,9 @@ CONTINUED = "continued"
 
 @dataclass(frozen=True, slots=True)
 class StopRow:
-    """End of a problem's draws by the run's budget: the reason (`target_met`, `trial_cap`, `budget`, ...) and the last
-    round.
+    """End of a problem's draws by the run's budget: reason (`target_met`, `trial_cap`, `budget`, ...) and last round.
 
-    Reason CONTINUED ends nothing: the rule gave the problem up after that round, and its draws continue at random.
-    `evidence` is canonical JSON of the numbers behind the reason; None without any.
+    Reason CONTINUED ends nothing: draws go on at random. `evidence`: canonical JSON of the reason's numbers, or None.
     """
 
     run: str
@@ -321,9 +331,8 @@ class StopRow:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A problem, one completion, its deciding verdict and its scores.
-
-    `step`: the recipe's step that drew it. `place`: its number among the completions of that step, 0 for the first.
+    """A problem, one completion, its deciding verdict and its scores. `step`: the recipe's step that drew it. `place`: its
+    number among the completions of that step, 0 for the first.
     """
 
     problem: Problem
@@ -347,7 +356,7 @@ class Origin:
 def completion_id(origin: Origin, rendered: str, sampling: Sampling, *, seed: int, sample_index: int) -> str:
     """The id of a completion, known before it is drawn. `rendered` is the prompt as the model sees it."""
     origin_parts = (origin.engine, origin.model_digest)
-    return digest128(["completion", *origin_parts, rendered, asdict(sampling), seed, origin.stream, sample_index])
+    return digest128(["completion", *origin_parts, rendered, sampling.identity(), seed, origin.stream, sample_index])
 
 
 def given_request(origin: Origin, prompt: Prompt, rendered: str, text: str) -> Request:
@@ -384,7 +393,7 @@ def requests_for(
     """
     # The step is not part of the seed: recipes with equal draws share their rows, and none is drawn twice.
     seeds = Digests("seed", origin.recipe_seed, origin.stream, problem.prompt_id, *after)
-    ids = Digests("completion", origin.engine, origin.model_digest, rendered, asdict(sampling))
+    ids = Digests("completion", origin.engine, origin.model_digest, rendered, sampling.identity())
     for index in indices:
         seed = seed_of(seeds.of(index))
         cid = ids.of(seed, origin.stream, index)

@@ -119,6 +119,7 @@ def _dvc(verb: str, versions: Sequence[ModelVersion], remote: str | None) -> str
     untracked = [version.ref for version in versions if not version.pointer.exists()]
     if untracked:
         raise SetupError(f"DVC does not track {', '.join(untracked)}.", next_command="rollmill train RECIPE again")
+    dvc.require_remote(root, remote)
     targets = [str(version.pointer.resolve().relative_to(root)) for version in versions]
     done = dvc.run_when_unlocked([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
     if done.returncode:

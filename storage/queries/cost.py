@@ -22,6 +22,7 @@ from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount
 from storage.spending import money_text as money_text  # noqa: PLC0414 - the accounts and their words have one door
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
     import pyarrow as pa
 
@@ -63,6 +64,13 @@ GROUP BY ALL ORDER BY ALL
 _AT = "{problem: problem_id, batch: batch, round: round, step: coalesce(step, '')}"
 _FIRST = f"SELECT completion_id, arg_min({_AT}, (round, ordinal)) AS at FROM planned GROUP BY completion_id"  # noqa: S608
 _ONLY = f"SELECT completion_id, {_AT} AS at FROM planned"  # noqa: S608 - where each is planned once: a third of the time
+# The places are the bits of a mask in hexadecimal. As Arrow's columns they would load pandas first.
+_MEMBERS = """
+CREATE TEMP TABLE members AS SELECT round, batch, place FROM (
+    SELECT round, batch, mask, unnest(range(4 * length(mask))) AS place
+    FROM (SELECT unnest(?::BIGINT[]) AS round, unnest(?::BIGINT[]) AS batch, unnest(?::VARCHAR[]) AS mask)
+) WHERE ((instr('0123456789abcdef', substr(mask, length(mask) - place // 4, 1)) - 1) >> (place % 4)) & 1 = 1
+"""
 _ONCE = "SELECT count(*) = count(DISTINCT completion_id) FROM planned"
 
 
@@ -151,7 +159,7 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
     payments, failed = reader.spending.payments(run_id), reader.attempts.failed(run_id)
     scope = run_scope(reader, run_id)
     with scope.connection("outcomes", "completions", "problems") as connection:
-        connection.register("members", _members(payments))
+        _make_members(connection, payments)
         (once,) = connection.execute(_ONCE).fetchall()[0]
         rows = connection.sql(_ROWS.format(first=_ONLY if once else _FIRST, units=UNITS, micros=MICROS)).to_arrow_table()
     whole = _group("all", _columns(_summed(rows)), sum(failed.values()))
@@ -199,20 +207,11 @@ def cost_frame(groups: Sequence[CostGroup]) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _members(payments: "Sequence[Payment]") -> "pa.Table":
-    """(round, batch, place) of every paid completion that no other command had stored before."""
-    import pyarrow as pa
-
-    places = [
-        (charge.round, charge.batch, place)
-        for charge in (payment.charge for payment in payments if not payment.redundant and payment.charge.purpose == DRAW)
-        for mask in (int(charge.members, 16),)
-        for place in range(mask.bit_length())
-        if mask >> place & 1
-    ]
-    columns = zip(*places, strict=True) if places else ((), (), ())
-    names = ("round", "batch", "place")
-    return pa.table({name: pa.array(column, pa.int64()) for name, column in zip(names, columns, strict=True)})
+def _make_members(connection: "duckdb.DuckDBPyConnection", payments: "Sequence[Payment]") -> None:
+    """Make the table `members`: (round, batch, place) of every paid completion that no other command had stored before."""
+    charges = [payment.charge for payment in payments if not payment.redundant and payment.charge.purpose == DRAW]
+    rounds, batches = [charge.round for charge in charges], [charge.batch for charge in charges]
+    connection.execute(_MEMBERS, [rounds, batches, [f"{int(charge.members, 16):x}" for charge in charges]])
 
 
 Columns = Mapping[str, Sequence[Any]]
@@ -220,10 +219,12 @@ Columns = Mapping[str, Sequence[Any]]
 
 def _summed(rows: "pa.Table", *keys: str) -> "pa.Table":
     """The rows summed by some of their columns and by whether they were drawn here, which leaves few rows."""
-    totals = ("kept", *SUMMED)
-    # With threads Arrow gives groups in no fixed order.
-    added = rows.group_by([*keys, "drawn"], use_threads=False).aggregate([(name, "sum") for name in totals])
-    return added.rename_columns([*keys, "drawn", *totals])
+    import duckdb
+
+    names, sums = ", ".join([*keys, "drawn"]), ", ".join(f"sum({name}) AS {name}" for name in ("kept", *SUMMED))
+    with duckdb.connect() as connection:  # Arrow's own sums would load pandas first
+        connection.register("rows", rows)
+        return connection.sql(f"SELECT {names}, {sums} FROM rows GROUP BY ALL ORDER BY ALL").to_arrow_table()  # noqa: S608
 
 
 def _columns(rows: "pa.Table") -> Columns:

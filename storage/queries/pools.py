@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.metrics import BY_RESULTS
+from pipelines.metrics import BY_RESULTS, BY_WEIGHT
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
@@ -50,7 +50,8 @@ def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
     """
     if scope.prefix == 0:
         raise SetupError(
-            f"{scope.name} has no completions that were fixed before a verdict: every draw {BY_RESULTS}.",
+            f"{scope.name} has no completions that were fixed before a verdict: every draw {BY_RESULTS}; "
+            f"or its completions {BY_WEIGHT}.",
             next_command="curate with a budget that has an `initial` number of completions, or `method: fixed`",
         )
     with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:

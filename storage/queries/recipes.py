@@ -9,18 +9,20 @@ from storage.ground.errors import SetupError
 from storage.queries.reader import Reader, version_manifest
 from storage.queries.schedules import recipe_files
 
-Verb = Literal["curate", "evaluate", "train", "trial", "loop"]
+Verb = Literal["curate", "evaluate", "train", "trial", "loop", "mix", "sweep"]
 _MARKS: Mapping[str, Verb] = {
     "evaluation_schema:": "evaluate",
     "train_schema:": "train",
     "trial_schema:": "trial",
     "loop_schema:": "loop",
+    "mix_schema:": "mix",
+    "sweep_schema:": "sweep",
     "recipe_schema:": "curate",
 }
 
 
 def recipe_kinds(reader: Reader) -> dict[str, Verb]:
-    """The recipes, evaluations, trainings, trials and loops of the workspace, as paths in it, with the verb of each."""
+    """The recipe files of the workspace of every kind that a page starts, as paths in it, with the verb of each."""
     kinds: dict[str, Verb] = {}
     for name in recipe_files(reader, tuple(_MARKS)):
         try:

@@ -15,7 +15,7 @@ from storage.standing import Service, look
 
 MOST_FILES = 200  # recipes offered
 MOST_DUE = 48  # firings of the next 24 hours that are listed
-_MARKS = ("recipe_schema:", "evaluation_schema:")
+_MARKS = ("recipe_schema:", "evaluation_schema:", "mix_schema:", "sweep_schema:")
 _HEAD = 4_000  # characters in which a file must identify itself as a recipe
 
 
@@ -67,7 +67,7 @@ def is_parent(state: Service) -> bool:
 
 
 def recipe_files(reader: Reader, marks: tuple[str, ...] = _MARKS) -> list[str]:
-    """The files of the workspace with a line that begins with one of these, as paths in it: recipes and evaluations."""
+    """The files of the workspace with a line that begins with one of these, as paths in it: what a schedule can fire."""
     places = [*reader.root.glob("*.yaml"), *(reader.root / "recipes").rglob("*.yaml")]
     return sorted(str(path.relative_to(reader.root)) for path in places if _is_recipe(path, marks))[:MOST_FILES]
 

@@ -5,7 +5,6 @@ chunk. It is a sequence like any other; iterating unpacks a chunk of records at 
 of a UTF-16 pair, as a server's JSON may contain) is made storable on the way.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Generic, TypeVar, overload
@@ -14,10 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from storage.ground.errors import SetupError
-from storage.ground.records import Message, Problem
+from storage.ground.records import SURROGATE, Message, Problem
 from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, from_table, to_table
-
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def wellformed(record: Record) -> Record:

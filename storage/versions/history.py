@@ -18,7 +18,8 @@ class VersionStep:
     """A version, the version before it, and the differences of their manifests.
 
     `rate`: its pass rate with interval from the manifest, `gate`: the numbers of its gate's checks with their limits,
-    `drift`: its drift from `drift_from`. The last three are empty in versions from before they were recorded.
+    `drift`: its drift from `drift_from`. These three are empty in versions from before they were recorded. `mixture`: the
+    reconciled counts of a mixture's sources; empty for any other version.
     """
 
     info: VersionInfo
@@ -30,6 +31,7 @@ class VersionStep:
     gate: Sequence[Mapping[str, Any]]
     drift: Mapping[str, Mapping[str, Any]]
     drift_from: VersionInfo | None
+    mixture: Mapping[str, Any]
 
     @property
     def kept_change(self) -> int | None:
@@ -96,6 +98,7 @@ def history(datasets: Path, name: str) -> list[VersionStep]:
                 gate=manifest.get("gate_checks") or (),
                 drift=drift.get("kinds") or {},
                 drift_from=None if moved_from is None else infos[moved_from],
+                mixture=manifest.get("mixture") or {},
             )
         )
         places[info.content_hash] = place

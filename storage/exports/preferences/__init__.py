@@ -1,1 +1,1 @@
-"""Exports of preference pairs."""
+"""Exports of pairs of completions: preferred and rejected, better and worse, independent."""

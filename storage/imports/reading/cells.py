@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.ground.errors import SetupError
-from storage.segments.rows import SURROGATE
+from storage.ground.records import SURROGATE
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})

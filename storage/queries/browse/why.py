@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import has_follow_ups
 from storage.ground.threads import Turn, Turns
@@ -230,7 +228,7 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
     problems = [row[0] for row in connection.execute("SELECT DISTINCT problem_id FROM mine ORDER BY 1").fetchall()]
     before, behind = lineage_and_followers(turns_in_views(connection, problems) if follow else {}, identity)
     ids = [turn.completion_id for _, turn in (*before, *behind)]
-    connection.register("near", pa.table({"id": pa.array(ids, pa.string())}))
+    connection.execute("CREATE TEMP TABLE near AS SELECT unnest(?::VARCHAR[]) AS id", [ids])  # Arrow would load pandas
     own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}'{1})"
     stored = _rows(connection, "completions", own.format("completion", " UNION SELECT id FROM near"))
     near = set(ids)

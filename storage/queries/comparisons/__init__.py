@@ -1,1 +1,1 @@
-"""Queries that set two measurements side by side."""
+"""Queries that compare two or more measurements."""

@@ -1,4 +1,4 @@
-"""The first answer of each model to each problem, with the texts: what is compared pairwise."""
+"""The first answer of each model to each problem, with its text, for pairwise comparisons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -54,21 +54,22 @@ def imputed_board(sides: Sequence[Side], *, seed: int = 0) -> Row:
             next_command="rollmill leaderboard NAME, without --impute",
         )
     completed = complete_table(table.rates, table.benchmark, seed=seed)
+    shown = list(dict.fromkeys(benchmark for _, benchmark in cells))
     rows = [
-        _cell(table, completed, place, column, cells.get((model, benchmark)))
+        _cell(table, completed, place, table.benchmarks.index(benchmark), cells.get((model, benchmark)))
         for place, model in enumerate(table.models)
-        for column, benchmark in enumerate(table.benchmarks)
+        for benchmark in shown
     ]
     means = _means(table, completed, rows)
     return {
         "models": sorted(table.models, key=lambda model: -means[model]["value"]),
-        "benchmarks": list(table.benchmarks),
+        "benchmarks": shown,
         "cells": rows,
         "means": means,
         "few_anchors": {name: count for name, count in _anchors(table).items() if count < ANCHORS},
         "imputed": int((~table.known).sum()),
         "known": int(table.known.sum()),
-        "agreement": _agreement(table, rows, means),
+        "agreement": _agreement(table, rows, means, shown),
         "check": _hidden_check(table, seed),
         "seed": seed,
     }
@@ -81,25 +82,21 @@ def _anchors(table: ItemTable) -> dict[str, int]:
 
 
 def item_table(cells: Mapping[tuple[str, str], Side]) -> ItemTable:
-    """The table of all models and all problems with a judged completion."""
-    models, benchmarks = (tuple(dict.fromkeys(place[at] for place in cells)) for at in (0, 1))
-    places: dict[tuple[int, str], int] = {}
-    clusters: list[Group] = []
-    values: dict[tuple[int, int], float] = {}
-    for (model, benchmark), side in cells.items():
-        column = benchmarks.index(benchmark)
-        judged = np.flatnonzero(side.counts.judged > 0).tolist()
-        for row in judged:
-            key = (column, side.pool.problems[row])
-            if key not in places:
-                places[key] = len(places)
-                clusters.append(side.pool.strata["template"][row])
-            rate = float(side.counts.correct[row] / side.counts.judged[row])
-            values[models.index(model), places[key]] = rate
+    """The table of all models and all problems with a judged completion, in the order of their names."""
+    models, benchmarks = (tuple(sorted({place[at] for place in cells})) for at in (0, 1))
+    clusters: dict[tuple[int, str], Group] = {}
+    values: dict[tuple[int, tuple[int, str]], float] = {}
+    for (model, benchmark), side in sorted(cells.items(), key=lambda cell: cell[0]):
+        for row in np.flatnonzero(side.counts.judged > 0).tolist():
+            item = (benchmarks.index(benchmark), side.pool.problems[row])
+            clusters.setdefault(item, side.pool.strata["template"][row])
+            values[models.index(model), item] = float(side.counts.correct[row] / side.counts.judged[row])
+    places = {item: place for place, item in enumerate(sorted(clusters))}
     rates = np.full((len(models), len(places)), np.nan)
-    for place, rate in values.items():
-        rates[place] = rate
-    return ItemTable(models, benchmarks, rates, np.array([column for column, _ in places], dtype=np.int64), tuple(clusters))
+    for (model_place, item), rate in values.items():
+        rates[model_place, places[item]] = rate
+    benchmark_of = np.array([column for column, _ in places], dtype=np.int64)
+    return ItemTable(models, benchmarks, rates, benchmark_of, tuple(clusters[item] for item in places))
 
 
 def check_connected(table: ItemTable) -> None:
@@ -188,16 +185,16 @@ def _means(table: ItemTable, completed: CompletedTables, rows: Sequence[Row]) ->
     return means
 
 
-def _agreement(table: ItemTable, rows: Sequence[Row], means: Mapping[str, Row]) -> list[Row]:
+def _agreement(table: ItemTable, rows: Sequence[Row], means: Mapping[str, Row], benchmarks: Sequence[str]) -> list[Row]:
     """Kendall's tau between the rankings of each two benchmarks, and of the mean before and after the imputation."""
     scores = {
         name: [
             next(row["value"] for row in rows if (row["model"], row["benchmark"]) == (model, name))
             for model in table.models
         ]
-        for name in table.benchmarks
+        for name in benchmarks
     }
-    pairs = [(one, other, scores[one], scores[other]) for one, other in combinations(table.benchmarks, 2)]
+    pairs = [(one, other, scores[one], scores[other]) for one, other in combinations(benchmarks, 2)]
     asked = [float(np.nanmean(row)) for row in table.rates]
     pairs.append(("asked problems alone", "completed table", asked, [means[model]["value"] for model in table.models]))
     agreement = []

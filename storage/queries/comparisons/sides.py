@@ -1,6 +1,6 @@
 """The sides of a comparison: the measured rollouts of one model on one benchmark, found by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,13 +9,16 @@ import numpy as np
 from pipelines.metrics import Counts, counts_of
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import STATES, Flags, Ints, Pool, grouped
-from storage.queries.pools import meta_keys, scope_pool, with_meta
+from storage.queries.pools import ScopePool, meta_keys, scope_pool, with_meta
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, named_scope, run_scope
 from storage.runs import Run
 from storage.versions.index import dataset_names
 
 SHARED = "shared problems"  # the benchmark of two sides with one benchmark each
+
+Corrected = Callable[[ScopePool], Pool]
+"""A pool as an error ledger corrects it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +71,22 @@ class Side:
         return float(known.mean()) if len(known) else None
 
 
-def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequence[str] = ()) -> list[Side]:
+def sides_of(
+    reader: Reader,
+    reference: str,
+    by: str | None = None,
+    strata: Sequence[str] = (),
+    corrected: Corrected | None = None,
+) -> list[Side]:
     """The sides of `NAME`, `NAME@v2`, a run's id or an evaluation's name, each optionally with `:MODEL`.
 
     An evaluation has a side for each cell, a pool of several models one for each model. `by`: a column of the problems,
     such as `source`, whose values are the benchmarks. `strata`: further required columns; each may be a key of `meta`.
+    `corrected`: applied to the pool of each run or version; None takes the pools as they were judged.
     """
     name, _, model = reference.partition(":")
     columns = [*strata, *(() if by is None else (by,))]
-    sides = [side for scope in scopes_of(reader, name) for side in _of_scope(scope, columns)]
+    sides = [side for scope in scopes_of(reader, name) for side in _of_scope(scope, columns, corrected)]
     if model:
         known = [side.model for side in sides]
         sides = [side for side in sides if side.model == model]
@@ -109,9 +119,11 @@ def parted(sides: Sequence[Side], by: str) -> list[Side]:
     return [part for side in sides for part in _by_column(side, by)]
 
 
-def sides_of_model(reader: Reader, reference: str, strata: Sequence[str] = ()) -> dict[str, Side]:
+def sides_of_model(
+    reader: Reader, reference: str, strata: Sequence[str] = (), corrected: Corrected | None = None
+) -> dict[str, Side]:
     """The sides of one model by benchmark; SetupError that names the models if the reference has several."""
-    sides = sides_of(reader, reference, strata=strata)
+    sides = sides_of(reader, reference, strata=strata, corrected=corrected)
     models = sorted({side.model for side in sides})
     if len(models) > 1:
         name = reference.partition(":")[0]
@@ -122,6 +134,11 @@ def sides_of_model(reader: Reader, reference: str, strata: Sequence[str] = ()) -
     return {side.benchmark: side for side in sides}
 
 
+def evaluation_names(reader: Reader) -> list[str]:
+    """Names of the evaluations of a workspace."""
+    return sorted({run.recipe["cell"]["evaluation"] for run in reader.runs.list() if run.recipe.get("cell")})
+
+
 def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
     """The scope of a dataset or run, or those of an evaluation's cells."""
     scope = named_scope(reader, name)
@@ -130,9 +147,7 @@ def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
         return
     cells = cells_of(reader, name)
     if not cells:
-        runs = reader.runs.list()
-        evaluations = {run.recipe["cell"]["evaluation"] for run in runs if run.recipe.get("cell")}
-        choices = [*sorted(evaluations), *dataset_names(reader.datasets), *(run.id for run in runs)]
+        choices = [*evaluation_names(reader), *dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
         raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")
     unfinished = [run.id for run in cells if run.status != "done"]
     if unfinished:
@@ -150,8 +165,9 @@ def cells_of(reader: Reader, evaluation: str) -> list[Run]:
     return list({run.name: run for run in runs if run.recipe.get("cell", {}).get("evaluation") == evaluation}.values())
 
 
-def _of_scope(scope: Scope, columns: Sequence[str]) -> Iterator[Side]:
-    pool = with_meta(scope, scope_pool(scope, answers=False).pool, columns, missing=True)
+def _of_scope(scope: Scope, columns: Sequence[str], corrected: Corrected | None) -> Iterator[Side]:
+    source = scope_pool(scope, answers=False)
+    pool = with_meta(scope, source.pool if corrected is None else corrected(source), columns, missing=True)
     cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
     benchmark = cell.get("benchmark", scope.name.partition("@")[0])
     if len(pool.models) < 2:

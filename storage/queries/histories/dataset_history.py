@@ -6,11 +6,10 @@ Two compared versions are joined once (`pair_of`) for several queries.
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from storage.ground.form_fields import FormField, descriptions, type_of
+from storage.ground.temporary import temporary_folder
 from storage.queries.browse.problems import RolloutDetail, problem_detail, prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import dataset_scope
@@ -80,8 +79,8 @@ def exported(reader: Reader, reference: str, fmt: str) -> bytes:
     from storage.exports import export
     from storage.versions.resolve import resolve
 
-    with TemporaryDirectory() as folder:
-        written = export(resolve(reader.datasets, reference), fmt, Path(folder) / "rows.jsonl")
+    with temporary_folder() as folder:
+        written = export(resolve(reader.datasets, reference), fmt, folder / "rows.jsonl")
         return written.path.read_bytes()
 
 

@@ -85,13 +85,11 @@ def hopeless_queue(scope: Scope) -> HopelessQueue:
     """The queue of a run; ValueError for a scope that is not a run."""
     if scope.run is None:
         raise ValueError("only a run has a queue of hopeless problems")
-    import pyarrow as pa
-
     with scope.connection("rollouts", "completions") as connection:
         rows = connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id))).fetchall()
         stops = _by_problem(rows)
         wanted = sorted(key for key, stop in stops.items() if stop.continued or stop.reason in (STOPPED, "trial_cap"))
-        connection.register("queued", pa.table({"problem_id": pa.array(wanted, pa.string())}))
+        connection.execute("CREATE TEMP TABLE queued AS SELECT unnest(?::VARCHAR[]) AS problem_id", [wanted])
         counts = {row[0]: row[1:] for row in connection.execute(_COUNTS).fetchall()}
     hopeless = {key: row for key in wanted if (row := counts.get(key)) and stops[key].in_queue(row[1])}
     problems = scope.reader.fetch("problems", sorted(hopeless))

@@ -20,7 +20,7 @@ from storage.versions.index import load_index, point_latest
 from storage.versions.publish import lock_path
 from storage.versions.read import is_here, pointer
 from storage.versions.resolve import VersionInfo
-from storage.versions.upkeep.sharing import has_remote, missing_in_remote
+from storage.versions.upkeep.sharing import missing_in_remote
 from storage.workspace import Workspace
 
 UNSHARED = "no DVC remote has its rows"
@@ -95,7 +95,7 @@ def _unshared(infos: Sequence[VersionInfo], remote: str | None) -> set[str]:
     """The folders of the versions that are not tracked, or whose rows are incomplete in the remote."""
     tracked = [info for info in infos if pointer(info).exists()]
     root = dvc.repository(tracked[0].path.parent, ".dvc") if tracked else None
-    if root is None or (remote is None and not has_remote(root, None)):
+    if root is None or (remote is None and not dvc.has_remote(root, None)):
         return {info.folder for info in infos}
     absent = missing_in_remote(tracked, remote)
     return {info.folder for info in infos if info not in tracked or absent.get(info.ref) in ("new", "missing")}

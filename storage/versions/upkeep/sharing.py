@@ -137,13 +137,7 @@ def _point_latest(infos: Sequence[VersionInfo]) -> None:
 def _root(infos: Sequence[VersionInfo], remote: str | None) -> Path:
     """The DVC repository of these versions, with the remote."""
     root = _tracked(infos)
-    known = _remotes(root)
-    if remote not in (None, *known):
-        raise SetupError(f"no DVC remote {remote!r}.", choices=known, next_command="dvc remote add NAME PATH_OR_URL")
-    if not has_remote(root, remote):
-        raise SetupError(
-            "no default DVC remote is set.", choices=known, next_command="dvc remote add --default NAME PATH_OR_URL"
-        )
+    dvc.require_remote(root, remote)
     return root
 
 
@@ -159,24 +153,6 @@ def _tracked(infos: Sequence[VersionInfo]) -> Path:
             next_command="rollmill curate RECIPE again: it tracks the version",
         )
     return root
-
-
-def has_remote(root: Path, remote: str | None) -> bool:
-    """True for a repository with this DVC remote; without a name, with a default one."""
-    return "core.remote" in _settings(root) if remote is None else remote in _remotes(root)
-
-
-def _remotes(root: Path) -> list[str]:
-    ends = ("remote.", ".url")
-    return [
-        key.removeprefix(ends[0]).removesuffix(ends[1])
-        for key in _settings(root)
-        if key.startswith(ends[0]) and key.endswith(ends[1])
-    ]
-
-
-def _settings(root: Path) -> list[str]:
-    return [line.partition("=")[0] for line in dvc.run(["config", "--list"], root).stdout.splitlines()]
 
 
 def _dvc(verb: str, infos: Sequence[VersionInfo], root: Path, remote: str | None) -> str:

@@ -28,12 +28,23 @@ from tests.storage.exports.conftest import lines, put
 
 Build = Callable[..., Snapshot]
 EASY, HARD = Problem("What is 2 + 2?", "4"), Problem("What is 12 * 12?", "144")
+OF_SOME_VERSIONS = {  # of labelled lines, of searches, of proofs
+    "process_labels",
+    "pits",
+    "tree",
+    "piece_pairs",
+    "piece_labels",
+    "rewrite_pairs",
+    "tactics",
+    "tactic_pairs",
+}
 CID = [f"{index:032x}" for index in range(6)]
 
 
 @pytest.mark.parametrize(
-    "fmt", sorted(EXPORTS.keys() - {"process_labels", "pits", "tree", "piece_pairs"})
-)  # of labelled lines, of searches
+    "fmt",
+    sorted(EXPORTS.keys() - OF_SOME_VERSIONS),
+)
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     version: VersionInfo, tmp_path: Path, fmt: str, suffix: str
@@ -46,7 +57,8 @@ def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     rows = lines(first.path) if suffix == ".jsonl" else pq.read_table(first.path).to_pylist()
     judged = set() if fmt == "prompts" else {"verifier"}
     assert {"id", "problem_id", "level", "skill", "licence", "source"} | judged <= set(rows[0])
-    sides = ("chosen_", "rejected_") if "chosen" in rows[0] else ("",) if judged else ()
+    prefixes = (("chosen_", "rejected_"), ("first_", "second_"), ("",) if judged else ())
+    sides = next(names for names in prefixes if all(f"{name}step" in rows[0] for name in names))
     assert {f"{side}{name}" for side in sides for name in ("step", "sees_label", "parents")} <= set(rows[0])
     assert {row["licence"] for row in rows} == {"CC0-1.0"}
     assert [path.name for path in tmp_path.glob(".*")] == []
@@ -194,7 +206,7 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
             "sfd",
             "a.jsonl",
             {},
-            "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, piece_pairs, pits, process_labels,",
+            "unknown export format 'sfd'. Did you mean 'sft'? Valid: answer_pairs, pairs, piece_labels, piece_pairs, pits,",
         ),
         ("pairs", "a.csv", {}, "cannot tell a format from 'a.csv'. Valid: .jsonl, .parquet."),
         ("pairs", "a.jsonl", {"max_pair": 1}, "unknown option of pairs 'max_pair'. Did you mean 'max_pairs'?"),

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import exp
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from storage.exports import ExportFile, export, origin
-from storage.exports.origin import OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
+from storage.exports.origin import BY_WEIGHT, OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
 from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Decision, Problem, ThreadRow
+from storage.ground.records import Completion, Decision, Problem, ThreadRow, Verdict
 from storage.segments.schema import to_table
 from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
@@ -173,6 +175,16 @@ def test_marks_are_in_no_training_text(ws: Workspace) -> None:
     assert (len(found), given.left_out[REPEATS_MARKS]) == (2, 1)
 
 
+@pytest.mark.parametrize("fmt", ["sft", "unpaired", "pairs", "thread"])
+def test_completions_with_weights_are_in_no_training_file_unless_asked_for(ws: Workspace, fmt: str) -> None:
+    content = version((SOLVE, OTHER, "correct", ""), (SOLVE, WRONG, "incorrect", ""))
+    rows = [{**row, "meta": '{"by_weight":true,"log_weight":-1.5}'} for row in content.completions.to_pylist()]
+    content = replace(content, completions=pa.Table.from_pylist(rows, schema=content.completions.schema))
+    given, found = written(ws, content, fmt)
+    assert (found, list(given.left_out)) == ([], [BY_WEIGHT])
+    assert written(ws, content, fmt, weighted=True)[1]
+
+
 @pytest.mark.parametrize("fmt", ["sft", "unpaired", "pairs", "prompts", "thread", "rl"])
 def test_a_test_split_is_in_no_training_file(ws: Workspace, fmt: str) -> None:
     content = version(
@@ -202,6 +214,47 @@ def test_equal_texts_are_one_unpaired_row_or_as_many_as_were_drawn(ws: Workspace
     content = version(*[(SOLVE, "#### 14", "correct", "")] * 3)
     assert len(written(ws, content, "unpaired")[1]) == 1
     assert len(written(ws, content, "unpaired", copies=True)[1]) == 3
+
+
+def test_unpaired_rows_bring_what_a_replay_by_priority_reads(ws: Workspace) -> None:
+    """Per token, so that long programs keep a rank; a wrong program that passes some tests has their share."""
+    content = version((SOLVE, WRONG, "incorrect", ""), (SOLVE, OTHER, "correct", ""), (SOLVE, "#### 3", "incorrect", ""))
+    likely = [{**row, "logprob_sum": -0.9 * place} for place, row in enumerate(content.completions.to_pylist())]
+    some = [Verdict(cid(0), PROBLEM.id, "number", "1", "incorrect", "tests", value=0.75)]
+    told = replace(
+        content,
+        completions=content.completions.from_pylist(likely, schema=content.completions.schema),
+        verdicts=to_table("verdicts", some),
+    )
+    _, rows = written(ws, counted(told), "unpaired", priority=True)
+    found = {row["id"]: (row["possibility"], row["passed"]) for row in rows}
+    assert found == {
+        cid(0): (pytest.approx(1.0), 0.75),
+        cid(1): (pytest.approx(exp(-0.1)), 1.0),
+        cid(2): (pytest.approx(exp(-0.2)), 0.0),
+    }
+    assert "possibility" not in written(ws, content, "unpaired")[1][0]
+    with pytest.raises(SetupError, match="has no log-probability, which `priority` needs"):
+        written(ws, content, "unpaired", priority=True)
+
+
+def test_rows_for_distillation_bring_the_likeliest_tokens_of_the_teacher(ws: Workspace) -> None:
+    content = version((SOLVE, WRONG, "incorrect", ""), (SOLVE, OTHER, "correct", ""))
+    tops = '[[["4",-0.1],["5",-2.5]],[["<|end|>",0.0]]]'
+    taught = [{**row, "token_ids": [7, 1], "top_logprobs": tops} for row in content.completions.to_pylist()]
+    told = replace(content, completions=content.completions.from_pylist(taught, schema=content.completions.schema))
+    _, rows = written(ws, counted(told), "prompt_completion", teacher=True)
+    assert [row["teacher"] for row in rows] == [
+        [
+            {"token_id": 7, "likeliest": [{"token": "4", "logprob": -0.1}, {"token": "5", "logprob": -2.5}]},
+            {"token_id": 1, "likeliest": [{"token": "<|end|>", "logprob": 0.0}]},
+        ]
+    ]
+    untold = version((SOLVE, OTHER, "correct", ""))
+    with pytest.raises(SetupError, match="has no likeliest tokens, which `teacher` needs"):
+        written(ws, untold, "prompt_completion", teacher=True)
+    with pytest.raises(SetupError, match="teacher goes with whole solutions"):
+        written(ws, counted(told), "prompt_completion", teacher=True, reverse=True)
 
 
 def test_pairs_of_pieces_need_a_search(ws: Workspace) -> None:

@@ -120,6 +120,10 @@ def test_what_says_nothing_of_the_machine_stays_as_it_is() -> None:
         Path("nothing", "there").read_text()
 
 
+def test_a_choice_is_named_once() -> None:
+    assert "Valid: cool, tiny." in str(unknown_name("model", "big", ["tiny", "tiny", "cool", "tiny"]))
+
+
 def test_an_unknown_name_of_any_length_is_one_short_line() -> None:
     assert len(str(unknown_name("dataset", "a" * 100_000, ["toy"]))) < 300
 

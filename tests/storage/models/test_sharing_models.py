@@ -25,14 +25,15 @@ def test_a_second_clone_pulls_the_published_weights(
         monkeypatch.chdir(root)
         git(root, "init", "-q", "-b", "main")
         run_dvc(root, "init", "--quiet")
-        assert (
-            "no default DVC remote" in rollmill("model", "push").err
-            or "no model is published yet" in rollmill("model", "push").err
-        )
+        assert "no model is published yet" in rollmill("model", "push").err
         publication = publish(ws, model(tmp_path / "made", b"w" * 5000))
     version = publication.version
     assert version.pointer.is_file()
+    unset = rollmill("model", "push", "student")
+    assert (unset.status, "no default DVC remote is set. Next: dvc remote add --default" in unset.err) == (2, True)
     run_dvc(root, "remote", "add", "--default", "store", str(tmp_path / "store"))
+    misspelt = rollmill("model", "push", "student", "--remote", "stor")
+    assert (misspelt.status, "no DVC remote 'stor'. Valid: store." in misspelt.err) == (2, True)
     pushed = rollmill("model", "push", "student")
     assert pushed.status == 0, pushed.err
     assert "git add" in pushed.out

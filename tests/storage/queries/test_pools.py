@@ -42,5 +42,7 @@ def test_a_pool_without_answers_has_the_same_rollouts(curated: Milled) -> None:
 
 def test_a_scope_without_a_fixed_prefix_has_no_pool(curated: Milled) -> None:
     scope = replace(run_scope(curated.reader, DONE), prefix=0)
-    with pytest.raises(SetupError, match=r"fixed before a verdict: every draw followed from .* the scores of a search"):
+    with pytest.raises(
+        SetupError, match=r"fixed before a verdict: every draw depended .* of a search; or its completions count by"
+    ):
         scope_pool(scope)

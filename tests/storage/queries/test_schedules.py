@@ -23,7 +23,9 @@ def root(tmp_path: Path) -> Path:
 
 def test_the_times_of_the_next_day_are_listed_up_to_a_number(root: Path) -> None:
     file = Schedules(root / ".rollmill")
-    file.add(Schedule("hourly", "", "/r.yaml", every=3600, since="2026-01-01T00:30:00+00:00"))
+    # Half an hour before now: at a fixed minute of the hour it would come before the other one for five minutes.
+    since = (datetime.now(UTC) - timedelta(minutes=30)).replace(second=0, microsecond=0)
+    file.add(Schedule("hourly", "", "/r.yaml", every=3600, since=since.isoformat()))
     file.add(Schedule("minutes", "", "/r.yaml", every=300))
     file.add(Schedule("rests", "0 2 * * *", "/r.yaml", paused=True))
     file.add(Schedule("waits", "", "/r.yaml", on="version:toy"))
@@ -38,7 +40,7 @@ def test_the_times_of_the_next_day_are_listed_up_to_a_number(root: Path) -> None
         "waits": (0, 0),
     }
     assert all(now < when <= now + timedelta(days=1, minutes=1) for when in rows["hourly"].next_day)
-    assert {when.minute for when in rows["hourly"].next_day} == {30}
+    assert {when.minute for when in rows["hourly"].next_day} == {since.minute}
 
 
 def test_the_next_firing_goes_on_with_the_last_one_that_is_unfinished(root: Path) -> None:

@@ -62,6 +62,15 @@ def test_ranks_and_agreement_are_with_intervals_and_the_words_mark_what_is_imput
     assert board == imputed_board(SIDES)
 
 
+def test_the_order_in_which_evaluations_are_named_decides_nothing() -> None:
+    board, turned = imputed_board(SIDES), imputed_board(SIDES[::-1])
+    assert turned["means"] == board["means"]
+    assert turned["check"] == board["check"]
+    assert (board["benchmarks"], turned["benchmarks"]) == (["old", "new"], ["new", "old"])
+    cells = [{(row["model"], row["benchmark"]): row for row in each["cells"]} for each in (board, turned)]
+    assert cells[0] == cells[1]
+
+
 @pytest.mark.parametrize(
     ("sides", "message"),
     [

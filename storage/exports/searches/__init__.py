@@ -1,0 +1,1 @@
+"""Exports of the trees of a search beyond their pieces and pairs."""

@@ -1,0 +1,33 @@
+"""Labels of pieces where a search wrote answers anew: only what continues a text counts for it."""
+
+from typing import Any
+
+from storage.exports.search_trees import Piece, pieces_of
+from storage.exports.threads import ProblemThreads
+from storage.ground.threads import Turn, turns_of
+
+ROWS: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
+    ("a", "piece", (), None),
+    ("b", "next", ("a",), None),
+    ("d", "direction", ("b",), None),
+    ("r", "rewritten", ("d", "b"), None),
+    ("1", "answer", ("b",), "incorrect"),
+    ("2", "answer", ("r",), "correct"),
+)
+
+
+def threads() -> ProblemThreads:
+    rows: dict[str, dict[str, Any]] = {
+        cid: {"completion_id": cid, "step": step, "outcome": outcome, "text": cid, "meta": "{}"}
+        for cid, step, _, outcome in ROWS
+    }
+    return ProblemThreads("p", turns_of(Turn(cid, step, after=after) for cid, step, after, _ in ROWS), rows)
+
+
+def counts(pieces: list[Piece]) -> dict[str, tuple[int, int, int]]:
+    return {piece.row["completion_id"]: (piece.depth, piece.answers, piece.correct) for piece in pieces}
+
+
+def test_a_rewriting_is_below_its_answer_in_a_tree_and_no_continuation_of_it() -> None:
+    assert counts(pieces_of(threads())) == {"a": (1, 2, 1), "b": (2, 2, 1), "d": (3, 1, 1), "r": (4, 1, 1)}
+    assert counts(pieces_of(threads(), continued=True)) == {"a": (1, 1, 0), "b": (2, 1, 0), "r": (1, 1, 1)}
