@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.generate.embedded.model_files import Vocabulary
-from pipelines.generate.embedded.sampling import Draws, Floats, RowSampling, SamplingUniforms, draw
+from pipelines.generate.embedded.sampling import Draws, Floats, SamplingUniforms, draw
 from pipelines.generate.embedded.session import ModelSession, Prefix
+from pipelines.generate.warps.row_sampling import RowSampling
 from storage.ground.records import Request
 
 
@@ -30,6 +31,7 @@ class DecodeRow:
     tokens: list[int] = field(default_factory=list)
     logprob: float = 0.0
     certainty: float = 0.0
+    sampled: float = 0.0
     text: str | None = None
     finish: str = ""
     stop: str | None = None
@@ -37,7 +39,9 @@ class DecodeRow:
 
 
 class DrawnSample(NamedTuple):
-    """Completion drawn for a request; `seconds` is its share of its loop's time; `stop` the stop string that ended it."""
+    """Completion drawn for a request; `seconds` is its share of its loop's time; `stop` the stop string that ended it;
+    `sampled` its log-probability under warps.
+    """
 
     text: str
     finish: str
@@ -46,12 +50,13 @@ class DrawnSample(NamedTuple):
     certainty: float
     seconds: float
     stop: str | None = None
+    sampled: float = 0.0
 
     @classmethod
     def of(cls, row: DecodeRow, vocabulary: Vocabulary) -> "DrawnSample":
         """A finished row, its tokens as text."""
         text = vocabulary.decode(row.tokens) if row.text is None else row.text
-        return cls(text, row.finish, row.tokens, row.logprob, row.certainty, row.seconds, row.stop)
+        return cls(text, row.finish, row.tokens, row.logprob, row.certainty, row.seconds, row.stop, row.sampled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class DecodeLoop:
         self._rows: list[DecodeRow] = []
         self._waiting: deque[tuple[Request, tuple[int, ...]]] = deque()
         self._prefix: tuple[tuple[int, ...], Prefix] | None = None
-        self._row_sampling = _row_sampling([])
+        self._row_sampling = RowSampling.of([])
         self._uniforms = SamplingUniforms()
         self._clock = 0.0
 
@@ -107,7 +112,7 @@ class DecodeLoop:
             prefix = self._prefix[1]
             limit = min(request.sampling.max_tokens, self._session.files.context - len(ids))
             row = DecodeRow(request, ids, limit, self._uniforms.of(request.seed, limit), self._clock)
-            sampling = _row_sampling([request])
+            sampling = RowSampling.of([request.sampling])
             self._note([row], draw(prefix.logits[None, :], row.chance[:1], sampling))
             if row.finish:
                 row.seconds = time.perf_counter() - started
@@ -118,7 +123,7 @@ class DecodeLoop:
             self._rows.append(row)
             joined = True
         if joined:
-            self._row_sampling = _row_sampling([row.request for row in self._rows])
+            self._row_sampling = RowSampling.of([row.request.sampling for row in self._rows])
 
     def _take(self) -> tuple[Request, tuple[int, ...]] | None:
         while not self._waiting:
@@ -132,6 +137,9 @@ class DecodeLoop:
         """Add the drawn tokens to their rows and mark those that end with it."""
         tokens, logprobs, certainties = draws.tokens.tolist(), draws.logprob.tolist(), draws.certainty.tolist()
         end = self._session.files.end
+        if draws.sampled is not None:
+            for row, sampled in zip(rows, draws.sampled.tolist(), strict=True):
+                row.sampled += sampled
         for row, token, logprob, certainty in zip(rows, tokens, logprobs, certainties, strict=True):
             row.tokens.append(token)
             row.logprob += logprob
@@ -162,14 +170,4 @@ class DecodeLoop:
             row.seconds = self._clock - row.started
             yield row
         if finished:
-            self._row_sampling = _row_sampling([row.request for row in self._rows])
-
-
-def _row_sampling(requests: list[Request]) -> RowSampling:
-    """The sampling parameters of some requests as arrays."""
-    samplings = [request.sampling for request in requests]
-    return RowSampling(
-        np.asarray([sampling.temperature for sampling in samplings], dtype=np.float64),
-        np.asarray([sampling.top_p for sampling in samplings], dtype=np.float64),
-        np.asarray([sampling.top_k for sampling in samplings], dtype=np.int64),
-    )
+            self._row_sampling = RowSampling.of([row.request.sampling for row in self._rows])

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from io import FileIO
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
 from pipelines.generate.embedded.session import ModelSession
 from pipelines.processes.child import take_pipes
 from pipelines.processes.frames import receive, send
+from storage.ground.by_name import RecordedMethod
 from storage.ground.records import Request, Sampling
 
 ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so long
@@ -120,9 +122,9 @@ def serve(session: ModelSession, vocabulary: Vocabulary, requests: FileIO, repli
 
 
 def _sampling(values: list[Any]) -> Sampling:
-    """Of its fields in order; JSON knows no tuples."""
-    plain: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values]
-    return Sampling(*plain)
+    """Of its fields in order, the warps last; JSON knows no tuples."""
+    plain: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values[:-1]]
+    return replace(Sampling(*plain), warp=tuple(RecordedMethod(*warp) for warp in values[-1]))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from storage.ground.records import Completion, Request, Sampling
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
 DEATHS = 3  # of one worker in a row, without a row between them
 
-FIELDS = attrgetter(*(entry.name for entry in fields(Sampling)))  # as the child makes a Sampling of them
+FIELDS = attrgetter(*(entry.name for entry in fields(Sampling) if entry.name not in ("warp", "decode")))
+"""Values of a sampling; the warps follow them, and texts of decoders are not drawn here."""
 
 MakeCompletion = Callable[[Request, Sequence[int], DrawnSample], Completion]
 
@@ -192,10 +193,17 @@ class DrawWorkers:
             worker.process.send(_message(self._number, work))  # where it has died, its end tells
 
 
+def _warps(request: Request) -> list[list[str]]:
+    """The warps of a request, as the child makes records of them."""
+    return [[warp.name, warp.version, warp.options, warp.folder] for warp in request.sampling.warp]
+
+
 def _message(number: int, work: Work) -> Message:
     missing = [(place, work.group.requests[place]) for place in sorted(work.left)]
     return {
         "work": number,
         "ids": work.group.ids,
-        "requests": [[place, str(request.seed), FIELDS(request.sampling)] for place, request in missing],
+        "requests": [
+            [place, str(request.seed), [*FIELDS(request.sampling), _warps(request)]] for place, request in missing
+        ],
     }

@@ -10,15 +10,16 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipelines.generate.calls import STOP, EngineCall, check_sampling, completion_of
+from pipelines.generate.calls import LOGPROB_SAMPLED, STOP, EngineCall, check_sampling, completion_of
 from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request
 
 if TYPE_CHECKING:
     from pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
+    from pipelines.generate.embedded.decoded_rows import DecodedRows
     from pipelines.generate.embedded.draw_workers import DrawWorkers
     from pipelines.generate.embedded.session import ModelSession
 
@@ -34,6 +35,8 @@ class Embedded:
     engine = "embedded"
     spooled = False
     places = ("model",)
+    warps: Sequence[str] | None = None  # any
+    decoders: Sequence[str] | None = None  # any
 
     def __init__(self, model: str = SHIPPED, threads: int = 0) -> None:
         """Take the options of a recipe.
@@ -51,6 +54,7 @@ class Embedded:
         self._vocabulary: Vocabulary | None = None
         self._session: ModelSession | None = None
         self._workers: DrawWorkers | None = None
+        self._decoding: list[DecodedRows] = []  # those that no thread uses; pop and append of a list are atomic
         self._requested = 0
         self._loading = threading.Lock()
 
@@ -86,12 +90,29 @@ class Embedded:
         _, vocabulary = self._loaded()
         return len(vocabulary.encode(rendered))
 
+    def next_logprobs(self, rendered: str) -> Sequence[float]:
+        """Log-probabilities of all tokens behind a rendered prompt, by token id."""
+        return self.later_logprobs(rendered, ())
+
+    def later_logprobs(self, rendered: str, tokens: Sequence[int]) -> Sequence[float]:
+        """Log-probabilities of all tokens behind a rendered prompt and tokens, by token id."""
+        import numpy as np
+
+        session, vocabulary = self._loaded()
+        logits = session.prefill([*vocabulary.encode(rendered), *tokens]).logits.astype(np.float64)
+        logp: Sequence[float] = (logits - np.logaddexp.reduce(logits)).tolist()
+        return logp
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request, as they finish. A prompt too long for the context gives an empty text, cut
         short.
         """
         for sampling in {request.sampling for request in requests}:
-            check_sampling(sampling)
+            check_sampling(self.engine, sampling, self.warps, self.decoders)
+        decoded = [request for request in requests if request.sampling.decode is not None]
+        if decoded:
+            yield from self._decoded(decoded)
+            requests = [request for request in requests if request.sampling.decode is None]
         groups, too_long = self._grouped(requests)
         yield from too_long
         yield from self._drawn(groups, self._workers_for(groups))
@@ -108,6 +129,7 @@ class Embedded:
         with self._loading:
             workers, self._workers = self._workers, None
             self._session = self._vocabulary = None
+            self._decoding = []
         if workers is not None:
             workers.close()
 
@@ -123,6 +145,27 @@ class Embedded:
             else:
                 groups.extend(DecodeGroup(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
         return groups, too_long
+
+    def _decoded(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Completions of requests with a decoder, on the caller's thread."""
+        from pipelines.generate.decoders.decoder import built_decoder
+        from pipelines.generate.embedded.decoded_rows import DecodedRows
+
+        for sampling in {request.sampling for request in requests}:
+            assert sampling.decode is not None
+            built_decoder(sampling.decode).check(sampling)
+        groups, too_long = self._grouped(requests)
+        yield from too_long
+        session, vocabulary = self._loaded()
+        try:
+            rows = self._decoding.pop()
+        except IndexError:
+            rows = DecodedRows(session, vocabulary)
+        try:
+            for row in rows.run([(request, group.ids) for group in groups for request in group.requests]):
+                yield self._make.drawn(row.request, row.prompt, row.sample, row.meta)
+        finally:
+            self._decoding.append(rows)
 
     def _drawn(self, groups: "deque[DecodeGroup]", workers: "DrawWorkers | None") -> Iterator[Completion]:
         """By the workers, and until the first has loaded the model on the caller's thread."""
@@ -181,9 +224,13 @@ class CompletionMaker:
     model: tuple[str, str, str]
     context: int
 
-    def drawn(self, request: Request, prompt: Sequence[int], drawn: "DrawnSample") -> Completion:
-        """The completion of a drawn row."""
+    def drawn(
+        self, request: Request, prompt: Sequence[int], drawn: "DrawnSample", more: Mapping[str, Any] | None = None
+    ) -> Completion:
+        """The completion of a drawn row. `more`: what a decoder adds to its meta."""
         tokens = len(drawn.tokens)
+        stop = {} if drawn.stop is None else {STOP: drawn.stop}
+        sampled = {LOGPROB_SAMPLED: drawn.sampled} if request.sampling.warp else {}
         return completion_of(
             request,
             self.model,
@@ -192,11 +239,11 @@ class CompletionMaker:
             tokens_in=len(prompt),
             tokens_out=tokens,
             logprob_sum=drawn.logprob,
-            self_certainty=drawn.certainty / tokens,
+            self_certainty=drawn.certainty / tokens if tokens else None,
             seconds=drawn.seconds,
             prompt_token_ids=tuple(prompt),
             token_ids=tuple(drawn.tokens),
-            meta={} if drawn.stop is None else {STOP: drawn.stop},
+            meta={**stop, **sampled, **(more or {})},
         )
 
     def too_long(self, request: Request, length: int) -> Completion:

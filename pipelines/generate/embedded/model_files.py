@@ -1,5 +1,5 @@
-"""Files that decide the embedded engine's texts: a model folder and its digest, the tokenizer with its chat form;
-processor.
+"""Files that decide the embedded engine's texts: a model folder and its digest, the tokenizer with its chat form; the
+features of the processor.
 
 For the engine, its draw workers and the training that writes such folders. Reads only: nothing is downloaded, and neither
 onnxruntime nor sampling is known here.
@@ -38,7 +38,9 @@ TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model folder. `digest` covers the graph, the tokenizer and the config; `context` is in tokens."""
+    """A model folder. `digest` covers the graph, the tokenizer and the config; `context` is in tokens, `width` and `inner`
+    are the sizes of the residual stream and of the inner networks.
+    """
 
     folder: Path
     digest: str
@@ -48,6 +50,13 @@ class ModelFiles:
     vocabulary: int
     context: int
     end: int
+    width: int = 0
+    inner: int = 0
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Shapes of the two weights by which a layer adds to the residual stream: of attention and of the inner network."""
+        return (self.heads * self.head_dim, self.width), (self.inner, self.width)
 
     @property
     def name(self) -> str:
@@ -71,6 +80,8 @@ class ModelFiles:
                 vocabulary=config["vocab_size"],
                 context=config["max_position_embeddings"],
                 end=config["eos_token_id"],
+                width=width,
+                inner=config.get("intermediate_size", 0),
             )
         except ValueError as error:
             raise SetupError(f"{model}/config.json is not JSON.", next_command="write the model folder again") from error

@@ -1,4 +1,4 @@
-"""Sampling of tokens from logits: temperature, top-k, top-p, log-probability and entropy.
+"""Sampling of tokens from logits: a draw, its log-probability and certainty.
 
 Pure numpy on arrays of rows; each row's result depends bit for bit on that row alone. Everything is computed in
 float64 from the engine's float32 logits, and a token is drawn by inverting the cumulative distribution with one 53-bit
@@ -6,31 +6,16 @@ uniform: with 32-bit Gumbel noise rare tokens become unreachable and the effecti
 arXiv:2409.02908). When a text ends is the decoding loop's to say.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.generate.warps.row_sampling import RowSampling, adjusted_weights
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class RowSampling:
-    """Per-row sampling parameters, each of shape (rows,): temperature 0 is greedy, top_p 1 and top_k 0 cut nothing.
-
-    `plain` says whether every row draws from the model's own distribution, uncut.
-    """
-
-    temperature: Floats
-    top_p: Floats
-    top_k: Ints
-    plain: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        plain = (self.temperature == 1.0).all() and (self.top_p >= 1.0).all() and (self.top_k <= 0).all()
-        object.__setattr__(self, "plain", bool(plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +24,13 @@ class Draws:
 
     `logprob` is the token's natural log-probability and `certainty` is KL(uniform || p) in nats, the term of
     self-certainty (Kang et al. 2025, arXiv:2502.18581); both are of the model's own distribution: temperature 1, no cut.
+    `sampled` is the log-probability under the distribution that the token was drawn from; None where no row has warps.
     """
 
     tokens: Ints
     logprob: Floats
     certainty: Floats
+    sampled: Floats | None = None
 
 
 class SamplingUniforms:
@@ -72,11 +59,14 @@ def draw(logits: npt.NDArray[np.float32], chance: Floats, sampling: RowSampling)
     weights = np.exp(scores)
     log_total = np.log(np.add.reduce(weights, axis=1))
     if not sampling.plain:
-        weights = _adjusted(scores, weights, sampling)
+        weights = adjusted_weights(scores, weights, sampling)
     tokens = _invert(weights, chance)
     logprob = scores[np.arange(len(tokens)), tokens] - log_total
     certainty = log_total - np.add.reduce(scores, axis=1) / scores.shape[1] - np.log(scores.shape[1])
-    return Draws(tokens, logprob, certainty)
+    sampled = None
+    if sampling.warps:
+        sampled = np.log(weights[np.arange(len(tokens)), tokens]) - np.log(np.add.reduce(weights, axis=1))
+    return Draws(tokens, logprob, certainty, sampled)
 
 
 def _invert(weights: Floats, chance: Floats) -> Ints:
@@ -85,33 +75,3 @@ def _invert(weights: Floats, chance: Floats) -> Ints:
     # Not normalised: rounded shares may end below 1, and a chance above the last of them would find no token.
     exceeded = cumulative > (chance * cumulative[:, -1])[:, None]
     return np.asarray(exceeded.argmax(axis=1), dtype=np.int64)
-
-
-def _adjusted(scores: Floats, weights: Floats, sampling: RowSampling) -> Floats:
-    """Weights after temperature, then top-k, then top-p; row by row, since rows differ in what they need."""
-    adjusted = weights.copy()
-    for row, (temperature, top_p, top_k) in enumerate(
-        zip(sampling.temperature, sampling.top_p, sampling.top_k, strict=True)
-    ):
-        if temperature == 0.0:
-            adjusted[row] = 0.0
-            adjusted[row, int(scores[row].argmax())] = 1.0
-            continue
-        if temperature != 1.0:
-            adjusted[row] = np.exp(scores[row] / temperature)
-        if 0 < top_k < scores.shape[1] or top_p < 1.0:
-            adjusted[row, _dropped(adjusted[row], float(top_p), int(top_k))] = 0.0
-    return adjusted
-
-
-def _dropped(weights: Floats, top_p: float, top_k: int) -> Ints:
-    """Token ids cut off: all but the k heaviest, then all but the fewest whose share of the rest reaches top_p.
-
-    Equal weights count in the order of their ids. The heaviest token always stays.
-    """
-    order = np.argsort(-weights, kind="stable")
-    kept = min(top_k, len(order)) if top_k > 0 else len(order)
-    before = np.concatenate(([0.0], weights[order[:kept]].cumsum()))
-    if top_p < 1.0:
-        kept = max(1, int((before[:-1] < top_p * before[-1]).sum()))
-    return np.asarray(order[kept:], dtype=np.int64)

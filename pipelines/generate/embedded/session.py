@@ -43,7 +43,7 @@ class ModelSession:
     def __init__(self, files: ModelFiles, sizes: tuple[int, ...] | None = None) -> None:
         """`sizes`: the row counts that agree, where another process of this machine has found them."""
         self.files = files
-        self.run = _loaded(files)
+        self.run = loaded_graph(files)
         # Shared by threads without a lock: pop and append of a list are atomic.
         self._idle: list[Tile] = []
         self.sizes = sizes or agreeing_sizes(self)
@@ -51,7 +51,7 @@ class ModelSession:
     def prefill(self, ids: list[int]) -> Prefix:
         """The state after a prompt of one token or more, computed alone."""
         length = len(ids)
-        scratch = _cache(self.files, 1, length)
+        scratch = cache_of(self.files, 1, length)
         logits = np.empty((1, self.files.vocabulary), dtype=np.float32)
         arrays = (
             np.asarray([ids], dtype=np.int64),
@@ -59,7 +59,7 @@ class ModelSession:
             np.asarray(length, dtype=np.int32),
             logits,
         )
-        self.run.run_with_iobinding(_bind(self, arrays, scratch))
+        self.run.run_with_iobinding(bound_cache(self.run, arrays, scratch))
         return Prefix(length, logits[0], scratch[:, 0])
 
     def borrow(self) -> "Tile":
@@ -84,12 +84,12 @@ class Tile:
         self.lengths = np.zeros(self.rows, dtype=np.int32)
         self.logits = np.zeros((self.rows, session.files.vocabulary), dtype=np.float32)
         self._total = np.asarray(session.files.context, dtype=np.int32)
-        self._cache = _cache(session.files, self.rows, session.files.context)
+        self._cache = cache_of(session.files, self.rows, session.files.context)
         self._run = session.run
         self._bindings = {}
         for size in self.sizes:
             inputs = (self.tokens[:size], self.lengths[:size], self._total, self.logits[:size])
-            self._bindings[size] = _bind(session, inputs, self._cache[:, :size])
+            self._bindings[size] = bound_cache(session.run, inputs, self._cache[:, :size])
 
     def put(self, row: int, prefix: Prefix) -> None:
         """Start a row after a prompt."""
@@ -138,16 +138,18 @@ def _probe(session: ModelSession, size: int, place: int) -> Array:
     return np.asarray(probed)
 
 
-def _loaded(files: ModelFiles) -> Any:
-    """The graph in onnxruntime, one thread a call; SetupError if it is not a graph or lacks our inputs."""
+def loaded_graph(files: ModelFiles, graph: str | bytes = "", options: Any = None) -> Any:
+    """The graph of a folder, or another form of it, in onnxruntime, one thread a call; SetupError if it is not a graph or
+    lacks our inputs.
+    """
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    options = onnxruntime.SessionOptions()
+    options = options or onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    graph = str(files.folder / "model.onnx")
+    graph = graph or str(files.folder / "model.onnx")
     advice = f"rollmill train --out models/NAME, or another engine for {files.name}"
     try:
         run = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
@@ -161,17 +163,17 @@ def _loaded(files: ModelFiles) -> Any:
     return run
 
 
-def _cache(files: ModelFiles, rows: int, length: int) -> Array:
+def cache_of(files: ModelFiles, rows: int, length: int) -> Array:
     """Keys and values of all layers, zeros: (layers * 2, rows, heads, length, head_dim)."""
     return np.zeros((files.layers * 2, rows, files.heads, length, files.head_dim), dtype=np.float32)
 
 
-def _bind(session: ModelSession, arrays: tuple[npt.NDArray[Any], ...], cache: Array) -> Any:
+def bound_cache(run: Any, arrays: tuple[npt.NDArray[Any], ...], cache: Array) -> Any:
     """Bind arrays to the graph; every cache is its own output, so it grows in place and is never copied.
 
     The binding holds addresses only: the caller keeps the arrays alive.
     """
-    binding = session.run.io_binding()
+    binding = run.io_binding()
     for name, array in zip(INPUTS, arrays[:3], strict=True):
         binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
     logits = arrays[3]

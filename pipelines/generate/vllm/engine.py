@@ -15,7 +15,14 @@ from pipelines.generate.embedded.model_files import cpu_level, model_name
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from pipelines.generate.vllm.child import VllmChild, close_all
 from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
-from pipelines.generate.vllm.router import RequestRouter, VllmCompletionMaker, environment, setup_message
+from pipelines.generate.vllm.router import (
+    NATIVE_DECODERS,
+    NATIVE_WARPS,
+    RequestRouter,
+    VllmCompletionMaker,
+    environment,
+    setup_message,
+)
 from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from pipelines.processes.frames import Message
 from storage.ground.errors import SetupError
@@ -40,6 +47,7 @@ class Vllm:
         reasoning: The chat template's thinking switch, or a reasoning effort.
         reasoning_parser: vLLM's parser that splits off the reasoning.
         guided: A guide for the text: one of json, regex, choice, grammar.
+        speculative: vLLM's speculative_config, such as {method: ngram, num_speculative_tokens: 4, prompt_lookup_max: 4}.
         lora: Folder of a LoRA adapter.
         logprobs: 0 asks for log-probabilities of the drawn tokens, k also for those of the k likeliest.
         self_certainty: Compute the mean KL divergence from the uniform distribution.
@@ -49,6 +57,8 @@ class Vllm:
     engine = ENGINE
     spooled = True
     places = ("model", "lora", "chat_template")
+    warps = NATIVE_WARPS
+    decoders = NATIVE_DECODERS
     under_way = 0  # it is nobody's bill: what a kill costs is drawn again by the same machine
 
     def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
@@ -65,6 +75,7 @@ class Vllm:
         reasoning: bool | str | None = None,
         reasoning_parser: str | None = None,
         guided: Mapping[str, Any] | None = None,
+        speculative: Mapping[str, Any] | None = None,
         lora: str | None = None,
         logprobs: int | None = None,
         self_certainty: bool = False,
@@ -82,6 +93,7 @@ class Vllm:
             reasoning=reasoning,
             reasoning_parser=reasoning_parser,
             guided=dict(guided or {}),
+            speculative=dict(speculative or {}),
             lora=lora,
             logprobs=logprobs,
             self_certainty=self_certainty,
@@ -175,7 +187,13 @@ class Vllm:
         completions received before.
         """
         for sampling in {request.sampling for request in requests}:
-            check_sampling(sampling)
+            check_sampling(ENGINE, sampling, self.warps, self.decoders)
+            if sampling.decode is not None and self._options.guided:
+                raise SetupError("the recipe's decode and the engine's guided are two guides.", next_command="one of them")
+            if twice := {warp.name for warp in sampling.warp} & self._options.extra.keys():
+                raise SetupError(
+                    f"{twice.pop()!r} is a warp of the recipe and a key of its extra.", next_command="one of them"
+                )
         if not requests:
             return
         router, call = self._started().router, EngineCall(requests)

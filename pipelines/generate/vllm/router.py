@@ -24,6 +24,10 @@ from pipelines.processes.frames import Message
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, FinishReason, Request, Sampling
 
+NATIVE_WARPS = ("min_p",)
+"""Warps that vLLM has itself: each is one parameter of its own, with the value of its one option."""
+NATIVE_DECODERS = ("masked",)
+"""Decoders that vLLM has itself: its structured outputs, with the guide of that decoder's options. It gives no weights."""
 SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file of 4 MB
 
 
@@ -50,6 +54,7 @@ def _engine(folder: Path, options: VllmOptions, settings: VllmSettings) -> dict[
         "quantization": options.quantization,
         "max_model_len": options.max_model_len,
         "reasoning_parser": options.reasoning_parser,
+        "speculative_config": dict(options.speculative) or None,
         "gpu_memory_utilization": settings.gpu_memory_utilization,
         "max_num_seqs": settings.max_num_seqs,
         "max_num_batched_tokens": settings.max_num_batched_tokens,
@@ -77,6 +82,19 @@ def _lora(folder: Path) -> dict[str, Any]:
         raise SetupError(f"{folder.name}/adapter_config.json names no rank r.", next_command="write it again") from None
     sizes = (1, 8, 16, 32, 64, 128, 256, 320, 512)
     return {"enable_lora": True, "max_loras": 1, "max_lora_rank": next((size for size in sizes if size >= rank), rank)}
+
+
+def sampling_params(sampling: Sampling) -> Message:
+    """Arguments of vLLM's SamplingParams; it cuts in the same order: temperature, min-p, top-k and top-p.
+
+    `guide` is that of its structured outputs.
+    """
+    params = {key: value for key, value in asdict(sampling).items() if key not in ("warp", "decode")}
+    for warp in sampling.warp:
+        (params[warp.name],) = json.loads(warp.options).values()
+    if sampling.decode is not None:
+        params["guide"] = json.loads(sampling.decode.options)
+    return params
 
 
 def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dict[str, str]:
@@ -266,4 +284,4 @@ class RequestRouter:
                 route.room -= 1
                 messages.setdefault(request.sampling, []).append([key, request.rendered, request.seed, request.given])
             for sampling, requests in messages.items():
-                route.child.send({"kind": "draw", "sampling": asdict(sampling), "requests": requests})
+                route.child.send({"kind": "draw", "sampling": sampling_params(sampling), "requests": requests})

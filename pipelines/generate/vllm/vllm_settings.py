@@ -26,7 +26,7 @@ MAKE = "make vllm (vLLM for the CPU), or name an interpreter with vLLM: `vllm: {
 
 APIS = ("chat", "completions")
 GUIDES = ("json", "regex", "choice", "grammar")
-USUAL_SEQUENCES = 256  # what vLLM computes at once where nobody says otherwise
+USUAL_SEQUENCES = 256  # vLLM's choice for offline work where no GPU is large; known only once an engine runs
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # What Rollmill sets itself; the rest of vLLM's SamplingParams is the recipe's to add.
 OURS = frozenset(
@@ -97,6 +97,7 @@ class VllmOptions:
     reasoning: bool | str | None = None
     reasoning_parser: str | None = None
     guided: Mapping[str, Any] = field(default_factory=dict)
+    speculative: Mapping[str, Any] = field(default_factory=dict)
     lora: str | None = None
     logprobs: int | None = None
     self_certainty: bool = False
@@ -118,6 +119,11 @@ class VllmOptions:
         if self.logprobs is not None and not 0 <= self.logprobs <= 100:
             raise SetupError(f"logprobs is {self.logprobs}.", choices=("null", "0 (chosen tokens only)", "up to 100"))
         self._check_guided()
+        if self.speculative and not {"num_speculative_tokens"} <= self.speculative.keys():
+            raise SetupError(
+                f"speculative is {dict(self.speculative)}, without num_speculative_tokens.",
+                choices=("{method: ngram, num_speculative_tokens: 4, prompt_lookup_max: 4}", "{model: NAME, ...}"),
+            )
         taken = sorted(OURS & self.extra.keys())
         if taken:
             raise SetupError(f"extra names {taken[0]!r}, which has a key of its own in the recipe or is none's to set.")
@@ -152,7 +158,8 @@ class VllmOptions:
     def identity(self) -> list[Any]:
         """Options that are part of every completion's id; files count by their content, added elsewhere."""
         parts = [self.api, self.dtype, self.max_model_len, self.quantization, self.reasoning, self.reasoning_parser]
-        return [*parts, dict(self.guided), self.logprobs, self.self_certainty, dict(self.extra)]
+        known = [*parts, dict(self.guided), self.logprobs, self.self_certainty, dict(self.extra)]
+        return [*known, dict(self.speculative)] if self.speculative else known
 
     def template_kwargs(self) -> dict[str, Any]:
         """The template's variables: off and on are the switches of Qwen, DeepSeek and GLM; words are an effort."""

@@ -50,6 +50,7 @@ def test_false_accepts_and_rejects_are_told_apart() -> None:
     assert faults(tried("Stubborn", *PROBES)) == [("false_reject",), ()]
 
 
+@pytest.mark.integration
 def test_crashes_and_hangs_are_rows_and_the_next_row_is_judged() -> None:
     rows = [hostile(text) for text in ("y" * 1_001, "", "{", "[", "|", "8")]
     found = tried("Fragile", *rows)

@@ -83,8 +83,8 @@ class Drawing:
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         given = {**self._setup["extra"], **sampling, "max_tokens": min(sampling["max_tokens"], room)}
-        if self._setup["guided"]:
-            given["structured_outputs"] = StructuredOutputsParams(**self._setup["guided"])
+        if guide := given.pop("guide", None) or self._setup["guided"]:
+            given["structured_outputs"] = StructuredOutputsParams(**guide)
         if self._certainty is not None:
             given["extra_args"] = {**given.get("extra_args", {}), **self._certainty.begin(key)}
         if self._reasoning is not None:

@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.generate.embedded.draw_workers import DEATHS, DrawWorkers
 from pipelines.generate.embedded.engine import Embedded
+from storage.ground.by_name import RecordedMethod
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.serving.toy_model import alive
@@ -23,7 +24,7 @@ from tests.waiting import until
 
 CUTS = (
     Sampling(max_tokens=40),
-    Sampling(0.7, 0.9, 0, 30),
+    Sampling(0.7, 0.9, 0, 30, warp=(RecordedMethod("min_p", "1", '{"share":0.2}'),)),
     Sampling(0.0, max_tokens=11),
     Sampling(stop=(".",), max_tokens=50),
 )
@@ -31,6 +32,7 @@ HOST = """
 import sys, time
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.embedded.decode import DecodeGroup
+
 engine = Embedded(threads=2)
 workers = engine._workers_for([DecodeGroup((1,), [None] * 200)] * 2)
 while len(workers.pids()) < 2 or not workers.ready:

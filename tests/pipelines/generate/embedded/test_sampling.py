@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.embedded.sampling import RowSampling, SamplingUniforms, draw
+from pipelines.generate.embedded.sampling import SamplingUniforms, draw
+from pipelines.generate.warps.min_p import MinP
+from pipelines.generate.warps.row_sampling import RowSampling
+from pipelines.generate.warps.typical import Typical
+from pipelines.generate.warps.warp import Warp
 
 LOGITS = np.log(np.asarray([0.5, 0.25, 0.125, 0.1, 0.02, 0.005], dtype=np.float32))
 
@@ -130,3 +134,42 @@ def test_uniforms_belong_to_seed_and_position_and_carry_53_bits() -> None:
     scaled = SamplingUniforms().of(1, 1000) * 2**53
     assert (scaled == np.floor(scaled)).all()
     assert (scaled % 2 == 1).mean() > 0.4  # the last of 53 bits is in use
+
+
+def warped_sampling(rows: int, warps: Sequence[Warp], **cut: Any) -> RowSampling:
+    plain = sampling(rows, **cut)
+    return RowSampling(plain.temperature, plain.top_p, plain.top_k, [warps] * rows)
+
+
+def test_a_warp_comes_after_the_temperature_and_before_top_k() -> None:
+    """At temperature 2 the shares are .32, .23, .16, .14, ...; min-p at .6 of the first leaves two, top-k one of them."""
+    grid = (np.arange(4000) + 0.5) / 4000
+    rows = np.tile(LOGITS, (4000, 1)).astype(np.float32)
+    two = draw(rows, grid, warped_sampling(4000, [MinP(0.6)], temperature=2.0))
+    hot = np.sqrt([0.5, 0.25])
+    np.testing.assert_allclose(np.bincount(two.tokens) / 4000, hot / hot.sum(), atol=1 / 4000)
+    assert set(draw(rows, grid, warped_sampling(4000, [MinP(0.6)], temperature=2.0, top_k=1)).tokens.tolist()) == {0}
+    assert set(draw(rows, grid, warped_sampling(4000, [MinP(0.6)])).tokens.tolist()) == {0}
+
+
+def test_logprobs_of_the_model_and_of_the_drawn_distribution_are_kept_apart() -> None:
+    rows = np.tile(LOGITS, (2, 1)).astype(np.float32)
+    drawn = draw(rows, np.asarray([0.1, 0.9]), RowSampling(*(np.ones(2), np.ones(2), np.zeros(2, int)), [[MinP(0.4)], []]))
+    assert drawn.tokens.tolist() == [0, 3]
+    assert drawn.sampled is not None
+    np.testing.assert_allclose(np.exp(drawn.logprob), [0.5, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(drawn.sampled), [2 / 3, 0.1], rtol=1e-6)
+    assert draw(rows, np.asarray([0.1, 0.9]), sampling(2)).sampled is None
+
+
+@pytest.mark.parametrize("warp", [Typical(0.7), MinP(0.1)], ids=["typical", "min_p"])
+def test_frequencies_under_a_warp_match_its_weights_by_chi_square(warp: Warp) -> None:
+    draws = 40_000
+    rows = np.tile(LOGITS, (draws, 1)).astype(np.float32)
+    seen = np.bincount(draw(rows, SamplingUniforms().of(12, draws), warped_sampling(draws, [warp])).tokens, minlength=6)
+    weights = warp.weights(np.log(exact(LOGITS))[None, :])[0]
+    expected = draws * weights / weights.sum()
+    assert (seen[expected == 0] == 0).all()
+    possible = expected > 0
+    assert 2 <= possible.sum() <= 5
+    assert ((seen[possible] - expected[possible]) ** 2 / expected[possible]).sum() < 25.0

@@ -10,8 +10,11 @@ import pytest
 from pipelines.generate.embedded.model_files import Vocabulary
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.model_folder import find_folder, folder_digest
-from pipelines.generate.vllm.vllm_settings import VllmSettings
+from pipelines.generate.vllm.router import sampling_params, setup_message
+from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
+from storage.ground.by_name import RecordedMethod
 from storage.ground.errors import SetupError
+from storage.ground.records import Origin, Problem, Sampling, request_for
 
 SHIPPED = "models/rollmill-tiny"
 
@@ -30,6 +33,7 @@ SHIPPED = "models/rollmill-tiny"
         ({"guided": {"choice": ["a", 1]}}, r"guided.choice is \['a', 1\]"),
         ({"guided": {"regex": {"a": 1}}}, "guided.regex is"),
         ({"extra": {"seed": 3}}, "extra names 'seed'"),
+        ({"speculative": {"method": "ngram"}}, "without num_speculative_tokens"),
         ({"chat_template": "nowhere.jinja"}, "no chat template file 'nowhere.jinja'"),
         ({"lora": "nowhere"}, "no LoRA adapter in 'nowhere'"),
         ({"model": "no/such-model", "revision": "abc"}, "no model folder 'no/such-model' at revision abc"),
@@ -57,6 +61,7 @@ def test_everything_that_can_change_a_row_changes_the_digest_and_nothing_else_do
         {"logprobs": 0},
         {"self_certainty": True},
         {"extra": {"min_p": 0.1}},
+        {"speculative": {"method": "ngram", "num_speculative_tokens": 4}},
         {"api": "completions"},
         {"lora": str(adapter)},
     ]
@@ -141,3 +146,31 @@ def test_tokens_of_a_prompt_are_counted_without_vllm(tmp_path: Path) -> None:
     assert engine.prompt_tokens(rendered) == len(ours.encode(rendered))
     shutil.copytree(SHIPPED, tmp_path / "model", ignore=shutil.ignore_patterns("*.onnx", "tokenizer.json"))
     assert Vllm(str(tmp_path / "model")).prompt_tokens("<|user|>é<|assistant|>") == 25
+
+
+def test_min_p_becomes_the_parameter_of_vllm() -> None:
+    warp = RecordedMethod("min_p", "1", '{"share":0.2}')
+    plain = {"temperature": 0.8, "top_p": 1.0, "top_k": 0, "max_tokens": 9, "stop": ()}
+    assert sampling_params(Sampling(0.8, max_tokens=9)) == plain
+    assert sampling_params(Sampling(0.8, max_tokens=9, warp=(warp,))) == {**plain, "min_p": 0.2}
+
+
+def test_masked_becomes_a_guide_and_speculation_an_argument_of_the_engine() -> None:
+    masked = RecordedMethod("masked", "1", '{"regex":"[0-9]+"}')
+    assert sampling_params(Sampling(max_tokens=9, decode=masked))["guide"] == {"regex": "[0-9]+"}
+    speculative = {"method": "ngram", "num_speculative_tokens": 4}
+    message = setup_message(Path(SHIPPED), None, VllmOptions(speculative=speculative), VllmSettings())
+    assert message["engine"]["speculative_config"] == speculative
+    assert "speculative_config" not in setup_message(Path(SHIPPED), None, VllmOptions(), VllmSettings())["engine"]
+
+
+def test_two_guides_and_decoders_that_vllm_has_not_are_refused() -> None:
+    engine = Vllm(SHIPPED, guided={"regex": "a"})
+    problem, masked = Problem("Hi", "0"), RecordedMethod("masked", "1", '{"regex":"a"}')
+    origin = Origin(engine.engine, engine.model_digest, "curate", 1)
+    request = request_for(problem, "Hi", Sampling(decode=masked), origin, 0)
+    with pytest.raises(SetupError, match="are two guides"):
+        list(engine.groups([request]))
+    beam = request_for(problem, "Hi", Sampling(decode=RecordedMethod("beam", "1", "{}")), origin, 0)
+    with pytest.raises(SetupError, match="engine 'vllm' does not run decoder 'beam': it runs masked"):
+        list(engine.groups([beam]))

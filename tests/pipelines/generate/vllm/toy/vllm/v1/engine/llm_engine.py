@@ -9,6 +9,8 @@ from multiprocessing.shared_memory import SharedMemory
 from types import SimpleNamespace
 from typing import Any
 
+from vllm.usage.usage_lib import UsageContext  # noqa: TID253 (this is the toy)
+
 
 class Tokenizer:
     """A token per letter."""
@@ -38,8 +40,9 @@ class LLMEngine:
         print(f"CORE {self._core.pid}\nLEFT /dev/shm/{self._memory.name}\nLEFT {tempfile.mkdtemp()}", flush=True)  # noqa: T201
 
     @classmethod
-    def from_engine_args(cls, arguments: Any) -> "LLMEngine":
-        """An engine."""
+    def from_engine_args(cls, arguments: Any, usage_context: UsageContext) -> "LLMEngine":
+        """An engine for offline work: others have the defaults of a server, or of nobody."""
+        assert usage_context is UsageContext.LLM_CLASS
         return cls(arguments)
 
     def has_unfinished_requests(self) -> bool:
