@@ -1,0 +1,1 @@
+"""Coq: its installation, confined processes, the gate that accepts a proof, and quick rejections."""

@@ -1,0 +1,109 @@
+"""Lemmas for a goal whose search failed: guessed by a rule, proved by a search, and asserted in the proof of the goal.
+
+After ProofCompass (Wischermann et al. 2025), whose guide is a general language model; here a rule guesses: a number that
+stands on both sides of an equation becomes a variable. An induction then has a hypothesis about every value of it, such as
+of an accumulator. Every trial counts: on the goal, on lemmas and on the assembled proof. This proof alone is the result.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipelines.prove.coq.coqtop import FailedTactic, ProofState
+from pipelines.prove.goal import Goal
+from pipelines.prove.search import Prover, SearchResult, TacticSource, best_first
+
+_EQUATION = re.compile(r"forall (?P<bound>[^,()]*?)\s*:\s*nat,(?P<left>[^=<>]*)=(?P<right>[^=<>]*)\Z", re.S)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+_MOST = 8
+VARIABLE = "k0"
+USES = ("intros; rewrite L; lia", "intros; apply L", "intros; rewrite L; reflexivity", "intros; rewrite <- L; lia")
+"""Tactics that prove a goal by the lemma `L`."""
+_IN_LEMMAS = (
+    "intros; simpl; lia",
+    "induction {0}; intros; simpl; [lia | rewrite IH{0}; lia]",
+    "induction {0}; intros; simpl; [reflexivity | rewrite IH{0}; reflexivity]",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lemma:
+    """A guessed statement, the trials spent on it, and its proof if one was found."""
+
+    statement: str
+    trials: int
+    script: str | None
+
+
+def guessed(statement: str) -> tuple[str, ...]:
+    """Generalisations of an equation of numbers: one number of each side is the same new variable, in order of place."""
+    match = _EQUATION.match(statement.strip())
+    if match is None or VARIABLE in statement:
+        return ()
+    bound, left, right = match["bound"].strip(), match["left"], match["right"]
+    guesses = [
+        f"forall {bound} {VARIABLE} : nat,{_put(left, here)}={_put(right, there)}"
+        for here in _NUMBER.finditer(left)
+        for there in reversed(list(_NUMBER.finditer(right)))
+        if here[0] == there[0]
+    ]
+    return tuple(dict.fromkeys(guesses))[:_MOST]
+
+
+def with_lemmas(
+    prover: Prover, goal: Goal, source: TacticSource, *, trials: int, lemma_trials: int, alpha: float = 0.5
+) -> tuple[SearchResult, tuple[Lemma, ...]]:
+    """A proof of a goal by search, or by one of its lemmas if that fails.
+
+    Args:
+        trials: Most trials on the goal before lemmas.
+        lemma_trials: Most trials on all lemmas and on proofs by them, shared evenly among lemmas.
+    """
+    first = best_first(prover, goal, source, trials=trials, alpha=alpha)
+    statements = guessed(goal.statement) if first.script is None and first.refused is None else ()
+    lemmas: list[Lemma] = []
+    used, script = first.trials, None
+    for place, statement in enumerate(statements):
+        left = trials + lemma_trials - used
+        share = left // (len(statements) - place)
+        if share < 1 + len(USES):
+            continue
+        result = best_first(
+            prover, replace(goal, statement=statement), _LemmaTactics(source), trials=share - len(USES), alpha=alpha
+        )
+        lemmas.append(Lemma(statement, result.trials, result.script))
+        used += result.trials
+        if result.script is not None:
+            script, tried = _by_lemma(prover, goal, lemmas[-1])
+            used += tried
+        if script is not None:
+            break
+    return replace(first, script=script or first.script, trials=used), tuple(lemmas)
+
+
+def _by_lemma(prover: Prover, goal: Goal, lemma: Lemma) -> tuple[str | None, int]:
+    """A proof of the goal that asserts the lemma, and the number of trials."""
+    state = prover.start(goal)
+    if isinstance(state, FailedTactic):
+        return None, 0
+    scripts = [f"assert (L : {lemma.statement}).\n{{\n{lemma.script}\n}}\n{use}" for use in USES]
+    for number, (script, result) in enumerate(zip(scripts, prover.try_all(state, scripts), strict=True), 1):
+        if isinstance(result, ProofState) and result.done:
+            return f"{script}.", number
+    return None, len(scripts)
+
+
+class _LemmaTactics:
+    """Inductions with a general hypothesis first, then the tactics of another source."""
+
+    def __init__(self, source: TacticSource) -> None:
+        self.source = source
+
+    def __call__(self, state: ProofState) -> Sequence[tuple[str, float]]:
+        match = re.search(r"forall ([a-z]\w*)", state.goals)
+        own = [form.format(match[1]) for form in _IN_LEMMAS] if match and not state.path else []
+        return [*((tactic, -0.1) for tactic in own), *self.source(state)]
+
+
+def _put(text: str, match: re.Match[str]) -> str:
+    return f"{text[: match.start()]}{VARIABLE}{text[match.end() :]}"
