@@ -11,8 +11,8 @@ from pipelines.budget.rounds import in_order
 from pipelines.option_checks import checked_count
 from pipelines.search import POLICIES, PROCESSES
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
-from pipelines.search.partial import DrawingProcess, PieceDraws, Process
-from pipelines.search.tree import SearchPolicy, Tree, WritingPolicy
+from pipelines.search.partial import DrawingProcess, JudgedProcess, PieceDraws, Process
+from pipelines.search.tree import AskingPolicy, SearchPolicy, Tree, WritingPolicy
 from pipelines.steps.graph import StepGraph
 from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.ground.errors import SetupError
@@ -31,7 +31,6 @@ class Search:
     name: ClassVar[str] = "search"
     version: ClassVar[str] = "1"
     estimator: ClassVar[str] = "none"
-    reads_verdicts: ClassVar[bool] = False
     prefix: ClassVar[int] = 0
     nested: ClassVar[Mapping[str, str]] = {"policy": "search policy", "process": "process"}
     policy: Any = "particles"
@@ -52,6 +51,8 @@ class Search:
             if len(built) != 1:
                 raise SetupError(f"budget 'search' takes one {option}, and has {len(built)}.", choices=tuple(known))
             object.__setattr__(self, option, built)
+        if self.reads_verdicts and self.process_draws is not None:
+            raise SetupError(f"process {self.scored_by.name!r} reads verdicts and draws, and a search does one of them.")
         if not isinstance(self.stop, str) or not self.stop:
             raise SetupError(f"budget 'search': stop is {self.stop!r}, and must be a text, a line's end for one.")
         checked_count("budget", self.name, "piece_tokens", self.piece_tokens)
@@ -60,7 +61,7 @@ class Search:
 
     def check_steps(self, graph: StepGraph) -> None:
         """SetupError if a step of the recipe draws answers in addition to the search."""
-        own = [name for name in graph.roots if name != SearchSteps().first]
+        own = [name for name in graph.roots if name not in SearchSteps().pieces]
         if own:
             raise SetupError(
                 f"step {own[0]!r} follows nothing, and budget 'search' draws the answers itself.",
@@ -80,6 +81,11 @@ class Search:
         return process
 
     @property
+    def reads_verdicts(self) -> bool:
+        """True if the process scores finished answers by their verdicts."""
+        return isinstance(self.scored_by, JudgedProcess) and self.scored_by.reads_verdicts
+
+    @property
     def process_draws(self) -> PieceDraws | None:
         """Draws of the process for each piece."""
         return self.scored_by.draws if isinstance(self.scored_by, DrawingProcess) else None
@@ -88,6 +94,11 @@ class Search:
     def texts(self) -> Mapping[str, str]:
         """Texts that the policy puts into answers, by the step that continues after them."""
         return self.grown_by.texts if isinstance(self.grown_by, WritingPolicy) else {}
+
+    @property
+    def questions(self) -> Mapping[str, str]:
+        """Questions that the policy asks about nodes, by the step that answers them."""
+        return self.grown_by.questions if isinstance(self.grown_by, AskingPolicy) else {}
 
     def check_fits(self, max_tokens: int) -> None:
         """SetupError if an answer of a policy that ends answers itself would be cut off before."""

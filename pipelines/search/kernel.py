@@ -1,10 +1,10 @@
 """Checked wave of a search: the requests of a policy and a process, as draws that a budget could plan. Asks no model."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.search.partial import PieceDraws
-from pipelines.search.tree import ROOT, Growth, SearchPolicy, Tree, TreeNode, WritingPolicy
+from pipelines.search.tree import ROOT, AskingPolicy, Growth, SearchPolicy, Tree, TreeNode, WritingPolicy
 from pipelines.tallies import Draw
 from storage.ground.errors import contract_error
 
@@ -17,7 +17,7 @@ would begin with exactly the pieces that they are meant to judge.
 @dataclass(frozen=True, slots=True)
 class SearchSteps:
     """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer, a
-    process's draws, and the pieces after a text that the policy writes.
+    process's draws, the pieces after a text that the policy writes, and the answers to its questions.
     """
 
     first: str = "piece"
@@ -26,20 +26,29 @@ class SearchSteps:
     process: str = "process"
     wait: str = "wait"
     end: str = "end"
+    direction: str = "direction"
+    rewritten: str = "rewritten"
 
     @property
     def pieces(self) -> tuple[str, ...]:
         """Steps that draw pieces."""
-        return self.first, self.following, self.wait, self.end
+        return self.first, self.following, self.wait, self.end, self.direction, self.rewritten
+
+    @property
+    def anew(self) -> tuple[str, ...]:
+        """Steps whose texts do not continue those of the nodes that they follow."""
+        return self.direction, self.rewritten
 
 
 def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) -> Sequence[Growth]:
     """Growths that the policy requests, none once the tree has cost `most_tokens`; raises if it breaks the rules."""
     if most_tokens is not None and tree.tokens >= most_tokens:
         return ()
-    growths = list(policy.grow(tree))
+    growths, texts = list(policy.grow(tree)), policy.texts if isinstance(policy, WritingPolicy) else ()
+    questions = policy.questions if isinstance(policy, AskingPolicy) else {}
     for growth in growths:
-        if growth.count < 1 or not _can_grow(growth, tree, policy.texts if isinstance(policy, WritingPolicy) else ()):
+        asked = growth.behind in questions
+        if growth.count < 1 or not (_can_ask(growth, tree, questions) if asked else _can_grow(growth, tree, texts)):
             raise contract_error(
                 f"search policy {policy.name!r} asks for {growth} of {len(tree.nodes)} nodes of {tree.problem_id}"
             )
@@ -54,7 +63,16 @@ def _can_grow(growth: Growth, tree: Tree, texts: Collection[str]) -> bool:
         return False
     if growth.node == ROOT:
         return not growth.behind
-    return growth.node in tree.by_id and (growth.behind == "wait" or not tree.by_id[growth.node].finished)
+    if growth.beside or growth.node not in tree.by_id or tree.by_id[growth.node].step == SearchSteps().direction:
+        return False
+    return growth.behind == "wait" or not tree.by_id[growth.node].finished
+
+
+def _can_ask(growth: Growth, tree: Tree, questions: Mapping[str, str]) -> bool:
+    """Known nodes, or the problem alone where the question shows no node."""
+    if "{piece*}" not in questions[growth.behind]:
+        return growth.node == ROOT and not growth.beside
+    return all(node in tree.by_id for node in (growth.node, *growth.beside))
 
 
 def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[Draw]:
@@ -65,7 +83,7 @@ def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[
             len(tree.children[growth.node]),
             growth.count,
             growth.behind or (steps.first if growth.node == ROOT else steps.following),
-            () if growth.node == ROOT else (growth.node,),
+            () if growth.node == ROOT else (growth.node, *growth.beside),
         )
         for growth in growths
     ]
@@ -76,5 +94,5 @@ def process_draws(problem_id: str, nodes: Iterable[TreeNode], draws: PieceDraws,
     return [
         Draw(problem_id, PROCESS_INDEX, draws.count, steps.process, (node.id,))
         for node in nodes
-        if draws.template or not node.finished
+        if node.step != steps.direction and draws.wanted(node.piece, finished=node.finished)
     ]

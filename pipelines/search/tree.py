@@ -11,6 +11,8 @@ from functools import cached_property
 from random import Random
 from typing import Protocol, runtime_checkable
 
+from pipelines.steps.templates import TemplatePlace, places_of
+from storage.ground.errors import SetupError
 from storage.ground.ids import digest128, seed_of
 
 ROOT = ""
@@ -23,7 +25,8 @@ class TreeNode:
 
     `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
     `tokens`: of its own piece; `path_tokens` and `path_logprob`: of the whole text so far. `mark`: equal for equal pieces.
-    `process_tokens`: tokens of the draws that scored it.
+    `process_tokens`: tokens of the draws that scored it. `piece`: text of its own piece. `step`: the step that drew it.
+    `measured`: True if the score is an outcome and not an estimate.
     """
 
     id: str
@@ -37,15 +40,21 @@ class TreeNode:
     path_logprob: float | None = None
     mark: str = ""
     process_tokens: int = 0
+    piece: str = ""
+    step: str = ""
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Continue a node `count` times (ROOT: begin new answers). `behind`: the name of a text that is put behind it first."""
+    """Continue a node `count` times (ROOT: begin new answers). `behind`: the name of a text that is put behind it first, or
+    of a question about it, which shows the nodes `beside` too.
+    """
 
     node: str
     count: int
     behind: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,3 +135,26 @@ class WritingPolicy(SearchPolicy, Protocol):
 
     @property
     def longest(self) -> int: ...
+
+
+@runtime_checkable
+class AskingPolicy(SearchPolicy, Protocol):
+    """A policy that asks new questions about nodes, whose texts do not continue theirs.
+
+    `questions`: templates by name, with {prompt}, and {piece*} for the node's text and those beside it: `direction`, whose
+    text is no answer, and `rewritten`, whose text begins a new answer, or with `whole` is all of it.
+    """
+
+    @property
+    def questions(self) -> Mapping[str, str]: ...
+
+    @property
+    def whole(self) -> bool: ...
+
+
+def checked_question(policy: str, option: str, template: object, *, of_nodes: bool = True) -> None:
+    """SetupError if a template does not name {prompt}, or anything but it and, with `of_nodes`, {piece*}."""
+    wanted = {TemplatePlace("prompt"), *([TemplatePlace("piece", "*")] if of_nodes else [])}
+    if not isinstance(template, str) or set(places_of(template, ["piece"])) != wanted:
+        places = "{prompt} and {piece*}" if of_nodes else "{prompt}"
+        raise SetupError(f"search policy {policy!r}: option {option!r} must be a text with {places} and no other place.")

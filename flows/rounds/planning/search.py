@@ -6,7 +6,7 @@ step `answer`, which are judged.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
@@ -18,12 +18,12 @@ from pipelines.budget.search import SEARCHED, Search
 from pipelines.generate.calls import STOP
 from pipelines.search.kernel import SearchSteps, draws_of, process_draws, wave_of
 from pipelines.search.partial import DrawingProcess, Partial
-from pipelines.search.tree import ROOT, Tree, TreeNode
+from pipelines.search.tree import ROOT, AskingPolicy, Tree, TreeNode
 from pipelines.tallies import Draw, RoundPlan, Stop
 from storage.ground.errors import SetupError, contract_error
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, PlanRow, Problem
-from storage.rollouts import completions_by_id
+from storage.rollouts import completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
@@ -35,7 +35,7 @@ class GrownTree:
     """Search tree of one problem: its scored nodes in plan order, by id, and the nodes whose answer is planned.
 
     `pending`: nodes whose process waits for its draws. `said`: the answers that it read from them, by node; `known`: all
-    answers that it read.
+    answers that it read. `outcomes`: of finished nodes, for a process that reads verdicts.
     """
 
     nodes: dict[str, TreeNode] = field(default_factory=dict)
@@ -44,6 +44,7 @@ class GrownTree:
     pending: dict[str, TreeNode] = field(default_factory=dict)
     said: dict[str, list[str | None]] = field(default_factory=dict)
     known: list[str | None] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
 
 
 class RunSearch:
@@ -60,8 +61,9 @@ class RunSearch:
         for plan in plans[self._run.memory.searched_rounds :]:
             for group in whole_problems(Rows.of("plan", plan).sorted_by("problem_id", "ordinal"), READ_AT_ONCE):
                 ids = [row.completion_id for row in group if row.step in (*STEPS.pieces, STEPS.process)]
-                waiting = [row.followed[0] for row in group if row.step == STEPS.process]
-                texts = completions_by_id(self._ws, {*ids, *waiting, *self._finished_pending(group)})
+                texts = completions_by_id(self._ws, {*ids, *self._waiting(group)})
+                if self._budget.reads_verdicts:
+                    self._take_outcomes(group)
                 for problem_id, rows in groupby(group, key=attrgetter("problem_id")):
                     self._add(problem_id, list(rows), texts)
         self._run.memory.searched_rounds = max(self._run.memory.searched_rounds, len(plans))
@@ -71,12 +73,11 @@ class RunSearch:
         draws: list[Draw] = []
         stops: list[Stop] = []
         for tree in self.trees():
-            pending, piece_draws = self._grown(tree.problem_id).pending, self._budget.process_draws
-            if pending and piece_draws is not None:
-                draws += process_draws(tree.problem_id, pending.values(), piece_draws, STEPS)
+            if pending := self._grown(tree.problem_id).pending:
+                draws += self._wanted(tree.problem_id, pending.values())
                 continue
             growths = wave_of(self._budget.grown_by, tree, self._budget.most_tokens)
-            draws += [*draws_of(growths, tree, STEPS), *self._answers(tree)]
+            draws += [*draws_of(growths, tree, STEPS), *self._answers(tree.problem_id, tree.nodes)]
             if not growths:
                 stops.append(Stop(tree.problem_id, SEARCHED, {"nodes": len(tree.nodes), "tokens": tree.tokens}))
         return RoundPlan(tuple(draws), tuple(stops))
@@ -90,16 +91,30 @@ class RunSearch:
     def _grown(self, problem_id: str) -> GrownTree:
         return self._trees.get(problem_id) or GrownTree()
 
-    def _answers(self, tree: Tree) -> Iterator[Draw]:
-        answered = self._grown(tree.problem_id).answered
-        for node in tree.finished:
-            if node.id not in answered:
-                yield Draw(tree.problem_id, 0, 1, STEPS.answer, (node.id,))
+    def _wanted(self, problem_id: str, pending: Iterable[TreeNode]) -> Iterable[Draw]:
+        """Draws without which pending nodes have no score: the process's own, or answers that are judged."""
+        piece_draws = self._budget.process_draws
+        if piece_draws is None:
+            return self._answers(problem_id, pending)
+        return process_draws(problem_id, pending, piece_draws, STEPS)
 
-    def _finished_pending(self, rows: Sequence[PlanRow]) -> set[str]:
-        """Finished nodes that wait with the others of their wave."""
-        trees = [self._grown(problem_id) for problem_id in {row.problem_id for row in rows}]
-        return {node.id for tree in trees for node in tree.pending.values() if node.finished}
+    def _answers(self, problem_id: str, nodes: Iterable[TreeNode]) -> Iterator[Draw]:
+        """Draws of the answers that these nodes finish and that are not planned yet."""
+        answered = self._grown(problem_id).answered
+        for node in nodes:
+            if node.finished and node.id not in answered:
+                yield Draw(problem_id, 0, 1, STEPS.answer, (node.id,))
+
+    def _waiting(self, rows: Sequence[PlanRow]) -> set[str]:
+        """Nodes that wait for draws or verdicts with the others of their wave."""
+        return {node for problem_id in {row.problem_id for row in rows} for node in self._grown(problem_id).pending}
+
+    def _take_outcomes(self, rows: Sequence[PlanRow]) -> None:
+        """The outcomes of judged answers, each for the node that it ends."""
+        answers = [row for row in rows if row.step == STEPS.answer]
+        outcomes = self._run.outcomes(self._ws, answers)
+        for row in answers:
+            self._trees.setdefault(row.problem_id, GrownTree()).outcomes[row.followed[0]] = outcomes[pair_of(row)]
 
     def _add(self, problem_id: str, rows: Sequence[PlanRow], texts: Mapping[str, Completion]) -> None:
         """The rows of one round of one problem: pieces, or the process's draws."""
@@ -111,31 +126,41 @@ class RunSearch:
         if lost is not None:
             raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
         for row in pieces:
-            node = self._node(texts[row.completion_id], grown.nodes[row.followed[0]] if row.followed else None, grown.waves)
+            parent = grown.nodes[row.followed[0]] if row.followed else None
+            node = self._node(texts[row.completion_id], parent, grown.waves, row.step)
             grown.pending[node.id] = replace(node, finished=node.finished or row.step == STEPS.end)
         grown.waves += bool(pieces)
         for row in process_rows:
             self._hear(grown, row.followed[0], texts[row.completion_id])
-        piece_draws = self._budget.process_draws
-        if process_rows or piece_draws is None or not process_draws(problem_id, grown.pending.values(), piece_draws, STEPS):
+        if process_rows or not self._must_wait(problem_id, grown):
             self._score(self._run.spec.problem(problem_id), grown, texts)
 
-    def _node(self, completion: Completion, parent: TreeNode | None, wave: int) -> TreeNode:
+    def _must_wait(self, problem_id: str, grown: GrownTree) -> bool:
+        """True if pending nodes need draws of the process, or verdicts, before they are scored."""
+        if self._budget.reads_verdicts:
+            return any(node.finished and node.id not in grown.outcomes for node in grown.pending.values())
+        piece_draws = self._budget.process_draws
+        return piece_draws is not None and bool(process_draws(problem_id, grown.pending.values(), piece_draws, STEPS))
+
+    def _node(self, completion: Completion, parent: TreeNode | None, wave: int, step: str) -> TreeNode:
         """A new node, without its score."""
-        tokens = tokens_of(completion) + (0 if parent is None else parent.path_tokens)
-        before = 0.0 if parent is None else parent.path_logprob
+        anew = parent is None or step in STEPS.anew
+        tokens = tokens_of(completion) + (0 if parent is None or anew else parent.path_tokens)
+        before = 0.0 if parent is None or anew else parent.path_logprob
         own = completion.logprob_sum
         return TreeNode(
             completion.id,
             ROOT if parent is None else parent.id,
             1 if parent is None else parent.depth + 1,
             wave,
-            self._is_finished(completion, tokens),
+            self._is_finished(completion, tokens, step),
             0.0,
             tokens_of(completion),
             tokens,
             None if own is None or before is None else own + before,
             digest128(["piece", piece_of(completion)])[:16],
+            piece=piece_of(completion),
+            step=step,
         )
 
     def _hear(self, grown: GrownTree, node_id: str, completion: Completion) -> None:
@@ -151,7 +176,10 @@ class RunSearch:
 
     def _score(self, problem: Problem, grown: GrownTree, texts: Mapping[str, Completion]) -> None:
         """The pending nodes with their scores, now that all is drawn for them."""
-        if self._budget.process_draws is not None:
+        for node in [node for node in grown.pending.values() if node.step == STEPS.direction]:
+            grown.nodes[node.id] = replace(grown.pending.pop(node.id), score=0.5)
+        draws = self._budget.process_draws
+        if draws is not None and not draws.template:
             for node in [node for node in grown.pending.values() if node.id not in grown.said]:
                 self._hear(grown, node.id, texts[node.id])
         known = tuple(grown.known)
@@ -163,15 +191,22 @@ class RunSearch:
                 node.path_logprob,
                 tuple(grown.said.pop(node.id, ())),
                 known,
+                grown.outcomes.get(node.id),
             )
             for node in grown.pending.values()
         ]
         for node, score in zip(grown.pending.values(), self._scores(problem, partials), strict=True):
-            grown.nodes[node.id] = replace(node, score=score)
+            measured = self._budget.reads_verdicts and node.id in grown.outcomes
+            grown.nodes[node.id] = replace(node, score=score, measured=measured)
         grown.pending.clear()
 
-    def _is_finished(self, completion: Completion, tokens: int) -> bool:
+    def _is_finished(self, completion: Completion, tokens: int, step: str = "") -> bool:
         """True if the model ended its answer, met a stop string of the recipe's own, or has no room to continue."""
+        if step == STEPS.direction:
+            return False
+        policy = self._budget.grown_by
+        if step == STEPS.rewritten and isinstance(policy, AskingPolicy) and policy.whole:
+            return True
         # A piece of no tokens leaves the text as it was: going on from it would never reach the token limit.
         if tokens >= self._run.spec.step(STEPS.answer).sampling.max_tokens or not tokens_of(completion):
             return True

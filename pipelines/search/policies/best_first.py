@@ -25,6 +25,9 @@ class BestFirst:
     """Finished answers that end the search."""
     most: int = 256
     """Most pieces drawn for one problem."""
+    settled: bool = False
+    """Count a finished answer only once no unfinished one has a better score: A* and uniform-cost search, whose first
+    answer is the best of all wherever a score never rises as its text goes on."""
 
     def __post_init__(self) -> None:
         for option in ("expand", "together", "answers", "most"):
@@ -36,10 +39,12 @@ class BestFirst:
             return [Growth(ROOT, min(self.expand * self.together, self.most))]
         left = self.most - len(tree.nodes)
         if left <= 0:
-            return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
-        if len(tree.finished) >= self.answers:
-            return []
+            begun = left < 0 and self.settled  # a score that falls with every piece would lead to another leaf each time
+            return [] if tree.finished else [Growth((tree.nodes[-1] if begun else best_leaf(tree)).id, 1)]
         leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
+        best = max((node.score for node in leaves), default=0.0) if self.settled else 0.0
+        if sum(node.score >= best for node in tree.finished) >= self.answers:
+            return []
         order = sorted(ranked(leaves, tree.chance(len(tree.waves) - 1)), key=lambda node: (-node.score, -node.depth))
         counts = (min(self.expand, left - self.expand * place) for place in range(self.together))
         return [Growth(node.id, count) for node, count in zip(order, counts, strict=False) if count > 0]

@@ -5,6 +5,8 @@ score of all nodes below (itself too), N their number, and the prior exp(mean lo
 of an engine that gives none, the share of the parent's draws that are this piece. Such an engine's equal pieces behind a
 text are one node, with `merge` (as published) every engine's; only where every other node has ended, the other draws of a
 piece continue too. Q and N follow from the tree, so there is no other state.
+
+With `back_up: ends`, finished answers alone are backed up, as 2 * score - 1: outcomes of -1 and 1 with process `outcome`.
 """
 
 import math
@@ -13,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pipelines.option_checks import checked_count, checked_positive
-from pipelines.search.policies.ranking import best_leaf
+from pipelines.option_checks import checked_choice, checked_count, checked_positive
+from pipelines.search.merged import MergedTree
+from pipelines.search.policies.ranking import best_leaf, votes_by_score
 from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
@@ -26,7 +29,7 @@ class Mcts:
     """
 
     name = "mcts"
-    version = "2"
+    version = "3"
     expand: int = 4
     """Continuations drawn from each node."""
     together: int = 2
@@ -37,11 +40,14 @@ class Mcts:
     """Weight of exploration."""
     merge: bool = False
     """Take equal pieces behind a text for one, also where the engine gives log-probabilities."""
+    back_up: str = "scores"
+    """Values that are backed up: the `scores` of all nodes, or those of finished answers, `ends`, from -1 to 1."""
 
     def __post_init__(self) -> None:
         for option in ("expand", "together", "most"):
             checked_count("search policy", self.name, option, getattr(self, option))
         checked_positive("search policy", self.name, "c", self.c)
+        checked_choice("search policy", self.name, "back_up", self.back_up, ("scores", "ends"))
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """The leaves that PUCT reaches; one that was chosen in this wave counts as visited."""
@@ -50,7 +56,7 @@ class Mcts:
         left = self.most - len(tree.nodes)
         if left <= 0:
             return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
-        below, chosen = Backup(tree, merge=self.merge), list[str]()
+        below, chosen = Backup(tree, merge=self.merge, ends=self.back_up == "ends"), list[str]()
         for _ in range(min(self.together, math.ceil(left / self.expand))):
             leaf = self._descend(below, ROOT)
             if leaf is None:
@@ -60,7 +66,7 @@ class Mcts:
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
         """Each finished answer by its score."""
-        return {node.id: max(node.score, 1e-6) for node in tree.finished}
+        return votes_by_score(tree)
 
     def _descend(self, below: "Backup", node: str) -> str | None:
         """The node with the highest value below this one that may continue; None if there is none."""
@@ -74,29 +80,28 @@ class Mcts:
     def _worth(self, below: "Backup", parent: str, child: TreeNode) -> float:
         visits = below.visits[child.id]
         explore = self.c * below.prior(child) * math.sqrt(below.visits[parent]) / (1 + visits)
-        return below.total[child.id] / visits + explore
+        return below.value(child.id) + explore
 
 
-class Backup:
-    """Visits and scores below each node, the node included; merged pieces are the first of them.
+class Backup(MergedTree):
+    """Visits and scores below each node, the node included; `ends`: scores of finished answers alone, from -1 to 1.
 
-    `draws`: all equal ones of a node. `children`: its different ones. `open`: nodes at or below which something may
-    continue: one that never did, and if there is none left, one with a draw that never did.
+    `open`: nodes at or below which something may continue: one that never did, and if there is none left, one with a draw
+    that never did.
     """
 
-    def __init__(self, tree: Tree, *, merge: bool = False) -> None:
-        self._tree, self._merged = tree, merge
-        self.draws: dict[str, list[TreeNode]] = {ROOT: []}
-        self.children: dict[str, list[TreeNode]] = {}
-        self._parent: dict[str, str] = {}
-        self._merge()
+    def __init__(self, tree: Tree, *, merge: bool = False, ends: bool = False) -> None:
+        super().__init__(tree, every=merge)
+        self._ends = ends
         self.visits: Counter[str] = Counter()
+        self.counted: Counter[str] = Counter()
         self.total: dict[str, float] = dict.fromkeys(self.draws, 0.0)
-        for node in self._upwards():
+        for node in self.upwards:
             self.visits[node] += 1
-            self.total[node] += fmean(draw.score for draw in self.draws[node])
-            self.visits[self._parent[node]] += self.visits[node]
-            self.total[self._parent[node]] += self.total[node]
+            self._count(node)
+            self.visits[self.parent[node]] += self.visits[node]
+            self.counted[self.parent[node]] += self.counted[node]
+            self.total[self.parent[node]] += self.total[node]
         self._spent: set[str] = set()
         self.again = False
         self.open = self._opened()
@@ -116,37 +121,32 @@ class Backup:
         self._spent.add(draw)
         while at != ROOT:
             self.visits[at] += 1
-            at = self._parent[at]
+            at = self.parent[at]
         self.visits[ROOT] += 1
         self.open = self._opened()
         return draw
 
+    def value(self, node: str) -> float:
+        """Q: the mean of what was backed up; 0 where nothing was, and for visits that wait for their wave."""
+        return self.total[node] / max(1, self.counted[node] if self._ends else self.visits[node])
+
     def prior(self, node: TreeNode) -> float:
         """exp(mean log-probability of the piece's tokens); of an engine that gives none, the piece's share of the draws."""
-        if node.path_logprob is None:
-            siblings = self.children[self._parent[node.id]]
-            return len(self.draws[node.id]) / sum(len(self.draws[sibling.id]) for sibling in siblings)
-        before = self._tree.by_id[node.parent].path_logprob or 0.0 if node.parent != ROOT else 0.0
-        return math.exp(min(0.0, (node.path_logprob - before) / max(1, node.tokens)))
+        own = self.log_prob(node)
+        return self.share(node.id) if own is None else math.exp(min(0.0, own / max(1, node.tokens)))
 
-    def _merge(self) -> None:
-        """The different nodes from the root downwards, each behind its parent."""
-        waiting = [(ROOT, [ROOT])]
-        for parent, draws in waiting:
-            groups = self._equal([child for draw in draws for child in self._tree.children[draw]])
-            self.children[parent] = [group[0] for group in groups]
-            for group in groups:
-                first = group[0].id
-                self.draws[first], self._parent[first] = group, parent
-                waiting.append((first, [draw.id for draw in group]))
-
-    def _upwards(self) -> list[str]:
-        """The different nodes, each before its parent."""
-        return list(self._parent)[::-1]
+    def _count(self, node: str) -> None:
+        """Back up the node's own value."""
+        score = fmean(draw.score for draw in self.draws[node])
+        if not self._ends:
+            self.total[node] += score
+        elif self.draws[node][0].finished:
+            self.counted[node] += 1
+            self.total[node] += 2 * score - 1
 
     def _opened(self) -> set[str]:
         nodes: set[str] = set()
-        for node in self._upwards():
+        for node in self.upwards:
             if self.may_continue(node) or any(child.id in nodes for child in self.children[node]):
                 nodes.add(node)
         return nodes
@@ -154,11 +154,3 @@ class Backup:
     def _rest(self, node: str) -> list[str]:
         """The draws of a node that never continued."""
         return [draw.id for draw in self.draws[node] if not self._tree.children[draw.id] and draw.id not in self._spent]
-
-    def _equal(self, children: Sequence[TreeNode]) -> list[list[TreeNode]]:
-        """The children of a text by their pieces, in order of the first; one without a mark equals no other."""
-        groups: dict[tuple[str, bool], list[TreeNode]] = {}
-        for child in children:
-            merged = child.mark and (self._merged or child.path_logprob is None)
-            groups.setdefault((child.mark if merged else child.id, child.finished), []).append(child)
-        return list(groups.values())

@@ -1,6 +1,6 @@
-"""Shared parts of search policies: ranks with random order of equal scores, and checked options."""
+"""Shared parts of search policies: ranks with random order of equal scores, votes by score, and checked options."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
 
 from pipelines.option_checks import checked_count, refused
@@ -19,6 +19,11 @@ def best_leaf(tree: Tree) -> TreeNode:
     """The begun answer with the best score, of equal ones the longest: brought to its end if nothing else was."""
     leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
     return max(leaves, key=lambda node: (node.score, node.depth))
+
+
+def votes_by_score(tree: Tree) -> Mapping[str, float]:
+    """Each finished answer by its score; one of 0 still has a vote where there is no other."""
+    return {node.id: max(node.score, 1e-6) for node in tree.finished}
 
 
 def checked_text(policy: str, option: str, value: object) -> None:

@@ -142,6 +142,15 @@ def test_a_tree_search_ends_answers_without_log_probabilities(process: str) -> N
         assert len(tree.finished) >= 12
 
 
+def test_a_tree_search_finds_the_one_best_answer_within_60_pieces_without_log_probabilities() -> None:
+    """With 15 draws a node, a greedy descent. A node is expanded once, and of 4 draws the right mark is often none."""
+    for seed in range(20):
+        world = Silent(depth=4, draw=lambda _, chance: chance.choice("012"), score=lambda text: text.count("2") / 4)
+        tree = world.grown(Mcts(expand=15, together=1, most=60, c=0.1), seed)
+        assert len(tree.nodes) <= 60
+        assert "2222" in [world.texts[node.id] for node in tree.finished]
+
+
 @pytest.mark.parametrize("process", SCORES)
 def test_backtracking_accepts_as_many_answers_as_are_asked_for(process: str) -> None:
     """A chain ends with its first accepted answer, and none begins that would be one too many."""

@@ -58,9 +58,12 @@ def test_strict_lines_use_what_is_known_and_all_of_it(text: str, finished: bool,
     assert score(text, strict=True, finished=finished) == (0.98 if right else 0.02)
 
 
-def test_log_probabilities_are_per_token() -> None:
-    one, other = LogProb().scores(PROBLEM, [Partial("a", False, 4, -2.0), Partial("ab", True, 8, -4.0)])
-    assert one == other == math.exp(-0.5)
+def test_log_probabilities_are_per_token_or_of_the_whole_text() -> None:
+    texts = [Partial("a", False, 4, -2.0), Partial("ab", True, 8, -4.0)]
+    assert LogProb().scores(PROBLEM, texts) == [math.exp(-0.5), math.exp(-0.5)]
+    assert LogProb(by="text").scores(PROBLEM, texts) == [math.exp(-2.0), math.exp(-4.0)]
+    with pytest.raises(SetupError, match="option 'by' is 'word'"):
+        LogProb(by="word")
     with pytest.raises(SetupError, match="gives no log-probabilities"):
         LogProb().scores(PROBLEM, [Partial("a", False, 4)])
 

@@ -26,7 +26,7 @@ class World:
     def grown(self, policy: SearchPolicy, seed: int = 0, most_tokens: int | None = None) -> Tree:
         """The tree when the policy asks for nothing more."""
         nodes: list[TreeNode] = []
-        for wave in range(100):
+        for wave in range(200):
             tree = Tree("toy", tuple(nodes), seed)
             growths = wave_of(policy, tree, most_tokens)
             assert growths == wave_of(policy, Tree("toy", tuple(nodes), seed), most_tokens)  # pure
@@ -35,8 +35,15 @@ class World:
             for one in growths:
                 first = len(tree.children[one.node])
                 grown = [self._node(tree, one.node, first + index, wave) for index in range(one.count)]
-                nodes += [replace(node, finished=True) if one.behind == "end" else node for node in grown]
+                nodes += [replace(node, **self._made_by(policy, one.behind)) for node in grown]
         raise AssertionError(f"{policy.name} does not end")
+
+    @staticmethod
+    def _made_by(policy: SearchPolicy, step: str) -> dict[str, Any]:
+        """The end of an answer is finished and so is a whole new one; a direction is none."""
+        whole = step == "rewritten" and getattr(policy, "whole", False)
+        changes: dict[str, Any] = {"finished": True} if step == "end" or whole else {}
+        return {"finished": False, "step": step} if step == "direction" else {"step": step, **changes}
 
     def text(self, node: TreeNode) -> str:
         """The whole text of a node."""
@@ -51,7 +58,8 @@ class World:
         depth = 1 if above is None else above.depth + 1
         ended = depth == self.depth or self.ends(text)
         logprob = -0.5 * depth
-        return TreeNode(cid, parent or ROOT, depth, wave, ended, self.score(text), 1, depth, logprob, digest128(piece)[:16])
+        mark = digest128(piece)[:16]
+        return TreeNode(cid, parent or ROOT, depth, wave, ended, self.score(text), 1, depth, logprob, mark, piece=piece)
 
 
 def one_wave(scores: Sequence[float], **changes: Any) -> Tree:

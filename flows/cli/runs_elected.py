@@ -1,0 +1,75 @@
+"""`rollmill runs elected`: the answers that a search elects by the votes of its policy, and how often they are right."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.runs_cost import RunId
+
+if TYPE_CHECKING:
+    from flows.rejudging.search_elections import SearchElections
+    from pipelines.stats import Estimate
+
+HEAD = ["answer", "right", "low", "high", "problems", "clusters"]
+Answers = Annotated[bool, typer.Option("--answers", help="Also list the elected answer of each problem.")]
+
+
+def elected(run: RunId = None, *, answers: Answers = False, json: AsJson = False) -> None:
+    """Elect one answer per problem by the votes of a search's policy, and say how often it is right.
+
+    Beside it: the majority of the same finished answers, and a single one. Intervals are over problems, with templates as
+    clusters. Draws and judges nothing.
+
+    Example: rollmill runs elected searched-3f9a0c1d --answers
+    """
+    from flows.rejudging.search_elections import elections_of
+
+    elections = elections_of(Path.cwd(), run)
+    row = elected_row(elections)
+    return as_json(row) if json else line(_page(elections, row, answers=answers))
+
+
+def elected_row(elections: "SearchElections") -> dict[str, Any]:
+    """The elections as JSON values."""
+    gain = elections.gain
+    return {
+        "run": elections.run,
+        "policy": elections.policy,
+        "process": elections.process,
+        "left_out": elections.left_out,
+        "rates": {name: _numbers(rate) for name, rate in elections.rates.items()},
+        "gain": None if gain is None else _numbers(gain),
+        "tokens_per_problem": sum(election.tokens for election in elections.elections) / len(elections.elections),
+        "answers": [asdict(election) for election in elections.elections],
+    }
+
+
+def _numbers(estimate: "Estimate") -> dict[str, Any]:
+    return {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "clusters", "method")}
+
+
+def _page(elections: "SearchElections", row: dict[str, Any], *, answers: bool) -> str:
+    cells = [
+        [name, *(f"{rate[end]:.3f}" for end in ("value", "low", "high")), rate["n"], rate["clusters"]]
+        for name, rate in row["rates"].items()
+    ]
+    lines = [
+        f"{elections.run}: policy {elections.policy}, process {elections.process}, "
+        f"{row['tokens_per_problem']:,.0f} tokens a problem.",
+        columns(HEAD, cells),
+    ]
+    if row["gain"] is not None:
+        ends = "[{low:+.3f}, {high:+.3f}]".format(**row["gain"])
+        lines.append(f"elected less majority, paired: {row['gain']['value']:+.3f} {ends}")
+    if elections.left_out:
+        lines.append(f"{elections.left_out:,} problems with an undecided answer are in no rate.")
+    if answers:
+        rows = [
+            [election.problem_id, election.answer or "", "right" if election.right else "wrong"]
+            for election in elections.elections
+        ]
+        lines.append("\n" + columns(["problem", "elected", ""], rows))
+    return "\n".join([*lines, f"Next: rollmill runs show {elections.run}"])

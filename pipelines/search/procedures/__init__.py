@@ -1,0 +1,1 @@
+"""Search policies written as procedures, which are replayed over the tree."""

@@ -1,0 +1,105 @@
+"""Search policy `tournament`: the model compares answers in pairs, in both orders, until one is left (knockout of Chen et
+al. 2024, arXiv:2411.19477).
+
+`n` answers are drawn and paired by chance. Each pair is compared `comparisons` times, half of them with either answer shown
+first, so that a preference for a place favours neither; the answer with more votes goes on, and chance decides a tie. Every
+comparison is a draw of the run: stored, paid, and never asked again. Pairs of equal texts are not compared.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from pipelines.option_checks import checked_count
+from pipelines.search.policies.ranking import votes_by_score
+from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
+from pipelines.search.tree import ROOT, Growth, Tree, TreeNode, checked_question
+from pipelines.steps.reading import check_reader, fields_of
+from pipelines.verify.regex import compiled_pattern
+from storage.ground.errors import SetupError
+
+TEMPLATE = """{prompt}
+
+Two answers, the first one above:
+{piece*}
+
+Which is better? End with Better: 1 or Better: 2"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tournament:
+    """A vote of 1 for the answer that is left. (n - 1) x comparisons draws at most, besides the answers."""
+
+    name = "tournament"
+    version = "1"
+    whole = False
+    n: int = 8
+    """Answers drawn first."""
+    comparisons: int = 2
+    """Comparisons of a pair, an even number."""
+    template: str = TEMPLATE
+    """Question about two answers, with `{prompt}` and `{piece*}`."""
+    pattern: str = r"[Bb]etter:?\s*([12])"
+    """Regular expression whose last match names the better answer by 1 or 2; a text without one is no vote."""
+
+    def __post_init__(self) -> None:
+        for option in ("n", "comparisons"):
+            checked_count("search policy", self.name, option, getattr(self, option))
+        if self.comparisons % 2:
+            raise SetupError(
+                f"search policy 'tournament': comparisons is {self.comparisons}; half of them show the other answer first.",
+                choices=("an even number",),
+            )
+        checked_question(self.name, "template", self.template)
+        check_reader("search policy 'tournament': option 'pattern'", {"better": self.pattern})
+        if (groups := compiled_pattern(self.pattern).groups) != 1:
+            raise SetupError(f"search policy 'tournament': pattern {self.pattern!r:.100} has {groups} groups, not one.")
+
+    @property
+    def questions(self) -> Mapping[str, str]:
+        """The question about a pair."""
+        return {"direction": self.template}
+
+    def grow(self, tree: Tree) -> Sequence[Growth]:
+        """Pieces of the answers, then the comparisons of a round."""
+        return growths_after(self, tree)
+
+    def votes(self, tree: Tree) -> Mapping[str, float]:
+        """The vote of the answer that is left; before there is one, finished answers by their scores."""
+        return votes_after(self, tree) or votes_by_score(tree)
+
+    def procedure(self, past: PastWaves) -> Procedure:
+        """Rounds of pairs; an unpaired answer goes on."""
+        yield [Growth(ROOT, self.n)]
+        left = list((yield from to_their_ends(past)))
+        past.chance.shuffle(left)
+        while len(left) > 1:
+            pairs = list(zip(left[::2], left[1::2], strict=False))
+            differing = [pair for pair in pairs if past.text(pair[0].id) != past.text(pair[1].id)]
+            if differing:
+                yield [growth for pair in differing for growth in self._comparisons(*pair)]
+            won = self._won(past.new if differing else ())
+            chance = past.chance
+            left = [_winner(pair, won, chance) for pair in pairs] + left[2 * len(pairs) :]
+        past.votes[left[0].id] = 1.0
+
+    def _comparisons(self, one: TreeNode, other: TreeNode) -> list[Growth]:
+        """Half of the comparisons of a pair in each order."""
+        half = self.comparisons // 2
+        return [Growth(one.id, half, "direction", (other.id,)), Growth(other.id, half, "direction", (one.id,))]
+
+    def _won(self, said: Sequence[TreeNode]) -> Counter[str]:
+        """Votes for each answer less those against it; a comparison is a child of the answer that it shows first."""
+        won: Counter[str] = Counter()
+        for node in said:
+            better = fields_of(node.piece, {"better": self.pattern}).get("better")
+            if better in ("1", "2"):
+                won[node.parent] += 1 if better == "1" else -1
+        return won
+
+
+def _winner(pair: tuple[TreeNode, TreeNode], won: Mapping[str, int], chance: Random) -> TreeNode:
+    one, other = pair
+    margin = won.get(one.id, 0) - won.get(other.id, 0)
+    return one if margin > 0 or (margin == 0 and chance.random() < 0.5) else other

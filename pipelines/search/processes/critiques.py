@@ -1,0 +1,32 @@
+"""Process `critiques`: the model is asked of each finished answer whether it does what is asked; label-free (SPaR, Cheng et
+al. 2024, arXiv:2412.11605).
+"""
+
+from dataclasses import dataclass, replace
+
+from pipelines.search.processes.votes import Votes
+
+QUESTION = """{prompt}
+
+An answer:
+{piece}
+
+Does it do everything that is asked? Say what falls short, and end with yes or no."""
+
+
+@dataclass(frozen=True)
+class Critiques(Votes):
+    """As process `votes`, of finished answers alone; begun ones are worth one half."""
+
+    name = "critiques"
+    version = "1"
+    count: int = 5
+    """Critiques of each finished answer."""
+    template: str = QUESTION
+    """Text of the question, with `{prompt}` and `{piece}`."""
+    max_tokens: int = 128
+    """Most tokens of a critique."""
+
+    def __post_init__(self) -> None:
+        Votes.__post_init__(self)
+        object.__setattr__(self, "draws", replace(self.draws, finished=True))
