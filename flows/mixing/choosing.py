@@ -9,15 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from flows.mixing.mix_recipe import LoadedMixture
+from flows.mixing.model_signals import SIMILAR
 from flows.mixing.signals import VECTOR
 from flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
-from pipelines.mix.quota import shared_out
+from pipelines.mix.quotas.quota import shared_out
 from pipelines.mix.table import ChosenUnits, MixUnits
 from pipelines.mix.text_vectors import unit_rows
 from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.pool import Floats
 
 ALL = "all sources"
 """Name of the choice over every source, in messages and in the manifest."""
+LOGGED = 200
+"""Number of greedy picks whose gains the manifest has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def choose_rows(loaded: LoadedMixture, rows: Sifted) -> MixedRows:
         for unit in picked.picks:
             for place in of_unit[unit]:
                 reasons[place] = KEPT
-        chosen[name] = {"method": method.name, "version": method.version, **picked.facts}
+        chosen[name] = {"method": method.name, "version": method.version, **picked.facts, **_logged(table, picked)}
     return MixedRows(reasons, declared, free, chosen)
 
 
@@ -118,12 +122,37 @@ def candidates(
         else unit_rows(np.array([vectors[group].mean(axis=0) for group in groups]).reshape(len(ids), -1))
     )
     sizes = np.array([len(group) for group in groups], dtype=np.int64)
-    return MixUnits(ids, numbers, labels, mean, sizes), [[places[at] for at in group] for group in groups]
+    similar = _similarities(rows[SIMILAR].to_pylist(), groups) if SIMILAR in rows.column_names else None
+    return MixUnits(ids, numbers, labels, mean, sizes, similar), [[places[at] for at in group] for group in groups]
+
+
+def _similarities(listed: Sequence[list[float] | None], groups: Sequence[Sequence[int]]) -> Floats:
+    """Similarities of units as means of their rows, NaN for a unit without any."""
+    width = next((len(values) for values in listed if values is not None), 0)
+    matrix = np.array([values or [np.nan] * width for values in listed], dtype=np.float64).reshape(len(listed), width)
+    known = ~np.isnan(matrix)
+    sums, counts = np.zeros((len(groups), width)), np.zeros((len(groups), width))
+    unit = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    rows = np.array([at for group in groups for at in group], dtype=np.int64)
+    np.add.at(sums, unit, np.where(known, matrix, 0.0)[rows])
+    np.add.at(counts, unit, known[rows])
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _mean(values: Any) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def _logged(table: MixUnits, picked: ChosenUnits) -> dict[str, Any]:
+    """The first picks of a greedy method with their gains, and the gain of all; nothing for other methods."""
+    if not picked.gains:
+        return {}
+    pairs = [(unit, float(gain)) for unit, gain in zip(picked.picks, picked.gains, strict=True)]
+    return {
+        "first_picks": [{"unit": table.ids[unit], "gain": gain} for unit, gain in pairs[:LOGGED]],
+        "gained": sum(gain * int(table.rows[unit]) for unit, gain in pairs),
+    }
 
 
 def _check(name: str, table: MixUnits, picked: ChosenUnits, size: int) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MixtureSession:
-    """A mixture under way. `messages`: lines about what an earlier command left."""
+    """A running mixture. `messages`: lines about repairs after an earlier command."""
 
     workspace: Workspace
     progress: Progress
@@ -63,7 +63,7 @@ class Mixture(RequestKind):
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[MixtureSession]:
-        """The workspace, with what a killed command left put right."""
+        """The workspace, repaired after a killed command."""
         from storage.versions.publish import finish_interrupted
 
         with Workspace.open(Path(self.job.workspace)) as workspace:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import naming, parse
@@ -20,13 +20,13 @@ UNIFORM = Method(method="uniform")
 class Threshold(Part):
     """Condition on one signal. A row without a value for the signal does not meet it."""
 
-    min: float | None = None
+    min: FiniteFloat | None = None
     """Smallest value."""
-    max: float | None = None
+    max: FiniteFloat | None = None
     """Largest value."""
-    among: tuple[Text | float, ...] = ()
+    among: tuple[Text | FiniteFloat, ...] = ()
     """Values that are kept; none: all."""
-    not_among: tuple[Text | float, ...] = ()
+    not_among: tuple[Text | FiniteFloat, ...] = ()
     """Values that are dropped."""
 
     @model_validator(mode="after")
@@ -78,6 +78,44 @@ class TextSignals(Part):
     """Length of the vectors, to which term weights are projected at random."""
 
 
+class TargetRows(Part):
+    """Rows of the task that rows are chosen for."""
+
+    version: Text | None = None
+    """Dataset version whose kept rows are the target; they are not chosen themselves."""
+    file: Text | None = None
+    """JSON lines of yours with `prompt` and `text`, instead of a version."""
+    among: dict[Text, tuple[Text | float, ...]] = Field(default_factory=dict)
+    """Values of level, template, skill or licence that rows of the version have."""
+    rows: int = Field(default=32, ge=1, le=1_000, strict=True)
+    """Largest number of rows, chosen at random."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TargetRows":
+        if (self.version is None) == (self.file is None):
+            raise ValueError("give exactly one of version, file")
+        return self
+
+
+class ModelSignals(Part):
+    """Signals of a model about a target: loss, influence on it, and similarity of sparse activations to it."""
+
+    target: TargetRows
+    """Rows of the target task."""
+    model: Text = "models/rollmill-tiny"
+    """Model folder of the shipped model's shape, or a version of a model: `models/student@v1`."""
+    layer: int = Field(default=1, ge=0, strict=True)
+    """Layer whose residual stream the sparse autoencoder reads."""
+    units: int = Field(default=512, ge=2, le=16_384, strict=True)
+    """Number of the autoencoder's units."""
+    steps: int = Field(default=400, ge=1, strict=True)
+    """Steps of its training."""
+    curvature: bool = False
+    """Influence with the inverse of a Kronecker-factored Hessian; otherwise dot products of gradients."""
+    rows: int | None = Field(default=None, ge=1, strict=True)
+    """Number of rows that are read, at random; none: all that the sources kept."""
+
+
 class MixSignals(Part):
     """Signals beside those that every row has."""
 
@@ -87,6 +125,14 @@ class MixSignals(Part):
     """Similarity from which texts of completions are copies, the signal `copies`; none: not looked for."""
     columns: tuple[Text, ...] = ()
     """Files of yours (CSV, JSON lines or Parquet) with `completion_id` or `problem_id` and a column for each signal."""
+    model: ModelSignals | None = None
+    """Signals of a model about a target set; none: no such signals."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The plain form; without signals of a model as it was before there were any, so that ids stay."""
+        data: dict[str, Any] = handler(self)
+        return {name: value for name, value in data.items() if name != "model" or value is not None}
 
 
 class MixGate(Part):

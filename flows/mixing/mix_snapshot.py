@@ -35,7 +35,7 @@ class MixturePart:
 def mixture_parts(
     sources: Sequence[OpenedSource], rows: Sifted, mixed: MixedRows, method: tuple[str, str]
 ) -> list[MixturePart]:
-    """The rows of each source with their decisions; a row that another source has decided on is left to it."""
+    """The rows of each source with their decisions; a row that another source decides on is not in it."""
     names, reasons = np.array(rows.column("source"), dtype=object), np.array(mixed.reasons, dtype=object)
     parts = []
     for source in sources:
@@ -94,6 +94,16 @@ def _joined(kind: Kind, tables: Sequence[pa.Table]) -> pa.Table:
     return sorted_by_key(kind, table.take(first.sort() if len(first) else first))
 
 
+def mixed_prefix(prefixes: Sequence[int | None]) -> int | None:
+    """The completions of each problem that rates of a mixture are over, by the numbers of its sources.
+
+    0, which gives no rate, if one has 0; else None, which takes all, if one was imported.
+    """
+    if 0 in prefixes:
+        return 0
+    return None if None in prefixes else min(prefix for prefix in prefixes if prefix is not None)
+
+
 def with_manifest(
     loaded: LoadedMixture,
     snapshot: Snapshot,
@@ -107,8 +117,7 @@ def with_manifest(
 
     pool = pool_of(snapshot.problems, snapshot.completions, snapshot.decisions)
     decided, recipe = decision_counts(pool), loaded.canonical()
-    prefixes = [source.prefix for source in sources]
-    prefix = None if None in prefixes else min(prefix for prefix in prefixes if prefix is not None)
+    prefix = mixed_prefix([source.prefix for source in sources])
     verifiers = dict.fromkeys(pair for source in sources for pair in source.chain)
     files, packages = files_of(recipe, loaded.base), packages_of(recipe)
     manifest: dict[str, Any] = {
@@ -151,7 +160,7 @@ def _funnel(pool: Any, snapshot: Snapshot) -> Mapping[str, Any]:
 
 
 def _made_by(source: OpenedSource) -> dict[str, Any]:
-    """The recipe, policy and verifiers of a source, by which its verdicts can be made again."""
+    """The recipe, policy and verifiers of a source, from which its verdicts can be made again."""
     manifest = source.snapshot.manifest
     keys = ("recipe", "recipe_hash", "user_files", "user_packages", "run", "verifiers", "policy")
     return {key: manifest[key] for key in keys if key in manifest}

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from pipelines.verify.acceptance import Policy, policy_part
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.records import Problem
+from storage.ground.temporary import temporary_folder
 from storage.runs import BESIDE_RECIPE
 from storage.segments.schema import SCHEMAS, Kind
 from storage.versions.content.hashing import content_hash
@@ -74,8 +74,8 @@ def _opened(ws: Workspace, loaded: LoadedMixture, name: str, source: MixSource) 
     if "verify" not in recipe:
         raise SetupError(f"source {name!r}: {ref} is a mixture itself.", next_command="name the sources of that mixture")
     identity = snapshot.manifest.get("hashes", {}).get("content") or content_hash(snapshot)
-    with TemporaryDirectory(prefix="rollmill-") as folder:
-        own = from_stored(recipe, snapshot.manifest.get("user_files", {}), Path(folder))
+    with temporary_folder() as folder:
+        own = from_stored(recipe, snapshot.manifest.get("user_files", {}), folder)
         part = policy_part(own)
         policy: Policy = resolve("policy", part["method"], part["options"], base=loaded.base).build()
         apart = _held_out(ws, own, loaded.base, ref)

@@ -1,12 +1,14 @@
 """Signals out of files of yours: a column for each, joined by completion or problem."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from storage.ground.errors import SetupError
+from storage.ground.errors import SetupError, refusal
+from storage.imports.reading.limits import Unfolded
 from storage.segments.views import quoted
 
 READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
@@ -27,18 +29,18 @@ def _joined(table: pa.Table, path: Path, fixed: Collection[str]) -> pa.Table:
     if reader is None or not path.is_file():
         what = f"no file {path}" if reader else f"signals cannot be read from {path.name!r}"
         raise SetupError(f"{what} (signals: columns).", choices=() if reader else sorted(READERS))
-    with duckdb.connect() as connection:
-        try:
-            connection.execute(f"CREATE VIEW own AS SELECT * FROM {reader}({quoted(str(path))})")  # noqa: S608
-            kinds = {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE own").fetchall()}
-        except duckdb.Error as error:
-            raise SetupError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    with duckdb.connect() as connection, _explained(path):
+        # A folder called a=b above the file would otherwise be a column of it.
+        source = f"{reader}({quoted(str(path))}, hive_partitioning=false)"
+        connection.execute(f"CREATE VIEW own AS SELECT * FROM {source}")  # noqa: S608
+        kinds = {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE own").fetchall()}
         keys = [key for key in KEYS if key in kinds]
         columns = [name for name in kinds if name not in keys and name != "source"]
         _check(path, keys, columns, {*table.column_names, *fixed})
+        _check_size(connection, path, [*keys, *columns])
         connection.register("signals", table.append_column("place", pa.array(range(len(table)), pa.int64())))
         on = " AND ".join(f"CAST(own.{key} AS VARCHAR) = signals.{key}" for key in keys)
-        wanted = ", ".join(f"own.{_name(name)}::{_kind(kinds[name])} AS {_name(name)}" for name in columns)
+        wanted = ", ".join(f"{_value(name, kinds[name])} AS {quoted_name(name)}" for name in columns)
         query = f"SELECT signals.place, {wanted}, own.{keys[0]} AS found FROM signals LEFT JOIN own ON {on} ORDER BY place"  # noqa: S608
         rows = connection.sql(query).to_arrow_table()
     if len(rows) > len(table):
@@ -48,6 +50,24 @@ def _joined(table: pa.Table, path: Path, fixed: Collection[str]) -> pa.Table:
     for name in columns:
         table = table.append_column(name, rows[name])
     return table
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into a SetupError that names the file, or the machine's refusal."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise refusal(error, path) or SetupError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _check_size(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str]) -> None:
+    """SetupError if the texts of a file unfold to many times its size: a dictionary stores a long one once for all rows."""
+    lengths = " + ".join(f"coalesce(strlen(CAST({quoted_name(name)} AS VARCHAR)), 0)" for name in columns)
+    (size,) = connection.execute(f"SELECT coalesce(sum({lengths}), 0) FROM own").fetchall()[0]  # noqa: S608
+    most = Unfolded.of(path).most
+    if size > most:
+        raise SetupError(f"{path} unfolds to more than {most:,} bytes.", next_command="a file without long texts")
 
 
 def _check(path: Path, keys: Sequence[str], columns: Sequence[str], taken: Collection[str]) -> None:
@@ -61,9 +81,14 @@ def _check(path: Path, keys: Sequence[str], columns: Sequence[str], taken: Colle
         )
 
 
-def _kind(kind: str) -> str:
-    return "DOUBLE" if kind.startswith(_NUMBERS) else "VARCHAR"
+def _value(name: str, kind: str) -> str:
+    """The values of a column: finite numbers, or labels; NaN and infinities are no value."""
+    column = f"own.{quoted_name(name)}"
+    if not kind.startswith(_NUMBERS):
+        return f"{column}::VARCHAR"
+    return f"CASE WHEN isfinite({column}::DOUBLE) THEN {column}::DOUBLE END"
 
 
-def _name(name: str) -> str:
+def quoted_name(name: str) -> str:
+    """A column's name as SQL."""
     return '"' + name.replace('"', '""') + '"'

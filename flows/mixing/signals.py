@@ -3,7 +3,6 @@
 Thresholds are applied to it later by query, so another threshold computes nothing again.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +15,24 @@ import pyarrow.parquet as pq
 
 from flows.mixing.mix_recipe import LoadedMixture, TextSignals
 from flows.mixing.mix_sources import OpenedSource
+from flows.mixing.model_signals import SIMILAR, OpenedTarget, open_target, with_model_signals
 from flows.mixing.own_signals import with_own_columns
 from flows.problems import prompt_text
 from pipelines.mix.text_vectors import k_means, text_vectors
 from pipelines.select.near_duplicates import near_duplicates
 from storage.ground.failpoints import hit
-from storage.ground.files import sync
+from storage.ground.files import locked, sync
 from storage.ground.ids import digest128, sha256_text
 from storage.ground.pool import score_columns
 from storage.scores import later_scores
 from storage.segments.schema import prompt_from_json
+from storage.versions.content.digests import digest as file_digest
 from storage.workspace import Workspace
 
 VERSION = "1"
-"""Of the signals: changes where the same sources would give other numbers."""
+"""Version of the signals; it changes when equal sources would give other numbers."""
 VECTOR = "vector"
+_NAMED = 16  # hex digits of a table's own digest in its file's name
 NAMES = ("source", "problem_id", "completion_id", "source_kept", "source_reason")
 """Columns of every signal table that are no signals."""
 _ROWS = """
@@ -63,33 +65,60 @@ class StoredSignals:
 
     def names(self) -> list[str]:
         """Signals that a threshold may name."""
-        return [name for name in pq.read_schema(self.path).names if name not in (*NAMES, VECTOR)]
+        return [name for name in pq.read_schema(self.path).names if name not in (*NAMES, VECTOR, SIMILAR)]
 
 
 def signals_of(ws: Workspace, loaded: LoadedMixture, sources: Sequence[OpenedSource]) -> StoredSignals:
     """The signal table of these sources; computed and stored in `.rollmill/mixes/` unless it is there."""
     scores = [_scores(ws, source) for source in sources]
     signals = loaded.recipe.signals
-    own = {name: sha256_text((loaded.base / name).read_text(encoding="utf-8", errors="replace"))
-           for name in signals.columns if (loaded.base / name).is_file()}  # fmt: skip
+    own = {name: file_digest(loaded.base / name) for name in signals.columns if (loaded.base / name).is_file()}
     content = [[source.name, source.identity, _digest(rows)] for source, rows in zip(sources, scores, strict=True)]
-    digest = digest128(["signals", VERSION, content, signals.model_dump(mode="json"), own, loaded.recipe.seed])
-    path = ws.state / "mixes" / f"signals-{digest}.parquet"
-    if path.is_file():
-        path.touch()
-        return StoredSignals(path, digest, made=False)
+    target = open_target(ws, loaded)
+    of_model = [] if target is None else target.identity
+    digest = digest128(["signals", VERSION, content, signals.model_dump(mode="json"), own, loaded.recipe.seed, *of_model])
+    with locked(ws.state / "mixes" / "signals.lock"):  # another command may compute the same table
+        path = _whole(ws.state / "mixes", digest)
+        if path is not None:
+            path.touch()
+            return StoredSignals(path, digest, made=False)
+        return StoredSignals(
+            _written(ws.state / "mixes", digest, _table(loaded, sources, scores, target)), digest, made=True
+        )
+
+
+def _table(
+    loaded: LoadedMixture, sources: Sequence[OpenedSource], scores: Sequence[pa.Table], target: OpenedTarget | None
+) -> pa.Table:
+    """The signal table, computed."""
     parts = [_rows(source, rows) for source, rows in zip(sources, scores, strict=True)]
     table = pa.concat_tables(parts, promote_options="default")
     texts = [_texts(source) for source in sources]
-    table = _with_texts(table, loaded, [pair for part in texts for pair in part])
-    table = with_own_columns(table, [loaded.base / name for name in signals.columns], NAMES)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    table = _with_texts(table, loaded, [pair for part in texts for pair in part], target)
+    return with_own_columns(table, [loaded.base / name for name in loaded.recipe.signals.columns], NAMES)
+
+
+def _whole(folder: Path, digest: str) -> Path | None:
+    """The stored table of this digest, if its bytes are those that were written."""
+    for path in sorted(folder.glob(f"signals-{digest}-*.parquet")):
+        if path.stem.endswith(file_digest(path)[:_NAMED]):
+            return path
+        path.unlink()  # damaged: it is computed again
+    return None
+
+
+def _written(folder: Path, digest: str, table: pa.Table) -> Path:
+    """The table as a file whose name ends with the beginning of its own SHA-256."""
+    for left in folder.glob(".signals-*"):  # of a command that was killed; no other writes here now
+        left.unlink()
+    temporary = folder / f".signals-{digest}"
     pq.write_table(table, temporary, compression="zstd")
     sync(temporary)
     hit("signals.written")
+    path = folder / f"signals-{digest}-{file_digest(temporary)[:_NAMED]}.parquet"
     temporary.replace(path)
-    return StoredSignals(path, digest, made=True)
+    sync(folder)
+    return path
 
 
 def _scores(ws: Workspace, source: OpenedSource) -> pa.Table:
@@ -111,7 +140,7 @@ def _rows(source: OpenedSource, scores: pa.Table) -> pa.Table:
     """The signals of one source's rollouts, without those of texts."""
     table = _query(source, _ROWS)
     for name, values in sorted(score_columns(table, scores).items()):
-        table = table.append_column(f"score.{name}", pa.array(values, from_pandas=True))
+        table = table.append_column(f"score.{name}", pa.array(values, mask=~np.isfinite(values)))
     return table.add_column(0, "source", pa.array([source.name] * len(table), pa.string()))
 
 
@@ -129,7 +158,9 @@ def _query(source: OpenedSource, query: str) -> pa.Table:
         return connection.sql(query).to_arrow_table()
 
 
-def _with_texts(table: pa.Table, loaded: LoadedMixture, texts: Sequence[tuple[str, str]]) -> pa.Table:
+def _with_texts(
+    table: pa.Table, loaded: LoadedMixture, texts: Sequence[tuple[str, str]], target: OpenedTarget | None
+) -> pa.Table:
     """The table with the signals of texts for the rows that their sources kept; null for others."""
     signals, kept = loaded.recipe.signals, np.flatnonzero(np.asarray(table["source_kept"])).tolist()
     if signals.text is not None:
@@ -142,7 +173,7 @@ def _with_texts(table: pa.Table, loaded: LoadedMixture, texts: Sequence[tuple[st
         ids = [table["completion_id"][int(at)].as_py() for at in kept]
         copies = [ids[place if of is None else of] for place, of in enumerate(first)]
         table = _spread(table, "copies", copies, kept, pa.string())
-    return table
+    return table if target is None else with_model_signals(table, target, texts, kept)
 
 
 def _shown(signals: TextSignals, prompt: str, text: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from flows.mixing.mix_recipe import LoadedMixture, Threshold
+from flows.mixing.own_signals import quoted_name
 from flows.mixing.signals import VECTOR, StoredSignals
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import Floats, Ints
@@ -24,7 +25,7 @@ SELECT *, row_number() OVER (
 ) = 1 AS owned FROM (
     SELECT * EXCLUDE (file_row_number), file_row_number AS place, CASE {parts} END AS part, CASE {rules} END AS rule,
            {hits}
-    FROM read_parquet({path}, file_row_number = true)
+    FROM read_parquet({path}, file_row_number = true, hive_partitioning = false)
 ) ORDER BY place
 """
 
@@ -61,7 +62,7 @@ def sifted(loaded: LoadedMixture, signals: StoredSignals) -> Sifted:
     """The rows with the thresholds applied; SetupError for an unknown signal, or numbers where it has labels."""
     sources = loaded.recipe.sources
     with duckdb.connect() as connection:
-        rows = f"read_parquet({quoted(str(signals.path))})"
+        rows = f"read_parquet({quoted(str(signals.path))}, hive_partitioning=false)"
         kinds = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()}  # noqa: S608
         known = {name: kind for name, kind in kinds.items() if name in signals.names()}
         misses = {name: _of_source(loaded, name, known) for name in sources}
@@ -127,11 +128,6 @@ def _counted(table: pa.Table, misses: Mapping[str, Mapping[str, str]]) -> dict[s
         name: {signal: int((np.asarray(table[f"missed:{signal}"]) & kept & (source == name)).sum()) for signal in of_source}
         for name, of_source in misses.items()
     }
-
-
-def quoted_name(name: str) -> str:
-    """A column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def reasons_of(sifted_rows: Sifted) -> Sequence[str]:

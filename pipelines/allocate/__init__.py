@@ -1,7 +1,7 @@
-"""Allocation: where the next completions go, among models, prompts, settings, sources or groups of problems.
+"""Allocators: they choose which model, prompt, setting, source or group of problems gets the next completions.
 
-A budget shares completions out over problems; an allocator decides one level above, over arms. What it chose is reported on
-other problems than chose it (`rollmill replay --allocator`).
+A budget distributes completions over problems, an allocator over arms. Its choice is reported on problems that did not make
+it (`rollmill replay --allocator`).
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,8 @@ ALLOCATORS: Mapping[str, "type[Allocator]"] = ByName(
         "equitable": "pipelines.allocate.equitable:Equitable",
         "mastering": "pipelines.allocate.mastering:Mastering",
         "ranking": "pipelines.allocate.ranking:Ranking",
+        "bridge": "pipelines.allocate.lists.bridge:Bridge",
+        "ease": "pipelines.allocate.lists.ease:Ease",
     }
 )
 BASELINE = "uniform"

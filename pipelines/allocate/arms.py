@@ -1,4 +1,4 @@
-"""Arms of an allocation: their committed pulls, and the one interface of every method that chooses where to spend next.
+"""Arms of an allocation with their committed pulls, and the protocol of allocators.
 
 An arm is a model, a prompt, a setting, a source or a group of problems. One pull of an arm draws `group` completions of one
 problem. An allocator is a pure function of the committed pulls, so a resumed run repeats its choices.
@@ -105,13 +105,13 @@ class ArmOptions:
 
 
 def by_mean(counts: Counts) -> list[str]:
-    """The arms by their share of correct completions, the best first; equal ones in a fixed order by lot."""
+    """The arms by their share of correct completions, the best first; equal ones in a fixed random order."""
     return sorted(counts, key=lambda arm: (-counts[arm].mean(), lot(arm)))
 
 
 @cache
 def lot(arm: str) -> str:
-    """A fixed place of an arm among equal ones, which does not follow its name."""
+    """A fixed random place of an arm among equal ones."""
     return digest128(["tie", arm])
 
 
@@ -128,7 +128,7 @@ def random_of(seed: int, counts: Counts, stream: int = 0) -> np.random.Generator
 def one_by_one(
     limits: ArmOptions, counts: Counts, costs: Costs, choose: Callable[[list[str], Counter[str]], str]
 ) -> Counter[str]:
-    """A batch of pulls, each chosen among the arms that are open and affordable, with what the batch holds so far."""
+    """A batch of pulls, each chosen among the open and affordable arms in view of the batch so far."""
     planned: Counter[str] = Counter()
     left = limits.total - spent(counts, costs)
     for _ in range(limits.batch):

@@ -1,8 +1,8 @@
-"""Allocator `dump`: sources by how much is left to learn from them (Wang et al. 2025, DUMP).
+"""Allocator `dump`: sources by their mean absolute advantage (Wang et al. 2025, DUMP).
 
 A pull is a group of completions of one problem. Its mean absolute advantage is the mean of |reward - mean| / standard
-deviation over the group: near 2 sqrt(p (1 - p)) for a pass rate p, so sources that are solved and sources that are out of
-reach both lose weight. The weights are a softmax of the window's mean plus a bonus for rarely pulled sources.
+deviation over the group: near 2 sqrt(p (1 - p)) for a pass rate p, so solved and unsolvable sources both lose weight. The
+weights are a softmax of the window's mean plus a bonus for rarely pulled sources.
 """
 
 import math
@@ -15,7 +15,7 @@ from pipelines.option_checks import checked_count, checked_positive
 
 @dataclass(frozen=True, slots=True)
 class Dump(ArmOptions):
-    """The answer's first arm is the one with the most left to learn."""
+    """The first arm of the answer has the largest mean absolute advantage."""
 
     name = "dump"
     version = "1"
@@ -24,7 +24,7 @@ class Dump(ArmOptions):
     window: int = 300
     """Last pulls of a source that count."""
     temperature: float = 0.1
-    """Of the softmax; larger values give more equal weights."""
+    """Temperature of the softmax; larger values give more equal weights."""
 
     def __post_init__(self) -> None:
         ArmOptions.__post_init__(self)

@@ -61,13 +61,13 @@ class Equitable(ArmOptions):
         return one_by_one(self, counts, costs, choose)
 
     def _fall(self, curve: LearningCurve | None, held: int) -> float:
-        """Predicted fall of loss^power by one more batch; infinite before the first ones are there."""
+        """Predicted fall of loss^power by one more batch; infinite before the first batches."""
         if curve is None:
             return math.inf if held < self.first else 0.0
         return math.pow(curve.loss(held), self.power) - math.pow(curve.loss(held + 1), self.power)
 
     def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the curves say it
-        """The groups by their fitted loss, the worst first: those that need rows most."""
+        """The groups by their fitted loss, the largest first."""
         losses = {name: fitted_curve(arm).loss(max(1, len(arm.pulls))) for name, arm in counts.items()}
         return sorted(counts, key=lambda name: (-losses[name], lot(name)))
 

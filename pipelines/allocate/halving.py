@@ -1,8 +1,8 @@
-"""Allocators `halving` and `brackets`: the best arm by rounds that each drop the worse half.
+"""Allocators `halving` and `brackets`: the best arm, from rounds that each drop the worse half.
 
 Sequential halving (Karnin, Koren & Somekh 2013) splits the total over log2 n rounds, and each round's part evenly over the
-arms that remain. For a total that is small for the number of arms, brackets (after Zhao, Stephens, Szepesvari & Jun 2023)
-run it on random subsets of 2, 4, 8, ... arms and compare their winners. The details of the brackets are ours.
+remaining arms. If the total is small for the number of arms, brackets (after Zhao, Stephens, Szepesvari & Jun 2023) run it
+on random subsets of 2, 4, 8, ... arms and compare their winners. The details of the brackets are ours.
 """
 
 import math
@@ -17,7 +17,7 @@ from storage.ground.errors import SetupError
 
 @dataclass(slots=True)
 class _Walk:
-    """Pulls due to each arm by the rounds walked so far; `missing`: those not committed yet, which end the walk."""
+    """Pulls due to each arm by the rounds so far; `missing`: those not committed yet, which end the replay."""
 
     counts: Counts
     costs: Costs

@@ -1,4 +1,4 @@
-"""Allocator `mastering`: a curriculum over a graph of tasks by mastering rates (Willems, Lahlou & Bengio 2020).
+"""Allocator `mastering`: a curriculum over a graph of tasks, by mastering rates (Willems, Lahlou & Bengio 2020).
 
 The mastering rate of a task is its mean pass rate over the last K pulls, between the lowest and the highest that is
 possible; its progress is the slope of a line through them. The formula is in pipelines.allocate.task_attention.
@@ -25,7 +25,7 @@ class Mastering(ArmOptions):
     last: int = 10
     """Pulls of a mastering rate and of a progress (K)."""
     power: int = 6
-    """Of the ancestors' lowest mastering rate (p)."""
+    """Exponent of the ancestors' lowest mastering rate (p)."""
     unmastered: float = 0.5
     """Weight of what is not mastered yet, against progress (g)."""
     to_before: float = 0.2
@@ -62,8 +62,8 @@ class Mastering(ArmOptions):
         return max(0.0, arm.mean(-self.last))
 
     def progress(self, arm: Arm) -> float:
-        """Slope of the pass rate over the last pulls; 0 with fewer than two."""
-        return slope([pull.right / pull.drawn for pull in arm.pulls[-self.last :]])
+        """Slope of the pass rate over the last pulls; 0 with fewer than two that were judged."""
+        return slope([pull.right / pull.drawn for pull in arm.pulls[-self.last :] if pull.drawn])
 
     def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - attention says it all
         """The tasks by attention."""

@@ -47,7 +47,7 @@ class Ranking(ArmOptions):
     def undecided(self, counts: Counts) -> set[str]:
         """The arms whose interval overlaps a neighbour's."""
         order = by_mean(counts)
-        radius = {name: self.radius(len(arm.pulls), len(counts)) for name, arm in counts.items()}
+        radius = {name: self.radius(_judged(arm), len(counts)) for name, arm in counts.items()}
         gaps = [(pair, counts[pair[0]].mean() - counts[pair[1]].mean()) for pair in pairwise(order)]
         return {name for pair, gap in gaps if gap <= radius[pair[0]] + radius[pair[1]] for name in pair}
 
@@ -82,10 +82,15 @@ class Ranking(ArmOptions):
     def _sure_gap(self, first: Arm, second: Arm, intervals: int) -> float:
         """The difference of two means; 0 if their intervals overlap."""
         gap = first.mean() - second.mean()
-        return gap if abs(gap) > sum(self.radius(len(arm.pulls), intervals) for arm in (first, second)) else 0.0
+        return gap if abs(gap) > sum(self.radius(_judged(arm), intervals) for arm in (first, second)) else 0.0
 
 
 _MEAN = "in the mean"
+
+
+def _judged(arm: Arm) -> int:
+    """Number of pulls with a judged completion; the others tell nothing of the mean."""
+    return sum(pull.drawn > 0 for pull in arm.pulls)
 
 
 def _of_task(pulls: Sequence[Pull], task: str) -> Arm:

@@ -1,4 +1,4 @@
-"""The committed rounds of an allocation over any source of pulls: what replays, budgets and tests share."""
+"""Committed rounds of an allocation over any source of pulls, for replays, budgets and tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

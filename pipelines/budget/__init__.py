@@ -20,6 +20,7 @@ BUDGETS: Mapping[str, type[Any]] = ByName(
         "passuntil": "pipelines.budget.passuntil:PassUntil",
         "router": "pipelines.budget.router:Router",
         "search": "pipelines.budget.search:Search",
+        "sweep": "pipelines.budget.sweep:SweepBudget",
     }
 )
 STOP_REASONS: Mapping[str, str] = {
@@ -30,10 +31,15 @@ STOP_REASONS: Mapping[str, str] = {
     "frontier": "the level at which the model's pass rate crosses the value is known, or no draws are left",
     "known": "its pass rate is known to the stated width",
     "searched": "the policy of its search draws nothing more, or its tokens are spent",
+    "swept": "one of the steps is chosen, and reported on the half that did not choose it",
+    "routed": "its step was chosen by the profiles of all steps",
     "agreed": "its answers on one step agree (no reference was looked at)",
 }
 
 
 def reads_verdicts(budget: Any) -> bool | None:
-    """True if a budget (an instance or its class) plans by verdicts; None if it does not state it."""
-    return budget.reads_verdicts if isinstance(budget, StatesVerdictUse) else None
+    """True if a budget (an instance or its class) plans by verdicts; None if it does not state it, as a class whose options
+    decide it.
+    """
+    stated = budget.reads_verdicts if isinstance(budget, StatesVerdictUse) else None
+    return stated if isinstance(stated, bool) else None

@@ -16,6 +16,11 @@ each level, by a hash of their id, go first and the others of the level wait a r
 by canonical key, the problem stops as `agreed`, else the next step is asked; after the last one it stops with `trial_cap`.
 No reference is looked at. The result is a vote over all answers (pipelines.stats.draws.vote).
 
+`profile` (after Capability Instruction Tuning): half of the problems, by hash, are drawn `entry` times on every step, which
+makes a profile of each. Each other problem then goes to the step with the largest chance less `token_price` times its
+thousands of tokens (pipelines.budget.profiles), and stops as `routed`. A share `explore` of them is drawn on every step,
+which measures the chances.
+
 Tokens of different steps may have different prices: `token_cost` gives a step's, relative to 1. A `total` counts draws over
 all steps; where it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
 """
@@ -23,6 +28,7 @@ all steps; where it does not suffice, the cheapest expected solutions come first
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from pipelines.budget.profiles.profile_routing import ByProfile
 from pipelines.budget.rounds import (
     RoundLimits,
     in_order,
@@ -45,8 +51,12 @@ from pipelines.steps.graph import StepGraph
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 from storage.ground.errors import SetupError
 
-RULES = ("difficulty", "agreement")
-_ONE_RULE = {"difficulty": ("target", "cap", "pilot", "hopeless", "explore", "token_cost"), "agreement": ("threshold",)}
+RULES = ("difficulty", "agreement", "profile")
+_READ_BY = {
+    "difficulty": ("target", "cap", "pilot", "hopeless", "explore", "token_cost"),
+    "agreement": ("threshold",),
+    "profile": ("explore", "token_cost", "token_price"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Router(RoutingOptions):
     total: int | None = None
     """Most completions of all problems together; none: no limit."""
     explore: float = 0.05
-    """Share of hopeless problems that are drawn anyway, which measures the rule."""
+    """Share of hopeless problems that are drawn anyway, or on every step, which measures the rule."""
     token_cost: Mapping[str, float] | None = None
     """Cost of a token of each step, relative to 1."""
 
@@ -81,6 +91,8 @@ class Router(RoutingOptions):
             checked_count("budget", self.name, "cap", self.cap, least=self.entering)
         for option in ("hopeless", "explore", "threshold"):
             checked_share("budget", self.name, option, getattr(self, option))
+        if self.token_price < 0:
+            raise SetupError(f"budget {self.name!r}: token_price is {self.token_price}, and must be at least 0.")
         self._check_costs()
 
     def limits(self) -> RoundLimits:
@@ -100,6 +112,9 @@ class Router(RoutingOptions):
         going = [tally for tally in ordered if tally.stopped is None]
         if self.rule == "agreement":
             return _shared([by_agreement(self, tally) for tally in going], (), remaining_draws(limits, ordered))
+        if self.rule == "profile":
+            proposals = ByProfile(self, ordered, self.token_cost or {}, self.explore).proposals(going)
+            return _shared(proposals, (), remaining_draws(limits, ordered))
         rule = ByDifficulty(self, StepForecasts(ordered, self.cap, self.token_cost or {}), going)
         proposals, continued = self._with_holdout(rule)
         return _shared(proposals, continued, remaining_draws(limits, ordered))
@@ -117,11 +132,11 @@ class Router(RoutingOptions):
 
     def _check_only_this_rules(self) -> None:
         """SetupError for an option that the rule does not read: it would change nothing."""
-        other = next(rule for rule in RULES if rule != self.rule)
         for option in fields(self):
-            if option.name in _ONE_RULE[other] and getattr(self, option.name) != option.default:
+            others = [rule for rule in RULES if option.name in _READ_BY[rule]]
+            if others and self.rule not in others and getattr(self, option.name) != option.default:
                 raise SetupError(
-                    f"budget {self.name!r}: option {option.name!r} belongs to rule {other!r}, not {self.rule!r}."
+                    f"budget {self.name!r}: option {option.name!r} belongs to rule {others[0]!r}, not {self.rule!r}."
                 )
 
     def _check_costs(self) -> None:

@@ -26,7 +26,7 @@ class RoutingOptions:
     """The router's options that its rules read."""
 
     rule: str = "difficulty"
-    """Criterion that moves a problem to the next step: `difficulty` or `agreement`."""
+    """Criterion that moves a problem to another step: `difficulty`, `agreement` or `profile`."""
     initial: int = 4
     """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     entry: int | None = None
@@ -41,8 +41,10 @@ class RoutingOptions:
     """Problems of each level that try the next step first."""
     threshold: float = 1.0
     """Share of equal answers at which a problem stops, for `agreement`."""
+    token_price: float = 0.0
+    """Pass rate that 1,000 tokens are worth, for `profile`."""
     salt: str = ""
-    """Text that changes the pilots and the random holdout."""
+    """Text that changes the pilots, the halves and the random holdout."""
 
     @property
     def entering(self) -> int:

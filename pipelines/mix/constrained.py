@@ -1,9 +1,9 @@
 """Set method `constrained`: the largest weighted sum of signals, with bounds on the means of signals.
 
-A proxy helps up to a point only (Moskovitz et al. 2024, Confronting reward model overoptimization with constrained RLHF).
-So each signal may be bounded by the mean at which it stops helping, and the multiplier of its bound takes the place of a
-weight that nobody knows. A linear programme over shares of units gives units and multipliers. It splits at most one unit
-more than there are bounds; these are taken whole or not at all, so a mean may miss its bound by as much.
+A proxy helps only up to a point (Moskovitz et al. 2024, Confronting reward model overoptimization with constrained RLHF).
+So the mean of a signal may be bounded where it stops helping, and the multiplier of the bound replaces an unknown weight. A
+linear programme over shares of units gives units and multipliers. Its solution splits at most one unit more than there are
+bounds. These units are taken whole or not at all, so a mean may miss its bound by that much.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,10 @@
-"""Set method `margin_correct`: problems to ask an expensive teacher about, informative and probably labelled right.
+"""Set method `margin_correct`: problems for an expensive teacher that are informative and probably labelled right.
 
-After Baykal et al. 2023 (Robust active distillation). The most uncertain problems are those that
-the teacher gets wrong too. The gain of a label is the student's margin times the chance that the label is right. An
-adversary chooses which labels are wrong, as many as are expected; against the worst choice the best sampling has chances
-proportional to 1 / gain over the k largest gains, for the k with the largest (k - wrong) / sum of 1 / gain. No parameter is
-set. Closed form and gain are as we remember the paper; the test solves the game.
+After Baykal et al. 2023 (Robust active distillation). The teacher, too, often errs on the most uncertain problems. The gain
+of a label is the student's margin times the probability that the label is right. An adversary makes as many labels wrong as
+are expected. Against its worst choice, the best sampling has probabilities proportional to 1 / gain over the k largest
+gains, for the k with the largest (k - wrong) / sum of 1 / gain. There is no parameter to set. Closed form and gain are as
+we remember the paper; the test solves the game.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ class MarginCorrect:
         self.margin, self.correct = margin, correct
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
-        """Units drawn without replacement by the chances of the game, then the rest by their gain."""
+        """Units drawn without replacement by these probabilities, then the rest by their gain."""
         margin, correct = table.number(self.margin), table.number(self.correct)
         for name, values in ((self.margin, margin), (self.correct, correct)):
             if len(values) and not (values.min() >= 0 and values.max() <= 1):

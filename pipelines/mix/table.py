@@ -1,8 +1,8 @@
-"""Candidates of a mixture as columns, and the value that a method over whole sets gives back.
+"""Candidates of a mixture as columns, and the result of a set method.
 
-A unit is what is kept or dropped as a whole: one row, or all near copies of it. Columns are the signal table's: numbers
-(NaN: no value), labels (None: no label), and vectors of texts. A method is a pure function of them and a seed; it may not
-depend on the order of the units, so ties go by id.
+A unit is kept or dropped as a whole: one row, or all near copies of it. Columns are the signal table's: numbers (NaN: no
+value), labels (None: no label), and vectors of texts. A method is a pure function of them and a seed. It may not depend on
+the order of the units, so ties are broken by id.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +18,16 @@ from storage.ground.pool import Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class MixUnits:
-    """Units to choose among. `sizes`: rows of each unit. `vectors`: one row of length 1 (or all 0) for each unit."""
+    """Units to choose among. `sizes`: rows of each unit. `vectors`: one row of length 1 (or all 0) for each unit.
+    `similarities`: to the rows of a target set, (units, target rows), NaN without a value.
+    """
 
     ids: Sequence[str]
     numbers: Mapping[str, Floats] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     vectors: Floats | None = None
     sizes: Ints | None = None
+    similarities: Floats | None = None
 
     @property
     def rows(self) -> Ints:
@@ -59,11 +62,20 @@ class MixUnits:
             raise SetupError("the method needs vectors of texts.", next_command="signals: {text: {of: prompt}}")
         return self.vectors
 
+    def need_similarities(self) -> Floats:
+        """The similarities; SetupError for a signal table without them."""
+        if self.similarities is None:
+            raise SetupError(
+                "the method needs similarities to a target set.",
+                next_command="signals: {model: {target: {version: NAME}}}",
+            )
+        return self.similarities
+
 
 @dataclass(frozen=True, slots=True)
 class ChosenUnits:
-    """Units that a method keeps, in the order of its picks. `gains`: of each pick, for greedy methods. `facts`: numbers for
-    the manifest, as JSON values.
+    """Units that a method keeps, in the order of its picks. `gains`: of each pick per row, for greedy methods. `facts`:
+    numbers for the manifest, as JSON values.
     """
 
     picks: Sequence[int]
@@ -78,7 +90,12 @@ class SetMethod(Protocol):
     version: str
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
-        """Units with at most `size` rows in all, and as many as fit."""
+        """Units with at most `size` rows in all; as many as fit."""
+
+
+def by_id(table: MixUnits) -> list[int]:
+    """The units in the order of their ids, so that sums have the same last digit whatever the order of the table."""
+    return sorted(range(len(table.ids)), key=lambda unit: table.ids[unit])
 
 
 def shuffled(table: MixUnits, seed: int) -> list[int]:
@@ -92,7 +109,7 @@ def descending(table: MixUnits, values: Floats) -> list[int]:
 
 
 def fitting(order: Iterable[int], table: MixUnits, size: int) -> list[int]:
-    """The first units of an order that fit into `size` rows; one that is too large is passed over."""
+    """The first units of an order that fit into `size` rows; one that is too large is skipped."""
     rows, left, picks = table.rows, size, []
     for unit in order:
         if rows[unit] <= left:

@@ -2,10 +2,11 @@
 
 TF-IDF over words and numbers (counts 1 + log, inverse document frequency log((1 + n) / (1 + df)) + 1), projected to a fixed
 length by random signs (Achlioptas 2003; the sign of a term depends on the term alone), of length 1. Cosines are kept to
-about 1 / sqrt(dims). Everything is sums in a fixed order, so equal texts give equal bytes on one machine.
+about 1 / sqrt(dims). All sums have a fixed order, so equal texts give equal bytes on one machine.
 """
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from storage.ground.pool import Floats, Ints
 _TERM = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[^\w\s]")
 _ROUNDS = 25  # of k-means
 _ZERO = 1e-12
+_DECIMALS = 12  # beyond which rows of length 1 differ by rounding alone
 
 
 def text_vectors(texts: Sequence[str], dims: int) -> Floats:
@@ -53,9 +55,12 @@ def unit_rows(vectors: Floats) -> Floats:
 
 def k_means(vectors: Floats, clusters: int, seed: int) -> Ints:
     """The cluster of each row, from 0 on; at most as many clusters as different rows."""
-    different = len(np.unique(vectors, axis=0))
+    rounded = vectors.round(_DECIMALS)
+    different = len(np.unique(rounded, axis=0))
     if different <= 1:
         return np.zeros(len(vectors), dtype=np.int64)
     random = np.random.default_rng(seed)
-    _, labels = kmeans2(vectors, min(clusters, different), iter=_ROUNDS, minit="++", rng=random, missing="warn")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "One of the clusters is empty")  # then there is one less
+        _, labels = kmeans2(rounded, min(clusters, different), iter=_ROUNDS, minit="++", rng=random, missing="warn")
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

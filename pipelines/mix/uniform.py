@@ -4,7 +4,7 @@ from pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
 
 
 class Uniform:
-    """Every unit with the same chance."""
+    """Every unit with the same probability."""
 
     name, version = "uniform", "1"
 

@@ -130,6 +130,28 @@ def test_tulus_card_is_refused(tmp_path: Path) -> None:
         load_mixture(tmp_path / "mix.yaml")
 
 
+@pytest.mark.parametrize("bound", [{"max": ".nan"}, {"min": "-.inf"}, {"among": ["1", ".nan"]}, {"not_among": [".inf"]}])
+def test_a_threshold_that_is_no_number_is_refused(tmp_path: Path, bound: dict[str, Any]) -> None:
+    threshold = str(bound).replace("'", "")
+    (tmp_path / "mix.yaml").write_text(
+        f"mix_schema: 1\nname: a\nsize: 3\nsources: {{all: {{version: toy}}}}\nwhere: {{level: {threshold}}}\n"
+    )
+    with pytest.raises(SetupError, match=r"where\.level.*found .?-?(nan|inf)"):
+        load_mixture(tmp_path / "mix.yaml")
+
+
+@pytest.mark.integration
+def test_a_dry_run_of_counts_that_differ_shows_them_and_fails(mixed: Path, rollmill: Run) -> None:
+    write(mixed, {**MIXTURE, "size": 900})
+    said = rollmill("mix", "mix.yaml", "--dry-run")
+    assert said.status == 1
+    assert "easy    toy@v1" in said.out
+    assert "without --dry-run" not in said.out
+    assert "source 'hard' declares 675 rows and gives " in said.err
+    said = rollmill("mix", "mix.yaml", "--dry-run", "--json")
+    assert (said.status, json.loads(said.out)["declared"]) == (1, 900)
+
+
 @pytest.mark.integration
 def test_a_run_gives_the_rows_of_its_version_and_own_columns_are_signals(mixed: Path, rollmill: Run) -> None:
     run = json.loads(rollmill("runs", "list", "--json").out)[0]["run"]
@@ -144,6 +166,37 @@ def test_a_run_gives_the_rows_of_its_version_and_own_columns_are_signals(mixed: 
         hashes.append(outcome["content_hash"])
         assert {row[0] for row in rows(outcome["path"]) if row[3]} <= set(ids[1::2])
     assert hashes[0] == hashes[1]
+
+
+@pytest.mark.integration
+def test_methods_over_whole_sets_log_gains_rounds_and_shares_in_the_manifest(mixed: Path, rollmill: Run) -> None:
+    every_source = {name: {key: value for key, value in source.items() if key != "share"}
+                    for name, source in MIXTURE["sources"].items()}  # fmt: skip
+    write(mixed, {**MIXTURE, "sources": every_source, "size": 6, "gate": {"min_kept": 0}})
+    methods: list[dict[str, Any]] = [
+        {"method": "facility"},
+        {"method": "information", "options": {"labels": ["skill", "level"], "quality": "pass_rate"}},
+        {"method": "clusters", "options": {"quality": "pass_rate", "clusters": 2, "rounds": 2}},
+        {"method": "temperature", "options": {"temperatures": [5.0, 1.0]}},
+    ]
+    facts: dict[str, Any] = {}
+    for choose in methods:
+        outcome = said_as_json(rollmill, "mix", "mix.yaml", "--set", f"choose={json.dumps(choose)}", "--dry-run")
+        assert outcome["kept"] == 6, choose
+        facts[choose["method"]] = outcome["chosen"]["all sources"]
+    for method in ("facility", "information"):
+        gains = [pick["gain"] for pick in facts[method]["first_picks"]]
+        assert len(gains) == 6
+        assert gains == sorted(gains, reverse=True)
+    assert facts["information"]["gained"] == pytest.approx(facts["information"]["information"])
+    assert [sum(turn["rows"].values()) for turn in facts["clusters"]["rounds"]] == [3, 3]
+    assert [part["tau"] for part in facts["temperature"]["parts"]] == [5.0, 1.0]
+    assert set(facts["temperature"]["sources"]) == set(every_source)
+    said_as_json(rollmill, "mix", "mix.yaml", "--set", "choose.method=facility")
+    logged = load_manifest(resolve(mixed / "datasets", "blend"))["mixture"]["chosen"]["all sources"]["first_picks"]
+    shown = facts["facility"]["first_picks"]
+    assert [pick["unit"] for pick in logged] == [pick["unit"] for pick in shown]
+    assert [pick["gain"] for pick in logged] == pytest.approx([pick["gain"] for pick in shown])
 
 
 @pytest.mark.integration

@@ -39,6 +39,7 @@ def regrets(allocator: Allocator, rates: Sequence[float], runs: int) -> float:
 SIXTEEN = np.linspace(0.3, 0.7, 16).tolist()
 
 
+@pytest.mark.integration
 def test_halving_loses_less_than_uniform_by_the_figures_of_the_card() -> None:
     uniform = regrets(UniformAllocator(total=320, batch=320), SIXTEEN, 1_000)
     published = regrets(Halving(total=320, pooled=False), SIXTEEN, 1_000)

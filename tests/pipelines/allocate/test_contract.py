@@ -22,6 +22,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "equitable": {"first": 3},
     "mastering": {"last": 3},
     "ranking": {"delta": 0.2},
+    "bridge": {"batch": 12, "first": 2, "lists": {"a": ("x",), "b": ("x", "y")}},
+    "ease": {"batch": 12, "first": 2, "arms": 2, "lists": {"a": ("x", "y"), "b": ("y", "x")}},
 }
 RATES = {"a": 0.2, "b": 0.5, "c": 0.6, "d": 0.9, "e": 0.4}
 

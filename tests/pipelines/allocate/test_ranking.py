@@ -55,6 +55,7 @@ def test_an_order_is_wrong_in_at_most_delta_of_1000_runs() -> None:
     assert wrong <= 100
 
 
+@pytest.mark.integration
 def test_it_needs_fewer_pulls_than_an_even_spending() -> None:
     """One pair is hard to tell apart; the arms that are far from it need few pulls."""
     rates = [0.05, 0.4, 0.6, 0.95]
@@ -93,6 +94,16 @@ def test_equal_arms_are_never_decided() -> None:
     done = allocate(allocator, {"0": 300, "1": 300}, pulls)
     assert done.cost == 300
     assert allocator.undecided(done.arms) == {"0", "1"}
+
+
+def test_pulls_that_nobody_could_judge_decide_nothing() -> None:
+    """Undecided answers of a sweep are pulls without a judged completion."""
+    allocator = Ranking(total=10_000)
+    silent = {"a": Arm((Pull(0, 0.0),) * 500), "b": Arm((Pull(1, 1.0),) * 500)}
+    assert allocator.undecided(silent) == {"a", "b"}
+    few = {"a": Arm((*(Pull(0, 0.0),) * 500, Pull(1, 0.0))), "b": Arm((Pull(1, 1.0),) * 500)}
+    assert allocator.undecided(few) == {"a", "b"}
+    assert allocator.undecided({**few, "a": Arm((Pull(1, 0.0),) * 500)}) == set()
 
 
 def test_what_is_not_decided_is_said_and_only_a_ranking_vouches() -> None:

@@ -17,6 +17,7 @@ NAMES = sorted(BUDGETS)
 WITHOUT_PREFIX = {
     "frontier",  # draws only levels that tell something
     "search",  # draws pieces
+    "sweep",  # draws half of the problems by verdicts
 }
 PREFIXED = sorted(set(BUDGETS) - WITHOUT_PREFIX)
 LEVELS = {f"p{number:02}": SimulatedProblem(f"p{number:02}", level=number % 5) for number in range(12)}

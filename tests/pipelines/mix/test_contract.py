@@ -17,6 +17,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "constrained": {"weights": {"quality": 1.0}, "most": {"influence": 0.9}},
     "margin_correct": {"margin": "quality", "correct": "influence"},
     "strata": {"by": "skill"},
+    "facility": {},
+    "information": {"labels": ["skill", "cluster"], "quality": "quality"},
+    "clusters": {"quality": "quality", "clusters": 5},
+    "temperature": {"temperatures": [5.0, 1.0]},
+    "rehearsal": {"before": "before", "after": "after", "bins": ["skill", "quality"]},
+    "multistage": {"by": "influence", "features": ["quality", "skill"]},
+    "quad": {"influence": "gain", "clusters": 5},
+    "mona": {},
 }
 """Options of each method on the table below."""
 
@@ -32,6 +40,7 @@ def table(order: Any = None) -> MixUnits:
         {"skill": [f"skill-{place % 5}" for place in places],
          "source": ["big" if place % 4 else "small" for place in places], "cluster": [f"c{place % 6}" for place in places]},
         vectors[places],
+        similarities=random.random((UNITS, 3))[places],
     )  # fmt: skip
 
 

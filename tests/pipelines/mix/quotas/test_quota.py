@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.mix.best import Best
-from pipelines.mix.quota import Strata, shared_out
+from pipelines.mix.quotas.quota import Strata, shared_out
 from pipelines.mix.table import MixUnits
 from pipelines.mix.text_vectors import k_means, text_vectors
 from storage.ground.errors import SetupError

@@ -10,7 +10,7 @@ from pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting, shuf
 
 
 class Strata:
-    """Equal or proportional numbers of rows for the values of one signal; what a stratum cannot give, the others give.
+    """Equal or proportional numbers of rows for the values of one signal; what a stratum lacks, the others give.
 
     `by`: the signal that names strata. `quotas`: `equal`, or `proportional` to their rows. `best`: a signal whose largest
     values are taken first; none: at random.

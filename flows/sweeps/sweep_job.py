@@ -1,0 +1,114 @@
+"""The job `sweep`: one run whose steps are the arms, and its result on the problems that did not choose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.driver import Executor, Outcome
+from flows.job import Job
+from flows.jobs.curate import build_engines, draw_and_score, synthesize
+from flows.jobs.record import end_run, repair_attempts, worked_on
+from flows.problems import preview_problems
+from flows.progress import Progress
+from flows.session import RecipeRun, open_session
+from flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
+from flows.sweeps.sweep_report import sentence, sweep_row, write_sweep
+from pipelines.budget.halves import ProblemHalves, halves_of, split_by
+from pipelines.budget.sweep_result import sweep_result
+from pipelines.tallies import Tally
+from storage.ground.errors import SetupError
+from storage.workspace import Workspace
+
+
+class Sweep:
+    """A sweep to its report."""
+
+    def __init__(self, job: Job, sweep: LoadedSweep | None = None) -> None:
+        self.job, self.sweep = job, sweep or load_sweep(Path(job.recipe), sets=job.sets)
+
+    def recipe(self) -> dict[str, Any]:
+        """Canonical form of the recipe that the sweep becomes."""
+        return self.sweep.canonical()
+
+    @property
+    def command(self) -> str:
+        """The command line of the job."""
+        return self.job.command
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[RecipeRun]:
+        """The run, opened or resumed in its workspace after repairing what a killed command left."""
+        with open_session(self.job, progress, self.sweep.loaded) as session, worked_on(session) as run:
+            yield run
+
+    def prepare(self, run: RecipeRun) -> None:
+        """Build the engines before the first stage."""
+        build_engines(run)
+
+    def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
+        """Draw and judge every round, then the result; LimitReached if a limit ends the drawing."""
+        _halves([Tally(each.id, level=each.level, template=each.template) for each in run.spec.problems], self.sweep)
+        for attempt in repair_attempts(run.session):
+            with attempt:
+                executor.stage("synthesize", partial(synthesize, run))
+                draw_and_score(run, executor)
+                row = self._result(run)
+        end_run(run.session, "done", {**row, "next": f"rollmill runs show {run.id}"})
+        return {**row, "run": run.id, "spent": run.session.spent.row(), "messages": list(run.session.messages)}
+
+    def _result(self, run: RecipeRun) -> Outcome:
+        from flows.rounds.plan_rows import together
+        from flows.rounds.planning.tallies import tallies_of
+
+        tallies = tallies_of(run.workspace, run, together(run.workspace.runs.plans(run.id)))
+        return sweep_row(self.sweep, sweep_result(self.sweep.budget, tallies), split_by(tallies))
+
+    def run_of(self, run: RecipeRun) -> str:
+        """The id of the run."""
+        return run.id
+
+    def report(self, outcome: Outcome) -> Outcome:
+        """Write sweep.json and sweep.md; `reports` are their paths."""
+        folder = Path(self.job.workspace) / "reports" / self.sweep.recipe.name
+        return {**outcome, "reports": [str(path) for path in write_sweep(folder, outcome)]}
+
+    def check(self, outcome: Outcome) -> None:
+        """Nothing: a sweep has no requirement."""
+
+    def line(self, outcome: Outcome) -> str:
+        """The chosen arm and its gain."""
+        return f"{outcome['sweep']}: {sentence(outcome)}"
+
+
+def _halves(tallies: list[Tally], sweep: LoadedSweep) -> ProblemHalves:
+    """The halves of the problems; SetupError if one has none."""
+    halves = halves_of(tallies, sweep.budget.salt)
+    if not halves.choose or not halves.report:
+        raise SetupError(
+            f"{len(tallies)} problems cannot be split into one half that chooses and one that reports.",
+            next_command="a base with more problems",
+        )
+    return halves
+
+
+def plan_of(job: Job, sweep: LoadedSweep) -> Outcome:
+    """The plan of a sweep: arms, problems of each half, and the most completions that it draws. Draws nothing."""
+    with Workspace.open(Path(job.workspace)) as workspace:
+        problems = preview_problems(workspace, sweep.loaded).problems
+    tallies = [Tally(each.id, level=each.level, template=each.template) for each in problems]
+    halves, chooser, arms = _halves(tallies, sweep), sweep.budget.chooser, list(sweep.settings)
+    pulls = min(int(chooser.total), len(arms) * len(halves.choose))
+    choose, report = pulls * chooser.group, 2 * len(halves.report) * sweep.budget.report
+    return {
+        "sweep": sweep.recipe.name,
+        "allocator": chooser.name,
+        "default": sweep.budget.default,
+        "arms": {name: dict(changed) for name, changed in sweep.settings.items()},
+        "problems": {"choose": len(halves.choose), "report": len(halves.report), "split": split_by(tallies)},
+        "draws": {"choose": choose, "report": report, "most": choose + report},
+        "most_tokens": sum(
+            part * max(step.generate.max_tokens for step in sweep.loaded.steps) for part in (choose, report)
+        ),
+    }

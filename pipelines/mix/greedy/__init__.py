@@ -1,0 +1,1 @@
+"""Greedy methods for submodular values of sets, and their lazy evaluation."""

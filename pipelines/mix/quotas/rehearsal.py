@@ -1,0 +1,96 @@
+"""Set method `rehearsal`: earlier rows that the new training makes wrong, by rates of bins that are estimated during it.
+
+After Bai et al. 2024 (An efficient rehearsal scheme for catastrophic forgetting mitigation during multi-stage fine-tuning,
+mix-cd). A row is damaged if it was right before the new training and is wrong after. It is unknown which rows are, so rows
+are put into bins by earlier signals. A bin's rate is estimated from its rows that were rehearsed already: the training
+shows their outcome, so the estimate costs nothing. Rows of a bin are taken in proportion to its rate.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipelines.mix.quotas.quota import shared_out
+from pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
+from pipelines.stats.clusters.intervals import clopper_pearson
+from storage.ground.errors import SetupError
+from storage.ground.pool import Floats
+
+RIGHT = 0.5  # from which a signal of 0 to 1 says right
+
+
+class Rehearsal:
+    """`before`, `after`: signals from 0 (wrong) to 1 (right); a row without `after` was not rehearsed yet.
+
+    `bins`: signals whose combinations are bins. `parts`: equal parts into which numbers are cut. `prior`: number of rows
+    with which the rate of all counts in a bin's rate.
+    """
+
+    name, version = "rehearsal", "1"
+
+    def __init__(
+        self, before: str, after: str, bins: Sequence[str] = ("level",), parts: int = 4, prior: float = 2.0
+    ) -> None:
+        self.before, self.after, self.bins, self.parts, self.prior = before, after, list(bins), parts, prior
+        if not self.bins or parts < 1 or prior < 0:
+            raise SetupError(
+                f"set method 'rehearsal': bins are {self.bins}, parts {parts}, prior {prior:g}.",
+                choices=("one or more signals", "parts from 1 on", "prior from 0 on"),
+            )
+
+    def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
+        """Random rows of each bin by its rate. `facts`: of each bin rows, known outcomes, damaged rows, rate and quota."""
+        before = table.number(self.before, missing=float("nan"))
+        after = table.number(self.after, missing=float("nan"))
+        known, damaged = ~np.isnan(before) & ~np.isnan(after), (before >= RIGHT) & (after < RIGHT)
+        keys, members = self._keys(table), defaultdict(list)
+        for unit in shuffled(table, seed):
+            members[keys[unit]].append(unit)
+        units = dict(sorted(members.items()))
+        rows = {name: int(table.rows[places].sum()) for name, places in units.items()}
+        counts = {name: (int(known[places].sum()), int(damaged[places].sum())) for name, places in units.items()}
+        rates = damage_rates(counts, self.prior)
+        quotas = shared_out({name: rates[name] * rows[name] for name in units}, rows, size)
+        picks = [unit for name, places in units.items() for unit in fitting(places, table, quotas[name])]
+        taken = set(picks)
+        by_rate = sorted(units, key=lambda name: (-rates[name], name))
+        rest = (unit for name in by_rate for unit in units[name] if unit not in taken)
+        picks += fitting(rest, table, size - int(table.rows[picks].sum()))
+        facts = {name: _facts(rows[name], *counts[name], rates[name], quotas[name]) for name in units}
+        return ChosenUnits(picks, (), {"bins": facts})
+
+    def _keys(self, table: MixUnits) -> list[str]:
+        """The bin of each unit in words."""
+        columns = []
+        for name in self.bins:
+            values = table.numbers.get(name)
+            columns.append(table.label(name) if values is None else cut(values, self.parts))
+        pairs = [[f"{name}={value}" for value in column] for name, column in zip(self.bins, columns, strict=True)]
+        return [" ".join(row) for row in zip(*pairs, strict=True)]
+
+
+def cut(values: Floats, parts: int) -> list[str]:
+    """Numbers as their values where these are few, else as equal parts by quantiles; "none" for a missing one."""
+    different = np.unique(values[~np.isnan(values)])
+    if len(different) <= parts:
+        return ["none" if np.isnan(value) else f"{value:g}" for value in values]
+    edges = np.quantile(values[~np.isnan(values)], np.linspace(0, 1, parts + 1)[1:-1])
+    return ["none" if np.isnan(value) else f"q{int(np.searchsorted(edges, value, side='right')) + 1}" for value in values]
+
+
+def damage_rates(counts: dict[str, tuple[int, int]], prior: float) -> dict[str, float]:
+    """The rate of each bin out of rows with an outcome and damaged ones; all equal before the first outcome."""
+    known, damaged = (sum(pair[side] for pair in counts.values()) for side in (0, 1))
+    overall = damaged / known if known else 1.0
+    return {
+        name: (hit + prior * overall) / (seen + prior) if seen + prior > 0 else overall
+        for name, (seen, hit) in counts.items()
+    }
+
+
+def _facts(rows: int, known: int, damaged: int, rate: float, quota: int) -> dict[str, Any]:
+    interval = clopper_pearson(damaged, known)
+    ends = [None, None] if interval is None else [interval.low, interval.high]
+    return {"rows": rows, "known": known, "damaged": damaged, "interval": ends, "rate": rate, "quota": quota}
