@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from pipelines.edit.answer_errors import PLANTED
 from pipelines.edit.editing import CannotEdit, Editor
+from pipelines.edit.error_types import ERROR_TYPES
+from pipelines.edit.failing_example import EXAMPLES
+from pipelines.edit.generalised import GENERALISED
 from pipelines.edit.known_texts import KNOWN
 from pipelines.edit.lines import LINES
 from pipelines.edit.lintseq import LINTSEQ
@@ -18,6 +21,9 @@ EDITORS: Mapping[str, Editor] = ByName(
         **PLANTED,
         **LINES,
         **KNOWN,
+        **GENERALISED,
+        **ERROR_TYPES,
+        **EXAMPLES,
         **LINTSEQ,
         **THOUGHTS,
     }

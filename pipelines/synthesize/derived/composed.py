@@ -4,7 +4,8 @@ A chain meets the conditions of MuSiQue (Trivedi et al. 2022): each hop can be s
 before it, and splits share no hop. Hops are joined within a split, and a hop's new numbers are on that split's side. The
 reference is computed by the templates' programs. Compositional GSM (Hosseini et al. 2024) gives the parts to compare with.
 Two further texts separate a lost hop from other losses: `told` is the last hop with its letter ("X is 7. ..."), and the
-control puts the chain's other problems before that, which need not be solved.
+control puts the chain's other problems before that, which need not be solved. `twins` are the chain and one that cannot be
+answered.
 """
 
 from collections import Counter, defaultdict
@@ -15,12 +16,13 @@ from typing import Any
 from pipelines.synthesize.derived.chains import composed_with_parts, letter_of
 from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from pipelines.synthesize.derived.lineage import chance, lineage_meta, lineage_of
+from pipelines.synthesize.derived.twins import twins
 from pipelines.synthesize.sources import Source, required
 from pipelines.synthesize.template import instance_key
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.records import Problem
 
-ROLES = ("parts", "composed", "told", "control")
+ROLES = ("parts", "composed", "told", "control", "twins")
 _TRIED = 60  # problems that are tried as the next hop of one chain
 
 
@@ -40,7 +42,7 @@ class Composed:
 
         Args:
             hops: Problems in a chain.
-            roles: What is made of each chain: `composed`, `parts`, `told`, `control`, or several of them.
+            roles: What is made of each chain: `composed`, `parts`, `told`, `control`, `twins`, or several of them.
             uses: Largest number of chains that contain one problem.
         """
         if not 2 <= hops <= len(LETTERS) + 1 or uses < 1:
@@ -78,7 +80,8 @@ class Composed:
         *parts, whole = composed_with_parts(hops, seed, self.name)
         group = parts if "parts" in self.roles else []
         group += [whole] if "composed" in self.roles else []
-        return [*group, *(_told(hops, seed, role) for role in ("told", "control") if role in self.roles)]
+        group += [_told(hops, seed, role) for role in ("told", "control") if role in self.roles]
+        return [*group, *(twins(hops, seed, self.name) if "twins" in self.roles else [])]
 
     def _chains(self, usable: Sequence[Problem], seed: int) -> Iterator[list[Hop]]:
         """Chains in an order that the seed gives; a problem begins one, or is met later on."""

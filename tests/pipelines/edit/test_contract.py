@@ -13,6 +13,31 @@ from pipelines.edit import EDITORS, CannotEdit
 
 SUM = "2 * 3 = 6\nThen 6 + 4 = 10\n#### 10"
 PROGRAM = "```python\nx = 1\nif x:\n    print(x)\n```"
+EFA = """```python
+import random
+
+original = {"n1": 2, "n2": 3}
+
+def sample(seed):
+    rng = random.Random(seed)
+    for _ in range(10000):
+        params = dict(original)
+        params['n1'] = rng.randint(1, 4)
+        if solve(params) is not None:
+            return params
+    raise ValueError("no instance")
+
+def render(params):
+    return '{n1} bags of 3 pears?'.format(**params)
+
+def solve(params):
+    n1 = params['n1']
+    n2 = params['n2']
+    s1 = n1 * n2
+    if s1 < 1:
+        return None
+    return s1
+```"""
 EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
     "digit": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### 20"),
     "operand": (SUM, {}, "2 * 3 = 6\nThen 5 + 4 = 9\n#### 9"),
@@ -32,6 +57,7 @@ EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
     "upto_state": ("2 * 3 = 6\nThen 6 + 5 = 11\n#### 11", {"known": "So 3 * 2 = 6 and\n6 + 4 = 10\n#### 10"}, "2 * 3 = 6"),
     "shorter": ("2 * 3 = 6", {"known": SUM}, "2 * 3 = 6"),
     "no_answer": ("Begin with 2 * 3 = 6.", {"known": "10"}, "Begin with 2 * 3 = 6."),
+    "failing_example": ("It is\n#### 2x + 1", {"known": "x^2 + 1"}, "f(1) = 2, and your formula gives 3."),
     "write_edits": (
         "<|diff|>\n@@ -0,0 +1 @@\n+x = 1\n<|diff|>\n@@ -1,0 +2 @@\n+print(x)\n",
         {},
@@ -44,6 +70,18 @@ EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
         SUM,
         {"step": 1, "line": "So there are six."},
         "2 * 3 = 6\nSo there are six.\nThen 6 + 4 = 10\n#### 10",
+    ),
+    "error_type": ("2 + 3 = 5\n#### 5", {"known": "2 * 3 = 6\n#### 6"}, "operator"),
+    "tool": (
+        "2 * 3 = 6\n#### 6",
+        {"known": "Ann buys 2 bags of 3 pears. How many pears?"},
+        '```python\ndef bags_pears(n1, n2):\n    """How many pears?"""\n    s1 = n1 * n2\n    return s1\n\n'
+        "print(bags_pears(2, 3))\n```",
+    ),
+    "efa": (
+        "2 * 3 = 6\n#### 6",
+        {"known": "2 bags of 3 pears?"},
+        EFA,
     ),
     "lintseq": (PROGRAM, {}, "<|diff|>\n@@ -0,0 +1,3 @@\n+x = 1\n+if x:\n+    print(x)\n"),
 }
@@ -62,7 +100,7 @@ def test_an_edit_follows_from_text_seed_and_options_and_says_what_changed(name: 
         assert change.line == text[:start].count("\n") + 1
         assert (text[start:end], edited.text[slice(*change.to)]) == (change.old, change.new)
         rebuilt = rebuilt[:start] + change.new + rebuilt[end:]
-    assert rebuilt == edited.text or name in ("lintseq", "write_edits")
+    assert rebuilt == edited.text or name in ("efa", "error_type", "lintseq", "tool", "write_edits")
 
 
 @pytest.mark.parametrize("name", EDITORS)

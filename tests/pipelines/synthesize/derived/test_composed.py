@@ -15,8 +15,9 @@ from pipelines.synthesize.derived.recomputed import recomputed
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.sources import Source
 from pipelines.synthesize.template import Calc, Params, Solution
+from pipelines.verify import VERIFIERS
 from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from storage.ground.records import Completion, Problem
 
 
 def templates(count: int = 150, seed: int = 3, **options: object) -> list[Problem]:
@@ -143,3 +144,32 @@ def test_a_wrong_bridge_would_be_seen() -> None:
     wrong = Hop(hop.problem, hop.params, hop.place, hop.text, hop.plain, str(int(hop.answer) + 1))
     *_, whole = composed_with_parts([begun, wrong], 1, "composed")
     assert recomputed(whole) == hop.answer != whole.reference
+
+
+def test_twins_differ_in_one_letter_and_one_of_them_states_no_number_for_the_later_hop() -> None:
+    """MuSiQue's contrast: the bridge is not found in the second twin, and everything else is as in the first."""
+    made = list(Composed(roles=["twins"], source=MADE).synthesize(60, 1))
+    assert len(made) == 60
+    for answerable, broken in zip(made[::2], made[1::2], strict=True):
+        texts = [str(problem.prompt) for problem in (answerable, broken)]
+        assert [(a, b) for a, b in zip(*texts, strict=True) if a != b] == [("X", "Q")]
+        used = re.findall(r"\bX\b", texts[1])
+        assert len(used) == 1  # where it is needed; what it is, nobody says
+        assert (answerable.reference.isdigit(), broken.reference) == (True, "unanswerable")
+        assert broken.meta["parts"] == [answerable.id]
+        assert recomputed(answerable) == answerable.reference
+
+
+def test_a_model_that_always_answers_or_never_does_solves_no_pair() -> None:
+    chain = [VERIFIERS["number"](), VERIFIERS["exact"](answer="final", case="fold")]
+
+    def right(problem: Problem, text: str) -> bool:
+        completion = Completion("c", problem.id, "e", "m", "", "curate", 0, None, text, "stop")
+        outcomes = [verifier.verify(problem, completion).outcome for verifier in chain]
+        return next(outcome for outcome in (*outcomes, "undecided") if outcome != "undecided") == "correct"
+
+    made = list(Composed(roles=["twins"], source=MADE).synthesize(20, 1))
+    for pair in zip(made[::2], made[1::2], strict=True):
+        answer = pair[0].reference
+        assert [right(problem, f"#### {answer}") for problem in pair] == [True, False]
+        assert [right(problem, "#### unanswerable") for problem in pair] == [False, True]

@@ -126,3 +126,36 @@ def test_the_answer_of_a_chain_follows_when_the_second_problem_is_solved_with_th
 
 def _groups(made: list[Problem]) -> list[list[Any]]:
     return [made[start : start + 3] for start in range(0, len(made), 3)]
+
+
+def passage(answer: str, kind: str, other: str = "", **meta: Any) -> Problem:
+    told = f"The prize went to {answer}. {other}{answer}'s friends were glad."
+    return Problem(f"{told}\nWho or what got the prize?", answer, meta={"answer_type": kind, **meta})
+
+
+def test_an_answer_in_the_text_becomes_another_of_its_type_everywhere() -> None:
+    asked = [
+        passage("Ada Byron", "person", "Lovelace smiled. ", aliases=["Lovelace", "Ada"]),
+        passage("Alan Turing", "person"),
+        passage("Paris", "place"),
+        passage("Rome", "place"),
+        passage("1984", "year"),
+    ]
+    made = TRANSFORMS["other_answer"](asked, 1)
+    by_source = {problem.meta["made"]["sources"][0]: problem for problem in made}
+    assert len(made) == 4  # a year has no other year
+    ada = by_source[asked[0].id]
+    assert (ada.reference, ada.meta["made"]["old_answer"]) == ("Alan Turing", "Ada Byron")
+    assert not re.search("Ada|Byron|Lovelace", str(ada.prompt))  # trap: an alias would tell the old answer
+    assert str(ada.prompt).count("Alan Turing") == 3
+    assert {by_source[asked[at].id].reference for at in (2, 3)} == {"Rome", "Paris"}
+    assert by_source[asked[1].id].reference == "Ada Byron"
+
+
+def test_a_text_without_its_answer_or_with_every_other_one_is_left_out() -> None:
+    hidden = Problem("Who wrote it?", "Ada", meta={"answer_type": "person"})
+    both = passage("Alan", "person", "Ada was there. ")
+    part = passage("Rome", "place", "Romeo and Romes are no places. ")
+    made = TRANSFORMS["other_answer"]([hidden, both, part, passage("Oslo", "place")], 1)
+    assert [problem.meta["made"]["old_answer"] for problem in made] == ["Rome", "Oslo"]
+    assert "Romeo and Romes" in str(made[0].prompt)  # a part of another word stays

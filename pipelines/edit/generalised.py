@@ -1,0 +1,130 @@
+"""Editors that turn a worked solution into a program: `efa`, which makes variants of the problem, and `tool`, a function.
+
+Both read the calculations of the text. Numbers that the problem states become parameters, results become variables, other
+numbers stay. `efa` writes an executable functional abstraction (Khan et al. 2025) with `sample`, `render`, `solve` and
+`original`; the chance of the draw decides which of the numbers are free, so that several draws overgenerate. `tool` writes
+a function with a name, a docstring and the call that solves the problem again (CRAFT, Yuan et al. 2024). Whether a program
+is right, the verifiers `abstraction` and `tool` say.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.edit.editing import CannotEdit, EditedText, Editor
+from pipelines.verify.calculation_steps import steps_of
+
+_NUMBER = re.compile(r"(?<![\w.,])\d+(?:\.\d+)?(?![\w]|[.,]\d)")
+_OPERAND = re.compile(r"\d+(?:\.\d+)?|[-+*/()%]")
+_WORD = re.compile(r"[A-Za-z]{4,}")
+_COMMON = frozenset(
+    {"does", "each", "from", "gets", "have", "into", "many", "more", "much", "that", "then", "they", "this", "what", "with"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Abstracted:
+    """A solution as statements over named numbers. `numbers`: name to value of those of the text that are used."""
+
+    numbers: Mapping[str, str]
+    statements: Sequence[str]
+    result: str
+
+
+def abstracted(solution: str, problem: str) -> Abstracted:
+    """The calculations of a solution with names for its numbers; CannotEdit if it has none or one is false."""
+    steps = steps_of(solution)
+    if not steps or not all(step.true for step in steps):
+        raise CannotEdit("the solution has no calculation, or a false one")
+    stated = list(dict.fromkeys(_NUMBER.findall(problem)))
+    names = {value: f"n{place}" for place, value in enumerate(stated, 1)}
+    results: dict[str, str] = {}
+    statements, used = [], set[str]()
+    for place, step in enumerate(steps, 1):
+        expression, _, result = step.text.partition("=")
+        parts = []
+        for token in _OPERAND.findall(expression):
+            known = results.get(token) or names.get(token)
+            used |= {token} if token in names and token not in results else set()
+            parts.append(known or token)
+        joined = " ".join(parts).replace(" / ", " // ")
+        statements.append(f"s{place} = {joined}")
+        results[result.strip()] = f"s{place}"
+    if not used:
+        raise CannotEdit("the solution uses no number of the problem")
+    return Abstracted({names[value]: value for value in stated if value in used}, statements, f"s{len(steps)}")
+
+
+def efa(text: str, rng: random.Random, *, known: str) -> EditedText:
+    """The program of variants for the problem `known`, from a solution of it. `sample` changes a free number by up to half.
+
+    `sample` draws again until every quotient is whole and every result above zero, as in the original.
+    """
+    abstract = abstracted(text, known)
+    whole = [name for name, value in abstract.numbers.items() if value.isdigit() and known.count(value) == 1]
+    if not whole:
+        raise CannotEdit("no number of the problem stands in it once")
+    free = sorted(rng.sample(whole, rng.randint(1, len(whole))))
+    given = ", ".join(f'"{name}": {value}' for name, value in abstract.numbers.items())
+    template = known.replace("{", "{{").replace("}", "}}")
+    for name in free:
+        template = re.sub(rf"(?<![\w.,]){abstract.numbers[name]}(?![\w]|[.,]\d)", f"{{{name}}}", template, count=1)
+    ends = {name: (low(abstract.numbers[name]), high(abstract.numbers[name])) for name in free}
+    drawn = [f"        params[{name!r}] = rng.randint({least}, {most})" for name, (least, most) in ends.items()]
+    lines = [
+        "```python", "import random", "", f"original = {{{given}}}", "",
+        "def sample(seed):", "    rng = random.Random(seed)", "    for _ in range(10000):",
+        "        params = dict(original)",
+        *drawn, "        if solve(params) is not None:", "            return params",
+        '    raise ValueError("no instance")', "",
+        "def render(params):", f"    return {template!r}.format(**params)", "",
+        "def solve(params):", *(f"    {name} = params[{name!r}]" for name in abstract.numbers),
+        *checked(abstract.statements), f"    return {abstract.result}", "```",
+    ]  # fmt: skip
+    return EditedText("\n".join(lines), f"{len(free)} of {len(abstract.numbers)} numbers free", (), {"free": free})
+
+
+def tool(text: str, rng: random.Random, *, known: str) -> EditedText:
+    """The function of a solution of the problem `known`, and the call that solves it again."""
+    del rng
+    abstract = abstracted(text, known)
+    words = [word.lower() for word in _WORD.findall(known) if word.lower() not in _COMMON]
+    name = "_".join(dict.fromkeys(words[-3:])) or "solve"
+    question = re.split(r"(?<=[.!?])\s+", known.strip())[-1].replace('"', "'").replace("\\", "")
+    doc = _NUMBER.sub("N", question)
+    lines = [
+        "```python", f"def {name}({', '.join(abstract.numbers)}):", f'    """{doc}"""',
+        *(f"    {statement}" for statement in abstract.statements), f"    return {abstract.result}", "",
+        f"print({name}({', '.join(abstract.numbers.values())}))", "```",
+    ]  # fmt: skip
+    how = f"a function of {len(abstract.numbers)} numbers"
+    return EditedText("\n".join(lines), how, (), {"function": name, "doc": doc})
+
+
+def low(value: str) -> int:
+    """Least value of a free number: half of the original, 1 at least."""
+    return max(1, int(value) // 2)
+
+
+def high(value: str) -> int:
+    """Largest value of a free number: half as much again, 2 more at least."""
+    return int(value) + max(2, int(value) // 2)
+
+
+def checked(statements: Sequence[str]) -> list[str]:
+    """The statements with what makes an instance like its original: whole quotients, positive results."""
+    lines = []
+    for statement in statements:
+        name, _, expression = statement.partition(" = ")
+        if " // " in expression and len(expression.split()) == 3:
+            left, _, right = expression.split()
+            lines += [f"    if {right} == 0 or {left} % {right}:", "        return None"]
+        lines += [f"    {statement}", f"    if {name} < {0 if ' % ' in expression else 1}:", "        return None"]
+    return lines
+
+
+GENERALISED: Mapping[str, Editor] = {
+    "efa": Editor("1", efa, ("known",), ("known",)),
+    "tool": Editor("1", tool, ("known",), ("known",)),
+}
