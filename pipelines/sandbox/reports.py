@@ -143,7 +143,8 @@ def _calls(
     if len(results) < wanted:
         cause, detail = death or ("runtime_error", "the program ended its process")
         results.append(Result("error", cause, None, detail))
-    results += [Result("not_run", results[-1].cause)] * (wanted - len(results))
+    ended = results[-1].cause if results else None  # without a call, the program is only loaded
+    results += [Result("not_run", ended)] * (wanted - len(results))
     return tuple(results), None
 
 

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
     {
+        "abstraction": "pipelines.verify.functional.abstraction:AbstractionVerifier",
         "all_of": "pipelines.verify.composite:AllOfVerifier",
         "any_of": "pipelines.verify.composite:AnyOfVerifier",
         "choice": "pipelines.verify.choice:ChoiceVerifier",
+        "classes": "pipelines.verify.structured.class_structure:ClassVerifier",
         "code": "pipelines.verify.code.code_verifier:CodeVerifier",
+        "code_behaviour": "pipelines.verify.code.behaviour:BehaviourVerifier",
         "counterexample": "pipelines.verify.code.counterexample:CounterexampleVerifier",
         "constraints": "pipelines.verify.constraints.constraints_verifier:ConstraintsVerifier",
         "exact": "pipelines.verify.exact:ExactVerifier",
@@ -36,10 +39,13 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
         "number": "pipelines.verify.number:NumberVerifier",
         "optimization": "pipelines.verify.structured.optimization:OptimizationVerifier",
         "person": "pipelines.verify.judged.person:PersonVerifier",
+        "proof": "pipelines.verify.proof:ProofVerifier",
         "regex": "pipelines.verify.regex:RegexVerifier",
         "roundtrip": "pipelines.verify.code.roundtrip:RoundtripVerifier",
         "state_prefix": "pipelines.verify.code.state_prefix:StatePrefixVerifier",
+        "tool": "pipelines.verify.functional.tool:ToolVerifier",
         "votes": "pipelines.verify.judged.votes:VotesVerifier",
+        "witness": "pipelines.verify.witness:WitnessVerifier",
     }
 )
 

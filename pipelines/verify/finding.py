@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
 from storage.ground.ids import canonical_json
@@ -20,6 +20,8 @@ SHOWN = 1_000
 EVIDENCE_BYTES = 65_536  # of a verdict: millions of them are stored
 Item = tuple[Problem, Completion]
 Rules = tuple[tuple[str, str], ...]
+Given = TypeVar("Given")
+Judged = TypeVar("Judged")
 ALL_OF: tuple[Outcome, ...] = ("incorrect", "unparsed", "undecided", "correct")
 """Of several outcomes that must all be right, the first of these that occurs: doubt never turns a no into a yes."""
 ANY_OF: tuple[Outcome, ...] = ("correct", "undecided", "incorrect", "unparsed")
@@ -88,12 +90,12 @@ def visible_text(completion: Completion) -> str:
     return "" if not closed and answer.lstrip().startswith(THOUGHT_BEGIN) else answer
 
 
-def in_order(judge: Callable[[Item], Verdict], items: Iterable[Item], threads: int) -> Iterator[Verdict]:
-    """The verdicts of a slow function in the order of the items; an exception is raised at its item's place.
+def in_order(judge: Callable[[Given], Judged], items: Iterable[Given], threads: int) -> Iterator[Judged]:
+    """The results of a slow function in the order of the items; an exception is raised at its item's place.
 
     Only a window of items is held, so an endless stream of them may come in, and may be abandoned.
     """
-    waiting: deque[Future[Verdict]] = deque()
+    waiting: deque[Future[Judged]] = deque()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="rollmill-verify")
     try:
         for item in items:

@@ -5,10 +5,11 @@ program is `unparsed`; tests that cannot be read and failures of the sandbox its
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken, limits_of
-from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed_count, run_suite
+from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed_count, printable, run_suite
 from pipelines.verify.code.expected_values import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, WORDS, ParsedProgram, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
@@ -18,6 +19,8 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 _FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "2"), ("mixed", "2"), ("sandbox", "1"))
+PROJECT = "project_code"
+"""Key of a problem's meta: the code around the asked function, there when its tests run."""
 _EXTRACTED = 2_000  # characters of the program that a verdict keeps
 
 
@@ -76,7 +79,7 @@ class CodeVerifier(SandboxVerifier):
             return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
         if not suite.size:
             return self.verdict(item, "undecided", "tests", cause="tests: the problem has none")
-        task = task_of(prompt_text(problem.prompt), suite.entry_point)
+        task = task_of(prompt_text(problem.prompt), suite.entry_point, str(problem.meta.get(PROJECT) or ""))
         suite = with_helpers(suite, task.prelude)
         program = program_of(code_text(completion), task)
         if program is None:
@@ -84,15 +87,21 @@ class CodeVerifier(SandboxVerifier):
             return self.verdict(item, "unparsed", "no-program", cause="no program in the text", seconds=seconds)
         try:
             run = run_suite(self.sandbox(), program.text, suite, spacing=self.spacing)
+            form = self.form_of(problem, program.text, suite.entry_point)
         except TestsBroken as error:
             return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
         except SandboxFailed as error:
             return self.verdict(item, "undecided", f"{program.rule}:sandbox", cause=f"crash: {error}")
-        return self._of_run(item, program, suite, run)
+        return replace(self._of_run(item, program, suite, run), normal_form=form)
+
+    def form_of(self, problem: Problem, source: str, entry_point: str | None) -> str | None:
+        """The form by which votes and sets of solutions compare programs; None: by their text."""
+        del problem, source, entry_point
+        return None
 
     def _of_run(self, item: Item, program: ParsedProgram, suite: ProgramSuite, run: SuiteRun) -> Verdict:
         outcome: Outcome = "correct" if all_passed(run.results) else "incorrect"
-        details = {"detail": run.detail[:500]} if run.detail else {}
+        details = {"detail": printable(run.detail, 500)} if run.detail else {}
         return self.verdict(
             item,
             outcome,

@@ -83,9 +83,9 @@ def _row(index: int, result: TestResult) -> dict[str, Any]:
     return row
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int = _DETAIL) -> str:
     """A short text that any JSON file and any terminal can hold."""
-    cut = text if len(text) <= _DETAIL else text[: _DETAIL - 1] + "…"
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
     # A model's text may hold lone surrogates, which UTF-8 cannot encode.
     return cut.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\\x00")
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipelines.verify.code.expected_values import shown
-from pipelines.verify.code.syntax import parses
+from pipelines.verify.code.syntax import parses, written
 
 Args = tuple[Any, ...]
 _DOCTEST = ">>> "
@@ -160,7 +160,8 @@ def _by_signature(entry_point: str, text: str) -> Iterator[Args]:
     """Yield an input by the annotations of a function that no example shows; none if one is missing or unknown."""
     for node in ast.walk(parses(text) or ast.Module([], [])):
         if isinstance(node, ast.FunctionDef) and node.name == entry_point:
-            kinds = [ast.unparse(argument.annotation) if argument.annotation else "" for argument in node.args.args]
+            given = [argument.annotation for argument in node.args.args]
+            kinds = [(written(annotation) if annotation else None) or "" for annotation in given]
             if kinds and all(kind in _TYPICAL for kind in kinds):
                 yield tuple(_TYPICAL[kind] for kind in kinds)
 

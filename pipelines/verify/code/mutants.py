@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelines.verify.code.syntax import FUNCTIONS, parses, syntax_tree
+from pipelines.verify.code.syntax import FUNCTIONS, UnreadableError, parses, syntax_tree, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,15 @@ class Mutant:
 def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[Mutant]:
     """Every mutant of the functions of a program (all of them, or those named), in the order of the text; no two alike.
 
-    Raises ValueError if the source is not Python.
+    Raises ValueError if the source is not Python, or nested too deeply.
     """
     tree = syntax_tree(source)
-    original, sources = ast.dump(tree), {source}
-    for node, parent in _nodes(tree, None if functions is None else frozenset(functions)):
+    try:
+        original, sources = ast.dump(tree), {source}
+        nodes = _nodes(tree, None if functions is None else frozenset(functions))
+    except RecursionError:
+        raise UnreadableError("RecursionError: nested too deeply") from None
+    for node, parent in nodes:
         for kind, after in changes(node, parent):
             changed = _spliced(source, node, after)
             if changed in sources:
@@ -141,7 +145,9 @@ Node = TypeVar("Node", bound=ast.AST)
 def changes(node: ast.AST, parent: ast.AST) -> Iterator[Change]:
     """(kind, new text) for every change of one node."""
     for kind, changed in _changed(node, parent):
-        text = ast.unparse(changed)
+        text = written(changed)
+        if text is None:
+            continue
         compound = isinstance(changed, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp)
         whole = isinstance(changed, ast.stmt) or isinstance(parent, ast.stmt) or not compound
         yield kind, text if whole else f"({text})"  # within an expression precedence could change its meaning

@@ -21,7 +21,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.verify.code.syntax import LONGEST, bound_by, defined_names, does_something, has_body, methods_of, parses
+from pipelines.verify.code.syntax import (
+    LONGEST,
+    bound_by,
+    defined_names,
+    does_something,
+    has_body,
+    methods_of,
+    parses,
+    written,
+)
 from pipelines.verify.extract import THOUGHT_END
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
@@ -101,17 +110,21 @@ class Task:
 
 
 @lru_cache(maxsize=1_024)
-def task_of(prompt: str, entry_point: str | None) -> Task:
-    """Requirements in a prompt's text. Code that the prompt begins is the prompt itself or a fenced block in it."""
+def task_of(prompt: str, entry_point: str | None, project: str = "") -> Task:
+    """Requirements in a prompt's text. Code that the prompt begins is the prompt itself or a fenced block in it.
+
+    `project`: code that goes before a program that stands alone, whether the prompt shows it or not.
+    """
+    around = f"{project.rstrip()}\n\n\n" if project.strip() else ""
     if entry_point is None:
-        return Task()
+        return Task(prelude=around)
     heading = re.compile(rf"(?m)^(?:async )?def {re.escape(entry_point)}\s*\(")
     for text in (*(block.text for block in blocks(prompt)), prompt):
         # Code that ends with a bare heading parses only with a body.
         tree = (parses(text) or parses(text.rstrip() + "\n    pass\n")) if heading.search(text) else None
         if tree is not None:
-            return Task(entry_point, text.rstrip() + "\n", _prelude(tree, entry_point))
-    return Task(entry_point)
+            return Task(entry_point, text.rstrip() + "\n", around + _prelude(tree, entry_point))
+    return Task(entry_point, prelude=around)
 
 
 def program_of(text: str, task: Task) -> ParsedProgram | None:
@@ -210,4 +223,5 @@ def _embedded(text: str, task: Task) -> tuple[str, ast.Module] | None:
 def _prelude(tree: ast.Module, entry_point: str) -> str:
     """The prompt's imports, constants and helper functions, without the entry point itself."""
     kept = [part for part in tree.body if entry_point not in bound_by(part) and not isinstance(part, ast.Expr)]
-    return ast.unparse(ast.Module(kept, [])) + "\n\n\n" if kept else ""
+    text = written(ast.Module(kept, [])) if kept else None
+    return f"{text}\n\n\n" if text else ""

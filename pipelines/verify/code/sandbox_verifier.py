@@ -1,16 +1,16 @@
 """Base of verifiers that execute programs: a sandbox that starts with the first program, limits, and the verdict.
 
-A subclass has `name`, `rules` and `verify`; it runs programs through `sandbox()`.
+A subclass has `name`, `rules` and `judge`, or a `verify` of its own; it runs programs through `sandbox()`.
 """
 
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipelines.sandbox import Mode, SandboxLimits, SandboxUser
+from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser
 from pipelines.verify.finding import Item, OneByOne, Rules, in_order, worker_count
 from storage.ground.ids import digest128
-from storage.ground.records import Outcome, Verdict
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 _LONGEST_CAUSE = 500  # characters
 
@@ -21,6 +21,13 @@ class SandboxVerifier(SandboxUser, OneByOne):
     def __init__(self, sandbox: Mode, limits: SandboxLimits, workers: int | None) -> None:
         self.use_sandbox(f"verifier {self.name!r}", sandbox, limits, worker_count(workers))
         self.version = _version(self.rules, sandbox, limits)
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
+        try:
+            return super().verify(problem, completion)
+        except SandboxFailed as error:
+            return self.verdict((problem, completion), "undecided", "sandbox", cause=f"crash: {error}")
 
     def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """Verdicts in input order, streamed, `workers` items under way."""

@@ -37,7 +37,7 @@ from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.program import blocks
 from pipelines.verify.code.proposed_input import is_plain
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.syntax import parses
+from pipelines.verify.code.syntax import parses, written
 from pipelines.verify.extract import final_answer
 from pipelines.verify.finding import Item
 from pipelines.verify.number import plain_number
@@ -136,7 +136,7 @@ def statements_of(text: str) -> list[ast.stmt] | None:
     imports = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
     rest = [part for part in tree.body if part not in functions and part not in imports and not _is_remark(part)]
     # Only calls and other expressions beside it: the trace runs its body in place of the program.
-    if len(functions) == 1 and not ast.unparse(functions[0].args) and all(isinstance(part, ast.Expr) for part in rest):
+    if len(functions) == 1 and written(functions[0].args) == "" and all(isinstance(part, ast.Expr) for part in rest):
         body = [_as_answer(part) for part in functions[0].body if not _is_remark(part)]
         return [*imports, *body] if body else None
     body = [part for part in tree.body if not _is_remark(part)]
@@ -147,7 +147,9 @@ def trace(runner: Runner, statements: list[ast.stmt]) -> Path:
     """The path of a program. A statement that raises ends it there; a limit, or an exit, leaves no states at all."""
     lines = [_PROLOGUE, "try:"]
     for statement in statements[:MOST]:
-        lines += ["    " + line for line in ast.unparse(statement).split("\n")]
+        if (text := written(statement)) is None:
+            return Path((), None, f"a statement of {type(statement).__name__} is nested too deeply to be traced")
+        lines += ["    " + line for line in text.split("\n")]
         lines.append(f"    {_STATES}.append(__traced_now__(__traced_globals__()))")
     lines.append("except __traced_exception__ as __e__:\n    __traced_error__ = __traced_words__(__e__)")
     report = runner.run(Calls("\n".join(lines), (Call("__traced_get__"), Call("__traced_why__"))))

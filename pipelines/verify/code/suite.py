@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.verify.code.expected_values import BadValueError, decode
-from pipelines.verify.code.syntax import UnreadableError, has_body, parses, syntax_tree
+from pipelines.verify.code.syntax import UnreadableError, has_body, parses, syntax_tree, written
 from storage.ground.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
@@ -237,7 +237,7 @@ def _asserted(body: Sequence[ast.stmt], *, top: bool = False) -> Iterator[str]:
     for part in body:
         if isinstance(part, ast.Assert):
             constant = isinstance(part.test, ast.Constant) and part.test.value
-            yield "" if constant else ast.unparse(part.test)[:_NAME_WIDTH]
+            yield "" if constant else (written(part.test) or "an assertion")[:_NAME_WIDTH]
         elif isinstance(part, ast.FunctionDef):
             yield from _asserted(part.body if top and part.name == "check" else [])
         elif isinstance(part, ast.For | ast.While | ast.If | ast.With):

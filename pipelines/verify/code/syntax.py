@@ -44,6 +44,14 @@ def parses(text: str) -> ast.Module | None:
         return None
 
 
+def written(node: ast.AST) -> str | None:
+    """A part of a tree as Python; None where it is nested too deeply to be written, or has a number of too many digits."""
+    try:
+        return ast.unparse(node)
+    except (RecursionError, ValueError):
+        return None
+
+
 def defined_names(tree: ast.Module) -> set[str]:
     """The names that the top level of a module binds: functions, classes, plain assignments, imports."""
     return {name for statement in tree.body for name in bound_by(statement)}

@@ -45,6 +45,7 @@ SCHEMA = Problem("As JSON?", "", "json", tests=('{"type": "object", "required": 
 
 ADD = Problem('def add(a, b):\n    """Add."""\n', "", "code", ("assert add(1, 2) == 3",), meta={"entry_point": "add"})
 
+COUNTER = Problem("Write Counter.", "", "code", meta={"classes": {"Counter": {"attributes": ["x"]}}})
 SHAPE = Problem("Write.", "", "instructions", tests=('{"id": "words", "exactly": 3}', '{"id": "lower_case"}'))
 LINEAR = '{{"sense": "max", "variables": {{"x": {{"upper": {}}}}}, "objective": {{"x": 1}}}}'
 BROKEN = '{"suspect": "def f(n): return n + n // 13", "validator": "def valid(n): return n >= 0", "entry_point": "f"}'
@@ -52,7 +53,10 @@ BREAK = Problem("Which input breaks it?", "def f(n): return n", "code", (BROKEN,
 WORKED = Problem("How much?", "18", meta={"solution": "16 - 7 = 9\n9 * 2 = 18"})
 HEXADECIMAL = Problem("2748 in hexadecimal?", "2748", tests=('{"back": "def back(text): return str(int(text, 16))"}',))
 
+TRUTH = Problem("Prove it.", "", "proof", ('{"statement": "1 = 1"}',))
+
 POEM = Problem("A poem about rain?", "")
+EVEN = Problem("For every n from 1 to 9, n is even.", "FALSE, n = 1", tests=('{"counterexamples": [1, 3, 5, 7, 9]}',))
 JUDGED = {"judgements": "judgements.csv", "recipe_folder": str(Path(__file__).parent)}
 
 
@@ -65,11 +69,32 @@ class Rain:
 
 PARTS = {"verifiers": [{"method": "number"}, {"method": "exact", "options": {"answer": "final"}}]}
 
+VARIANTS = """import random
+original = {"n": 2}
+def sample(seed):
+    return {"n": random.Random(seed).randint(3, 999)}
+def render(params):
+    return f"Twice {params['n']}?"
+def solve(params):
+    return 2 * params["n"]
+"""
+TOOL = "def twice(n):\n    return n * 2\nprint(twice(2))"
+
 ROWS: dict[str, Row] = {
+    "abstraction": Row(
+        Problem("Twice 2?", "4"),
+        f"```python\n{VARIANTS}```",
+        f"```python\n{VARIANTS.replace('2 * p', '3 * p')}```",
+        ("", "I do not know."),
+        sandbox=True,
+        many=10,
+    ),
     "all_of": Row(Problem("How many?", "7"), "\\boxed{7}", "\\boxed{8}", options=PARTS),
     "any_of": Row(Problem("How many?", "7"), "\\boxed{7.0}", "\\boxed{8}", options=PARTS),
     "choice": Row(CITIES, "The answer is (B).", "The answer is (C).", ("", "I do not know.", "A or B")),
+    "classes": Row(COUNTER, "class Counter:\n    x = 0\n", "class Counter:\n    y = 0\n", ("", "I do not know.")),
     "code": Row(ADD, "    return a + b\n", "    return a - b\n", ("", " \n", "I do not know."), sandbox=True, many=60),
+    "code_behaviour": Row(ADD, "    return a + b\n", "    return a - b\n", ("", "I do not know."), sandbox=True, many=20),
     "constraints": Row(SHAPE, "one two three", "one two"),
     "counterexample": Row(BREAK, "```\n[13]\n```", "```\n[12]\n```", ("", "I do not know."), sandbox=True, many=20),
     "exact": Row(Problem("Capital?", "Paris"), "Paris", "Lyon"),
@@ -79,10 +104,13 @@ ROWS: dict[str, Row] = {
     "number": Row(Problem("How many?", "7"), "\\boxed{7}", "\\boxed{8}"),
     "optimization": Row(Problem("Most of x?", "4"), LINEAR.format(4), LINEAR.format(5), ("", "It is 4.")),
     "person": Row(POEM, "It rains.", "It snows.", options=JUDGED),
+    "proof": Row(TRUTH, "reflexivity.", "discriminate.", ("", " \n", "I cannot."), sandbox=True, many=6),
     "regex": Row(Problem("A year?", r"\d{4}"), "2024", "24"),
     "roundtrip": Row(HEXADECIMAL, "```\nabc\n```", "```\nabd\n```", sandbox=True, many=20),
     "state_prefix": Row(WORKED, "16 - 7 = 9\n9 * 2 = 18", "16 - 7 = 9\n9 + 2 = 11", ("", " \n", "18, I think.")),
+    "tool": Row(Problem("Twice 2?", "4"), TOOL, TOOL.replace("* 2", "* 3"), ("", "I do not know."), sandbox=True, many=20),
     "votes": Row(POEM, "It rains.", "It snows.", options={"of": "grade.ok", "says": ["yes"], "least": 0.5, "cast": Rain()}),
+    "witness": Row(EVEN, "FALSE, n = 3", "FALSE, n = 4", ("", "I do not know.")),
 }
 
 HOSTILE = (

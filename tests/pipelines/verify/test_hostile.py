@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.workers.worker_pool import WorkerLimits
@@ -36,6 +37,7 @@ def judged(verifier: MathVerifier, reference: str, answers: tuple[str, ...]) -> 
     return list(verifier.verify_many((problem, completion(answer, str(i))) for i, answer in enumerate(answers)))
 
 
+@pytest.mark.integration
 def test_what_the_exact_layers_end_at_once_and_in_bounded_memory() -> None:
     with MathVerifier(workers=1, limits=LIMITS) as verifier:
         judged(verifier, "7", AT_ONCE)
@@ -50,6 +52,7 @@ def test_what_the_exact_layers_end_at_once_and_in_bounded_memory() -> None:
     assert grown < 60 * 2**20
 
 
+@pytest.mark.integration
 def test_what_reaches_a_worker_ends_at_its_limit_and_the_pool_lives_on() -> None:
     with MathVerifier(workers=2, limits=LIMITS) as verifier:
         verdicts = judged(verifier, r"\sin 7 + \sum_{k=1}^{3} k", FOR_A_WORKER)

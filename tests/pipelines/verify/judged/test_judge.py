@@ -200,7 +200,7 @@ def test_whatever_can_change_a_verdict_changes_the_version() -> None:
         ({"votes": 3}, "votes is 3. Valid: 1 to 64, even"),
         ({"votes": 0}, "votes is 0"),
         ({"votes": 66}, "votes is 66"),
-        ({"order": "swapped"}, "unknown order of verifier 'judge' 'swapped'"),
+        ({"order": "swapped"}, "unknown order 'swapped' of verifier 'judge'"),
         ({"rubric": "Judge!"}, "no place for the texts"),
         ({"max_failed": 1.5}, "max_failed is 1.5"),
         ({"temperature": -1.0}, "temperature -1.0"),
@@ -208,7 +208,7 @@ def test_whatever_can_change_a_verdict_changes_the_version() -> None:
         ({"sampler": None, "samplers": DirectSamplers(), "model": "models/none"}, "models/none"),
         (
             {"sampler": None, "samplers": DirectSamplers(), "engine_options": {"thread": 1}},
-            "unknown option of engine 'embedded' 'thread'. Did you mean 'threads'",
+            "unknown option 'thread' of engine 'embedded'. Did you mean 'threads'",
         ),
     ],
 )

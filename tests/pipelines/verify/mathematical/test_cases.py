@@ -39,6 +39,7 @@ def test_the_table_is_large_and_says_what_it_covers() -> None:
     assert len({row["group"] for row in table}) >= 20
 
 
+@pytest.mark.integration
 def test_every_pair_in_both_orders(verifier: MathVerifier) -> None:
     right = {"always", "lenient"} if verifier.policy.name == "lenient" else {"always"}
     named, wrong = {name for name, _ in verifier.rules}, []
@@ -58,6 +59,7 @@ def test_every_side_equals_itself(verifier: MathVerifier) -> None:
     assert refused == []
 
 
+@pytest.mark.integration
 def test_strict_implies_lenient_and_number_agrees_with_math() -> None:
     """What `number` decides, `math` decides the same; what is equal under `strict` is equal under `lenient`."""
     with MathVerifier(workers=1) as strict, MathVerifier(policy="lenient", workers=1) as lenient:

@@ -121,6 +121,7 @@ def test_what_is_no_model(verifier: OptimizationVerifier, text: str, outcome: st
     assert (verdict.outcome, verdict.rule) == (outcome, rule)
 
 
+@pytest.mark.integration
 def test_a_hard_model_hits_the_limit_and_the_next_one_is_solved() -> None:
     """Market split (Cornuejols and Dawande 1998): small, and far beyond branch and bound."""
     generator = random.Random(1)

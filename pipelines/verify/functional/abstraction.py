@@ -1,0 +1,198 @@
+"""The verifier `abstraction`: five recorded tests of a program that makes variants of a problem, each run in the sandbox.
+
+An executable functional abstraction (EFA, Khan et al. 2025) of a problem is a Python program with `sample(seed)`, which
+gives parameters, `render(params)`, which gives a text, `solve(params)`, which gives its answer, and `original`, the
+parameters of the problem itself.
+
+- is_extractable: the text holds such a program;
+- is_executable: original and `samples` seeds give parameters, a text and an answer as plain data;
+- has_dof: the instances differ in parameters, texts and answers (degrees of freedom);
+- single_valued: another process gives the same instances, and one text has one answer;
+- matches_original: the original's text is the problem's, and its answer the reference.
+
+A program that is right at the original alone passes all five. So where the problem has a worked solution (`meta.solution`),
+its calculations are the second solver: `agrees_elsewhere` computes each instance's answer from the numbers of its text.
+"""
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.option_checks import checked_count
+from pipelines.sandbox import Call, Calls, Mode, Report, limits_of
+from pipelines.verify.answers.reading import read
+from pipelines.verify.code.program import Task, program_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from pipelines.verify.code.syntax import parses
+from pipelines.verify.finding import Finding, prompt_text, visible_text
+from pipelines.verify.functional.second_solver import answer_elsewhere
+from storage.ground.ids import canonical_json
+from storage.ground.records import SURROGATE, Completion, Problem
+
+CHECKS = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original", "agrees_elsewhere")
+PARTS = ("sample", "render", "solve", "original")
+_HARNESS = """
+
+def rollmill_instance(seed):
+    params = original if seed is None else sample(seed)
+    return [params, render(params), solve(params)]
+"""
+_DETAIL = 200
+_LONGEST = 20_000  # characters of an instance
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Parameters of an abstraction, the text and the answer that they give."""
+
+    params: Mapping[str, Any]
+    text: str
+    answer: str
+
+
+def calls_of(source: str, seeds: Sequence[int | None]) -> Calls:
+    """The calls that give the instances of these seeds; None is the original."""
+    return Calls(source + _HARNESS, tuple(Call("rollmill_instance", (seed,)) for seed in seeds))
+
+
+def variants_of(report: Report) -> list[Variant] | str:
+    """The instances that a program gave, or the reason why it gave none."""
+    if report.cause is not None and not report.results:
+        return f"{report.cause}: {report.detail}"[:_DETAIL]
+    variants = []
+    for result in report.results:
+        if result.status != "returned":
+            return f"{result.cause}: {result.detail}"[:_DETAIL]
+        match result.value:
+            case [dict() as params, str() as text, int() | float() | str() as answer] if text.strip():
+                variant = _usable(params, text, answer)
+                if variant is None:
+                    return "an instance is too long, or no JSON"
+                variants.append(variant)
+            case _:
+                return "an instance is not parameters, a text and an answer"
+    return variants
+
+
+def _usable(params: Mapping[str, Any], text: str, answer: int | float | str) -> Variant | None:
+    """The instance if a problem can hold it: short, its parameters JSON values, no half character in it."""
+    try:
+        whole = canonical_json([params, text, answer])
+        return None if len(whole) > _LONGEST or SURROGATE.search(whole) else Variant(params, text, str(answer))
+    except (TypeError, ValueError):  # a set, NaN, keys of two types, a number of too many digits
+        return None
+
+
+def source_of(text: str) -> str | None:
+    """The program of a text, if it defines everything that an abstraction has."""
+    program = program_of(text, Task("solve"))
+    tree = None if program is None else parses(program.text)
+    if program is None or tree is None:
+        return None
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names |= {n.id for node in tree.body if isinstance(node, ast.Assign) for n in node.targets if isinstance(n, ast.Name)}
+    return program.text if names >= set(PARTS) else None
+
+
+class AbstractionVerifier(SandboxVerifier):
+    """`value`: share of the tests that passed; the rule is the first that did not. Usable from any thread."""
+
+    name = "abstraction"
+    rules = (*((check, "2" if check == "is_executable" else "1") for check in CHECKS), ("passed", "1"), ("sandbox", "1"))
+    words: Mapping[str, str] = {
+        "is_extractable": "the text holds no program with sample, render, solve and original",
+        "is_executable": "the program fails, or gives no text or answer",
+        "has_dof": "instances do not differ",
+        "single_valued": "another process gets other instances",
+        "matches_original": "the original is another problem, or has another answer",
+        "agrees_elsewhere": "the worked solution gives an instance another answer",
+        "passed": "all tests passed",
+        "sandbox": "the sandbox failed",
+    }
+
+    def __init__(
+        self, sandbox: Mode = "strict", *, samples: int = 8, cpu_seconds: float = 2.0, memory_mib: int = 256,
+        workers: int | None = None,
+    ) -> None:  # fmt: skip
+        """Take the options of a recipe.
+
+        Args:
+            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
+            samples: Instances that are tested, beside the original.
+            cpu_seconds: CPU seconds that one program may use.
+            memory_mib: Memory of one program, in MiB.
+        """
+        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+        self.samples = checked_count("verifier", self.name, "samples", samples)
+        self.version += f"+samples-{samples}"
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """The finding on one completion."""
+        source = source_of(visible_text(completion))
+        if source is None:
+            return Finding("unparsed", "is_extractable", "no program with sample, render, solve and original")
+        calls = calls_of(source, [None, *range(self.samples)])
+        variants = variants_of(self.sandbox().run(calls))
+        if isinstance(variants, str):
+            return self._finding(source, {"is_extractable": None, "is_executable": variants})
+        again = variants_of(self.sandbox().run(calls))
+        failures: dict[str, str | None] = {
+            "is_extractable": None,
+            "is_executable": None,
+            "has_dof": _freedom(variants[1:]),
+            "single_valued": _single(variants, again),
+            "matches_original": _matches(problem, variants[0]),
+        }
+        solution = problem.meta.get("solution")
+        if isinstance(solution, str):
+            failures["agrees_elsewhere"] = _agrees(problem, solution, variants[1:])
+        return self._finding(source, failures)
+
+    def _finding(self, source: str, failures: Mapping[str, str | None]) -> Finding:
+        """The finding of the tests in their order, None for a passed one."""
+        failed = [name for name, detail in failures.items() if detail is not None]
+        whole = max(len(failures), len(CHECKS) - 1)
+        value = sum(detail is None for detail in failures.values()) / whole
+        evidence = {name: "passed" if detail is None else detail for name, detail in failures.items()}
+        if failed:
+            return Finding("incorrect", failed[0], failures[failed[0]], value, source, evidence=evidence)
+        return Finding("correct", "passed", None, 1.0, source, evidence=evidence)
+
+
+def _freedom(variants: Sequence[Variant]) -> str | None:
+    for what, values in (
+        ("parameters", {canonical_json(variant.params) for variant in variants}),
+        ("texts", {variant.text for variant in variants}),
+        ("answers", {variant.answer for variant in variants}),
+    ):
+        if len(values) < 2:
+            return f"all instances have the same {what}"
+    return None
+
+
+def _single(variants: Sequence[Variant], again: Sequence[Variant] | str) -> str | None:
+    if isinstance(again, str) or list(again) != list(variants):
+        return "another process gets other instances from the same seeds"
+    answers: dict[str, str] = {}
+    for variant in variants:
+        if answers.setdefault(variant.text, variant.answer) != variant.answer:
+            return "one text has two answers"
+    return None
+
+
+def _matches(problem: Problem, original: Variant) -> str | None:
+    if original.text.split() != prompt_text(problem.prompt).split():
+        return "the original's text is not the problem"
+    if read(original.answer).form != read(problem.reference).form:
+        return f"the original's answer is {original.answer[:40]}, not the reference"
+    return None
+
+
+def _agrees(problem: Problem, solution: str, variants: Sequence[Variant]) -> str | None:
+    """None if no instance is contradicted; one that the worked solution cannot be carried over to says nothing."""
+    for variant in variants:
+        answer = answer_elsewhere(prompt_text(problem.prompt), solution, variant.text)
+        if answer is not None and read(str(answer)).form != read(variant.answer).form:
+            return f"the worked solution gives {answer} where the program says {variant.answer[:40]}"
+    return None
