@@ -20,6 +20,7 @@ AGGREGATORS: Mapping[str, "type[Aggregator]"] = ByName(
         "best_of_n": "pipelines.aggregate.best_of:BestOfNElection",
         "best_of_majority": "pipelines.aggregate.best_of:BestOfMajority",
         "rerank": "pipelines.aggregate.best_of:ClusterRerank",
+        "consensus": "pipelines.aggregate.consensus:ConsensusElection",
         "knockout": "pipelines.aggregate.knockout:Knockout",
         "model_switch": "pipelines.aggregate.model_switch:ModelSwitch",
         "similarity": "pipelines.aggregate.similarity_vote:SimilarityVote",

@@ -18,6 +18,7 @@ from pipelines.metrics.funnel import (
 from pipelines.metrics.path_rates import path_counted
 from pipelines.metrics.rates import (
     BY_RESULTS,
+    BY_WEIGHT,
     NO_RATES,
     NOTHING,
     GroupRate,
@@ -36,6 +37,7 @@ from pipelines.metrics.shares import Share, by_correct, judged_numbers, shares
 
 __all__ = [
     "BY_RESULTS",
+    "BY_WEIGHT",
     "DRIFT_KINDS",
     "NOTHING",
     "NO_RATES",

@@ -18,8 +18,12 @@ from storage.ground.pool import Group
 OF_TEMPLATES = "mean pass rate of problems from these templates"
 OF_POPULATION = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
 NOTHING = "nothing judged"
-BY_RESULTS = "followed from what earlier draws gave: verdicts, or the scores of a search"
-NO_RATES = f"No rates: nobody judges what every problem is asked, or which were drawn, and how often, {BY_RESULTS}."
+BY_RESULTS = "depended on earlier results: verdicts, or the scores of a search"
+BY_WEIGHT = "count by their weights (decoder constrained)"
+NO_RATES = (
+    f"No rates: the step that every problem is asked is not judged, its completions {BY_WEIGHT}, or the choice of draws "
+    f"{BY_RESULTS}."
+)
 
 
 def prefix_words(prefix: int | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.metrics.contract import check, samples_of
+from pipelines.metrics.measures.answer_metrics import ANSWER_METRICS
 from pipelines.metrics.measures.score_metrics import SCORE_METRICS
 from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS
 from pipelines.metrics.measures.token_metrics import TOKEN_METRICS
@@ -26,6 +27,7 @@ METRICS: Mapping[str, Metric] = ByName(
         **VOTE_METRICS,
         **TOKEN_METRICS,
         **SCORE_METRICS,
+        **ANSWER_METRICS,
     }
 )
 

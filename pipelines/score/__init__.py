@@ -13,22 +13,47 @@ from storage.ground.records import Completion, Problem, Score
 
 SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = ByName(
     {
+        "answer_gain": "pipelines.score.answer_gain:AnswerGain",
         "answer_agreement": "pipelines.score.agreement:AnswerAgreement",
+        "calls_per_token": "pipelines.score.decoding:CallsPerToken",
+        "draft_acceptance": "pipelines.score.decoding:DraftAcceptance",
+        "draft_optimum": "pipelines.score.decoding:DraftOptimum",
+        "blank_perplexity": "pipelines.score.given_texts.blank_perplexity:BlankPerplexity",
+        "efficiency": "pipelines.score.efficiency:Efficiency",
+        "forced_answer": "pipelines.score.given_texts.forced_answer:ForcedAnswer",
+        "grade": "pipelines.score.given_texts.grade:Grade",
         "imported": "pipelines.score.imported:Imported",
         "judge_votes": "pipelines.score.agreement:JudgeVotes",
+        "known_answer": "pipelines.score.known_answer:KnownAnswer",
+        "lastde": "pipelines.score.lastde:Lastde",
+        "leading_steps": "pipelines.score.leading_steps:LeadingSteps",
         "length": "pipelines.score.length:Length",
         "likelihood": "pipelines.score.text_likelihood:Likelihood",
         "logprob_per_token": "pipelines.score.likelihood:LogprobPerToken",
         "logprob_sum": "pipelines.score.likelihood:LogprobSum",
+        "pair_covariance": "pipelines.score.given_texts.pair_covariance:PairCovariance",
         "p_ik": "pipelines.score.probes:PIK",
         "p_true": "pipelines.score.probes:PTrue",
         "reference_likelihood": "pipelines.score.text_likelihood:ReferenceLikelihood",
         "reward_model": "pipelines.score.reward_model:RewardModelScorer",
         "self_certainty": "pipelines.score.likelihood:SelfCertainty",
+        "text_weight": "pipelines.score.decoding:TextWeight",
         "votes": "pipelines.score.votes:VotesScorer",
     }
 )
-REFERENCED = frozenset({"judge_votes", "label_votes", "reference_likelihood"})
+REFERENCED = frozenset(
+    {
+        "answer_gain",
+        "efficiency",
+        "blank_perplexity",
+        "forced_answer",
+        "judge_votes",
+        "known_answer",
+        "label_votes",
+        "leading_steps",
+        "reference_likelihood",
+    }
+)
 
 
 def is_blind(name: str) -> bool:

@@ -1,7 +1,7 @@
-"""Scorers that read what the engine measured while it drew. Know no model: nothing is recomputed, nothing is guessed.
+"""Scorers that read what the engine measured while it drew; nothing is recomputed.
 
-All depend on the model's vocabulary (padding rows included), so they rank completions of one model and compare no two.
-A completion whose engine did not measure gets no score: undefined is undefined, never 0.
+All depend on the model's vocabulary (padding rows included), so they rank completions of one model and do not compare
+models. A completion without the measurement gets no score, never 0.
 """
 
 from collections.abc import Iterator, Sequence

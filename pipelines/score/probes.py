@@ -1,10 +1,10 @@
-"""Scorers `p_true` and `p_ik`: the chance that a model gives to an answer being true, or to its knowing one.
+"""Scorers `p_true` and `p_ik`: the probability that a model gives to an answer being true, or to knowing the answer.
 
 The method is that of Kadavath et al. (2022), without their trained head.
 
 The model is asked a question, and the number is p(positive) / (p(positive) + p(negative)) of the two words that may follow.
 An engine that scores given texts (embedded, vllm) scores both words; another one draws a token with its `logprobs`, and the
-words are searched among the likeliest: without either, a completion has no score. A probe is a probability only as far as
+words are searched among the likeliest: with neither, a completion has no score. A probe is a probability only as far as
 it is calibrated; `rollmill score` says how far.
 """
 

@@ -1,10 +1,10 @@
-"""Scorers `likelihood` and `reference_likelihood`: how likely a model finds a text that it need not have drawn.
+"""Scorers `likelihood` and `reference_likelihood`: the likelihood of a text under a model that need not have drawn it.
 
 `likelihood` is the log-probability of the completion as the model's answer to its full prompt, with template and worked
-examples. `reference_likelihood` is VeriFree's reward (Zhou et al. 2025): the probability of the reference behind the
-completion's own reasoning, cut behind the marker of its final answer. It is the expectation of "the answer drawn there is
-the reference, letter for letter": where an answer has several spellings it under-scores them. It sees the reference, so it
-may choose training data and no answer.
+examples. `reference_likelihood` is VeriFree's reward (Zhou et al. 2025): the probability of the reference after the
+completion's own reasoning, cut after the marker of its final answer. It is the probability that the answer drawn there is
+the reference, letter for letter, so it is too low for answers with several spellings. It sees the reference, so it may
+choose training data and elects no answer.
 """
 
 import math
@@ -18,39 +18,78 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem, Prompt, Request, Score
 
 
-@dataclass(kw_only=True)
-class Likelihood(AskingScorer):
-    """Log-probability of the completion's text, `per_token` (mean) or summed; nats. An empty text has no score."""
+def root_prompts(group: Candidates) -> Iterator[tuple[Prompt, Completion]]:
+    """Pairs of a prompt and a completion, a follow-up with the prompt of the first root instead of its own."""
+    pairs = list(group.prompted())
+    roots = [prompt for prompt, completion in pairs if completion.id not in group.follow_ups]
+    question = roots[0] if roots else group.problem.prompt
+    for prompt, completion in pairs:
+        yield (question if completion.id in group.follow_ups else prompt), completion
 
-    per_token: bool = True
-    """Mean over the tokens instead of their sum."""
-    name: str = field(init=False, default="likelihood")
+
+@dataclass(kw_only=True)
+class GivenTextScorer(AskingScorer):
+    """A scorer over the log-probabilities of the completion's own tokens. An empty text has no score."""
 
     @property
     def version(self) -> str:
-        """Version with the model."""
-        return self.versioned("2", per_token="yes" if self.per_token else "no")
+        """Version with the model and the options."""
+        raise NotImplementedError
+
+    def value_of(self, answer: Completion) -> float | None:
+        """The score of a text that the model has read; None if it is undefined."""
+        raise NotImplementedError
+
+    def prompted(self, group: Candidates) -> Iterator[tuple[Prompt, Completion]]:
+        """Pairs of a prompt and the completion that is scored behind it."""
+        return group.prompted()
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """Yield a score for each completion that has a text and fits into the context, in input order."""
         items = [
             (group.problem, prompt, completion)
             for group in groups
-            for prompt, completion in group.prompted()
+            for prompt, completion in self.prompted(group)
             if completion.text
         ]
         requests = [self.request(prompt, completion.text) for _, prompt, completion in items]
         replies, uses = self.sample(requests), Counter(request.completion_id for request in requests)
         for (problem, _, completion), request in zip(items, requests, strict=True):
             answer = replies[request.completion_id]
-            if answer.logprob_sum is not None and answer.logprobs:
-                value = answer.logprob_sum / (len(answer.logprobs) if self.per_token else 1)
+            value = self.value_of(answer)
+            if value is not None:
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
 
 @dataclass(kw_only=True)
+class Likelihood(GivenTextScorer):
+    """Log-probability of the completion's text, `per_token` (mean) or summed; nats. An empty text has no score."""
+
+    per_token: bool = True
+    """Mean over the tokens instead of their sum."""
+    alone: bool = False
+    """Score after the question of the roots, not after a follow-up's own prompt."""
+    name: str = field(init=False, default="likelihood")
+
+    @property
+    def version(self) -> str:
+        """Version with the model."""
+        return self.versioned("2", per_token="yes" if self.per_token else "no", **({"alone": "yes"} if self.alone else {}))
+
+    def prompted(self, group: Candidates) -> Iterator[tuple[Prompt, Completion]]:
+        """Pairs of a prompt and the completion that is scored behind it."""
+        return root_prompts(group) if self.alone else group.prompted()
+
+    def value_of(self, answer: Completion) -> float | None:
+        """The log-probability of the text."""
+        if answer.logprob_sum is None or not answer.logprobs:
+            return None
+        return answer.logprob_sum / (len(answer.logprobs) if self.per_token else 1)
+
+
+@dataclass(kw_only=True)
 class ReferenceLikelihood(AskingScorer):
-    """Probability of the reference behind the completion, cut behind the last `marker` and the spaces that follow it there.
+    """Probability of the reference after the completion, cut after the last `marker` and the spaces that follow it.
 
     `ending`: the end of an answer, `</answer>` or the model's end marker; without it 19 counts where 190 would follow. 0
     if there is no marker or the text was cut off. The model should be the one that drew: the cut respects its tokens.
@@ -93,7 +132,7 @@ class ReferenceLikelihood(AskingScorer):
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
     def _asked_for(self, problem: Problem, prompt: Prompt, completion: Completion) -> Request | None:
-        """The reference behind the reasoning; None if the text has no place for it."""
+        """The reference after the reasoning; None if the text has no place for it."""
         head, marker, tail = completion.text.rpartition(self.marker)
         if not marker or completion.finish_reason == "length":
             return None

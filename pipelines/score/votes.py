@@ -1,4 +1,4 @@
-"""Scorer `votes`: what the votes of a step say of the completion that they follow, one number of all of them.
+"""Scorer `votes`: the votes of a step about a completion, as one number.
 
 The votes are completions of a step with role `vote`, drawn, stored and paid for like any other; this module only reads
 them.

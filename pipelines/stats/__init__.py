@@ -41,6 +41,8 @@ from pipelines.stats.clusters.resampling import (
 )
 from pipelines.stats.clusters.testing import alpha_spent, holm
 from pipelines.stats.draws.coverage_law import fit_coverage
+from pipelines.stats.draws.efficiency import hodges_lehmann, program_efficiency
+from pipelines.stats.draws.pair_probabilities import PairInterval, pair_interval
 from pipelines.stats.draws.pass_rates import (
     PathCounts,
     pass_at_k,
@@ -61,7 +63,16 @@ from pipelines.stats.draws.subsets import (
     these_problems_means,
 )
 from pipelines.stats.draws.time_left import TimeLeft, longest, time_left, whole_of
-from pipelines.stats.draws.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
+from pipelines.stats.draws.token_budgets import (
+    Draft,
+    cumulative_regret,
+    pass_at_tokens,
+    progress_of_parts,
+    regret_of_prefixes,
+    regret_of_tokens,
+    repair_tree_at,
+    solved_by,
+)
 from pipelines.stats.draws.vote import vote, weighted_vote
 from pipelines.stats.draws.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
 from pipelines.stats.scaling.power_law import ScalingFit, fit_scaling
@@ -125,6 +136,7 @@ __all__ = [
     "Judgement",
     "OutlyingClusters",
     "PairComparison",
+    "PairInterval",
     "PairRanking",
     "PairedTest",
     "PathCounts",
@@ -166,6 +178,7 @@ __all__ = [
     "constant_grades",
     "corrected_mean",
     "corrected_rate",
+    "cumulative_regret",
     "designs",
     "distinct_at_ks",
     "draw_variance",
@@ -181,6 +194,7 @@ __all__ = [
     "graded_quality",
     "group_shares",
     "guarded_answer",
+    "hodges_lehmann",
     "holm",
     "kept_precision",
     "krippendorff_alpha",
@@ -192,6 +206,7 @@ __all__ = [
     "mg_pass_at_ks",
     "outlying_clusters",
     "pair_components",
+    "pair_interval",
     "pair_ranking",
     "paired_difference",
     "paired_test",
@@ -208,8 +223,11 @@ __all__ = [
     "precision",
     "precision_within",
     "prediction_of",
+    "program_efficiency",
+    "progress_of_parts",
     "rank_agreement",
     "reach",
+    "regret_of_prefixes",
     "regret_of_tokens",
     "repair_tree_at",
     "resampling_value",

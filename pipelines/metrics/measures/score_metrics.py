@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics.sample import Metric, MetricValue, Options, Sample, scores_of_rows
-from pipelines.stats import Estimate, auroc, auroc_within, brier, calibration
+from pipelines.metrics.sample import Metric, MetricValue, Options, Sample, means_of, scores_of_rows
+from pipelines.stats import Estimate, auroc, auroc_within, brier, calibration, cluster_mean
 
 ONE_KIND = "all judged rollouts are correct, or none is"
 
@@ -49,7 +49,17 @@ def _calibration(sample: Sample, options: Options) -> list[MetricValue]:
     return [MetricValue({**setting, "noise": float(np.round(calibrated.noise, 12))}, calibrated.error), *bins]
 
 
+def _mean_score(sample: Sample, options: Options) -> list[MetricValue]:
+    """The mean of a score over all rollouts of a problem, then over problems."""
+    values = np.array([scores_of_rows(sample, options, rows).mean() for rows in sample.by_problem()])
+    if options.score_range is None and values.min() >= 0.0 and values.max() <= 1.0:
+        return means_of(sample, [{"score": options.score}], values[:, None], f"{options.score}")
+    mean = cluster_mean(values.tolist(), sample.clusters, estimand=sample.estimand(str(options.score)))
+    return [MetricValue({"score": options.score}, mean)]
+
+
 SCORE_METRICS = {
+    "mean_score": Metric(_mean_score, frozenset({"score"})),
     "auroc": Metric(_auroc, frozenset({"score"})),
     "auroc_within": Metric(_auroc_within, frozenset({"score"})),
     "brier": Metric(_brier, frozenset({"chances"})),

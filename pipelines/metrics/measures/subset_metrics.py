@@ -1,6 +1,6 @@
 """Metrics of k completions among n: pass@k and its kin, the coverage curve and its law, what a score would choose."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -142,6 +142,14 @@ def _best(sample: Sample, options: Options) -> list[MetricValue]:
         raise SetupError(
             f"Score {options.score!r} leaves the range {low:g} to {high:g}.", next_command="give its true range"
         )
+    return scaled_means(sample, settings, values, (low, high), what)
+
+
+def scaled_means(
+    sample: Sample, settings: Sequence[Mapping[str, Any]], values: Array, bounds: tuple[float, float], what: str
+) -> list[MetricValue]:
+    """`means_of` of columns between two bounds."""
+    low, high = bounds
     rows = means_of(sample, settings, (values - low) / (high - low), what)
     # A note on clusters speaks of scaled values, so only what is undefined keeps its words.
     return [MetricValue(row.setting, _scaled(row.estimate, low, high)) if row.estimate else row for row in rows]

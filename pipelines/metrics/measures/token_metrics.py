@@ -102,7 +102,33 @@ def _path_rate(sample: Sample, options: Options) -> list[MetricValue]:
 
 
 def _compositional_gap(sample: Sample, options: Options) -> list[MetricValue]:
-    """Rates of independent completions multiply, so each product is unbiased."""
+    composed, wholes, rates = _with_parts(sample, options)
+    gaps = [whole * (1.0 - rate) for whole, rate in zip(wholes, rates, strict=True)]
+    what = "chance that a composed problem is answered wrong although all of its parts are answered right"
+    if np.isnan(gaps).any():
+        return [MetricValue({}, None, _UNJUDGED)]
+    share = cluster_share(gaps, wholes, [sample.clusters[at] for at in composed], estimand=what)
+    return [MetricValue({}, share, "" if share else "no problem has all of its parts right")]
+
+
+def _joint(sample: Sample, options: Options) -> list[MetricValue]:
+    """Of twins, or of the questions of a conversation: one completion of each, drawn independently."""
+    composed, wholes, rates = _with_parts(sample, options)
+    both = [whole * rate for whole, rate in zip(wholes, rates, strict=True)]
+    if np.isnan(both).any():
+        return [MetricValue({}, None, _UNJUDGED)]
+    what = "chance that a problem and all of its parts are answered right"
+    return [MetricValue({}, population_mean(both, [sample.clusters[at] for at in composed], estimand=what))]
+
+
+_UNJUDGED = "a part or a composed problem has no judged rollout"
+
+
+def _with_parts(sample: Sample, options: Options) -> tuple[list[int], list[float], list[float]]:
+    """Places of the composed problems in the sample, the chance that their parts are all right, and their own rate.
+
+    Rates of independent completions multiply, so each product is unbiased. NaN without a judged rollout.
+    """
     rows, ids = sample.rows, sample.pool.problems
     place = {name: at for at, name in enumerate(ids)}
     composed = [at for at, owner in enumerate(sample.places.tolist()) if ids[owner] in options.parts]
@@ -116,12 +142,7 @@ def _compositional_gap(sample: Sample, options: Options) -> list[MetricValue]:
         )
     rates = rows.correct / np.where(rows.judged > 0, rows.judged, np.nan)
     wholes = [math.prod(float(rates[place[part]]) for part in options.parts[ids[sample.places[at]]]) for at in composed]
-    gaps = [whole * (1.0 - float(rates[sample.places[at]])) for at, whole in zip(composed, wholes, strict=True)]
-    what = "chance that a composed problem is answered wrong although all of its parts are answered right"
-    if np.isnan(gaps).any():
-        return [MetricValue({}, None, "a part or a composed problem has no judged rollout")]
-    share = cluster_share(gaps, wholes, [sample.clusters[at] for at in composed], estimand=what)
-    return [MetricValue({}, share, "" if share else "no problem has all of its parts right")]
+    return composed, wholes, [float(rates[sample.places[at]]) for at in composed]
 
 
 TOKEN_METRICS = {
@@ -131,4 +152,5 @@ TOKEN_METRICS = {
     "solved_by": Metric(_solved_by, frozenset({"any_number", "stopping"})),
     "path_rate": Metric(_path_rate, frozenset({"any_number", "stopping"})),
     "compositional_gap": Metric(_compositional_gap, frozenset({"parts"})),
+    "joint": Metric(_joint, frozenset({"parts"})),
 }

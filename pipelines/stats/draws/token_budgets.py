@@ -103,3 +103,30 @@ def solved_by(first_correct: npt.ArrayLike, attempts: npt.ArrayLike, most: int) 
     j = np.arange(1, most + 1)
     solved = (first > 0) & (first <= j)
     return np.where(solved | (tried >= j), solved.astype(np.float64), np.nan)
+
+
+def regret_of_prefixes(success: Sequence[float], tokens: Sequence[float], budget: float) -> float:
+    """Normalised regret of one text that could have ended at each of these places: 1 - (area under its success)/budget.
+
+    Args:
+        success: Chance of a right answer when the text is ended there, the first before anything is written.
+        tokens: Tokens up to each place, ascending from 0. Between two places success is on a line (trapezoids), behind the
+            last one it stays (Qu et al. 2025, arXiv:2503.07572, cumulative regret with an optimum of 1).
+        budget: Tokens over which the area is taken.
+    """
+    if len(success) != len(tokens) or not success or budget <= 0 or tokens[0] != 0 or list(tokens) != sorted(tokens):
+        raise ValueError(
+            f"as many places as successes, ascending from 0, and a budget above 0: {success}, {tokens}, {budget}"
+        )
+    inside = sorted({float(budget), *(place for place in tokens if place < budget)})
+    return 1.0 - float(np.trapezoid(np.interp(inside, tokens, success), inside)) / budget
+
+
+def cumulative_regret(success: Sequence[float], best: float = 1.0) -> Array:
+    """(k,): the sum of `best - success` over the first 1 .. k parts of a text, 0 for one that is always right."""
+    return np.cumsum(best - np.asarray(success, dtype=np.float64))
+
+
+def progress_of_parts(success: Sequence[float]) -> Array:
+    """(k - 1,): the rise of success by each part, whose sum is last minus first success: rewards of parts."""
+    return np.diff(np.asarray(success, dtype=np.float64))

@@ -35,7 +35,7 @@ def built(name: str) -> Aggregator:
     return made
 
 
-SCORED = {"weighted", "borda", "best_of_n", "best_of_majority", "rerank"}
+SCORED = {"weighted", "borda", "best_of_n", "best_of_majority", "consensus", "rerank"}
 
 
 def pool_of(rows: list[Any]) -> BlindPool:

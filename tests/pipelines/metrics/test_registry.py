@@ -322,6 +322,12 @@ def test_the_compositional_gap_multiplies_the_rates_of_the_parts() -> None:
         measure(mine, "compositional_gap", Options(parts={"p2": ("p9",)}))
 
 
+def test_a_pair_is_solved_jointly_if_both_are_right() -> None:
+    mine = pool(["ci", "cc", "ci", "ii"])
+    (row,) = measure(mine, "joint", Options(parts={"p1": ("p0",), "p2": ("p0",), "p3": ("p1",)}))
+    assert row.value == pytest.approx((0.5 + 0.25 + 0.0) / 3)
+
+
 def test_the_law_of_coverage_gives_its_parameters_or_its_reasons() -> None:
     rng = np.random.default_rng(0)
     letters = ["".join("c" if one else "i" for one in rng.random(64) < rate) for rate in rng.beta(0.4, 2, size=150)]
@@ -340,7 +346,7 @@ def test_what_a_metric_cannot_do_is_said_in_words_and_not_by_a_crash() -> None:
             measure(FOUR, name)
         except SetupError as error:
             refused.append(error)
-    assert len(refused) == 12
+    assert len(refused) == 17
     assert all(error.next_command or error.choices for error in refused)
     with pytest.raises(SetupError, match="pass@k"):
         measure(FOUR, "pass@kk")

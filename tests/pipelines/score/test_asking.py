@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 
 from pipelines.generate.direct import DirectSampler
+from pipelines.generate.registry import built_engine
 from pipelines.protocols import Candidates
 from pipelines.score import group_scores
+from pipelines.score.answer_gain import AnswerGain
 from pipelines.score.asking import prefixes
 from pipelines.score.probes import PIK, PTrue
-from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
+from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood, root_prompts
+from pipelines.synthesize.reference_solutions import reference_solution
+from pipelines.synthesize.templates import Templates
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.records import Completion, Message, Problem, Request
 from tests.pipelines.select.rollouts import rollout
@@ -172,6 +176,42 @@ def test_the_reference_is_put_behind_the_last_marker_and_its_spaces() -> None:
     assert ended.version == f"{scorer.version} ending=</answer>"
     with pytest.raises(SetupError, match="marker is '#### '"):
         ReferenceLikelihood(marker="#### ")
+
+
+def test_the_gain_of_an_explanation_is_measured_behind_the_question_of_the_roots() -> None:
+    """ExPO: what told the answer to a follow-up is no part of the question, in neither of both terms."""
+
+    class Told(Counting):
+        def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            for reply, request in zip(super().score_given(requests), requests, strict=True):
+                gain = 2.0 * ("so 2+2" in request.rendered) + 50.0 * ("told" in request.rendered)
+                yield replace(reply, logprob_sum=(reply.logprob_sum or 0.0) - 3.0 + gain)
+
+    again = replace(RIGHT, id="again")
+    group = Candidates(
+        PROBLEM, [WRONG, RIGHT, again], prompts=["Add: 2 + 2 = ?", "told 4", "told 4"], follow_ups={"c000": "told 4"}
+    )
+    sampler = DirectSampler(Told())
+    gains = {one.completion_id: round(one.value, 9) for one in group_scores(AnswerGain(sampler=sampler), [group])}
+    assert gains == {"c001": 0.0, "c000": 2.0, "again": 2.0}
+    assert [prompt for prompt, _ in root_prompts(group)] == ["Add: 2 + 2 = ?", "Add: 2 + 2 = ?", "told 4"]
+    alone, own = (Likelihood(sampler=sampler, alone=alone, per_token=False) for alone in (True, False))
+    assert alone.version == f"{own.version} alone=yes"
+    first, second = ([one.value for one in group_scores(scorer, [group])][1] for scorer in (alone, own))
+    assert second - first == pytest.approx(50)
+    assert values(AnswerGain(sampler=sampler), replace(RIGHT, text="4"), replace(RIGHT, finish_reason="length")) == []
+    assert values(AnswerGain(sampler=sampler), RIGHT, problem=Problem("2 + 2 = ?", "")) == []
+
+
+@pytest.mark.integration
+def test_the_shipped_model_gains_by_a_derivation_and_not_by_the_answer_alone() -> None:
+    sampler = DirectSampler(built_engine("embedded", "models/rollmill-tiny", {}))
+    for problem in Templates(levels=[3, 5]).synthesize(12, 7):
+        texts = [str(reference_solution(problem)), f"#### {problem.reference}"]
+        group = Candidates(problem, [replace(RIGHT, id=f"c{at}", text=text) for at, text in enumerate(texts)])
+        derived, bare = (one.value for one in group_scores(AnswerGain(sampler=sampler), [group]))
+        assert derived > 10
+        assert bare == pytest.approx(0, abs=1e-4)
 
 
 def test_an_engine_that_fails_ends_scoring_and_says_so() -> None:

@@ -14,7 +14,11 @@ from storage.ground.records import Verdict
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 MEASURED = replace(
-    rollout(0, "correct", "so 4").completion, logprob_sum=-6.0, tokens_out=4, self_certainty=2.5, meta={"reward": 0.75}
+    rollout(0, "correct", "so 4").completion,
+    logprob_sum=-6.0,
+    tokens_out=4,
+    self_certainty=2.5,
+    meta={"reward": 0.75, "log_weight": 0.0, "decode": {"target_calls": 3, "verified": 2, "accepted": 1, "optimum": 1.5}},
 )
 UNMEASURED = rollout(1, "incorrect", "five").completion
 AGAIN = replace(MEASURED, id="again")
@@ -44,8 +48,19 @@ PLAIN: dict[str, tuple[Callable[[], Scorer | GroupScorer], list[tuple[str, float
     "answer_agreement": (SCORERS["answer_agreement"], [("c000", 2 / 3), ("again", 2 / 3)]),
     "judge_votes": (SCORERS["judge_votes"], [("c000", 0.75), ("again", 0.0)]),
     "votes": (lambda: SCORERS["votes"](of="grade.score"), [("c000", 4.5), ("again", 2.5)]),
+    "text_weight": (SCORERS["text_weight"], [("c000", 1.0), ("again", 1.0)]),
+    "calls_per_token": (SCORERS["calls_per_token"], [("c000", 0.75), ("again", 0.75)]),
+    "draft_acceptance": (SCORERS["draft_acceptance"], [("c000", 0.5), ("again", 0.5)]),
+    "draft_optimum": (SCORERS["draft_optimum"], [("c000", 0.75), ("again", 0.75)]),
     "imported": (lambda: SCORERS["imported"](key="reward"), [("c000", 0.75), ("again", 0.75)]),
 }
+
+
+@pytest.mark.parametrize("name", ["calls_per_token", "draft_acceptance", "draft_optimum"])
+def test_a_cost_that_depends_on_the_order_of_drawing_is_no_score(name: str) -> None:
+    meta = {**MEASURED.meta, "decode": {**MEASURED.meta["decode"], "by_order": 1}}
+    group = Candidates(PROBLEM, [replace(MEASURED, meta=meta), MEASURED])
+    assert [score.value for score in group_scores(SCORERS[name](), [group])] == [PLAIN[name][1][0][1]]
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pipelines.select.elected import Elected
 from pipelines.select.of_steps import OfSteps
 from pipelines.select.quota import Quota
+from storage.ground.errors import SetupError
 from storage.ground.records import Rollout, Score
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
@@ -15,8 +18,8 @@ def scored(index: int, outcome: str, value: float | None) -> Rollout:
     return replace(one, scores=given)
 
 
-def reasons(pool: list[Rollout], **options: int) -> list[str]:
-    return [decision.reason for decision in Elected(by="votes", **options).select("run", pool)]
+def reasons(pool: list[Rollout], per_problem: int = 1) -> list[str]:
+    return [decision.reason for decision in Elected(by="votes", per_problem=per_problem).select("run", pool)]
 
 
 def test_the_highest_score_is_elected_and_ties_go_to_the_earlier_one() -> None:
@@ -35,6 +38,21 @@ def test_a_selector_of_some_steps_sees_no_others() -> None:
     decisions = list(OfSteps(Quota(per_problem=1), ("b",)).select("run", pool))
     assert [one.reason for one in decisions] == ["other_step", "kept", "other_step", "over_quota"]
     assert [one.completion_id for one in decisions] == [one.completion.id for one in pool]
+
+
+def test_what_is_below_a_least_value_of_any_score_is_not_elected() -> None:
+    def both(index: int, gain: float, own: float | None) -> Rollout:
+        one = scored(index, "correct", gain)
+        more = () if own is None else (Score(one.completion.id, PROBLEM.id, "likelihood", "1", own),)
+        return replace(one, scores=(*one.scores, *more))
+
+    pool = [both(0, 9.0, -9.0), both(1, 2.0, -1.0), both(2, 3.0, None), both(3, -1.0, -0.5)]
+    selector = Elected(by="votes", least={"votes": 0.0, "likelihood": -2.0}, per_problem=4)
+    assert selector.scores == ("votes", "likelihood")
+    decided = [decision.reason for decision in selector.select("run", pool)]
+    assert decided == ["not_elected", "kept", "not_elected", "not_elected"]
+    with pytest.raises(SetupError, match="least of votes is 'much'"):
+        Elected(least={"votes": "much"})  # type: ignore[dict-item]
 
 
 def test_nobody_is_elected_without_scores() -> None:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import invgamma, norm
 
 from pipelines.stats import complete_table
-from pipelines.stats.boards.imputation import Array, Ints
+from pipelines.stats.boards.imputation import _ABILITIES, Array, Ints, _Chain
 
 
 def responses(seed: int, models: int, sizes: tuple[int, int], drift: float = 0.6) -> tuple[Array, Ints]:
@@ -51,6 +52,32 @@ def test_a_table_that_says_nothing_of_a_model_is_refused() -> None:
         complete_table(np.array([[1.0, 0.0], [np.nan, np.nan]]), np.array([0, 0]))
     with pytest.raises(ValueError, match="for 3 items"):
         complete_table(np.ones((2, 2)), np.array([0, 0, 0]))
+
+
+@pytest.mark.integration
+def test_without_answers_the_chain_draws_the_priors() -> None:
+    """Of all draws and moves together (Geweke 2004): quantiles of every parameter of two groups."""
+    none, groups = np.zeros((2, 6)), np.array([0, 0, 0, 0, 1, 1])
+    laws = np.zeros((2, 2)), np.ones((2, 2))
+    chain = _Chain(none, none, groups, np.array([80, 80]), np.zeros((2, 6)), *laws, np.random.default_rng(1))
+    drawn = []
+    for _ in range(4_000):
+        chain.turn()
+        drawn.append((*chain.means[:, 0], *chain.spreads[:, 1] ** 2, *_ABILITIES[chain.abilities]))
+    quantiles = np.quantile(np.array(drawn[100:]), [0.1, 0.5, 0.9], axis=0).T
+    laws_of = [norm(0, 0.5), norm(0, 2), invgamma(3, scale=0.3), invgamma(2, scale=1), norm(), norm()]
+    for values, law, error in zip(quantiles, laws_of, (0.08, 0.4, 0.03, 0.2, 0.15, 0.15), strict=True):
+        assert values == pytest.approx(law.ppf([0.1, 0.5, 0.9]), abs=error)
+
+
+@pytest.mark.integration
+def test_a_table_with_one_anchor_hardly_depends_on_the_seed() -> None:
+    """The new release was answered by one of two models, so that the law of its items is little known."""
+    answers, groups = responses(3, 2, (60, 20))
+    answers[1, groups == 1] = np.nan
+    drawn = [complete_table(answers, groups, seed=seed).means(groups == 1)[:, 1] for seed in range(4)]
+    means = [float(draws.mean()) for draws in drawn]
+    assert max(means) - min(means) < np.mean([draws.std() for draws in drawn])
 
 
 @pytest.mark.integration
