@@ -168,7 +168,7 @@ class Rounds:
             self.job.profile,
             publish_again=False,
         )
-        return drive(Curate(job), DIRECT, self.session.progress)
+        return drive(Curate(job), DIRECT, self.session.progress.of_next_job())
 
     def _trained(self, number: int, loaded: LoadedTraining, rows: TrainingRowsFile, label: str = "") -> Row:
         training = open_training(self.session.workspace, loaded, rows)

@@ -15,12 +15,11 @@ from flows.recipe.methods import MethodSpec
 from flows.recipe.methods import resolve as resolve_method
 from flows.recipe.parse import explain, naming, parse
 from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
+from flows.studies.shelf import FOLDER
 from flows.trials.trial_recipe import LoadedTrial, TrialRecipe, resolve_trial
 from pipelines.claims.effects import EffectPrediction, Sign
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
-
-FOLDER = "recipes/papers"
 
 
 class StudiedPaper(Part):

@@ -13,18 +13,20 @@ from flows.progress import Progress, Stage
 from flows.recipe.profile import load_profile
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
+from flows.training.training_limit import TrainingLimit
 from flows.training.training_recipe import LENGTHS, LoadedTraining, load_training
 from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast
 from storage.trainings import StoredTraining
 from storage.workspace import Workspace
 
 Row = dict[str, Any]
+_NO_LIMIT = TrainingLimit()
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSession:
     """Resources of a training: the workspace, the watcher's progress, threads of the learner (0: the learner's own),
-    interpreter of the learner `trl`, file of the profile.
+    interpreter of the learner `trl`, file of the profile, limit of each training.
     """
 
     workspace: Workspace
@@ -32,10 +34,11 @@ class TrainingSession:
     threads: int
     python: str | None = None
     profile: str | None = None
+    limit: TrainingLimit = _NO_LIMIT
 
     def reporter(self, label: str = "") -> "TrainingWatcher":
         """A watcher of one training."""
-        return TrainingWatcher(self.progress, label)
+        return TrainingWatcher(self.progress, label, self.limit)
 
 
 class TrainingKind(RequestKind):
@@ -100,7 +103,8 @@ def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
     profile = load_profile(Path(job.profile) if job.profile else None)
     with Workspace.open(Path(job.workspace)) as workspace:
         workspace.recover()
-        yield TrainingSession(workspace, progress, profile.threads, profile.training.python, job.profile)
+        limit = TrainingLimit(profile.training.seconds, profile.training.tokens)
+        yield TrainingSession(workspace, progress, profile.threads, profile.training.python, job.profile, limit)
 
 
 def forecast_training(job: Job) -> Row:
@@ -170,13 +174,13 @@ def _but_length(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class TrainingWatcher:
-    """Reports of a learner as the stage `train` of a job."""
+    """Reports of a learner as the stage `train` of a job; a limit ends the training."""
 
-    def __init__(self, progress: Progress, label: str = "") -> None:
-        self._progress, self._label = progress, label
+    def __init__(self, progress: Progress, label: str = "", limit: TrainingLimit = _NO_LIMIT) -> None:
+        self._progress, self._label, self._limit = progress, label, limit
 
     def __call__(self, report: LearnerReport) -> None:
-        """Show step, loss, tokens a second and time left."""
+        """Show step, loss, tokens a second and time left; TrainingLimitReached where the limit is spent."""
         total = max(report.step, round(report.step / report.share)) if report.share else report.step + 1
         left = report.seconds * (1 - report.share) / report.share if report.share else 0.0
         rate = report.tokens / report.seconds if report.seconds else 0.0
@@ -184,3 +188,4 @@ class TrainingWatcher:
         objective = f"loss {report.loss:.4f}" if reward is None else f"reward {reward:.3f}"
         shown = f"{self._label}{objective} · {rate:,.0f} tokens/s · {left:,.0f} s left"
         self._progress.tell(Stage("train", report.step, total, report.tokens, report.seconds, {"said": shown}))
+        self._limit.check(report)

@@ -19,6 +19,7 @@ from typing import Any
 from flows import CHECKOUT
 from flows.training.model_card import model_card
 from flows.training.training_data import TrainingRowsFile
+from flows.training.training_limit import TrainingLimitReached
 from flows.training.training_recipe import LoadedTraining
 from flows.training.training_reward import log_of, rewarding
 from pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
@@ -104,7 +105,8 @@ class OpenTraining:
                 trained = self._trained(report, options, profile)
                 publication = self._published(trained)
             except BaseException as error:
-                status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
+                ended = interrupted(error) or isinstance(error, TrainingLimitReached) or not isinstance(error, Exception)
+                status = "interrupted" if ended else "failed"
                 reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
                 trainings.finish(self.training_id, status, {"error": reason})
                 raise
@@ -133,6 +135,7 @@ class OpenTraining:
             loss=self.loaded.loss.build(),
             order=self.loaded.order.build(),
             seed=self.loaded.recipe.seed,
+            held_out=self.rows.held_out,
         )
 
     def forecast(self) -> TrainingForecast | None:

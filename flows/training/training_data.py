@@ -13,7 +13,7 @@ from flows.training.training_recipe import ALL, LoadedTraining
 from storage.exports import MixPart, export_mix
 from storage.ground.errors import SetupError
 from storage.ground.files import json_line, sync
-from storage.ground.ids import sha256_text
+from storage.ground.ids import digest128, sha256_text
 from storage.versions.leaks import refuse_in_version
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo, resolve
@@ -24,6 +24,7 @@ RATE_COLUMN = "pass_rate"
 RowRule = Callable[[str, Mapping[str, Any]], dict[str, Any] | None]
 """Dataset version and row to the row with added columns, or None to leave it out."""
 LEFT_OUT = "rows that the loop leaves out"
+HELD_OUT = "rows that are held out"
 NO_ROWS = "a wider data.band, or other options of the policies"
 
 
@@ -33,13 +34,16 @@ class NothingToTrain(SetupError):  # noqa: N818 (a state of the data that a loop
 
 @dataclass(frozen=True, slots=True)
 class TrainingRowsFile:
-    """The exported rows. `lineage`: version, content hash, taken rows and licences of each part; `left_out`: counts."""
+    """The exported rows. `lineage`: version, content hash, taken rows and licences of each part; `left_out`: counts;
+    `held_out`: file of the rows whose loss is measured, which are in neither.
+    """
 
     path: Path
     sha256: str
     rows: int
     lineage: Sequence[Mapping[str, Any]]
     left_out: Mapping[str, int]
+    held_out: Path | None = None
 
     def problems(self) -> set[str]:
         """The ids of its problems."""
@@ -77,7 +81,7 @@ def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = 
         if not written.rows:
             left = "".join(f" Left out: {count:,} {what}." for what, count in written.left_out.items())
             raise NothingToTrain(f"{', '.join(data.versions)} has no row of the format {loaded.format!r}.{left}")
-        return _stored(raw, infos, written.left_out, rule)
+        return _stored(raw, infos, written.left_out, _Rules(rule, loaded.recipe.holdout, loaded.recipe.seed))
     finally:
         raw.unlink(missing_ok=True)
 
@@ -97,31 +101,53 @@ def _taken(loaded: LoadedTraining, infos: Mapping[str, VersionInfo], scratch: Pa
     return [max(1, int(whole * float(share) + 1e-9)) for share in takes.values()]
 
 
-def _stored(
-    raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int], rule: RowRule | None
-) -> TrainingRowsFile:
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Treatment of the exported rows: a loop's rule, and the share that is held out by the seed."""
+
+    rule: RowRule | None
+    holdout: float | None
+    seed: int
+
+    def held(self, rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+        """Clusters that are held out: of whole templates, or of problems without one; at least one stays for training."""
+        if self.holdout is None:
+            return frozenset()
+        sizes = Counter(_cluster(row) for row in rows)
+        if len(sizes) < 2:
+            raise SetupError("holdout: all rows are of one template.", next_command="more problems, or no holdout")
+        chosen: set[str] = set()
+        count = 0
+        for name in sorted(sizes, key=lambda name: digest128(["holdout", self.seed, name])):
+            if count >= self.holdout * sizes.total() or len(chosen) == len(sizes) - 1:
+                break
+            chosen.add(name)
+            count += sizes[name]
+        return frozenset(chosen)
+
+
+def _cluster(row: Mapping[str, Any]) -> str:
+    return f"template {row['template']}" if row.get("template") else f"problem {row['problem_id']}"
+
+
+def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int], rules: _Rules) -> TrainingRowsFile:
     """The rows with their pass rates, under the name of their digest."""
     known = {f"{info.name}@{info.folder}": (info.ref, pass_rates(info)) for info in infos.values()}
-    lines, taken, ruled_out = [], Counter[str](), 0
+    kept, taken, ruled_out = list[dict[str, Any]](), Counter[str](), 0
     for exported in _rows(raw):
         version, rates = known[exported["dataset"]]
-        row = exported if rule is None else rule(version, exported)
+        row = exported if rules.rule is None else rules.rule(version, exported)
         if row is None:
             ruled_out += 1
             continue
-        taken[row["dataset"]] += 1
-        lines.append(json_line({**row, RATE_COLUMN: rates.get(row["problem_id"])}))
-    if not lines:
+        kept.append({**row, RATE_COLUMN: rates.get(row["problem_id"])})
+    if not kept:
         raise NothingToTrain(f"{', '.join(infos)}: the loop leaves out all {ruled_out:,} rows.", next_command=NO_ROWS)
-    text = "".join(lines)
-    sha256 = sha256_text(text)
-    path = raw.with_name(f"rows-{sha256[:16]}.jsonl")
-    if path.exists():
-        path.touch()  # `rollmill gc` removes those that were not used for a day
-    else:
-        raw.write_text(text, encoding="utf-8")
-        sync(raw)
-        raw.replace(path)
+    held = rules.held(kept)
+    trained = [row for row in kept if _cluster(row) not in held]
+    taken.update(row["dataset"] for row in trained)
+    path, sha256 = _named(raw, trained)
+    held_out = _named(raw, [row for row in kept if _cluster(row) in held])[0] if held else None
     lineage = [
         {
             "version": info.ref,
@@ -132,7 +158,23 @@ def _stored(
         for info in infos.values()
     ]
     counts = {**left_out, **({LEFT_OUT: ruled_out} if ruled_out else {})}
-    return TrainingRowsFile(path, sha256, len(lines), lineage, counts)
+    if held:
+        counts[HELD_OUT] = len(kept) - len(trained)
+    return TrainingRowsFile(path, sha256, len(trained), lineage, counts, held_out)
+
+
+def _named(raw: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Path, str]:
+    """The file of these rows, named by its SHA-256."""
+    text = "".join(json_line(dict(row)) for row in rows)
+    sha256 = sha256_text(text)
+    path = raw.with_name(f"rows-{sha256[:16]}.jsonl")
+    if path.exists():
+        path.touch()  # `rollmill gc` removes those that were not used for a day
+    else:
+        raw.write_text(text, encoding="utf-8")
+        sync(raw)
+        raw.replace(path)
+    return path, sha256
 
 
 def pass_rates(info: VersionInfo) -> dict[str, float]:

@@ -11,6 +11,7 @@ from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import naming, parse
 from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
 from flows.training.training_reward import TrainingReward, check_reward
+from pipelines.train.roles import MeasuresHeldOut
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import canonical_json, sha256_text
 
@@ -64,6 +65,9 @@ class TrainingRecipe(Part):
     """Order of the rows with its options."""
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     """Seed of the order, and of everything random in the learner."""
+    holdout: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Least share of the rows, by whole templates or problems, that is not trained on and whose loss is measured before and
+    after; none: every row is trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ class LoadedTraining:
         """The recipe as plain JSON with every default written out."""
         data = self.recipe.model_dump(mode="json")
         data["data"]["format"] = self.format
+        if data["holdout"] is None:
+            del data["holdout"]
         methods = {"learner": self.learner, "loss": self.loss, "order": self.order}
         reward = data.pop("reward")
         rewarded = (
@@ -123,6 +129,10 @@ def resolve_training(recipe: TrainingRecipe, base: Path) -> LoadedTraining:
     if learner.losses is not None and loss.name not in learner.losses:
         raise SetupError(f"the learner {learner.name!r} does not have the loss {loss.name!r}.", choices=learner.losses)
     check_reward(recipe.reward, loss, learner)
+    if recipe.holdout is not None and not isinstance(learner, MeasuresHeldOut):
+        raise SetupError(
+            f"holdout: the learner {learner.name!r} measures no held-out rows.", next_command="learner: {method: tiny}"
+        )
     return loaded
 
 

@@ -37,6 +37,14 @@ def keep_freed_memory() -> None:
         mallopt(trim_threshold, 2**31 - 1)
 
 
+def peak_of_process() -> int:
+    """The most memory that this process held so far, in MiB."""
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most / (2**20 if sys.platform == "darwin" else 2**10))
+
+
 def save_checkpoint(
     folder: Path, parameters: Mapping[str, Any], optimiser: Any, progress: Sequence[float], recipe: Mapping[str, Any]
 ) -> Path:

@@ -39,7 +39,8 @@ class OrderFile:
 
     def add(self, step: int, rows: Sequence[EncodedRow], batch: TokenBatch) -> None:
         """The rows of a step with their trained tokens in its batch."""
-        counts = np.bincount(batch.row[batch.sequence], minlength=len(rows))
+        _, once = np.unique(batch.places, return_index=True)  # a place may have several targets
+        counts = np.bincount(batch.row[batch.sequence[once]], minlength=len(rows))
         self.add_rows(step, [(row, int(count)) for row, count in zip(rows, counts, strict=True)])
 
     def add_rows(self, step: int, rows: Sequence[tuple[EncodedRow, int]]) -> None:

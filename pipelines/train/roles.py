@@ -21,6 +21,9 @@ class TokenBatch:
     `ids`: (sequences, length). `places`: (n,), flat indices into `ids`, ascending; `targets`: (n,), the token that follows
     each. `sequence`: (n,), the sequence of each place. For each sequence: `row` and `group`, numbered from 0 within the
     batch; `side`, 1 for a text to learn and -1 for a rejected one; `weight`, the row's.
+
+    `chance`: where a teacher's likeliest tokens are the targets, (n,), the probability of each; a place is then there once
+    for each of its targets.
     """
 
     ids: Ints
@@ -31,11 +34,17 @@ class TokenBatch:
     group: Ints
     side: Ints
     weight: Doubles
+    chance: Doubles | None = None
 
     @property
     def sequences(self) -> int:
         """Number of sequences."""
         return len(self.row)
+
+    @property
+    def tokens(self) -> int:
+        """Number of trained tokens: places, however many targets they have."""
+        return len(self.places) if self.chance is None else len(np.unique(self.places))
 
 
 class Loss(Protocol):
@@ -80,6 +89,14 @@ class DrawsCompletions(Protocol):
     redraws: int
 
 
+@runtime_checkable
+class MatchesTeacher(Protocol):
+    """A loss over the likeliest tokens of a teacher, which its rows hold, in place of the tokens of the text."""
+
+    name: str
+    matches_teacher: bool
+
+
 class Order(Protocol):
     """Order in which a training sees its units: a pure function of the units, the seed and the epoch."""
 
@@ -94,7 +111,8 @@ class Order(Protocol):
 class TrainingTask:
     """Input of a learner. `rows`: JSON lines of an export format. `init`: folder of the initial model. `out`: the folder
     that it creates for the trained model. `state`: folder of its checkpoints, which outlives a kill. `reward`: address of
-    the service that judges completions (`/v1/judge`, `/openrlhf`); None for a loss that draws none.
+    the service that judges completions (`/v1/judge`, `/openrlhf`); None for a loss that draws none. `held_out`: rows that
+    are not trained on, whose loss the learner measures; None: no such rows.
     """
 
     rows: Path
@@ -105,6 +123,7 @@ class TrainingTask:
     order: Order
     seed: int
     reward: str | None = None
+    held_out: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +182,13 @@ class TrainsOtherModels(Protocol):
     """
 
     trains_other_models: bool
+
+
+@runtime_checkable
+class MeasuresHeldOut(Protocol):
+    """A learner that measures the loss on `TrainingTask.held_out` before and after the training, in its record."""
+
+    measures_held_out: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,32 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.generate.embedded.model_files import END, render_chat
 from pipelines.train.roles import TrainingUnits
+from pipelines.train.teacher import Likely, likely_tokens
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Prompt
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedText:
-    """A completion: token ids with the prompt's in front, and the positions that are trained. `side`: 1 or -1."""
+    """A completion: token ids with the prompt's in front, and the positions that are trained. `side`: 1 or -1.
+
+    `likely`: a teacher's distribution at positions; the others have the text's own token. None: no teacher.
+    """
 
     ids: Sequence[int]
     trained: Sequence[int]
     side: int
+    likely: Mapping[int, Likely] | None = None
+
+    def targets(self, place: int) -> Likely:
+        """Training target of a position."""
+        return ((self.ids[place], 1.0),) if self.likely is None else self.likely.get(place, ((self.ids[place], 1.0),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,11 @@ Encode = Callable[[Prompt, str, Sequence[Sequence[int]]], Encoded]
 """Prompt, answer and its wrong spans to tokens."""
 
 
-def read_rows(path: Path, encode: Encode, context: int, column: str | None = None) -> TrainingRows:
-    """The rows of a file of JSON lines, encoded. `column`: of their weights.
+def read_rows(
+    path: Path, encode: Encode, context: int, column: str | None = None, known: Mapping[str, int] | None = None
+) -> TrainingRows:
+    """The rows of a file of JSON lines, encoded. `column`: of their weights. `known`: token ids by text, for a loss that
+    matches a teacher.
 
     SetupError for no row, a text beyond the model's context, an answer of several turns, or a weight that is not a number.
     """
@@ -63,6 +75,8 @@ def read_rows(path: Path, encode: Encode, context: int, column: str | None = Non
     if not lines:
         raise SetupError(f"{path} has no rows to train on.", next_command="export what was kept, with other options")
     rows = [_row(line, number, encode, context, column) for number, line in enumerate(lines, 1)]
+    if known is not None:
+        rows = [_taught(row, *numbered, encode, known) for row, numbered in zip(rows, enumerate(lines, 1), strict=True)]
     plain = [name for name, value in lines[0].items() if isinstance(value, (str, int, float, bool, type(None)))]
     return TrainingRows(rows, {name: [line.get(name) for line in lines] for name in plain})
 
@@ -88,6 +102,13 @@ def _row(line: Mapping[str, Any], number: int, encode: Encode, context: int, col
             next_command="an initial model with a longer context, or a recipe with a lower max_tokens",
         )
     return EncodedRow(str(line.get("id", number)), str(line["problem_id"]), _weight(line, number, column), texts)
+
+
+def _taught(row: EncodedRow, number: int, line: Mapping[str, Any], encode: Encode, known: Mapping[str, int]) -> EncodedRow:
+    """The row with the teacher's distributions; wrong spans stay untrained."""
+    text = row.texts[0]
+    begin = encode(prompt_of(line["prompt"]), answer_of(line["completion"], number), [])[1][0]
+    return replace(row, texts=(replace(text, likely=likely_tokens(line, number, text.ids, begin, known)),))
 
 
 def _weight(line: Mapping[str, Any], number: int, column: str | None) -> float:

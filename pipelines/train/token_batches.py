@@ -108,15 +108,18 @@ def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:
     ids = np.zeros((len(texts), length), dtype=np.int64)
     for at, text in enumerate(texts):
         ids[at, : len(text.ids) - 1] = text.ids[:-1]
+    trained = [[(place, *target) for place in text.trained for target in text.targets(place)] for text in texts]
+    taught = any(text.likely is not None for text in texts)
     return TokenBatch(
         ids=ids,
-        places=_flat([[at * length + place - 1 for place in text.trained] for at, text in enumerate(texts)]),
-        targets=_flat([[text.ids[place] for place in text.trained] for text in texts]),
-        sequence=np.repeat(np.arange(len(texts)), [len(text.trained) for text in texts]),
+        places=_flat([[at * length + place - 1 for place, _, _ in targets] for at, targets in enumerate(trained)]),
+        targets=_flat([[token for _, token, _ in targets] for targets in trained]),
+        sequence=np.repeat(np.arange(len(texts)), [len(targets) for targets in trained]),
         row=np.asarray(row, dtype=np.int64),
         group=np.asarray(group, dtype=np.int64),
         side=np.asarray([text.side for text in texts], dtype=np.int64),
         weight=np.asarray(weight, dtype=np.float64),
+        chance=np.asarray([chance for targets in trained for _, _, chance in targets]) if taught else None,
     )
 
 

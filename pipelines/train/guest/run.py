@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))  # behind this interpreter's own packages
 
+from pipelines.train.checkpoint import peak_of_process
 from pipelines.train.guest.encoding import check_template, encode_for
 from pipelines.train.guest.online import PlannedPrompts, build_online, check_room
 from pipelines.train.guest.trainers import StepPlan, build, configuration, last_checkpoint
@@ -25,6 +26,7 @@ from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
 from pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
 from pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
+from pipelines.train.teacher import spellings
 from pipelines.train.token_batches import TokenBatches, check_drawn_length, steps_of_length
 from storage.ground.errors import SetupError
 
@@ -63,7 +65,8 @@ def train(job: Mapping[str, Any], reward: str) -> None:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     context = transformers.AutoConfig.from_pretrained(job["init"]).max_position_embeddings
-    rows = read_rows(Path(job["rows"]), encode_for(tokenizer), context, loss.column)
+    known = spellings(loss, tokenizer.backend_tokenizer)
+    rows = read_rows(Path(job["rows"]), encode_for(tokenizer), context, loss.column, known)
     lines = [json.loads(line) for line in Path(job["rows"]).read_text(encoding="utf-8").splitlines()]
     check_template(tokenizer, [_sample(line) for line in lines])
     plan = StepPlan(rows, lines, planned(job, rows, loss, parts), parts)
@@ -222,14 +225,9 @@ def write_model(model: Any, init: Path, out: Path) -> None:
 
 def peak_memory() -> int:
     """The most memory so far in MiB: of the accelerator where there is one, else of this process."""
-    import resource
-
     import torch
 
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_reserved() / 2**20)
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(most / (2**20 if sys.platform == "darwin" else 2**10))
+    return int(torch.cuda.max_memory_reserved() / 2**20) if torch.cuda.is_available() else peak_of_process()
 
 
 def _versions() -> dict[str, str]:

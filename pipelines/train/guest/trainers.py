@@ -199,8 +199,11 @@ def logps_of(model: Any, batch: Any) -> Any:
     ends.scatter_reduce_(0, torch.from_numpy(batch.sequence), torch.from_numpy(batch.places % ids.shape[1] + 1), "amax")
     mask = (torch.arange(ids.shape[1])[None] < ends[:, None]).long().to(device)
     logits = model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)
-    chosen = logits[torch.from_numpy(batch.places).to(device)].float()
     targets = torch.from_numpy(batch.targets).to(device)
+    if batch.chance is not None:  # several targets of a place: its probabilities are there once
+        places, at = (part.to(device) for part in torch.unique(torch.from_numpy(batch.places), return_inverse=True))
+        return torch.log_softmax(logits[places].float(), dim=-1)[at, targets].cpu()
+    chosen = logits[torch.from_numpy(batch.places).to(device)].float()
     return -torch.nn.functional.cross_entropy(chosen, targets, reduction="none").cpu()
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 LEARNERS: Mapping[str, Callable[..., "Learner"]] = ByName(
     {
         "tiny": "pipelines.train.learners.tiny:Tiny",
+        "aioli": "pipelines.train.learners.aioli:Aioli",
         "trl": "pipelines.train.learners.trl:Trl",
         "command": "pipelines.train.learners.command:Command",
     }

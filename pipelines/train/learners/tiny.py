@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,15 +20,17 @@ from pipelines.train.checkpoint import (
     adamw,
     keep_freed_memory,
     load_checkpoint,
+    peak_of_process,
     restore_checkpoint,
     save_checkpoint,
 )
 from pipelines.train.llama_folder import LlamaFolder
 from pipelines.train.order_file import OrderFile
-from pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
-from pipelines.train.rows import encoding, read_rows
-from pipelines.train.token_batches import ROUND_TO, TokenBatches, check_length, steps_of_length
-from storage.ground.errors import SetupError
+from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
+from pipelines.train.rows import TrainingRows, encoding, read_rows
+from pipelines.train.teacher import spellings
+from pipelines.train.token_batches import ROUND_TO, TokenBatches, check_length, steps_of_length, token_batch
+from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import sha256_text
 
 REPORT_SECONDS, CHECKPOINT_SECONDS = 0.5, 20.0
@@ -60,6 +62,7 @@ class Tiny:
     name: str = field(init=False, default="tiny")
     version: str = field(init=False, default="1")
     losses: None = field(init=False, default=None)
+    measures_held_out = True  # no field: a checkpoint belongs to the learner by its fields
 
     def __post_init__(self) -> None:
         check_length(self.steps, self.epochs, self.loss_tokens)
@@ -74,7 +77,7 @@ class Tiny:
     def forecast(self, task: TrainingTask) -> TrainingForecast:
         """Steps and trained tokens, counted from the rows; nothing is trained and torch is not needed."""
         model = LlamaFolder.open(task.init)
-        rows = read_rows(task.rows, encoding(model.tokenizer), model.shape.max_position_embeddings, task.loss.column)
+        rows = task_rows(task, model)
         batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped)
         steps = steps_of_length(batches, steps=self.steps, epochs=self.epochs, loss_tokens=self.loss_tokens)
         tokens = sum(len(text.trained) for step in steps for row in step for text in rows.rows[row].texts)
@@ -88,15 +91,32 @@ class Tiny:
 
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
         """Train from the initial model, or from the checkpoint in `task.state`."""
+        self.ready()
+        training = _Training(self, task)
+        training.run(report)
+        return training.finish()
+
+    def ready(self) -> None:
+        """Set what torch reads when it is loaded; SetupError where it is not installed."""
         if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
             raise SetupError(
                 f"training needs {' and '.join(missing)}.", next_command="pip install -r requirements-train.txt"
             )
         # On busy cores threads that spin while they wait take three times the processor time; read when torch is loaded.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        training = _Training(self, task)
-        training.run(report)
-        return training.finish()
+
+
+class Batches(Protocol):
+    """Rows of every step of a training. `an_epoch`: steps in which as many rows are drawn as there are."""
+
+    rows: TrainingRows
+    an_epoch: int
+
+    def rows_of(self, step: int) -> list[int]:
+        """The rows of a step, counted from 0."""
+
+    def batch(self, step: int) -> TokenBatch:
+        """The tokens of a step."""
 
 
 @dataclass(slots=True)
@@ -118,10 +138,8 @@ class _Training:
         keep_freed_memory()
         self.learner, self.task, self.spent = learner, task, _Spent()
         self.model = LlamaFolder.open(task.init)
-        rows = read_rows(
-            task.rows, encoding(self.model.tokenizer), self.model.shape.max_position_embeddings, task.loss.column
-        )
-        self.batches = TokenBatches(rows, task.order, task.seed, learner.batch, task.loss.grouped)
+        rows = task_rows(task, self.model)
+        self.batches: Batches = TokenBatches(rows, task.order, task.seed, learner.batch, task.loss.grouped)
         self.parameters = self._start(trained=True)
         self.optimiser = adamw(self.parameters, learner.learning_rate, learner.weight_decay, learner.beta2)
         self.reference = self._start(trained=False) if task.loss.uses_reference else None
@@ -154,7 +172,7 @@ class _Training:
         return self.learner.share(self.spent.step, self.spent.tokens, self.batches.an_epoch)
 
     def run(self, report: Callable[[LearnerReport], None]) -> None:
-        """Train to the end; the state is saved from time to time, and at an interruption."""
+        """Train to the end; the state is saved from time to time, at an interruption and at a limit."""
         began, before = time.monotonic(), self.spent.seconds
         reported = saved = began
         losses: list[float] = []
@@ -170,7 +188,7 @@ class _Training:
                 if now - saved >= CHECKPOINT_SECONDS:
                     self.save()
                     saved = now
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, FoundWanting):  # the second: a limit, told of a report
             if self.between:  # else the weights are those of a step that is not counted
                 self.save()
             raise
@@ -212,7 +230,7 @@ class _Training:
         self.optimiser.step()
         self.order_file.add(self.spent.step, [self.batches.rows.rows[place] for place in rows], batch)
         self.spent.step += 1
-        self.spent.tokens += len(batch.places)
+        self.spent.tokens += batch.tokens
         self.between = True
         return value
 
@@ -225,7 +243,34 @@ class _Training:
         epochs = spent.step / self.batches.an_epoch
         export_folder(self.task.out, weights, shape, self.model.tokenizer)
         self.order_file.to_parquet(self.task.out / "order.parquet")
-        return Trained(spent.step, spent.tokens, epochs, spent.seconds, {"parameters": shape.parameters, **_software()})
+        record = {"parameters": shape.parameters, **self._held_out(), PEAK_MEMORY: peak_of_process(), **_software()}
+        return Trained(spent.step, spent.tokens, epochs, spent.seconds, record)
+
+    def _held_out(self) -> dict[str, float]:
+        """Loss on the held-out rows under the initial and the trained model, for the record."""
+        import torch
+
+        if self.task.held_out is None:
+            return {}
+        rows = task_rows(replace(self.task, rows=self.task.held_out), self.model)
+        _, members = rows.units(grouped=self.task.loss.grouped)
+        before = self._start(trained=False)
+        sums = {"held-out loss before": 0.0, "held-out loss": 0.0}
+        with torch.no_grad():
+            for at in range(0, len(members), self.learner.batch):
+                units = members[at : at + self.learner.batch]
+                batch = token_batch(rows, [row for unit in units for row in unit])
+                first = token_logps(before, self.model.shape, batch)
+                reference = first if self.task.loss.uses_reference else None
+                for name, logps in zip(sums, (first, token_logps(self.parameters, self.model.shape, batch)), strict=True):
+                    sums[name] += float(self.task.loss(batch, logps, reference)) * len(units)
+        return {"held-out rows": len(rows.rows), **{name: round(total / len(members), 6) for name, total in sums.items()}}
+
+
+def task_rows(task: TrainingTask, model: LlamaFolder) -> TrainingRows:
+    """The rows of a training, encoded for its initial model."""
+    known = spellings(task.loss, model.tokenizer)
+    return read_rows(task.rows, encoding(model.tokenizer), model.shape.max_position_embeddings, task.loss.column, known)
 
 
 def token_logps(parameters: dict[str, Any], shape: Any, batch: TokenBatch) -> Any:

@@ -60,7 +60,10 @@ class Trl:
     version: str = field(init=False, default="1")
     losses: tuple[str, ...] = field(
         init=False,
-        default=("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco", "grpo", "rloo", "reward_model"),
+        default=(
+            *("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco", "kd"),
+            *("grpo", "rloo", "reward_model"),
+        ),
     )
     trains_other_models: bool = field(init=False, default=True)
 

@@ -18,6 +18,7 @@ LOSSES: Mapping[str, Callable[..., "Loss"]] = ByName(
         "unlikelihood": "pipelines.train.losses.preference:UnlikelihoodLoss",
         "mml": "pipelines.train.losses.marginal:MmlLoss",
         "dco": "pipelines.train.losses.coverage:DcoLoss",
+        "kd": "pipelines.train.losses.distillation:KdLoss",
         "grpo": "pipelines.train.losses.online:GrpoLoss",
         "rloo": "pipelines.train.losses.online:RlooLoss",
         "reward_model": "pipelines.train.losses.reward_model:RewardModelLoss",

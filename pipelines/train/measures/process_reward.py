@@ -14,9 +14,10 @@ import numpy as np
 
 from pipelines.option_checks import checked_count, checked_positive
 from pipelines.stats import Estimate, cluster_mean
+from pipelines.stats.linear_head import LinearHead, trained_head
 from pipelines.stats.verifiers.calibration import auroc
 from pipelines.train.measures.bench import Bench, Measured
-from pipelines.train.measures.probes import LinearHead, judged_texts, problems_of, trained_head
+from pipelines.train.measures.probes import judged_texts, problems_of
 from pipelines.train.measures.reading import Doubles, ReadingModel
 from pipelines.verify.calculation_steps import steps_of
 from storage.ground.records import Problem

@@ -14,5 +14,7 @@ ORDERS: Mapping[str, Callable[..., "Order"]] = ByName(
         "exported": "pipelines.train.orders.arrangements:Exported",
         "sorted": "pipelines.train.orders.arrangements:Sorted",
         "replay": "pipelines.train.orders.arrangements:Replay",
+        "p2value": "pipelines.train.orders.p2value:P2Value",
+        "cooldown": "pipelines.train.orders.cooldown:Cooldown",
     }
 )

@@ -10,7 +10,8 @@ from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
 
 
-def _random(seed: int, epoch: int) -> np.random.Generator:
+def random_of(seed: int, epoch: int) -> np.random.Generator:
+    """Random numbers of an epoch, the same ones for one seed."""
     return np.random.default_rng(int(digest128(["order", seed, epoch])[:16], 16))
 
 
@@ -21,7 +22,7 @@ class Shuffled:
 
     def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """A seeded permutation."""
-        return _random(seed, epoch).permutation(units.count)
+        return random_of(seed, epoch).permutation(units.count)
 
 
 class Exported:
@@ -54,7 +55,7 @@ class Sorted:
     def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """The units in ascending or descending order of the column."""
         values = numbers_of(units, self.by)
-        random = _random(seed, epoch)
+        random = random_of(seed, epoch)
         ties = random.permutation(units.count)
         arranged = ties[np.argsort((-values if self.descending else values)[ties], kind="stable")]
         if not self.tiers:
@@ -85,7 +86,7 @@ class Replay:
         priority = self.alpha * (1 - values) + (1 - self.alpha)
         if priority.sum() == 0:
             raise SetupError(f"every row has priority 0: alpha is 1 and {self.by} is 1 everywhere.")
-        return _random(seed, epoch).choice(units.count, size=units.count, p=priority / priority.sum())
+        return random_of(seed, epoch).choice(units.count, size=units.count, p=priority / priority.sum())
 
 
 def numbers_of(units: TrainingUnits, name: str) -> Doubles:

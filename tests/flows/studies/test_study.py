@@ -107,8 +107,9 @@ def test_a_killed_study_goes_on_and_a_second_run_does_nothing(
     assert shown["effects"] == outcome["effects"]
     (files / "recipes").mkdir()
     (files / "few.yaml").rename(files / "recipes" / "few.yaml")
-    (listed,) = json.loads(rollmill("recipe", "list", "--papers", "--json").out)
-    assert (listed["paper"], listed["verdict"]) == ("A paper", "holds")
+    rows = json.loads(rollmill("recipe", "list", "--papers", "--json").out)
+    (listed,) = [row for row in rows if row["kind"] == "study"]
+    assert (listed["paper"], listed["status"]) == ("A paper", "holds")
     assert "rollmill study recipes/few.yaml" in rollmill("recipe", "list").out
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from flows import cli
 from flows.training.train_job import peak_memory, tokens_a_second
+from flows.training.training_data import training_rows
 from flows.training.training_recipe import load_training
 from pipelines.train.roles import PEAK_MEMORY
 from storage.workspace import Workspace
@@ -107,6 +108,38 @@ def test_killed_at_a_point_it_ends_as_one_that_was_not(ready: Path, rollmill: Ru
         assert [one.status for one in ws.trainings.all()] == ["done"]
 
 
+def test_held_out_rows_are_whole_templates_and_are_not_trained_on(ready: Path, rollmill: Run) -> None:
+    said = rollmill("train", "student.yaml", "--set", "holdout=0.25")
+    assert (said.status, "holdout: the learner 'command' measures no held-out rows" in said.err) == (2, True)
+    tiny = {"method": "tiny", "options": {"steps": 1}}
+    plain = load_training(recipe(ready, learner=tiny))
+    held = load_training(recipe(ready, learner=tiny, holdout=0.25))
+    assert ("holdout" in plain.canonical(), held.canonical()["holdout"]) == (False, 0.25)
+    with Workspace.open(ready) as ws:
+        whole, part = training_rows(ws, plain), training_rows(ws, held)
+        assert part.held_out is not None
+        lines = [json.loads(line) for line in part.held_out.read_text().splitlines()]
+        assert part.rows + len(lines) == whole.rows
+        assert part.left_out["rows that are held out"] == len(lines) >= 0.25 * whole.rows
+        assert not part.problems() & {line["problem_id"] for line in lines}
+        assert training_rows(ws, held).sha256 == part.sha256
+        assert sum(version["rows"] for version in part.lineage) == part.rows
+    planned = rollmill("train", "student.yaml", "--dry-run").out
+    assert f"\n  left out: {len(lines)} rows that are held out\n" in planned
+
+
+def test_a_limit_ends_a_training_which_goes_on_without_it(ready: Path, rollmill: Run) -> None:
+    (ready / "limited.yaml").write_text(json.dumps({"profile_schema": 1, "training": {"tokens": 10}}))
+    said = rollmill("train", "student.yaml", "--profile", "limited.yaml")
+    told = "the limit of 10 trained tokens is spent: step 1, 50% of the training. Its state is kept."
+    assert (said.status, told in said.err) == (1, True)
+    assert "training: {tokens: MORE} in the profile" in said.err
+    with Workspace.open(ready) as ws:
+        assert [one.status for one in ws.trainings.all()] == ["interrupted"]
+    (ready / "limited.yaml").write_text(json.dumps({"profile_schema": 1, "training": {"tokens": 20, "seconds": 3600}}))
+    assert said_as_json(rollmill, "train", "student.yaml", "--profile", "limited.yaml")["model"] == "student@v1"
+
+
 def test_two_commands_train_once(ready: Path) -> None:
     both = [Forked(train, str(ready)) for _ in range(2)]
     ended = [one.end() for one in both]
@@ -140,8 +173,8 @@ def test_another_programs_failure_is_told_with_its_last_lines(ready: Path, rollm
         ({"data": {"versions": {"toy@v1": 0.5, "toy": "all"}}}, "shares are given for every version, and add up to 1"),
         ({"data": {"versions": {"toy@v1": 99999}}}, "fewer than are to be taken"),
         ({"loss": {"method": "sfd"}}, "unknown loss 'sfd'"),
-        ({"loss": {"method": "sft", "options": {"normalizer": "row"}}}, "unknown option of loss 'sft' 'normalizer'"),
-        ({"learner": {"method": "tiny", "options": {"stepz": 3}}}, "unknown option of learner 'tiny' 'stepz'"),
+        ({"loss": {"method": "sft", "options": {"normalizer": "row"}}}, "unknown option 'normalizer' of loss 'sft'"),
+        ({"learner": {"method": "tiny", "options": {"stepz": 3}}}, "unknown option 'stepz' of learner 'tiny'"),
         ({"learner": {"method": "tiny", "options": {}}}, "a training has one length above 0"),
         ({"order": {"method": "sorted", "options": {"tiers": -2}}}, "tiers is -2"),
         ({"learner": {"method": "command", "options": {"command": "train {rows} {out}"}}}, "command has the place {rows}"),

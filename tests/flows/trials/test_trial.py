@@ -70,6 +70,11 @@ def test_rows_of_the_evaluation_or_its_templates_are_no_training_data(files: Pat
     assert "of 12 problems of 'easy'" in said.err
 
 
+def test_one_dataset_is_no_trial(files: Path, rollmill: Run) -> None:
+    said = rollmill("trial", "sums@v1", "--plan")
+    assert (said.status, "sums@v1 is one dataset, and a trial compares two or more" in said.err) == (2, True)
+
+
 @pytest.mark.train
 def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
     files: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch

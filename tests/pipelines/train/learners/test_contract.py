@@ -10,6 +10,7 @@ from pipelines.train.losses import LOSSES
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {"steps": 3},
+    "aioli": {"steps": 3},
     "trl": {"epochs": 1.0},
     "command": {"command": "train {data} {out}"},
 }

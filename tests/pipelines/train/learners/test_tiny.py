@@ -12,8 +12,8 @@ from pipelines.train.learners.tiny import Tiny, _Training, rate_at
 from pipelines.train.llama_folder import LlamaFolder, read_safetensors
 from pipelines.train.losses import LOSSES
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import LearnerReport, TrainingTask
-from storage.ground.errors import SetupError
+from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingTask
+from storage.ground.errors import FoundWanting, SetupError
 from tests.pipelines.train.student_files import SHIPPED, small_model, sum_pairs, sums, written
 
 needs_torch = pytest.mark.train
@@ -101,9 +101,25 @@ def test_the_loss_falls_and_reports_add_up(model: Path, tmp_path: Path) -> None:
     assert seen[-1].share == 1.0
     assert (seen[-1].step, seen[-1].tokens) == (60, done.tokens)
     assert done.record["parameters"] == first.parameters
+    assert 50 < done.record[PEAK_MEMORY] < 100_000  # MiB of this process
     again: list[LearnerReport] = []
     tiny(steps=1).train(task(tmp_path / "first", model), again.append)
     assert seen[-1].loss < again[0].loss / 2
+
+
+@needs_torch
+@pytest.mark.parametrize("loss", ["sft", "dpo"])
+def test_the_loss_on_held_out_rows_is_measured_before_and_after(model: Path, tmp_path: Path, loss: str) -> None:
+    one = task(tmp_path / "one", model, loss=loss)
+    held = written(tmp_path / "held.jsonl", (sum_pairs if loss == "dpo" else sums)(9)[6:])
+    done = tiny(batch=2).train(replace(one, held_out=held), ignore).record
+    plain = task(tmp_path / "plain", model, loss=loss)
+    assert "held-out loss" not in tiny(batch=2).train(plain, ignore).record
+    assert done["held-out rows"] == 3
+    assert done["held-out loss"] < done["held-out loss before"]
+    if loss == "dpo":
+        assert done["held-out loss before"] == pytest.approx(math.log(2), abs=1e-5)
+    same(plain, one)
 
 
 @needs_torch
@@ -145,6 +161,24 @@ def test_a_training_that_diverges_says_the_step(model: Path, tmp_path: Path) -> 
     ):
         tiny(steps=60, learning_rate=1e30).train(one, ignore)
     assert not one.out.exists()
+
+
+@needs_torch
+def test_a_limit_that_a_report_tells_keeps_the_state(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.train.learners.tiny.REPORT_SECONDS", 0.0)
+    whole, parts = task(tmp_path / "whole", model), task(tmp_path / "parts", model)
+    tiny().train(whole, ignore)
+
+    def spent(report: LearnerReport) -> None:
+        if report.step == 5:
+            raise FoundWanting("the limit is spent")
+
+    with pytest.raises(FoundWanting):
+        tiny().train(parts, spent)
+    seen: list[LearnerReport] = []
+    tiny().train(parts, seen.append)
+    assert seen[0].step == 6
+    same(parts, whole)
 
 
 @needs_torch

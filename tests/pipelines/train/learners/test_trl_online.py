@@ -113,6 +113,19 @@ def test_completions_are_drawn_judged_trained_on_and_kept(model: Path, root: Pat
 
 
 @in_trl
+def test_an_adapter_learns_from_rewards_and_is_merged(model: Path, root: Path) -> None:
+    """The adapted weights alone change, also against the reference, which is the model without its adapter."""
+    one = task(root / "adapted", model, "grpo", ["even"] * 4, beta=0.1)
+    adapter = {"r": 2, "lora_alpha": 64, "target_modules": "all-linear"}
+    with judged(root, "adapted") as address:
+        Trl(steps=2, batch=2, lora=adapter, options=OPTIONS).train(replace(one, reward=address), ignore)
+    assert len(rewarded(root, "adapted")) == 2 * 2 * 4
+    before, after = LlamaFolder.open(model).weights, LlamaFolder.open(one.out).weights
+    changed = {name for name, value in after.items() if np.abs(value - before[name]).max() > 1e-7}
+    assert changed == {name for name in before if name.endswith("_proj.weight")}
+
+
+@in_trl
 def test_prompts_whose_completions_have_one_reward_are_replaced_so_often_at_most(model: Path, root: Path) -> None:
     """The first three prompts are always right; of the others some completions are."""
     references = ["any"] * 3 + ["even"] * 6

@@ -57,6 +57,21 @@ def test_weights_are_of_the_rows_over_all_tokens() -> None:
     assert value("weighted", turned, THREE) == pytest.approx(-(0.5 * math.log(0.125) - 2 * math.log(0.8)) / 3, rel=1e-12)
 
 
+def test_distillation_is_the_divergence_from_the_teachers_likeliest_tokens() -> None:
+    """Two places: the teacher is unsure in the first, and sure in the second."""
+    taught = batch_of([2], chances=[[0.75, 0.25], [1.0]])
+    by_hand = (0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.25) + math.log(1 / 0.8)) / 2
+    assert value("kd", taught, THREE) == pytest.approx(by_hand, rel=1e-12)
+    assert (taught.tokens, len(taught.places)) == (2, 3)
+    assert value("kd", batch_of([1], chances=[[0.5, 0.25, 0.25]]), np.log([0.5, 0.25, 0.25])) == 0.0
+
+
+def test_a_teacher_sure_of_the_text_is_cross_entropy_to_the_bit() -> None:
+    sure = batch_of([2, 1], chances=[[1.0], [1.0], [1.0]])
+    assert value("kd", sure, THREE) == value("sft", batch_of([2, 1]), THREE)
+    assert gradient("kd", sure, THREE) == gradient("sft", batch_of([2, 1]), THREE)
+
+
 def test_dpo_at_the_reference_is_log_2_and_elsewhere_the_logistic_of_the_margin() -> None:
     assert value("dpo", PAIR, THREE, THREE) == pytest.approx(math.log(2), rel=1e-12)
     reference = np.log([0.4, 0.5, 0.9])

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.stats.linear_head import trained_head
 from pipelines.train.measures.bench import Bench, StudyModel
 from pipelines.train.measures.p_ik import PIk
-from pipelines.train.measures.probes import trained_head
 from tests.pipelines.train.student_files import SHIPPED
 
 

@@ -5,7 +5,16 @@ import pytest
 from pipelines.train.orders import ORDERS
 from pipelines.train.roles import TrainingUnits
 
-UNITS = TrainingUnits(30, {"level": [place % 5 for place in range(30)], "pass_rate": [place / 30 for place in range(30)]})
+UNITS = TrainingUnits(
+    30,
+    {
+        "level": [place % 5 for place in range(30)],
+        "pass_rate": [place / 30 for place in range(30)],
+        "possibility": [1 - place / 60 for place in range(30)],
+        "passed": [place % 4 / 4 for place in range(30)],
+        "source": ["small" if place < 6 else "large" for place in range(30)],
+    },
+)
 
 
 @pytest.mark.parametrize("name", sorted(ORDERS))

@@ -60,6 +60,8 @@ def test_replay_draws_by_priority() -> None:
         ("sorted", {"tiers": -1}, "tiers is -1; it must be 0 or more."),
         ("replay", {"alpha": 1.5}, "alpha is 1.5; it must be between 0 and 1."),
         ("replay", {"by": "level"}, "column 'level' runs from 1 to 3, and must be shares."),
+        ("cooldown", {"by": "web"}, "unknown column of the rows 'web'. Choices: level, pass_rate, skill."),
+        ("cooldown", {"temperatures": [5.0, 0.0]}, "temperatures are [5.0, 0.0]."),
     ],
 )
 def test_mistakes_are_named(name: str, options: dict[str, Any], said: str) -> None:
@@ -73,3 +75,14 @@ def test_rows_without_any_priority_are_refused() -> None:
     solved = TrainingUnits(2, {"pass_rate": [1.0, 1.0]})
     with pytest.raises(SetupError, match="every row has priority 0: alpha is 1 and pass_rate is 1 everywhere"):
         ORDERS["replay"](alpha=1.0).arrange(solved, 1, 0)
+
+
+def test_cooldown_draws_a_rare_source_more_often_and_less_so_in_later_epochs() -> None:
+    units = TrainingUnits(1_000, {"source": ["large"] * 900 + ["small"] * 100})
+    order = ORDERS["cooldown"](temperatures=[1e9, 2.0, 1.0])
+    shares = [
+        float(np.mean([np.mean(order.arrange(units, seed, epoch) >= 900) for seed in range(20)])) for epoch in range(4)
+    ]
+    assert shares == pytest.approx([0.5, 0.25, 0.1, 0.1], abs=0.015)
+    drawn = Counter(int(place) for place in order.arrange(units, 1, 0))
+    assert max(drawn[place] for place in range(900, 1_000)) > 1
