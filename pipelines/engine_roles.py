@@ -13,8 +13,8 @@ class Generator(Protocol):
     """An engine with one model. For `spooled` engines each reply is made durable as it comes.
 
     Its constructor takes the settings that it needs of the profile: `threads`, `http` (servers), `vllm`. Optional roles:
-    FindsFiles, TakesSchema, DrawsSideBySide, ConcurrentGenerator, GroupedGenerator, BoundedLoss, CountsPromptTokens,
-    ScoresTexts, Interruptible, WindsDown.
+    FindsFiles, RunsWarps, StatesNextToken, TakesSchema, DrawsSideBySide, ConcurrentGenerator, GroupedGenerator,
+    BoundedLoss, CountsPromptTokens, ScoresTexts, Interruptible, WindsDown.
     """
 
     engine: str
@@ -99,6 +99,40 @@ class FindsFiles(Protocol):
     @property
     def places(self) -> Sequence[str]:
         """Names of these options. A run passes the full path of a file in the workspace or of one shipped with Rollmill."""
+
+
+@runtime_checkable
+class RunsWarps(Protocol):
+    """An engine class that runs warps (pipelines/generate/warps)."""
+
+    @property
+    def warps(self) -> Sequence[str] | None:
+        """Names of the warps that it runs; None: any, users' own too."""
+
+
+@runtime_checkable
+class RunsDecoders(Protocol):
+    """An engine class that runs decoders (pipelines/generate/decoders)."""
+
+    @property
+    def decoders(self) -> Sequence[str] | None:
+        """Names of the decoders that it runs; None: any, users' own too."""
+
+
+@runtime_checkable
+class StatesNextToken(Protocol):
+    """An engine that states the distribution of the next token."""
+
+    def next_logprobs(self, rendered: str) -> Sequence[float]:
+        """Natural log-probabilities of all tokens behind a rendered prompt, by token id: the model's own, in float64."""
+
+
+@runtime_checkable
+class StatesLaterTokens(StatesNextToken, Protocol):
+    """An engine that states the distribution of a token behind others that were drawn."""
+
+    def later_logprobs(self, rendered: str, tokens: Sequence[int]) -> Sequence[float]:
+        """As `next_logprobs`, behind a rendered prompt and these token ids."""
 
 
 @runtime_checkable

@@ -11,6 +11,12 @@ def block(name: str, text: str, mark: str) -> str:
     return f"<<<{name} {mark}>>>\n{text.encode('utf-8', 'replace').decode('utf-8')}\n<<<END {name} {mark}>>>"
 
 
+def numbered_blocks(name: str, texts: Sequence[str]) -> str:
+    """Each text as a block `NAME NUMBER`, counted from 1, all under one mark that none of them contains."""
+    mark = free_mark(texts)
+    return "\n\n".join(block(f"{name} {place}", given, mark) for place, given in enumerate(texts, 1))
+
+
 _MARKS = re.compile(r"<<<(?!END )(?P<name>[^<>\n]{1,80}) [0-9a-f]{12}>>>\n?|\n?<<<END [^<>\n]{1,80} [0-9a-f]{12}>>>")
 
 

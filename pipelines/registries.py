@@ -33,6 +33,8 @@ class Registry:
 REGISTRIES: Mapping[str, Registry] = {
     "synthesizer": Registry("synthesizers", "pipelines.synthesize", "SYNTHESIZERS"),
     "engine": Registry("engines", "pipelines.generate.registry", "ENGINES"),
+    "warp": Registry("warps", "pipelines.generate.warps", "WARPS"),
+    "decoder": Registry("decoders", "pipelines.generate.decoders", "DECODERS"),
     "verifier": Registry("verifiers", "pipelines.verify", "VERIFIERS"),
     "policy": Registry("policies", "pipelines.verify.acceptance", "POLICIES"),
     "scorer": Registry("scorers", "pipelines.score", "SCORERS"),

@@ -17,6 +17,7 @@ _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 _OPERATIONS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _LONGEST = 200  # characters of an annotation
 _CALCULATION = re.compile(r"[\d\s.+*/()-]+")
+_RESULT = re.compile(r"[-+\d\s./]+")  # no exponent, which a Fraction would write out
 _FEWEST = 4  # numbers of an imported graph that tells problems apart: the product of three is the graph of one in twenty
 _ROUNDING = Fraction(1, 20)  # of what people write down as a result
 
@@ -43,7 +44,7 @@ def graph_of_solution(solution: str) -> str | None:
     results: list[tuple[Fraction, Shape]] = []
     for annotation in _ANNOTATION.findall(solution):
         expression, _, stated = annotation.replace(",", "").partition("=")
-        if len(annotation) > _LONGEST or not _CALCULATION.fullmatch(expression):
+        if len(annotation) > _LONGEST or not (_CALCULATION.fullmatch(expression) and _RESULT.fullmatch(stated)):
             return None
         try:
             value, shape = _evaluated(ast.parse(expression.strip(), mode="eval").body, results)

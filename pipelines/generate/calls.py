@@ -6,7 +6,7 @@ their completions and check their sampling here too.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,29 @@ STOP = "stop"
 itself ended its answer there is none.
 """
 
+LOGPROB_SAMPLED = "logprob_sampled"
+"""The key of a completion's meta for the log-probability of its tokens under the distribution that they were drawn from,
+where warps changed it. `logprob_sum` is the model's own.
+"""
+
+DECODED = "decode"
+"""The key of a completion's meta for the cost of its decoder: calls of the target, drafted places, accepted ones."""
+
+BY_ORDER = "by_order"
+"""The key of such a cost, 1 where it depends on the texts drawn before, so that it is in no score."""
+
+LOG_WEIGHT = "log_weight"
+"""The key of a completion's meta for the logarithm of its weight, where a decoder draws from another distribution than the
+one it stands for; None for a weight of 0.
+"""
+
+BY_WEIGHT = "by_weight"
+"""The key of a completion's meta, true where completions count by their weights: alike they have another distribution."""
+
+OWN_FORM = {
+    ("vllm", "speculative"): "options: {speculative: {method: ngram, num_speculative_tokens: 4, prompt_lookup_max: 4}}"
+}
+"""How an engine does by its own options what a decoder does, by the names of both."""
 
 MOST_LOGPROB = 1e6
 """A log-probability beyond this, on either side, is rejected: a sum of such values may not be a number."""
@@ -151,8 +174,36 @@ def by_prompt(call: EngineCall, requests: Sequence[Request]) -> "deque[deque[Cal
     return deque(groups.values())
 
 
-def check_sampling(sampling: Sampling) -> None:
-    """SetupError for parameters that name no distribution or no text."""
+def check_warps(engine: str, runs: Collection[str] | None, names: Collection[str]) -> None:
+    """SetupError for a warp that an engine does not run. `runs`: the names of those that it runs, None for any."""
+    for name in names:
+        if runs is not None and name not in runs:
+            known = f"it runs {', '.join(sorted(runs))}" if runs else "it runs none"
+            raise SetupError(
+                f"engine {engine!r} does not run warp {name!r}: {known}.",
+                next_command="engine: embedded, which runs any warp",
+            )
+
+
+def check_decoder(engine: str, runs: Collection[str] | None, name: str) -> None:
+    """SetupError for a decoder that an engine does not run. `runs`: as in `check_warps`."""
+    if runs is not None and name not in runs:
+        known = f"it runs {', '.join(sorted(runs))}" if runs else "it runs none"
+        raise SetupError(
+            f"engine {engine!r} does not run decoder {name!r}: {known}.",
+            next_command=OWN_FORM.get((engine, name), "engine: embedded, which runs any decoder"),
+        )
+
+
+def check_sampling(
+    engine: str, sampling: Sampling, warps: Collection[str] | None = (), decoders: Collection[str] | None = ()
+) -> None:
+    """SetupError for parameters that name no distribution or no text. `warps`, `decoders`: those that the engine runs, None
+    for any.
+    """
+    check_warps(engine, warps, [warp.name for warp in sampling.warp])
+    if sampling.decode is not None:
+        check_decoder(engine, decoders, sampling.decode.name)
     wrong = {
         "temperature": (sampling.temperature, sampling.temperature >= 0, "0 (greedy) or more"),
         "top_p": (sampling.top_p, 0 < sampling.top_p <= 1, "above 0, at most 1 (no cut)"),

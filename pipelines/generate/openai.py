@@ -124,7 +124,7 @@ class OpenAI:
         received before.
         """
         for sampling in {request.sampling for request in requests}:
-            check_sampling(sampling)
+            check_sampling(ENGINE, sampling)
         if not requests:
             return
         loop, call = self._started(), EngineCall(requests)

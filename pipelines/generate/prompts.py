@@ -5,8 +5,9 @@ thing that the user said. Braces elsewhere, in the template or in the problem, m
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipelines.generate.example_choice import Example, ExampleChoice
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Problem, Prompt
 
@@ -14,26 +15,19 @@ PLACE = "{prompt}"
 BETWEEN = "\n\n"
 
 
-class Example(NamedTuple):
-    """A worked example: a question and its answer; with a skill it is shown before the problems of that skill only."""
-
-    question: str
-    answer: str
-    skill: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class PromptForm:
     """Form of prompts: problems in this template, behind a system message and worked examples in the same template.
 
     The parts are turns of a conversation, or with `one_text` a single text for a model without turns, in which an example's
-    answer follows its question.
+    answer follows its question. `choice`: the examples of each problem among `examples`; None shows all.
     """
 
     template: str = PLACE
     system: str | None = None
     examples: tuple[Example, ...] = ()
     one_text: bool = False
+    choice: ExampleChoice | None = None
 
     def prompt_for(self, problem: Problem) -> Prompt:
         """Prompt of a problem."""
@@ -54,7 +48,8 @@ class PromptForm:
 
     def shown_before(self, problem: Problem) -> list[Example]:
         """The worked examples of a problem."""
-        return [example for example in self.examples if example.skill in (None, problem.skill)]
+        able = [example for example in self.examples if example.skill in (None, problem.skill)]
+        return able if self.choice is None else self.choice.of(plain_text(problem.prompt), able)
 
     def _system_turns(self, own: tuple[Message, ...]) -> tuple[Message, ...]:
         """Merge both system messages into one, as many chat templates allow no second: ours, then the problem's."""

@@ -12,6 +12,7 @@ GENERATORS = ByName(
     {
         "embedded": "pipelines.generate.embedded.engine:Embedded",
         "openai": "pipelines.generate.openai:OpenAI",
+        "prover": "pipelines.generate.tools.prover:ProverEngine",
         "vllm": "pipelines.generate.vllm.engine:Vllm",
     }
 )
@@ -22,6 +23,8 @@ MODEL_FREE = ByName(
         "compose": "pipelines.generate.tools.compose:Compose",
         "program": "pipelines.generate.tools.program:Program",
         "retrieve": "pipelines.generate.tools.retrieve:Retrieve",
+        "state_search": "pipelines.generate.tools.state_search:StateSearch",
+        "toolbox": "pipelines.generate.tools.toolbox:Toolbox",
     }
 )
 """Engines without a model, for the steps of a recipe that follow others."""

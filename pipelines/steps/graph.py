@@ -50,7 +50,8 @@ class StepRule:
     own results, which then replace the answer that it followed. `role`: an answer is judged and may be kept, a step is not
     judged, a vote is not judged and votes on the completion that it follows. `want`: the outcome that is its success.
     `read`: fields by pattern. `raw`: no model reads the filled template. `searched`: a search decides when it is drawn, and
-    from where; one that continues may also continue its own results.
+    from where; one that continues may also continue its own results. `sees_label`: its completions count as having seen a
+    label, also where no place or condition shows it.
     """
 
     name: str
@@ -68,6 +69,7 @@ class StepRule:
     options: Mapping[str, str] = field(default_factory=dict)
     raw: bool = False
     searched: bool = False
+    sees_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class StepGraph:
             rests_on=frozenset(named).union(*(self.nodes[name].rests_on for name in named)),
             stands_for=stands_for,
             reads=dict(step.read) if stands_for is None else {**self.nodes[stands_for].reads, **step.read},
-            sees_label=own or chosen or any(self.nodes[name].sees_label for name in named),
+            sees_label=step.sees_label or own or chosen or any(self.nodes[name].sees_label for name in named),
         )
         if named:
             _check_follow_up(node, where, self.nodes)

@@ -7,7 +7,7 @@ from pipelines.generate.registry import MODEL_FREE
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.steps.templates import Template, places_of
 
-_AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")
+_AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap", "sees_label")
 
 
 def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:

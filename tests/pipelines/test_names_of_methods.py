@@ -19,6 +19,7 @@ ALLOWED = {
     "flows/rejudging/judgements.py": "`review` adds the verifier `person` itself",
     "flows/claims/outputs.py": "names of released outputs, not of methods",
     "pipelines/contamination/certificate.py": "names of levels, not of methods",
+    "pipelines/steps/reading.py": "names of fields, not of methods",
     "pipelines/metrics/replay.py": "every vote is compared with one baseline",
     "pipelines/verify/code/mutants.py": "`sorted` is Python's own function",
     "pipelines/generate/vllm/vllm_settings.py": "names of guides, not of methods",
@@ -26,6 +27,7 @@ ALLOWED = {
     "storage/segments/schema.py": "names of columns, not of methods",
     "storage/queries/rates.py": "names of numbers, not of methods",
     "storage/queries/models/evaluated.py": "a recorded run has names alone",
+    "dashboards/pages/explore/table.py": "names of columns, not of methods",
     "dashboards/pages/difficulty/budget.py": "a recorded recipe has names alone",
 }
 

@@ -48,7 +48,7 @@ EventListener = Callable[[ServerEvent], None]
 
 
 @dataclass(slots=True)
-class Restarts:
+class RestartsLeft:
     """Number of restarts left to the replicas of a model."""
 
     left: int
@@ -58,7 +58,7 @@ class LocalServer:
     """A replica. `was_up`, `error` and `listeners` are read and written under `changed`."""
 
     def __init__(
-        self, model: LocalModel, number: int, restarts: Restarts, changed: threading.Condition, tell: EventListener
+        self, model: LocalModel, number: int, restarts: RestartsLeft, changed: threading.Condition, tell: EventListener
     ) -> None:
         self.model, self._restarts, self._changed, self._tell = model, restarts, changed, tell
         self.name = model.name if model.replicas == 1 else f"{model.name} #{number + 1}"
@@ -247,7 +247,7 @@ class LocalServers:
             model.check()
             for port in range(model.port, model.port + model.replicas) if model.port else ():
                 check_port(port)
-            restarts = Restarts(model.restarts)
+            restarts = RestartsLeft(model.restarts)
             group = [LocalServer(model, number, restarts, self._changed, self._tell) for number in range(model.replicas)]
             for server in group:
                 server.group = group

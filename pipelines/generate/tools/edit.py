@@ -5,7 +5,7 @@ to the text; the result of an editor for a text and a seed does not depend on th
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipelines.generate.tools.model_free import MadeText, ModelFree, failed
@@ -42,6 +42,7 @@ class Edit(ModelFree):
         count: int = 1,
         most_alike: float = 0.8,
         most_words: int | None = None,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
         """Take the options of a recipe.
 
@@ -53,6 +54,8 @@ class Edit(ModelFree):
             count: Lines to take out.
             most_alike: Largest similarity of an inserted line to a neighbouring step.
             most_words: Most words that an edit may change; none: any number.
+            shares: How often each of several editors is tried first, in any unit; one without a share is tried last. None:
+                all alike.
         """
         self._editors = _named(model)
         takes = {option for editor in self._editors.values() for option in editor.takes}
@@ -61,7 +64,16 @@ class Edit(ModelFree):
         self._options = _checked(model, takes, given)
         self.takes = sorted(takes & _OF_TEXTS)
         versions = [[name, editor.version] for name, editor in self._editors.items()]
-        super().__init__(model, ["1", versions, self._options])
+        self._shares = None if shares is None else _checked_shares(shares, self._editors)
+        super().__init__(model, ["1", versions, self._options, *([] if self._shares is None else [self._shares])])
+
+    def _order(self, rng: random.Random) -> list[str]:
+        """The editors in the order in which they are tried: by chance, or weighted (Efraimidis and Spirakis 2006)."""
+        order = rng.sample(list(self._editors), len(self._editors))
+        if self._shares is None:
+            return order
+        keys = {name: rng.random() ** (1 / self._shares[name]) if name in self._shares else -1.0 for name in order}
+        return sorted(order, key=lambda name: -keys[name])
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """The text edited by the first editor, in an order by the seed, that can be applied."""
@@ -69,7 +81,7 @@ class Edit(ModelFree):
 
         given = {key: value for key, value in {**self._options, **options}.items() if value is not None}
         refusals = {}
-        for name in random.Random(seed).sample(list(self._editors), len(self._editors)):
+        for name in self._order(random.Random(seed)):
             editor = self._editors[name]
             missing = next((key for key in editor.needs if key not in given), None)
             if missing is not None:
@@ -82,6 +94,16 @@ class Edit(ModelFree):
                 continue
             return MadeText(edited.text, {"editor": name, **edited.meta})
         return failed("; ".join(f"{name}: {refusals[name]}" for name in self._editors))
+
+
+def _checked_shares(shares: Mapping[str, float], editors: Collection[str]) -> dict[str, float]:
+    """Shares of the named editors; SetupError for another name, or no number above 0."""
+    for name, share in shares.items():
+        if name not in editors or isinstance(share, bool) or not isinstance(share, int | float) or not share > 0:
+            raise SetupError(
+                f"engine 'edit': shares has {name}: {share!r}.", choices=tuple(f"{editor}: above 0" for editor in editors)
+            )
+    return {name: float(share) for name, share in sorted(shares.items())}
 
 
 def _named(model: str) -> "dict[str, Editor]":

@@ -5,20 +5,17 @@ that share no word with the question are never given, nor is the text itself, wh
 texts are given once, and of texts that are equally near the earlier one comes first.
 """
 
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipelines.generate.bm25 import BM25
 from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
-from pipelines.marks import block, free_mark
+from pipelines.marks import numbered_blocks
 from pipelines.option_checks import checked_count
 from storage.ground.errors import SetupError
 
-_K1, _B = 1.2, 0.75
 Stored = str | Sequence[str]
 """A text; or a pair: the text that is compared and the one that is given for it, a problem and its solution say."""
 
@@ -41,7 +38,8 @@ class Retrieve(ModelFree):
         self._pairs = [(text, text) if isinstance(text, str) else _pair(text) for text in texts]
         if not self._pairs:
             raise SetupError(
-                "engine 'retrieve' has no texts.", next_command="name a version or an import under options: texts"
+                "engine 'retrieve' has no texts.",
+                next_command="options: {texts: [...]} with texts, or pairs of a problem and its solution",
             )
         super().__init__(model, ["1", self._pairs, count])
 
@@ -52,9 +50,7 @@ class Retrieve(ModelFree):
         if not numbers:
             return failed("no stored text shares a word with it")
         shown = [self._pairs[number][1] for number in numbers]
-        mark = free_mark(shown)
-        blocks = [block(f"TEXT {place}", given, mark) for place, given in enumerate(shown, 1)]
-        return MadeText("\n\n".join(blocks), {"texts": numbers})
+        return MadeText(numbered_blocks("TEXT", shown), {"texts": numbers})
 
     def nearest(self, text: str) -> list[int]:
         """The numbers (from 0) of the nearest texts."""
@@ -72,39 +68,10 @@ class Retrieve(ModelFree):
         return numbers
 
     @cached_property
-    def _index(self) -> "_Index":
+    def _index(self) -> BM25:
         from pipelines.contamination.texts import tokens
 
-        return _Index([tokens(key) for key, _ in self._pairs])
-
-
-class _Index:
-    """For each word the texts that contain it, with its weight there."""
-
-    def __init__(self, documents: Sequence[Sequence[str]]) -> None:
-        self.size = len(documents)
-        lengths = [max(1, len(words)) for words in documents]
-        mean = sum(lengths) / self.size
-        postings: dict[str, list[tuple[int, float]]] = {}
-        for number, words in enumerate(documents):
-            norm = _K1 * (1 - _B + _B * lengths[number] / mean)
-            for word, count in Counter(words).items():
-                postings.setdefault(word, []).append((number, count * (_K1 + 1) / (count + norm)))
-        self._postings = {word: self._worth(rows) for word, rows in postings.items()}
-
-    def _worth(self, rows: Sequence[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        # With 1 added, a word that most texts have counts for little instead of counting against them.
-        rarity = math.log(1 + (self.size - len(rows) + 0.5) / (len(rows) + 0.5))
-        return np.array([number for number, _ in rows]), rarity * np.array([weight for _, weight in rows])
-
-    def scores(self, words: Sequence[str]) -> NDArray[np.float64]:
-        """The score of every text for these words, each counted once; summed in one order, so that equal is equal."""
-        scores = np.zeros(self.size)
-        for word in sorted(set(words)):
-            if word in self._postings:
-                numbers, worth = self._postings[word]
-                scores[numbers] += worth
-        return scores
+        return BM25([tokens(key) for key, _ in self._pairs])
 
 
 def _pair(stored: Sequence[str]) -> tuple[str, str]:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.generate.prompts import Example, PromptForm, check_template, fill_template, plain_text
+from pipelines.generate.example_choice import Example
+from pipelines.generate.prompts import PromptForm, check_template, fill_template, plain_text
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Problem
 

@@ -192,7 +192,7 @@ def test_it_is_no_engine_to_draw_with_and_its_options_are_checked() -> None:
     for options in ({"api": "chat"}, {"template": "{answer}"}, {"extra": {"text_1": "x"}}):
         with pytest.raises(SetupError):
             RewardModel(model="toy", **options)
-    with pytest.raises(SetupError, match="unknown reduce of scorer 'reward_model' 'max'"):
+    with pytest.raises(SetupError, match="unknown reduce 'max' of scorer 'reward_model'"):
         RewardScorer(model="toy", reduce="max")
     digests = {RewardModel(model="toy", label=label).model_digest for label in (None, 0, 1)}
     assert len(digests) == 3

@@ -22,6 +22,8 @@ from storage.ground.errors import SetupError
 from tests.pipelines.generate.serving.toy_model import HERE, alive, born, gone, toy_model
 from tests.waiting import until
 
+pytestmark = pytest.mark.integration
+
 
 def ignore(_: SetupError) -> None:
     """The listener of whoever does not care."""

@@ -21,6 +21,8 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "compose": ("compose", {}),
     "program": ("program", {"sandbox": "none"}),
     "retrieve": ("retrieve", {"texts": STORED, "count": 2}),
+    "state_search": ("state_search", {"sandbox": "none"}),
+    "toolbox": ("toolbox", {"tools": [["Many eggs.", 'def eggs_of(a):\n    """How many eggs?"""\n    return a']]}),
 }
 TEXTS = [SUM, "Many eggs.", "```python\nprint(2)\n```", "", "\ud800\x00"]
 
@@ -105,6 +107,8 @@ def test_what_decides_texts_is_in_the_digest_and_what_does_not_is_not() -> None:
             ("retrieve", "retrieve", {"texts": STORED}),
             ("retrieve", "retrieve", {"texts": STORED[:2]}),
             ("retrieve", "retrieve", {"texts": STORED, "count": 1}),
+            ("toolbox", "toolbox", {"tools": [["Eggs?", "def f(a):\n    return a"]]}),
+            ("toolbox", "toolbox", {"tools": [["Eggs?", "def f(a):\n    return a"]], "count": 1}),
         )
     ]
     assert len(set(digests)) == len(digests)
