@@ -1,4 +1,4 @@
-"""Problems that a workspace has under a name: imported ones, and those of a dataset version, all or those of one split.
+"""Problems that a workspace has under a name: imported ones, and those of a dataset version with its kept rollouts.
 
 For recipes that take their problems or their worked examples from there, and for the cards of benchmarks.
 """
@@ -41,6 +41,17 @@ def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
     info = resolve(workspace.datasets, reference)
     with open_version(info) as connection, reading(info):
         return by_id(from_table("problems", read_table(connection, "problems")))
+
+
+def kept_texts(workspace: "Workspace", reference: str) -> dict[str, str]:
+    """Text of a kept rollout of each problem of a dataset version that has one: the first by id, which is a random one."""
+    from storage.versions.read import open_version, reading
+    from storage.versions.resolve import resolve
+
+    info = resolve(workspace.datasets, reference)
+    query = "SELECT problem_id, arg_min(text, completion_id) FROM kept GROUP BY problem_id"
+    with open_version(info) as connection, reading(info):
+        return dict(connection.execute(query).fetchall())
 
 
 def of_split(problems: list[Problem], split: str | None, name: str) -> list[Problem]:

@@ -80,6 +80,10 @@ class Progress:
         """Progress of one cell of an evaluation, for the same watcher."""
         return Progress(self._watcher, {"benchmark": benchmark, "model": model})
 
+    def of_next_job(self) -> "Progress":
+        """Progress of a job that follows another one of its kind, from 0, for the same watcher."""
+        return Progress(self._watcher, self._cell, begin=self.begin)
+
     def heard_by(self, tell: Callable[[str], None]) -> "Progress":
         """Progress of the same watcher; `tell` also gets the lines that begin something."""
 

@@ -13,13 +13,12 @@ from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec
-from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
 from pipelines.engine_roles import DrawsSideBySide
 from pipelines.protocols import ReadsVotes
 from storage.ground.ids import canonical_json
-from storage.ground.records import Sampling, redrawn
+from storage.ground.records import redrawn
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
@@ -108,11 +107,6 @@ def draw_workers(engine: type[Any], batch_size: int, settings: Mapping[str, Any]
     return min(MOST_DRAW_WORKERS, -(-2 * capacity // batch_size) + 1)
 
 
-def sampling_of(generate: Generate) -> Sampling:
-    """Sampling parameters of a section of the recipe."""
-    return Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
-
-
 def _steps(session: Session, examples: Examples) -> "list[Step]":
     from flows.sampling.steps import Step
 
@@ -120,7 +114,7 @@ def _steps(session: Session, examples: Examples) -> "list[Step]":
         Step(
             step.node,
             None if step.engine is None else _engine(session, step.engine),
-            sampling_of(step.generate),
+            step.sampling(),
             examples.form_of(step.generate),
             step.generate.batch_size,
         )

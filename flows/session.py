@@ -26,7 +26,7 @@ from flows.rounds import OpenRun, RunSpec
 from flows.rounds.run import RunCounts
 from flows.sampling.sample import RunSamplers
 from flows.sampling.steps import Engines
-from storage.ground.freed_memory import return_large_blocks
+from pipelines.processes.freed_memory import return_large_blocks
 from storage.ground.money import UNITS
 
 if TYPE_CHECKING:

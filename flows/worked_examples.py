@@ -3,19 +3,21 @@
 An example that is also one of the problems asked would show the model the answer: that is refused.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.problem_sets import imported_problems, of_split, version_problems
+from flows.problem_sets import imported_problems, kept_texts, of_split, version_problems
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.schema import ExamplesFrom, Generate
-from pipelines.generate.prompts import Example, PromptForm, plain_text
+from pipelines.generate.example_choice import Example, ExampleChoice
+from pipelines.generate.prompts import PromptForm, plain_text
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 from storage.workspace import Workspace
 
-ANSWERS = ("{reference}", "{solution}")
+ROLLOUT = "{rollout}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,40 @@ class Examples:
             examples = tuple(self._taken(generate.examples_from))
             self._refuse_fewer(generate.examples_from, examples)
         self._refuse_asked(examples)
-        one_text = generate.prompt_form == "completion"
-        return PromptForm(generate.prompt_template, generate.system_prompt, examples, one_text)
+        one_text, part = generate.prompt_form == "completion", generate.examples_from
+        choice = None if part is None or part.choose == "first" else ExampleChoice(part.choose, part.count, part.seed)
+        return PromptForm(generate.prompt_template, generate.system_prompt, examples, one_text, choice)
 
     def _taken(self, part: ExamplesFrom) -> list[Example]:
-        chosen = _chosen(part, self._set(part))
+        problems, kept = self._set(part), self._kept(part)
+        if kept is not None and not part.ids:
+            problems = [problem for problem in problems if problem.id in kept]
         return [
-            Example(plain_text(problem.prompt), _answer(part, problem), problem.skill if part.per_skill else None)
-            for problem in chosen
+            Example(
+                plain_text(problem.prompt), _answer(part, problem, kept or {}), problem.skill if part.per_skill else None
+            )
+            for problem in _chosen(part, problems)
         ]
 
-    def _set(self, part: ExamplesFrom) -> list[Problem]:
+    def _kept(self, part: ExamplesFrom) -> dict[str, str] | None:
+        """Kept rollouts by problem where the answers are rollouts; None for other answers."""
+        if ROLLOUT not in part.answer:
+            return None
+        _, version = self._source(part)
+        if version is None:
+            raise SetupError(
+                f"examples_from: {ROLLOUT} is a kept rollout of a dataset version, and it names none.",
+                next_command="examples_from: {version: NAME}",
+            )
+        return kept_texts(self.workspace, version)
+
+    def _source(self, part: ExamplesFrom) -> tuple[str | None, str | None]:
+        """Import and version of the examples: its own, or those of the recipe's problems."""
         own = self.loaded.recipe.problems
-        imported, version = (part.imported, part.version) if part.imported or part.version else (own.imported, own.version)
+        return (part.imported, part.version) if part.imported or part.version else (own.imported, own.version)
+
+    def _set(self, part: ExamplesFrom) -> list[Problem]:
+        imported, version = self._source(part)
         if imported is not None:
             return of_split(imported_problems(self.workspace, imported), part.split, imported)
         if version is not None:
@@ -78,13 +101,18 @@ class Examples:
 
 
 def _chosen(part: ExamplesFrom, problems: Sequence[Problem]) -> list[Problem]:
-    """By their ids in that order; else the first by id, which is a random sample, of the set or of each skill."""
+    """By their ids in that order; else the first by id, which is a random sample, of the set or of each skill.
+
+    All of them where each problem has examples of its own.
+    """
     if part.ids:
-        known = {problem.external_id: problem for problem in problems}
+        known = {key: problem for problem in problems for key in (problem.external_id, problem.id)}
         missing = [name for name in part.ids if name not in known]
         if missing:
             raise SetupError(f"examples_from: no problem with the id {missing[0]!r} among these {len(problems)}.")
         return [known[name] for name in part.ids]
+    if part.choose != "first":
+        return list(problems)
     taken: Counter[str | None] = Counter()
     chosen = []
     for problem in problems:
@@ -95,12 +123,18 @@ def _chosen(part: ExamplesFrom, problems: Sequence[Problem]) -> list[Problem]:
     return chosen
 
 
-def _answer(part: ExamplesFrom, problem: Problem) -> str:
-    solution = problem.meta.get("solution")
+def _answer(part: ExamplesFrom, problem: Problem, kept: Mapping[str, str]) -> str:
+    """Answer of an example; SetupError for a problem without the solution or the kept rollout that it shows."""
+    solution, name = problem.meta.get("solution"), problem.external_id or problem.id
+    if ROLLOUT in part.answer and problem.id not in kept:
+        raise SetupError(
+            f"examples_from: the version kept no rollout of problem {name}.", choices=('answer: "{reference}"', "other ids")
+        )
     if "{solution}" in part.answer and not isinstance(solution, str):
         raise SetupError(
-            f"examples_from: problem {problem.external_id or problem.id} has no worked solution.",
+            f"examples_from: problem {name} has no worked solution.",
             choices=('answer: "{reference}"',),
         )
-    # Not str.format: a template may hold braces of its own, such as those of \boxed{}.
-    return part.answer.replace("{reference}", problem.reference).replace("{solution}", str(solution))
+    texts = {"{reference}": problem.reference, "{solution}": str(solution), ROLLOUT: kept.get(problem.id, "")}
+    # Not str.format: a template may hold braces of its own, such as those of \boxed{}, and so may a rollout.
+    return re.sub(r"\{(?:reference|solution|rollout)\}", lambda found: texts[found[0]], part.answer)

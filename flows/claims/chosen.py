@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flows.claims.published import PREFIX, Number, pools_of, published_table
 from pipelines.claims import CLAIMS, Claim
 from storage.ground.errors import unknown_name
-from storage.queries.claims import BOARDS
+from storage.queries.published.claims import BOARDS
 
 RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")
 """The pools of released outputs that claims are measured on."""

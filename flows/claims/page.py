@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.claims.claim import CLOSE, LEAST_SEEDS
-from storage.queries.claims import BOARDS, counts
+from storage.queries.published.claims import BOARDS, counts
 
 Row = Mapping[str, Any]
 HEAD = """\

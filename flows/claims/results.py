@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.claims import Claim, ClaimFinding, Effect, findings, status
 from storage.ground.files import json_text, write_text
 from storage.ground.ids import digits
-from storage.queries.claims import FOLDER
+from storage.queries.published.claims import FOLDER
 
 Row = dict[str, Any]
 

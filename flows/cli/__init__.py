@@ -40,6 +40,7 @@ PANELS = {
         "preview": "make.preview:preview",
         "curate": "make.curate:curate",
         "evaluate": "make.evaluate:evaluate",
+        "sweep": "make.sweep:sweep",
         "harden": "datasets.contamination:harden",
         "mix": "make.mix:mix",
         "train": "make.train:train",
@@ -54,7 +55,8 @@ PANELS = {
         "label": "judge.replay:label",
         "audit": "judge.audit:verbs",
         "review": "judge.review:review",
-        "certify": "judge.certify:certify",
+        "certify": "judge.certify:verbs",
+        "errata": "judge.errata:verbs",
         "reward": "judge.reward:verbs",
     },
     "Look": {
@@ -67,6 +69,7 @@ PANELS = {
         "holdout": "look.holdout:verbs",
         "card": "look.card:verbs",
         "scaling": "look.scaling:scaling",
+        "shares": "look.shares:shares",
         "replay": "judge.replay:replay",
         "claims": "look.claims:verbs",
         "view": "look.view:verbs",
@@ -106,12 +109,12 @@ class CommandList(TyperGroup):
                 formatter.write_dl([(name, rows[name]) for name in names if name in rows])
 
 
-def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer:
+def group(name: str, help_text: str, *, completion: bool = False, cls: type[CommandList] = CommandList) -> typer.Typer:
     """A group of commands; without a command it prints its help. `completion` adds the options that set up a shell's."""
     return typer.Typer(
         name=name,
         help=help_text,
-        cls=CommandList,
+        cls=cls,
         no_args_is_help=True,
         add_completion=completion,
         rich_markup_mode=None,
@@ -192,6 +195,8 @@ def _everywhere(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit: 0 done, 1 a check failed, 2 a mistake of the user, 130 interrupted."""
+    # Our matrices are small: on a busy machine threads that wait for one another make a product ten times as slow.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -200,6 +205,7 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same orderly end as Ctrl-C
     verb, program = _verb(arguments), None
     try:
+        _require_text(arguments)
         if verb is not None:
             _allow_files()
         program = typer.main.get_command(build(verb))
@@ -225,6 +231,16 @@ def run(arguments: Sequence[str]) -> int:
         if known is None:
             raise
         return _report(known, 2)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """SetupError for an argument of other bytes than UTF-8: neither a file nor a query of ours can hold it."""
+    for word in arguments:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = word[:_SHOWN].encode("utf-8", "backslashreplace").decode()
+            raise SetupError(f"the argument '{shown}' is no UTF-8.", next_command="write or rename it in UTF-8") from None
 
 
 def _allow_files() -> None:

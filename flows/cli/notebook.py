@@ -87,6 +87,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     margin: float | None = None,
     all_samples: bool = False,
     tokens: int | None = None,
+    errata: bool = False,
 ) -> list[dict[str, Any]]:
     """Compare two models on the problems that both were asked, paired.
 
@@ -98,38 +99,69 @@ def compare(  # noqa: PLR0913 (the options of the command)
         margin: Difference that counts as equal.
         all_samples: Use all samples, and not equally many of both.
         tokens: Budget of a problem, to compare at equal tokens.
+        errata: Apply the error ledger.
 
     Returns:
-        A row for each benchmark, as `rollmill compare --json` prints them.
+        A row for each benchmark, as `rollmill compare --json` prints them; with `errata`, also the numbers as judged.
     """
+    from flows.rejudging.corrections import corrections_of
     from storage.queries import Reader
     from storage.queries.comparisons.comparison import ComparisonRequest
     from storage.queries.comparisons.comparison import compare as compare_sides
+    from storage.queries.comparisons.corrected import corrected_rows
     from storage.queries.comparisons.sides import sides_of_model
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by), margin, all_samples, tokens)
         first, second = (sides_of_model(reader, name, request.by) for name in (before, after))
-        return compare_sides(first, second, request)
+        judged = compare_sides(first, second, request)
+        if not errata:
+            return judged
+        with corrections_of(reader) as corrections:
+            sides = [sides_of_model(reader, name, request.by, corrections.pool) for name in (before, after)]
+        return corrected_rows(judged, compare_sides(sides[0], sides[1], request), corrections.row())
 
 
-def leaderboard(*names: str, by: str | None = None, impute: bool = False) -> dict[str, Any]:
+def leaderboard(
+    *names: str, by: str | None = None, impute: bool = False, errata: bool = False, checkpoints: bool = False
+) -> dict[str, Any]:
     """Rank models over benchmarks.
 
     Args:
         names: Evaluations, runs or dataset versions.
         by: A column of the problems whose values are the benchmarks, `source` for one.
         impute: Complete the cells of problems that a model was not asked, by item response theory.
+        errata: Apply the error ledger.
+        checkpoints: The models are checkpoints in this order: add how well rates follow it.
 
     Returns:
         What `rollmill leaderboard --json` prints: cells, means and pairwise tests; with `impute`, which cells are imputed,
-        ranks and the agreement of rankings.
+        ranks and the agreement of rankings; with `errata`, each rate and rank as judged and as corrected.
     """
+    from flows.rejudging.corrections import corrections_of
+    from storage.ground.errors import SetupError
     from storage.queries import Reader
+    from storage.queries.comparisons.checkpoints import checkpoint_order
     from storage.queries.comparisons.comparison import leaderboard as board_of
+    from storage.queries.comparisons.corrected import corrected_board
     from storage.queries.comparisons.imputed_board import imputed_board
-    from storage.queries.comparisons.sides import sides_of
+    from storage.queries.comparisons.sides import evaluation_names, sides_of
 
+    if checkpoints and (impute or errata):
+        raise SetupError("--checkpoints goes alone.", next_command="rollmill leaderboard NAME --checkpoints")
+    if impute and errata:
+        raise SetupError("--errata and --impute do not go together.", next_command="rollmill leaderboard NAME --errata")
     with Reader.open() as reader:
+        if not names:
+            known, flags = evaluation_names(reader), {"impute": impute, "errata": errata, "checkpoints": checkpoints}
+            again = " ".join(["rollmill leaderboard", *known[:1], *(f"--{name}" for name, on in flags.items() if on)])
+            first = again if known else "rollmill evaluate recipes/evaluations/arithmetic.yaml"
+            raise SetupError("which evaluation, run or version?", choices=known, next_command=first)
         sides = [side for name in names for side in sides_of(reader, name, by)]
-        return imputed_board(sides) if impute else board_of(sides)
+        if checkpoints:
+            return {**board_of(sides), "checkpoints": checkpoint_order(sides)}
+        if not errata:
+            return imputed_board(sides) if impute else board_of(sides)
+        with corrections_of(reader) as corrections:
+            corrected = [side for name in names for side in sides_of(reader, name, by, corrected=corrections.pool)]
+        return corrected_board(board_of(sides), board_of(corrected), corrections.row())

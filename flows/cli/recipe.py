@@ -22,15 +22,16 @@ LONGEST = 60  # characters of a value or of choices in a table
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one key, generate.max_tokens=64 for one; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key, for example generate.max_tokens=64; may be repeated."),
 ]
 ProfilePath = Annotated[Path | None, typer.Option("--profile", help="Workers, threads and places; changes no row.")]
 MaxTokens = Annotated[
     int | None,
-    typer.Option("--max-tokens", metavar="N", min=0, help="Tokens, in and out, that the run may take in all its commands."),
+    typer.Option("--max-tokens", metavar="N", min=0, help="Most tokens (in and out) of the run, over all its commands."),
 ]
 MaxCost = Annotated[
-    str | None, typer.Option("--max-cost", metavar="X", help="Money that it may cost, in the currency of the prices.")
+    str | None,
+    typer.Option("--max-cost", metavar="X", help="Most money that the run may cost, in the currency of the prices."),
 ]
 verbs = group("recipe", "List recipes, check one, or show it with every default or as a form.")
 
@@ -38,20 +39,29 @@ verbs = group("recipe", "List recipes, check one, or show it with every default 
 @verbs.command("list")
 def listed(
     *,
-    papers: Annotated[bool, typer.Option("--papers", help="Studies of papers, with their verdicts.")] = False,
+    papers: Annotated[
+        bool, typer.Option("--papers", help="Published systems with commands and verdicts; studies.")
+    ] = False,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="With --papers: only those with this status.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="With --papers: only those of this kind.")] = None,
     json: AsJson = False,
 ) -> None:
     """List the recipes of this folder, or those that come with the program.
 
-    Example: rollmill recipe list --papers
+    Example: rollmill recipe list --papers --status holds
     """
     from flows.recipe.listing import recipe_files
 
     files = recipe_files(Path())
-    if papers:
-        from flows.studies.shelf import studies_of
+    if papers or status or kind:
+        from flows.studies.shelf import listed_papers
 
-        rows = studies_of(files, Path())
+        rows = listed_papers(files, Path(), status, kind)
+        if not json:
+            short = [[row["paper"][:LONGEST], row["status"], row["run"][-1] if row["run"] else "-"] for row in rows]
+            return line(columns(["paper", "status", "last command"], short))
     else:
         rows = [{"recipe": str(file.path), "name": file.name, "command": file.command} for file in files]
     if json:
@@ -108,21 +118,16 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
     """Print the keys of a recipe with type, choices, value and meaning, as the dashboard has them.
 
-    Also of an evaluation, a training, a trial or a loop. Each can be changed with --set. A file with a mistake is printed
-    too, and exit status 2 names the mistake.
+    RECIPE may also be an evaluation, a training, a trial, a loop, a mixture or a sweep. Each can be changed with --set. A
+    file with a mistake is printed too, and exit status 2 names the mistake.
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
-    from flows.recipe.form import KINDS, FileKind, form_of
+    from flows.jobs.file_kinds import FILE_KINDS
+    from flows.recipe.form import form_of
     from storage.ground.by_name import object_at
 
-    training, trials, loops = "flows.training.training_recipe", "flows.trials.trial_recipe", "flows.loops"
-    further = {
-        "train_schema": FileKind("train", f"{training}:TrainingRecipe", f"{training}:load_training"),
-        "trial_schema": FileKind("trial", f"{trials}:TrialRecipe", f"{trials}:load_trial"),
-        "loop_schema": FileKind("loop", f"{loops}.loop_recipe:LoopRecipe", f"{loops}.loaded_loop:load_loop"),
-    }
-    made = form_of(recipe, sets or (), {**KINDS, **further})
+    made = form_of(recipe, sets or (), FILE_KINDS)
     if json:
         as_json(made.row(), sort_keys=False)  # of a trial the first arm is what the others are compared with
     else:

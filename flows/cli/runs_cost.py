@@ -139,7 +139,8 @@ def _dash(value: float | None) -> str:
 def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson = False) -> None:
     """Problems that a run gave up as hopeless or never solved, with the evidence.
 
-    `p below` bounds the pass rate: 0 of 8 is not 0. `went on`: given up, but drawn further at random to measure the rule.
+    `p below` bounds the pass rate: 0 of 8 is not 0. `went on`: given up, but drawn further by random choice, to measure the
+    stopping rule.
 
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """

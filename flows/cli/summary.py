@@ -163,9 +163,19 @@ def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:
         "",
         "Next:",
         f"  rollmill dataset show {name}",
-        f"  rollmill dataset export {name} --format sft --out {name}.jsonl",
+        f"  {sft_command(name, name, outcome.get('steps', []))}",
         f"  {third if outcome['version'] > 1 else 'rollmill dashboard'}",
     ]
+
+
+def sft_command(ref: str, name: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    """The command that exports the kept rows of a version; `steps`: those of its manifest.
+
+    Where every kept row is of a step that saw a label, it takes these, or it would write nothing.
+    """
+    kept = [step for step in steps if step["kept"]]
+    sees = " --set sees_label=true" if kept and all(step.get("sees_label") for step in kept) else ""
+    return f"rollmill dataset export {ref} --format sft{sees} --out {name}.jsonl"
 
 
 def dropped_problems(dropped: Mapping[str, int]) -> str:

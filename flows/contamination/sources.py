@@ -51,8 +51,8 @@ class ComparedSource:
             for table in self._query(query):
                 yield (table, _NO_ANSWERS) if place == 0 else (_NO_PROBLEMS, table)
 
-    def problems(self) -> list[Problem]:
-        """The problems, each prompt once; SetupError if there are none."""
+    def problems(self, *, repeated: bool = False) -> list[Problem]:
+        """The problems, each prompt once, or with `repeated` as often as a file has it; SetupError if there are none."""
         if self.file is not None:
             rows = [problem for problem, _ in read_texts(self.file, self.map or {})]
         else:
@@ -60,7 +60,7 @@ class ComparedSource:
             rows = [problem for table in tables for problem in from_table("problems", table)]
         if not rows:
             raise SetupError(f"{self.name} has no problems.")
-        return list({problem.prompt_id: problem for problem in rows}.values())
+        return rows if repeated else list({problem.prompt_id: problem for problem in rows}.values())
 
     def _answers(self) -> str:
         return _KEPT if self.scope is not None and self.scope.decided else _ANSWERED

@@ -20,11 +20,13 @@ from flows.recipe.methods import parameters, resolve
 from pipelines.allocate import BASELINE
 from pipelines.allocate.arms import Allocator, Pull, VouchingAllocator
 from pipelines.allocate.rounds import Allocation, allocate
+from pipelines.allocate.spending import spending_of
 from pipelines.stats import population_mean
 from storage.ground.errors import SetupError
 from storage.ground.ids import digits
 from storage.ground.pool import Ints
 from storage.queries import Reader
+from storage.queries.comparisons.sides import scopes_of
 
 LEAST_CLUSTERS = 4  # of an arm: with fewer, problems are split and not clusters
 EXAMPLE = "--allocator 'ucb c=0.5'"
@@ -66,6 +68,7 @@ def allocation_report(request: AllocationRequest) -> dict[str, Any]:
         raise SetupError(f"--repeats {request.repeats}: at least one repeat is needed.")
     with Reader.open(request.root) as reader:
         arms = arms_of(reader, request.pool, request.arms, request.tasks)
+        scopes = sorted({scope.name for scope in scopes_of(reader, request.pool.partition(":")[0])})
     stored = sum(len(problem.right) for arm in arms.values() for problem in arm.values())
     costs = costs_of(arms, in_tokens=request.in_tokens)
     spend = request.spend or _default_spend(arms, costs)
@@ -79,9 +82,19 @@ def allocation_report(request: AllocationRequest) -> dict[str, Any]:
             _replayed(allocator, arms, costs, best, np.random.default_rng([request.seed, at]), by_cluster=by_cluster)
             for at in range(request.repeats)
         ]
-        rows.append({"allocator": text, "version": allocator.version, "group": allocator.group, **_row(repeats)})
+        spending = spending_of([repeat.done for repeat in repeats]).row(allocator.group)
+        rows.append(
+            {
+                "allocator": text,
+                "version": allocator.version,
+                "group": allocator.group,
+                **_row(repeats),
+                "spending": spending,
+            }
+        )
     return {
         "pool": request.pool,
+        "scopes": scopes,
         "arms_are": request.arms,
         "unit": "tokens" if request.in_tokens else "completions",
         "spend": digits(float(spend)),

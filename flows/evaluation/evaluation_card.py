@@ -96,7 +96,7 @@ def read_card(path: Path) -> Row:
         assert card["card"] == 1
         assert all(isinstance(card[key], kind) for key, kind in (("reference", str), ("by", list), ("benchmarks", list)))
         list(_numbers(card))
-    except (ValueError, KeyError, TypeError, AssertionError):
+    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
         raise SetupError(f"{path} is no card.", next_command="rollmill card make NAME --out FILE") from None
     return card
 

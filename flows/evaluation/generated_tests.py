@@ -5,7 +5,7 @@ docs/explanation/code.md. Programs run in the sandbox of the verifier `code`.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipelines.verify.code.code_verifier import CodeVerifier
 from storage.ground.errors import SetupError
 from storage.ground.pool import Flags
 from storage.ground.records import Completion, Problem, Verdict
+from storage.imports.reading.readers import read_rows
 from storage.queries.pools import ScopePool
 from storage.segments.schema import from_table
 
@@ -65,35 +66,22 @@ def _tests(file: Path, problems: Any) -> dict[str, Tests]:
     for problem in problems:
         by_name |= {problem.id: problem, **({problem.external_id: problem} if problem.external_id else {})}
     by_problem: dict[str, Tests] = {}
-    for number, row in _lines(file):
-        problem, tests = by_name.get(str(row.get("problem_id"))), row.get("tests")
+    for row in read_rows(file):
+        problem, tests = by_name.get(str(row.values.get("problem_id"))), row.values.get("tests")
         if problem is None:
             continue  # of a problem that is not in this pool
         if not isinstance(tests, list) or not tests or not all(isinstance(test, str) for test in tests):
-            raise SetupError(f"{file}, line {number}: 'tests' must be a list of texts, one at least.")
+            raise SetupError(f"{file}, {row.where}: 'tests' must be a list of texts, one at least.")
         shared = set(tests) & set(problem.tests)
         if shared:
             raise SetupError(
-                f"{file}, line {number}: a test of {row['problem_id']} is one that decides the problem; an aggregator must "
-                "not see it."
+                f"{file}, {row.where}: a test of {row.values['problem_id']} is one that decides the problem; an aggregator "
+                "must not see it."
             )
         by_problem[problem.id] = tuple(tests)
     if not by_problem:
         raise SetupError(f"{file} has no tests for a problem of this pool.")
     return by_problem
-
-
-def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if not file.is_file():
-        raise SetupError(f"no file {file}.")
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise SetupError(f"{file}, line {number} is not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise SetupError(f"{file}, line {number} is not a JSON object.")
-        yield number, row
 
 
 def _sizes(verdicts: Sequence[Verdict]) -> dict[str, int]:

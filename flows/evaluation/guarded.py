@@ -58,7 +58,7 @@ def open_holdout(root: Path, name: str, reference: str, *, benchmark: str | None
     holdout = Holdout(chosen, halves.problems, halves.members, *units, seed, budget, guard.threshold, guard.noise, shift)
     with Workspace.open(root) as workspace:
         Holdouts(workspace.state).open(name, holdout)
-    return holdout_row(name, holdout)
+    return holdout.row(name)
 
 
 def ask_holdout(root: Path, name: str, reference: str) -> Row:
@@ -81,7 +81,7 @@ def ask_holdout(root: Path, name: str, reference: str) -> Row:
                 changed.append(holdout)
             else:
                 holdout = current
-    return {**holdout_row(name, holdout), "question": _question_row(known, reference, holdout)}
+    return {**holdout.row(name), "question": holdout.question_row(known, reference)}
 
 
 def _asked(name: str, holdout: Holdout, halves: _Halves, reference: str) -> tuple[HoldoutQuestion, Holdout]:
@@ -129,32 +129,3 @@ def _halves(side: Side, seed: int) -> _Halves:
     key = digest128([side.model, sorted(rates.items())])
     members = digest128(sorted(rates))
     return _Halves(means[0], means[1], len(units[0]), len(units[1]), len(rates), members, key)
-
-
-def holdout_row(name: str, holdout: Holdout) -> Row:
-    """A guarded half with its ledger, as JSON values."""
-    return {
-        "name": name,
-        "benchmark": holdout.benchmark,
-        "problems": holdout.problems,
-        "visible": holdout.visible,
-        "guarded": holdout.guarded,
-        "budget": holdout.budget,
-        "looks": holdout.looks,
-        "threshold": digits(holdout.threshold),
-        "noise": digits(holdout.noise),
-        "questions": [_question_row(question, question.reference, holdout) for question in holdout.questions],
-    }
-
-
-def _question_row(question: HoldoutQuestion, reference: str, holdout: Holdout) -> Row:
-    return {
-        "reference": reference,
-        "value": question.value,
-        "low": digits(max(0.0, question.value - question.bound)),
-        "high": digits(min(1.0, question.value + question.bound)),
-        "interval": "Thresholdout: largest sampling error, threshold and noise",
-        "estimand": "pass rate of the population of problems",
-        "n": holdout.guarded if question.looked else holdout.visible,
-        "half": "guarded" if question.looked else "visible",
-    }

@@ -17,6 +17,7 @@ from pipelines.stats import Estimate, PairComparison, PairRanking, comparison_pl
 from storage.ground.errors import SetupError, explained
 from storage.ground.files import json_line
 from storage.ground.ids import digits
+from storage.imports.reading.readers import read_rows
 from storage.queries import Reader
 from storage.queries.comparisons.answers import ModelAnswer, first_answers
 from storage.queries.comparisons.sides import sides_of
@@ -102,37 +103,26 @@ def rank_pairs(file: Path, against: Sequence[str] = (), root: Path | None = None
 
 def read_comparisons(file: Path) -> tuple[list[PairComparison], int]:
     """The judged comparisons of a file, and the number of lines that are not judged yet."""
-    try:
-        with explained(file):
-            text_of_file = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SetupError(f"{file} is not UTF-8: {error}.", next_command="name a file of JSON lines") from error
     comparisons, unjudged = [], 0
-    for number, text in enumerate(text_of_file.split("\n"), 1):
-        if not text.strip():
-            continue
-        row = _parsed(f"{file}, line {number}", text)
-        if row["preferred"] is None:
+    for row in read_rows(file):
+        first, second, preferred = _checked(f"{file}, {row.where}", row.values)
+        if preferred is None:
             unjudged += 1
             continue
-        problem = row.get("problem")
-        won = PREFERRED[row["preferred"]]
-        comparisons.append(PairComparison(row["first"], row["second"], won, None if problem is None else str(problem)))
+        problem = row.values.get("problem")
+        comparisons.append(PairComparison(first, second, PREFERRED[preferred], None if problem is None else str(problem)))
     return comparisons, unjudged
 
 
-def _parsed(place: str, text: str) -> Row:
-    try:
-        row: Row = json.loads(text)
-    except ValueError as error:
-        raise SetupError(f"{place} is not JSON: {error}.", next_command="correct the line") from error
-    named = isinstance(row, dict) and all(isinstance(row.get(key), str) and row[key] for key in ("first", "second"))
-    if not named or row["first"] == row["second"]:
+def _checked(place: str, row: Row) -> tuple[str, str, str | None]:
+    """The models of a comparison and which is preferred."""
+    first, second, preferred = row.get("first"), row.get("second"), row.get("preferred")
+    if not (isinstance(first, str) and isinstance(second, str) and first and second) or first == second:
         raise SetupError(f"{place}: `first` and `second` are the names of two models.", next_command="correct the line")
-    if "preferred" not in row or (row["preferred"] is not None and row["preferred"] not in PREFERRED):
-        shown = json.dumps(row.get("preferred"))[:50]
+    if "preferred" not in row or not isinstance(preferred, str | None) or preferred not in (None, *PREFERRED):
+        shown = json.dumps(preferred)[:50]
         raise SetupError(f"{place}: `preferred` is {shown}.", choices=[*PREFERRED, "null"], next_command="correct the line")
-    return row
+    return first, second, preferred
 
 
 def _check_linked(file: Path, comparisons: Sequence[PairComparison]) -> None:

@@ -3,6 +3,7 @@
 Which rollouts, models, scores and budgets are taken is decided here; the elections are those of `pipelines.metrics.replay`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -231,17 +232,25 @@ def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Seque
 
 
 def name_and_options(text: str, example: str = "--with 'borda p=2 score=length'") -> tuple[str, dict[str, Any]]:
-    """A method's name and its options, of `borda p=2 score=length`."""
-    name, *pairs = text.split()
+    """A method's name and its options, of `borda p=2 score=length` or `mastering before={b: [a]}`. Values are YAML."""
+    name, _, rest = text.strip().partition(" ")
     options: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in filter(None, re.split(r"\s+(?=[\w-]+=)", rest.strip())):
         key, sign, value = pair.partition("=")
-        if not sign:
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            sign = ""
+        if not key or not sign or _several_words(value, options[key]):
             raise SetupError(
                 f"{example.partition(' ')[0]} {text!r}: {pair!r} is not of the form KEY=VALUE.", next_command=example
             )
-        options[key] = yaml.safe_load(value)
     return name, options
+
+
+def _several_words(value: str, read: object) -> bool:
+    """True for a text of several words without quotes: the second word may be an option without a value."""
+    return isinstance(read, str) and " " in value.strip() and value.strip()[0] not in "'\""
 
 
 def _label(aggregator: Aggregator, options: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ KINDS: Mapping[str, str] = {
     "loop": "flows.loops.loop_job:Loop",
     "study": "flows.studies.study_job:Study",
     "mix": "flows.mixing.mix_job:Mixture",
+    "sweep": "flows.sweeps.sweep_job:Sweep",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {

@@ -14,9 +14,11 @@ from flows.job import Job
 from flows.jobs.kinds import kind_of
 from flows.jobs.record import status_of
 from flows.limits import LimitReached
+from flows.mixing.mix_recipe import LoadedMixture
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.parse import parse
 from flows.recipe.schema import Recipe
+from flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
 from pipelines.processes.child import die_with_parent
 from storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that gets the number
     "curate": {"redraw": "generate.redraw", "seed": "seed"},
     "evaluate": {"redraw": "redraw", "seed": "seed"},
+    "sweep": {"seed": "set.seed"},
 }
 PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process that starts scheduled runs
 
@@ -72,11 +75,21 @@ def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outc
         return outcome
 
 
-def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> None:
+def check_fresh(
+    fresh: str, verb: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe | LoadedSweep | LoadedMixture"
+) -> None:
     """SetupError if a fresh firing could do nothing."""
     if fresh not in KEYS["curate"]:
         raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS["curate"])
-    if not loaded.engines():
+    if verb not in KEYS:
+        raise SetupError(
+            f"--fresh draws new completions, and `rollmill {verb}` draws none.",
+            next_command="the same command with --on version:DATASET takes each new version of a source",
+        )
+    if fresh not in KEYS[verb]:
+        raise SetupError(f"--fresh {fresh!r} is not for a {verb}.", choices=KEYS[verb])
+    drawn = loaded.loaded if isinstance(loaded, LoadedSweep) else loaded
+    if not isinstance(drawn, LoadedMixture) and not drawn.engines():
         raise SetupError(
             "--fresh draws new completions, and this recipe draws none: its rollouts are imported.",
             next_command="the same command without --fresh takes what was imported by then",
@@ -86,7 +99,7 @@ def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> 
 def meaning(verb: str, fresh: str | None) -> str:
     """Explanation of what every firing does, shown when a schedule is added."""
     makes = "each is a run and a version of its own" if verb == "curate" else "each is measured by itself"
-    problems = "the recipe makes them" if verb == "curate" else "a benchmark makes them"
+    problems = "a benchmark makes them" if verb == "evaluate" else "the recipe makes them"
     if fresh == "redraw":
         return (
             "Fresh: every firing draws new completions of the same problems, under the next number "
@@ -94,8 +107,15 @@ def meaning(verb: str, fresh: str | None) -> str:
         )
     if fresh == "seed":
         return (
-            f"Fresh: every firing takes the next seed (seed=N, N+1, ...): new problems where {problems}, new "
-            f"completions, the cost of a whole run; {makes}."
+            f"Fresh: every firing takes the next seed ({KEYS[verb]['seed']}=N, N+1, ...): new problems where {problems}, "
+            f"new completions, the cost of a whole run; {makes}."
+        )
+    if verb == "mix":
+        return "Every firing mixes what the sources have then; equal content is no new version. It draws nothing."
+    if verb == "sweep":
+        return (
+            "Not fresh: every firing continues the same sweep. It draws missing completions; without any, it chooses the "
+            "same again. --fresh seed makes new problems and draws anew each time."
         )
     if verb == "evaluate":
         return (
@@ -120,6 +140,9 @@ def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
         if job.verb == "evaluate":
             recipe = parse(Path(job.recipe), EvaluationRecipe, {}, sets=job.sets)
             redraw = recipe.redraw
+        elif job.verb == "sweep":
+            recipe = load_sweep(Path(job.recipe), sets=job.sets).loaded.recipe
+            redraw = recipe.generate.redraw
         else:
             recipe = parse(Path(job.recipe), Recipe, {}, sets=job.sets)
             redraw = recipe.generate.redraw

@@ -106,7 +106,8 @@ def _run(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
 
 
 FLOWS = {verb: _flow(verb, _run) for verb in KINDS}
-curate, evaluate = FLOWS["curate"], FLOWS["evaluate"]  # where a scheduled run looks for them by name
+# Where a scheduled run looks for them by name.
+curate, evaluate, mix, sweep = (FLOWS[verb] for verb in ("curate", "evaluate", "mix", "sweep"))
 
 
 def in_a_flow(job: Job, work: Callable[[], Outcome]) -> None:

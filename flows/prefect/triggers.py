@@ -103,7 +103,7 @@ def _made_by_recipes(root: Path) -> set[str]:
         for path in recipe_files(reader):
             with suppress(SetupError):  # a recipe that cannot be read makes nothing
                 content, _ = read_yaml(root / path, "recipes")
-                names |= {str(content.get("name"))} if "recipe_schema" in content else set()
+                names |= {str(content.get("name"))} if {"recipe_schema", "mix_schema"} & content.keys() else set()
     return names
 
 

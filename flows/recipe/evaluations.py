@@ -214,10 +214,14 @@ def _with_definition(part: Benchmark, base: Path) -> Benchmark:
 def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
     for benchmark in recipe.benchmarks:
         for model in recipe.models:
-            yield replace(
-                resolve_recipe(Recipe.model_validate(_cell(recipe, benchmark, model)), base=base),
-                cell=EvaluationCell(recipe.name, benchmark.name, model.name),
-            )
+            loaded = resolve_recipe(Recipe.model_validate(_cell(recipe, benchmark, model)), base=base)
+            if loaded.decoder is not None and loaded.decoder.build().weighted:
+                raise SetupError(
+                    f"model {model.name!r} decodes by {loaded.decoder.name!r}, whose completions count by their weights, "
+                    "and metrics count completions alike.",
+                    choices=("decode: {method: masked}, which is measured as it is", "no decode"),
+                )
+            yield replace(loaded, cell=EvaluationCell(recipe.name, benchmark.name, model.name))
 
 
 def _cell(recipe: EvaluationRecipe, benchmark: Benchmark, model: EvaluatedModel) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from storage.ground.form_fields import FieldType, FormField, descriptions, type_
 ROLES = {
     "verify": "verifier",
     "score": "scorer",
+    "warp": "warp",
+    "decode": "decoder",
     "budget": "budget",
     "select": "selector",
     "accept": "policy",
@@ -30,6 +32,8 @@ ROLES = {
     "learner": "learner",
     "loss": "loss",
     "order": "order",
+    "allocator": "allocator",
+    "choose": "set method",
 }
 """Role of the methods under a key."""
 NAMED_BY = {"engine": "engine", "synthesizer": "synthesize"}
@@ -37,7 +41,7 @@ NAMED_BY = {"engine": "engine", "synthesizer": "synthesize"}
 COMMON = frozenset({
     "seed", "dataset", "samples", "count", "synthesize", "engine", "model", "temperature", "max_tokens", "verify", "method",
     "max_undecided", "min_kept", "benchmarks", "models", "versions", "init", "base", "arms", "seeds", "rounds",
-    "recipe", "detect",
+    "recipe", "detect", "grid", "report", "size", "share", "version",
 })  # fmt: skip
 """Keys that are shown first, at any level; others only if they name the source of the problems."""
 SOURCES = ("imported", "version", "split")
@@ -50,9 +54,16 @@ USUAL = {
     "models": ("engine", "model", "temperature", "max_tokens"),
     "benchmarks": ("count", "samples"),
     "evaluation": ("synthesize", "options", "count", "seed"),
+    "sources": ("where",),
 }
-"""Lists of sections, and the keys of each section that are fields though its file does not give them."""
-HEADINGS = {"steps": "Step", "models": "Model", "benchmarks": "Benchmark", "evaluation": "Held-out problems"}
+"""Lists or mappings of sections, and the keys of each section that are fields though its file does not give them."""
+HEADINGS = {
+    "sources": "Source",
+    "steps": "Step",
+    "models": "Model",
+    "benchmarks": "Benchmark",
+    "evaluation": "Held-out problems",
+}
 CHOSEN = ("benchmarks", "models")
 """Lists of which a form chooses items."""
 
@@ -164,6 +175,8 @@ class _Walk:
         value, inner, listed = data.get(name, _default(info)), _inner(info), get_origin(info.annotation) is tuple
         if inner is None or value is None or not (_mappings(value) if listed else isinstance(value, Mapping)):
             yield from _leaf(name, info, value, place, text)
+        elif get_origin(info.annotation) is dict:
+            yield from self._named(name, info, value, place, text)
         elif (not listed and inner is Method) or (name in ROLES and not listed):
             if name in data or not data.get("steps"):  # steps may say how often they are drawn, in place of a budget
                 first = () if name in data else (f"{place.at(name)}.method={value['method']}",)
@@ -177,6 +190,16 @@ class _Walk:
             yield from self._items(name, inner, value, place.inside(name), text)
         else:
             yield from _leaf(name, info, value, place, text)
+
+    def _named(self, name: str, info: FieldInfo, value: Mapping[str, Any], place: _Place, text: str) -> Iterator[FormField]:
+        """Fields of every section of a mapping; the mapping as one field where no form lists its sections."""
+        inner = _inner(info)
+        if inner is None or name not in USUAL or not _mappings([*value.values()]):
+            yield from _leaf(name, info, value, place, text)
+            return
+        for title, item in value.items():
+            here = replace(place, path=f"{place.at(name)}.{title}", heading=f"{HEADINGS[name]} {title}")
+            yield from self.section(inner, item, here, usual=USUAL[name])
 
     def _method(self, role: str, key: str, value: Any, place: _Place, text: str) -> Iterator[FormField]:
         """Choice of a method; nothing if the section has its problems from elsewhere."""

@@ -18,6 +18,8 @@ from flows.recipe.steps import (
     budget_of,
     check_roots,
     check_steps,
+    check_weights,
+    decoder_of,
     is_model_free,
     load_steps,
     rules_of,
@@ -86,6 +88,8 @@ class LoadedRecipe:
     graph: StepGraph
     planned_under: MethodSpec | None = None
     cell: EvaluationCell | None = None
+    warps: tuple[MethodSpec, ...] = ()
+    decoder: MethodSpec | None = None
 
     @property
     def stream(self) -> Stream:
@@ -111,7 +115,7 @@ class LoadedRecipe:
         if limits := self.recipe.gate.max_drift:
             data["gate"]["max_drift"] = dict(limits)
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
-        data["generate"] = _with(_without_plain(data["generate"]), self.engine)
+        data["generate"] = _generate(data["generate"], self.engine, self.warps, self.decoder)
         if steps := self.canonical_steps():
             data["steps"] = steps
         data["verify"] = [method.canonical() for method in self.verifiers]
@@ -142,7 +146,7 @@ class LoadedRecipe:
     def canonical_steps(self) -> list[dict[str, Any]]:
         """Each step that it lists with every key of `generate` written out, those of a search too."""
         return [
-            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine))
+            step.canonical(_generate(step.generate.model_dump(mode="json"), step.engine, step.warps, step.decoder))
             for step in self.steps
             if step.name
         ]
@@ -197,6 +201,8 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         planned_under=_planned_under(recipe.accept, base),
         steps=load_steps(recipe, graph, _engine, base),
         graph=graph,
+        warps=_all("warp", generate.warp, base),
+        decoder=decoder_of(generate, base),
     )
     # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
@@ -215,6 +221,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         if scores_votes(method):
             check_scorer(graph, method)
     check_roots(graph, loaded.budget)
+    check_weights(loaded.steps, loaded.budget)
     check_verdicts(graph, loaded.verifiers, loaded.budget)
     check_steps(graph, loaded.canonical_steps(), loaded.budget.build())
     return loaded
@@ -295,11 +302,23 @@ def _planned_under(accept: Accept | None, base: Path) -> MethodSpec | None:
     return None if planned.canonical() == _policy(accept, base).canonical() else planned
 
 
+def _generate(
+    section: dict[str, Any], engine: MethodSpec | None, warps: Sequence[MethodSpec], decoder: MethodSpec | None
+) -> dict[str, Any]:
+    """Canonical form of a section with the keys of `generate`."""
+    decode = None if decoder is None else decoder.canonical()
+    return _with(_without_plain({**section, "warp": [warp.canonical() for warp in warps], "decode": decode}), engine)
+
+
 def _without_plain(generate: dict[str, Any]) -> dict[str, Any]:
     """The section without newer keys at their defaults, so that an older recipe keeps its hash."""
     plain = {"redraw": 0, "prompt_template": "{prompt}", "examples": []}
-    plain |= {"prompt_form": "chat", "system_prompt": None, "examples_from": None}
+    plain |= {"prompt_form": "chat", "system_prompt": None, "examples_from": None, "warp": [], "decode": None}
     section = {key: value for key, value in generate.items() if key not in plain or value != plain[key]}
+    if "examples_from" in section:
+        later = {"choose": "first", "seed": 0}
+        part = section["examples_from"].items()
+        section["examples_from"] = {key: value for key, value in part if value != later.get(key, ...)}
     if "examples" in section:
         section["examples"] = [
             {key: value for key, value in example.items() if value is not None} for example in section["examples"]

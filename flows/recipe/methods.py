@@ -6,7 +6,7 @@ Checks names and options against the registries and the constructors; runs nothi
 import inspect
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +17,9 @@ from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
 from pipelines.select.of_steps import OfSteps
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
+from storage.ground.by_name import RecordedMethod
 from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import sha256_text
+from storage.ground.ids import canonical_json, sha256_text
 
 SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
@@ -110,6 +111,11 @@ class MethodSpec:
         """True if the method makes its problems from those that its option `from` names."""
         return SOURCE in parameters(self.cls)
 
+    def recorded(self) -> RecordedMethod:
+        """The method as an id covers it: its version carries the package and the digest of a file."""
+        folder = "" if self.base is None or self.own else str(self.base.resolve())
+        return RecordedMethod(self.name, str(self.build().version), canonical_json(self.options), folder)
+
     def canonical(self) -> dict[str, Any]:
         """Part of the method that belongs to the recipe's identity; a user's file counts with its content."""
         inside = {key: [part.canonical() for part in parts] for key, parts in self.parts.items()}
@@ -176,7 +182,7 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
         if key in PROFILE_OPTIONS:
             raise SetupError(f"{role} {name!r}: {key!r} cannot change a row; it belongs in a profile.")
         if key not in (*known, *sourced):
-            raise unknown_name(f"option of {role} {name!r}", key, [*known, *sourced])
+            raise unknown_name(f"option of {role} {name!r}", str(key), [*known, *sourced])
     # An engine's model is named beside its options and given to it later.
     if name in registry(role).product:
         inside: list[str] = (
@@ -189,7 +195,15 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
     if missing and role != "engine":
         raise SetupError(f"{role} {name!r} needs the option {missing[0]!r}.", choices=sorted([*known, *sourced]))
     defaults = {key: _plain(p.default) for key, p in known.items() if _is_plain(p.default)}
-    return {**defaults, **{key: _plain(value) for key, value in options.items()}}
+    made = _made_defaults(cls)
+    given = {key: _plain(value) for key, value in options.items()}
+    return {**defaults, **{key: value for key, value in given.items() if key not in made or value != made[key]}}
+
+
+def _made_defaults(cls: type[Any]) -> dict[str, Any]:
+    """Defaults that a dataclass makes for each instance: an option that equals its own is left out, as if not given."""
+    made = fields(cls) if is_dataclass(cls) else ()
+    return {part.name: _plain(part.default_factory()) for part in made if part.default_factory is not MISSING}
 
 
 def _parts(where: str, role: str, given: Any, base: Path) -> tuple[MethodSpec, ...]:

@@ -34,13 +34,22 @@ def check_option_types(where: str, cls: type[Any], options: Mapping[str, Any]) -
 
 def _fits(annotation: Any, value: Any) -> bool:
     """True if a value of a recipe has an argument's type; numbers and texts are never converted into one another."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if not _finite(value) or (isinstance(value, Mapping) and get_args(annotation)[:1] == (str,) and not _named(value)):
         return False
     adapter = _adapter(annotation)
     try:
         return adapter is None or bool([adapter.validate_json(json.dumps(value), strict=True)])
     except (ValidationError, TypeError):  # a TypeError: no value of JSON, a date for one
         return False
+
+
+def _finite(value: Any) -> bool:
+    """False for a number that is infinite or none, also one inside lists and mappings."""
+    if isinstance(value, Mapping):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _refusal(message: str, annotation: Any, value: Any) -> SetupError:
@@ -53,9 +62,24 @@ def _refusal(message: str, annotation: Any, value: Any) -> SetupError:
     if choices:
         return SetupError(f"{message}.", choices=choices)
     quoted = isinstance(value, bool | int | float) and "a text" in words_for(annotation)
-    finite = isinstance(value, float) and not math.isfinite(value)
-    more = ", in quotes" if quoted else " that is finite" if finite else ""
+    finite = " that is finite" if isinstance(value, float) else ", with finite numbers alone"
+    texts = ", texts in quotes" if isinstance(value, Mapping) and _numbers_for_texts(annotation, value) else ""
+    more = ", in quotes" if quoted else texts if _finite(value) else finite
     return SetupError(f"{message}, and must be {words_for(annotation)}{more}.")
+
+
+def _named(value: Mapping[Any, Any]) -> bool:
+    """True if every key is a text; JSON would make one of a number."""
+    return all(isinstance(name, str) for name in value)
+
+
+def _numbers_for_texts(annotation: Any, value: Mapping[Any, Any]) -> bool:
+    """True if a mapping fits once its numbers, alone and in lists, are texts."""
+
+    def as_text(part: Any) -> Any:
+        return [as_text(each) for each in part] if isinstance(part, list | tuple) else str(part)
+
+    return _fits(annotation, {str(name): as_text(part) for name, part in value.items()})
 
 
 def words_for(annotation: Any) -> str:

@@ -5,7 +5,7 @@ For recipes and profiles alike; their models define the meaning of the keys.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -40,6 +40,7 @@ _SCHEMAS = {
     "trial_schema": ("a trial", "rollmill trial {path}"),
     "study_schema": ("a study", "rollmill study {path}"),
     "mix_schema": ("a mixture", "rollmill mix {path}"),
+    "sweep_schema": ("a sweep", "rollmill sweep {path}"),
     "train_schema": ("a training", "rollmill train {path}"),
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
@@ -48,7 +49,13 @@ _SCHEMAS = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader that reads 5e-4 as a number, as YAML 1.2 does; PyYAML's own reads a text."""
+    """Safe loader that reads 5e-4 as a number and the keys yes, no, on and off as texts, as YAML 1.2 does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789"))
@@ -109,6 +116,7 @@ def look_again(path: Path, folder: str) -> str:
         "recipes/loops": "rollmill loop --dry-run",
         "recipes/papers": "rollmill study --dry-run",
         "recipes/mixtures": "rollmill mix --dry-run",
+        "recipes/sweeps": "rollmill sweep --plan",
     }.get(folder, "rollmill doctor --quick --profile")
     return f"correct it, then {command} {path}"
 
@@ -147,6 +155,8 @@ def _lines(node: yaml.Node, where: Where, path: Path) -> Iterator[tuple[Where, i
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise SetupError(f"{path}:{key.start_mark.line + 1}: a list or a mapping cannot be a key.")
             if key.value in keys:
                 raise SetupError(f"{path}:{key.start_mark.line + 1}: key {key.value!r} is given twice.")
             keys.add(key.value)

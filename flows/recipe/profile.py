@@ -30,7 +30,7 @@ class VllmPart(Part):
     gpu_memory_utilization: float | None = Field(default=None, gt=0.0, le=1.0)
     """Share of the GPU's memory to use; none: vLLM's choice."""
     max_num_seqs: int | None = Field(default=None, ge=1, le=65_536)
-    """Sequences computed together; none: vLLM's choice."""
+    """Sequences computed together; none: vLLM's choice for offline work, 256, on a GPU of 70 GiB or more 1,024."""
     max_num_batched_tokens: int | None = Field(default=None, ge=1)
     """Tokens computed together; none: vLLM's choice."""
     enforce_eager: bool | None = None
@@ -46,10 +46,14 @@ class VllmPart(Part):
 
 
 class TrainingPart(Part):
-    """Programs that train models on this machine."""
+    """Programs that train models on this machine, and the most that one training may take."""
 
     python: str | None = None
     """Interpreter that has TRL, for the learner `trl`; none: the one in ROLLMILL_TRL, else Rollmill's own."""
+    seconds: float | None = Field(default=None, gt=0.0)
+    """Seconds after which a training ends; it goes on with a higher limit. None: any."""
+    tokens: int | None = Field(default=None, ge=1, strict=True)
+    """Trained tokens after which a training ends, likewise. None: any."""
 
 
 class RayPart(Part):
@@ -96,7 +100,7 @@ class Profile(Part):
     vllm: VllmPart = VllmPart()
     """Settings of engine `vllm` on this machine."""
     training: TrainingPart = TrainingPart()
-    """Settings of the learner `trl` on this machine."""
+    """Settings of trainings on this machine."""
     ray: RayPart | None = None
     """Run the verifiers on Ray."""
     prices: PricesSection | None = None

@@ -92,10 +92,7 @@ FEWEST, MOST = 256, 1024  # completions of a batch
 
 
 def rows_a_batch(max_tokens: int) -> int:
-    """The size of a batch if the recipe gives none: a quarter of a million tokens at most, 256 to 1,024 completions.
-
-    A batch costs two commits whatever its size, and its texts are in memory until it is judged.
-    """
+    """Size of a batch if the recipe gives none: at most some 250,000 tokens, in memory until they are judged."""
     return min(MOST, max(FEWEST, BATCH_TOKENS // max(1, max_tokens)))
 
 
@@ -122,18 +119,22 @@ class ExamplesFrom(Part):
     count: int = Field(default=4, ge=1, le=1_000, strict=True)
     """Number of examples."""
     ids: tuple[Text, ...] = ()
-    """External ids of the examples, in the order in which they are shown."""
+    """Problems of the examples, by external or problem id, in the order in which they are shown."""
     per_skill: bool = False
     """Take `count` examples of each skill."""
+    choose: Literal["first", "random", "nearest"] = "first"
+    """The same `first` ones for all problems, some at `random` for each, or the `nearest` to it by BM25."""
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
+    """Seed of random examples."""
     answer: Text = "{reference}"
-    """Text of an answer, with `{reference}` and `{solution}`, the worked solution that an import kept."""
+    """Text of an answer, with `{reference}`, `{solution}` (of an import) or `{rollout}` (one that a version kept)."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "ExamplesFrom":
         if self.imported is not None and self.version is not None:
             raise ValueError("give one of imported, version, or none for the recipe's own problem set")
-        if self.ids and {"count", "per_skill"} & self.model_fields_set:
-            raise ValueError("ids name the examples one by one: count and per_skill go without them")
+        if self.ids and {"count", "per_skill", "choose"} & self.model_fields_set:
+            raise ValueError("ids name the examples one by one: count and per_skill go without them, and so does choose")
         return self
 
 
@@ -150,6 +151,10 @@ class Generate(Part):
     """Probability mass of the tokens to sample from."""
     top_k: int = Field(default=0, ge=0, lt=2**31, strict=True)
     """Number of tokens to sample from; 0: all."""
+    warp: tuple[Method, ...] = ()
+    """Changes of each token's distribution, in their order, after the temperature and before top_k and top_p."""
+    decode: Method | None = None
+    """Method that makes a text of the distributions; none: token by token."""
     max_tokens: int = Field(default=256, ge=1, lt=2**31, strict=True)
     """Most tokens of a completion."""
     stop: tuple[Text, ...] = ()
@@ -199,9 +204,11 @@ class Generate(Part):
             raise ValueError("imports belong to engine imported; the other engines draw")
         if self.redraw and self.engine == IMPORTED:
             raise ValueError("engine imported draws nothing, so there is nothing to redraw")
-        asks = self.prompt_template != "{prompt}" or self.examples or self.examples_from or self.system_prompt
-        if self.engine == IMPORTED and asks:
-            raise ValueError("engine imported draws nothing: it takes no prompt_template, no examples and no system_prompt")
+        if self.warp and self.temperature == 0.0:
+            raise ValueError("temperature 0 takes the likeliest token: it goes without a warp")
+        asks = self.prompt_template != "{prompt}" or self.examples or self.examples_from or self.system_prompt or self.warp
+        if self.engine == IMPORTED and (asks or self.decode):
+            raise ValueError("engine imported draws nothing: it takes no prompt_template, system_prompt, warp ...")
         return self
 
 
@@ -234,8 +241,7 @@ class StepSection(Generate):
     when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]] = {}
     """Values of earlier fields or outcomes for which the step is drawn."""
     count: int | None = Field(default=None, ge=1, le=100_000, strict=True)
-    """Completions for each followed completion; of a first step, completions of each problem. None: 1, or as many as a
-    budget says."""
+    """Completions of each followed one; of a first step, of each problem. None: 1, or as many as a budget says."""
     most: int | None = Field(default=None, ge=1, strict=True)
     """Most completions of a problem to follow; none: all."""
     gather: int = Field(default=0, ge=0, le=1_000, strict=True)
@@ -243,8 +249,7 @@ class StepSection(Generate):
     turn: Literal["new", "continue"] = "new"
     """Ask in a `new` conversation, or `continue` the followed one."""
     role: Literal["answer", "step", "vote"] = "answer"
-    """Use of the completions: an `answer` is judged and may be kept, a `step` is not judged, a `vote` is about what it
-    follows."""
+    """Use of the completions: an `answer` is judged and may be kept, a `step` is not, a `vote` is about what it follows."""
     read: dict[str, Text] = {}
     """Regular expressions that read fields from the completion, by field name."""
     want: Literal["correct", "incorrect", "unparsed", "undecided"] = "correct"
@@ -253,6 +258,8 @@ class StepSection(Generate):
     """Times that the step may follow its own results; the last one is then its answer."""
     swap: bool = True
     """Exchange the two texts of `{pair}` in every second completion."""
+    sees_label: bool = False
+    """Count the completions as having seen a label, so that training exports leave them out."""
 
     @model_validator(mode="before")
     @classmethod

@@ -17,17 +17,21 @@ from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate, Method, Recipe, StepSection
 from pipelines.budget import reads_verdicts
 from pipelines.budget.search import Search
+from pipelines.engine_roles import RunsDecoders, RunsWarps
+from pipelines.generate.calls import check_decoder, check_warps
 from pipelines.generate.registry import GENERATORS, MODEL_FREE
 from pipelines.generate.tools.model_free import ModelFree
 from pipelines.protocols import RoutingBudget
 from pipelines.registries import registry
 from pipelines.search.kernel import SearchSteps
+from pipelines.search.tree import AskingPolicy
 from pipelines.steps.graph import ChecksSteps, Node, StepGraph, StepRule
 from pipelines.steps.recorded import with_places
 from pipelines.steps.templates import RESERVED, Template, place_alone
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import canonical_json
 from storage.ground.recipe_steps import IMPORTED
+from storage.ground.records import Sampling
 
 _OWN = frozenset(StepSection.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
 _OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not a step's to change
@@ -36,18 +40,27 @@ _NO_OTHER_TEXT = ("name", "max_tokens", "stop", "batch_size")  # where only thes
 
 @dataclass(frozen=True, slots=True)
 class LoadedStep:
-    """A step with its engine found (None: its rollouts are imported); `generate` has every key, those of the recipe's
-    `generate` and the step's own.
+    """A step with its engine (None: its rollouts are imported), warps and decoder; `generate` has every key, those of the
+    recipe's `generate` and the step's own.
     """
 
     node: Node
     generate: Generate
     engine: MethodSpec | None
+    warps: tuple[MethodSpec, ...] = ()
+    decoder: MethodSpec | None = None
 
     @property
     def name(self) -> str:
         """Name of the step; "" if the recipe lists no steps."""
         return self.node.step.name
+
+    def sampling(self) -> Sampling:
+        """Sampling parameters of the step."""
+        generate, warps = self.generate, tuple(warp.recorded() for warp in self.warps)
+        decode = None if self.decoder is None else self.decoder.recorded()
+        cuts = (generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
+        return Sampling(*cuts, warps, decode)
 
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
         """Part of the step that belongs to the recipe's identity; `generate` is the canonical form of the section."""
@@ -103,20 +116,30 @@ def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
     """The steps of a search, in their order."""
     names, most = SearchSteps(), generate.max_tokens
     goes_on: dict[str, Any] = {"template": f"{{{names.first}}}", "turn": "continue"}
+    marked: dict[str, Any] = {"sees_label": True} if search.reads_verdicts else {}
     piece: dict[str, Any] = {
         "stop": (search.stop, *generate.stop),
         "max_tokens": min(search.piece_tokens, most),
         "role": "step",
+        **marked,
     }
     steps = [SearchStep(name=names.first, **piece), SearchStep(name=names.following, **goes_on, **piece)]
     search.check_fits(most)
     for name, text in search.texts.items():
         steps.append(SearchStep(name=name, **{**goes_on, "template": goes_on["template"] + text}, **piece))
+    whole = isinstance(search.grown_by, AskingPolicy) and search.grown_by.whole
+    for name, question in search.questions.items():
+        ended = {"max_tokens": most, "role": "step", **marked} if whole or name == names.direction else piece
+        shows: dict[str, Any] = {"gather": 2} if "{piece*}" in question else {}  # as many as the policy says
+        steps.append(SearchStep(name=name, template=question, **shows, **ended))
     draws = search.process_draws
     if draws is not None:
+        if draws.reads:
+            steps = [step.model_copy(update={"read": dict(draws.reads)}) for step in steps]
         asks = {"template": draws.template, "turn": "new"} if draws.template else goes_on
-        steps.append(SearchStep(name=names.process, **asks, role="step", max_tokens=draws.max_tokens or most))
-    return [*steps, SearchStep(name=names.answer, engine="compose", template=goes_on["template"], max_tokens=most)]
+        steps.append(SearchStep(name=names.process, **asks, **marked, role="step", max_tokens=draws.max_tokens or most))
+    answer = SearchStep(name=names.answer, engine="compose", template=goes_on["template"], max_tokens=most, **marked)
+    return [*steps, answer]
 
 
 def rules_of(recipe: Recipe, base: Path) -> StepGraph:
@@ -151,7 +174,8 @@ def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw:
         if name is not None and name not in (*RESERVED, *earlier):
             raise unknown_name(f"step in option {key!r} of step {step.name!r}", name, (*RESERVED, *earlier))
     options = with_places(step.options, earlier)
-    own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
+    shared = ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap", "sees_label")
+    own = {key: getattr(step, key) for key in shared}
     own["searched"] = isinstance(step, SearchStep)
     return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw, **own)
 
@@ -183,7 +207,8 @@ def merged_section(generate: Generate, step: StepSection, node: Node, folder: Pa
     if "options" in changed:
         changed["options"] = {key: value for key, value in changed["options"].items() if key not in node.step.options}
     try:
-        return Generate.model_validate({**_beginning(generate, step, changed, folder), **changed, **words_of(node)})
+        words = words_of(node, changed)
+        return Generate.model_validate({**_beginning(generate, step, changed, folder), **changed, **words})
     except ValidationError as error:
         raise SetupError(f"step {step.name!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
 
@@ -205,11 +230,20 @@ def _beginning(generate: Generate, step: StepSection, changed: Mapping[str, Any]
     return {**base, "options": {}, "imports": ()}
 
 
-def words_of(node: Node) -> dict[str, Any]:
-    """The template of a plain root, which `generate` has too; the others are filled elsewhere, and show no examples."""
+def words_of(node: Node, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The template of a plain root, which `generate` has too; the others are filled elsewhere, and show examples of their
+    own alone. `changed`: the step's own keys; SetupError for one that would change no word of a follow-up.
+    """
     if node.plain:
         return {"prompt_template": node.step.template}
-    return {"prompt_template": "{prompt}", "examples": (), "examples_from": None}
+    for key in ("examples", "examples_from", "system_prompt"):
+        if node.step.raw and changed.get(key):
+            raise SetupError(
+                f"step {node.step.name!r} continues a text, or asks no model, and {key} changes none of its words.",
+                next_command=f"leave {key} out",
+            )
+    shown = {"examples": (), "examples_from": None}
+    return {"prompt_template": "{prompt}", **shown, **{key: changed[key] for key in shown if key in changed}}
 
 
 def load_steps(
@@ -218,7 +252,7 @@ def load_steps(
     """Every step with its engine; `engine_of`: finds the engine of a section, relative to the recipe (`base`)."""
     listed, loaded = steps_of(recipe, base), []
     if not listed:
-        return (LoadedStep(graph.nodes[""], recipe.generate, engine_of(recipe.generate, base)),)
+        return (loaded_step(graph.nodes[""], recipe.generate, engine_of(recipe.generate, base), base),)
     for step in listed:
         node = graph.nodes[step.name]
         alone = recipe.generate.engine == IMPORTED and graph.roots == (step.name,)
@@ -228,8 +262,46 @@ def load_steps(
                 next_command="generate: {engine: imported}, and an engine and a model for each step that follows",
             )
         own = merged_section(recipe.generate, step, node, base)
-        loaded.append(LoadedStep(node, own, engine_of(own, base)))
+        loaded.append(loaded_step(node, own, engine_of(own, base), base))
     return tuple(loaded)
+
+
+def loaded_step(node: Node, generate: Generate, engine: MethodSpec | None, base: Path) -> LoadedStep:
+    """The step with its warps and decoder; SetupError if its engine does not run one of them."""
+    warps = tuple(resolve("warp", warp.method, warp.options, base=base) for warp in generate.warp)
+    decoder = decoder_of(generate, base)
+    if engine is not None:
+        runs = engine.cls.warps if isinstance(engine.cls, RunsWarps) else ()
+        check_warps(engine.name, runs, [warp.name for warp in warps])
+        if decoder is not None:
+            check_decoder(engine.name, engine.cls.decoders if isinstance(engine.cls, RunsDecoders) else (), decoder.name)
+    for warp in warps:
+        warp.build()
+    step = LoadedStep(node, generate, engine, warps, decoder)
+    if decoder is not None:
+        decoder.build().check(step.sampling())
+    return step
+
+
+def check_weights(steps: Sequence[LoadedStep], budget: MethodSpec) -> None:
+    """SetupError for a decoder whose completions count by their weights where a step or the budget counts them alike."""
+    alike = issubclass(budget.cls, Search) or getattr(budget.cls, "estimator", "") == "path_counting"
+    for step in steps:
+        if step.decoder is None or not step.decoder.build().weighted:
+            continue
+        if alike or step.node.parents or step.node.step.role == "vote":
+            place = f"budget {budget.name!r}" if alike else f"step {step.name!r}, a vote or a follow-up,"
+            raise SetupError(
+                f"completions of decoder {step.decoder.name!r} count by their weights, and {place} counts them alike.",
+                choices=("decode: {method: masked}", "no decode"),
+            )
+
+
+def decoder_of(generate: Generate, base: Path) -> MethodSpec | None:
+    """The decoder that a section names."""
+    return (
+        None if generate.decode is None else resolve("decoder", generate.decode.method, generate.decode.options, base=base)
+    )
 
 
 def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
@@ -249,9 +321,10 @@ def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
 
 
 def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: Any) -> None:
-    """SetupError if roots repeat one another, or if budget and steps do not go together."""
+    """SetupError if steps repeat one another, or if budget and steps do not go together."""
     roots = [step for step in canonical if step["name"] in graph.roots]
-    for first, second in combinations(roots, 2):
+    drawn = [step for step in canonical if step in roots or not graph.nodes[step["name"]].step.searched]
+    for first, second in combinations(drawn, 2):
         if _texts(first) == _texts(second):
             raise SetupError(
                 f"steps {first['name']!r} and {second['name']!r} differ in max_tokens and stop at most: "
@@ -261,7 +334,7 @@ def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: A
     if isinstance(budget, ChecksSteps):
         budget.check_steps(graph)
     names = [step["name"] for step in roots]
-    if len(names) > 1 and not (isinstance(budget, RoutingBudget) and budget.routes):
+    if len(names) > 1 and not isinstance(budget, Search) and not (isinstance(budget, RoutingBudget) and budget.routes):
         raise SetupError(
             f"steps {', '.join(names)} follow nothing, and budget {budget.name!r} does not choose between them.",
             next_command="name an earlier step in a template, {" + names[0] + "} for one; or budget: {method: router}",

@@ -70,7 +70,7 @@ def _check_steers_nothing(graph: StepGraph, verifier: MethodSpec, budget: Method
 
 def _goes_by_outcome(node: Node) -> bool:
     fields = [condition.field for condition in node.conditions] + [place.field for place in node.places]
-    return OUTCOME in fields
+    return OUTCOME in fields or (node.step.searched and node.step.sees_label)
 
 
 def _inside(method: MethodSpec) -> Iterator[MethodSpec]:

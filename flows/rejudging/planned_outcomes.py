@@ -7,7 +7,6 @@ before any vote was counted. Exports that show prompts fill them with the same o
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from flows.recipe.methods import resolve
 from flows.recipe.user_files import from_stored
 from pipelines.verify.acceptance import Policy, planned_verdict, policy_part
 from storage.ground.records import Verdict, plan_of
+from storage.ground.temporary import temporary_folder
 from storage.segments.schema import CHUNK, from_table
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def planned_outcomes(info: "VersionInfo", *, base: Path) -> pa.Table | None:
     chain = [(part["name"], part["version"]) for part in manifest.get("verifiers", [])]
     if not policy_part(manifest["recipe"]).get("planned_under") and not any(plan_of(version) for _, version in chain):
         return None
-    with TemporaryDirectory(prefix="rollmill-") as folder:
-        policy = _planning(manifest, Path(folder), base)
+    with temporary_folder() as folder:
+        policy = _planning(manifest, folder, base)
         planned = [
             dict(zip(_COLUMNS.names, (*pair, verdict.outcome), strict=True))
             for pair, given in _by_rollout(info)

@@ -101,6 +101,7 @@ class SelectingRun:
 @contextmanager
 def selecting_run(request: SelectRequest) -> Iterator[SelectingRun]:
     """The run of a request under its recipe; SetupError if there is none."""
+    request = replace(request, target=_run_or_recipe(request))
     job = _job(request)
     # The run is found under the recipe as it is written; only then is it known what its budget planned under.
     with read_session(job) as session:
@@ -110,6 +111,22 @@ def selecting_run(request: SelectRequest) -> Iterator[SelectingRun]:
         selecting.bind(run.id)
         _check_imports(selecting, run)
         yield SelectingRun(selecting, run, job)
+
+
+def _run_or_recipe(request: SelectRequest) -> str:
+    """The target of a request; of a dataset version the run that made it."""
+    from storage.queries.reader import Reader, version_manifest
+    from storage.versions.index import dataset_names
+
+    if request.target.partition("@")[0] not in dataset_names(request.root / "datasets"):
+        return request.target
+    with Reader.open(request.root) as reader:
+        run = version_manifest(reader, request.target).get("run")
+    if run is None:
+        raise SetupError(
+            f"{request.target} is a mixture: no run has its rollouts.", next_command="a version of one of its sources"
+        )
+    return str(run)
 
 
 def _job(request: SelectRequest) -> Job:

@@ -6,7 +6,6 @@ Works from the version's folder alone, without the workspace's segments; writes 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -24,6 +23,7 @@ from storage.ground.errors import RollmillError
 from storage.ground.pool import pool_of
 from storage.ground.recipe_steps import recorded_steps, step_names
 from storage.ground.records import Decision, Rollout, plan_of
+from storage.ground.temporary import temporary_folder
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
 
@@ -81,8 +81,8 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     published = load_snapshot(info, as_published=False)  # what was altered is told, with all that follows from it
     if "mixture" in published.manifest:
         return _mixture_verified(info, published, base=base, every=every)
-    with TemporaryDirectory(prefix="rollmill-") as folder:
-        recipe = from_stored(published.manifest["recipe"], published.manifest.get("user_files", {}), Path(folder))
+    with temporary_folder() as folder:
+        recipe = from_stored(published.manifest["recipe"], published.manifest.get("user_files", {}), folder)
         snapshot = replace(published, manifest={**published.manifest, "recipe": recipe})
         return _verified(info, published, snapshot, base=base, every=every)
 
@@ -100,9 +100,9 @@ def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path,
             differences["decisions"].append(
                 f"source {name}: the manifest counts {counts['kept']:,} kept, the rows {kept:,}"
             )
-        with TemporaryDirectory(prefix="rollmill-") as folder:
+        with temporary_folder() as folder:
             made = mixture["made_by"][name]
-            recipe = from_stored(made["recipe"], made.get("user_files", {}), Path(folder))
+            recipe = from_stored(made["recipe"], made.get("user_files", {}), folder)
             manifest = {**published.manifest, **made, "recipe": recipe}
             part = replace(published, manifest=manifest, decisions=published.decisions.filter(mine))
             verified = _verified(info, published, part, base=base, every=every, derive=False)

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from flows.sampling.control import QueueLimits
 from flows.sampling.steps import Step
+from pipelines.generate.decoders.decoder import by_weight
 from pipelines.generate.prices import Prices
 from pipelines.protocols import Budget, Scorer, Selector, Verifier
 from pipelines.steps.graph import StepGraph
@@ -77,14 +78,19 @@ class RunSpec:
     def prefix(self) -> int | None:
         """The completions of each problem that rates are over, fixed before any verdict: the one home of this number.
 
-        None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, or if they are
-        not judged.
+        None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, if they are not
+        judged, or if they count by their weights.
         """
-        if not self.judged(self.steps[0].name):
+        if not self.judged(self.steps[0].name) or self.by_weight:
             return 0
         if self.takes_imports:
             return None
         return 0 if self.budget.estimator == "none" else self.budget.prefix
+
+    @cached_property
+    def by_weight(self) -> bool:
+        """True if the completions of a first step count by their weights."""
+        return any(step.generator is not None and by_weight(step.sampling) for step in self.roots)
 
     @cached_property
     def roots(self) -> tuple[Step, ...]:

@@ -17,6 +17,7 @@ from pipelines.score.imported import Imported
 from pipelines.stats import constant_grades, graded_quality, population_mean
 from storage.ground.errors import SetupError
 from storage.ground.records import Rollout
+from storage.rollouts import IncompleteRound
 from storage.segments.rows import Rows
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def scorer_audit(request: ScorerAuditRequest) -> dict[str, Any]:
     """Preference of each scorer over the pairs, and its quality against grades, as JSON values."""
     asked = ScoreRequest(request.root, request.run, request.scorers, request.profile)
     with opened_rows(asked, [] if request.scorers else PLAIN) as (run, rows, scorers):
-        groups = [members for _, members in _groups(rows)]
+        groups = _judged(str(run), rows)
         pairs = list(topic_pairs(_solved(groups), request.n, request.seed))
         if not pairs and request.grades is None:
             raise SetupError(
@@ -63,9 +64,15 @@ def scorer_audit(request: ScorerAuditRequest) -> dict[str, Any]:
         }
 
 
-def _groups(rows: RunRows) -> Iterator[tuple[str, list[Rollout]]]:
-    for plan in rows.plans:
-        yield from rows.reader.rollouts(Rows.of("plan", plan), rows.accept)
+def _judged(run: str, rows: RunRows) -> list[list[Rollout]]:
+    """The rollouts of each problem; SetupError if a planned one is not drawn or not judged."""
+    try:
+        parts = [rows.reader.rollouts(Rows.of("plan", plan), rows.accept) for plan in rows.plans]
+        return [members for part in parts for _, members in part]
+    except IncompleteRound as error:
+        raise SetupError(
+            f"run {run} has rollouts that are not judged yet.", next_command=f"rollmill runs resume {run}"
+        ) from error
 
 
 def _solved(groups: Sequence[Sequence[Rollout]]) -> Iterator[Solutions]:

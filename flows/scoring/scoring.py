@@ -212,7 +212,8 @@ def _steps(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Pr
 def _words(part: Mapping[str, Any], node: Node) -> Generate:
     """The words of a recorded step or `generate`; a step's template was recorded under its first name."""
     words = {key: part[key] for key in ASKS if key in part}
-    return Generate.model_validate({**words, **(words_of(node) if part["name"] else {})})
+    recorded = {key: value for key, value in words.items() if key in ("examples", "examples_from")}
+    return Generate.model_validate({**words, **(words_of(node, recorded) if part["name"] else {})})
 
 
 def _problems(workspace: Workspace, run: "Run", ids: list[str]) -> dict[str, Problem]:

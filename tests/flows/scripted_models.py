@@ -105,6 +105,18 @@ def hinter(asked: dict[str, Any], text: str, seed: int) -> str:
     return f"#### {left + right + (left % 2 and not ('A hint:' in text and seed % 2))}"
 
 
+def explainer(asked: dict[str, Any], text: str, seed: int) -> str:
+    """Right on even numbers. Told an odd answer, says a line that helps, one that does not, or another answer."""
+    del asked
+    match = re.search(r"What is (\d+) \+ (\d+)\?", text)
+    assert match is not None
+    left, right = map(int, match.groups())
+    if "as if you had not been told" not in text:
+        return f"#### {left + right + left % 2}"
+    line = (f"{left} + {right} = {left + right}", f"{left} + {left} = {2 * left}", "Trust me.", "I do not know.")[seed % 4]
+    return f"{line}\n#### {left + right + (seed % 4 == 3)}"
+
+
 def filler(asked: dict[str, Any], text: str, seed: int) -> str:
     """A line for the middle of a text: a true one, a false one, or the line before it again."""
     del asked

@@ -28,6 +28,18 @@ def test_a_round_with_nothing_to_do_has_no_rate() -> None:
     assert {name: stage.rate for name, stage in stages.items()} == {"draw": 0.0, "verify": 0.0}
 
 
+def test_a_job_behind_another_one_begins_at_0_for_the_same_watcher() -> None:
+    told: list[Stage] = []
+    first = Progress(told.append)
+    first(Event("planned", 0, 0, 1000, 0, 0.0))
+    first(Event("drawn", 0, 1000, 1000, 5000, 2.0, here=1000))
+    first.of_next_job()(Event("drawn", 0, 20, 40, 100, 1.0, here=20))
+    assert [(stage.done, stage.total, stage.tokens) for stage in told if stage.name == "draw"][-2:] == [
+        (1000, 1000, 5000),
+        (20, 40, 100),
+    ]
+
+
 def test_acceptance_is_over_the_rows_judged_here_in_all_rounds() -> None:
     stages = seen(
         Event("verified", 0, 60, 100, 0, 1.0, here=20, correct=5),

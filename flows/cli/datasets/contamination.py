@@ -1,4 +1,4 @@
-"""`rollmill contamination check|splits|resplit`, `harden`: training data, splits, benchmarks made harder.
+"""`rollmill contamination check|splits|resplit|copying`, `harden`: training data, splits, benchmarks made harder.
 
 Prints; the work is in flows.contamination.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
+from flows.cli.datasets.copying import copying
 from flows.cli.datasets.resplit import resplit
 from flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
 from flows.job import workspace_root
@@ -21,35 +22,38 @@ if TYPE_CHECKING:
 verbs = group("contamination", "Compare training data with benchmarks, and the splits of a dataset with one another.")
 Mapped = list[str] | None
 verbs.command("resplit")(resplit)
+verbs.command("copying")(copying)
 _SHOWN, _LONGEST = 5, 100  # what two splits share: how many, and characters of each
 
 
 @verbs.command("check")
 def check(  # noqa: PLR0913 (a verb's parameters are its options)
     train: Annotated[str, typer.Argument(help="A dataset, a run, an import or a file of training data.")],
-    benchmark: Annotated[str, typer.Argument(help="The same, or a recipe file, whose evaluation problems are meant.")],
+    benchmark: Annotated[str, typer.Argument(help="The same, or a recipe, for its evaluation problems.")],
     *,
     report: Annotated[Path | None, typer.Option("--report", help="A folder for the report: HTML, Markdown, JSON.")] = None,
     maps: Annotated[
-        Mapped, typer.Option("--map", metavar="FIELD=COLUMN", help="Of a training file: prompt=question.")
+        Mapped,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Column of a field in the training file: prompt=question."),
     ] = None,
     benchmark_maps: Annotated[
-        Mapped, typer.Option("--benchmark-map", metavar="FIELD=COLUMN", help="The same of a benchmark's file.")
+        Mapped, typer.Option("--benchmark-map", metavar="FIELD=COLUMN", help="Column of a field in the benchmark's file.")
     ] = None,
     min_recall: Annotated[
-        float | None, typer.Option("--min-recall", help="The least lower limit of recall; --edit says of which edits.")
+        float | None, typer.Option("--min-recall", help="Least lower limit of the recall of each --edit.")
     ] = None,
     edits: Annotated[
-        list[str] | None, typer.Option("--edit", metavar="NAME", help="An edit that the floor is over; may be repeated.")
+        list[str] | None, typer.Option("--edit", metavar="NAME", help="An edit for --min-recall; may be repeated.")
     ] = None,
     copies: Annotated[int, typer.Option("--copies", min=1, help="Copies of each edit that are planted.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the copies and their places.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the copies and their places.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Compare problems and answers with a benchmark; exit status 1 if something leaks or too little would be found.
 
-    Exact copies, edited ones, the same solution graph with the same or with new numbers. Recall is measured by planting
-    edited copies of the benchmark's own problems. The result for a dataset version is stored with the version.
+    Finds exact copies, edited copies, and problems with the same solution graph and equal or new numbers. Recall is
+    measured by planting edited copies of the benchmark's own problems. The result for a dataset version is stored with the
+    version.
 
     Example: rollmill contamination check arithmetic recipes/arithmetic.yaml --report reports/contamination
     """
@@ -157,12 +161,14 @@ def _write(folder: Path, result: Mapping[str, Any]) -> None:
 def harden(
     benchmark: Annotated[str, typer.Argument(help="A benchmark, dataset, import or file of problems.")],
     *,
-    transform: Annotated[str, typer.Option("--with", metavar="NAME", help="chains, new_numbers or none_of_the_above.")],
+    transform: Annotated[
+        str, typer.Option("--with", metavar="NAME", help="chains, new_numbers, none_of_the_above, other_answer.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The JSONL file to write.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is chosen.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the choices.")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Make a benchmark harder: options replaced by "None of the above", other numbers, two problems joined.
+    """Make a benchmark harder: options replaced by "None of the above", other numbers or answers, two problems joined.
 
     Example: rollmill harden recipes/arithmetic.yaml --with chains --out chains.jsonl
     """

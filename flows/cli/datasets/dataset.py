@@ -178,7 +178,7 @@ def why(
 ) -> None:
     """History of one completion or problem in a version: prompt, seed, verdicts, decision, versions.
 
-    For a run, or a dataset without a version, the history comes from the plan; this shows rows that the gate held back.
+    For a run, or a dataset without a version, the history comes from the plan, which has the rows of a refused gate too.
 
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """

@@ -32,13 +32,13 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the format.")
     ] = None,
     validation: Annotated[
-        Path | None, typer.Option("--validation", help="Some whole templates go to this file instead.")
+        Path | None, typer.Option("--validation", help="File for validation rows: some whole templates.")
     ] = None,
     share: Annotated[
-        float | None, typer.Option("--share", help="The least share of rows for validation, 0.1 by default.")
+        float | None, typer.Option("--share", help="Least share of rows for validation, 0.1 by default.")
     ] = None,
     hub: Annotated[
-        bool, typer.Option("--hub", help="--out is a folder as the Hugging Face Hub has it: Parquet and the card.")
+        bool, typer.Option("--hub", help="Write --out as a folder for the Hugging Face Hub: Parquet and the card.")
     ] = False,
     take: Annotated[
         list[str] | None,
@@ -133,12 +133,17 @@ def _require_rows(names: str, fmt: str, export_file: "ExportFile") -> None:
     """FoundWanting for a file without rows, which is removed, because a trainer would accept it."""
     if any(file.rows for file in export_file.files):
         return
+    from storage.exports.origin import TAKEN_BY
+
     for file in export_file.files:
         file.path.unlink(missing_ok=True)
     left_out = "".join(f" Left out: {count:,} {what}." for what, count in export_file.left_out.items())
+    takes = next((option for what, option in TAKEN_BY.items() if export_file.left_out.get(what)), None)
     raise FoundWanting(
         f"no row of {names} is of the format {fmt}; nothing was written.{left_out}",
-        next_command="docs/how-to/export-for-a-trainer.md says what each format needs",
+        next_command=f"the same command with --set {takes}"
+        if takes
+        else "docs/how-to/export-for-a-trainer.md says what each format needs",
     )
 
 

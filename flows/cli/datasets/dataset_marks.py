@@ -8,7 +8,7 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, line, note
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-Tag = Annotated[str, typer.Argument(metavar="TAG", help="A name, release for one.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag, for example release.")]
 
 
 def register(group: typer.Typer) -> None:
@@ -86,7 +86,7 @@ def sign_off(
     reference: Ref,
     *,
     by: Annotated[str, typer.Option(help="Name of the person who signs.")],
-    note: Annotated[str, typer.Option(help="What was looked at.")] = "",
+    note: Annotated[str, typer.Option(help="What the person checked.")] = "",
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -104,13 +104,14 @@ def rebase(
     *,
     keep: Annotated[
         str | None,
-        typer.Option(help="Whose numbers stay, in git's words: ours or theirs. By default those that others have."),
+        typer.Option(help="Side that keeps its numbers, in git's words: ours or theirs. By default the other clone's."),
     ] = None,
     json: AsJson = False,
 ) -> None:
     """Settle two clones that both made the same version number: one side's versions get the next free numbers.
 
-    Those that others have keep theirs: the versions that a merge brings in, or onto which a git rebase puts your commits.
+    By default the versions from the other side keep their numbers: those that a merge brings in, or those below your
+    commits in a git rebase.
 
     Example: rollmill dataset rebase arithmetic
     """

@@ -21,11 +21,12 @@ def used_by(
     reference: Ref,
     *,
     row: Annotated[
-        str | None, typer.Option("--row", metavar="ID", help="Only models whose steps had this row, or one so beginning.")
+        str | None,
+        typer.Option("--row", metavar="ID", help="Only models whose steps had this row (an id or its beginning)."),
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Models that were trained on a version: from their records, which are in git.
+    """Models that were trained on a version, from their records in git.
 
     Example: rollmill dataset used-by arithmetic@v1
     """

@@ -12,7 +12,7 @@ import typer
 
 from flows.cli.datasets.dataset_models import users_of
 from flows.cli.output import inert
-from flows.cli.summary import counts_text, level_table, relative_path
+from flows.cli.summary import counts_text, level_table, relative_path, sft_command
 from storage.ground.recipe_steps import takes_imports
 from storage.versions.checks import kept_checks
 
@@ -68,7 +68,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
             *(level_table(metrics) if "overall" in metrics else []),
             "",
             "Next:",
-            f"  rollmill dataset export {info.ref} --format sft --out {info.name}.jsonl",
+            f"  {sft_command(info.ref, info.name, manifest.get('steps', []))}",
             f"  rollmill dataset verify {info.ref}",
             f"  rollmill dataset show {info.ref} --full    # the whole card: every metric, the recipe, the hashes",
         ]

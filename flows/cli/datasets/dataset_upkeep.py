@@ -1,6 +1,5 @@
 """`rollmill dataset checkout|gc|reproduce|recipe`: rows put back, taken out of this clone, made again; their recipe."""
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from flows.cli.datasets.dataset_sharing import (
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from flows.cli.recipe import ProfilePath
 from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.temporary import temporary_folder
 
 
 def register(group: typer.Typer) -> None:
@@ -118,8 +118,8 @@ def reproduce(
     check_base(base)
     info = resolve(datasets_folder(), reference)
     doing(f"{info.ref}: making it again in an empty workspace")
-    with tempfile.TemporaryDirectory(prefix="rollmill-") as scratch, watching() as watcher:
-        folder = (into or Path(scratch) / "workspace").resolve()
+    with temporary_folder() as scratch, watching() as watcher:
+        folder = (into or scratch / "workspace").resolve()
         place = base.resolve() if base.is_dir() else Path.cwd()
         result = again(info, folder, base=place, profile=profile, progress=Progress(watcher))
     if into is None:

@@ -148,7 +148,7 @@ def why(
 @verbs.command("tag")
 def tag(
     reference: Model,
-    name: Annotated[str, typer.Argument(metavar="TAG", help="A name, release for one.")],
+    name: Annotated[str, typer.Argument(metavar="TAG", help="The tag, for example release.")],
     *,
     move: Annotated[bool, typer.Option("--move", help="Take the tag off another version.")] = False,
 ) -> None:

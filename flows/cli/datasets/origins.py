@@ -21,7 +21,8 @@ def origins(
 ) -> None:
     """Origins of the problems' references, and how often recomputing or solving them again contradicts them.
 
-    Completions contradict as far as their model is right; a reference that the same model elected they hardly contradict.
+    Contradictions by completions are as reliable as their model, which hardly contradicts references that it elected
+    itself.
 
     Example: rollmill origins composed
     """

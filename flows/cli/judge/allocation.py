@@ -8,8 +8,7 @@ from typing import Any
 from flows.cli.output import as_json, columns, line
 from flows.evaluation.allocation import AllocationRequest, allocation_report
 from storage.ground.errors import explained
-
-FILE = "allocation.json"
+from storage.queries.comparisons.allocations import FILE
 
 
 def replay_allocators(request: AllocationRequest, out: Path | None, *, json: bool) -> None:
@@ -50,8 +49,8 @@ def page(report: Mapping[str, Any], out: Path | None = None) -> str:
         _choice(report["choice"]),
         *_vouched(report),
         f"Half of the {report['split']} choose, the others report. seen: the winner's own pulls. winner's curse: seen less "
-        f"other half. regret: what {report['best']}, the best of all stored, has there more. ±: standard errors over "
-        "the repeats.",
+        f"other half. regret: the lead of {report['best']}, the best over all stored completions, on the other half. "
+        "±: standard errors over the repeats.",
     ]
     return "\n\n".join([*parts, *([f"{out / FILE} has every number."] if out else [])])
 
@@ -66,14 +65,14 @@ def _choice(choice: Mapping[str, Any]) -> str:
 
 
 def _vouched(report: Mapping[str, Any]) -> list[str]:
-    """Share of repeats that vouch for the order of all arms, and the doubts of the first; nothing for other allocators."""
+    """Share of repeats that decide the order of all arms, and the open parts in the first; nothing for other allocators."""
     shares = [f"{row['allocator']} {row['vouched']:.0%}" for row in report["rows"] if row["vouched"] is not None]
     if not shares:
         return []
     choice = report["choice"]
     order = f"Order in the first repeat: {', '.join(choice['order'])}."
     doubts = [] if choice["doubts"] is None else [order, *(f"- {doubt}" for doubt in choice["doubts"])]
-    return ["\n".join([f"Repeats in which the order of all arms is vouched for: {', '.join(shares)}.", *doubts])]
+    return ["\n".join([f"Repeats that decide the order of all arms: {', '.join(shares)}.", *doubts])]
 
 
 def _with_error(part: Mapping[str, Any]) -> str:

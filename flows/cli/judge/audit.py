@@ -1,4 +1,4 @@
-"""`rollmill audit verifier|scorer|list|show`: how often a verifier or a scorer errs, measured. Draws no rollout.
+"""`rollmill audit verifier|scorer|behaviour|list|show`: how often verifiers, scorers or keys err. Draws no rollout.
 
 What it prints carries n, interval, estimand and method; unmeasured rates are marked as such.
 """
@@ -25,8 +25,8 @@ MOST = 1_024  # how far the best number of draws is looked for
 
 Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wrong completion, where a right one is 1.")]
 PerDraw = Annotated[float, typer.Option("--draw", help="Cost of one draw on the same scale.")]
-Target = Annotated[int, typer.Option(help="Stop at so many accepted (precision of the kept set).")]
-Cap = Annotated[int, typer.Option(help="Draw at most so often (precision of the kept set).")]
+Target = Annotated[int, typer.Option(help="Accepted completions wanted of a problem (precision of the kept set).")]
+Cap = Annotated[int, typer.Option(help="Most draws of a problem (precision of the kept set).")]
 verbs = group("audit", "Measure how often a verifier or a scorer errs.")
 
 
@@ -90,9 +90,41 @@ def scorer(  # noqa: PLR0913 (options, all by name)
     return as_json(report) if json else line(page(report))
 
 
+@verbs.command("behaviour")
+def behaviour(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A run or dataset version of programs.")],
+    *,
+    inputs: Annotated[int, typer.Option("--inputs", help="Inputs of a behaviour key.")] = 20,
+    fresh: Annotated[int, typer.Option("--fresh", help="Other inputs, on which programs of one key are compared.")] = 80,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the generated inputs.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Measure behaviour keys: how often programs of one key differ on inputs that the key did not see.
+
+    Verifier `code_behaviour` treats programs with equal keys as one answer. Runs programs in the sandbox; stores nothing.
+
+    Example: rollmill audit behaviour programs-3f9a0c1d --inputs 20
+    """
+    from flows.auditing.behaviours import BehaviourAuditRequest, behaviour_audit
+
+    report = behaviour_audit(BehaviourAuditRequest(workspace_root(), name, inputs, fresh, seed))
+    return as_json(report) if json else line(_behaviours(report))
+
+
+def _behaviours(report: Mapping[str, Any]) -> str:
+    rate = report["collisions"]
+    share = "no pair" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
+    return (
+        f"{report['name']}: {report['programs']:,} different programs of {report['problems']:,} problems have "
+        f"{report['keys']:,} behaviour keys on {report['inputs']} inputs; equal keys save {report['saved']:.0%} of their "
+        f"executions.\nPairs of one key that differ on {report['fresh']} fresh inputs: {report['differing']:,} of "
+        f"{report['pairs']:,}, {share} (95% interval over templates)."
+    )
+
+
 @verbs.command("show")
 def show(
-    audit: Annotated[str, typer.Argument(metavar="AUDIT", help="An audit's id, or how it begins.")],
+    audit: Annotated[str, typer.Argument(metavar="AUDIT", help="An audit's id, or its beginning.")],
     *,
     wrong: Wrong = -1.0,
     draw: PerDraw = 0.0,

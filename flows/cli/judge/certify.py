@@ -1,4 +1,5 @@
-"""`rollmill certify VERIFIER`: the shipped suite of equal and different answers and attacks, run over any verifier.
+"""`rollmill certify VERIFIER`: the shipped suite of equal and different answers and attacks, run over any verifier;
+`rollmill certify sampler`: in certify_sampler.py.
 
 The verifier lives in a process of its own; needs no workspace.
 """
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli import CommandList, group
+from flows.cli.judge.certify_sampler import certify_sampler
 from flows.cli.output import AsJson, as_json, columns, line, note
 from storage.ground.errors import FoundWanting, SetupError, unknown_name
 
@@ -21,9 +24,23 @@ if TYPE_CHECKING:
 
 _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
+DEFAULT = "verifier"
 _PLURAL = {"crash": "es", "poisoned": "", "misread": ""}
 
 
+class CertifyGroup(CommandList):
+    """Commands of `certify`: a first word that names none of them is a verifier."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = not args or args[0] in (*self.commands, "-h", "--help")
+        return super().parse_args(ctx, args if named else [DEFAULT, *args])
+
+
+verbs = group("certify", "Test a verifier against a suite, or a sampler against its own distribution.", cls=CertifyGroup)
+verbs.command("sampler")(certify_sampler)
+
+
+@verbs.command(DEFAULT)
 def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     verifier: Annotated[str, typer.Argument(help="A name, path/to/file.py:Class, or package.module:Class.")],
     *,
@@ -47,8 +64,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     False accepts and rejects, crashes, hangs, and whether any text of the suite was executed. Undecided is never a fault.
 
-    Example: rollmill certify math
-    Example: rollmill certify number --suite selected --rollouts wrong.jsonl
+    Example: rollmill certify verifier math
     """
     from pipelines.certify.certification import certify as run
     from pipelines.certify.suites import certified_suite, options_of
@@ -58,7 +74,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     sections: frozenset[Any] = frozenset(section or ())
     if not (math.isfinite(seconds) and seconds > 0):
         raise SetupError(f"--seconds {seconds} is not a time.", next_command="--seconds 30")
-    built_with = options_of(verifier, _options(options))
+    built_with = options_of(verifier, _checked(verifier, _options(options)))
     given = None if rollouts is None else _rollouts(rollouts)
     certificate = run(
         VerifierUnderTest(verifier, built_with, python),
@@ -74,6 +90,15 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
         raise FoundWanting(
             f"{len(certificate.failing())} of {len(certificate.results)} rows are wrong: {_summary(certificate)}."
         )
+
+
+def _checked(verifier: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a shipped verifier; SetupError for one that it does not have, before any process starts."""
+    if ":" not in verifier:
+        from flows.recipe.methods import resolve
+
+        resolve("verifier", verifier, options, base=Path())
+    return options
 
 
 def _show(judged: int, rows: int) -> None:
@@ -177,21 +202,17 @@ def _rate(row: dict[str, Any]) -> str:
 def _rollouts(path: Path) -> "list[EditedRollout]":
     """The rollouts of a file of JSON lines; SetupError names the line that is none."""
     from pipelines.certify.edits_suite import EditedRollout
+    from storage.imports.reading.readers import read_rows
 
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SetupError(f"--rollouts {path}: {error}") from None
     rows = []
-    for number, text in enumerate(lines, 1):
-        try:
-            row = loads(text)
-            rows.append(EditedRollout(*(str(row[name]) for name in ("prompt", "reference", "text"))))
-        except (ValueError, KeyError, TypeError):
+    for row in read_rows(path):
+        texts = [row.values.get(name) for name in ("prompt", "reference", "text")]
+        if None in texts:
             raise SetupError(
-                f"{path}, line {number}: no JSON object with prompt, reference and text.",
+                f"{path}, {row.where}: no JSON object with prompt, reference and text.",
                 next_command='{"prompt": "2 + 2?", "reference": "4", "text": "2 + 2 = 4\\n#### 4"}',
-            ) from None
+            )
+        rows.append(EditedRollout(*map(str, texts)))
     return rows
 
 

@@ -21,7 +21,7 @@ Samples = Annotated[
 Tokens = Annotated[
     str | None, typer.Option("--tokens", metavar="T,T", help="Tokens per problem; about what the samples cost by default.")
 ]
-Ks = Annotated[str, typer.Option("--k", metavar="K,K", help="Answers that may be handed in, the best of them counts.")]
+Ks = Annotated[str, typer.Option("--k", metavar="K,K", help="Answers that an aggregator may give; the best one counts.")]
 Chosen = Annotated[
     list[str] | None,
     typer.Option("--with", metavar="NAME", help="This aggregator; 'borda p=2 score=length' fixes its options."),
@@ -30,14 +30,14 @@ Models = Annotated[
     list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
 ]
 Scores = Annotated[
-    list[str] | None, typer.Option("--score", metavar="NAME", help="Choose by this score; -NAME turns it round.")
+    list[str] | None, typer.Option("--score", metavar="NAME", help="A score to rank by; -NAME ranks the other way round.")
 ]
 Tests = Annotated[
     Path | None, typer.Option("--tests", help="A JSONL file of generated tests (problem_id, tests), for programs.")
 ]
-Repeats = Annotated[int, typer.Option("--repeats", help="Subsets that are drawn of each problem.")]
+Repeats = Annotated[int, typer.Option("--repeats", help="Random subsets of each problem's completions.")]
 Folds = Annotated[int, typer.Option("--folds", help="Parts of the problems; settings are chosen on the others.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of subsets, folds and ties.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of subsets, folds and ties.")]
 Allocators = Annotated[
     list[str] | None,
     typer.Option("--allocator", metavar="NAME", help="Replay this allocator over arms; 'ucb c=0.5' sets its options."),
@@ -47,10 +47,13 @@ ArmColumn = Annotated[
 ]
 Tasks = Annotated[
     str | None,
-    typer.Option("--tasks", metavar="COLUMN", help="For --allocator ranking: tasks on which an order may turn round."),
+    typer.Option(
+        "--tasks", metavar="COLUMN", help="For --allocator ranking: the column of tasks whose orders are compared."
+    ),
 ]
 Spend = Annotated[
-    float | None, typer.Option("--spend", min=1, help="For --allocator: completions in all, a quarter of the stored ones.")
+    float | None,
+    typer.Option("--spend", min=1, help="For --allocator: completions to spend; a quarter of the stored ones by default."),
 ]
 InTokens = Annotated[bool, typer.Option("--in-tokens", help="For --allocator: --spend is in tokens.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for replay.json and replay.html, with curves.")]
@@ -79,9 +82,9 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Compare majority votes, rankings by score and other aggregators on completions that exist; nothing is drawn.
 
-    Accuracy at equal samples and at equal tokens, with intervals. Oracle and random are always there, and every setting is
-    chosen on other problems than it is reported on. With --allocator: what an allocator would have spent on which model
-    or group, and its winner on problems that did not choose it.
+    Accuracy at equal samples and at equal tokens, with intervals. Oracle and random are always shown. Settings are chosen
+    on other problems than those of the report. With --allocator: what an allocator would have spent on which model or
+    group, and its winner on problems that did not choose it.
 
     Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
     """
@@ -161,7 +164,7 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
     pool: PoolName,
     *,
     aggregator: Annotated[
-        str, typer.Option("--with", metavar="NAME", help="Who elects; options as in replay.")
+        str, typer.Option("--with", metavar="NAME", help="The aggregator; options as in `replay`.")
     ] = "majority",
     least: Annotated[float, typer.Option("--least", help="The share of the completions that must give the answer.")] = 0.5,
     models: Models = None,
@@ -173,7 +176,7 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Label problems with the answer that their completions elect, and say how often such labels are wrong.
 
-    The error is measured on the problems that have a reference; the others are like them or it says nothing.
+    The error is measured on the problems that have a reference; it holds for other problems only if they are alike.
 
     Example: rollmill label arithmetic --least 0.75 --out labelled.jsonl
     """

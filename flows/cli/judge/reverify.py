@@ -11,11 +11,13 @@ from flows.cli.recipe import Sets
 from flows.job import workspace_root
 
 RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
-Verifier = Annotated[str | None, typer.Option("--verifier", metavar="NAME", help="Look at the change of this one only.")]
-Accept = Annotated[
-    bool, typer.Option("--accept", help="Let the run go on under the new versions; without it nothing changes.")
+Verifier = Annotated[
+    str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")
 ]
-Check = Annotated[int, typer.Option("--check", min=0, help="Judge so many carried verdicts after all; they must agree.")]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Continue the run under the new versions; without it nothing changes.")
+]
+Check = Annotated[int, typer.Option("--check", min=0, help="Number of carried verdicts to judge again; they must agree.")]
 EXAMPLES = 3  # of flips that are printed; --json has all that were kept
 PAIRED = ("before", "after", "difference", "95% interval")
 

@@ -28,10 +28,12 @@ LINE = "-" * 78  # between two rollouts
 def review(  # noqa: PLR0913 (options, all by name)
     audit: Annotated[str | None, typer.Argument(metavar="AUDIT", help="An audit's id; the newest if left out.")] = None,
     *,
-    undecided: Annotated[str | None, typer.Option(metavar="RUN", help="Instead: what no verifier could decide.")] = None,
+    undecided: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Judge what no verifier could decide in this run instead.")
+    ] = None,
     judge: Annotated[str | None, typer.Option(help="Who judges; your login if left out.")] = None,
     show_outcome: Annotated[
-        bool, typer.Option("--show-outcome", help="Show the verdict (it anchors; for --undecided).")
+        bool, typer.Option("--show-outcome", help="Show the verdict, which biases judgements (for --undecided).")
     ] = False,
     read: Annotated[Path | None, typer.Option("--from", help="Read judgements from a CSV file instead of asking.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write the rollouts as a CSV file for another tool.")] = None,

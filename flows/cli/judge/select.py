@@ -11,7 +11,10 @@ from flows.cli.recipe import Sets
 from flows.job import Job, workspace_root
 from storage.ground.errors import SetupError
 
-Target = Annotated[str, typer.Argument(metavar="RUN_OR_RECIPE", help="A run's id, or a recipe: its newest finished run.")]
+Target = Annotated[
+    str,
+    typer.Argument(metavar="RUN_OR_RECIPE", help="A run's id, a dataset version, or a recipe: its newest finished run."),
+]
 PolicyName = Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Accept by this policy.")]
 PolicyOptions = Annotated[
     list[str] | None,
@@ -51,7 +54,7 @@ def select(  # noqa: PLR0913 (options, all by name)
     """Try a policy or a selection on rollouts that are drawn and judged already; write nothing without --publish.
 
     With --fdr or --guarantee: keep only rows that a certificate covers. It rests on a simple audit that people judged
-    (rollmill audit verifier chain --simple), and is valid if the score is chosen among several.
+    (rollmill audit verifier chain --simple), and is valid even if the score is chosen among several.
 
     Example: rollmill select recipes/arithmetic.yaml --policy all_of --policy-option over=[number,math]
     """

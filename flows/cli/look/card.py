@@ -48,6 +48,34 @@ def make(
     return line(text + (f"\n\nNext: rollmill card check {out}" if out is not None else ""))
 
 
+@verbs.command("completeness")
+def completeness(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An evaluation, run or dataset version.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Show which fields of the problems and which conditions of the runs are known, and their mean, the score.
+
+    Every field counts alike: prompt, reference, worked solution, licence, model digest, seed, sampling, verifier versions.
+
+    Example: rollmill card completeness arithmetic-eval
+    """
+    from storage.queries import Reader
+    from storage.queries.comparisons.completeness import completeness as completeness_of
+
+    with Reader.open(workspace_root()) as reader:
+        rows = completeness_of(reader, name)
+    if json:
+        return as_json(rows)
+    return line("\n\n".join(_fields(row) for row in rows))
+
+
+def _fields(row: dict[str, Any]) -> str:
+    table = [[part["of"], part["field"], f"{part['known']:,} of {part['n']:,}"] for part in row["fields"]]
+    head = f"{row['benchmark']}, {row['model']}: completeness {row['score']:.3f}"
+    return f"{head}\n{columns(['of a', 'field', 'known'], table)}"
+
+
 @verbs.command("check")
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A card that `rollmill card make --out` wrote.")],

@@ -21,7 +21,7 @@ Outputs = Annotated[
     Path | None,
     typer.Option("--outputs", metavar="FOLDER", help="Released outputs of papers to import first."),
 ]
-Write = Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Also write all results as a page.")]
+Write = Annotated[Path | None, typer.Option("--write", metavar="FILE", help="File for a page of all results.")]
 
 
 @verbs.command("list")
@@ -35,7 +35,7 @@ def list_claims(*, json: AsJson = False) -> None:
     from flows.claims.page import printed
     from flows.claims.published import published_table
     from flows.claims.results import claim_row
-    from storage.queries.claims import BOARDS
+    from storage.queries.published.claims import BOARDS
 
     chosen = chosen_claims(())
     rows = [*(number_row(published_table(), number) for number in chosen.numbers), *map(claim_row, chosen.claims)]
@@ -131,7 +131,7 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
 def _all_results(root: Path) -> list[dict[str, Any]]:
     """The stored results, board by board, in the order of their files."""
     from flows.claims.chosen import chosen_claims
-    from storage.queries.claims import claim_results
+    from storage.queries.published.claims import claim_results
 
     stored = claim_results(root)
     return [stored[name] for name in chosen_claims(()).names if name in stored]
@@ -149,7 +149,7 @@ def _plan(names: Sequence[str], seeds: int, *, json: bool) -> None:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The boards as tables, each with how many have which status."""
-    from storage.queries.claims import BOARDS, counts
+    from storage.queries.published.claims import BOARDS, counts
 
     parts = []
     for board, title in BOARDS.items():

@@ -1,17 +1,23 @@
 """`rollmill compare` and `leaderboard`: paired comparison of models on the problems that they share."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from flows.cli import notebook
+from flows.cli.look.errata_words import board_moves, errata_words
 from flows.cli.look.imputed_words import imputed_words
 from flows.cli.output import AsJson, as_json, columns, line
+from storage.ground.errors import SetupError
 
 Subject = Annotated[
     str, typer.Argument(metavar="NAME[:MODEL]", help="A run, a dataset version, or an evaluation, and one of its models.")
 ]
-Subjects = Annotated[list[str], typer.Argument(metavar="NAME[:MODEL]...", hidden=True)]
+WithErrata = Annotated[
+    bool, typer.Option("--errata", help="Apply the error ledger (`rollmill errata`), and show the numbers as judged too.")
+]
+Subjects = Annotated[list[str] | None, typer.Argument(metavar="NAME[:MODEL]...", hidden=True)]
 
 
 def compare(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -32,6 +38,7 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
         int | None,
         typer.Option("--tokens", min=1, help="Tokens a problem at equal tokens; by default as many as all problems have."),
     ] = None,
+    errata: WithErrata = False,
     json: AsJson = False,
 ) -> None:
     """Compare two models on the problems that both were asked: paired, with interval, test and flipped problems.
@@ -42,20 +49,27 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """
-    rows = notebook.compare(before, after, k=k, by=by or (), margin=margin, all_samples=all_samples, tokens=tokens)
+    if margin is not None and not 0.0 < margin <= 1.0:
+        raise SetupError(f"--margin is {margin:g}, and lies above 0.", next_command="--margin 0.02")
+    options: dict[str, Any] = {"margin": margin, "all_samples": all_samples, "tokens": tokens, "errata": errata}
+    rows = notebook.compare(before, after, k=k, by=by or (), **options)
     return as_json({"comparisons": rows}) if json else line("\n\n".join(_comparison(row) for row in rows))
 
 
 def leaderboard(
-    names: Subjects,
+    names: Subjects = None,
     *,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="COLUMN", help="Take each value of this column, or key of meta, for a benchmark."),
+        typer.Option("--by", metavar="COLUMN", help="Treat each value of this column, or key of meta, as a benchmark."),
     ] = None,
     impute: Annotated[
         bool, typer.Option("--impute", help="Also rate models on problems that they were not asked; such cells are marked.")
     ] = False,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Models are checkpoints in this order: how well do rates follow it?")
+    ] = False,
+    errata: WithErrata = False,
     json: AsJson = False,
 ) -> None:
     """Show models x benchmarks: pass rates with intervals, and which models the best one is not shown to beat.
@@ -65,8 +79,28 @@ def leaderboard(
 
     Example: rollmill leaderboard arithmetic-eval another-eval
     """
-    board = notebook.leaderboard(*names, by=by, impute=impute)
-    return as_json(board) if json else line(imputed_words(board) if impute else _board(board))
+    board = notebook.leaderboard(*(names or ()), by=by, impute=impute, errata=errata, checkpoints=checkpoints)
+    if json:
+        return as_json(board)
+    text = imputed_words(board) if impute else _board(board)
+    if checkpoints:
+        text = f"{text}\n\n{_checkpoints(board['checkpoints'])}"
+    return line("\n\n".join([text, board_moves(board["errata"])]) if errata else text)
+
+
+def _checkpoints(rows: Sequence[dict[str, Any]]) -> str:
+    from pipelines.stats import with_interval
+
+    shown = [
+        [
+            row["benchmark"],
+            row["checkpoints"],
+            row["why"] if row["tau"] is None else with_interval(**row["tau"]),
+            row["falls"],
+        ]
+        for row in rows
+    ]
+    return columns(["checkpoints of", "number", "Kendall's tau with their order [95%]", "below the one before"], shown)
 
 
 def _comparison(row: dict[str, Any]) -> str:
@@ -88,6 +122,8 @@ def _comparison(row: dict[str, Any]) -> str:
         _equal_tokens(row["equal_tokens"]),
         f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
     ]
+    if "errata" in row:
+        lines += errata_words(row["errata"])
     if "conclusion" in row:
         lines.append(f"equal up to {row['margin']:g}: {row['conclusion']}")
     for name, strata in row["strata"].items():

@@ -8,7 +8,7 @@ from flows.cli import group
 from flows.cli.output import AsJson, as_json, columns, line
 from flows.job import workspace_root
 
-verbs = group("holdout", "Pass rates on a guarded half of a benchmark, which stay right after many looks.")
+verbs = group("holdout", "Pass rates on a guarded half of a benchmark, which stay valid after many looks.")
 Name = Annotated[str, typer.Argument(help="The guarded half's name; see `rollmill holdout show`.")]
 
 
@@ -18,14 +18,13 @@ def open_(
     evaluation: Annotated[str, typer.Argument(metavar="EVALUATION", help="An evaluation or run of the benchmark.")],
     *,
     benchmark: Annotated[str | None, typer.Option("--benchmark", help="The benchmark, if there are several.")] = None,
-    budget: Annotated[int, typer.Option("--budget", min=1, help="Looks that may be spent.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="Of the halves and the noise.")] = 0,
+    budget: Annotated[int, typer.Option("--budget", min=1, help="Number of looks at the guarded half.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the halves and the noise.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Guard half of a benchmark: whole templates are visible or guarded by a hash, and reads are counted from now on.
 
-    Rates of the whole benchmark are still in reports and leaderboards. Whoever chooses by those has looked without the
-    guard.
+    Reports and leaderboards still show rates over the whole benchmark. A choice by these rates bypasses the guard.
 
     Example: rollmill holdout open final arithmetic-eval --benchmark hard --budget 10
     """
@@ -64,12 +63,11 @@ def show(*, json: AsJson = False) -> None:
 
     Example: rollmill holdout show
     """
-    from flows.evaluation.guarded import holdout_row
     from storage.holdouts import Holdouts
     from storage.workspace import Workspace
 
     with Workspace.open(workspace_root()) as workspace:
-        rows = [holdout_row(name, holdout) for name, holdout in Holdouts(workspace.state).all().items()]
+        rows = [holdout.row(name) for name, holdout in Holdouts(workspace.state).all().items()]
     if json:
         return as_json(rows)
     if not rows:

@@ -18,7 +18,7 @@ def plan(
     *,
     out: Annotated[Path, typer.Option("--out", help="The JSONL file of comparisons to judge.")],
     count: Annotated[int, typer.Option("--count", min=2, help="Comparisons, a third of all ordered pairs for one.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Of pairs and problems.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of pairs and problems.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Write the answers that a judge is to compare: two models on one problem, then the same in the other order.
@@ -44,14 +44,17 @@ def rank(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines with first, second, preferred and problem.")],
     *,
     against: Annotated[
-        list[str] | None, typer.Option("--against", metavar="NAME", help="Also compare with the pass rates of this one.")
+        list[str] | None,
+        typer.Option(
+            "--against", metavar="NAME", help="Also compare with the pass rates of this evaluation, run or version."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
     """Rank models by pairwise comparisons: strengths (Bradley-Terry) and win rates, each with an interval.
 
-    The judge's preference for a place is estimated too. Strengths are without it. Intervals respect that comparisons
-    on one problem resemble one another.
+    The judge's preference for the first or second place is estimated, and the strengths do not contain it. Intervals treat
+    the comparisons on one problem as a cluster.
 
     Example: rollmill pairs rank pairs.jsonl --against arithmetic-eval
     """

@@ -25,13 +25,13 @@ BRIEF = 60  # characters of a prompt or an answer in a table
 def problems(  # noqa: PLR0913 (a verb's parameters are its options)
     source: Source = None,
     *,
-    text: Annotated[str, typer.Option("--text", help="In the prompt, or the first digits of an id.")] = "",
+    text: Annotated[str, typer.Option("--text", help="Text in the prompt, or the first digits of an id.")] = "",
     level: Annotated[int | None, typer.Option("--level", help="Problems of this level.")] = None,
     skill: Annotated[str | None, typer.Option("--skill", help="Problems of this skill.")] = None,
     template: Annotated[str | None, typer.Option("--template", help="Problems of this template.")] = None,
     outcome: Annotated[
         str | None,
-        typer.Option("--outcome", help="Some rollout has it: correct, incorrect, unparsed, undecided; or mixed."),
+        typer.Option("--outcome", help="An outcome of some rollout: correct, incorrect, unparsed, undecided; or mixed."),
     ] = None,
     least: Annotated[float | None, typer.Option("--least", min=0, max=1, help="The least pass rate.")] = None,
     most: Annotated[float | None, typer.Option("--most", min=0, max=1, help="The greatest pass rate.")] = None,
@@ -61,7 +61,9 @@ def problems(  # noqa: PLR0913 (a verb's parameters are its options)
 def show(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The first digits of a problem's or completion's id.")],
     *,
-    of: Annotated[str | None, typer.Option("--of", metavar="DATASET|RUN", help="Where to look; the latest run.")] = None,
+    of: Annotated[
+        str | None, typer.Option("--of", metavar="DATASET|RUN", help="Dataset or run of the id; by default the latest run.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Read a problem with its rollouts grouped by answer, or one completion in full.

@@ -1,5 +1,5 @@
-"""`rollmill runs list|show|cost|queue|watch|resume|cancel|dismiss`: runs in the ledger, and the processes that work on
-them.
+"""`rollmill runs list|show|cost|queue|attempts|elected|watch|resume|cancel|dismiss`: runs in the ledger, and the processes
+that work on them.
 """
 
 import time
@@ -11,7 +11,9 @@ import typer
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens
+from flows.cli.runs_attempts import attempts
 from flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
+from flows.cli.runs_elected import elected
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps, takes_imports
 
@@ -135,7 +137,7 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
     return "\n".join([*lines, f"\nNext: {run.next_command}"])
 
 
-for account in (cost, queue):
+for account in (cost, queue, attempts, elected):
     verbs.command(account.__name__)(account)
 
 
@@ -206,7 +208,7 @@ def resume(
 def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Stop the processes that work on a run, as Ctrl-C would; committed rows are kept.
 
-    Also a training, a trial or a loop: training/ID, trial/NAME, loop/NAME.
+    RUN may also be training/ID, trial/NAME or loop/NAME.
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
@@ -271,7 +273,7 @@ def dismiss(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Mark a refused, stopped or killed run as dealt with; its rows stay, and `resume` continues it.
+    """Mark a refused, stopped or killed run as settled; its rows stay, and `resume` continues it.
 
     Example: rollmill runs dismiss arithmetic-3f9a0c1d
     """

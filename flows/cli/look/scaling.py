@@ -1,7 +1,5 @@
 """`rollmill scaling`: the fit card of a scaling law over measured points, and predictions that the fit supports."""
 
-import csv
-import json as json_text
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, line
-from storage.ground.errors import SetupError, explained
-from storage.ground.files import read_utf8
+from storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
     from pipelines.stats import ScalingFit
@@ -23,13 +20,13 @@ def scaling(
     x: Annotated[str, typer.Option("--x", metavar="COLUMN", help="The size: parameters, tokens, rows.")],
     y: Annotated[str, typer.Option("--y", metavar="COLUMN", help="The loss, or an error rate, that falls with size.")],
     at: Annotated[list[float] | None, typer.Option("--at", metavar="SIZE", help="Predict the loss there.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the resamples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the resamples.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Fit loss = floor + a x^-b and show the fit card: points, choices, intervals, held-out error, other choices.
 
-    A fit that errs where it was not fitted, or rests on too few sizes, predicts nothing; no fit predicts beyond ten times
-    the largest size.
+    A fit with a large held-out error or too few sizes predicts nothing, and no fit predicts beyond ten times the largest
+    size: exit status 1.
 
     Example: rollmill scaling losses.csv --x parameters --y loss --at 1e8
     """
@@ -38,48 +35,22 @@ def scaling(
     points = read_points(file, x, y)
     fit = fit_scaling(points, seed=seed)
     report = {"file": str(file), "x": x, "y": y, **_card(fit), "predictions": [_prediction(fit, size) for size in at or ()]}
-    return as_json(report) if json else line(_page(report))
+    if json:
+        as_json(report)
+    else:
+        line(_page(report))
+    absent = sum(row["value"] is None for row in report["predictions"])
+    if fit.refused or absent:
+        what = "no prediction" if fit.refused else f"no prediction at {absent} of {len(report['predictions'])} sizes"
+        raise FoundWanting(f"the points of {file} support {what}.")
 
 
 def read_points(file: Path, x: str, y: str) -> list[tuple[float, float]]:
-    """The points of a file; SetupError for a line without one of the two numbers."""
-    with explained(file):
-        text = read_utf8(file, next_command="name a CSV file or JSON lines")
-    points = []
-    for number, row in _rows(file, text):
-        values = []
-        for name in (x, y):
-            if name not in row:
-                raise SetupError(f"{file}, line {number} has no column {name!r}.", choices=sorted(map(str, row)))
-            try:
-                value = float(row[name])
-            except (TypeError, ValueError):
-                value = math.nan
-            if not 0.0 < value < math.inf:
-                shown = str(row[name])[:50]
-                raise SetupError(f"{file}, line {number}: {name} is {shown!r}, not a positive number.")
-            values.append(value)
-        points.append((values[0], values[1]))
-    if not points:
-        raise SetupError(f"{file} has no points.", next_command=f"rollmill scaling FILE --x {x} --y {y}")
-    return points
+    """The points of a file; SetupError for a row without one of the two numbers."""
+    from storage.imports.reading.number_cells import number_at
+    from storage.imports.reading.readers import read_rows
 
-
-def _rows(file: Path, text: str) -> list[tuple[int, Mapping[str, Any]]]:
-    if file.suffix == ".csv":
-        reader = csv.DictReader(text.splitlines())
-        return [(reader.line_num, row) for row in reader]
-    rows: list[tuple[int, Mapping[str, Any]]] = []
-    for number, body in enumerate(text.split("\n"), 1):
-        if body.strip():
-            try:
-                row = json_text.loads(body)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise SetupError(f"{file}, line {number} is no JSON object.", next_command="name a .csv file or JSON lines")
-            rows.append((number, row))
-    return rows
+    return [(number_at(file, row, x, positive=True), number_at(file, row, y, positive=True)) for row in read_rows(file)]
 
 
 def _card(fit: "ScalingFit") -> dict[str, Any]:

@@ -13,11 +13,15 @@ from flows.job import workspace_root
 _SHOWN = 10
 LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or a folder of logs.")]
 Name = Annotated[
-    str | None, typer.Option("--name", help="Of the import and the evaluation; by default the task and the model.")
+    str | None, typer.Option("--name", help="Name of the import and the evaluation; by default the task and the model.")
 ]
 Verify = Annotated[
     list[str] | None,
-    typer.Option("--verify", metavar="VERIFIER", help="By default one that fits the references; may be repeated."),
+    typer.Option(
+        "--verify",
+        metavar="VERIFIER",
+        help="Verifier of the answers; by default one that fits the references; may be repeated.",
+    ),
 ]
 MaxBytes = Annotated[
     int | None,
@@ -43,7 +47,7 @@ def adopt(
 ) -> None:
     """Import another tool's evaluation logs, recompute their numbers, and add our verdicts.
 
-    Known are the logs of lm-evaluation-harness, Inspect, lighteval, verifiers and NeMo-Skills. Nothing is drawn. The tool's
+    Reads logs of lm-evaluation-harness, Inspect, lighteval, verifiers and NeMo-Skills. Nothing is drawn. The tool's
     scores are kept as imported labels; the verdicts are ours. Adopts all logs of a folder; unreadable ones are listed, and
     the exit status is 1.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
 With --benchmark a published file is read by the definition of that name (rollmill benchmark list), and checked against it.
-Known column names are found by themselves (prompt, question, problem; reference, answer, solution; id, level, tests, ...);
+Usual column names are recognised (prompt, question, problem; reference, answer, solution; id, level, tests, ...);
 other columns are kept with the problem. Importing a file again adds only what is new.
 
 Example: rollmill import problems gsm8k.jsonl --name gsm8k --map prompt=question --set licence=MIT
@@ -66,7 +66,7 @@ _Whole = Annotated[
 ]
 _Update = Annotated[
     bool,
-    typer.Option("--update", help="Labels of answers that are there already become the file's; the old stay stored."),
+    typer.Option("--update", help="Replace labels of stored answers by the file's; old labels stay stored."),
 ]
 _Name = Annotated[str, typer.Argument(help="The name given at import.", show_default=False)]
 verbs = group("import", "Bring problems and rollouts made elsewhere into the workspace.")

@@ -20,8 +20,8 @@ def loop(
 ) -> None:
     """Draw from a model, publish what is kept, train the next model on it, evaluate it; again for each round.
 
-    Every round makes a version of the dataset and of the model. Kill it and run it again, and it goes on; what is there is
-    used. A report is written to reports/NAME/loop.md.
+    Every round makes a version of the dataset and of the model. A killed loop resumes when it is run again. A report is
+    written to reports/NAME/loop.md.
 
     Example: rollmill loop recipes/loops/expert_iteration.yaml
     """

@@ -11,6 +11,7 @@ from flows.cli.recipe import ProfilePath, RecipePath, Sets
 
 if TYPE_CHECKING:
     from flows.job import Job
+    from flows.mixing.mix_job import MixtureRows
     from flows.mixing.mix_recipe import LoadedMixture
 
 Signals = Annotated[bool, typer.Option("--signals", help="List the signals with their values instead; publish nothing.")]
@@ -34,8 +35,9 @@ def mix(
     """
     from flows.cli.jobs import run_job
     from flows.job import Job
-    from flows.mixing.mix_job import Mixture
+    from flows.mixing.mix_job import Mixture, outcome_row
     from flows.mixing.mix_recipe import load_mixture
+    from flows.mixing.reconciliation import require_declared
 
     job = Job.here(recipe, tuple(sets or ()), profile, verb="mix")
     loaded = load_mixture(Path(job.recipe), sets=job.sets)
@@ -43,17 +45,20 @@ def mix(
         rows = _signals(job, loaded)
         return as_json(rows) if json else line(_table(rows))
     if dry_run:
-        row = _preview(job, loaded)
-        return as_json(row) if json else line(f"{_page(row)}\nNothing was published. Next: the same without --dry-run")
+        chosen = _preview(job, loaded)
+        row = outcome_row(loaded, chosen)
+        as_json(row) if json else line(_page(row))
+        require_declared(loaded, chosen.counts, chosen.mixed)
+        return None if json else line("Nothing was published. Next: the same without --dry-run")
     return run_job(Mixture(job, loaded), _published, json=json)
 
 
-def _preview(job: "Job", loaded: "LoadedMixture") -> dict[str, Any]:
-    from flows.mixing.mix_job import chosen_rows, outcome_row
+def _preview(job: "Job", loaded: "LoadedMixture") -> "MixtureRows":
+    from flows.mixing.mix_job import chosen_rows
     from storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace:
-        return outcome_row(loaded, chosen_rows(workspace, loaded))
+        return chosen_rows(workspace, loaded)
 
 
 def _signals(job: "Job", loaded: "LoadedMixture") -> list[dict[str, Any]]:

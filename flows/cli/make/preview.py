@@ -22,7 +22,7 @@ def preview(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Run a recipe's first problems through every stage up to selection and show what became of each row.
 
-    Real completions, charged as any: `curate` finds them and draws them no second time. Nothing is published.
+    The completions are stored and charged; `curate` reuses them. Nothing is published.
 
     Example: rollmill preview recipes/arithmetic.yaml --rows 3
     """

@@ -20,7 +20,8 @@ def study(
 ) -> None:
     """Measure the claim of a paper and say whether it holds, does not hold here, or cannot be seen on this model.
 
-    A finished study is not repeated; a killed one goes on. A report is written to reports/studies/NAME.md.
+    A finished study is not repeated; a killed one resumes when it is run again. A report is written to
+    reports/studies/NAME.md.
 
     Example: rollmill study recipes/papers/limiting_confidence.yaml
     """

@@ -35,8 +35,8 @@ def train(  # noqa: PLR0913
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of torch; losses are equal for equal threads.")
     ] = DEFAULTS.threads,
-    minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long; --resume goes on.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of this folder.")] = False,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many minutes; --resume continues.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint of this folder.")] = False,
     measure: Annotated[
         int, typer.Option(min=0, help="Unseen problems per level to score with 64 samples each; 0: none.")
     ] = 200,
@@ -123,7 +123,10 @@ def _planned(row: dict[str, Any]) -> str:
     last = (
         f"trained already: {row['version']}" if row["version"] else "Nothing was trained. Next: the same without --dry-run"
     )
-    return "\n".join([head, f"  {amounts}; {time_taken}; {memory}", f"  training {row['training_id'][:12]}", last])
+    left_out = [f"  left out: {count:,} {what}" for what, count in row["left_out"].items() if count]
+    return "\n".join(
+        [head, *left_out, f"  {amounts}; {time_taken}; {memory}", f"  training {row['training_id'][:12]}", last]
+    )
 
 
 def _trained(outcome: dict[str, Any]) -> str:

@@ -26,14 +26,14 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
     seeds: Annotated[int, typer.Option(min=1, help="Of versions: students of each.")] = 5,
     plan: Annotated[bool, typer.Option("--plan", help="Say what it would train, draw and show; train nothing.")] = False,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Go on where the seeds cannot show the wanted difference.")
+        bool, typer.Option("--anyway", help="Train even if the seeds cannot show the wanted difference.")
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Train students on each dataset under equal conditions, evaluate them, and say which data are better.
 
     RECIPE is a trial's YAML file; DATASET... are versions, compared under --base and --evaluate.
-    What is trained and drawn already is used; kill it and run it again, and it goes on. A report is written to
+    Stored trainings and completions are reused, and a killed trial resumes when it is run again. A report is written to
     reports/NAME/trial.md.
 
     Example: rollmill trial recipes/trials/arithmetic.yaml --plan
@@ -41,6 +41,11 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.cli.jobs import run_job
     from flows.trials.trial_job import Trial, plan_of
 
+    if len(arms) == 1 and not Path(arms[0]).suffix and not Path(arms[0]).exists():
+        raise SetupError(
+            f"{arms[0]} is one dataset, and a trial compares two or more.",
+            next_command=f"rollmill trial {arms[0]} DATASET, or name a recipe",
+        )
     job, loaded, command = _job(arms, tuple(sets or ()), profile), None, None
     if len(arms) > 1:
         loaded = _of_versions(arms, base, evaluate, seeds)

@@ -1,4 +1,4 @@
-"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes and evaluations at times, in intervals, on triggers."""
+"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes at times, in intervals, on triggers."""
 
 import os
 import re
@@ -42,20 +42,22 @@ class ReportedEnds(Enum):
     always = "always"
 
 
-verbs = group("schedule", "Curate recipes and run evaluations at set times or on triggers while `rollmill up` runs.")
+verbs = group("schedule", "Curate, evaluate, mix or sweep at set times or on triggers while `rollmill up` runs.")
 CronLine = Annotated[str | None, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')]
-Every = Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval instead, less than a day.")]
-On = Annotated[str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")]
+Every = Annotated[str | None, typer.Option(metavar="30m|6h", help="Interval between firings, less than a day.")]
+On = Annotated[
+    str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Fire for each new version of a dataset or model.")
+]
 Fresh = Annotated[
     str | None,
     typer.Option(
         metavar="redraw|seed", help="Draw new completions at each firing, under the next redraw number or the next seed."
     ),
 ]
-OfTwo = Annotated[Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")]
+OfTwo = Annotated[Overlap, typer.Option(help="What happens to a firing that is due while one runs.")]
 PublishAgain = Annotated[
     bool,
-    typer.Option("--publish-again", help="Let content of an older version become the newest once more."),
+    typer.Option("--publish-again", help="Publish content that equals an older version as the newest version."),
 ]
 NotifyCommand = Annotated[str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")]
 NotifyWebhook = Annotated[
@@ -71,7 +73,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     cron: CronLine = None,
     every: Every = None,
     on: On = None,
-    name: Annotated[str | None, typer.Option(help="Its name; the recipe's name by default.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the schedule; the recipe's name by default.")] = None,
     timezone: Annotated[str, typer.Option(help="The time zone of the cron line.")] = "UTC",
     profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
     fresh: Fresh = None,
@@ -85,7 +87,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Curate a recipe, or evaluate, at the times of a cron line, in an interval, or whenever there is something new.
+    """Curate, evaluate, mix or sweep at the times of a cron line, in an interval, or whenever there is something new.
 
     --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too; the ledger keeps the
     number of each firing. --on version:DATASET waits for a new version, --on model:NAME for another model of that name.
@@ -118,17 +120,17 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
     """Verb for a recipe file, and the recipe's name; SetupError if the file or this kind of `fresh` does not fit."""
+    from flows.jobs.file_kinds import scheduled_kind
     from flows.prefect.firing import check_fresh
-    from flows.recipe.evaluations import is_evaluation, load_evaluation
-    from flows.recipe.load import load_recipe
     from flows.recipe.profile import load_profile
+    from storage.ground.by_name import object_at
 
     load_profile(profile)
-    verb = "evaluate" if is_evaluation(recipe) else "curate"
-    loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets)
+    kind = scheduled_kind(recipe)
+    loaded = object_at(kind.loader)(recipe, sets=sets)
     if fresh is not None:
-        check_fresh(fresh, loaded)
-    return verb, loaded.recipe.name
+        check_fresh(fresh, kind.verb, loaded)
+    return kind.verb, str(loaded.recipe.name)
 
 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:

@@ -22,7 +22,7 @@ def up(
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in front, for a service manager.")] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Write a unit that starts it with the machine.")] = False,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Of Prefect's pages; 4200 by default.")
+        int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of Prefect's pages; 4200 by default.")
     ] = None,
     pages: Annotated[
         int, typer.Option("--dashboard", metavar="N", min=0, max=65535, help="The port of the dashboard; 0 serves none.")
@@ -32,7 +32,7 @@ def up(
 ) -> None:
     """Start the background services of this workspace: Prefect's server, its schedules, the dashboard; `down` ends it.
 
-    What dies is started again. The port of Prefect's pages is that of [up] in rollmill.toml if none is given. With
+    A service that dies is restarted. The port of Prefect's pages is that of [up] in rollmill.toml if none is given. With
     PREFECT_API_URL set, the schedules are kept by that server of yours, and this machine does their work.
 
     Example: rollmill up && rollmill schedule list

@@ -21,7 +21,11 @@ from storage.ground.errors import FoundWanting
 MAIN = "recipes/arithmetic.yaml"
 SHIPPED = (
     "recipes/*.yaml",
-    *(f"recipes/{kind}/*.yaml" for kind in ("steps", "evaluations", "training", "trials", "loops", "mixtures", "papers")),
+    "recipes/mixtures/pilots.csv",
+    *(
+        f"recipes/{kind}/*.yaml"
+        for kind in ("steps", "evaluations", "training", "trials", "loops", "mixtures", "papers", "sweeps")
+    ),
     "profiles/*.yaml",
 )
 FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it

@@ -12,7 +12,7 @@ from flows.claims.page import markdown, printed
 from flows.claims.published import published_table
 from flows.claims.results import claim_row, result_of
 from pipelines.claims import CLAIMS, Effect
-from storage.queries.claims import BOARDS, STATUSES
+from storage.queries.published.claims import BOARDS, STATUSES
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT
 

@@ -194,6 +194,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("dataset export mine --out x.jsonl --validation y.jsonl --share 0", "a validation share of 0.0"),
         ("review --from nowhere.csv", "nowhere.csv cannot be read: No such file or directory. Next:"),
         ("init " + "x" * 300, "file name too long"),
+        ("problems --template \udcff", r"the argument '\udcff' is no UTF-8"),
+        ("compare mine mine --margin 0", "--margin is 0, and lies above 0"),
+        ("scaling /dev/zero --x a --y b", "cannot tell the format of 'zero' from its suffix"),
     ],
     ids=lambda text: text[:40],
 )

@@ -86,4 +86,4 @@ def test_tests_that_cannot_be_used_are_refused(here: Path, rollmill: Run, row: d
     result = rollmill("replay", "programs", "--tests", write_lines(here / "bad.jsonl", [row]))
     assert result.status == 2
     assert message in result.err
-    assert "no file none.jsonl" in rollmill("replay", "programs", "--tests", "none.jsonl").err
+    assert "none.jsonl does not exist" in rollmill("replay", "programs", "--tests", "none.jsonl").err

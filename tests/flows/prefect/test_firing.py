@@ -23,6 +23,7 @@ from storage.schedules import Schedule
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.flows.evaluation.test_evaluate import EVALUATION
+from tests.flows.sweeps.test_sweep import SWEEP
 
 pytestmark = pytest.mark.integration
 
@@ -224,3 +225,28 @@ def test_a_damaged_file_of_schedules_names_the_way_out(toy: Path, rollmill: Run)
     assert (result.status, "schedules.json cannot be read" in result.err, "Traceback" in result.err) == (2, True, False)
     findings = json.loads(rollmill("doctor", "--quick", "--json").out)["findings"]
     assert ["schedules.json cannot be read" in finding["detail"] for finding in findings if not finding["ok"]] == [True]
+
+
+def test_a_sweep_and_a_mixture_are_fired(toy: Path, rollmill: Run) -> None:
+    """A fresh sweep makes other problems; a mixture takes what its source has, and equal content is nothing new."""
+    base = {"set": {"evaluation": []}, "allocator": {"method": "halving", "options": {"total": 8}}, "report": 1}
+    (toy / "chances.yaml").write_text(json.dumps({**SWEEP, **base}))
+    swept = Job(str(toy), str(toy / "chances.yaml"), verb="sweep")
+    first, second = (fire("nightly", "seed", swept, DIRECT)["run"] for _ in range(2))
+    assert (last(toy).number, last(toy).run == second, first == second) == (5, True, False)
+    assert last(toy).said.startswith("chances: ")
+    assert fire("nightly", None, job(toy), DIRECT)["version"] == 1
+    mixture = {
+        "mix_schema": 1,
+        "name": "mixed",
+        "sources": {"all": {"version": "toy"}},
+        "size": 4,
+        "gate": {"max_undecided": 1.0},
+    }
+    (toy / "mixed.yaml").write_text(json.dumps(mixture))
+    mixed = Job(str(toy), str(toy / "mixed.yaml"), verb="mix")
+    said = []
+    for _ in range(2):
+        fire("nightly", None, mixed, DIRECT)
+        said.append(last(toy).said)
+    assert said == ["mixed@v1 published, 4 rows", "mixed@v1 nothing new, 4 rows"]

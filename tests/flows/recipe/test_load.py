@@ -48,12 +48,12 @@ def write(folder: Path, text: str) -> Path:
             "recipe_schema: 1",
             "recipe_schema: 1\nbudget: {method: prop2dif}",
             "unknown budget 'prop2dif'. Did you mean 'prop2diff'? Valid: fixed, frontier, gvm, passuntil, prop2diff, "
-            "router, search, sequential, uniform.",
+            "router, search, sequential, sweep, uniform.",
         ),
         (
             "recipe_schema: 1",
             "recipe_schema: 1\nbudget: {method: prop2diff, options: {capp: 3}}",
-            "unknown option of budget 'prop2diff' 'capp'. Did you mean 'cap'?",
+            "unknown option 'capp' of budget 'prop2diff'. Did you mean 'cap'?",
         ),
         ("recipe_schema: 1", "recipe_schema: 1\nbudget: {method: prop2diff, options: {cap: -3}}", "cap"),
         (

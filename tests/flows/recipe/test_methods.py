@@ -149,3 +149,10 @@ def test_an_edit_is_another_version(tmp_path: Path, cls: str, version: str, dott
 
 def test_shipped_methods_keep_their_versions(tmp_path: Path) -> None:
     assert resolve("selector", "quota", {}, base=tmp_path).build().version == "1"
+
+
+def test_a_default_that_a_factory_makes_is_the_same_recipe_given_or_not() -> None:
+    left_out = resolve("selector", "elected", {}, base=Path())
+    given = resolve("selector", "elected", {"least": {}}, base=Path())
+    assert given.canonical() == left_out.canonical()
+    assert resolve("selector", "elected", {"least": {"votes": 1}}, base=Path()).canonical() != left_out.canonical()

@@ -59,8 +59,28 @@ def test_whatever_an_option_is_the_answer_is_a_setup_error(
         ("scorer", "p_true", {"positive": True}, "option 'positive' is True, and must be a text, in quotes"),
         ("engine", "openai", {"extra": "x"}, "option 'extra' is 'x', and must be a mapping"),
         ("search policy", "beam", {"width": math.inf}, "option 'width' is inf, and must be a whole number that is finite"),
+        (
+            "set method",
+            "constrained",
+            {"weights": {"a": math.nan}},
+            "option 'weights' is {'a': nan}, and must be a mapping, with finite",
+        ),
+        (
+            "set method",
+            "temperature",
+            {"temperatures": [1.0, math.inf]},
+            "must be a list of numbers, with finite numbers alone",
+        ),
+        (
+            "allocator",
+            "mastering",
+            {"before": {2: [1]}},
+            "option 'before' is {2: [1]}, and must be a mapping, texts in quotes",
+        ),
+        ("allocator", "mastering", {"before": {2: ["1"]}}, "and must be a mapping, texts in quotes"),
+        ("allocator", "mastering", {"before": {"b": [1]}}, "and must be a mapping, texts in quotes"),
         ("budget", "passuntil", {"passes": 0}, "option 'passes' is 0, and must be a whole number of at least 1"),
-        ("verifier", "judge", {"engine_options": {"tokens": 3}}, "unknown option of engine 'embedded' 'tokens'"),
+        ("verifier", "judge", {"engine_options": {"tokens": 3}}, "unknown option 'tokens' of engine 'embedded'"),
     ],
 )
 def test_the_option_is_named_with_what_it_must_be(

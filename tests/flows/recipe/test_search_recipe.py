@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.recipe.load import LoadedRecipe, load_recipe
+from storage.exports.asked import label_seeing_steps
 from storage.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 
@@ -50,6 +51,21 @@ def test_a_process_that_draws_has_a_step_of_its_own(tmp_path: Path) -> None:
     assert loaded(tmp_path, RECIPE.replace("budget:", own)).steps[-1].name == "process"
     with pytest.raises(SetupError, match="step 'process' belongs to budget 'search'"):
         loaded(tmp_path, RECIPE.replace("budget:", own).replace("process: lines", "process: rollouts"))
+
+
+def test_a_search_by_verdicts_marks_its_steps_as_having_seen_a_label(tmp_path: Path) -> None:
+    recipe = loaded(tmp_path, RECIPE.replace("process: lines", "process: {method: outcome, options: {estimate: lines}}"))
+    assert all(step.node.sees_label for step in recipe.steps)
+    assert label_seeing_steps(recipe.canonical()) == {"piece", "next", "answer"}
+    assert loaded(tmp_path, json.dumps(recipe.shown())).recipe_hash == recipe.recipe_hash
+    plain = loaded(tmp_path, RECIPE)
+    assert label_seeing_steps(plain.canonical()) == set()
+    assert "sees_label" not in json.dumps(plain.canonical()["steps"])
+    verify = "verify: [{method: votes, options: {of: mark.grade, least: 4}}]\nbudget:"
+    vote = "steps: [{name: mark, role: vote, template: '{prompt} {answer}', read: {grade: '(\\d)'}}]\n"
+    assert loaded(tmp_path, RECIPE.replace("budget:", vote + verify)).steps
+    with pytest.raises(SetupError, match="depends on verdicts, and verifier 'votes' judges once everything is drawn"):
+        loaded(tmp_path, RECIPE.replace("budget:", vote + verify).replace("process: lines", "process: outcome"))
 
 
 def test_a_policy_that_writes_has_steps_for_it_and_ends_answers_before_they_are_cut_off(tmp_path: Path) -> None:
@@ -118,3 +134,16 @@ def test_steps_of_the_recipe_follow_finished_answers(tmp_path: Path) -> None:
 
 def test_the_shipped_recipe_is_sound() -> None:
     assert load_recipe(ROOT / "recipes" / "searched.yaml").budget.build().grown_by.name == "particles"
+
+
+@pytest.mark.parametrize("process", ["votes", "critiques", "back_verification"])
+def test_a_key_that_yaml_takes_for_a_truth_value_is_an_option(tmp_path: Path, process: str) -> None:
+    nested = "process: {method: %s, options: {%s: ja}}"
+    bare = loaded(tmp_path, RECIPE.replace("process: lines", nested % (process, "yes")))
+    quoted = loaded(tmp_path, RECIPE.replace("process: lines", nested % (process, "'yes'")))
+    assert bare.recipe_hash == quoted.recipe_hash
+    for key in ("1", "null", "2020-01-01"):
+        with pytest.raises(SetupError, match=f"unknown option '.*' of process {process!r}"):
+            loaded(tmp_path, RECIPE.replace("process: lines", nested % (process, key)))
+    with pytest.raises(SetupError, match="a list or a mapping cannot be a key"):
+        loaded(tmp_path, RECIPE.replace("process: lines", nested % (process, "[1]")))

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from flows.cli import run
-from flows.recipe.form import KINDS, FileKind, form_of
+from flows.jobs.file_kinds import FILE_KINDS
+from flows.recipe.form import form_of
 from flows.training.training_recipe import load_training
+from storage.ground.by_name import object_at
 from tests.flows.conftest import ROOT
 from tests.flows.recipe.test_form import fields, unchanged
 
 PATH = ROOT / "recipes/training/student.yaml"
-SCHEMA = "flows.training.training_recipe"
-ALL = {**KINDS, "train_schema": FileKind("train", f"{SCHEMA}:TrainingRecipe", f"{SCHEMA}:load_training")}
 
 
 def test_every_value_set_again_is_the_same_training() -> None:
-    form, before = form_of(PATH, (), ALL), load_training(PATH).recipe_hash
+    form, before = form_of(PATH, (), FILE_KINDS), load_training(PATH).recipe_hash
     assert (form.kind.verb, form.name) == ("train", "student")
     changed = [part.path for part in form.fields if load_training(PATH, sets=unchanged(part)).recipe_hash != before]
     assert changed == []
@@ -25,12 +25,12 @@ def test_every_value_set_again_is_the_same_training() -> None:
 
 
 def test_methods_bring_their_options() -> None:
-    known = fields(form_of(PATH, (), ALL))
+    known = fields(form_of(PATH, (), FILE_KINDS))
     assert known["data.versions"].value == {"arithmetic": "all"}
     assert (known["learner.method"].value, known["learner.method"].structure) == ("tiny", True)
     assert {"tiny", "command"} <= set(known["learner.method"].type.choices)
     assert (known["learner.options.steps"].value, known["learner.options.steps"].common) == (60, True)
-    other = form_of(PATH, ["loss.method=dpo"], ALL)
+    other = form_of(PATH, ["loss.method=dpo"], FILE_KINDS)
     assert "loss.options.beta" in fields(other)
 
 
@@ -41,3 +41,24 @@ def test_the_command_prints_it_and_names_a_mistake(capsys: pytest.CaptureFixture
     wrong.write_text(PATH.read_text().replace("method: tiny", "method: tinny"))
     assert run(["recipe", "form", str(wrong)]) == 2
     assert "unknown learner 'tinny'. Did you mean 'tiny'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "verb", "known"),
+    [
+        ("mixtures/hard", "mix", {"sources.easy.share": 0.1, "choose.method": "strata", "choose.options.by": "cluster"}),
+        ("sweeps/temperature", "sweep", {"allocator.method": "halving", "allocator.options.total": 480, "report": 4}),
+    ],
+)
+def test_mixtures_and_sweeps_have_forms_whose_values_set_again_are_the_same_recipe(
+    path: str, verb: str, known: dict[str, object]
+) -> None:
+    file = ROOT / "recipes" / f"{path}.yaml"
+    form = form_of(file, (), FILE_KINDS)
+    assert form.kind.verb == verb
+    values = {part.path: part.value for part in form.fields}
+    assert {key: values[key] for key in known} == known
+    load = object_at(form.kind.loader)
+    before = load(file).canonical()
+    assert [part.path for part in form.fields if load(file, sets=unchanged(part)).canonical() != before] == []
+    assert [part.path for part in form.fields if not part.help] == []

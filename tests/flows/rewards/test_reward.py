@@ -179,7 +179,7 @@ def test_trl_calls_the_reward_with_columns_and_gets_none_for_undecided() -> None
         (lambda: rollmill.reward("math", undecided="0"), "undecided='0' is not a reward"),  # type: ignore[arg-type]
         (lambda: rollmill.reward("math", truncated="cut"), "truncated='cut' is not a reward"),  # type: ignore[arg-type]
         (lambda: rollmill.reward("math", correct=float("nan")), "correct=nan is not a reward"),
-        (lambda: rollmill.reward("math", options={"nope": 1}), "unknown option of verifier 'math' 'nope'"),
+        (lambda: rollmill.reward("math", options={"nope": 1}), "unknown option 'nope' of verifier 'math'"),
         (lambda: toy("Plain").judge([RewardItem(None, "4")]), "the completion of item 0 is None"),  # type: ignore[arg-type]
         (lambda: toy("Plain").judge([RewardItem([{"a": 1}], "4")]), "the completion of item 0: a turn has no role"),
         (lambda: toy("Plain").judge([RewardItem("4", ["4"])]), r"item 0 has the reference \"\['4'\]\""),  # type: ignore[arg-type]

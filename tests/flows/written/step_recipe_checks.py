@@ -8,6 +8,7 @@ from statistics import mean
 
 import pytest
 
+from pipelines.edit.error_types import TYPES
 from pipelines.edit.thoughts import switches_of
 from pipelines.edit.unified_diffs import states_of
 from pipelines.verify.calculation_steps import steps_of
@@ -97,6 +98,61 @@ def hints(made: Made) -> None:
     assert len(exported) == sum(row.reason == "kept" and row.step == "solve" for row in made.rows.values())
 
 
+def expo(made: Made) -> None:
+    """Only a problem with 0 of 8 is explained; of its right explanations the one with the largest gain is kept."""
+    solved = {row.problem for row in made.of("solve") if row.outcome == "correct"}
+    explained = made.of("explain")
+    assert {row.problem for row in explained} == {row.problem for row in made.of("solve")} - solved
+    assert set(Counter(row.problem for row in explained).values()) == {4}
+    kept = [row for row in explained if row.reason == "kept"]
+    assert kept
+    assert max(Counter(row.problem for row in kept).values()) == 1
+    assert {row.outcome for row in kept} == {"correct"}
+    true = {row.problem for row in explained if re.match(r"(\d+) \+ (?!\1 )", row.text)}
+    assert {row.problem for row in kept if re.match(r"(\d+) \+ (?!\1 )", row.text)} == true, "a true line gains most"
+    assert made.step_part("explain")["sees_label"]
+    assert not any("The answer is" in row.prompt for row in explained), "what told the answer is not the row's prompt"
+
+
+def efa(made: Made) -> None:
+    """Programs are overgenerated; what is kept is one program of a problem, all tests of it passed."""
+    written = made.of("write")
+    assert set(Counter(row.after for row in written).values()) == {3}
+    kept = [row for row in written if row.reason == "kept"]
+    assert len(kept) >= 6
+    assert max(Counter(row.problem for row in kept).values()) == 1
+    assert all("def sample(seed)" in row.text for row in kept)
+    failed = [row for row in written if "failed" in row.meta]
+    assert {row.outcome for row in failed} <= {"unparsed"}
+
+
+def lemma_types(made: Made) -> None:
+    """Own errors are named by type; planted ones are of the types with shares, and wrong; each is begun anew rightly."""
+    kinds = made.of("kind")
+    assert {row.after[0] for row in kinds} == {row.id for row in made.of("solve") if row.outcome == "incorrect"}
+    assert {row.text for row in kinds} <= set(TYPES)
+    typed = [row for row in made.of("typed") if "failed" not in row.meta]
+    assert {row.meta["editor"] for row in typed} <= {"operand", "operator", "dropped_step"}
+    assert {row.outcome for row in typed} == {"incorrect"}
+    for row in made.of("lemma"):
+        assert (row.outcome, made.before(row, "typed").outcome) == ("correct", "incorrect")
+        assert row.text.endswith(made.before(row, "solve").text)
+
+
+def craft(made: Made) -> None:
+    """A tool solves its problem again; a solution with a wrong answer makes none; stored tools fit some problems."""
+    tools = made.of("tool")
+    kept = [row for row in tools if row.reason == "kept"]
+    assert len(kept) >= 12
+    for row in kept:
+        assert row.text.startswith("```python\ndef ")
+        assert made.before(row, "solve").text.rstrip().endswith(f"#### {row.reference}")
+    fitting = made.of("fitting")
+    assert max(Counter(row.problem for row in fitting).values()) == 1
+    assert {"failed" in row.meta for row in fitting} == {True, False}
+    assert all(("def " in row.text) == ("failed" not in row.meta) for row in fitting)
+
+
 def recheck(made: Made) -> None:
     """No verdict is asked for; what is cut is gone on with from the last line that holds, up to three times."""
     assert not made.step_part("cut")["sees_label"]
@@ -134,6 +190,15 @@ def multi_attempt(made: Made) -> None:
         feedback = "Your answer is incorrect. You have 1 attempt left."
         assert row.text == f"{first[again.after[0]].text}\n\n{feedback}\n\n{again.text}"
         assert row.outcome == again.outcome
+
+
+def remaining_attempts(made: Made) -> None:
+    """A further attempt only where the one before failed; independent answers wherever the first did, twice."""
+    failed = {step: {row.id for row in made.of(step) if row.outcome != "correct"} for step in ("solve", "second")}
+    assert {row.after[-1] for row in made.of("second")} == failed["solve"]
+    assert {row.after[-1] for row in made.of("third")} == failed["second"]
+    assert Counter(row.after[0] for row in made.of("alone")) == dict.fromkeys(failed["solve"], 2)
+    assert failed["second"]
 
 
 def fill_in(made: Made) -> None:

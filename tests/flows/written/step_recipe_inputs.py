@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.flows.conftest import ROOT, Run
-from tests.flows.scripted_models import shop_model
+from tests.flows.scripted_models import SHOP, shop_model
 from tests.flows.written.step_versions import read
 from tests.json_lines import write_lines
 
@@ -59,21 +59,56 @@ def mine(rollmill: Run) -> None:
 
 
 def models(rollmill: Run, count: int = 12) -> None:
-    """Shops with the most that they can earn, which is counted out."""
-    rows = []
+    """Models of shops with the most that they can earn."""
+    rows = [
+        {"id": f"shop{n}", "prompt": json.dumps(shop_model(shop)), "reference": best}
+        for n, (shop, best) in enumerate(shops(count))
+    ]
+    file = write_lines(Path("models.jsonl"), rows)
+    assert rollmill("import", "problems", file, "--name", "models").status == 0
+
+
+def asserted(rollmill: Run, count: int = 12) -> None:
+    """Problems of programs with an assertion to show as their solution, other ones than the tests that judge."""
+    rows = [
+        {**PROGRAM, "id": f"double{n}", "prompt": f"# Task {n}\ndef double(x):\n", "reference": "2 * x"}
+        | {"solution": f"assert double({n + 3}) == {2 * n + 6}"}
+        for n in range(count)
+    ]
+    assert rollmill("import", "problems", write_lines(Path("programs.jsonl"), rows), "--name", "programs").status == 0
+
+
+def contests(rollmill: Run, count: int = 8) -> None:
+    """Shops in words, with the most that they can earn."""
+    rows = [
+        {"id": f"shop{n}", "prompt": SHOP.format(*shop), "reference": best} for n, (shop, best) in enumerate(shops(count))
+    ]
+    assert rollmill("import", "problems", write_lines(Path("contests.jsonl"), rows), "--name", "contests").status == 0
+
+
+def shops(count: int) -> list[tuple[list[int], str]]:
+    """Numbers of shops, and the most that each can earn, counted out."""
+    found = []
     for n in range(count):
         numbers = [3 + n % 17, 2 + n % 5, 1 + n % 3, 2, 5 + n % 7, 3 + n % 4, 2 + n % 3]
         pairs = product(range(numbers[5] + 1), range(numbers[6] + 1))
         fits = (pair for pair in pairs if numbers[2] * pair[0] + numbers[3] * pair[1] <= numbers[4])
-        best = max(numbers[0] * loaves + numbers[1] * cakes for loaves, cakes in fits)
-        rows.append({"id": f"shop{n}", "prompt": json.dumps(shop_model(numbers)), "reference": str(best)})
-    file = write_lines(Path("models.jsonl"), rows)
-    assert rollmill("import", "problems", file, "--name", "models").status == 0
+        found.append((numbers, str(max(numbers[0] * loaves + numbers[1] * cakes for loaves, cakes in fits))))
+    return found
 
 
 def sums(rollmill: Run) -> None:
     del rollmill
     shutil.copy(ROOT / "tests" / "toys.py", ".")
+
+
+def calls(rollmill: Run) -> None:
+    """Demonstrations of calls of tools: sums, and other things."""
+    sums(rollmill)
+    shown = [("What is 3 + 5?", "8", "add(3, 5)"), ("Take 4 from 9. What is left?", "5", "subtract(9, 4)")]
+    shown += [("What is 10 + 1?", "11", "add(10, 1)"), ("Share 8 among 2.", "4", "divide(8, 2)")]
+    rows = [{"prompt": prompt, "reference": value, "solution": call} for prompt, value, call in shown]
+    assert rollmill("import", "problems", write_lines(Path("calls.jsonl"), rows), "--name", "calls").status == 0
 
 
 PLAIN = """\
@@ -107,3 +142,11 @@ def traces(rollmill: Run) -> None:
 
 def nothing(rollmill: Run) -> None:
     del rollmill
+
+
+def plans(rollmill: Run) -> None:
+    """Walks by steps of 1 and 3, with the length of the shortest."""
+    rows = [
+        {"id": f"walk{n}", "prompt": f"Reach {n} from 0.", "reference": str(n // 3 + n % 3)} for n in (5, 6, 7, 9, 10, 12)
+    ]
+    assert rollmill("import", "problems", write_lines(Path("plans.jsonl"), rows), "--name", "plans").status == 0

@@ -97,6 +97,10 @@ def test_the_best_model_gets_most_pulls_and_wins(here: Path, rollmill: Run, tmp_
     for row in report["rows"][:2]:
         assert row["winners"]["best"] > 0.9
         assert row["pulls"]["best"] > 2 * row["pulls"]["weak"]
+    for row in report["rows"]:
+        assert row["spending"]["rounds"][:2] == [0, 1]
+        assert {name: part["mean"][-1] for name, part in row["spending"]["arms"].items()} == row["pulls"]
+    assert report["scopes"] == ["unequal@v1"]
     choice = report["choice"]
     assert (choice["allocator"], choice["winner"], choice["problems"]) == ("ucb c=0.5", "best", PROBLEMS // 2)
     assert choice["reported"]["low"] < 0.9 < choice["reported"]["high"] + 0.05
@@ -132,7 +136,7 @@ def test_a_ranking_says_what_it_does_not_vouch_for(here: Path, rollmill: Run) ->
     assert choice["order"][0] == "best"
     assert any("is not decided at delta = 0.1" in doubt for doubt in choice["doubts"])
     shown = rollmill(*words).out
-    assert "Repeats in which the order of all arms is vouched for: ranking delta=0.1 0%." in shown
+    assert "Repeats that decide the order of all arms: ranking delta=0.1 0%." in shown
     assert "- the order of " in shown
     unknown = rollmill("replay", "unequal", "--allocator", "ranking", "--tasks", "colour")
     assert unknown.status == 2

@@ -65,3 +65,10 @@ def test_grades_are_shown_beside_constant_grades(ten_sums: Path, rollmill: Run) 
     assert "no rollout of the run has a grade in the field 'nothing'" in refused.err
     refused = rollmill("audit", "scorer", "--grades", "grade", "--most", "1")
     assert "a grade of 2 is not between 0 and 1" in refused.err
+
+
+def test_a_run_that_reached_a_limit_is_resumed_before_its_scorers_are_audited(toy: Path, rollmill: Run) -> None:
+    assert rollmill("curate", "toy.yaml", "--direct", "--max-tokens", "600").status == 1
+    refused = rollmill("audit", "scorer", "--with", "length")
+    assert refused.status == 2
+    assert "has rollouts that are not judged yet. Next: rollmill runs resume toy-" in refused.err

@@ -49,6 +49,7 @@ def test_from_a_simple_audit_to_a_published_certificate(toy: Path, scored: str, 
     assert row["kept"] + row["judged_wrong"] + row["not_certified"] == row["selected"]
     assert 0 < row["certified"] <= row["rows"]
     assert not list(toy.glob("*certificate*"))
+    assert said_as_json(rollmill, "select", "toy@v1", "--fdr", ".3") == row  # the run that made the version
     page = rollmill("select", scored, "--fdr", ".3").out
     assert "at most 30.0% of the rows kept here are wrong (false discovery rate)" in page
     assert "Assumption: the judged rows are a simple random sample of the rows" in page

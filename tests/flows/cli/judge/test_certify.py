@@ -41,7 +41,7 @@ def test_json_has_every_failing_row(capsys: pytest.CaptureFixture[str]) -> None:
         (["math", "--suite", "maths"], "unknown suite 'maths'. Did you mean 'math'"),
         (["math", "--section", "sign"], "unknown section 'sign'"),
         (["math", "--options", "[]"], "--options '[]' is not a JSON object"),
-        (["math", "--options", '{"nonsense": 1}'], "nonsense"),
+        (["math", "--options", '{"polcy": "strict"}'], "unknown option 'polcy' of verifier 'math'. Did you mean 'policy'?"),
         ([f"{TOYS}:Missing"], "no attribute 'Missing'"),
         (["nowhere.py:Verifier"], "no file"),
         (["json:JSONDecoder"], "a verifier has a name and a version"),

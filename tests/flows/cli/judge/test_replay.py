@@ -164,7 +164,7 @@ def test_texts_can_vote_and_an_aggregator_of_ones_own(here: Path, rollmill: Run)
     [
         (["vote"], "unknown pool 'vote'. Did you mean 'votes'?"),
         (["votes", "--with", "bord"], "unknown aggregator 'bord'. Did you mean 'borda'?"),
-        (["votes", "--with", "borda q=1"], "unknown option of aggregator 'borda' 'q'"),
+        (["votes", "--with", "borda q=1"], "unknown option 'q' of aggregator 'borda'"),
         (["votes", "--with", "borda p"], "'p' is not of the form KEY=VALUE"),
         (["votes", "--with", "borda p=-1"], "option 'p' is -1, and must be between 0 and 20"),
         (["votes", "--with", "codet"], "needs generated tests of programs"),

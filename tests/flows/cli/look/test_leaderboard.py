@@ -56,9 +56,30 @@ def test_a_model_that_was_asked_one_benchmark_is_rated_on_both(toy: Path, rollmi
     assert "12 of 108 cells of models x problems are imputed" in shown
 
 
+def test_without_a_name_the_evaluations_are_named(toy: Path, rollmill: Run) -> None:
+    said = rollmill("leaderboard", "--impute")
+    assert (said.status, "Next: rollmill evaluate recipes/evaluations/arithmetic.yaml" in said.err) == (2, True)
+    evaluated(toy, rollmill, "both", BENCHMARKS[:1], {"good": 0.9})
+    said = rollmill("leaderboard", "--impute")
+    assert said.status == 2
+    assert "Valid: both. Next: rollmill leaderboard both --impute" in said.err
+
+
 def test_evaluations_without_a_common_problem_are_not_completed(toy: Path, rollmill: Run) -> None:
     evaluated(toy, rollmill, "first", BENCHMARKS[:1], {"fair": 0.6})
     evaluated(toy, rollmill, "second", BENCHMARKS[1:], {"good": 0.9})
     answer = rollmill("leaderboard", "first", "second", "--impute")
     assert answer.status == 2
     assert "no common problem links fair; and good. Next: rollmill evaluate RECIPE" in answer.err
+
+
+def test_the_order_of_checkpoints_is_compared_with_their_rates(toy: Path, rollmill: Run) -> None:
+    chances = {"step-1": 0.1, "step-2": 0.5, "step-3": 0.9, "step-4": 0.3}
+    evaluated(toy, rollmill, "steps", BENCHMARKS[:1], chances)
+    board = json.loads(rollmill("leaderboard", "steps", "--checkpoints", "--json").out)
+    [row] = board["checkpoints"]
+    assert (row["benchmark"], row["checkpoints"], row["falls"]) == ("small", 4, 1)
+    assert row["tau"]["value"] == pytest.approx(1 / 3)  # four pairs of six rise and two fall
+    assert "Kendall's tau with their order [95%]" in rollmill("leaderboard", "steps", "--checkpoints").out
+    alone = rollmill("leaderboard", "steps", "--checkpoints", "--errata")
+    assert (alone.status, "--checkpoints goes alone" in alone.err) == (2, True)

@@ -21,23 +21,24 @@ def test_a_file_becomes_a_fit_card_with_predictions(tmp_path: Path, rollmill: Ru
     assert near["low"] <= FLOOR + A * 5e8**-B <= near["high"]
     assert (far["value"], report["refused"]) == (None, [])
     assert "10 times the largest size" in far["why"]
-    shown = rollmill(*words).out
-    assert "held-out error" in shown
-    assert "loss at 1e+12: not predicted: " in shown
+    answer = rollmill(*words)
+    assert "held-out error" in answer.out
+    assert "loss at 1e+12: not predicted: " in answer.out
+    assert (answer.status, answer.err) == (1, f"rollmill: the points of {file} support no prediction at 1 of 2 sizes.\n")
+    assert rollmill(*words[:-2]).status == 0
 
 
 def test_points_that_are_missing_are_named(tmp_path: Path, rollmill: Run) -> None:
     rows = [{"n": x, "loss": y} for x, y in measured(1)]
     short = write_lines(tmp_path / "short.jsonl", rows[:3])
-    assert (
-        "Refused: 3 different sizes; 6 are needed. Nothing is predicted."
-        in rollmill("scaling", short, "--x", "n", "--y", "loss").out
-    )
+    answer = rollmill("scaling", short, "--x", "n", "--y", "loss")
+    assert "Refused: 3 different sizes; 6 are needed. Nothing is predicted." in answer.out
+    assert (answer.status, answer.err) == (1, f"rollmill: the points of {short} support no prediction.\n")
     wrong = write_lines(tmp_path / "wrong.jsonl", [*rows, {"n": 5, "loss": "?"}])
     for words, message in (
         ((wrong, "--x", "n", "--y", "loss"), "line 15: loss is '?', not a positive number"),
         ((wrong, "--x", "size", "--y", "loss"), "line 1 has no column 'size'. Valid: loss, n"),
-        ((write_lines(tmp_path / "none.jsonl", []), "--x", "n", "--y", "loss"), "has no points"),
+        ((write_lines(tmp_path / "none.jsonl", []), "--x", "n", "--y", "loss"), "has no rows"),
         ((str(tmp_path / "absent.csv"), "--x", "n", "--y", "loss"), "absent.csv"),
     ):
         answer = rollmill("scaling", *words)

@@ -74,15 +74,15 @@ def versions(workspace: Path) -> list[str]:
 def test_versions_that_could_not_be_read_once_are_registered_by_the_same_command(
     name: str, code: int, lost: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_text = Path.read_text
+    opened = Path.open
 
-    def refused(path: Path, *arguments: Any, **named: Any) -> str:
-        if path.name == name:
+    def refused(path: Path, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+        if path.name == name and "r" in mode:
             raise OSError(code, "refused", str(path))
-        return read_text(path, *arguments, **named)
+        return opened(path, mode, *arguments, **named)
 
     with monkeypatch.context() as machine:
-        machine.setattr(Path, "read_text", refused)
+        machine.setattr(Path, "open", refused)
         first = rollmill("doctor", "--rebuild")
     assert first.status == 2
     assert name in first.err

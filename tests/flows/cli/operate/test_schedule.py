@@ -10,6 +10,7 @@ from storage.standing import look, write_standing
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+from tests.flows.sweeps.test_sweep import SWEEP
 from tests.storage.test_standing import gone, left
 from tests.storage.versions.conftest import build
 
@@ -139,3 +140,22 @@ def test_a_dataset_that_is_not_there_is_waited_for_where_a_recipe_makes_it(toy: 
     assert rollmill(*add, "version:toy").err == ""
     wrong = rollmill(*add, "version:tyo", "--dry-run")
     assert (wrong.status, "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy." in wrong.err) == (2, True)
+
+
+def test_sweeps_and_mixtures_have_schedules(toy: Path, rollmill: Run) -> None:
+    (toy / "chances.yaml").write_text(json.dumps(SWEEP))
+    (toy / "mixed.yaml").write_text(
+        json.dumps({"mix_schema": 1, "name": "mixed", "sources": {"all": {"version": "toy"}}, "size": 4})
+    )
+    cron = ("--cron", "0 2 * * *")
+    swept = rollmill("schedule", "add", "chances.yaml", *cron, "--fresh", "seed").out
+    assert "Fresh: every firing takes the next seed (set.seed=N, N+1, ...)" in swept
+    assert "Not fresh: every firing continues the same sweep." in rollmill("schedule", "add", "chances.yaml", *cron).out
+    waits = rollmill("schedule", "add", "mixed.yaml", "--on", "version:toy").out
+    assert "Every firing mixes what the sources have then" in waits
+    listed = json.loads(rollmill("schedule", "list", "--json").out)["schedules"]
+    assert {row["name"]: row["verb"] for row in listed} == {"chances": "sweep", "mixed": "mix"}
+    redraws = rollmill("schedule", "add", "chances.yaml", *cron, "--fresh", "redraw")
+    assert (redraws.status, "--fresh 'redraw' is not for a sweep. Valid: seed." in redraws.err) == (2, True)
+    mixes = rollmill("schedule", "add", "mixed.yaml", *cron, "--fresh", "seed")
+    assert (mixes.status, "`rollmill mix` draws none" in mixes.err) == (2, True)

@@ -28,6 +28,7 @@ HEAVY = (
     "pandas",
     "onnxruntime",
     "prefect",
+    "scipy.special",
     "sympy",
     "aiohttp",
     "storage.ledger",
@@ -85,6 +86,7 @@ READERS = {
     f"recipe show {RECIPE}": set(),
     f"recipe form {RECIPE}": set(),
     "recipe list": set(),
+    "recipe list --papers": set(),
     "doctor --quick": {"storage.ledger"},
     "benchmark show gsm8k": {"numpy", "pyarrow"},
     "claims show": set(),
@@ -122,6 +124,9 @@ READS = {
     "import list": LEDGER | ROWS | {"duckdb"},  # counts rollouts by model
     "audit list": LEDGER | ROWS,  # its rates are estimated anew
     "runs show": LEDGER | COUNTS,  # counts what is drawn; pyarrow would load pandas for a value of Python
+    "runs cost": LEDGER | COUNTS,
+    "runs queue": LEDGER | COUNTS,
+    "holdout show": {"storage.ledger"},
     "doctor --quick": LEDGER | ROWS,
     f"recipe check {RECIPE}": set(),
     "benchmark show gsm8k": LEDGER | COUNTS,

@@ -1,7 +1,9 @@
 """A search from its recipe to a published version, and that the size of its batches changes no hash of it."""
 
 import json
+import math
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from storage.exports.searches.rewrite_pairs import edit_share
 from tests.flows.conftest import ROOT, Run
 from tests.pipelines.search.rating import ChanceServer
 
@@ -37,7 +40,7 @@ def searched(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 def _check_exports(rollmill: Run, folder: Path, database: Path) -> None:
     """The tree has every piece, and the values of pieces are what counting the answers below by hand gives."""
-    for fmt, more in (("tree", ()), ("piece_pairs", ("--set", "gap=0.2"))):
+    for fmt, more in (("tree", ()), ("piece_labels", ()), ("piece_pairs", ("--set", "gap=0.2"))):
         result = rollmill("dataset", "export", "searched", "--format", fmt, "--out", f"{fmt}.jsonl", *more)
         assert result.status == 0, result.err
     tree = {row["id"]: row for row in map(json.loads, (folder / "tree.jsonl").read_text().splitlines())}
@@ -56,6 +59,23 @@ def _check_exports(rollmill: Run, folder: Path, database: Path) -> None:
     for cid, row in tree.items():
         assert row["given"] + row["piece"] == texts[cid]
         assert (row["answers"], row["correct"]) == (len(below.get(cid, [])), sum(below.get(cid, [])))
+        assert row["visits"] == 1 + sum(other["visits"] for other in tree.values() if other["parent"] == cid)
+        assert row["q"] == (None if row["value"] is None else 2 * row["value"] - 1)
+        assert 0 < row["prior"] <= 1
+    with duckdb.connect(database, read_only=True) as connection:
+        drawn = connection.execute("SELECT id, logprob_sum / tokens_out FROM rollouts WHERE tokens_out > 0").fetchall()
+    assert all(abs(tree[cid]["prior"] - math.exp(mean)) < 1e-9 for cid, mean in drawn if cid in tree and mean is not None)
+    labels = [json.loads(line) for line in (folder / "piece_labels.jsonl").read_text().splitlines()]
+    assert labels
+    for label in labels:
+        alike = [row for row in tree.values() if (row["given"], row["piece"]) == (label["prefix"], label["line"])]
+        mine = [row for row in alike if row["problem_id"] == label["problem_id"]]
+        assert label["n"] == sum(row["answers"] for row in mine) >= 1
+        assert label["label"] == sum(row["correct"] for row in mine) / label["n"]
+    _check_pairs(folder, tree, below)
+
+
+def _check_pairs(folder: Path, tree: dict[str, dict[str, Any]], below: dict[str, list[bool]]) -> None:
     pairs = [json.loads(line) for line in (folder / "piece_pairs.jsonl").read_text().splitlines()]
     assert pairs
     for pair in pairs:
@@ -70,6 +90,14 @@ def _check_exports(rollmill: Run, folder: Path, database: Path) -> None:
             ]
             assert pair[f"{side}_value"] == sum(mine) / len(mine)
             assert pair[f"{side}_answers"] == len(mine)
+            assert pair[f"{side}_visits"] == sum(
+                row["visits"]
+                for row in tree.values()
+                if (row["problem_id"], row["given"], row["piece"]) == (pair["problem_id"], pair["prefix"], pair[side])
+            )
+        visits = pair["chosen_visits"], pair["rejected_visits"]
+        smoothing = min(1 - 1 / (1 + visits[1] / max(1, visits[0])), 0.5)
+        assert abs(pair["weight"] - (1 - smoothing)) < 1e-12
 
 
 def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: Any, rollmill: Run) -> None:
@@ -96,7 +124,7 @@ def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: A
     again = json.loads(rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL).out)
     assert again["spent"]["drawn"] == 0
     result = rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL[:-1])
-    assert "followed from what earlier draws gave: verdicts, or the scores of a search." in result.out
+    assert "the choice of draws depended on earlier results: verdicts, or the scores of a search." in result.out
 
 
 def test_a_rating_server_of_the_profile_guides_a_search_and_is_paid_by_the_run(searched: Any, rollmill: Run) -> None:
@@ -116,3 +144,87 @@ def test_a_rating_server_of_the_profile_guides_a_search_and_is_paid_by_the_run(s
     without = rollmill("curate", "searched.yaml", *sets[:2], *SMALL, "--set", "seed=9")
     assert without.status != 0
     assert "Traceback" not in without.err
+
+
+def test_a_search_by_verdicts_is_left_out_of_training_files_unless_it_is_wanted(searched: Any, rollmill: Run) -> None:
+    options = json.dumps({"method": "outcome", "options": {"estimate": "lines"}})
+    policy = json.dumps({"method": "tree_sampling", "options": {"rollouts": 16}})
+    sets = ("--set", f"budget.options.process={options}", "--set", f"budget.options.policy={policy}")
+    searched("one", *sets)
+    assert rollmill("dataset", "verify", "searched", "--all").status == 0
+    taken = "rollmill dataset export searched@v1 --format sft --set sees_label=true --out searched.jsonl"
+    assert taken in rollmill("dataset", "show", "searched").out
+    assert taken.replace("@v1", "") in rollmill("curate", "searched.yaml", *sets, *SMALL[:-1]).out
+    for fmt, more in (("sft", ()), ("piece_pairs", ("--set", "gap=0.2"))):
+        result = rollmill("dataset", "export", "searched", "--format", fmt, "--out", "none.jsonl", *more)
+        assert not Path("none.jsonl").exists() or Path("none.jsonl").read_text() == ""
+        assert "saw a label" in result.err
+        assert result.err.rstrip().endswith("Next: the same command with --set sees_label=true")
+        result = rollmill(
+            "dataset", "export", "searched", "--format", fmt, "--out", "all.jsonl", *more, "--set", "sees_label=true"
+        )
+        assert result.status == 0, result.err
+        rows = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]
+        assert rows
+        assert all(row["sees_label"] for row in rows)
+
+
+def test_a_search_elects_an_answer_of_each_problem(searched: Any, rollmill: Run) -> None:
+    """Votes of 1 elect the most frequent answer, recounted here from the version's own rows."""
+    policy = json.dumps({"method": "best_of_n", "options": {"n": 8, "by": "vote"}})
+    first = searched("one", "--set", f"budget.options.policy={policy}")
+    result = rollmill("runs", "elected", "--json")
+    assert result.status == 0, result.err
+    shown = json.loads(result.out)
+    with duckdb.connect(Path(first["path"]) / "dataset.duckdb", read_only=True) as connection:
+        rows = connection.execute("SELECT problem_id, outcome FROM decisions").fetchall()
+    assert (shown["run"], shown["left_out"], shown["rates"]["elected"]["n"]) == (first["run"], 0, 6)
+    assert shown["gain"]["value"] == 0
+    assert shown["rates"]["elected"]["value"] == sum(one["right"] for one in shown["answers"]) / 6
+    assert {one["problem_id"]: one["answers"] for one in shown["answers"]} == Counter(problem for problem, _ in rows)
+    for one in shown["answers"]:
+        outcomes = [outcome == "correct" for problem, outcome in rows if problem == one["problem_id"]]
+        assert one["single"] == sum(outcomes) / len(outcomes)
+        assert one["right"] or sum(outcomes) <= len(outcomes) / 2
+    page = rollmill("runs", "elected", "--answers")
+    assert "elected less majority, paired: +0.000" in page.out
+    assert shown["answers"][0]["problem_id"] in page.out
+
+
+def test_an_election_is_refused_where_there_is_none(searched: Any, rollmill: Run) -> None:
+    policy = json.dumps({"method": "tree_sampling", "options": {"rollouts": 4}})
+    searched("one", "--set", "budget.options.process=outcome", "--set", f"budget.options.policy={policy}")
+    refused = rollmill("runs", "elected")
+    assert refused.status == 2
+    assert "reads verdicts, so the votes of its search elect no answer" in refused.err
+    assert rollmill("curate", "searched.yaml", "--set", "budget={method: fixed, options: {initial: 1}}", *SMALL).status == 0
+    refused = rollmill("runs", "elected")
+    assert "elects no answer: its budget is 'fixed', not 'search'." in refused.err
+
+
+def test_rewritten_answers_are_paired_with_the_first_ones_by_edits_and_verdicts(searched: Any, rollmill: Run) -> None:
+    policy = json.dumps({"method": "refinement", "options": {"n": 2, "branch": 2, "depth": 1}})
+    process = json.dumps({"method": "critiques", "options": {"count": 1, "pattern": r"(\d)\D*$", "yes": "1"}})
+    sets = ("budget.options.policy=" + policy, "budget.options.process=" + process, "gate.max_undecided=1")
+    first = searched("one", *(word for one in (*sets, "gate.min_kept=0") for word in ("--set", one)))
+    with duckdb.connect(Path(first["path"]) / "dataset.duckdb", read_only=True) as connection:
+        texts = dict(connection.execute("SELECT id, text FROM rollouts").fetchall())
+        steps = dict(connection.execute("SELECT completion_id, step FROM threads").fetchall())
+    counts = {}
+    for name, options in (("all", ("flip=false",)), ("near", ("flip=false", "most_edits=0.8")), ("flips", ())):
+        words = [word for option in options for word in ("--set", option)]
+        result = rollmill("dataset", "export", "searched", "--format", "rewrite_pairs", "--out", f"{name}.jsonl", *words)
+        rows = [json.loads(line) for line in Path(f"{name}.jsonl").read_text().splitlines()] if result.status == 0 else []
+        counts[name] = len(rows)
+        left_out = {"near": "too many edits", "flips": "not better than that of their answer"}.get(name, "")
+        assert name == "all" or left_out in result.err + result.out
+        for row in rows:
+            rewritten, answer = row["id"].split("-")
+            assert steps[rewritten] == "rewritten"
+            assert steps[answer] in ("piece", "next")
+            assert (row["chosen"], row["rejected"], row["level"]) == (texts[rewritten], texts[answer], 1)
+            assert row["edits"] == edit_share(texts[answer], texts[rewritten])
+            assert name != "near" or row["edits"] <= 0.8
+            assert name != "flips" or (row["chosen_outcome"], row["rejected_outcome"]) == ("correct", "incorrect")
+    assert counts["all"] > max(counts["near"], counts["flips"])
+    assert edit_share("a b c d", "a b x d") == 0.25

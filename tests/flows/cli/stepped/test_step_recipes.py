@@ -16,6 +16,7 @@ from tests.flows.scripted_models import (
     answerer,
     chooser,
     critic_says,
+    explainer,
     filler,
     grader,
     hinter,
@@ -23,8 +24,24 @@ from tests.flows.scripted_models import (
     tool_user,
     translator,
 )
+from tests.flows.written import published_checks, published_scripts
 from tests.flows.written import step_recipe_checks as checks
-from tests.flows.written.step_recipe_inputs import HALF, SUMS, eggs, imported, mine, models, nothing, programs, sums, traces
+from tests.flows.written.step_recipe_inputs import (
+    HALF,
+    SUMS,
+    asserted,
+    calls,
+    contests,
+    eggs,
+    imported,
+    mine,
+    models,
+    nothing,
+    plans,
+    programs,
+    sums,
+    traces,
+)
 from tests.flows.written.step_versions import Made, read
 from tests.pipelines.generate.http.serving import Serving
 from tests.shared_data import shared_data
@@ -57,10 +74,15 @@ CASES: dict[str, Case] = {
     "rise": Case(checks.rise, eggs),
     "fix_and_continue": Case(checks.fix_and_continue, small=HARD),
     "lemma": Case(checks.lemma, small=("problems.count=24", "problems.options.levels=[5,6,7,8]")),
+    "expo": Case(checks.expo, sums, TOY_SUMS, said_by(explainer)),
+    "lemma_types": Case(checks.lemma_types, small=("problems.count=30",)),
+    "efa": Case(checks.efa, small=("problems.count=12",)),
+    "craft": Case(checks.craft, small=("problems.count=24",)),
     "hints": Case(checks.hints, sums, TOY_SUMS, said_by(hinter)),
     "recheck": Case(checks.recheck, small=HARD),
     "self_refine": Case(checks.self_refine, small=("problems.count=6",), script=critic_says),
     "multi_attempt": Case(checks.multi_attempt, small=("problems.count=12",)),
+    "remaining_attempts": Case(checks.remaining_attempts, small=("problems.count=12",)),
     "fill_in": Case(checks.fill_in, small=FILLER, script=said_by(filler)),
     "edit_sequences": Case(checks.edit_sequences, programs),
     "partly_correct": Case(checks.partly_correct, eggs),
@@ -70,6 +92,17 @@ CASES: dict[str, Case] = {
     "judge_votes": Case(checks.judge_votes, mine, script=said_by(grader)),
     "back_translation": Case(checks.back_translation, models, script=said_by(translator)),
     "prompt_erasure": Case(checks.prompt_erasure, sums, TOY_SUMS, said_by(answerer)),
+    "first_prompt": Case(published_checks.first_prompt, small=("problems.count=16",)),
+    "think_twice": Case(published_checks.think_twice, small=("problems.count=8",)),
+    "step_back": Case(published_checks.step_back, sums, TOY_SUMS, said_by(published_scripts.reasoner)),
+    "augment": Case(published_checks.augment, sums, TOY_SUMS, said_by(published_scripts.augmenter)),
+    "choice_stages": Case(published_checks.choice_stages, sums, TOY_SUMS, said_by(published_scripts.examiner)),
+    "mode_views": Case(published_checks.mode_views, small=("problems.count=8",)),
+    "modes": Case(published_checks.modes, small=("problems.count=4", "generate.model=models/rollmill-tiny")),
+    "state_search": Case(published_checks.state_search, plans, script=said_by(published_scripts.planner)),
+    "tool_calls": Case(published_checks.tool_calls, calls, TOY_SUMS, said_by(published_scripts.tool_caller)),
+    "modelling": Case(published_checks.modelling, contests, script=said_by(published_scripts.modeller)),
+    "bug_types": Case(published_checks.bug_types, asserted, script=said_by(published_scripts.programmer)),
 }
 
 
@@ -104,6 +137,16 @@ def test_a_recipe_makes_what_it_says(workspace: Path, rollmill: Run, name: str) 
     exported = rollmill("dataset", "export", dataset, "--format", "sft", "--out", "sft.jsonl")
     assert exported.status in (0, 2) or "nothing was written" in exported.err
     case.check(version)
+
+
+def test_a_model_trained_on_calls_is_the_third_part_of_the_ablation(workspace: Path, rollmill: Run) -> None:
+    calls(rollmill)
+    with Serving(said_by(published_scripts.tool_caller), models=["aligned"]) as server:
+        (workspace / "p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
+        options = [word for one in (*TOY_SUMS, "generate.model=aligned", "gate.min_kept=0") for word in ("--set", one)]
+        version = curated(rollmill, "tool_calls", *options, "--profile", "p.yaml")
+        version.asked = server.bodies
+    published_checks.tool_calls(version, aligned=True)
 
 
 def test_what_back_translation_keeps_becomes_problems_with_the_optimum_as_their_reference(

@@ -53,6 +53,23 @@ models:
 metrics:
   - {metric: pass@k, ks: [1, 2]}
 """
+MIXTURE = """\
+mix_schema: 1
+name: blend
+seed: 7
+size: 4
+sources: {all: {version: toy}}
+signals: {text: {of: prompt, clusters: 2, dims: 8}, model: {target: {version: toy, rows: 2}, units: 8, steps: 4}}
+choose: {method: mona}
+"""
+SWEEP = """\
+sweep_schema: 1
+name: hot
+base: toy.yaml
+arms: {weak: {options: {chance: 0.3}}, strong: {options: {chance: 0.9}}}
+allocator: {method: halving, options: {total: 6, group: 1}}
+report: 1
+"""
 ZEROS = "0" * 64
 """The digest of nothing, as git writes it: a row that holds it is a row like any other, also in a file's statistics."""
 CURATE = ("curate", "toy.yaml", "--direct", "--json")
@@ -100,6 +117,18 @@ def curated(folder: Path, run: Run) -> None:
     """A workspace with a published version."""
     plain(folder, run)
     run(*CURATE)
+
+
+def mixture(folder: Path, run: Run) -> None:
+    """A published version, and a mixture of it by what the shipped model's activations say about a target."""
+    curated(folder, run)
+    (folder / "blend.yaml").write_text(MIXTURE)
+
+
+def sweep(folder: Path, run: Run) -> None:
+    """Two arms, of which half of the problems choose one."""
+    plain(folder, run)
+    (folder / "hot.yaml").write_text(SWEEP)
 
 
 def problems(folder: Path, run: Run) -> None:
@@ -190,5 +219,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "firing": Scenario(("firing", "toy.yaml"), plain),
     "publish": Scenario(CURATE, tracked),
     "push": Scenario(("dataset", "push", "toy"), published),
+    "mix": Scenario(("mix", "blend.yaml", "--json"), mixture),
+    "sweep": Scenario(("sweep", "hot.yaml", "--json"), sweep),
     "pull": Scenario(("dataset", "pull", "toy"), pushed),
 }

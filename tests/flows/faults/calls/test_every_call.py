@@ -19,6 +19,7 @@ pytestmark = pytest.mark.chaos
 HOURS = 3600
 
 
+@pytest.mark.each_commit
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_some_calls_of_a_command_fail_without_a_trace(scenario: str, pytestconfig: pytest.Config) -> None:

@@ -1,6 +1,7 @@
 """A run that searches with the shipped model, and the whole of it in a process to be killed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget.search import Search
 from pipelines.generate.embedded.engine import Embedded
+from pipelines.generate.prompts import PromptForm
 from pipelines.generate.tools.compose import Compose
 from pipelines.search import POLICIES
-from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.search.tree import AskingPolicy
+from pipelines.steps.graph import Node, StepGraph, StepRule
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
 from storage.ground.records import Completion, Problem, Request, Sampling
@@ -25,7 +28,10 @@ def graph_of(budget: Search) -> StepGraph:
     goes_on: dict[str, Any] = {"turn": "continue", "role": "step", "raw": True, "searched": True}
     rules = [StepRule("piece", role="step", searched=True), StepRule("next", "{piece}", **goes_on)]
     rules += [StepRule(name, "{piece}" + text, **goes_on) for name, text in budget.texts.items()]
+    for name, question in budget.questions.items():
+        rules.append(StepRule(name, question, role="step", searched=True, gather=2 if "{piece*}" in question else 0))
     if (draws := budget.process_draws) is not None:
+        rules = [replace(rule, read=draws.reads) for rule in rules]
         asks = StepRule("process", draws.template, role="step", searched=True)
         rules.append(asks if draws.template else StepRule("process", "{piece}", **goes_on))
     return StepGraph([*rules, StepRule("answer", "{piece}", raw=True, searched=True)])
@@ -52,6 +58,11 @@ def problems() -> list[Problem]:
     return list(Templates(split="heldout", levels=(4, 6, 8)).synthesize(3, 3))
 
 
+def form_of(node: Node) -> PromptForm:
+    """The form of a step: its template if it asks about the problem alone."""
+    return PromptForm(str(node.step.template)) if node.plain else PromptForm()
+
+
 def search(
     run: str = "toy-run",
     *,
@@ -69,9 +80,11 @@ def search(
     made = partial(Logged, **engine)
     piece = Sampling(max_tokens=32, stop=("\n",))
     whole_answer = Sampling(max_tokens=120)
-    samplings = {"answer": whole_answer, "process": whole_answer}
+    whole = isinstance(grown_by, AskingPolicy) and grown_by.whole
+    samplings = {"answer": whole_answer, "process": whole_answer, "direction": whole_answer}
+    samplings |= {"rewritten": whole_answer} if whole else {}
     steps = [
-        Step(node, Compose if name == "answer" else made, samplings.get(name, piece), batch_size=batch)
+        Step(node, Compose if name == "answer" else made, samplings.get(name, piece), form_of(node), batch)
         for name, node in graph.nodes.items()
     ]
     return spec(

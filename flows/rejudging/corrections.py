@@ -1,0 +1,142 @@
+"""Errata applied to stored rollouts: faulty problems left out, and answers judged again by a corrected reference.
+
+Nothing is stored, so results as they were judged stay beside the corrected ones. The verifiers are those that judged the
+run or version, in the same versions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.recipe.methods import resolve
+from flows.recipe.user_files import from_stored
+from flows.rounds.judging.verify import judge
+from pipelines.protocols import ReadsVotes, Verifier
+from pipelines.verify.acceptance import Policy, accepted_verdict, policy_part
+from storage.ground.errors import SetupError
+from storage.ground.pool import STATES, Pool
+from storage.ground.temporary import temporary_folder
+from storage.queries import Reader, Scope, version_manifest
+from storage.queries.browse.problems import problem_detail
+from storage.queries.judge.errata import Errata, Erratum
+from storage.queries.pools import ScopePool
+from storage.rollouts import Key
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The verifiers that judged a run or version, built again, and its acceptance policy."""
+
+    verifiers: Sequence[Verifier]
+    policy: Policy
+
+
+class Corrections:
+    """The errata of a workspace, applied to pools. `applied`: those that concerned one of the pools, by problem."""
+
+    def __init__(self, errata: Mapping[str, Erratum]) -> None:
+        self._errata = errata
+        self._chains: dict[str, _Chain] = {}
+        self._folders = ExitStack()
+        self.applied: dict[str, Erratum] = {}
+
+    def pool(self, source: ScopePool) -> Pool:
+        """The pool without the problems that have no right reference, and with new outcomes of the others."""
+        pool = source.pool
+        faulty = {place: self._errata[key] for place, key in enumerate(pool.problems) if key in self._errata}
+        if not faulty:
+            return pool
+        self.applied |= {entry.problem: entry for entry in faulty.values()}
+        outcome = pool.outcome.copy()
+        for place, entry in faulty.items():
+            if entry.reference is not None:
+                judged = self._judged(source.scope, entry.problem, entry.reference)
+                for row in np.flatnonzero(pool.problem == place).tolist():
+                    outcome[row] = STATES.index(judged.get(source.completions[row], STATES[pool.outcome[row]]))
+        left_out = [place for place, entry in faulty.items() if entry.reference is None]
+        return replace(pool, outcome=outcome).where(~np.isin(pool.problem, left_out))
+
+    def row(self) -> dict[str, Any]:
+        """The applied errata as JSON values."""
+        entries = sorted(self.applied.values(), key=lambda entry: (entry.at, entry.id))
+        left_out = sum(entry.reference is None for entry in entries)
+        return {
+            "left_out": left_out,
+            "judged_again": len(entries) - left_out,
+            "entries": [entry.row() for entry in entries],
+        }
+
+    def close(self) -> None:
+        """Release the verifiers and their files."""
+        for chain in self._chains.values():
+            for verifier in chain.verifiers:
+                verifier.close()
+        self._folders.close()
+
+    def _judged(self, scope: Scope, problem: str, reference: str) -> dict[str, str]:
+        """Outcome of each completion of a problem by another reference, by completion id."""
+        chain = self._chain(scope)
+        detail = problem_detail(scope, problem)
+        corrected = replace(detail.problem, reference=reference)
+        items = [(corrected, rollout.completion) for rollout in detail.rollouts if rollout.completion is not None]
+        verdicts: dict[str, dict[Key, Any]] = {completion.id: {} for _, completion in items}
+        for verdict in judge(chain.verifiers, items, {}, (chain.policy,)):
+            verdicts[verdict.completion_id][verdict.verifier, verdict.version] = verdict
+        keys = [(verifier.name, verifier.version) for verifier in chain.verifiers]
+        accepted = {key: accepted_verdict(chain.policy, keys, given) for key, given in verdicts.items()}
+        return {key: verdict.outcome for key, verdict in accepted.items() if verdict is not None}
+
+    def _chain(self, scope: Scope) -> _Chain:
+        if scope.name not in self._chains:
+            recipe, recorded, base = self._recipe(scope)
+            part = policy_part(recipe)
+            policy: Policy = resolve("policy", part["method"], part["options"], base=base).build()
+            verifiers = [_built(scope.name, spec, key, base) for spec, key in zip(recipe["verify"], recorded, strict=True)]
+            self._chains[scope.name] = _Chain(verifiers, policy)
+        return self._chains[scope.name]
+
+    def _recipe(self, scope: Scope) -> tuple[Mapping[str, Any], list[Key], Path]:
+        """The recipe of a run or version, its verifiers with their versions, and the folder of its own files."""
+        if scope.run is not None:
+            run = scope.run
+            return run.recipe, list(run.verifiers), Path(run.recipe["job"]["recipe"]).parent
+        manifest = version_manifest(scope.reader, scope.name)
+        if "verify" not in manifest["recipe"]:
+            raise SetupError(
+                f"{scope.name} is a mixture: its rows were judged by the verifiers of its sources.",
+                next_command="name the sources, or record the fault without --reference: it leaves the problem out",
+            )
+        folder = self._folders.enter_context(temporary_folder())
+        recipe = from_stored(manifest["recipe"], manifest.get("user_files", {}), folder)
+        return recipe, [(part["name"], part["version"]) for part in manifest["verifiers"]], scope.reader.root
+
+
+def _built(name: str, part: Mapping[str, Any], recorded: Key, base: Path) -> Verifier:
+    """A verifier of a recipe; SetupError for one that cannot judge a single problem again as it judged the others."""
+    method = resolve("verifier", part["method"], part["options"], base=base)
+    if method.asks_model or issubclass(method.cls, ReadsVotes):
+        raise SetupError(
+            f"{name} was judged by {recorded[0]!r}, which asks a model or reads votes: it judges no answer again here.",
+            next_command="rollmill errata withdraw ID, and add the fault without --reference: it leaves the problem out",
+        )
+    verifier: Verifier = method.build()
+    if not method.built_as(verifier, recorded[1]):
+        raise SetupError(
+            f"{name} was judged by {' '.join(recorded)}; installed is {verifier.version}: two versions would mix.",
+            next_command=f"rollmill reverify {name}",
+        )
+    return verifier
+
+
+@contextmanager
+def corrections_of(reader: Reader) -> Iterator[Corrections]:
+    """The errata of a workspace that count now, while the block lasts."""
+    corrections = Corrections(Errata(reader.root).active())
+    try:
+        yield corrections
+    finally:
+        corrections.close()
