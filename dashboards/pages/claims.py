@@ -9,10 +9,10 @@ import streamlit as st
 
 from dashboards.inert import inert, visible
 from dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows
-from dashboards.session.address import choose
+from dashboards.session.address import choose, forget_old
 from dashboards.session.scope import reader
 from dashboards.units import counted
-from storage.queries.claims import BOARDS, STATUSES, claim_results, counts
+from storage.queries.published.claims import BOARDS, STATUSES, claim_results, counts
 
 Row = Mapping[str, Any]
 ALL = "all"
@@ -49,6 +49,8 @@ def show() -> None:
     if not rows:
         st.info(f"None is {wanted}.")
         return
+    if st.query_params.get("claim") in results.keys() - rows.keys():
+        forget_old(("claim",))  # the filters leave it out
     if board == "numbers":
         _numbers(rows)
     else:
@@ -154,6 +156,9 @@ def _effects(row: Row) -> None:
 
 
 def _measured(effect: Row, sign: str = "+") -> str:
+    """The value with its interval, if the check has one."""
+    if effect["low"] is None and effect["high"] is None:
+        return f"{effect['value']:{sign}.3f}"
     ends = [format(end, f"{sign}.3f") if end is not None else "open" for end in (effect["low"], effect["high"])]
     return f"{effect['value']:{sign}.3f} [{', '.join(ends)}]"
 

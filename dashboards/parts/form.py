@@ -11,8 +11,8 @@ from storage.ground.form_fields import FieldType, FormField, yaml_text
 
 MOST = 20_000  # characters of a text
 MOST_WHOLE = 2**53 - 1  # the browser's numbers
-NARROW, MIDDLE, WIDE = 135, 182, 285  # pixels
-MOST_MIDDLE, LONG = 14, 32  # characters of a value from which a widget is wider, and as wide as there is room
+NARROW, MIDDLE, WIDE, LINE = 135, 182, 285, 560  # pixels; a page narrower than a line fits it
+MOST_MIDDLE, LONG = 14, 32  # characters of a value from which a widget is wider, and has a line of its own
 NONE = "none"  # a choice that is no value
 
 
@@ -121,5 +121,5 @@ def _loaded(text: str) -> Any:
         return text
 
 
-def _width(value: object) -> Any:
-    return "stretch" if len(str(value or "")) > LONG else WIDE
+def _width(value: object) -> int:
+    return LINE if len(str(value or "")) > LONG else WIDE

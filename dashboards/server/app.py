@@ -32,6 +32,7 @@ MENU = {  # in the order of the menu: the page's module, its icon
     "Review": ("review", "fact_check"),
     "Verifiers": ("verifiers", "gavel"),
     "Claims": ("claims", "science"),
+    "Papers": ("papers", "menu_book"),
 }
 MOVED = {
     "home": ("Home", {}),

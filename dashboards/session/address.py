@@ -11,7 +11,7 @@ values. `of` is `run ID` or `version NAME@vN`.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -75,7 +75,7 @@ def copy_link(key: str) -> None:
 
 def choose(
     label: str,
-    options: Sequence[str],
+    options: Sequence[str] | Mapping[str, str],
     key: str,
     *,
     where: "DeltaGenerator | None" = None,
@@ -84,37 +84,41 @@ def choose(
 ) -> str:
     """The option that the address names under `key`, else the one chosen on an earlier page, else the first.
 
-    `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address;
-    `anew`: the initial values, after another choice, of widgets that the address contains.
+    `options`: the values, or each with its words. `where`: the place of the box, the context bar by default. `forget`: what
+    another choice takes out of the address; `anew`: the initial values, after another choice, of widgets that the address
+    contains.
     SetupError if the address names an unknown item; the box then has nothing chosen.
     """
     bar = _bar.get()
     place = where or bar or st
     width: int | Literal["stretch"] = CHOICE_WIDTH if place is bar else "stretch"
+    words = options if isinstance(options, Mapping) else dict(zip(options, options, strict=True))
+    common: dict[str, Any] = {"options": list(words), "format_func": lambda option: visible(words[option]), "width": width}
     wanted, kept = st.query_params.get(key), st.session_state.get(f"{key}-kept")
-    if wanted is not None and wanted not in options:
-        instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=visible, width=width)
+    if wanted is not None and wanted not in words:
+        instead = place.selectbox(label, index=None, key=f"{key}-instead", **common)
         if instead is None:
             raise unknown_name(
-                label.lower(), wanted, options, next_command="choose another one, or run the command that makes it"
+                label.lower(), wanted, list(words), next_command="choose another one, or run the command that makes it"
             )
         wanted = instead
     if wanted is None:
-        wanted = kept if kept in options else options[0]
+        wanted = kept if kept in words else next(iter(words))
     box = f"{key}-choice"
-    # Set before the box is drawn: Streamlit ignores a default where the key has a value.
-    if wanted != kept or box not in st.session_state:
-        st.session_state[box] = wanted
-    chosen = str(
-        place.selectbox(
-            label, options, key=box, format_func=visible, width=width, on_change=forget_old, args=(forget, anew)
-        )
-    )
+    # Set in every draw: else a browser that missed the first one, overtaken by the next, sends the first option back.
+    st.session_state[box] = wanted
+    chosen = str(place.selectbox(label, key=box, on_change=_chosen, args=(key, forget, anew), **common))
     # Under a key of its own, as Streamlit drops the values of widgets that another page did not draw.
     st.session_state[f"{key}-kept"] = chosen
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
     return chosen
+
+
+def _chosen(key: str, forget: Sequence[str], anew: Mapping[str, object] | None) -> None:
+    """Callback of a box of `choose`: the address names the new choice."""
+    st.query_params[key] = str(st.session_state[f"{key}-choice"])
+    forget_old(forget, anew)
 
 
 def forget_old(keys: Sequence[str], anew: Mapping[str, object] | None = None) -> None:

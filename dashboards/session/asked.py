@@ -22,6 +22,7 @@ from pipelines.processes.spawn import environment, module_command, spawn
 MOST = 100  # answers kept
 REFUSAL_HOLDS = 20.0  # seconds: what a command refused, an import for one, may be there afterwards
 PATIENCE = 60.0  # seconds that a page waits for what it cannot be drawn without
+POLL = "0.5s"
 _SIGN = "rollmill: "  # before a refusal
 
 Key = tuple[str, tuple[str, ...], Hashable]
@@ -94,6 +95,18 @@ def seconds_asked(slot: str) -> float | None:
     """Seconds since the question of a slot was asked; None if none waits for its answer."""
     question = _questions.get(st.session_state.get(_slot(slot)))  # type: ignore[arg-type]
     return None if question is None or question.answer is not None else time.monotonic() - question.begun
+
+
+def wait_for(slots: Sequence[str], text: str) -> None:
+    """Say that answers are awaited, and redraw the page once they have come."""
+    st.fragment(_poll, run_every=POLL)(tuple(slots), text)
+
+
+def _poll(slots: Sequence[str], text: str) -> None:
+    waiting = [seconds for slot in slots if (seconds := seconds_asked(slot)) is not None]
+    if not waiting:
+        st.rerun()
+    st.caption(f":material/hourglass_top: {text}, {max(waiting):.0f} s")
 
 
 def _slot(slot: str) -> str:

@@ -11,21 +11,36 @@ from storage.queries.browse.views import KEPT, PLACE
 MOST = 5  # names that are told
 PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu; of a page without a row any is taken
     "Home": ("days",),
-    "New run": ("what", "recipe", "evaluation", "training", "trial", "loop", "set", "from", "run", "version", "format"),
-    "Runs": ("run", "tab", "text", "state", "recipe", "cost-by"),
+    "New run": (
+        "what",
+        "recipe",
+        "evaluation",
+        "mixture",
+        "sweep",
+        "training",
+        "trial",
+        "loop",
+        "set",
+        "from",
+        "run",
+        "version",
+        "format",
+    ),
+    "Runs": ("run", "tab", "text", "state", "recipe", "cost-by", "again"),
     "Schedules": ("schedule", "firing"),
     "Datasets": ("dataset", "version", "tab", "format", "with"),
     "Models": ("model", "training", "tab", "view", "experiment"),
     "Diff": ("dataset", "before", "after", "was", "became", "row", "page"),
     "Explore": (*KEPT, *PLACE),
     "Compare": (
-        *("evaluation", "other", "by", "a", "b", "on", "problem", "score", "replay"),
+        *("evaluation", "other", "by", "a", "b", "on", "problem", "score", "replay", "arms"),
         *("more", "board-numbers", "pair-numbers"),
     ),
-    "Difficulty": ("of", "view", "by", "judged", "k", "numbers", "correct-numbers", "spend-numbers"),
+    "Difficulty": ("of", "view", "by", "judged", "k", "numbers", "correct-numbers", "spend-numbers", "step-numbers"),
     "Review": ("queue",),
     "Verifiers": ("of", "view"),
     "Claims": ("board", "status", "claim"),
+    "Papers": ("text", "kind", "status", "paper"),
 }
 
 

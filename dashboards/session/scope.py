@@ -58,9 +58,9 @@ def scope_label(scope: Scope) -> str:
     return f"{'run' if scope.version is None else 'version'} {scope.name}"
 
 
-def nothing_yet(what: str) -> None:
-    """Message that there is nothing to show yet, with the command that changes this."""
+def nothing_yet(what: str, kind: str = "Curate", command: str = "rollmill curate recipes/arithmetic.yaml") -> None:
+    """Message that there is nothing to show yet, with the form and the command that change this."""
     st.info(what)
     if PAGES in st.session_state:
-        link("New run", "Start a run here", icon=":material/add_circle:")
-    st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        link("New run", "Start a run here", icon=":material/add_circle:", what=kind)
+    st.code(command, language=None)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.3  # seconds between two looks at a command
 MOST_SHOWN = 20_000  # characters of output
-RUNS = ("curate", "evaluate", "runs")  # verbs that work on a run
+RUNS = ("curate", "evaluate", "sweep", "runs")  # verbs that work on a run
 TRAIN = "train"  # the verb that works on a training
 EXPERIMENTS = ("trial", "loop")  # verbs that work on what has their name and its own
 

@@ -12,7 +12,7 @@ from tests.chromium import CHROMIUM, FLAGS, PATIENCE
 from tests.dashboards.conftest import serving
 from tests.dashboards.test_browser import visit
 
-SIZE = (1360, 900)
+SIZE = (1400, 900)
 PAGES = (
     ("dashboard", "Difficulty and budget", "difficulty?of=version+arithmetic%40v1"),
     ("explore", "Explore", "explore?of=version+arithmetic%40v1"),

@@ -19,6 +19,7 @@ from storage.workspace import Workspace
 from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.measured import nameless, pale, too_close, unreached, wider
 from tests.dashboards.pages.models.conftest import training_recipe
+from tests.dashboards.pages.test_mixture import MIXTURE
 from tests.dashboards.test_browser import browser, served, shoot, strangers, visit
 from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import RECIPE
@@ -37,16 +38,19 @@ PAGES = (  # a name for the picture, the heading, the address
     ("schedules", "Schedules", "schedules?schedule=nightly"),
     ("datasets", "Datasets", "datasets?dataset=toy"),
     ("datasets-drift", "Datasets", "datasets?dataset=toy&tab=Drift"),
+    ("datasets-mixture", "Datasets", "datasets?dataset=blend&tab=Mixture"),
     ("diff", "Diff", "diff?dataset=toy"),
     ("explore", "Explore", "explore?of=run+{toy}&rows=rollouts"),
     ("explore-problem", "Explore", "explore?of=run+{toy}&problem={problem}"),
     ("compare", "Compare", "compare?evaluation=sums"),
+    ("compare-allocations", "Compare", "compare?evaluation=toy&more=Allocations"),
     ("difficulty", "Difficulty and budget", "difficulty?of=run+{toy}"),
     ("difficulty-budget", "Difficulty and budget", "difficulty?of=run+{toy}&view=Budget"),
     ("review", "Review", "review"),
     ("verifiers", "Verifiers", "verifiers?of=run+{toy}"),
     ("verifiers-rules", "Verifiers", "verifiers?of=run+{toy}&view=Rules"),
     ("claims", "Claims", "claims"),
+    ("papers", "Papers", "papers?paper=lemma"),
     ("no-such-page", "No such page", "nowhere"),
 )  # fmt: skip
 
@@ -59,6 +63,9 @@ def filled(curated: Path) -> Path:
     with Reader.open(curated) as reader:
         toy = next(run.id for run in reader.runs.list() if run.name == "toy")
     run_in(curated, ["evaluate", "sums.yaml", "--direct"], ["audit", "verifier", "number", "--run", toy, "--n", "12"])
+    (curated / "mix.yaml").write_text(MIXTURE)
+    allocation = ["replay", "toy", "--allocator", "ucb batch=2", "--arms", "level", "--out", "replays/toy"]
+    run_in(curated, ["mix", "mix.yaml"], allocation)
     run_in(curated, ["dataset", "sign-off", "toy@v1", "--by", "ann"], ["dataset", "tag", "toy@v1", "release"])
     with Workspace.open(curated) as ws:
         for run, summary in (("broken-11111111", {"error": "no"}), ("refused-22222222", {"error": "no", "funnel": {}})):

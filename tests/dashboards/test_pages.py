@@ -36,6 +36,7 @@ PAGES = [
     "review",
     "verifiers",
     "claims",
+    "papers",
 ]
 
 
@@ -68,10 +69,11 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    for name in ("home", "runs", "datasets", "diff", "compare", "explore", "difficulty", "review", "verifiers"):
+    for name in ("home", "runs", "datasets", "diff", "explore", "difficulty", "review", "verifiers"):
         shown = opened(name)
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
+    assert opened("compare").code[0].value == "rollmill evaluate recipes/evaluations/arithmetic.yaml"
 
 
 def test_model_text_is_inert_everywhere(page: Page) -> None:

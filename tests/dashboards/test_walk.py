@@ -155,6 +155,7 @@ def comparison(page: Page) -> None:
     expect(page.get_by_text("4 of 4")).to_be_visible()
     shoot(page, "day-evaluate")
     start_run(page, "Start the evaluation")
+    expect(page.get_by_text("4 cells, 4 of them done", exact=False)).to_be_visible()
     compare = page.get_by_role("link", name="Compare its models")
     expect(compare).to_be_visible()
     shoot(page, "day-evaluated")
@@ -195,7 +196,7 @@ def review(page: Page, folder: Path) -> None:
 def schedule(page: Page, folder: Path) -> None:
     """A schedule is added, served, fired; it fails, is retried and publishes; the server is stopped."""
     menu(page, "Schedules")
-    pick(page, "Recipe or evaluation", "weekly.yaml")
+    pick(page, "Recipe, evaluation, mixture or sweep", "weekly.yaml")
     press(page, "Add")
     expect(page.get_by_text("Scheduled weekly", exact=False)).to_be_visible()
     press(page, "Start")

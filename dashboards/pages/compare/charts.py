@@ -75,7 +75,7 @@ def strata_chart(rows: Sequence[Row], links: Sequence[str]) -> AnyChart:
     )
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[4, 4], color=PALETTE[6]).encode(x="zero:Q")
     rules = base.mark_rule(strokeWidth=3).encode(
-        x=alt.X("low:Q", title="difference of pass@1", axis=alt.Axis(format="+.0%")), x2="high:Q"
+        x=alt.X("low:Q", title="difference of pass@1", axis=alt.Axis(format="+.3~f")), x2="high:Q"
     )
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x="value:Q", href="link:N")
     return chart_of_rows(alt.layer(zero, rules, points), frame["benchmark"].nunique(), 26)

@@ -36,7 +36,11 @@ def show() -> None:
     source = reader()
     names = subjects(source)
     if not names:
-        nothing_yet("Nothing to compare yet. An evaluation asks benchmarks of models; any run or dataset has models too.")
+        nothing_yet(
+            "Nothing to compare yet. An evaluation asks models the problems of benchmarks.",
+            "Evaluate",
+            "rollmill evaluate recipes/evaluations/arithmetic.yaml",
+        )
         return
     name = choose("Evaluation, dataset or run", names, "evaluation", forget=("a", "b", "problem", OTHER))
     name = _with_other(name, names)

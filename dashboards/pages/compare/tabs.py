@@ -1,4 +1,4 @@
-"""The tabs of Compare: curves, cost, calibration and replays, each computed when it is opened."""
+"""The tabs of Compare: curves, cost, calibration, replays, allocations and errata, each computed when it is opened."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,7 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, message_line, visible
+from dashboards.pages.compare.allocations import show_allocations
 from dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
+from dashboards.pages.compare.errata import show_errata
 from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, scope_of
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button
@@ -21,7 +23,14 @@ from storage.queries.comparisons.evaluations import REPLAYS, Price, SideMetric, 
 
 def show_tabs(subject: ComparedSubject) -> None:
     """The tabs; a hidden one computes nothing."""
-    shows = {"Pass@k": _curves, "Cost and accuracy": _cost, "Calibration": _calibration, "Replays": _replays}
+    shows = {
+        "Pass@k": _curves,
+        "Cost and accuracy": _cost,
+        "Calibration": _calibration,
+        "Replays": _replays,
+        "Allocations": show_allocations,
+        "Errata": show_errata,
+    }
     for tab, show in zip(st.tabs(list(shows), key="more", bind="query-params"), shows.values(), strict=True):
         with tab:
             if tab.open:

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboards.inert import inert, inert_page, one_line, page_sections, visible
 from dashboards.pages.datasets.actions import show_export, show_marks, show_remote
 from dashboards.pages.datasets.charts import changed_words, drift_chart, gate_chart, gate_numbers, graph_chart, rate_history
+from dashboards.pages.datasets.mixture import show_mixture
 from dashboards.parts.charts import AnyChart, Spec, spec_of
 from dashboards.session.address import choose, link
 from dashboards.session.commands import command_button
@@ -51,7 +52,7 @@ COLUMNS: dict[str, Any] = {
     "here": st.column_config.CheckboxColumn(width=50, help="its rows are in this clone"),
     "DVC": st.column_config.CheckboxColumn(width=50, help="tracked by DVC, so that it can be pushed and pulled"),
 }
-TABS = ("Card", "Quality report", "Gates", "Drift", "Export and load", "Tags and sign-off", "Manifest")
+MIXTURE = "Mixture"  # the tab that only a mixture has
 
 
 def show() -> None:
@@ -160,35 +161,41 @@ def _head(step: "VersionStep") -> None:
 
 def _tabs(step: "VersionStep", steps: "Sequence[VersionStep]") -> None:
     """Tabs of the chosen version; the content of a hidden tab is not made."""
-    card, report, gates, drift, export, marks, manifest = st.tabs(TABS, key="tab", bind="query-params")
-    info = step.info
-    with card:
-        if card.open and step.here:
-            _card(info.ref)
-    with report:
-        if report.open and step.here:
-            st.iframe(_isolated(version_report(reader(), info.ref)), height=REPORT_HEIGHT)
-    with gates:
-        if gates.open:
-            _gates(steps)
-    with drift:
-        if drift.open:
-            _drift(step, steps)
-    with export:
-        if export.open:
-            show_export(step)
-    with marks:
-        if marks.open:
-            show_marks(step)
-            show_remote(info.name)
-    with manifest:
-        if manifest.open:
-            st.json(version_manifest(reader(), info.ref), expanded=1)
+    shows: dict[str, Callable[[], None]] = {
+        "Card": partial(_card, step),
+        **({MIXTURE: partial(show_mixture, step)} if step.mixture else {}),
+        "Quality report": partial(_report, step),
+        "Gates": partial(_gates, steps),
+        "Drift": partial(_drift, step, steps),
+        "Export and load": partial(show_export, step),
+        "Tags and sign-off": partial(_marks, step),
+        "Manifest": partial(_manifest, step),
+    }
+    for tab, draw in zip(st.tabs(list(shows), key="tab", bind="query-params"), shows.values(), strict=True):
+        with tab:
+            if tab.open:
+                draw()
 
 
-def _card(reference: str) -> None:
-    """The summary of the card, with its other sections collapsed."""
-    text = version_card(reader(), reference)
+def _report(step: "VersionStep") -> None:
+    if step.here:
+        st.iframe(_isolated(version_report(reader(), step.info.ref)), height=REPORT_HEIGHT)
+
+
+def _marks(step: "VersionStep") -> None:
+    show_marks(step)
+    show_remote(step.info.name)
+
+
+def _manifest(step: "VersionStep") -> None:
+    st.json(version_manifest(reader(), step.info.ref), expanded=1)
+
+
+def _card(step: "VersionStep") -> None:
+    """The summary of the card, with its other sections collapsed; nothing without local rows."""
+    if not step.here:
+        return
+    text = version_card(reader(), step.info.ref)
     sections = page_sections(text.partition("\n---\n")[2] if text.startswith("---\n") else text)
     st.markdown(inert_page(sections[0][1].partition("\n")[2].strip()))  # its title is the version's, shown above
     for heading, section in sections[1:]:

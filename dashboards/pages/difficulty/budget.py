@@ -9,10 +9,12 @@ import streamlit as st
 from dashboards.inert import inert
 from dashboards.pages.difficulty.charts import coverage_chart, level_chart, stop_chart
 from dashboards.pages.difficulty.hopeless import hopeless_section
+from dashboards.parts.charts import most_drawn, spending_chart
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
 from dashboards.units import counted
 from pipelines.stats import Estimate, with_interval
+from storage.ground.form_fields import yaml_text
 from storage.queries import (
     CONTINUED,
     BudgetSpend,
@@ -24,6 +26,7 @@ from storage.queries import (
     runs,
     version_manifest,
 )
+from storage.queries.comparisons.allocations import step_points
 
 GIVEN_UP = ("hopeless", CONTINUED)
 MOST_K = 8  # limit of the chosen number of distinct solutions
@@ -47,7 +50,8 @@ def show_budget_of(scope: Scope) -> None:
 def _show(run: Run) -> None:
     budget = run.recipe.get("budget") or {}
     options = budget.get("options") or {}
-    chosen = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
+    stated = {name: yaml_text(value) for name, value in options.items() if value not in (None, "")}
+    chosen = " · ".join(f"{name} {text}" for name, text in stated.items()) or "its defaults"
     st.caption(inert(f"Run {run.id}. Budget {budget.get('method', 'fixed')}: {chosen}"))
     scope = run_scope(reader(), run.id)
     spend = kept(budget_spend, scope, _distinct(run, budget.get("method"), options.get("target", 1)))
@@ -68,6 +72,7 @@ def _show(run: Run) -> None:
         if numbers.open:
             st.dataframe(_rounds(spend), hide_index=True, width="stretch")
             st.dataframe(_levels(spend), hide_index=True, width="stretch")
+    _steps(scope)
     _stops(spend)
     hopeless_section(scope)
 
@@ -132,6 +137,24 @@ def _levels(spend: BudgetSpend) -> pd.DataFrame:
             for row in spend.levels
         ]
     )
+
+
+def _steps(scope: Scope) -> None:
+    """Completions of each step over the rounds, for a run with several: a sweep's steps are its arms."""
+    points = kept(step_points, scope)
+    if not points:
+        return
+    st.subheader("Completions of each step over the rounds")
+    # Near a logarithm: the last round of a sweep draws half of the problems, many times a round of the others.
+    st.altair_chart(spending_chart(points, most_drawn(points), "symlog"), width="stretch")
+    st.caption("Planned so far, on a logarithmic scale. A sweep's last round draws the half that reports.")
+    with st.expander("The numbers by step", key="step-numbers", bind="query-params") as numbers:
+        if numbers.open:
+            rows = {(inert(point.arm, 60), point.round): point.completions for point in points}
+            rounds = sorted({number for _, number in rows})
+            steps = list(dict.fromkeys(step for step, _ in rows))
+            frame = pd.DataFrame([{"round": at, **{step: int(rows[step, at]) for step in steps}} for at in rounds])
+            st.dataframe(frame, hide_index=True, width="stretch")
 
 
 def _stops(spend: BudgetSpend) -> None:

@@ -24,6 +24,7 @@ from dashboards.parts.strip import Square, show_strip
 from dashboards.session.address import PAGES, link
 from dashboards.session.kept import kept_by, kept_of, kept_runs, steps_of
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.units import counted
 from pipelines.stats import whole_of, with_interval
 from storage.queries import Reader, Run, VersionInfo, datasets, run_progress, versions_of
 from storage.queries.cost import money_text
@@ -191,7 +192,7 @@ def _show_rates(versions: Versions) -> None:
     else:
         st.caption("No dataset version with a measured pass rate yet.")
     if len(versions) > MOST:
-        link("Datasets", f"{len(versions) - MOST:,} more datasets", icon=":material/inventory_2:")
+        link("Datasets", counted(len(versions) - MOST, "more dataset"), icon=":material/inventory_2:")
 
 
 def _show_schedules(fired: Sequence[ScheduleRow]) -> None:

@@ -24,7 +24,7 @@ from storage.queries.models.lineage import ModelLineage, model_lineage
 from storage.queries.models.progress import LossCurve, TrainingLine, training_lines, version_curve
 from storage.queries.models.versions import ModelLine, model_card_text, model_lines, model_record, models_stamp
 
-NEXT = "rollmill train recipes/training/student.yaml"
+NEXT = "rollmill curate recipes/arithmetic.yaml\nrollmill train recipes/training/student.yaml"
 SHOWN = 8  # rows of the table before it scrolls
 COLUMNS: dict[str, Any] = {
     "model": st.column_config.TextColumn(width=140),
@@ -61,9 +61,7 @@ def show() -> None:
         return
     if not lines:
         if not trainings:
-            st.info(
-                "No model yet. A training makes one from a dataset version; the first one needs no GPU and no download:"
-            )
+            st.info("No model yet. A training makes one from a dataset version; these need no GPU and no download:")
             st.code(NEXT, language=None)
         return
     named = {line.ref: line for line in lines}
@@ -184,7 +182,8 @@ def _family(line: ModelLine, lines: Sequence[ModelLine], cells: Sequence[Measure
     if not evaluations:
         st.caption("No version of it was evaluated yet. Name it in an evaluation's models, or:")
         models = f"models=[{{name: {line.name}-v{line.number}, model: models/{line.ref}}}]"
-        st.code(visible(typed(["evaluate", "recipes/evaluations/arithmetic.yaml", "--set", models])), language=None)
+        words = ["evaluate", "recipes/evaluations/arithmetic.yaml", "--set", models]
+        st.code(visible(typed(words)), language=None, wrap_lines=True)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         evaluation = st.selectbox(

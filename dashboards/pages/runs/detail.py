@@ -16,6 +16,8 @@ from dashboards.pages.runs.charts import (
 )
 from dashboards.pages.runs.cost import show_cost
 from dashboards.pages.runs.refusal import NEXT_TAB, checks_of, dismiss_button, show_refusal
+from dashboards.pages.runs.steps import show_steps
+from dashboards.pages.runs.sweep import chosen_words, is_swept
 from dashboards.parts.activity import UNFINISHED, left_of
 from dashboards.session.address import PAGES, explore_link, explore_parameters, link
 from dashboards.session.commands import command_button
@@ -38,7 +40,7 @@ STAGES = {
     **{name: st.column_config.NumberColumn(format="localized") for name in ("done", "of")},
     "last told": st.column_config.DatetimeColumn("last report, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
 }
-TABS = ("Progress", "Gate", "Cost and forecast", "Log")
+TABS = ("Progress", "Steps", "Gate", "Cost and forecast", "Log")
 
 
 def show_run(run: Run, every: str) -> None:
@@ -50,7 +52,7 @@ def show_run(run: Run, every: str) -> None:
     _state(run)
     if NEXT_TAB in st.session_state:
         st.session_state["tab"] = st.session_state.pop(NEXT_TAB)
-    progress, gate, cost, log = st.tabs(TABS, key="tab", bind="query-params", on_change="rerun")
+    progress, steps, gate, cost, log = st.tabs(TABS, key="tab", bind="query-params", on_change="rerun")
     if progress.open:
         with progress:
             left, right = st.columns([3, 2])
@@ -58,6 +60,9 @@ def show_run(run: Run, every: str) -> None:
                 st.fragment(_stages, run_every=every if works else None)(run)
             with left:
                 st.fragment(_counts, run_every=REFRESH_COUNTS if works else None)(run)
+    if steps.open:
+        with steps:
+            show_steps(run)
     if gate.open:
         with gate:
             _gate(run)
@@ -95,6 +100,8 @@ def _state(run: Run) -> None:
         st.warning("This run was killed: no process works on it. What was committed is kept; the next command goes on.")
     elif run.error:
         st.error("The run crashed.")
+    elif is_swept(run):
+        st.success(chosen_words(run))
     if run.error and run.status != "interrupted" and not (run.refused and checks_of(run)):
         st.code(visible(run.error), language=None, wrap_lines=True)
 
@@ -148,7 +155,9 @@ def _counts(run: Run) -> None:
 def _kept(run: Run, counts: Funnel) -> str:
     if counts.kept is not None:
         return f"{counts.kept:,}"
-    return "all measured" if run.recipe.get("cell") else "not yet"
+    if run.recipe.get("cell") or is_swept(run):
+        return "all measured"
+    return "not yet"
 
 
 def _funnel(run: Run, counts: Funnel) -> None:

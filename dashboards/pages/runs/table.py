@@ -143,7 +143,7 @@ def _frame(shown: Sequence[tuple[RunLine, bool]], opened: str) -> pd.DataFrame:
             "status": [[line.status] for line in lines],
             "pass rate": ["" if line.rate is None else with_interval(*line.rate) for line in lines],
             "kept": [line.kept for line in lines],
-            "model": [visible(", ".join(line.models)) for line in lines],
+            "model": [visible(", ".join(name.removeprefix("models/") for name in line.models)) for line in lines],
             "tokens": [line.tokens for line in lines],
             "cost": [line.money or "" for line in lines],
             "seconds": [line.seconds for line in lines],

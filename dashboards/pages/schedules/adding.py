@@ -23,7 +23,7 @@ def show_form() -> None:
         st.code("rollmill init .", language=None)
         return
     first, second, third = st.columns(3)
-    recipe = first.selectbox("Recipe or evaluation", files, key="add-recipe", format_func=visible)
+    recipe = first.selectbox("Recipe, evaluation, mixture or sweep", files, key="add-recipe", format_func=visible)
     name = first.text_input("Name", key="add-name", placeholder="the recipe's")
     kind = second.selectbox("Fires by", list(KINDS), key="add-kind")
     option, value, hint = KINDS[kind]

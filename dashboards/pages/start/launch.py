@@ -8,7 +8,6 @@ import streamlit as st
 
 from dashboards.inert import inert, visible
 from dashboards.session.address import PAGES, link
-from dashboards.session.asked import seconds_asked
 from dashboards.session.commands import may_write, read_only_reason, typed
 from dashboards.session.scope import reader
 from dashboards.session.started import EXPERIMENTS, TRAIN, Started, start
@@ -26,12 +25,12 @@ POLL = "0.5s"
 
 @dataclass(frozen=True)
 class StartOptions:
-    """Options of a start beside the recipe's keys: they change no row."""
+    """Options of a start beside the recipe's keys: they change no row. `prefect`: None for a verb without that choice."""
 
     profile: str | None
     max_tokens: int | None
     max_cost: str
-    prefect: bool
+    prefect: bool | None
 
     def machine(self) -> list[str]:
         """The profile as an option."""
@@ -44,7 +43,7 @@ class StartOptions:
     def run(self) -> list[str]:
         """As options of a run."""
         cost = [f"--max-cost={self.max_cost}"] if self.max_cost else []
-        return [*self.pilot(), *cost, *([] if self.prefect else ["--direct"])]
+        return [*self.pilot(), *cost, *(["--direct"] if self.prefect is False else [])]
 
     def sentence(self) -> str:
         """The limits in words."""
@@ -55,8 +54,8 @@ class StartOptions:
         return "No limit is set: it draws until its budget ends, or until somebody cancels it."
 
 
-def choose_terms(place: str, *, limits: bool = True) -> StartOptions:
-    """Widgets for limits and profile; for the profile alone without `limits`."""
+def choose_terms(place: str, *, limits: bool = True, prefect: bool = True) -> StartOptions:
+    """Widgets for limits and profile; for the profile alone without `limits`. `prefect`: also that of Prefect."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         profiles = [NO_PROFILE, *profile_files(reader())]
         help_text = "Workers, servers, prices and limits of this machine: it changes no row."
@@ -71,7 +70,7 @@ def choose_terms(place: str, *, limits: bool = True) -> StartOptions:
         )
         chosen = None if profile == NO_PROFILE else profile
         if not limits:
-            return StartOptions(chosen, None, "", prefect=False)
+            return StartOptions(chosen, None, "", prefect=None)
         tokens = st.number_input(
             "Most tokens", 0, None, None, 100_000, key=f"{place}-tokens", placeholder="no limit", persist_state="session",
             help="Tokens in and out that the run may take in all its commands.", width=150,
@@ -80,8 +79,10 @@ def choose_terms(place: str, *, limits: bool = True) -> StartOptions:
             "Most money", key=f"{place}-cost", placeholder="no limit", persist_state="session",
             help="In the currency of the profile's prices.", width=120, max_chars=40,
         )  # fmt: skip
-        prefect = st.toggle("Under Prefect", key=f"{place}-prefect", persist_state="session", help=ABOUT_PREFECT)
-    return StartOptions(chosen, None if tokens is None else int(tokens), cost.strip(), prefect)
+        tasks = None
+        if prefect:
+            tasks = st.toggle("Under Prefect", key=f"{place}-prefect", persist_state="session", help=ABOUT_PREFECT)
+    return StartOptions(chosen, None if tokens is None else int(tokens), cost.strip(), tasks)
 
 
 def command_of(verb: str, recipe: str, sets: Sequence[str], options: Sequence[str] = ()) -> list[str]:
@@ -149,7 +150,9 @@ def follow_started() -> None:
         st.session_state.pop(LAST)  # its forecast is shown
         return
     with st.container(border=True):
-        what = {TRAIN: "a training", "trial": "a trial", "loop": "a loop"}.get(started.words[0], "a run")
+        what = {TRAIN: "a training", "trial": "a trial", "loop": "a loop", "mix": "a version"}.get(
+            started.words[0], "a run"
+        )
         st.error(f"The command ended before it came to {what}." if started.status else "The command is done.")
         st.code(visible(started.output), language=None, wrap_lines=True)
         st.button("Close", key="new-close", on_click=lambda: st.session_state.pop(LAST, None))
@@ -159,23 +162,12 @@ def _wait(started: Started) -> None:
     if started.status is not None or (started.run is not None and started.words[0] != "plan"):
         st.rerun()
     waits = {"plan": "Drawing a pilot", TRAIN: "Starting: the rows are exported", "trial": "Starting", "loop": "Starting"}
+    waits["mix"] = "Mixing"
     what = waits.get(started.words[0], "Starting: the run opens")
     st.info(f"{what}. It goes on by itself when this page is closed.", icon=":material/hourglass_top:")
     output = started.output.partition("\n")[2].strip()
     if output:
         st.code(visible(output), language=None, wrap_lines=True)
-
-
-def wait_for(slots: Sequence[str], text: str) -> None:
-    """Say that answers are awaited, and redraw the page once they have come."""
-    st.fragment(_poll, run_every=POLL)(tuple(slots), text)
-
-
-def _poll(slots: Sequence[str], text: str) -> None:
-    waiting = [seconds for slot in slots if (seconds := seconds_asked(slot)) is not None]
-    if not waiting:
-        st.rerun()
-    st.caption(f":material/hourglass_top: {text}, {max(waiting):.0f} s")
 
 
 def running(hashes: Sequence[str]) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboards.inert import inert, visible
+from dashboards.pages.start.choices import choice_price, show_mixture, show_sweep
 from dashboards.pages.start.experiments import experiment_price, show_loop, show_trial, why_not_begun
 from dashboards.pages.start.forecast import (
     SIMULATIONS,
@@ -26,14 +27,14 @@ from dashboards.pages.start.launch import (
     running,
     show_running,
     start_button,
-    wait_for,
 )
 from dashboards.pages.start.others import show_audit, show_export
 from dashboards.pages.start.training import RESUMES, show_training, training_price, training_refusal, training_state
 from dashboards.parts.activity import statuses
 from dashboards.session.address import choose
-from dashboards.session.asked import CommandResult, ask
+from dashboards.session.asked import CommandResult, ask, wait_for
 from dashboards.session.commands import command_button, may_write, read_only_reason
+from dashboards.session.new_run import EXAMPLES, FORMS
 from dashboards.session.scope import reader
 from storage.queries import runs
 from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
@@ -41,33 +42,38 @@ from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, v
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-KINDS = ("Curate", "Evaluate", "Train", "Trial", "Loop", "Audit", "Export")
+KINDS = ("Curate", "Evaluate", "Mix", "Sweep", "Train", "Trial", "Loop", "Audit", "Export")
 TRAINS = ("Train", "Trial", "Loop")
+CHOOSES = ("Mix", "Sweep")
 ABOUT = {
     "Curate": "A recipe to a dataset version: problems, completions, verdicts, selection, gate.",
     "Evaluate": "Every benchmark asked of every model, with reports.",
+    "Mix": "Versions, runs and imports to one dataset version, each with its declared share.",
+    "Sweep": "Settings, prompts or models compared: one is chosen on half of the problems and reported on the other half.",
     "Train": "Dataset versions to a version of a model.",
     "Trial": "Students trained on two or more datasets and compared: which data are better.",
     "Loop": "Rounds of drawing from a model, training the next one on what was kept, and evaluating it.",
     "Audit": "Random rollouts of a run for people to judge, to measure how often a verifier errs.",
     "Export": "A dataset version as a file that trainers read.",
 }
-KEYS = {
-    "Curate": ("Recipe", "recipe", "curate"),
-    "Evaluate": ("Evaluation", "evaluation", "evaluate"),
-    "Train": ("Training", "training", "train"),
-    "Trial": ("Trial", "trial", "trial"),
-    "Loop": ("Loop", "loop", "loop"),
-}
 LABELS = {
     "Curate": "Start the run",
     "Evaluate": "Start the evaluation",
+    "Mix": "Start the mixture",
+    "Sweep": "Start the sweep",
     "Train": "Start the training",
     "Trial": "Start the trial",
     "Loop": "Start the loop",
 }
-DRY = {"Evaluate": ["--dry-run"], "Train": ["--dry-run"], "Trial": ["--plan"], "Loop": ["--dry-run"]}
-SHOW = {"Train": show_training, "Trial": show_trial, "Loop": show_loop}
+DRY = {
+    "Evaluate": ["--dry-run"],
+    "Mix": ["--dry-run"],
+    "Sweep": ["--plan"],
+    "Train": ["--dry-run"],
+    "Trial": ["--plan"],
+    "Loop": ["--dry-run"],
+}
+SHOW = {"Mix": show_mixture, "Sweep": show_sweep, "Train": show_training, "Trial": show_trial, "Loop": show_loop}
 VERSION = "from"
 PANEL = "new-panel"
 STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; align-self: flex-start; }}</style>"
@@ -87,7 +93,6 @@ def show() -> None:
             required=True,
             key="what",
             bind="query-params",
-            width="stretch",
             on_change=_forget_changes,
         )
     )
@@ -106,10 +111,12 @@ def _forget_changes() -> None:
 
 
 def _recipe(kind: str) -> None:
-    label, key, verb = KEYS[kind]
+    label, key, verb = FORMS[kind]
     if kind == "Curate" and VERSION in st.query_params and not _from_version(st.query_params[VERSION]):
         return
-    names = [name for name, of in recipe_kinds(reader()).items() if of == verb]
+    names = sorted(
+        (name for name, of in recipe_kinds(reader()).items() if of == verb), key=lambda name: name not in EXAMPLES
+    )
     if not names:
         st.info("This workspace has no such recipe yet.")
         command_button("Copy those that ship with Rollmill", ["init", "."], key="new-init")
@@ -152,7 +159,7 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
         forecast_place = st.container()
     with st.container(border=True):
         st.markdown("#### Start")
-        terms = choose_terms("new-terms", limits=kind not in TRAINS)
+        terms = choose_terms("new-terms", limits=kind not in (*TRAINS, "Mix"), prefect=kind not in CHOOSES)
         answers = _answers(kind, recipe, sets, terms)
         check, forecast = answers
         refusal = _show_mistakes(check, refused, mistakes)
@@ -163,7 +170,7 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
     with forecast_place:
         if kind == "Evaluate" and check is not None:
             show_cells(check)
-        elif kind in TRAINS and check is not None and refusal is None:
+        elif kind in SHOW and check is not None and refusal is None:
             SHOW[kind](check)
         elif refusal is not None:
             st.caption("Nothing is forecast before the mistake is mended.")
@@ -183,8 +190,8 @@ def _answers(
     state: tuple[object, ...] = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
     if kind == "Evaluate":
         return ask(CHECK, command_of("evaluate", recipe, sets, [*DRY[kind], "--json"]), state), None
-    if kind in TRAINS:
-        words = command_of(KEYS[kind][2], recipe, sets, [*terms.machine(), *DRY[kind], "--json"])
+    if kind in SHOW:
+        words = command_of(FORMS[kind][2], recipe, sets, [*terms.machine(), *DRY[kind], "--json"])
         return ask(CHECK, words, (*state, training_state())), None
     check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
     plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
@@ -222,8 +229,10 @@ def _start(
     if works is not None:
         show_running(works)
         refusal = "A run of this very recipe works now; a second one would draw the same."
-    command = command_of(KEYS[kind][2], *recipe, terms.run())
+    command = command_of(FORMS[kind][2], *recipe, terms.run())
     about = [terms.sentence()] if kind == "Evaluate" else [price(answers[1]), terms.sentence()]
+    if kind in CHOOSES:
+        about = [choice_price(answers[0]), *([] if kind == "Mix" else [terms.sentence()])]
     asks = start_button(LABELS[kind], command, about, key="new-start", why=refusal)
     if asks and kind == "Curate" and price_known(answers[1]) and not _kept_before(hashes):
         # Kept before the run begins, so that the run scores it.
@@ -234,8 +243,8 @@ def _start_training(
     kind: str, recipe: tuple[str, Sequence[str]], check: CommandResult | None, terms: StartOptions, refusal: str | None
 ) -> None:
     """The start of a recipe that trains, with its overrides."""
-    command = command_of(KEYS[kind][2], *recipe, terms.machine())
-    why = refusal or (training_refusal(check) if kind == "Train" else why_not_begun(KEYS[kind][2], check))
+    command = command_of(FORMS[kind][2], *recipe, terms.machine())
+    why = refusal or (training_refusal(check) if kind == "Train" else why_not_begun(FORMS[kind][2], check))
     about = [training_price(check) if kind == "Train" else experiment_price(check), RESUMES]
     start_button(LABELS[kind], command, about, key="new-start", why=why)
 

@@ -87,3 +87,22 @@ def test_a_damaged_file_is_named_and_an_unknown_claim_too(checked: Path) -> None
     assert "unknown claim" in opened("claims", claim="nothing").code[0].value
     (checked / f"{NAME}.json").write_text("{")
     assert f"rollmill claims run {NAME}" in opened("claims").code[0].value
+
+
+def test_a_filter_that_leaves_out_the_open_claim_opens_the_first_that_matches(checked: Path) -> None:
+    row = json.loads((checked / f"{NAME}.json").read_text())
+    (checked / "other.json").write_text(json.dumps(row | {"claim": "other", "status": "not measured"}))
+    page = opened("claims", claim=NAME)
+    page.button_group(key="status").set_value("not measured").run()
+    assert not page.exception
+    assert not page.error
+    assert page.subheader[0].value == "other"
+
+
+def test_a_check_of_one_seed_has_a_value_without_an_interval(checked: Path) -> None:
+    effect = {"value": 0.0831, "low": None, "high": None}
+    row = json.loads((checked / f"{NAME}.json").read_text())
+    row["effects"] = [{**row["effects"][0], **effect}]
+    (checked / f"{NAME}.json").write_text(json.dumps(row))
+    effects = opened("claims", claim=NAME).dataframe[1].value
+    assert list(effects["measured [95%]"]) == ["+0.083"]

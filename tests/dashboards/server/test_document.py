@@ -31,7 +31,7 @@ def test_a_longer_address_is_answered_in_words() -> None:
     assert (answer.status_code, answer.media_type) == (404, "text/plain")
     assert bytes(answer.body).decode() == (
         "rollmill dashboard: unknown page 'runs/42'. Did you mean 'runs'? Valid: claims, compare, datasets, diff, "
-        "difficulty, explore, home, models, new, review, runs, schedules, verifiers. Next: open / on this host\n"
+        "difficulty, explore, home, models, new, papers, review, runs, schedules, verifiers. Next: open / on this host\n"
     )
 
 

@@ -97,6 +97,7 @@ def test_no_page_asks_for_what_is_not_there(browser: Page, printed: str, failure
         ("explore", "Explore"),
         ("compare", "Compare"),
         ("claims", "Claims"),
+        ("papers", "Papers"),
     ):
         visit(browser, f"{served}/{path}", title)
     visit(browser, f"{served}/budgets", "Difficulty and budget")  # an address of before

@@ -81,6 +81,14 @@ def test_a_run_that_begins_does_not_take_the_page_over(
     assert opened("runs").selectbox(key="run-choice").value == "newer-00000000"  # whoever comes anew sees the newest
 
 
+def test_a_browser_that_missed_the_first_draw_shows_what_the_address_names(page: Page) -> None:
+    named = page("explore").selectbox(key="of-choice").options[-1]
+    shown = page("explore", of=named)
+    shown.run()
+    proto = shown.selectbox(key="of-choice").proto
+    assert (proto.set_value, proto.raw_value) == (True, named)  # else the browser sends its first option back
+
+
 def test_a_number_links_to_the_rollouts_that_it_counts() -> None:
     link = explore_link("run toy-1", rows="rollouts", level=[7, 8], outcome="incorrect", source=None, model="a&b/c")
     assert link == "/explore?of=run+toy-1&rows=rollouts&level=7&level=8&outcome=incorrect&source=none&model=a%26b%2Fc"

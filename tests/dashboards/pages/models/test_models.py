@@ -72,7 +72,9 @@ def test_a_workspace_without_a_model_says_what_makes_one(copied: Path) -> None:
     shown = opened("models")
     assert not shown.exception
     assert "No model yet." in said(shown)
-    assert [block.value for block in shown.code] == ["rollmill train recipes/training/student.yaml"]
+    assert [block.value for block in shown.code] == [
+        "rollmill curate recipes/arithmetic.yaml\nrollmill train recipes/training/student.yaml"
+    ]
     assert links(shown)["New training"] == ("new", {"what": "Train"})
 
 
