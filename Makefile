@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 # Tiers with an environment, or a length, of their own.
-OWN := services or sandbox or chaos or browser or hosts or train or data or vllm or gpu or long
+OWN := services or sandbox or chaos or browser or hosts or train or data or vllm or gpu or papers or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/storage/ground/test_steps.py \
 	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
@@ -18,7 +18,7 @@ RECIPE ?= recipes/arithmetic.yaml
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,7 +51,7 @@ test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, Po
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m "chaos and not long" $(PART) $(WAITING) --timeout 900
 
-test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
+test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the verifiers of code and proofs (bubblewrap, Coq)
 	$(PYTEST) -m "sandbox and not data and not long" $(PART) $(SPREAD) --timeout 600
 
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
@@ -66,13 +66,16 @@ test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../
 test-train: $(VENV)/.train $(VENV)/.dev $(VENV)-trainers/.done ## train, checkpoint, resume and export a small model (torch); rewards in trainers
 	$(PYTEST) -m train $(PART) --timeout 900
 
+test-papers: $(VENV)/.train $(VENV)/.dev ## the commands of every row of the table of papers, small
+	$(PYTEST) -m papers $(PART) $(SPREAD) --timeout 600
+
 test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
 	$(PYTEST) -m "vllm and not long" --timeout 900
 
 test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engine; GPU_PYTHON has vllm, or torch and transformers
 	ROLLMILL_TORCH=$(GPU_PYTHON) $(PYTEST) -m gpu --timeout 900
 	if $(GPU_PYTHON) -c 'import vllm' 2>/dev/null; then ROLLMILL_VLLM=$(GPU_PYTHON) $(PYTEST) -m "vllm and not long" --timeout 900 \
-		&& $(BIN)/python benchmarks/engines/vllm_engine.py --python $(GPU_PYTHON); else echo "vLLM: NOT RUN, $(GPU_PYTHON) has none"; fi
+		&& $(BIN)/python benchmarks/engines/vllm_engine.py --python $(GPU_PYTHON) --gpu-memory 0.4; else echo "vLLM: NOT RUN, $(GPU_PYTHON) has none"; fi
 	$(BIN)/python benchmarks/engines/served.py --python $(GPU_PYTHON)
 
 test-long: $(VENV)-vllm/.instruct $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
@@ -84,7 +87,7 @@ test-readme: ## the README and how-to pages in a fresh clone, and files of a use
 test-wheel: ## the wheel in an empty environment, outside a checkout
 	bash .ci/as-a-wheel
 
-test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-readme test-wheel test-long ## every tier
+test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-readme test-wheel test-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -22,12 +22,14 @@ from hypothesis import settings
 from tests.chromium import chromium  # noqa: F401 (a fixture)
 from tests.installed import install  # noqa: F401 (a fixture)
 
-TIERS = ("integration", "services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "long")
+OWN = ("services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "papers", "long")
+TIERS = ("integration", *OWN)
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 OTHER_TIER = re.compile(rf"^pytestmark = \[?pytest\.mark\.({'|'.join(TIERS)})\b", re.MULTILINE)
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before NumPy is imported
 settings.register_profile("rollmill", deadline=None)  # a busy machine is no finding
 settings.load_profile("rollmill")
 
@@ -76,17 +78,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     yield  # in which `-m` takes its part
     seed = config.getoption("--one-of-each")
     if seed is not None:
-        files = some_files(seed, [item.nodeid for item in items], config.getoption("--share"))
+        always = {item.nodeid for item in items if item.get_closest_marker("each_commit")}
+        files = some_files(seed, [item.nodeid for item in items], config.getoption("--share"), always)
         chosen = some_of_each(seed, files, config.getoption("--cases"))
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
         items[:] = [item for item in items if item.nodeid in chosen]
 
 
-def some_files(seed: str, names: Sequence[str], share: int) -> list[str]:
-    """The names in one in `share` of their files: the same for a seed, in every process."""
+def some_files(seed: str, names: Sequence[str], share: int, always: Collection[str] = ()) -> list[str]:
+    """`always`, and the names in one in `share` of their files: the same for a seed, in every process."""
     files = sorted({name.partition("::")[0] for name in names}, key=lambda name: crc32(f"{seed} {name}".encode()))
     chosen = set(files[: -(-len(files) // share)])
-    return [name for name in names if name.partition("::")[0] in chosen]
+    return [name for name in names if name in always or name.partition("::")[0] in chosen]
 
 
 def some_of_each(seed: str, names: Sequence[str], count: int = 1) -> set[str]:

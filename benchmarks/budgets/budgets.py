@@ -40,7 +40,12 @@ from storage.workspace import Workspace
 
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 DARS = ("uniform", "prop2diff")
-OTHERS = ("fixed", "frontier", "router")  # `fixed` is in every table; the last two want no coverage, or several steps
+OTHERS = (
+    "fixed",
+    "frontier",
+    "router",
+    "sweep",
+)  # `fixed` is in every table; the others want no coverage, or several steps
 
 
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.tools.compose import Compose
 from pipelines.protocols import Budget
 from pipelines.search import POLICIES, PROCESSES
+from pipelines.search.election import heaviest
 from pipelines.search.partial import Partial, Process
 from pipelines.search.tree import Tree
 from pipelines.select import SELECTORS
@@ -167,7 +167,7 @@ class Searched:
     def elected(self) -> list[str | None]:
         """The answer of each problem that has the most votes, equal ones by their order."""
         return [
-            voted([(answer_key(self.texts[node]), weight) for node, weight in self.policy.votes(tree).items()])
+            heaviest((answer_key(self.texts[node]), weight) for node, weight in self.policy.votes(tree).items())
             for tree in self.trees
         ]
 
@@ -181,15 +181,6 @@ def spent() -> float:
     """Processor seconds of this process and of those that it waited for."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
-
-
-def voted(votes: Sequence[tuple[str | None, float]]) -> str | None:
-    """The answer with the most weight; texts without an answer have no vote."""
-    weights: Counter[str] = Counter()
-    for key, weight in votes:
-        if key is not None:
-            weights[key] += weight  # type: ignore[assignment]
-    return max(weights, key=lambda key: weights[key]) if weights else None
 
 
 class WholeAnswers:
@@ -252,7 +243,7 @@ def within(answers: Sequence[Answer], tokens: int) -> Sequence[Answer]:
 def best(answers: Sequence[Answer]) -> str | None:
     """Answer with the best score; equal scores vote."""
     top = max(answer.score for answer in answers)
-    return voted([(answer.key, 1.0) for answer in answers if answer.score == top])
+    return heaviest((answer.key, 1.0) for answer in answers if answer.score == top)
 
 
 def row(
@@ -294,7 +285,7 @@ def compared(
             paid = answers.paid_by(result.tokens)
             costs = [sum(completion.tokens for completion in mine) for mine in paid]
             if process != "inverted":
-                rows.append(row(("  majority", "", n), problems, [voted([(a.key, 1.0) for a in m]) for m in paid], costs))
+                rows.append(row(("  majority", "", n), problems, [heaviest((a.key, 1.0) for a in m) for m in paid], costs))
                 rows.append(row(("  best of n", "lines", n), problems, [best(mine) for mine in paid], costs))
             for new_row in rows[-1 if process == "inverted" else -3 :]:
                 sys.stderr.write(f"{new_row}\n")

@@ -1,6 +1,7 @@
 """Overhead of the engine `vllm` over the bare vLLM: tokens per second of the same prompts, seeds and sampling, in turns.
 
     python benchmarks/engines/vllm_engine.py [--problems 64] [--samples 16] [--turns 3] [--python .venv-vllm/bin/python]
+        [--model models/rollmill-tiny] [--dtype float32] [--gpu-memory 0.4]
 
 bare: vllm.LLM.generate, one call for all. engine: the engine with its child, answers dropped. run: all that `curate` does
 after the start: plan, draw, every answer durable, segments, verifier `number`, verdicts. Both engines are loaded once and
@@ -32,7 +33,7 @@ from pipelines.engine_roles import Generator
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.synthesize.templates import Templates
-from storage.ground.records import Problem, Sampling
+from storage.ground.records import Problem, Request, Sampling
 from storage.workspace import Workspace
 
 BARE = Path(__file__).resolve().parents[1] / "peers" / "bare_vllm.py"
@@ -40,6 +41,7 @@ MODEL = str(Path(__file__).resolve().parents[2] / "models" / "rollmill-tiny")
 ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
 SAMPLING = Sampling(max_tokens=200)
 BATCH = 256
+TOGETHER = {"max_num_seqs": 256, "max_num_batched_tokens": 4096}  # of both engines
 
 
 def main() -> None:
@@ -49,14 +51,21 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--python", default=None)
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--gpu-memory", type=float, help="share of the GPU's memory for each of both engines")
     options = parser.parse_args()
-    part = VllmPart(python=options.python, enforce_eager=True, env=ENV)
+    share = options.gpu_memory
+    part = VllmPart(python=options.python, enforce_eager=True, gpu_memory_utilization=share, env=ENV, **TOGETHER)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         settings = part.settings(place / "vllm.log")
-        engine = cast("Generator", Vllm(MODEL, dtype="float32", vllm=settings))  # its digest is read-only
+        engine = cast("Generator", Vllm(options.model, dtype=options.dtype, vllm=settings))  # its digest is read-only
         turns = [problems(options.problems, turn) for turn in range(options.turns + 1)]  # the first one warms up
-        bare = Bare(engine, place, turns, options.samples, settings.interpreter())
+        requests = [requests_of(engine, turn, options.samples, SAMPLING) for turn in turns]
+        own = {"model": options.model, "dtype": options.dtype}
+        own |= {"gpu_memory_utilization": share} if share else {"enable_chunked_prefill": False}  # as our engine has it
+        bare = Bare(own, requests, place, settings.interpreter())
         rows = [one_turn(engine, bare, place, at, turns[at], options.samples) for at in range(len(turns))][1:]
         bare.close()
         engine.close()
@@ -121,11 +130,9 @@ def curated(engine: Generator, folder: Path, asked: Sequence[Problem], samples: 
 class Bare:
     """vllm.LLM in a process of its own, loaded once."""
 
-    def __init__(self, engine: Generator, place: Path, turns: Sequence[Sequence[Problem]], samples: int, python: str):
-        requests = [requests_of(engine, turn, samples, SAMPLING) for turn in turns]
-        pairs = [[(request.rendered, request.seed) for request in turn] for turn in requests]
-        arguments = {"model": MODEL, "dtype": "float32", "enforce_eager": True, "seed": 0, "enable_prefix_caching": True}
-        arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": 4096, "max_num_seqs": 256}
+    def __init__(self, own: dict[str, object], turns: Sequence[Sequence[Request]], place: Path, python: str):
+        pairs = [[(request.rendered, request.seed) for request in turn] for turn in turns]
+        arguments = {**own, **TOGETHER, "enforce_eager": True, "seed": 0, "enable_prefix_caching": True}
         file = place / "asked.json"
         file.write_text(json.dumps({"arguments": arguments, "max_tokens": SAMPLING.max_tokens, "turns": pairs}))
         with (place / "bare.log").open("wb") as log:

@@ -178,6 +178,7 @@ def pages_of(root: Path) -> dict[str, list[str]]:
         **of_version(newest.ref, problem),
         "review": [at("review")],
         "claims": [at("claims")],
+        "papers": [at("papers")],
     }
 
 

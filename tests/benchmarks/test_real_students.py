@@ -36,6 +36,7 @@ def test_disjoint_trials_share_no_student_and_random_ones_have_distinct_arms() -
     assert all(len({*one, *other}) == 6 for one, other in splits(20, 3, 50))
 
 
+@pytest.mark.integration
 def test_equal_arms_are_seldom_called_different_and_a_planted_effect_is_found() -> None:
     equal = students(60, 0.5, 1, spread=0.05)
     for measure in MEASURES:

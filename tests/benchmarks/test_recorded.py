@@ -20,7 +20,7 @@ from storage.ground.records import Sampling
 from storage.rollouts import IncompleteRound
 from tests.flows.rounds.toy import problems, spec, workspace
 
-REPLAYED = sorted(set(BUDGETS) - {"router", "search"})  # one way of drawing; the others draw on several steps
+REPLAYED = sorted(set(BUDGETS) - {"router", "search", "sweep"})  # one way of drawing; the others draw on several steps
 Rounds = list[list[tuple[str, int]]]
 
 

@@ -43,6 +43,7 @@ def test_a_planned_effect_is_shown_four_times_in_five() -> None:
     assert 0.72 <= shown <= 0.87
 
 
+@pytest.mark.integration
 def test_a_pilot_of_two_seeds_forecasts_little_and_its_limit_is_safe() -> None:
     plain, cautious = (pilots(LAWS["normal"], 2, 150, 3, limit) for limit in (None, 0.8))
     assert (plain >= 1.0).mean() < 0.5

@@ -312,8 +312,13 @@ def test_the_page_about_evaluation(tmp_path: Path) -> None:
 @pytest.mark.services
 def test_the_page_about_comparing(tmp_path: Path) -> None:
     folder = evaluating(tmp_path / "ws")
-    _, compared = [run(command, folder) for command in commands("compare-two-models.md")]
-    by_model, by_level = [run(command, folder) for command in commands("spend-where-it-pays.md")]
+    _, compared, _, corrected, complete = [run(command, folder) for command in commands("compare-two-models.md")]
+    assert "no recorded fault concerns" in corrected
+    assert "completeness" in complete
+    (folder / "recipes/sweeps").mkdir()
+    shutil.copy(ROOT / "recipes/sweeps/temperature.yaml", folder / "recipes/sweeps")
+    planned, by_model, by_level = [run(command, folder) for command in commands("spend-where-it-pays.md")]
+    assert "120 problems choose and 120 report" in planned
     assert "winner's curse" in by_model
     assert "arms by level" in by_level
     assert "tiny-cool" in compared

@@ -39,4 +39,6 @@ def test_a_share_of_the_files_is_chosen_by_the_seed_and_all_are_in_time() -> Non
     halves = [some_files(f"{seed:x}", names, 2) for seed in range(30)]
     assert {len(half) for half in halves} == {15}  # five of nine files, whole
     assert some_files("8c1f", names, 2) == some_files("8c1f", names, 2)
+    left_out = next(name for name in names if name not in some_files("8c1f", names, 2))
+    assert set(some_files("8c1f", names, 2, [left_out])) == {*some_files("8c1f", names, 2), left_out}
     assert set().union(*map(set, halves)) == set(names)
