@@ -46,7 +46,8 @@ def _described(path: tuple[str, ...], command: Any) -> Iterator[str]:
     yield "\n\n".join(" ".join(paragraph.split()) for paragraph in help_text.strip().split("\n\n"))
     context = typer.Context(command, info_name=f"rollmill {' '.join(path)}")
     usage = " ".join([str(context.info_name), *command.collect_usage_pieces(context)])
-    yield f"```text\n{usage}\n\n{' '.join(example.split())}\n```"
+    examples = "\n".join(" ".join(paragraph.split()) for paragraph in example.strip().split("\n\n"))
+    yield f"```text\n{usage}\n\n{examples}\n```"
     records = {parameter.name: parameter.get_help_record(context) for parameter in command.params if not parameter.hidden}
     rows = [[f"`{record[0]}`", record[1]] for name, record in records.items() if name not in EVERYWHERE and record]
     if rows:

@@ -12,6 +12,8 @@ from pipelines.registries import REGISTRIES, registry
 PLACES = {
     "synthesizer": "problems: {synthesize: NAME, options: {}}",
     "engine": "generate: {engine: NAME, options: {}}",
+    "warp": "generate: {warp: [{method: NAME, options: {}}]}",
+    "decoder": "generate: {decode: {method: NAME, options: {}}}",
     "verifier": "verify: [{method: NAME, options: {}}]",
     "policy": "accept: {method: NAME, options: {}}",
     "scorer": "score: [{method: NAME, options: {}}]",

@@ -15,6 +15,7 @@ from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.profile import Profile
 from flows.recipe.schema import Generate, Recipe
 from flows.studies.study_recipe import StudyRecipe
+from flows.sweeps.sweep_recipe import SweepRecipe
 from flows.training.training_recipe import TrainingRecipe
 from flows.trials.trial_recipe import TrialRecipe
 from storage.ground.form_fields import descriptions
@@ -23,6 +24,7 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Recipe": (Recipe, "Everything that can change a row. `rollmill recipe show FILE` prints one with every default."),
     "Profile": (Profile, "How one machine runs a recipe. Nothing here changes a row. Pass it with `--profile`."),
     "Evaluation": (EvaluationRecipe, "Benchmarks and models for `rollmill evaluate`."),
+    "Sweep": (SweepRecipe, "Base, arms and allocator for `rollmill sweep`."),
     "Training": (TrainingRecipe, "Data, initial model and methods for `rollmill train`."),
     "Mixture": (MixtureRecipe, "Sources, shares, thresholds and method for `rollmill mix`."),
     "Trial": (TrialRecipe, "Arms, seeds and evaluation for `rollmill trial`."),
