@@ -5,6 +5,7 @@ It runs under a guard, which leaves no process of vLLM's behind. A thread of its
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,8 +28,11 @@ BOOT = (
     "        sys.modules[name].__path__ = [sys.argv[3] + '/' + name.replace('.', '/')]\n"
     "sys.exit(importlib.import_module(guest + '.serve').main())\n"
 )
-TAIL_LINES, TAIL_WIDTH = 12, 300
+TAIL_LINES, TAIL_WIDTH, MESSAGE_WIDTH = 12, 300, 600
 NOISE = (" INFO ", " WARNING ", "resource_tracker", "warnings.warn(")  # what stands after the reason in most logs
+# An exception in the log of vLLM's engine process: the error that reaches its parent does not name it.
+CORE_ERROR = re.compile(r"\(EngineCore\b[^)]*\)(?: ERROR \S+ \S+ \[[^]]+\])? ((?:\w+\.)*\w*(?:Error|Exception)\b.*)")
+NO_MEMORY = ("out of memory", "OutOfMemory", "KV cache", "Free memory on device")
 STOP_SECONDS, END_SECONDS = 20.0, 5.0
 
 
@@ -93,6 +97,9 @@ class VllmChild:
         """Error for the user after a failure of the child, with the child's own message if it sent one."""
         cause = "died" if message_of_end is None else str(message_of_end.get("cause", "engine"))
         text = "" if message_of_end is None else str(message_of_end.get("message", ""))
+        if cause == "engine" and (found := [match for line in self._log.lines() if (match := CORE_ERROR.match(line))]):
+            text = found[-1][1][:MESSAGE_WIDTH]
+            cause = "memory" if any(word in text for word in NO_MEMORY) else cause
         status = self._process.status
         how = "" if status is None else f" ({ending(status)})"
         words = {
@@ -163,7 +170,10 @@ class VllmChild:
         return {**kept, **quiet, **env, **self._settings.env, "PYTHONPATH": path}
 
 
-MEMORY = "lower max_model_len in the recipe, or vllm.max_num_seqs or VLLM_CPU_KVCACHE_SPACE (vllm.env) in the profile"
+MEMORY = (
+    "lower max_model_len in the recipe, or vllm.max_num_seqs, vllm.gpu_memory_utilization or VLLM_CPU_KVCACHE_SPACE "
+    "(vllm.env) in the profile"
+)
 MEMORY_OR_LOG = f"the same command again, which asks only for what is missing; where it died of memory, {MEMORY}"
 
 

@@ -184,7 +184,7 @@ def _ordered(base: type[Any]) -> type[Any]:
             if self.loss is None:
                 return super().compute_loss(model, inputs, *given, **named)
             batch = token_batch(self.plan.rows, self.now)
-            return self.loss(batch, logps_of(model, batch), None)
+            return self.loss(batch, logps_of(model, batch), None).to(self.args.device)
 
     return Ordered
 

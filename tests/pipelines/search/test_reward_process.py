@@ -44,9 +44,9 @@ def test_a_server_that_fails_ends_the_search_and_senseless_options_are_named() -
     failing = ChanceServer(odd=(status(500),) * 9)
     with failing, rating(failing.url) as process, pytest.raises(SetupError, match="failed 3 times"):
         process.scores(PROBLEM, TEXTS[:1])
-    with pytest.raises(SetupError, match="scale of process 'reward_model' 'log'"):
+    with pytest.raises(SetupError, match="scale 'log' of process 'reward_model'"):
         RewardProcess(model="toy", scale="log")
-    with pytest.raises(SetupError, match="reduce of scorer 'reward_model' 'max'"):
+    with pytest.raises(SetupError, match="reduce 'max' of scorer 'reward_model'"):
         RewardProcess(model="toy", reduce="max")
     with pytest.raises(SetupError, match="outside a run it is given none"):
         RewardProcess(model="toy").scores(PROBLEM, TEXTS[:1])

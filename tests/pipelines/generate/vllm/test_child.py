@@ -113,6 +113,16 @@ def test_a_killed_child_names_the_signal(tmp_path: Path) -> None:
             "vLLM has too little memory: .*No available memory for the KV cache",
             "VLLM_CPU_KVCACHE_SPACE",
         ),
+        (
+            {"TOY_CORE": "ModuleNotFoundError: No module named 'flashinfer'"},
+            "^vLLM failed: ModuleNotFoundError: No module named 'flashinfer'; its log is",
+            "look into that log",
+        ),
+        (
+            {"TOY_CORE": "ValueError: Free memory on device cuda:0 (12.5/139.8 GiB) on startup is less than desired"},
+            "^vLLM has too little memory: ValueError: Free memory on device cuda:0",
+            "vllm.gpu_memory_utilization",
+        ),
     ],
 )
 def test_what_keeps_it_from_starting_is_named(tmp_path: Path, env: dict[str, str], words: str, advice: str) -> None:

@@ -46,6 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     flags = ["--served-model-name", "rating", "--dtype", "float32", "--max-model-len", "256", "--enforce-eager"]
+    flags += ["--gpu-memory-utilization", "0.2"]  # beside other engines of a GPU
     flags += ["--runner", "pooling", "--convert", "classify", "--hf-overrides", json.dumps(AS_CLASSIFIER)]
     program = [VllmSettings().interpreter(), "-m", "vllm.entrypoints.openai.api_server", "--model", "models/rollmill-tiny"]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path_factory.mktemp("home")), "VLLM_CPU_KVCACHE_SPACE": "1"}

@@ -99,7 +99,7 @@ def test_what_it_cannot_make_is_said() -> None:
         NumberStatements(levels=[4])
     with pytest.raises(SetupError, match="largest is 5"):
         NumberStatements(largest=5)
-    with pytest.raises(SetupError, match="split of synthesizer 'number_statements'"):
+    with pytest.raises(SetupError, match="split 'test' of synthesizer 'number_statements'"):
         NumberStatements(split="test")
     with pytest.raises(SetupError, match="no more statements up to 10"):
         list(NumberStatements(largest=10).synthesize(2_000, 1))

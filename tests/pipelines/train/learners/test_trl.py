@@ -26,6 +26,7 @@ from tests.pipelines.train.test_teacher import taught
 from tests.tied import tied
 
 in_trl = pytest.mark.train
+CLOSE = 1e-3 if Path("/dev/nvidiactl").exists() else 1e-4  # relative; a GPU multiplies float32 in TF32
 OPTIONS = {"logging_steps": 1, "save_steps": 2, "learning_rate": 1e-3, "lr_scheduler_type": "constant"}
 
 
@@ -103,7 +104,7 @@ def test_our_losses_have_the_embedded_learners_value(
     Tiny(steps=1, batch=4, threads=1).train(mine, ours.append)
     seen: list[LearnerReport] = []
     trl(steps=1).train(theirs, seen.append)
-    assert seen[0].loss == pytest.approx(ours[0].loss, rel=1e-4)
+    assert seen[0].loss == pytest.approx(ours[0].loss, rel=CLOSE)
     assert lines(theirs) == lines(mine)
 
 

@@ -26,6 +26,10 @@ class LLMEngine:
     def __init__(self, arguments: Any) -> None:
         if "TOY_MEMORY" in os.environ:
             raise ValueError("No available memory for the KV cache blocks.")
+        if "TOY_CORE" in os.environ:  # what the engine's process says, and what its parent raises
+            print(f"(EngineCore pid=7) ERROR 11-26 11:13:38 [core.py:1231] {os.environ['TOY_CORE']}", flush=True)  # noqa: T201
+            print("(EngineCore pid=7) Process EngineCore:", flush=True)  # noqa: T201
+            raise RuntimeError("Engine core initialization failed. See root cause above. Failed core proc(s): {}")
         if "TOY_START" in os.environ:
             time.sleep(float(os.environ["TOY_START"]))
         self.vllm_config = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=arguments.max_num_seqs))
