@@ -36,7 +36,7 @@ from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "6"), ("boxed", "6"), ("tag", "6"), ("phrase", "6"), ("bare", "6"), ("tail", "8"),
+    ("hash", "7"), ("boxed", "7"), ("tag", "7"), ("phrase", "7"), ("bare", "7"), ("tail", "9"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 WORDS: Mapping[str, str] = {

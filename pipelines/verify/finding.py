@@ -23,9 +23,9 @@ Rules = tuple[tuple[str, str], ...]
 Given = TypeVar("Given")
 Judged = TypeVar("Judged")
 ALL_OF: tuple[Outcome, ...] = ("incorrect", "unparsed", "undecided", "correct")
-"""Of several outcomes that must all be right, the first of these that occurs: doubt never turns a no into a yes."""
+"""Order of outcomes that must all be right; the first that occurs counts, so doubt never turns a no into a yes."""
 ANY_OF: tuple[Outcome, ...] = ("correct", "undecided", "incorrect", "unparsed")
-"""Of several outcomes of which one suffices, the first of these that occurs: doubt might have been a yes."""
+"""Order of outcomes of which one right one suffices; the first that occurs counts, as doubt might have been a yes."""
 _AHEAD = 256
 """Items that may be under way before the first of them is waited for."""
 

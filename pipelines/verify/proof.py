@@ -137,7 +137,7 @@ class ProofVerifier(SandboxUser, OneByOne):
         return [self._trusted(finding) for finding in findings]
 
     def _trusted(self, finding: Finding) -> Finding:
-        """A finding as it is, or without a decision for an accepted proof that is doubted."""
+        """The finding, made `undecided` for an accepted proof that is doubted."""
         word = doubted(finding.extracted or "") if finding.outcome == "correct" and self.language == "core" else None
         if word is None:
             return finding

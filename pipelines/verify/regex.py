@@ -24,7 +24,7 @@ from storage.ground.records import Completion, Problem
 
 LONGEST_PATTERN = 10_000
 CPU_SECONDS = 1.0
-"""Of one search. The library measures processor time, so a busy machine takes nothing away."""
+"""Limit of one search. The library measures processor time, so a busy machine takes nothing away."""
 
 
 class BadPatternError(ValueError):

@@ -70,7 +70,7 @@ class Judge:
         return self._sets(left, right)
 
     def _assignments(self, left: Value, right: Value) -> bool | None:
-        """By name if both name; a tuple or bare list is compared in the order of the names."""
+        """True for equal assignments, by name if both have names; a tuple or bare list is compared in their order."""
         if isinstance(left, Assignments) and isinstance(right, Assignments):
             if set(left.names) != set(right.names) or len(left.names) != len(right.names):
                 return False
@@ -109,7 +109,7 @@ class Judge:
         return False
 
     def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
-        if left.unit != right.unit and "°" in (left.unit, right.unit):
+        if left.unit != right.unit:
             left, right = _in_radians(left, right), _in_radians(right, left)
         if left.unit != right.unit and not compatible(left.unit, right.unit, self.context):
             return False
@@ -248,9 +248,12 @@ def _scaled(scalar: Scalar) -> Scalar:
     return Scalar(ExpressionNode("*", (scalar.node, times)), exact, "", scalar.unit)
 
 
+_DEGREES = ("°", "degree", "degrees")
+
+
 def _in_radians(angle: Scalar, other: Scalar) -> Scalar:
     """An angle in degrees as a multiple of pi, if the other side is a bare multiple of pi."""
-    if angle.unit != "°" or other.unit or other.formula is None or angle.scale or not _holds_pi(other.formula):
+    if angle.unit not in _DEGREES or other.unit or other.formula is None or angle.scale or not _holds_pi(other.formula):
         return angle
     turned = ExpressionNode(
         "/",

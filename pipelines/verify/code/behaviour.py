@@ -23,7 +23,7 @@ _HEXADECIMAL = 10_000  # bits of a whole number that Python may be forbidden to 
 
 
 class BehaviourVerifier(CodeVerifier):
-    """Verifier `code`, by whose verdicts programs of one behaviour are one answer, in votes and among solutions.
+    """Verifier `code` whose verdicts treat programs of one behaviour as one answer, in votes and among solutions.
 
     `inputs`: the number of inputs of a key. The other options are those of `code`.
     """
@@ -79,7 +79,7 @@ def fresh_inputs(
 
 
 def behaviour_key(runner: Runner, source: str, entry_point: str, inputs: Sequence[Args]) -> str | None:
-    """Key of what a program returns or raises on the inputs, 32 hex digits; None without inputs, or if it does not compile.
+    """Hash (32 hex digits) of a program's results and errors on the inputs; None without inputs or if it does not compile.
 
     SandboxFailed if the sandbox itself did.
     """

@@ -205,9 +205,15 @@ def _is_remark(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-_DENIAL = re.compile(
-    r"(?i)\bno (?:(?:real|integer|valid|possible) )?(?:solutions?|answers?)\b|\b(?:does not|doesn't|do not|don't) exist\b"
+_DENIES = (
+    r"\bno (?:(?:real|integer|valid|possible) )?(?:solutions?|answers?)\b|\b(?:does not|doesn't|do not|don't) exist\b"
     r"|\b(?:cannot|can't|can not) be (?:determined|found|solved|answered|known)\b|\bimpossible\b|\bnot enough information\b"
+)
+_DENIAL = re.compile(rf"(?i)({_DENIES})")
+# A denial behind the steps of a line: "12 + 2 = 14, so no solution exists."
+_LAST_CLAUSE = re.compile(
+    r"(?i)[.,;!]\s+(?:(?:so|but|and|thus|hence|therefore),?\s+)?(?:(?:there (?:is|are)|it|this|the answer)\s+)?"
+    rf"({_DENIES})(?:\s+exists?)?\W*\Z"
 )
 _KNOWN = 64  # paths of known programs that are remembered: rollouts of one problem come together
 
@@ -216,7 +222,7 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "4"), ("steps", "3"), ("no-steps", "1"), ("sandbox", "1"))
+    rules = (("known", "1"), ("program", "4"), ("steps", "4"), ("no-steps", "1"), ("sandbox", "1"))
     words: Mapping[str, str] = {
         "known": "no known solution to compare with",
         "program": "states of the program compared with those of known ones",
@@ -329,8 +335,8 @@ def _stated(item: Item, text: str) -> str | None:
     if answer is None:
         return None
     if answer.rule in ("bare", "tail"):  # the last step, or words about it: only a denial states something else
-        denial = _DENIAL.search(answer.text)
-        return None if denial is None or steps_of(answer.text) else denial[0]
+        denial = (_LAST_CLAUSE if steps_of(answer.text) else _DENIAL).search(answer.text)
+        return None if denial is None else denial[1]
     quantity = plain_number(answer)
     if quantity is not None:
         return str(quantity.value)

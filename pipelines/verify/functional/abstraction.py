@@ -190,7 +190,7 @@ def _matches(problem: Problem, original: Variant) -> str | None:
 
 
 def _agrees(problem: Problem, solution: str, variants: Sequence[Variant]) -> str | None:
-    """None if no instance is contradicted; one that the worked solution cannot be carried over to says nothing."""
+    """None if no instance is contradicted; instances to which the worked solution cannot be applied are passed over."""
     for variant in variants:
         answer = answer_elsewhere(prompt_text(problem.prompt), solution, variant.text)
         if answer is not None and read(str(answer)).form != read(variant.answer).form:

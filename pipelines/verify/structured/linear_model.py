@@ -168,7 +168,7 @@ class Optimum:
     value: float | None = None
 
     def form(self) -> str:
-        """As text, with twelve digits."""
+        """The model as text, with twelve digits."""
         return self.status if self.value is None else f"{self.value:.12g}"
 
     def difference(self, other: "Optimum") -> float | None:

@@ -96,7 +96,7 @@ _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """Of one question: CPU seconds and bytes of address space; of a worker: seconds without any CPU progress.
+    """Limits of one question: CPU seconds and bytes of address space; of a worker: seconds without any CPU progress.
 
     `kill_pauses`: seconds to wait after each worker killed during one question, before the next is asked.
     """

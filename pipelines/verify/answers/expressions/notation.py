@@ -64,7 +64,7 @@ _DROPPED = re.compile(
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(
-    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|operatorname\*?|rm|bf|it)\s*(?=\{)"
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|boldsymbol|bm|operatorname\*?|rm|bf|it)\s*(?=\{)"
 )
 _HALF_DAY = re.compile(r"(?<=\d)\s?([AaPp])(?:\.\s?[Mm]\.|[Mm](?![A-Za-z]))")
 _FIGURES = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\\triangle(?![A-Za-z])")

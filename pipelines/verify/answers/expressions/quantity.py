@@ -56,7 +56,9 @@ _MONEY = {
 
 _PLAIN = re.compile(r"([-+]?)(\d*)(?:\.(\d+))?\Z", re.ASCII)
 _SPACING = re.compile(r"\\[,!;:> ]|\\q?quad|~|\\left|\\right|\\displaystyle|\s+")
-_WRAPPED = re.compile(r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|rm|operatorname)\s*\{([^{}]*)\}")
+_WRAPPED = re.compile(
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|rm|operatorname)\s*\{([^{}]*)\}"
+)
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([-+]?[\d.,]+)\s*\}|(\d))\s*(?:\{\s*([\d.,]+)\s*\}|(\d))")
 _TIMES = re.compile(r"(?<=[\w})])\s*\\(?:cdot|times)(?![A-Za-z])\s*(?=[\w\\{(])")
 # 2:00 pm is 2 pm; 2:30 pm is no plain number

@@ -65,6 +65,20 @@ def test_a_stated_answer_must_be_the_known_one(
     assert (short(verdict), verdict.extracted) == (wanted, extracted)
 
 
+@pytest.mark.parametrize(
+    ("last", "outcome"),
+    [
+        ("9 * 2 = 18, so no solution exists.", "incorrect"),
+        ("9 * 2 = 18. There is no answer.", "incorrect"),
+        ("9 * 2 = 18; the answer cannot be determined.", "incorrect"),
+        ("9 * 2 = 18, as negative eggs do not exist.", "correct"),
+        ("There is no other solution, so 9 * 2 = 18.", "correct"),
+    ],
+)
+def test_a_denial_may_end_the_line_of_the_last_step(prefix: StatePrefixVerifier, last: str, outcome: str) -> None:
+    assert prefix.verify(WORDS, said("16 - 3 - 4 = 9\n" + last)).outcome == outcome
+
+
 def test_a_solution_that_is_right_at_first(prefix: StatePrefixVerifier) -> None:
     verdict = prefix.verify(WORDS, said("16-3-4 = 9\n9 * 3 = 27"))
     assert short(verdict) == ("incorrect", "steps", "wrong_end", 0.5)

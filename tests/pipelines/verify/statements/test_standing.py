@@ -37,6 +37,17 @@ CITIES = "Which city is the capital?\nA) Lyon\nB) Paris\nC) Nice\nD) Lille"
         "The answer is 17, wait, 18.",
         "The answer is 17. Just kidding! It's 18.",
         "The answer is no longer 17.",
+        "My friend's answer is 17. Mine is 18.",
+        "The book's answer is 17, and I get 18.",
+        "I used to think the answer is 17.",
+        r"You might be tempted to answer \boxed{17}.",
+        r"A common wrong answer is \boxed{17}.",
+        r"A common mistake is to answer \boxed{17}.",
+        "A frequent error is to say that the answer is 17.",
+        "La respuesta incorrecta más común es 17.",
+        r"Une mauvaise réponse est \boxed{17}.",
+        r"Eine häufige falsche Antwort ist \boxed{17}.",
+        r"Uma resposta incorreta é \boxed{17}.",
         "It isn't the case that the answer is 17.",
         "I am not convinced that the answer is 17.",
         "There's no reason to think the answer is 17.",
@@ -177,6 +188,12 @@ def test_a_worked_example_and_an_answer_in_its_form_stand(text: str) -> None:
         "Adding up tells us that the answer is 17.",
         "There is no doubt that the answer is 17.",
         "You can't deny that the answer is 17.",
+        "My friend's answer is 17, and I agree.",
+        "Her brother's age is 17.",
+        "The percent error is 17.",
+        r"The wrong answer is 16, so the right one is \boxed{17}.",
+        r"I was tempted to stop, but the answer is \boxed{17}.",
+        "It used to be 20, so the answer is 17.",
         "答えは17に違いありません。",
     ],
 )
@@ -242,6 +259,15 @@ def test_options_that_are_taken_back(text: str, outcome: str) -> None:
     assert verify([(CITIES, "B", text)], "choice")[0].outcome == outcome
 
 
+@pytest.mark.parametrize(
+    "text",
+    [r"The incorrect option is \boxed{B}.", r"The incorrect answer is \boxed{B}.", r"Die falsche Antwort ist \boxed{B}."],
+)
+def test_where_the_wrong_option_is_asked_for_it_is_an_answer(text: str) -> None:
+    asked = "Which statement is incorrect?\nA) 1 + 1 = 2\nB) 1 + 1 = 3\nC) 2 + 2 = 4"
+    assert verify([(asked, "B", text)], "choice")[0].outcome == "correct"
+
+
 def test_a_text_without_doubt_is_read_as_it_was() -> None:
     assert final_answer("12 + 7 = 19\n#### 19") == FinalAnswer("19", "hash")
     assert final_answer(r"So \boxed{17} apples are not sold.") == FinalAnswer("17", "boxed")
@@ -267,6 +293,9 @@ def test_long_texts_of_doubt_end(bulk: str) -> None:
         ("17", r"\text{seventeen}"),
         ("3:30", "3:30:00"),
         (r"\frac{\pi}{6}", r"30^\circ"),
+        (r"\frac{\pi}{6}", r"30\text{ degrees}"),
+        ("5", r"\boldsymbol{5}"),
+        ("x + 1", r"\bm{x + 1}"),
         ("(5,2),(7,2)", "p=5,q=2;p=7,q=2"),
     ],
 )
@@ -283,6 +312,7 @@ def test_other_spellings_are_read(reference: str, answer: str) -> None:
         ("0", r"\emptyset"),
         ("3:30", "3:30:30"),
         (r"\frac{\pi}{6}", r"60^\circ"),
+        (r"\frac{\pi}{6}", "60 degrees"),
         (r"\frac{\pi}{6}", "30"),
         ("(5,2),(7,2)", "p=5,q=2;p=2,q=7"),
         ("23", "two three"),

@@ -19,6 +19,8 @@ import pytest
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
 from tests.waiting import until
 
+pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
+
 HERE = str(Path(__file__).parent)
 ROOT = str(Path(__file__).parents[4])
 QUICK = WorkerLimits(cpu_seconds=0.3, memory_bytes=1 << 30, stall_seconds=60)
