@@ -7,19 +7,20 @@ from pathlib import Path
 
 from flows import CHECKOUT
 from flows.recipe.methods import MethodSpec
+from flows.sampling.engine_models import engine_model
 from pipelines.engine_roles import FindsFiles
-from storage.models.index import MODELS, version_folder
+from storage.models.index import MODELS
 
 
 def with_places(engine: MethodSpec, root: Path) -> MethodSpec:
     """The engine with the full paths of the files that its options name, in the workspace or shipped with the program.
 
-    A reference to a version, `models/student@v2`, becomes the path of its folder. An option that names no file stays: a
-    model may be a mere name.
+    A reference to a version, `models/student@v2`, becomes the path of its folder; to an engine that asks servers it stays
+    a name. An option that names no file stays: a model may be a mere name.
     """
     options = dict(engine.options)
-    if isinstance(model := options.get("model"), str) and (folder := version_folder(root / MODELS, model)) is not None:
-        options["model"] = str(folder)
+    if isinstance(model := options.get("model"), str):
+        options["model"] = engine_model(root / MODELS, engine.cls, model)
     names: Sequence[str] = engine.cls.places if isinstance(engine.cls, FindsFiles) else ()
     tried = [(key, folder / str(options[key])) for key in names if options.get(key) for folder in (CHECKOUT, root)]
     return replace(engine, options={**options, **{key: str(place) for key, place in tried if _exists(place)}})

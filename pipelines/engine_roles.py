@@ -66,7 +66,7 @@ class Sampler(Protocol):
         """Completions of these requests, including stored ones. Either all requests draw, or all have a given text."""
 
     def interrupt(self) -> None:
-        """From another thread: make calls under way raise soon."""
+        """Make calls under way raise soon; called from another thread."""
 
 
 class Samplers(Protocol):
@@ -90,6 +90,13 @@ class DrainableGenerator(Protocol):
 
     def wind_down(self) -> None:
         """Make calls under way raise once their replies have arrived; from any thread."""
+
+
+@runtime_checkable
+class NamesServedModels(Protocol):
+    """An engine class whose model is the name by which a server knows it, and no folder."""
+
+    names_served_models: bool
 
 
 @runtime_checkable
@@ -132,7 +139,7 @@ class StatesLaterTokens(StatesNextToken, Protocol):
     """An engine that states the distribution of a token behind others that were drawn."""
 
     def later_logprobs(self, rendered: str, tokens: Sequence[int]) -> Sequence[float]:
-        """As `next_logprobs`, behind a rendered prompt and these token ids."""
+        """The values of `next_logprobs` after a rendered prompt and these token ids."""
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from pipelines.generate import prices as exact
 from pipelines.generate.http import http_settings as settings
 from pipelines.generate.serving.local_model import LocalModel
 from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
+from storage.models.index import MODELS, numbered_name, version_folder
 
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment
@@ -185,7 +186,7 @@ class Serve(Part):
 
     @property
     def name(self) -> str:
-        """As requests call the model."""
+        """Name of the model in requests."""
         return self.served_name or self.model
 
 
@@ -199,7 +200,7 @@ def local_models(parts: Sequence[Serve], servers: Sequence[ServerSection], root:
         LocalModel(
             python=located_path(part.python or os.environ.get(VARIABLE) or BUILT, root),
             model=_model(part.model, root),
-            name=part.name,
+            name=part.served_name or numbered_name(root / MODELS, part.model),
             logs=logs,
             without=keys,
             program=_program(part.command, root),
@@ -218,8 +219,8 @@ def located_path(place: str, root: Path) -> Path:
 
 
 def _model(place: str, root: Path) -> str:
-    """The absolute path of a folder or file; any other name is for the server to resolve."""
-    path = located_path(place, root)
+    """The absolute path of a folder or file, or of a version's folder; any other name is for the server to resolve."""
+    path = version_folder(root / MODELS, place) or located_path(place, root)
     return str(path.resolve()) if path.exists() else place
 
 

@@ -15,13 +15,13 @@ from typing import Any
 from flows.sampling.claim import claim
 from flows.sampling.control import Control, QueueLimits, StopSignal
 from flows.sampling.draw import BatchDrawer
+from flows.sampling.engine_models import engine_model
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
 from pipelines.generate.direct import EngineSampler
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import Completion, Request
-from storage.models.index import version_folder
 from storage.spending import JUDGE
 from storage.workspace import Workspace
 
@@ -159,7 +159,7 @@ class RunSamplers:
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = JUDGE) -> Sampler:
         """The sampler of an engine, by its recipe name, with a model and options; the same one for the same words."""
-        model = str(version_folder(self._ws.models, model) or model)
+        model = engine_model(self._ws.models, engine, model)
         key = canonical_json([engine, model, dict(options)])
         with self._lock:
             if key not in self._engines:
@@ -169,7 +169,7 @@ class RunSamplers:
             return self._samplers[key, purpose]
 
     def charge(self, limiter: SpendLimiter) -> None:
-        """From now on the run of this limiter pays."""
+        """Let the run of this limiter pay from now on."""
         self._payer = limiter
 
     def _paying(self) -> SpendLimiter:

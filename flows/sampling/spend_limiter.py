@@ -172,7 +172,7 @@ class SpendLimiter:
         self._ws.spending.settle(self.account.run, lost[0].owner, [reservation.batch_id for reservation in lost], charge)
 
     def _spooled_and_unanswered(self, batch: Batch, missing: Sequence[str]) -> tuple[list[Completion], list[Request]]:
-        """Of what a batch misses: the replies in its spool, and the requests without one."""
+        """Missing completions of a batch: the replies in its spool, and the requests without a reply."""
         wanted = set(missing)
         spooled = [completion for completion in self._ws.spool(batch.id).read() if completion.id in wanted]
         return spooled, list(batch.requests(wanted - {completion.id for completion in spooled}))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flows.sampling.engine_models import engine_model
 from pipelines.engine_roles import Generator, Sampler, Samples
 from pipelines.generate.direct import EngineSampler
 from pipelines.generate.registry import built_engine
 from storage.ground.errors import SetupError
 from storage.ground.records import Request
-from storage.models.index import version_folder
 from storage.workspace import Workspace
 
 
@@ -31,7 +31,7 @@ class StoredSampler(EngineSampler):
         return Samples(stored)
 
     def interrupt(self) -> None:
-        """Nothing is ever under way."""
+        """No call is ever under way."""
 
 
 class StoredSamplers:
@@ -43,7 +43,7 @@ class StoredSamplers:
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
         """The sampler of an engine, whatever the purpose."""
-        self._engines.append(built_engine(engine, str(version_folder(self._ws.models, model) or model), options))
+        self._engines.append(built_engine(engine, engine_model(self._ws.models, engine, model), options))
         return StoredSampler(self._ws, self._engines[-1])
 
     def close(self) -> None:

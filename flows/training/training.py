@@ -22,6 +22,7 @@ from flows.training.training_data import TrainingRowsFile
 from flows.training.training_limit import TrainingLimitReached
 from flows.training.training_recipe import LoadedTraining
 from flows.training.training_reward import log_of, rewarding
+from pipelines.processes.proc import hardware
 from pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
 from storage.ground.errors import RollmillError, SetupError, interrupted
 from storage.ground.failpoints import hit
@@ -158,6 +159,7 @@ class OpenTraining:
         recorder = _Recorder(self.ws, self.training_id, self.state / STEPS, report)
         with self._judged(profile) as address:
             trained: Trained = learner.train(replace(self.task(), reward=address), recorder)
+        trained = replace(trained, record={"hardware": hardware(), **trained.record})
         write_text(done, json.dumps(asdict(trained)))
         hit("training.checkpoint")
         return trained

@@ -30,6 +30,7 @@ class OpenAI:
 
     engine = ENGINE
     spooled = True
+    names_served_models = True
 
     def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
         self,

@@ -1,4 +1,4 @@
-"""Facts about processes from Linux's /proc: which are alive, since when, their parents, their use. Needs no library."""
+"""Facts from Linux's /proc: processes alive, since when, their parents, their use; the processor. Needs no library."""
 
 import contextlib
 import os
@@ -8,6 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+
+def hardware() -> str:
+    """The processor of this machine, and how many of its cores this process may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0))
+    return f"{names[0] if names else os.uname().machine}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
 class Stat(NamedTuple):

@@ -188,15 +188,28 @@ def _choices(index: ModelIndex) -> list[str]:
     return [*(f"v{entry.number} ({entry.content_hash[:8]})" for entry in index.versions), *sorted(index.tags)]
 
 
-def version_folder(models: Path, model: str) -> Path | None:
-    """The folder of the version that `models/NAME` or `models/NAME@VERSION` means; None for any other text.
-
-    SetupError for a version that does not exist, or whose weights are not in this clone.
-    """
+def named_version(models: Path, model: str) -> ModelVersion | None:
+    """The version that `models/NAME` or `models/NAME@VERSION` means; None for any other text. SetupError without one."""
     name = model.removeprefix(f"{MODELS}/").partition("@")[0]
     if not model.startswith(f"{MODELS}/") or ("@" not in model and not index_path(models, name).exists()):
         return None
-    version = resolve_model(models, model)
+    return resolve_model(models, model)
+
+
+def numbered_name(models: Path, model: str) -> str:
+    """`models/student@v2` for any reference to that version, so that the name never means a later one; other texts stay."""
+    version = named_version(models, model)
+    return model if version is None else f"{MODELS}/{version.ref}"
+
+
+def version_folder(models: Path, model: str) -> Path | None:
+    """The folder of the version that a text means; None for any text but `models/NAME` and `models/NAME@VERSION`.
+
+    SetupError for a version that does not exist, or whose weights are not in this clone.
+    """
+    version = named_version(models, model)
+    if version is None:
+        return None
     if not version.fetched:
         raise SetupError(
             f"the weights of {version.ref} are not in this clone.", next_command=f"rollmill model pull {version.ref}"

@@ -9,12 +9,14 @@ from flows import CHECKOUT
 from flows.engine_files import with_places
 from flows.recipe.methods import resolve
 from flows.run_spec import draw_workers
+from flows.sampling.engine_models import engine_model
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.tools.program import Program
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
+from tests.storage.models.published import published_student
 
 
 def placed(root: Path, engine: str, **options: Any) -> dict[str, Any]:
@@ -46,6 +48,18 @@ def test_the_workspace_comes_before_what_is_shipped(tmp_path: Path) -> None:
     assert placed(tmp_path, "embedded", model=place) == {"model": str(CHECKOUT / place)}
     (tmp_path / place).mkdir(parents=True)
     assert placed(tmp_path, "embedded", model=place) == {"model": str(tmp_path / place)}
+
+
+def test_a_version_is_a_folder_to_engines_that_read_it_and_a_numbered_name_to_servers(tmp_path: Path) -> None:
+    folder = published_student(tmp_path)
+    for reference in ("models/student", "models/student@v1"):
+        for engine in ("embedded", "vllm"):
+            assert placed(tmp_path, engine, model=reference) == {"model": str(folder)}
+            assert engine_model(tmp_path / "models", engine, reference) == str(folder)
+        for engine in ("openai", "reward_model"):
+            assert engine_model(tmp_path / "models", engine, reference) == "models/student@v1"
+        assert placed(tmp_path, "openai", model=reference) == {"model": "models/student@v1"}
+    assert placed(tmp_path, "openai", model="org/name") == {"model": "org/name"}
 
 
 def test_an_engine_of_a_users_file_declares_which_options_are_files_and_is_given_the_profile(tmp_path: Path) -> None:

@@ -231,11 +231,15 @@ def peak_memory() -> int:
 
 
 def _versions() -> dict[str, str]:
+    """Versions of the packages that trained, and the GPU where there is one."""
     import importlib.metadata
+
+    import torch
 
     names = ("trl", "transformers", "torch", "peft", "accelerate")
     known = {item.name: item.version for item in importlib.metadata.distributions()}
-    return {name: known[name] for name in names if name in known}
+    gpu = {"GPU": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return {name: known[name] for name in names if name in known} | gpu
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pipelines.generate.http import http_settings as settings
 from pipelines.generate.prices import Prices
 from pipelines.generate.serving import LocalServers
 from storage.ground.errors import SetupError
+from tests.storage.models.published import published_student
 
 
 def test_the_shipped_profile_names_a_local_server() -> None:
@@ -102,6 +103,17 @@ def test_places_are_the_workspace_s_or_else_the_checkout_s(tmp_path: Path) -> No
     assert own.model == str(tmp_path / "models" / "rollmill-tiny")
     (named,) = local_models([Serve(model="Qwen/Qwen2.5-0.5B-Instruct", python="/bin/sh")], (), tmp_path, tmp_path)
     assert (named.model, named.python) == ("Qwen/Qwen2.5-0.5B-Instruct", Path("/bin/sh"))
+
+
+def test_a_version_of_a_model_is_served_by_its_numbered_name(tmp_path: Path) -> None:
+    folder = published_student(tmp_path)
+    for reference in ("models/student", "models/student@v1"):
+        (found,) = local_models([Serve(model=reference, python="/bin/sh")], (), tmp_path, tmp_path)
+        assert (found.model, found.name) == (str(folder), "models/student@v1")
+    (renamed,) = local_models([Serve(model="models/student@v1", served_name="s", python="/bin/sh")], (), tmp_path, tmp_path)
+    assert (renamed.model, renamed.name) == (str(folder), "s")
+    with pytest.raises(SetupError, match="student has no versions called 'v2'"):
+        local_models([Serve(model="models/student@v2", python="/bin/sh")], (), tmp_path, tmp_path)
 
 
 def test_replicas_count_as_servers_before_they_run(tmp_path: Path) -> None:

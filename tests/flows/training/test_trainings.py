@@ -1,6 +1,7 @@
 """`rollmill train` with another program as its learner: published once, whatever was killed on the way; what it refuses."""
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -70,6 +71,9 @@ def test_a_training_is_done_once_and_says_what_it_was_trained_on(ready: Path, ro
     assert (outcome["model"], outcome["created"]) == ("student@v1", True)
     assert (outcome["trained"]["steps"], outcome["trained"]["tokens"]) == (2, 20)
     assert outcome["data"][0]["version"] == "toy@v1"
+    record = json.loads((Path(outcome["folder"]) / "training.json").read_text())
+    assert re.fullmatch(r".+, \d+ cores?", record["trained"]["record"]["hardware"])
+    assert "| hardware | " in rollmill("model", "show", "student@v1").out
     assert outcome["training_id"] == plan["training_id"]
     again = said_as_json(rollmill, "train", "student.yaml")
     assert (again["model"], again["created"], again["content_hash"]) == ("student@v1", False, outcome["content_hash"])

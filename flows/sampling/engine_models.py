@@ -1,0 +1,20 @@
+"""Models as engines take them: the folder of a version in the workspace, or the name by which a server knows it."""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine_roles import NamesServedModels
+from pipelines.generate.registry import ENGINES, RATING
+from storage.models.index import numbered_name, version_folder
+
+
+def engine_model(models: Path, engine: Any, model: str) -> str:
+    """The model of an engine, given by its class or its recipe name: a version's folder, or its numbered name for a server.
+
+    `models` is the workspace's folder of models. A text that means no version stays. SetupError for an unknown version.
+    """
+    if isinstance(engine, str):
+        engine = (ENGINES | RATING).get(engine)
+    if isinstance(engine, NamesServedModels):
+        return numbered_name(models, model)
+    return str(version_folder(models, model) or model)
