@@ -1,5 +1,6 @@
 """`rollmill runs attempts`: accuracy by attempt of a recipe whose answers are criticised and answered again."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ Steps = Annotated[
     list[str] | None,
     typer.Option("--step", metavar="NAME", help="A step that answers again, by default one that repeats; may be repeated."),
 ]
+Threads = Annotated[bool, typer.Option("--threads", help="Also list each thread, and why it stopped.")]
 HEAD = ["after attempt", "right", "low", "high", "gain", "low", "high", "asked", "wrong to right", "right to wrong"]
 
 
@@ -22,6 +24,7 @@ def attempts(
     pool: Pool = None,
     steps: Steps = None,
     *,
+    threads: Threads = False,
     json: AsJson = False,
 ) -> None:
     """Show how often a thread's answer is right after each attempt, its flips, and why threads stopped.
@@ -45,12 +48,14 @@ def attempts(
                 raise unknown_name("run or dataset", pool, [run.id for run in reader.runs.list()])
             scope = named
         name, table = scope.name, attempt_table(scope, steps or ())
-    return as_json(attempts_row(name, table)) if json else line(_page(name, table))
+    return as_json(attempts_row(name, table, each=threads)) if json else line(_page(name, table, each=threads))
 
 
-def attempts_row(name: str, table: "AttemptTable") -> dict[str, Any]:
-    """The table as JSON values."""
+def attempts_row(name: str, table: "AttemptTable", *, each: bool = False) -> dict[str, Any]:
+    """The table as JSON values. `each`: with a row for every thread."""
+    listed = {"each": [asdict(thread) for thread in table.each]} if each else {}
     return {
+        **listed,
         "of": name,
         "steps": list(table.steps),
         "threads": table.threads,
@@ -77,7 +82,7 @@ def _number(estimate: "Estimate | None") -> dict[str, Any] | None:
     return {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "clusters")}
 
 
-def _page(name: str, table: "AttemptTable") -> str:
+def _page(name: str, table: "AttemptTable", *, each: bool) -> str:
     rows = []
     for rate in table.rates:
         gain = [""] * 3 if rate.gain is None else _ends(rate.gain, "+.3f")
@@ -91,6 +96,9 @@ def _page(name: str, table: "AttemptTable") -> str:
     ]
     if table.left_out:
         lines.append(f"{table.left_out:,} threads with an undecided attempt are in no rate.")
+    if each:
+        listed = [[at.problem, at.completions[-1], ", ".join(at.outcomes), at.stop] for at in table.each]
+        lines.append("\n" + columns(["problem", "last attempt", "outcomes", "stopped"], listed))
     return "\n".join([*lines, f"Next: rollmill {'dataset' if '@' in name else 'runs'} show {name}"])
 
 

@@ -60,9 +60,20 @@ class AttemptRate:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptThread:
+    """A thread's attempts in order, by completion id and outcome, and why it stopped: one of STOPS."""
+
+    problem: str
+    template: str | None
+    completions: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    stop: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptTable:
     """Attempts of the threads of a run or version. `left_out`: threads with an undecided attempt. `stops`: threads by why
-    they stopped.
+    they stopped. `each`: every thread, those that are left out too.
     """
 
     steps: Sequence[str]
@@ -71,16 +82,7 @@ class AttemptTable:
     left_out: int
     rates: Sequence[AttemptRate]
     stops: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Thread:
-    """Outcomes of a thread's attempts, and why it stopped."""
-
-    problem: str
-    template: str | None
-    outcomes: tuple[str, ...]
-    stop: str
+    each: Sequence[AttemptThread]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class _Turn:
 
 
 def answering_again(scope: Scope) -> list[str]:
-    """The steps of the recipe that answer again, in its order."""
+    """The steps that answer again, in the recipe's order."""
     known = {str(row["name"]): row for row in recorded_steps(_recipe(scope))}
     return [name for name, row in known.items() if name != scope.step and row.get("role", ANSWER) == ANSWER]
 
@@ -131,6 +133,7 @@ def attempt_table(scope: Scope, steps: Sequence[str] = ()) -> AttemptTable:
         len(threads) - len(judged),
         [_rate(judged, attempt) for attempt in range(1, max(len(thread.outcomes) for thread in judged) + 1)],
         {stop: count for stop in STOPS if (count := Counter(thread.stop for thread in judged)[stop])},
+        threads,
     )
 
 
@@ -144,7 +147,7 @@ def _recipe(scope: Scope) -> Mapping[str, Any]:
     return recipe
 
 
-def _threads(scope: Scope, known: Mapping[str, Mapping[str, Any]], steps: Sequence[str]) -> Iterator[_Thread]:
+def _threads(scope: Scope, known: Mapping[str, Mapping[str, Any]], steps: Sequence[str]) -> Iterator[AttemptThread]:
     """Every thread of the scope, problem by problem."""
     needed = _needed(known, steps)
     wanted = {name: fields for name, fields in needed.items() if fields}
@@ -162,7 +165,8 @@ def _threads(scope: Scope, known: Mapping[str, Mapping[str, Any]], steps: Sequen
             unreadable = _unread_about(turns, unread, needed)
             for chain in _chains(turns, steps):
                 stop = "cap" if len(chain) >= cap else "unreadable" if chain[-1] in unreadable else "accepted"
-                yield _Thread(problem, template, tuple(turns[cid].outcome or "pending" for cid in chain), stop)
+                outcomes = tuple(turns[cid].outcome or "pending" for cid in chain)
+                yield AttemptThread(problem, template, tuple(chain), outcomes, stop)
 
 
 def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
@@ -197,7 +201,7 @@ def _stood_for(known: Mapping[str, Mapping[str, Any]], step: str) -> str | None:
 
 
 def _reads(known: Mapping[str, Mapping[str, Any]], step: str) -> Mapping[str, str]:
-    """The fields that are read of a step: its own, and those of the answer that it stands for."""
+    """The fields read from a step's texts: its own, and those of the answer that it replaces."""
     stood_for = _stood_for(known, step)
     return {**(_reads(known, stood_for) if stood_for else {}), **known[step].get("read", {})}
 
@@ -227,15 +231,15 @@ def _chains(turns: Mapping[str, _Turn], steps: Sequence[str]) -> list[list[str]]
 
 
 def _unread_about(turns: Mapping[str, _Turn], unread: set[str], needed: Collection[str]) -> set[str | None]:
-    """Answers that could not be read themselves, or of which something that was asked about them could not be; and those
-    without an answer about which nothing was asked. `needed`: the steps that are asked about or ask.
+    """Unreadable answers, answers with an unreadable follow-up, and completions without an answer that have no follow-up.
+    `needed`: the steps that follow others or are followed.
     """
     asked = {before for turn in turns.values() if turn.step in needed for before in turn.after}
     silent = {cid for cid, turn in turns.items() if turn.outcome == "unparsed" and cid not in asked}
     return {cid if turns[cid].role == ANSWER else _nearest(turns, cid) for cid in turns if cid in unread} | silent
 
 
-def _rate(threads: Sequence[_Thread], attempt: int) -> AttemptRate:
+def _rate(threads: Sequence[AttemptThread], attempt: int) -> AttemptRate:
     """Standing answers after an attempt, by problem; templates are clusters."""
     standing = [[thread.outcomes[:at][-1] == "correct" for thread in threads] for at in (1, max(1, attempt - 1), attempt)]
     first, before, now = standing

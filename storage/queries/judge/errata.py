@@ -123,7 +123,7 @@ class Errata:
 
 
 def _entry(row: Any) -> Erratum:
-    """The entry of a line; TypeError or ValueError for one that has other fields, or other values than texts."""
+    """The entry of a line; TypeError or ValueError for unknown fields or for values that are not texts."""
     entry = Erratum(**row)
     texts = (entry.id, entry.problem, entry.fault, entry.reason, entry.by, entry.at, entry.withdrawn)
     if not all(isinstance(text, str) for text in texts) or not isinstance(entry.reference, str | None):

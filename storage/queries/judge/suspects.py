@@ -22,13 +22,13 @@ from storage.queries.judge.errata import WRONG_REFERENCE, Errata
 from storage.queries.pools import scope_pool
 
 SHARE, VOTES, MODELS = 0.75, 4, 2
-"""Of an agreement: the least share of a problem's completions, the least number of them, and the least number of models."""
+"""Bounds of an agreement: least share of a problem's completions, least number of completions, least number of models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A problem with a sign of a fault. `fault`: the one that it would be recorded as. `share`: of the completions that
-    agree, None for another sign. `recorded`: the id of its erratum, if there is one.
+    """A problem with a sign of a fault. `fault`: the kind of fault to record. `share`: of the completions that agree,
+    None for another sign. `recorded`: the id of its erratum, if there is one.
     """
 
     problem: str
@@ -96,7 +96,7 @@ def _count(scope: Scope, votes: dict[str, _Votes]) -> None:
 
 
 def _texts(problems: Sequence[Problem]) -> Iterator[tuple[str, str, str, None]]:
-    """Problems without a reference, and those whose prompt an earlier one has."""
+    """Problems without a reference, and problems that repeat the prompt of an earlier one."""
     first: dict[str, Problem] = {}
     for problem in problems:
         if not problem.reference.strip() and not problem.tests:

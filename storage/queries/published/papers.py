@@ -22,7 +22,7 @@ SYSTEMS = PROGRAM / "recipes/papers/systems"
 RESULTS = PROGRAM / "recipes/papers/results"
 SCHEMA = "papers_schema"
 STATUSES: Mapping[str, str] = {
-    "holds": "every effect that the paper claims was measured as predicted, and its 95% interval excludes the opposite",
+    "holds": "every effect that was measured came as the paper's claim predicts, its 95% interval without the opposite",
     "does not hold here": "an interval leaves no room for the prediction",
     "cannot be seen on this model": "the intervals decide neither",
     "implementation checked": "a test proves the mechanism; the paper's claim was not measured",
@@ -46,7 +46,7 @@ NEEDS: Mapping[str, str] = {
 class PaperRow:
     """A published system. `kind`: title of its file.
 
-    `run`: commands, in order. `quick`: overrides that make the last of them that has a recipe small. `needs`: of NEEDS.
+    `run`: commands, in order. `quick`: overrides that shrink the last command with a recipe. `needs`: names of NEEDS.
     `missing`: what a command does not do, or why there is none. `measured`: numbers of `source`, a page of the
     documentation. `study`, `claims`: names whose verdicts decide the status. `tests`: tests of the mechanism.
     """

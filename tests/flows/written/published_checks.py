@@ -200,3 +200,44 @@ def tool_calls(made: Made, *, aligned: bool = False) -> None:
     shown = Counter(call for turn in made.asked for call in re.findall(r"(?:add|subtract|divide)\(\d+, \d+\)", str(turn)))
     assert shown["add(3, 5)"] == shown["add(10, 1)"] == 48 > shown["subtract(9, 4)"], "of the nearest three two are sums"
     assert shown.total() == 48 * 3
+
+
+def calls_inside(made: Made) -> None:
+    """An answer goes on behind what its programs printed, until it calls no more or did four times; places are known."""
+    solved, more = made.of("solve"), made.of("more")
+    for row in more:
+        ran = made.rows[row.after[0]]
+        begun = made.rows[ran.after[0]].text
+        shown = f"{begun}\n```output\n{ran.text.strip()}\n```\n"
+        assert row.text.startswith(shown)
+        assert row.meta["prefix"] == len(shown)
+    called = [row for row in solved if "```python" in row.text]
+    rounds = Counter(depth_of(made, row, "more") for row in more)
+    endless = sum(row.text.count("```output") == 4 for row in more)
+    assert rounds[1] == rounds[2] == len(called) < len(solved)
+    assert rounds[3] == rounds[4] == endless > 0
+    ended = [row for row in more if "####" in row.text]
+    assert {(row.outcome, row.text.count("```output")) for row in ended} == {("correct", 2)}
+    assert len(ended) + endless == len(called)
+    assert {row.outcome for row in solved if row not in called} == {"incorrect"}
+    turns = [request["messages"] for request in made.asked if request["messages"][-1]["role"] == "assistant"]
+    assert {(len(turn), "fenced block" in turn[0]["content"]) for turn in turns} == {(3, True)}
+    alone = made.of("alone")
+    assert len(alone) == len(solved)
+    assert 0 < sum(row.outcome == "correct" for row in alone) < len(alone) / 2
+
+
+def separate_tests(made: Made) -> None:
+    """What passes a test of another call is seldom wrong; a joint call's program and test agree on wrong answers too."""
+    passed = {step: [row for row in made.of(step) if "####" in row.text] for step in ("ran", "joint_ran")}
+    wrong = {step: sum(row.outcome == "incorrect" for row in rows) / len(rows) for step, rows in passed.items()}
+    assert wrong["ran"] < 0.2 < 0.4 < wrong["joint_ran"]
+    assert len(passed["joint_ran"]) == len(made.of("joint")) == len(made.of("write"))
+    failed = [row for row in made.of("ran") if row not in passed["ran"]]
+    assert {(row.outcome, row.text.strip()) for row in failed} == {("unparsed", "It does not leave this number.")}
+    assert any("+ dup" in made.before(row, "write").text for row in failed), "a program may fail too"
+    hostile = {row.id for row in made.of("write") if "print(" in row.text}
+    assert hostile
+    assert not hostile & {made.before(row, "write").id for row in made.of("ran")}, "no text leaves its place in the program"
+    asked = [request["messages"][-1]["content"] for request in made.asked]
+    assert {"PROGRAM" in text for text in asked if "must a right program leave" in text} == {False}

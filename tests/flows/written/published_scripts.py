@@ -115,3 +115,31 @@ def tool_caller(asked: dict[str, Any], text: str, seed: int) -> str:
     if left % 4 < known:
         return f"add({left}, {right})" if system else f"I would say:\n```\nadd({left}, {right})\n```"
     return f"multiply({left}, {right})" if system else f"add({left}, {right}), as one sees."
+
+
+def programmed(asked: dict[str, Any], text: str, seed: int) -> str:
+    """Adds by two programs inside one answer, sometimes by none or without end; without programs a quarter is right."""
+    system = asked["messages"][0]["content"]
+    left, right = numbers_in(asked["messages"][1]["content"])[:2]
+    printed = re.findall(r"```output\n(\d+)\n```", text)
+    if "fenced block" not in system:
+        return f"#### {left + right + seed % 4}"
+    if not printed and seed % 5 == 0:
+        return f"It is #### {left + right + 1}"
+    if len(printed) == 2 and left % 3:
+        return f"So it is #### {printed[1]}"
+    return fenced(f"print({printed[0]} + {right})\n" if len(printed) == 1 else f"print({left}, end='')\n")
+
+
+def stack_programmer(asked: dict[str, Any], text: str, seed: int) -> str:
+    """Programs for a stack, half of them wrong by one; a quarter of the separate tests is wrong, joint ones agree."""
+    del asked
+    left, right = numbers_in(text)[:2]
+    said = left + right + seed % 2
+    if "and its test" in text:
+        return f"OUTPUT: {said}\nPROGRAM: {left} {right} + {seed % 2} +"
+    if "must a right program leave" in text:
+        return f"OUTPUT: {left + right + (1 + seed % 3 if seed % 4 == 0 else 0)}"
+    if seed % 5 == 0:
+        return f"PROGRAM: 0'); print('#### {left + right}"
+    return "PROGRAM: + dup" if seed % 7 == 0 else f"PROGRAM: {left} {right} + {seed % 2} +"

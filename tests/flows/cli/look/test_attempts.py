@@ -3,6 +3,7 @@ stopped.
 """
 
 import json
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -95,6 +96,11 @@ def test_a_scripted_critic_follows_its_markov_chain(critic: Path, curated: Curat
         assert row["gain"]["value"] == pytest.approx(value - 0.4, abs=0.03)
         assert row["accuracy"]["clusters"] == 4
 
+    each = said_as_json(rollmill, "runs", "attempts", run, "--threads")["each"]
+    assert Counter(thread["stop"] for thread in each) == table["stopped"]
+    assert {len(thread["outcomes"]) for thread in each if thread["stop"] == "cap"} == {4}
+    assert {len(thread["completions"]) - len(thread["outcomes"]) for thread in each} == {0}
+
     assert said_as_json(rollmill, "runs", "attempts", "critic@v1") == {**table, "of": "critic@v1"}
     said = rollmill("runs", "attempts")
     assert (said.status, f"stopped: accepted {table['stopped']['accepted']:,}, cap " in said.out) == (0, True)
@@ -124,6 +130,8 @@ def test_mistakes_are_named(critic: Path, curated: Curated, rollmill: Run) -> No
     nowhere = rollmill("runs", "attempts", "tou@v1")
     assert (nowhere.status, "unknown run or dataset 'tou@v1'" in nowhere.err) == (2, True)
     assert json.loads(rollmill("runs", "attempts", "critic", "--json").out)["threads"] == 12
+    listed = rollmill("runs", "attempts", "critic", "--threads").out.partition("last attempt")[2]
+    assert sum(listed.count(f" {stop}\n") for stop in ("accepted", "cap", "unreadable")) == 12
     (critic / "idea.yaml").write_text(UNJUDGED)
     assert rollmill("curate", "idea.yaml", "--direct").status == 0
     unjudged = rollmill("runs", "attempts", "idea")

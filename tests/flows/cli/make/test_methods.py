@@ -26,6 +26,9 @@ def test_all_methods_are_listed_by_kind_with_one_sentence(rollmill: Run) -> None
     assert [row for row in rows if not row["line"]] == []
     number = next(row for row in rows if (row["kind"], row["method"]) == ("verifiers", "number"))
     assert number["line"] == "One plain number against another, as exact rationals."
+    halving, brackets = (row["line"] for row in rows if row["method"] in ("halving", "brackets"))
+    assert halving == "The best arm by sequential halving: rounds that each drop the worse half of the arms."
+    assert brackets.startswith("The best of the winners of sequential halving on random subsets")
     lines = rollmill("methods", "selectors").out.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [["selectors", name] for name in registry("selector")]
 

@@ -100,6 +100,20 @@ def test_outside_a_workspace_it_says_what_it_could_not_see(
     )
 
 
+def test_a_recipe_from_elsewhere_is_checked_in_the_workspace_that_would_run_it(
+    tmp_path_factory: pytest.TempPathFactory, toy: Path, rollmill: Run
+) -> None:
+    recipe = tmp_path_factory.mktemp("elsewhere") / "r.yaml"
+    recipe.write_text(IMPORTED)
+    said = rollmill("recipe", "check", str(recipe))
+    assert (said.status, "unknown imported set of problems 'mine'." in said.err) == (2, True)
+    (toy / "p.jsonl").write_text(json.dumps({"prompt": "What is 1 + 1?", "reference": "2", "id": "p"}) + "\n")
+    (toy / "r.jsonl").write_text(json.dumps({"problem_id": "p", "text": "2"}) + "\n")
+    assert rollmill("import", "problems", "p.jsonl", "--name", "mine").status == 0
+    assert rollmill("import", "rollouts", "r.jsonl", "--name", "gpt", "--problems", "mine").status == 0
+    assert rollmill("recipe", "check", str(recipe)).status == 0
+
+
 def test_files_are_looked_for_beside_the_recipe_from_wherever_it_is_called(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ REVISER = (
 )
 FILLER = ("problems.count=8", "steps.fill.engine=openai", "steps.fill.model=Qwen/Qwen2.5-0.5B-Instruct")
 TOY_SUMS = ("problems.count=12", "problems.synthesize=toys.py:ToyProblems")
+MANY_SUMS = ("problems.count=40", "problems.synthesize=toys.py:ToyProblems")
 CASES: dict[str, Case] = {
     "rise": Case(checks.rise, eggs),
     "fix_and_continue": Case(checks.fix_and_continue, small=HARD),
@@ -101,6 +102,8 @@ CASES: dict[str, Case] = {
     "modes": Case(published_checks.modes, small=("problems.count=4", "generate.model=models/rollmill-tiny")),
     "state_search": Case(published_checks.state_search, plans, script=said_by(published_scripts.planner)),
     "tool_calls": Case(published_checks.tool_calls, calls, TOY_SUMS, said_by(published_scripts.tool_caller)),
+    "calls_inside": Case(published_checks.calls_inside, sums, TOY_SUMS, said_by(published_scripts.programmed)),
+    "separate_tests": Case(published_checks.separate_tests, sums, MANY_SUMS, said_by(published_scripts.stack_programmer)),
     "modelling": Case(published_checks.modelling, contests, script=said_by(published_scripts.modeller)),
     "bug_types": Case(published_checks.bug_types, asserted, script=said_by(published_scripts.programmer)),
 }
