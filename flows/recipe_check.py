@@ -4,7 +4,7 @@ flows.recipe checks the text of the recipe; this module checks what its names re
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,14 +30,11 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
 
     SetupError for the first thing that would stop a run.
     """
-    from storage.workspace import Workspace
-
     _check_verifiers(loaded)
     for method in loaded.scorers:
         method.build()  # opens the model that it asks, where it asks one; asks nothing
-    try:
-        workspace = Workspace.open(loaded.base.resolve())
-    except SetupError:
+    workspace = _workspace_of(loaded)
+    if workspace is None:
         _check_model(loaded, Path.cwd())
         return [f"outside of a workspace: {name} was not looked for" for name in _in_workspace(loaded)]
     with workspace:
@@ -50,6 +47,16 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
             source_scope(workspace, str(loaded.synthesizer.options[FROM]))
         check_held_out(workspace, loaded)
     return []
+
+
+def _workspace_of(loaded: LoadedRecipe) -> "Workspace | None":
+    """The workspace of the current folder, in which a run would be, else that of the recipe's folder."""
+    from storage.workspace import Workspace
+
+    for folder in (Path.cwd(), loaded.base.resolve()):
+        with suppress(SetupError):
+            return Workspace.open(folder)
+    return None
 
 
 def _check_verifiers(loaded: LoadedRecipe) -> None:

@@ -132,7 +132,7 @@ def _stored_answers(store: "SegmentStore", name: str) -> dict[Key, StoredAnswer]
 
 
 def _labels_of_other_imports(store: "SegmentStore", name: str, labels: Mapping[str, str]) -> set[str]:
-    """Of these answers, digests of labels by id, those that another import holds under the same id with other labels."""
+    """Ids of answers that another import holds with other labels. `labels`: digests of labels by id."""
     others = [
         segment
         for segment in store.readable(store.registry.segments("completions"))

@@ -76,6 +76,9 @@ class ProblemRows:
         prompt_turns, answered = asked_and_answered(messages(value) or ())
         if not prompt_turns:
             raise CellError("the conversation asks nothing: no turn of it is the user's")
+        asked = [turn.content for turn in prompt_turns if turn.role == "user"] or [turn.content for turn in prompt_turns]
+        if not any(text.strip() for text in asked):
+            raise CellError("there is no prompt")
         self.answered += bool(answered)
         return prompt_turns
 

@@ -1,4 +1,4 @@
-"""From a file to clean rows: forms that other tools write are recognised by their keys, columns found, texts made storable.
+"""Clean rows of a file: forms that other tools write are recognised by their keys, columns found, texts made storable.
 
 A row of such a form can hold several answers; then it becomes several rows. Rows of an unknown tool stay unchanged. What a
 rewritten row has no name for goes along under its own key and ends up as meta. An import goes through its file twice, once

@@ -24,7 +24,7 @@ class Unfolded:
 
     @classmethod
     def of(cls, path: Path, most: int | None = None) -> "Unfolded":
-        """Of a file or a folder; by default 256 MiB or a hundred times its size on disk, whichever is more."""
+        """Limit for a file or a folder; by default 256 MiB or a hundred times its size on disk, whichever is more."""
         files = (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,)
         return cls(path, most or max(_LEAST, _RATIO * sum(file.stat().st_size for file in files)))
 

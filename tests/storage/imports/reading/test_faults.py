@@ -124,6 +124,13 @@ def test_missing_text_is_one_thing_however_it_is_missing(ws: Workspace, jsonl: W
     assert "4 rows without text are stored as empty completions" in report.notes
 
 
+@pytest.mark.parametrize("content", [None, "", " \n", []])
+def test_a_conversation_without_a_word_of_the_user_is_no_prompt(ws: Workspace, jsonl: WriteLines, content: Any) -> None:
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
+    with pytest.raises(SetupError, match="line 1: there is no prompt"):
+        import_problems(ws, ImportSpec(jsonl({"prompt": turns, "reference": "3"}), "p"))
+
+
 def test_references_that_say_nothing_are_noted(ws: Workspace, jsonl: WriteLines) -> None:
     said = ["N/A", "-", "?", "?", "7"]
     rows = [{"prompt": f"{place}?", "answer": answer} for place, answer in enumerate(said)]
