@@ -20,6 +20,8 @@ from tests.flows.rounds.toy import calls, workspace
 from tests.flows.scoring.asking_run import TOKENS, ScoringToy, scored_run
 from tests.tied import tied
 
+pytestmark = pytest.mark.integration
+
 
 def drawn(ws: Workspace) -> None:
     with scored_run(ws, ScoringToy()) as run:

@@ -31,10 +31,12 @@ COMPLETIONS = st.lists(
 
 def built(name: str) -> Aggregator:
     kind: Any = AGGREGATORS[name]
-    made: Aggregator = kind(score="s") if name in SCORED else kind()
+    made: Aggregator = kind(**({"score": "s"} if name in SCORED else {}), **SHORT.get(name, {}))
     return made
 
 
+SHORT = {"consensus": {"rounds": 50}}
+"""Options with which a method of many rounds takes milliseconds."""
 SCORED = {"weighted", "borda", "best_of_n", "best_of_majority", "consensus", "rerank"}
 
 

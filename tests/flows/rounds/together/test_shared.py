@@ -25,6 +25,8 @@ from storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, problems, spec, workspace
 from tests.tied import tied
 
+pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
+
 RUNS = ("first", "second", "third")
 WIDE = QueueLimits(draw_workers=3, uncommitted=4, unjudged=6, poll_seconds=0.02)
 

@@ -18,6 +18,8 @@ from tests.flows.rounds.together.child import toys
 from tests.flows.rounds.toy import ToyEngine, calls, content, spec, workspace
 from tests.forked import Forked
 
+pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
+
 FIXED: dict[str, Any] = {"budget": Fixed(initial=4)}
 
 

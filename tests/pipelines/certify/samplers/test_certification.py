@@ -10,6 +10,8 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Problem, Sampling
 from tests.pipelines.certify.samplers.samplers import CHANCES, Gumbel, Hot, Rare, Right, Silent, Stating, Swapped
 
+pytestmark = pytest.mark.integration
+
 PROBLEMS = [Problem("2 + 2?", "4"), Problem("2 + 3?", "5"), Problem("2 + 4?", "6")]
 
 

@@ -22,6 +22,8 @@ from tests.pipelines.generate.serving.toy_model import alive
 from tests.tied import tied
 from tests.waiting import until
 
+pytestmark = pytest.mark.integration
+
 CUTS = (
     Sampling(max_tokens=40),
     Sampling(0.7, 0.9, 0, 30, warp=(RecordedMethod("min_p", "1", '{"share":0.2}'),)),
