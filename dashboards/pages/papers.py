@@ -137,7 +137,7 @@ def _paper(row: PaperRow) -> None:
 
 
 def _commands(row: PaperRow) -> None:
-    """The commands in order, with what they need, and a link to the form of each one that has one."""
+    """The commands in order, with their needs, and a link to New run for each that has a form there."""
     if not row.run:
         return
     st.markdown("**Commands**, in this order" if len(row.run) > 1 else "**Command**")

@@ -25,8 +25,8 @@ EXAMPLES = (
 
 
 def form_address(command: str) -> dict[str, list[str]] | None:
-    """The parameters of the form that holds a typed command; None where none can: another verb or option than --set, or a
-    recipe that is not in the workspace.
+    """The address parameters of the form for a typed command; None for a verb without a form, an option other than --set,
+    or a recipe that is not in the workspace.
     """
     _, verb, *words = shlex.split(command)
     form = next(((what, key) for what, (_, key, its) in FORMS.items() if its == verb), None)

@@ -1,4 +1,4 @@
-"""Allocators on the page Compare: the completions of each arm round by round, and the winner on problems apart."""
+"""Allocators on the page Compare: the completions of each arm by round, and the winner's rate on other problems."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def show_allocations(subject: ComparedSubject) -> None:
     """Draw the stored allocations of the subject's completions; a button stores another."""
     reports = allocations(reader().root, subject.kept(_scopes))
     if not reports:
-        st.info("No allocation of these completions is stored: what an allocator would have spent on which arm.")
+        st.info("No allocation of these completions is stored. An allocation shows the spend on each arm.")
     for place, report in enumerate(reports):
         _report(report, place)
     _button(subject, reports)
@@ -63,7 +63,7 @@ def _report(report: Row, place: int) -> None:
     )
     st.dataframe(allocator_table(report), hide_index=True, width="stretch", column_config=WINNER)
     st.caption(
-        f"Regret: what {inert(report['best'])}, the best of all stored, has more on the other half. ±: standard errors "
+        f"Regret: the lead of {inert(report['best'])}, the best of all stored, on the other half. ±: standard errors "
         "over the repeats."
     )
     arms = arm_table(report)
@@ -74,7 +74,7 @@ def _report(report: Row, place: int) -> None:
 
 
 def allocator_table(report: Row) -> pd.DataFrame:
-    """A row for each allocator: what it spent, and its winner where it was chosen and where it was not."""
+    """A row for each allocator: its spend, and its winner's rate on the half that chose it and on the other half."""
     return pd.DataFrame(
         [
             {

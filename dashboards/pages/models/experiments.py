@@ -135,7 +135,7 @@ def _head(line: ExperimentLine) -> None:
 
 def _next(line: ExperimentLine) -> None:
     if line.command is not None and line.status != "done":
-        st.caption("To go on" if line.status in BAD_ENDS else "To go on should it be stopped")
+        st.caption("Resume it with:" if line.status in BAD_ENDS else "If it stops, resume it with:")
         st.code(visible(line.command), language=None, wrap_lines=True)
 
 

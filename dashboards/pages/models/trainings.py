@@ -57,7 +57,7 @@ def _live(training: str) -> None:
         st.metric("Tokens/s", "-" if line.rate is None else f"{line.rate:,.0f}", width="content")
         st.metric("Time left", "-" if line.left is None else duration(line.left), width="content")
     draw_curve(training_curve(reader(), line.id), f"live-{line.id}")
-    _next(line, "To go on should it be stopped")
+    _next(line, "If it stops, resume it with")
 
 
 def _ended(line: TrainingLine) -> None:
@@ -77,15 +77,16 @@ def _ended(line: TrainingLine) -> None:
         with st.expander("Output of the command that this page started"):
             text = output.read_text(encoding="utf-8", errors="replace")[-LONGEST:]
             st.code(visible(text), language=None, wrap_lines=True)
-    _next(line, "To go on")
+    _next(line, "Resume it with")
 
 
 def _next(line: TrainingLine, words: str) -> None:
+    """The command that resumes a training, after the `words` of an unfinished sentence."""
     if line.command is not None:
-        st.caption(words)
+        st.caption(f"{words}:")
         st.code(visible(line.command), language=None, wrap_lines=True)
     else:
-        st.caption("It goes on with the command that began it.")
+        st.caption(f"{words} the command that started it.")
 
 
 def draw_curve(curve: LossCurve, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Steps of a run: what each drew and kept, and how right answers are after each attempt where a step answers again."""
+"""Steps of a run: rows that each drew and kept, and the share of right answers after each attempt of steps that repeat."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -59,7 +59,7 @@ def show_steps(run: Run) -> None:
 
 
 def _again(steps: Sequence[str]) -> list[str]:
-    """The steps whose answers are the attempts; none for the one that the table takes by itself."""
+    """The chosen steps whose answers are the attempts; an empty list leaves the choice to the table."""
     return st.multiselect(
         "Attempts are the answers of",
         steps,

@@ -37,11 +37,11 @@ class StartOptions:
         return [] if self.profile is None else ["--profile", self.profile]
 
     def pilot(self) -> list[str]:
-        """As options of a pilot."""
+        """Options for a pilot."""
         return [*self.machine(), *([] if self.max_tokens is None else ["--max-tokens", str(self.max_tokens)])]
 
     def run(self) -> list[str]:
-        """As options of a run."""
+        """Options for a run."""
         cost = [f"--max-cost={self.max_cost}"] if self.max_cost else []
         return [*self.pilot(), *cost, *(["--direct"] if self.prefect is False else [])]
 

@@ -208,7 +208,7 @@ def test_a_training_under_way_is_cancelled_on_the_page(copied: Path) -> None:
     page = until(opened("new run", what="Train"), lambda shown: "Rows" in metrics(shown))
     page.button(key="new-start").click().run()
     until(page, lambda shown: [block.value for block in shown.title] == ["Models"])
-    until(page, shows("To go on should it be stopped"))
+    until(page, shows("If it stops, resume it with:"))
     with Reader.open(copied) as reader:
         [training] = reader.trainings.as_they_are()
         page.button(key=f"cancel-{training.id}").click().run()

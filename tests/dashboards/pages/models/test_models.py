@@ -191,7 +191,7 @@ def test_new_run_trains_and_lands_on_the_live_page_then_on_the_model(copied: Pat
         with Reader.open(copied) as reader:
             [line] = training_lines(reader)
         assert (line.status, shown.query_params["training"]) == ("running", line.id)
-        until(shown, shows("To go on should it be stopped"))
+        until(shown, shows("If it stops, resume it with:"))
         again = until(opened("new run", what="Train"), shows("This very training works now"))
         assert not start_asks(again)
     finally:
