@@ -45,7 +45,7 @@ class Direct:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Nothing was begun."""
+        """No-op: entering began nothing."""
 
     def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
         """The outcome of the work."""

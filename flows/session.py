@@ -49,7 +49,7 @@ class CommandCounts(RunCounts):
         return CommandCounts(**sums, rounds=self.rounds + 1)
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         row: dict[str, Any] = {"rounds": self.rounds}
         row |= {part.name: getattr(self, part.name) for part in fields(RunCounts)}
         row["cost"] = row.pop("units") / UNITS

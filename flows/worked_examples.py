@@ -101,7 +101,7 @@ class Examples:
 
 
 def _chosen(part: ExamplesFrom, problems: Sequence[Problem]) -> list[Problem]:
-    """By their ids in that order; else the first by id, which is a random sample, of the set or of each skill.
+    """Examples by their ids, in that order; else the first by id, a random sample, of the set or of each skill.
 
     All of them where each problem has examples of its own.
     """

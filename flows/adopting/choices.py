@@ -56,7 +56,7 @@ RULES: Mapping[str, ChoiceRule] = {
         "the largest gain in log-likelihood over the choice without the question",
     ),
 }
-"""By the name of the metric."""
+"""Rules of choice by the name of the metric."""
 
 
 def are_chosen(rows: Sequence[Values], output_type: str | None) -> bool:

@@ -177,7 +177,7 @@ def _values(scored: Mapping[str, Any], scores: Sequence[Values]) -> Iterator[tup
 
 
 def _number(value: Any) -> float | None:
-    """As `value_to_float` of Inspect: grades by letter, words, numbers; everything else is 0; None: not scored."""
+    """Number of a score, as Inspect's `value_to_float` reads grades, words and numbers; else 0, None without a score."""
     if value is None or value == "NaN" or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, int | float):

@@ -81,7 +81,7 @@ class EvaluationLog:
 
     @property
     def digest(self) -> str:
-        """Of everything that the log holds; it costs a pass over all of it."""
+        """Digest of the whole log; computing it reads every row."""
         parts: list[Any] = [[name, list(texts)] for name, texts in sorted(self.rows.items())]
         return digest128([*parts, *sorted(self.files.items()), *([self.chosen] if self.chosen else [])])
 

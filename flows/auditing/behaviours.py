@@ -38,8 +38,8 @@ class BehaviourAuditRequest:
 
 @dataclass(frozen=True, slots=True)
 class KeyedPrograms:
-    """Different programs of one problem: their number, that of their keys, and the pairs of one key that are equal there
-    and those among them that differ on fresh inputs.
+    """Counts for one problem: distinct programs, distinct keys, pairs of programs with equal keys, and those of these pairs
+    that differ on fresh inputs.
     """
 
     problem: Problem

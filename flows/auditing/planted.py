@@ -67,7 +67,7 @@ def _verifier_of(run: "Run", name: str, root: Path) -> "Verifier":
 
 
 def _rates_by_kind(trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """By kind: how many, the share judged as expected with its interval over problems, and what went wrong."""
+    """Figures by kind: number, share judged as expected with its interval over problems, and unexpected verdicts."""
     kinds = sorted({variant.kind for _, _, variant in trials})
     return {
         kind: _rate(kind, [pair for pair in zip(trials, verdicts, strict=True) if pair[0][2].kind == kind])

@@ -142,7 +142,7 @@ def _section(row: Row) -> Iterator[str]:
 
 
 def signed_number(value: float) -> str:
-    """At three digits, without a sign of nothing (-0.000)."""
+    """A number with its sign at three digits; zero has no minus sign."""
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
@@ -160,7 +160,7 @@ def _count(effect: Row) -> str:
 
 
 def seeds(effect: Row) -> str:
-    """In how many seeds an effect is as predicted."""
+    """Number of seeds in which an effect is as predicted."""
     if not effect:
         return "-"
     return f"{effect['met']} of {effect['seeds']} seeds" if effect["seeds"] > 1 else ("yes" if effect["met"] else "no")

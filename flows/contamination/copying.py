@@ -53,7 +53,7 @@ def copying(request: CopyingRequest) -> dict[str, Any]:
 
 
 def _prompts(workspace: Workspace, name: str, *, repeated: bool) -> Sequence[str]:
-    """Prompts in the order of their ids; `repeated`: those that a file repeats count each time, as mass there."""
+    """Prompts in the order of their ids; `repeated`: with every repetition in the file, which counts as mass."""
     problems = sorted(source_of(workspace, name).problems(repeated=repeated), key=lambda problem: problem.prompt_id)
     return [prompt_text(problem.prompt) for problem in problems]
 

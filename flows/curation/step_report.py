@@ -151,7 +151,7 @@ class _FollowUps:
         return sorted(set(of_steps(self._rows, [step]).column("completion_id").to_pylist()))
 
     def counts(self, step: str) -> ReadCounts:
-        """Of how many of the step's completions, each once, each field can be read."""
+        """Number of the step's completions, each once, in which each field can be read."""
         if step not in self._counts:
             node, graph = self._run.spec.step(step).node, self._run.spec.graph
             read = {} if node is None else node.reads

@@ -50,7 +50,7 @@ class ForecastEvidence:
     recount: Recount | None = None
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         every = list(self.observed.values())
         samples = sum(len(observation.samples) for members in every for observation in members)
         return {

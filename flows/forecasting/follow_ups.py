@@ -139,7 +139,7 @@ class FollowUpForecast:
         return roots
 
     def _tokens(self, step: str, counts: Counts, rng: np.random.Generator) -> tuple[Counts, Counts]:
-        """Of so many completions of each problem, in and out."""
+        """Tokens in and out of this many completions of each problem."""
         if step not in self._sizes:
             raise TooLittleSeenError(f"completions of {step}")
         # One weight for each template: completions of one template are not independent.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 Solutions = Mapping[str, Mapping[str, tuple[int, int]]]
-"""By step and problem: right answers that repeat no earlier one, and right answers."""
+"""Counts by step and problem: right answers that repeat no earlier one, and all right answers."""
 Rule = Callable[[int, int], int]
 
 
@@ -93,7 +93,7 @@ class KeptOfSteps:
 
     @classmethod
     def of(cls, spec: "RunSpec", solutions: Solutions) -> "KeptOfSteps":
-        """By the selector of a run, from what a pilot showed."""
+        """The rule of a run's selector, with laws from the counts of a pilot."""
         selector, roots = counting_selector(spec), [step.name for step in spec.roots]
         if selector is None:
             raise RuntimeError(f"selector {spec.selector.name!r} declares no stopping rule")
@@ -105,7 +105,7 @@ class KeptOfSteps:
     def __call__(
         self, outcomes: Sequence[ProblemOutcome], right: Mapping[str, Counts], rng: np.random.Generator
     ) -> list[int]:
-        """Of each problem, given how many answers of each step are right. TooLittleSeenError: not to be said."""
+        """Kept rows of each problem, given the right answers of each step. TooLittleSeenError if too few were seen."""
         correct = np.array([self._of_roots(outcome) for outcome in outcomes], np.int64)
         distinct = np.array([outcome.distinct if self.roots else 0 for outcome in outcomes], np.int64)
         weights, nothing = rng.exponential(size=len(outcomes)), np.zeros(len(outcomes), np.int64)
@@ -128,7 +128,7 @@ class KeptOfSteps:
 
 
 def _law(counts: Mapping[str, tuple[int, int]], problems: Sequence[str]) -> ShareLaw:
-    """Of the right answers of a step those that are new."""
+    """Law of the share of new answers among a step's right ones."""
     known: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0), counts)
     new, right = np.array([known[key] for key in problems], np.int64).reshape(-1, 2).T
     return ShareLaw.of(new, right)

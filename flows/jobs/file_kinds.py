@@ -21,7 +21,7 @@ SCHEDULED = ("curate", "evaluate", "mix", "sweep")
 
 
 def scheduled_kind(path: Path) -> FileKind:
-    """The kind of a file that a schedule can fire; of any other file a recipe's, whose loader says what it is."""
+    """The kind of a file that a schedule can fire; for any other file the kind `recipe`, whose loader names the mistake."""
     data, _ = read_yaml(path, "recipes")
     kinds = (kind for key, kind in FILE_KINDS.items() if key in data and kind.verb in SCHEDULED)
     return next(kinds, KINDS["recipe_schema"])

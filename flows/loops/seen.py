@@ -50,7 +50,7 @@ def seen_round(ws: Workspace, number: int, version: str) -> SeenRound:
 
 
 def draw_figures(ws: Workspace, version: str) -> dict[str, Any]:
-    """Of a round's draw: tokens, the share of them that is kept (`yield`), and the mean reward of the fixed prefix."""
+    """Figures of a round's draw: tokens, the kept share of them (`yield`), and the mean reward of the fixed prefix."""
     scope = dataset_scope(Reader(ws), version)
     with scope.connection("rollouts", "completions") as connection:
         row = connection.execute(_TOKENS).fetchone()

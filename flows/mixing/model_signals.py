@@ -22,7 +22,7 @@ from storage.versions.resolve import resolve as resolve_version
 from storage.workspace import Workspace
 
 VERSION = "1"
-"""Of these signals."""
+"""Version of these signals."""
 SIMILAR = "similarities"
 """Column of the similarities to each row of the target; `similarity` has their mean."""
 LABELS = ("level", "template", "skill", "licence")
@@ -51,7 +51,7 @@ class OpenedTarget:
 
 
 def open_target(ws: Workspace, loaded: LoadedMixture) -> OpenedTarget | None:
-    """The target of a recipe; None for a recipe without one, SetupError for one that has no row."""
+    """The target set of a recipe; None for a recipe without a target, SetupError for a target without rows."""
     settings = loaded.recipe.signals.model
     if settings is None:
         return None
@@ -106,8 +106,8 @@ def with_model_signals(
 ) -> pa.Table:
     """The table with `loss`, `influence`, `similarity` and `similarities` for rows that their sources kept.
 
-    Rows of the target itself have none, nor those beyond the number that the recipe reads; a row whose answer lies behind
-    the model's context has no loss and no influence.
+    Rows of the target itself have no such values, nor do rows beyond the number that the recipe reads. A row whose answer
+    lies beyond the model's context has no loss and no influence.
     """
     from pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
 

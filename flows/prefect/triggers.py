@@ -122,7 +122,7 @@ def _version(root: Path, name: str) -> str | None:
 
 
 def _model(item: Schedule, root: Path, name: str) -> str | None:
-    """Of a folder the names, sizes and times of its files; of a model elsewhere what the profile's servers say of it."""
+    """Names, sizes and times of a model folder's files; for a model elsewhere what the profile's servers say of it."""
     from flows.recipe.evaluations import load_evaluation
     from flows.recipe.profile import load_profile
     from flows.recipe.servers import located_path

@@ -125,7 +125,7 @@ class Read(Part):
         return self
 
     def layout(self, name: str) -> "Layout":
-        """As the import reads files by it."""
+        """Layout by which the import reads files."""
         from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
 
         fields = {key: value for key in ("reference", "external_id", "level", "skill") if (value := getattr(self, key))}

@@ -97,7 +97,7 @@ class RecipeForm:
     sets: tuple[str, ...]
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         fields = [part.row() for part in self.fields]
         return {"kind": self.kind.verb, "name": self.name, "sets": list(self.sets), "fields": fields}
 

@@ -46,7 +46,7 @@ class LoadedEvaluation:
     sha256: str | None = None
 
     def canonical(self) -> dict[str, Any]:
-        """As plain JSON with every default; made problems as in every recipe before there were other sources."""
+        """Plain JSON with every default; made problems keep the form that they had before there were other sources."""
         data = self.part.model_dump(mode="json")
         if self.part.imported is not None:
             return {"imported": self.part.imported}

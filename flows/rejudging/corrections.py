@@ -116,7 +116,7 @@ class Corrections:
 
 
 def _built(name: str, part: Mapping[str, Any], recorded: Key, base: Path) -> Verifier:
-    """A verifier of a recipe; SetupError for one that cannot judge a single problem again as it judged the others."""
+    """A verifier of a recipe; SetupError for a verifier that cannot judge one problem again without the others."""
     method = resolve("verifier", part["method"], part["options"], base=base)
     if method.asks_model or issubclass(method.cls, ReadsVotes):
         raise SetupError(
@@ -134,7 +134,7 @@ def _built(name: str, part: Mapping[str, Any], recorded: Key, base: Path) -> Ver
 
 @contextmanager
 def corrections_of(reader: Reader) -> Iterator[Corrections]:
-    """The errata of a workspace that count now, while the block lasts."""
+    """The active errata of a workspace; their verifiers are released when the block ends."""
     corrections = Corrections(Errata(reader.root).active())
     try:
         yield corrections

@@ -40,7 +40,7 @@ class Application:
         return dict(sorted(Counter(answer.outcome for answer in self.answers).items()))
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         return {"judgements": str(self.path), "answers": self.counts(), "next": self.job.command}
 
     def write(self) -> None:

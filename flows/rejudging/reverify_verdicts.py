@@ -71,7 +71,7 @@ class VerifierChange:
         return self._known[verdict.rule]
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         return {"verifier": self.name, "old": self.old, "new": self.new, "changed_rules": self.changed, "whole": self.whole}
 
     def _same_path(self, rule: str) -> bool:

@@ -1,5 +1,5 @@
-"""Elected answers of a run that searched: of each problem the answer with the most votes of the policy, and how often it is
-right beside the majority of the same finished answers and a single answer.
+"""Elected answers of a run that searched: for each problem the answer with the most votes of the policy. Its rate is shown
+beside those of the majority of the same finished answers and of a single answer.
 
 The trees follow from the run's plans and stored completions, so nothing is drawn, judged or written.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ElectedAnswer:
-    """A problem's elected answer (None without a vote), its outcome, and those of its tree."""
+    """A problem's elected answer (None without a vote), its outcome, and the outcomes of all answers of its tree."""
 
     problem_id: str
     cluster: str
@@ -93,7 +93,7 @@ def elections_of(root: Path, run_id: str | None) -> SearchElections:
             )
         ended = {stop.problem_id for stop in target.workspace.runs.stops(run.id)}
         if len(ended) < len({problem.id for problem in target.spec.problems}):
-            raise SetupError(f"run {run.id} is {run.status}: its trees are not whole.", next_command=run.next_command)
+            raise SetupError(f"run {run.id} is {run.status}: its trees are incomplete.", next_command=run.next_command)
         plans = all_plans(target.workspace, today)
         search = RunSearch(target.workspace, today)
         search.note(plans)

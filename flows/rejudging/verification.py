@@ -61,13 +61,13 @@ class Verification:
         return not any(self.differences.values())
 
     def result(self, kind: str) -> str:
-        """Of one kind of differences, in words."""
+        """Result for one kind of differences, in words."""
         if differences := self.differences[kind]:
             return f"{len(differences):,} differ"
         return "all the same" if self.checked[{"verdicts": "rejudged"}.get(kind, kind)] else "none checked"
 
     def json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         return {**asdict(self), "passed": self.passed}
 
 

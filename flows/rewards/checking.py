@@ -41,7 +41,7 @@ class CheckedRow:
     value: float | None = None
 
     def json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         shown = {"reference": self.problem.reference, "text": self.text[-200:]}
         return {**shown, "expected": self.expected, "reward": self.value}
 

@@ -18,7 +18,7 @@ _usual = gc.get_threshold()
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Until the last of those who are inside leaves, from whichever thread."""
+    """Collect garbage rarely until the last block that entered, on any thread, is left."""
     global _inside, _usual  # noqa: PLW0603 - the collector is the process's
     with _lock:
         if _inside == 0:

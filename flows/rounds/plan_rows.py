@@ -90,5 +90,5 @@ def _in_order(ids: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _repeats(ordered: pa.ChunkedArray) -> Any:
-    """Of each text but the first, whether it is the one before."""
+    """Flags of all texts but the first: True if a text equals the one before it."""
     return pc.equal(ordered[1:], ordered[:-1])

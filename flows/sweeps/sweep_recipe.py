@@ -129,7 +129,7 @@ def _of_one(cells: Sequence[LoadedRecipe], key: str, wanted: str | None) -> Sequ
 
 
 def _arms(recipe: SweepRecipe, base: Generate) -> tuple[dict[str, dict[str, Any]], str]:
-    """The changed keys of each arm, and the arm that changes none; it is added where no arm is as the base."""
+    """The changed keys of each arm, and the name of the arm with the base's settings, which is added if it is missing."""
     settings = {name: dict(changed) for name, changed in recipe.arms.items()}
     keys = list(recipe.grid)
     for values in product(*recipe.grid.values()) if keys else ():
@@ -154,7 +154,7 @@ def _arms(recipe: SweepRecipe, base: Generate) -> tuple[dict[str, dict[str, Any]
 
 
 def _arm_name(recipe: SweepRecipe, changed: Mapping[str, Any]) -> str:
-    """Keys and values in one name; a value that is no short word goes by its place in the list."""
+    """Name of an arm from its keys and values; a value that is no short word is named by its place in the list."""
     words = []
     for key, value in changed.items():
         text = re.sub(r"[^a-z0-9_-]+", "_", str(value).lower()).strip("_-")

@@ -22,7 +22,7 @@ def model_card(name: str, record: Mapping[str, Any]) -> str:
 
 
 def licence_of(record: Mapping[str, Any]) -> str:
-    """The one licence of all data, lower case; `other` if there are several or none is known."""
+    """The common licence of all data, in lower case; `other` if there are several or none is known."""
     licences = {licence.lower() for part in record["data"] for licence in part["licences"]}
     return licences.pop() if len(licences) == 1 and "unknown" not in licences else "other"
 

@@ -15,7 +15,7 @@ class TrainingLimitReached(FoundWanting):
 
 @dataclass(frozen=True, slots=True)
 class TrainingLimit:
-    """The most that one training may take over all its commands, as its learner reports it; None: any."""
+    """Limits of one training over all its commands, compared with what its learner reports; None: no limit."""
 
     seconds: float | None = None
     tokens: int | None = None

@@ -33,14 +33,14 @@ class BestOfNElection:
         return ({"score": score} for score in scores)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By the largest score of an answer's completions."""
+        """Answers by the largest score of their completions."""
         best = pool.largest(pool.score(self.score))
         return Election(_chosen_first(pool, best > NEVER, best))
 
 
 @dataclass(frozen=True, slots=True)
 class BestOfMajority:
-    """Of the answers that at least a share `alpha` of the completions give, the k with the best rewards.
+    """The k answers with the best rewards, among those that at least a share `alpha` of the completions give.
 
     Best-of-Majority (2025): the threshold keeps rare answers out whose reward is wrong by much, so it does not degrade as N
     grows; with N too small for the right answer to come up often enough it does harm. Where fewer than k answers reach the
@@ -76,7 +76,7 @@ class BestOfMajority:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRerank:
-    """Of the `clusters` answers with the most votes the one with the best reward; 0 takes all of them.
+    """The answer with the best reward among the `clusters` answers with the most votes; 0 takes all answers.
 
     Solution-cluster re-ranking (Liu et al. 2023, arXiv:2310.10047): the majority proposes, a score decides. Answers that
     tie for the last place are all taken. The reward is the mean score of an answer's completions, or the largest.

@@ -56,7 +56,7 @@ class ConsensusElection:
         return ({"score": score} for score in scores)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By the probability of `correct` for each answer, or of the answer given `correct`."""
+        """Answers by their probability of `correct`, or by the probability of each given `correct`."""
         counts = pool.counts
         scores = pool.score(self.score)
         judged = pool.mean(scores)

@@ -87,7 +87,7 @@ def _answer(values: Floats, first: Floats, settings: ConsensusSettings, played: 
 
 
 def _gap(policy: Floats, values: Floats, first: Floats, settings: ConsensusSettings, axis: int) -> Floats:
-    """Best value of sum pi Q - pull KL(pi, first), which is pull log sum first exp(Q / pull), less that of the policy."""
+    """Maximum over pi of sum pi Q - pull KL(pi, first), or pull log sum first exp(Q / pull), less its value at policy."""
     best = settings.pull * np.logaddexp.reduce(first + values / settings.pull, axis=axis)
     finite = np.where(policy > 0, first, 0.0)
     spread = np.where(policy > 0, policy * (np.log(np.maximum(policy, np.finfo(float).tiny)) - finite), 0.0)

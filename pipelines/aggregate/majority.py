@@ -19,7 +19,7 @@ class MajorityElection:
     needs: ClassVar[tuple[Need, ...]] = ()
 
     def elect(self, pool: BlindPool) -> Election:
-        """By number of votes."""
+        """Answers by number of votes."""
         return Election(elected_only(pool, pool.counts))
 
 
@@ -49,7 +49,7 @@ class WeightedMajority:
         return ({"score": score, "temperature": t} for t in (1.0, 2.0, 0.5) for score in scores)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By sum of weights."""
+        """Answers by sum of weights."""
         score = pool.score(self.score)
         known = ~np.isnan(score)
         number = np.maximum(known.sum(axis=1, keepdims=True), 1)
@@ -91,7 +91,7 @@ class Borda:
         return ({"score": score, "p": p} for p in (0.5, 0.3, 1.0, 2.0) for score in scores)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By sum of weights."""
+        """Answers by sum of weights."""
         answered = self.ranked == "answered"
         sizes = (pool.answer >= 0).sum(axis=1, keepdims=True) if answered else pool.sizes[:, None]
         left = np.maximum(sizes - np.arange(pool.answer.shape[1]), 0) / np.maximum(sizes, 1)  # a share: no power overflows

@@ -45,7 +45,7 @@ class ModelSwitch:
         yield {"threshold": 1.0, "weights": "agreement"}
 
     def elect(self, pool: BlindPool) -> Election:
-        """By votes of the models that were asked, then by votes of the first, the second ..."""
+        """Answers by votes of the models that were asked, then by votes of the first, the second ..."""
         asking = np.ones(len(pool), dtype=bool)
         used = np.zeros(pool.answer.shape, dtype=bool)
         by_model: list[Floats] = []

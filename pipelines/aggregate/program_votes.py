@@ -37,7 +37,7 @@ class MaxPass:
     needs: ClassVar[tuple[Need, ...]] = ("passes",)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By tests passed."""
+        """Answers by tests passed."""
         return _elected(pool, lambda groups: groups.patterns.sum(axis=1))
 
 
@@ -50,7 +50,7 @@ class MbrExec:
     needs: ClassVar[tuple[Need, ...]] = ("passes",)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By size of the group."""
+        """Answers by size of their group."""
         return _elected(pool, lambda groups: groups.sizes)
 
 
@@ -65,7 +65,7 @@ class CodeT:
     needs: ClassVar[tuple[Need, ...]] = ("passes",)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By agreement of a group's solutions and tests."""
+        """Answers by agreement of their group's solutions and tests."""
         return _elected(pool, lambda groups: groups.patterns.sum(axis=1) * np.sqrt(groups.sizes))
 
 
@@ -97,7 +97,7 @@ class B4:
         return ({"alpha": alpha, "beta": beta} for alpha, beta in ((10.0, 10.0), (1e3, 1e4), (1e3, 1e6)))
 
     def elect(self, pool: BlindPool) -> Election:
-        """By log posterior, up to a constant."""
+        """Answers by log posterior, up to a constant."""
         return _elected(pool, self._posterior)
 
     def _posterior(self, groups: Groups) -> Floats:

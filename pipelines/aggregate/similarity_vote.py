@@ -31,7 +31,7 @@ class SimilarityVote:
     _known: dict[tuple[str, ...], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     def elect(self, pool: BlindPool) -> Election:
-        """By the largest cumulative similarity of an answer's completions."""
+        """Answers by the largest cumulative similarity of their completions."""
         if pool.texts not in self._known:
             self._known.clear()  # subsets of one problem come one after the other
             self._known[pool.texts] = similarities(pool.texts)

@@ -59,7 +59,10 @@ def rounds_of(arms: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Halving(ArmOptions):
-    """One round is one commit; `batch` is not read."""
+    """The best arm by sequential halving: rounds that each drop the worse half of the arms.
+
+    One round is one commit; `batch` is not read.
+    """
 
     name = "halving"
     version = "1"
@@ -87,7 +90,10 @@ class Halving(ArmOptions):
 
 @dataclass(frozen=True, slots=True)
 class Brackets(ArmOptions):
-    """Equal parts of the total for each bracket and for the comparison of their winners; `batch` is not read."""
+    """The best of the winners of sequential halving on random subsets of 2, 4, 8, ... arms, for few pulls of many arms.
+
+    Each bracket and the comparison of their winners get equal parts of the total; `batch` is not read.
+    """
 
     name = "brackets"
     version = "1"

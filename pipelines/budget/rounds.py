@@ -31,7 +31,7 @@ class RoundLimits:
 
 
 def in_order(tallies: Sequence[Tally]) -> list[Tally]:
-    """By problem id: no plan depends on the order in which tallies come."""
+    """Tallies by problem id: no plan depends on the order in which they come."""
     return sorted(tallies, key=lambda tally: tally.problem_id)
 
 

@@ -122,7 +122,7 @@ class Certificate:
         return {"rates": flip_rates(forms), "kinds": kind_rates(forms), "forms": [asdict(form) for form in forms]}
 
     def selection(self) -> dict[str, Any] | None:
-        """Of a suite `selected`: false accepts among natural wrong answers and among the best of n (`selection`)."""
+        """Result of a suite `selected`: false accepts among natural wrong answers and among the best of n (`selection`)."""
         if self.suite != "selected":
             return None
         asked = [result for result in self.results if result.row.section != "threads"]

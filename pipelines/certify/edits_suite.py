@@ -182,7 +182,7 @@ def shipped_rollouts() -> list[EditedRollout]:
 
 
 def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[EditFlips]:
-    """Of (form, whether it must be correct, outcome): what each form flipped."""
+    """Verdicts that each form flipped, from (form, must be correct, outcome) results."""
     by_form: dict[str, EditFlips] = {}
     for name, must, outcome in results:
         flips = by_form.setdefault(name, EditFlips(Form(name, "", "").is_held_out, name))

@@ -17,7 +17,7 @@ NATURAL = "natural"
 
 
 def selection(candidates: Iterable[tuple[str, str, bool]]) -> dict[str, Any]:
-    """Of (problem, kind, whether it was accepted): natural false accepts, those of the best of n, and what was accepted.
+    """Natural false accepts, those of the best of n, and accepted kinds, from (problem, kind, accepted) candidates.
 
     Rates have an interval over problems. The best of n is over the problems that have n candidates.
     """

@@ -72,8 +72,8 @@ def _differs(own: Solutions, other: Solutions) -> bool:
 
 
 def preferences(scorer: Scorer | GroupScorer, pairs: Sequence[TopicPair]) -> list[float | None]:
-    """Of each pair 1 if the completion on the topic scores higher, 0 if the other does, 0.5 for a tie; None where a score
-    is missing. The prompt is the problem's own, without a template.
+    """Preference of each pair: 1 if the completion on the topic scores higher, 0 if the other does, 0.5 for a tie; None
+    if a score is missing. The prompt is the problem's own, without a template.
     """
     groups = [Candidates(pair.problem, [pair.on_topic, pair.off_topic]) for pair in pairs]
     values = {(score.completion_id, score.problem_id): score.value for score in group_scores(scorer, groups)}

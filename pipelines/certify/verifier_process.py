@@ -26,7 +26,7 @@ State = Literal["judged", "crash", "hang"]
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """Of one row: CPU seconds of the tree, seconds by the clock; of the process: seconds to start, address space.
+    """Limits of one row: CPU seconds of the tree, seconds by the clock; of the process: seconds to start, address space.
 
     `late_seconds` is how long after the last row a daemon that was left behind may still spring the canary; payloads of the
     suites that come late wait one second.

@@ -101,7 +101,7 @@ def findings(claim: Claim, seeds: Sequence[Sequence[Effect]]) -> list[ClaimFindi
 
 
 def status(effects: Sequence[ClaimFinding]) -> Status:
-    """Of a claim by its effects; without any nothing was measured."""
+    """Status of a claim from its effects; a claim without effects was not measured."""
     if not effects:
         return "not measured"
     statuses = {effect.status for effect in effects}

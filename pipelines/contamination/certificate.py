@@ -55,7 +55,7 @@ class Recall:
     by: Mapping[str, int]
 
     def json(self) -> dict[str, Any]:
-        """As plain data; `by`: how many copies each method found."""
+        """Plain data; `by`: number of copies that each method found."""
         named = {"edit": self.edit, "place": self.place, "expected": self.expected}
         return {**named, **self.rate.json(), "by": dict(self.by)}
 
@@ -69,7 +69,7 @@ class FalseFlags:
     rate: Rate
 
     def json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Plain data."""
         return {"pairs": self.pairs, "place": self.place, **self.rate.json()}
 
 
@@ -84,7 +84,7 @@ class ContaminationCertificate:
     false_flags: tuple[FalseFlags, ...]
 
     def json(self) -> dict[str, Any]:
-        """As plain data, the same for the same benchmark, hosts and seed."""
+        """Plain data, equal for equal benchmark, hosts and seed."""
         return {
             "problems": self.problems,
             "copies": self.copies,

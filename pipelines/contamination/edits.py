@@ -170,7 +170,7 @@ def _other_spelling(number: str) -> str:
 
 
 def _other_number(number: str, taken: set[str], rng: random.Random) -> str:
-    """Of about the same size, with as many decimals; numbers of the text are never drawn."""
+    """A number of about the same size, with as many decimals; numbers of the text are never drawn."""
     whole, point, decimals = number.replace(",", "").partition(".")
     value, width = int(whole), 9
     while True:

@@ -31,7 +31,7 @@ class CopyBounds:
     def __post_init__(self) -> None:
         if self.ratio <= 1 or not 0 < self.most <= 1:
             raise SetupError(
-                f"a copy of ratio {self.ratio:g} and mass {self.most:g} is none.",
+                f"a copy of ratio {self.ratio:g} and mass {self.most:g} is impossible.",
                 choices=("a ratio above 1", "a mass above 0 and up to 1"),
             )
 

@@ -37,7 +37,7 @@ def type_of_error(text: str, known: str) -> str | None:
 
 
 def _difference(step: CalculationStep, wanted: list[CalculationStep]) -> str:
-    """The type of a true line that is not the one of the known solution in its place."""
+    """The error type of a true line that differs from the line of the known solution in its place."""
     if not wanted:
         return "other"
     (numbers, signs), (known_numbers, known_signs) = _form(step), _form(wanted[0])

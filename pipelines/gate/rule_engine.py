@@ -28,7 +28,7 @@ EXPECTED: Sequence[tuple[str, str, dict[str, Any]]] = (
     ("numbers", "ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "number", "column_B": "least", **_NOT_LESS}),
     ("numbers", "ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "most", "column_B": "number", **_NOT_LESS}),
 )
-"""Of which values, by the names that Great Expectations has for it."""
+"""Sort of values, expectation and arguments, by the names of Great Expectations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Check:
     measures: tuple[Measure, ...] = ()
 
     def brief(self) -> dict[str, Any]:
-        """As JSON values, with the first failing rows and the numbers outside their ends."""
+        """The record as JSON values, with the first failing rows and the numbers outside their ends."""
         row = {"name": self.name, "passed": self.passed, "expected": self.expected, "observed": self.observed}
         outside = [asdict(measure) for measure in self.measures if measure.outside]
         return {**row, "failing": list(self.failing[:SHOWN]), "failing_count": self.failing_count, "outside": outside}
@@ -166,7 +166,7 @@ class Engine:
         return checks
 
     def _against(self, values: _Values) -> tuple[dict[int, list[int]], dict[str, list[str]]]:
-        """By part, its values that are not as expected; and what broke, by the sort of values."""
+        """Unexpected values by part, and errors of the library by sort of values."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = [

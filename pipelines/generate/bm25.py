@@ -1,4 +1,4 @@
-"""Okapi BM25 over texts as lists of words (Robertson and Zaragoza 2009): for what is nearest to a text by its words."""
+"""Okapi BM25 over texts as lists of words (Robertson and Zaragoza 2009), to find the texts nearest to a text."""
 
 import math
 from collections import Counter
@@ -30,7 +30,7 @@ class BM25:
         return np.array([number for number, _ in rows]), rarity * np.array([weight for _, weight in rows])
 
     def scores(self, words: Sequence[str]) -> NDArray[np.float64]:
-        """The score of every text for these words, each counted once; summed in one order, so that equal is equal."""
+        """The score of every text for these words, each counted once; a fixed order of summing keeps equal scores equal."""
         scores = np.zeros(self.size)
         for word in sorted(set(words)):
             if word in self._postings:

@@ -41,7 +41,7 @@ BY_WEIGHT = "by_weight"
 OWN_FORM = {
     ("vllm", "speculative"): "options: {speculative: {method: ngram, num_speculative_tokens: 4, prompt_lookup_max: 4}}"
 }
-"""How an engine does by its own options what a decoder does, by the names of both."""
+"""Advice by engine and decoder: the engine's own options that do what the decoder does."""
 
 MOST_LOGPROB = 1e6
 """A log-probability beyond this, on either side, is rejected: a sum of such values may not be a number."""
@@ -99,7 +99,7 @@ class EngineCall:
             self._changed.notify()
 
     def end(self) -> None:
-        """Nothing more will come; `error` says why."""
+        """End the stream; `error` says why."""
         with self._changed:
             self._over = True
             self._changed.notify()

@@ -55,8 +55,8 @@ class FalseDiscoveryRate:
         return Guaranteed(kept, claim, list(sample.scorers), {"kept_by": dict(sorted(by.items()))})
 
     def _choices(self, sample: JudgedSample) -> tuple[Ints, Ints, Ints]:
-        """Of each open row: the scorer under which most rows would be kept, the wrong judged rows at or above its score,
-        and that number of rows.
+        """For each open row: the scorer that would keep most rows, the number of wrong judged rows at or above the row's
+        score, and the number of kept rows.
         """
         rows = len(sample.rows)
         chosen, above, sizes = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.int64)
@@ -71,7 +71,7 @@ class FalseDiscoveryRate:
 
 
 def sizes_with_one_more_wrong(above: Ints, scores: Floats, wrong: int, limit: float) -> Ints:
-    """Of each open row: the rows that the procedure keeps if that row were a wrong judged one, itself among the kept.
+    """Number of rows, for each open row, that the procedure keeps if this row counts as wrong and is itself kept.
 
     `above`: wrong judged rows at or above each row's score. `limit`: level (n + 1) / m: rows with a count of at most
     limit * kept are kept. If row j counts as wrong, rows at or below its score count one more. So the rows within a count

@@ -36,7 +36,7 @@ class Drift:
     missing: str = ""
 
     def row(self) -> dict[str, Any]:
-        """As JSON values, twelve digits."""
+        """The record as JSON values, twelve digits."""
         if self.shift is None:
             return {"value": None, "missing": self.missing}
         distance = self.shift.distance

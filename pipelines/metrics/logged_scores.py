@@ -37,7 +37,7 @@ class Reduction:
 
     @classmethod
     def of(cls, text: str) -> "Reduction | None":
-        """From a name as tools write it (`mean`, `pass_at_2`); None for one that is not known."""
+        """Reduction by its name in tools' logs (`mean`, `pass_at_2`); None for an unknown name."""
         match = re.fullmatch(rf"({'|'.join(_WITH_K)})_(\d+)", text)
         if match is not None:
             return cls(match[1], int(match[2]))

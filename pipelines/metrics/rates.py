@@ -60,7 +60,7 @@ class GroupRate:
     bounds: tuple[float, float] | None
 
     def row(self) -> dict[str, Any]:
-        """As JSON values at twelve digits."""
+        """The record as JSON values at twelve digits."""
         rate = self.estimate
         return {
             "pass_rate": None if rate is None else digits(rate.value),
@@ -139,7 +139,7 @@ class PassAtLimit:
         return None if self.bound is None else largest_k(self.bound)
 
     def row(self) -> dict[str, Any]:
-        """As JSON values, with the reason in words."""
+        """The record as JSON values, with the reason in words."""
         if self.bound is None:
             why = "not limited: the verifier's false accepts are not measured (no audit)"
         elif self.most is None:

@@ -65,7 +65,7 @@ class MetricRow:
     error: float = 0.0
 
     def row(self) -> dict[str, Any]:
-        """As JSON values at twelve digits; null for an end that nothing bounds."""
+        """The record as JSON values at twelve digits; null for an end that nothing bounds."""
         numbers = {name: getattr(self, name) for name in ("value", "low", "high", "if_wrong", "if_right", "error")}
         rounded = {name: digits(v) if v is not None and math.isfinite(v) else None for name, v in numbers.items()}
         words = {name: getattr(self, name) for name in ("n", "clusters", "estimand", "method", "why", "undecided")}

@@ -56,7 +56,7 @@ class Options:
 
     @classmethod
     def of_mapping(cls, given: Mapping[str, Any]) -> "Options":
-        """From a recipe's or a notebook's names and values; SetupError for a name or a kind of value that is none."""
+        """Options from a recipe's or a notebook's names and values; SetupError for an unknown name or a wrong value."""
         known = [option.name for option in fields(cls)]
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         for name, value in values.items():
@@ -197,7 +197,7 @@ class Sample:
 
     @cached_property
     def owners(self) -> Ints:
-        """Of each rollout of `row_places` which problem of the sample it is of."""
+        """Index in the sample of the problem of each rollout of `row_places`."""
         return np.repeat(np.arange(len(self)), self.drawn)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 Coq 8.16 accepts such proofs as closed under the global context, and `coqchk` agrees with most of them. The numbers are of
 reports to Coq's developers; `KNOWN` in `tests/pipelines/prove/hostile_features.py` has the twelve that 8.16 accepts. The
-other features are doubted for what their reports say about versions before and behind it.
+other features are doubted because of reports about earlier and later versions.
 
 | feature | words | reports |
 |---|---|---|

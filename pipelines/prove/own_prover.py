@@ -16,7 +16,7 @@ METHODS = ("start", "try_all", "close")
 
 
 def own_prover(place: str, folder: str | None) -> tuple[Callable[[], Prover], str]:
-    """The class at a place, and what identifies it: its `version` if it has one, and the digest of its file."""
+    """The class at a place, and its identity: its `version`, if there is one, and the digest of its file."""
     where, colon, name = place.rpartition(":")
     if not colon or not where or not name:
         raise _error(place, "it names no class", ("file.py:Class", "package.module:Class"))

@@ -1,7 +1,7 @@
 """Finds the proof in a completion. Runs nothing.
 
 A proof is a `file` that defines `t`, or else a `script`: tactics, which may stand between `Proof.` and `Qed.`; a script
-that begins with `Disproof.` proves the negation. What stands in comments makes no text a file.
+that begins with `Disproof.` proves the negation. Words in comments do not make a text a file.
 The last fenced block of Coq (or of no language) holds it (`fenced`); without a block the whole text does (`whole`), if its
 first word is a command or a tactic. Otherwise there is no proof.
 """
@@ -13,7 +13,7 @@ from typing import Literal
 from pipelines.prove.goal import DISPROOF
 
 LONGEST = 200_000
-"""Characters of a text that is judged; what is longer is no proof."""
+"""Most characters of a judged text; a longer text is no proof."""
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w{}.+-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S)
 _LANGUAGES = frozenset(("", "coq", "rocq", "gallina", "v"))
 _DEFINES = re.compile(
@@ -97,7 +97,7 @@ def code_of(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """A text from its first word that is no comment."""
+    """A text without its leading comments."""
     return text[_COMMENT.match(text).end() :]  # type: ignore[union-attr] # it matches the empty text too
 
 

@@ -28,7 +28,7 @@ class Prover(Protocol):
         """Result of each tactic on a state, in their order."""
 
     def close(self) -> None:
-        """End the processes behind it."""
+        """End the processes of the prover."""
 
 
 @dataclass(frozen=True, slots=True)

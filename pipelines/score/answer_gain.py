@@ -19,7 +19,7 @@ from storage.ground.records import Completion, Problem, Prompt, Request, Score
 
 @dataclass(kw_only=True)
 class AnswerGain(ReferenceLikelihood):
-    """Gain of the reference's log-probability by the completion, which is cut behind its last `marker`.
+    """Gain of the reference's log-probability by the completion, which is cut after its last `marker`.
 
     No score for a text without the marker or one that was cut off, nor without a reference.
     """
@@ -49,5 +49,5 @@ class AnswerGain(ReferenceLikelihood):
                 yield Score(completion.id, problem.id, self.name, self.version, gain, None, **took(answers, uses))
 
     def _untold(self, problem: Problem, prompt: Prompt) -> Request:
-        """The reference right behind the marker, without any reasoning."""
+        """The reference directly after the marker, without any reasoning."""
         return self.request(prompt, f" {problem.reference}{self.ending}", behind=self.marker)

@@ -1,4 +1,4 @@
-"""Scorers of what a decoder left with a completion: the weight of its text, target calls, accepted drafts.
+"""Scorers of the figures that a decoder stores with a completion: the weight of its text, target calls, accepted drafts.
 
 A completion without the figure, or with one that depends on the order of drawing (decoder `speculative` with memory:
 prompt), has no score; none depends on a reference. The mean of f over the texts that decoder `constrained` stands for is

@@ -100,7 +100,7 @@ class Efficiency:
                 yield Score(completion.id, problem.id, self.name, self.version, known[source])
 
     def _timed(self, box: Sandbox, problem: Problem) -> _Timed | None:
-        """The problem with the times of its reference; None without one that passes and can be timed."""
+        """The problem with the times of its reference; None if the reference does not pass or cannot be timed."""
         try:
             suite = suite_of(problem)
             task = task_of(prompt_text(problem.prompt), suite.entry_point)

@@ -15,7 +15,7 @@ _LINE = re.compile(r"^\W*step\s+(\d+)\W*:\s*(.*?)\s*$", re.IGNORECASE | re.MULTI
 
 @dataclass(frozen=True, slots=True)
 class LeadingSteps:
-    """From 0 to 1, by the lines `Step N: result`; of two lines for one step the last counts. No score without states."""
+    """From 0 to 1, by lines `Step N: result`; if a step has two lines, the last counts. No score without states."""
 
     name = "leading_steps"
     version = "1"

@@ -8,7 +8,7 @@ from storage.ground.errors import SetupError
 
 
 def elected(policy: SearchPolicy, process: Process, tree: Tree, answers: Mapping[str, str | None]) -> str | None:
-    """The answer with the most weight, of equal ones the first; None without votes.
+    """The answer with the most weight, the first if several are equal; None without votes.
 
     `answers`: what each finished text says, by node; a text without an answer has no vote. SetupError if the process reads
     verdicts: such an election would choose the right answer because it was told.

@@ -1,4 +1,4 @@
-"""Tree of different texts: equal pieces behind a text are one node, whose draws are all of them."""
+"""Tree of distinct texts: equal pieces after one text are one node, which counts all their draws."""
 
 from collections.abc import Sequence
 

@@ -75,7 +75,7 @@ class Threads:
         return link.id, link.step, link.after, self.leaf(link.id).depth
 
     def last(self, node: Node, thread: Thread) -> str:
-        """Of what the step follows on a thread the completion that was planned last."""
+        """The completion planned last among those that the step follows on a thread."""
         if len(node.parents) == 1:
             return thread[node.parents[0]]
         return max((thread[parent] for parent in node.parents), key=list(self._links).index)

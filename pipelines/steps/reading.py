@@ -51,7 +51,7 @@ def fields_of(text: str, read: Mapping[str, str]) -> dict[str, str]:
 
 
 class ReadCounts:
-    """Of how many texts of a step each of its fields can be read; of `compared`, which conditions name, the values too."""
+    """Number of texts of a step in which each field can be read; `compared`: fields whose values are counted too."""
 
     def __init__(self, read: Mapping[str, str], compared: Collection[str] = ()) -> None:
         self._read = read

@@ -28,7 +28,7 @@ POOLS: tuple[Pool, ...] = ("alike", "any depth", "any answer")  # one after the 
 
 
 class TooLittleSeenError(Exception):
-    """Of some kind of completions too few were judged to say how many of them are followed."""
+    """Too few completions of some kind were judged to predict how many are followed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The synthesizer `fitted`: problems whose statistics approach those of real ones, round by round (LLMSynthor, 2025).
 
 The statistics of a source, marginals of `statistics` and their pairs, are compared with those of all problems made so far.
-What is rarer among the made than among the real problems raises the proposal of the kinds of problem (template and level)
-that bring it, and the next round is sampled from the new proposal. Nothing that was sampled is thrown away, so a round
-corrects what the earlier ones have too much of. The writer is a conditional sampler, the shipped templates: which values a
+A value that is rarer among the made than among the real problems raises the proposal of the kinds of problem (template and
+level) that bring it, and the next round is sampled from the new proposal. Every sampled problem is kept, so each round
+corrects the excess of earlier ones. The writer is a conditional sampler, the shipped templates: which values a
 kind of problem brings is observed, not declared. `discrepancies` has the distances after each round.
 """
 

@@ -102,7 +102,7 @@ def _fresh(level: int, rng: random.Random, seen: set[str]) -> _Statement:
 
 
 def prompt_of(goal: Goal) -> str:
-    """The prompt of a goal: the theorem in a Coq block, behind its imports and definitions."""
+    """The prompt of a goal: the theorem in a Coq block, after its imports and definitions."""
     lines = [part for part in (goal.imports, goal.context, f"Theorem t : {goal.statement}.") if part]
     return f"{EITHER if goal.either else ASK}\n\n```coq\n" + "\n".join(lines) + "\n```"
 

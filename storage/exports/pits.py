@@ -48,7 +48,7 @@ class Pits(ProcessLabels):
         return pa.schema([*super().schema, *(pa.field(name, kind) for name, kind in more)])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, sample index and completion id."""
+        """Rows by problem id, sample index and completion id."""
         solutions: list[LabelledSolution] = []
         for solution in self.labelled(connection):
             if solutions and solutions[0].row["problem_id"] != solution.row["problem_id"]:

@@ -90,7 +90,7 @@ class ProcessLabels(RolloutTexts):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, sample index, completion id and line."""
+        """Rows by problem id, sample index, completion id and line."""
         told: dict[str, set[tuple[str, float]]] = {}
         for row, lines, labels, by in self.labelled(connection):
             once = told.setdefault(row["problem_id"], set())

@@ -51,7 +51,7 @@ class RolloutGroup(NamedTuple):
     logprobs: Sequence[float | None]
 
     def first(self, count: int) -> "RolloutGroup":
-        """Of the first `count` completions."""
+        """The group of the first `count` completions."""
         return RolloutGroup(self.problem_id, self.model, self.ids[:count], self.outcomes[:count], self.logprobs[:count])
 
 

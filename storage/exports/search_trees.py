@@ -120,7 +120,7 @@ class SearchTree(RolloutTexts):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, depth, sample index and id; SetupError for a version without a search."""
+        """Rows by problem id, depth, sample index and id; SetupError for a version without a search."""
         self.left_out.clear()
         some = False
         for problem in self.problems(connection, columns=("logprob_sum",)):
@@ -204,7 +204,7 @@ class PiecePairs(RolloutTexts):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, length of the text so far, and that text; SetupError for a version without a search."""
+        """Rows by problem id, length of the text so far, and that text; SetupError for a version without a search."""
         self.left_out.clear()
         some = False
         for problem in self.problems(connection):

@@ -68,7 +68,7 @@ class FormField:
         return f"{words[:1].upper()}{words[1:]}"
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         return {**asdict(self), "label": self.label}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Temporary folders that do not stay: what a killed command left is removed by the next one that needs such a folder."""
+"""Temporary folders that do not stay: the next command that needs one removes those that a killed command left."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ _PREFIX = "rollmill-held-"
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A new empty folder while the block lasts."""
+    """A new empty folder, removed when the block ends."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         _remove_if_left(left)
     folder, held = _new()

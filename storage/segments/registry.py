@@ -60,7 +60,7 @@ class SegmentRegistry:
         return listing[1]
 
     def segments_now(self, kind: Kind, session: Session) -> list[Segment]:
-        """As `segments`, in the caller's transaction; not cached, because the transaction may be rolled back."""
+        """Same as `segments`, in the caller's transaction; not cached, because the transaction may be rolled back."""
         return self._listing(kind, session)[1]
 
     def _listing(self, kind: Kind, session: Session) -> _Listing:

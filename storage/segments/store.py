@@ -148,7 +148,7 @@ class SegmentStore:
             return rows.cast(schema)
 
     def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
-        """As `read`, for many rows: packed during the read."""
+        """Rows as by `read`, for many of them: packed during the read."""
         with self.naming_damaged_files(), self.cursor() as connection:
             relation = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
             batches = relation.to_arrow_reader(CHUNK)

@@ -111,7 +111,7 @@ def require_published(info: VersionInfo) -> None:
 
 
 def require_files(info: VersionInfo) -> None:
-    """As `require_published`, without the shards of rows: a reader of some shards checks each of them."""
+    """Same as `require_published`, without the shards of rows: a reader of some shards checks each of them."""
     inside, copy = info.path / "manifest.json", manifest_copy(info.path.parent.parent, info.name, info.folder)
     if inside.exists() and copy.exists():
         require(inside, digest(copy), info.ref, restoring_manifest(info, inside))

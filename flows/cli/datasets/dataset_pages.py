@@ -142,7 +142,7 @@ def history_page(why: "RowHistory") -> str:
 
 
 def _prompt(problem: Mapping[str, Any]) -> str:
-    """As one text, turns under their roles."""
+    """A prompt as one text, turns under their roles."""
     if not problem["prompt_is_messages"]:
         return str(problem["prompt"])
     from storage.queries.browse.problems import prompt_text

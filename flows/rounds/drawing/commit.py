@@ -78,7 +78,7 @@ class Committer:
         self.whole = run.memory.whole or whole or None
 
     def run(self) -> None:
-        """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
+        """Commit until drawing is over and every opened batch is committed; raises the first failure of any thread."""
         over = False
         while not (over and self._closed == self._queues.batches_opened):
             self._at_hand = self._take()

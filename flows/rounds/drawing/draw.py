@@ -67,7 +67,7 @@ class RoundDrawer:
 
     @property
     def seconds(self) -> float:
-        """From the first request of the round to its last reply."""
+        """Seconds from the first request of the round to its last reply."""
         return self._drawer.seconds
 
     def interrupt(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.allocate.lists.demonstrations import Doubles
 
 PRIOR_MEANS = (0.0, -1.5, -3.0)
-"""Of the logarithms of s, of a weight, of the noise; values are standardised."""
+"""Prior means of the logarithms of s, a weight and the noise; values are standardised."""
 PRIOR_SPREADS = (1.0, 1.5, 2.0)
 JITTER = 1e-6
 LARGEST = 6.0  # logarithm: a line search may try any

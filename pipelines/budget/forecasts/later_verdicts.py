@@ -73,7 +73,7 @@ class LaterVerdicts:
         ]
 
     def _shares(self, rng: np.random.Generator) -> Mapping[bool, Array]:
-        """By problem, for answers that the plan counts as right (True) or not: the share that is finally correct."""
+        """Finally correct share by problem, of answers that the plan counts as right (True) or not."""
         shares = {went_by: np.zeros(len(self._place)) for went_by in (True, False)}
         for went_by, of_all in shares.items():
             shared = SharedUniforms(ALIKE)
@@ -126,6 +126,6 @@ class _Level:
 
 
 def _law(pairs: Sequence[tuple[SimulatedProblem, Sequence[tuple[bool, bool]]]], went_by: bool) -> Hierarchy:
-    """Of the answers that the plan counted so, those that are right in the end."""
+    """Law of the finally right share among answers that the plan counted as `went_by`."""
     of_kind = [(subject, [right for by, right in seen if by is went_by]) for subject, seen in pairs]
     return Hierarchy([ProblemCounts(subject.template or "", sum(seen), len(seen)) for subject, seen in of_kind])

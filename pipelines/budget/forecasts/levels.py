@@ -15,7 +15,7 @@ from pipelines.stats.draws.solution_diversity import LAWS, draw_laws
 Level = int | None
 Array = npt.NDArray[np.float64]
 SolutionCounts = Sequence[tuple[Level, int, int]]
-"""Of each problem that was seen: its level, its correct answers, how many of these differ."""
+"""Counts of each seen problem: its level, its correct answers, and how many of these differ."""
 
 RESAMPLED = 20  # priors of diversity
 ALIKE = 0.7  # correlation over levels of what is not known of a template: one that is hard at a level is hard at the next

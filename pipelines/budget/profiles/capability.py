@@ -17,9 +17,9 @@ Group = str | None
 Cells = Mapping[Group, tuple[int, int]]
 """(correct, judged) by group."""
 SHRINKAGE = 4.0
-"""Completions' worth of the whole rate in the rate of a group."""
+"""Weight of the overall rate in the rate of a group, in completions."""
 PENALTY = 1.0
-"""Of the squared coefficients but the intercept, in completions."""
+"""Weight of the squared coefficients without the intercept, in completions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class CapabilityProfile:
         return (right + 1.0) / (judged + 2.0)
 
     def at(self, group: Group) -> float:
-        """The shrunken rate of a group; the whole rate for one that the test did not have."""
+        """The shrunken rate of a group; the overall rate for a group without test problems."""
         right, judged = self.cells.get(group, (0, 0))
         return (right + SHRINKAGE * self.rate) / (judged + SHRINKAGE)
 
@@ -64,8 +64,8 @@ class Capability:
 
     @classmethod
     def fit(cls, tested: Sequence[ProfileResult]) -> "Capability":
-        """The regression of these results; the profiles that predict a problem leave the problem out. Without any judged
-        result, the rate of the profile.
+        """The regression of these results; a profile that predicts a problem leaves that problem out. Without any judged
+        result, predictions are the rate of the profile.
         """
         from scipy.optimize import minimize
 

@@ -1,10 +1,11 @@
-"""Certification of an engine's sampler: next tokens drawn behind prefixes, against the distribution that it states.
+"""Certification of an engine's sampler: next tokens drawn after prefixes, compared with the distribution that it states.
 
-A decoder may draw several tokens from one call of the model, so that its later tokens are tested too, each behind those
-that came most often before it.
+A decoder may draw several tokens from one call of the model. Its later tokens are therefore tested too, each after the
+most frequent tokens before it.
 
-An engine states it through `StatesNextToken`, or through the log-probabilities in its replies. The prefixes are beginnings
-of its own answers. The same tests are run on simulated draws with planted faults, which says what so many draws can show.
+An engine states its distribution through `StatesNextToken`, or through the log-probabilities in its replies. The prefixes
+are beginnings of its own answers. The same tests are run on simulated draws with planted faults, to show which faults this
+many draws can reveal.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ from storage.ground.records import Completion, Message, Origin, Problem, Prompt,
 LONGEST_PREFIX = 64
 """Tokens of an answer's beginning at most."""
 BEGINNINGS, PILOT = 8, 64
-"""Beginnings of an answer that are compared, and the tokens drawn behind each for that."""
+"""Beginnings of an answer that are compared, and the tokens drawn after each for the comparison."""
 RARE_DRAWS = 200_000
 SIMULATIONS = 50
 HERE = "each prefix"
@@ -34,7 +35,7 @@ HERE = "each prefix"
 
 @dataclass(frozen=True, slots=True)
 class SamplerClaim:
-    """Settings of a certification. `draws`: texts drawn behind each prefix; `level`: of all tests together. `places`:
+    """Settings of a certification. `draws`: texts drawn after each prefix; `level`: of all tests together. `places`:
     tested tokens of a text.
     """
 
@@ -60,7 +61,7 @@ class PlantedFault:
 class SamplerCertificate:
     """Tests of an engine by prefix, with p values adjusted over all of them (Holm).
 
-    `faults`: how often the same tests find planted faults. `draws`: tokens drawn behind all prefixes; `moved`: how many of
+    `faults`: how often the same tests find planted faults. `draws`: tokens drawn after all prefixes; `moved`: how many of
     them 32-bit Gumbel noise would change at most.
     """
 
@@ -84,7 +85,7 @@ class SamplerCertificate:
         return not self.failing and self.greedy[0] == self.greedy[1]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         rows = [{"prefix": prefix, **asdict(test), "p_adjusted": value} for prefix, test, value in self.tests]
         return {
             "engine": self.engine,
@@ -137,7 +138,7 @@ def _greedy(sampling: Sampling) -> Sampling:
 
 
 def _compared(counts: Ints, known: NextTokens, claim: SamplerClaim) -> tuple[Ints, Floats]:
-    """Counts and stated chances; without the place of unknown tokens where there are none."""
+    """Counts and stated chances; the last entry, of unknown tokens, is left out if there are none."""
     chances = stated_chances(known, claim.sampling)
     return (counts[:-1], chances[:-1]) if known.rest <= 0 and not counts[-1] else (counts, chances)
 
@@ -151,7 +152,7 @@ def _later_tests(
         return
     if not isinstance(engine, StatesLaterTokens):
         raise SetupError(
-            f"engine {engine.engine!r} states no distribution behind tokens that it drew, so that its decoder cannot be "
+            f"engine {engine.engine!r} states no distribution after tokens that it drew, so that its decoder cannot be "
             "tested.",
             choices=("--engine embedded",),
         )
@@ -169,12 +170,12 @@ def _later_tests(
 
 
 def _follows(tokens: Sequence[int], path: Sequence[int]) -> bool:
-    """True if a text has another token behind a path."""
+    """True if a text has another token after a path."""
     return len(tokens) > len(path) and tuple(tokens[: len(path)]) == tuple(path)
 
 
 def prefixes_of(engine: Generator, problems: Sequence[Problem], seed: int) -> list[tuple[str, Prompt]]:
-    """Of each problem the beginning of an answer behind which the next token is least certain, among some."""
+    """For each problem, the beginning of an answer after which the next token is least certain, of several beginnings."""
     prefixes: list[tuple[str, Prompt]] = []
     for at, problem in enumerate(problems):
         [completion] = _drawn(engine, problem.prompt, Sampling(max_tokens=LONGEST_PREFIX), 1, seed)

@@ -7,11 +7,11 @@ import numpy as np
 from storage.ground.pool import Floats, Ints
 
 PlantedSampler = Callable[[Floats, int, np.random.Generator], Ints]
-"""Of chances, number of draws and generator: the count of each token."""
+"""Function of chances, number of draws and random generator that gives the count of each token."""
 
 RARE_TOKENS, RARE_MASS = 50_000, 1e-3
 GUMBEL_STEP = 2.0**-24
-"""Distance of the uniforms that 32-bit Gumbel noise is made of."""
+"""Spacing of the uniform numbers from which 32-bit Gumbel noise is computed."""
 
 
 def exact(chances: Floats, draws: int, generator: np.random.Generator) -> Ints:

@@ -68,11 +68,11 @@ class SampledBlocks(SampledModel):
 
 @dataclass(frozen=True, slots=True)
 class DecodeTask:
-    """A text to decode behind the tokens of a prompt.
+    """A text to decode after the tokens of a prompt.
 
-    `chances`: the uniform of each place of the text, by which it would be drawn token by token; `seed`: that of any other
-    randomness. `text_of`: the text of tokens. `replay`: the token drawn behind tokens without a decoder. `memory`: values
-    that a decoder keeps between texts.
+    `chances`: a uniform number for each position, with which the engine draws the text without a decoder; `seed`: the seed
+    of any other randomness. `text_of`: returns the text of tokens. `replay`: returns the token that the engine draws after
+    these tokens without a decoder. `memory`: values that a decoder keeps between texts.
     """
 
     model: LayeredSteps

@@ -38,7 +38,7 @@ MOST_PROMPTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Speculative:
-    """Rule `coupled` gives the text that is drawn without a decoder; the others one of the same distribution.
+    """Rule `coupled` gives the text that is drawn without a decoder; other rules give a text of the same distribution.
 
     A block's logits differ from those of single steps by up to 1e-5: where two logits are as close as that, top_k or a warp
     could cut another token.
@@ -88,8 +88,8 @@ class Speculative:
         """Some rules need few tokens; a memory needs uncut distributions."""
         if self.memory == "prompt" and (sampling.warp or sampling.top_k or sampling.top_p < 1):
             raise SetupError(
-                "decoder 'speculative' with memory: prompt keeps texts the same without warp, top_k and top_p only: a cut "
-                "could fall otherwise by rounding.",
+                "decoder 'speculative' with memory: prompt takes no warp, top_k or top_p: "
+                "a cut could fall otherwise by rounding.",
                 choices=("memory: text", "no warp, top_k 0, top_p 1"),
             )
         most = int(MOST_TUPLES ** (1 / self.drafts)) // 2 if self.drafts > 1 else 0

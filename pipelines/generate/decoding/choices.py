@@ -19,7 +19,7 @@ class Chooser(Protocol):
     """Source of random choices."""
 
     def pick(self, weights: Floats) -> int:
-        """An index with a probability proportional to its weight; never one of weight 0."""
+        """An index drawn with probability proportional to its weight; an index of weight 0 is never drawn."""
 
 
 class DrawnChooser:

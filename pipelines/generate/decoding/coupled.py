@@ -33,7 +33,7 @@ class Coupling:
 
 
 def speculate_coupled(model: StepModel, plan: Coupling, prefix: Tokens, until: TextEnd) -> SpeculativeText:
-    """The text of the uniforms after a prefix. Drafter and model give distributions after the sampling's cuts."""
+    """The text that these uniforms give after a prefix. Drafter and model give distributions after the sampling's cuts."""
     text = SpeculativeText([])
     while not until.reached(text.tokens):
         before, place = (*prefix, *text.tokens), len(text.tokens)
@@ -73,7 +73,7 @@ def _drafted(plan: Coupling, before: Tokens, ahead: int, place: int, text: Specu
 
 
 def inverted(weights: Floats, chance: float) -> int:
-    """The first token whose cumulative weight exceeds the chance's share of the sum."""
+    """The first token whose cumulative weight exceeds `chance` times the sum of the weights."""
     cumulative = np.add.accumulate(weights)
     return int((cumulative > chance * cumulative[-1]).argmax())
 

@@ -1,7 +1,8 @@
 """Rules that choose the next token from drafted ones so that it has the target's distribution exactly.
 
-A rule is given as the distribution of its token for each tuple of drafts: mixed over the drafts it is the target's, and
-its mass on the drafts is the acceptance. p is the target's distribution, q the drafter's, both after their own warps.
+A rule is given as the distribution of its token for each tuple of drafts. Its mean over drafts is the target's
+distribution, and its mass on the drafts is the acceptance. p is the target's distribution, q the drafter's, both after
+their own warps.
 """
 
 from collections.abc import Callable, Mapping

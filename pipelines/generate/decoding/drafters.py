@@ -55,7 +55,7 @@ class NgramDrafter:
 class LearningTarget:
     """Target model that teaches an n-gram drafter what it says.
 
-    `prompt`: tokens whose prefixes the first call asks for too, as a forward pass over them computes these anyway.
+    `prompt`: tokens whose prefixes the first call also asks for, because a forward pass computes them anyway.
     """
 
     def __init__(self, model: StepModel, drafter: NgramDrafter, prompt: Tokens = ()) -> None:

@@ -34,7 +34,7 @@ class TokenConstraint(Protocol):
 
 @dataclass(frozen=True)
 class Grammar:
-    """Context-free grammar over tokens. `rules`: of each nonterminal its alternatives, each a sequence of symbols."""
+    """Context-free grammar over tokens. `rules`: the alternatives of each nonterminal, each a sequence of symbols."""
 
     rules: Mapping[str, Sequence[Sequence[Symbol]]]
     start: str = "S"

@@ -79,7 +79,7 @@ def speculate(model: StepModel, plan: Speculation, prefix: Tokens, until: TextEn
 
 
 def _drafted(plan: Speculation, before: Tokens, ahead: int, chooser: Chooser) -> tuple[list[Tokens], dict[Tokens, Floats]]:
-    """Drafted sequences, and the drafter's distribution after each prefix of one, as it was when they were drafted."""
+    """Drafted sequences, and the drafter's distribution after each of their prefixes at the time of drafting."""
     drafts: list[Tokens] = [()] * plan.drafts
     sources: dict[Tokens, Floats] = {}
     if not ahead:

@@ -43,8 +43,8 @@ def _compiled(pattern: str) -> Any:
 
 
 class CharacterGrammar:
-    """Texts of a context-free grammar. `rules`: of each nonterminal its alternatives, each a list of nonterminals and
-    texts; S is the start.
+    """Texts of a context-free grammar. `rules`: the alternatives of each nonterminal, each a list of nonterminals
+    and texts; S is the start.
     """
 
     def __init__(self, rules: Mapping[str, Sequence[Sequence[str]]]) -> None:

@@ -1,4 +1,4 @@
-"""The embedded model as a step model: blocks of tokens behind a cached prefix, with the log-probabilities of every place.
+"""The embedded model as a step model: blocks of tokens after a cached prefix, with log-probabilities at every position.
 
 The graph of a model folder takes the last token's place along axis 1 and gives the logits of that token alone. Here the
 same node takes the one row of the batch along axis 0, so that the graph gives the logits of all its tokens. A layer
@@ -19,7 +19,7 @@ from storage.ground.pool import Floats
 GATHER = b'"\x06Gather*\x0b\n\x04axis\x18%c\xa0\x01\x02'
 """A node that gathers along an axis, as a serialised graph has it."""
 OUTPUTS = ("attended.weight", "mlp.weight")
-"""Constants of a layer that its sums into the residual stream are made with."""
+"""Weights of a layer that write into the residual stream."""
 
 
 class BlockSteps:
@@ -43,7 +43,7 @@ class BlockSteps:
             lighter.forget()
 
     def without(self, layers: Sequence[int]) -> "BlockSteps":
-        """The same model without some layers; SetupError for one that it does not have."""
+        """The same model without these layers; SetupError for a layer that the model lacks."""
         for layer in layers:
             if not 0 <= layer < self.layers:
                 raise SetupError(
@@ -55,7 +55,7 @@ class BlockSteps:
         return self._lighter[skipped]
 
     def next(self, prefixes: Sequence[Tokens]) -> Floats:
-        """Natural log-probabilities behind prefixes of one token or more, (prefixes, vocabulary).
+        """Natural log-probabilities after prefixes of one token or more, (prefixes, vocabulary).
 
         Prefixes that begin one another are one block.
         """
@@ -73,7 +73,7 @@ class BlockSteps:
         return np.asarray(rows - np.logaddexp.reduce(rows, axis=1, keepdims=True))
 
     def _block(self, past: int, tokens: Tokens) -> Any:
-        """Logits behind each token of a block after `past` cached ones, (tokens, vocabulary)."""
+        """Logits after each token of a block that follows `past` cached tokens, (tokens, vocabulary)."""
         logits = np.empty((len(tokens), self.vocabulary), dtype=np.float32)
         whole = past + len(tokens)
         inputs = (

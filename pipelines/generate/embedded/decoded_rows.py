@@ -1,7 +1,7 @@
 """Texts of decoders with the embedded model: one request at a time, on the calling thread.
 
 A request's text depends on nothing but the request: the cache of blocks is emptied before each. Its log-probabilities are
-computed behind the whole text once more, so that every decoder has those of the model itself and of the sampling.
+computed again over the whole text, so that every decoder has the model's own and those after the sampling.
 """
 
 import time
@@ -72,7 +72,7 @@ class DecodedRows:
         return DecodeTask(self._steps, ids, until, request.sampling, chances, request.seed, decode, replay, self._memory)
 
     def _replayed(self, request: Request, ids: Tokens, tokens: Tokens, chance: float) -> int:
-        """The token that single steps draw behind these tokens, to the last bit."""
+        """The token that single steps draw after these tokens, to the last bit."""
         prefix, tile = self._session.prefill(list(ids)), self._session.borrow()
         try:
             tile.put(0, prefix)

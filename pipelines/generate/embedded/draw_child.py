@@ -122,7 +122,7 @@ def serve(session: ModelSession, vocabulary: Vocabulary, requests: FileIO, repli
 
 
 def _sampling(values: list[Any]) -> Sampling:
-    """Of its fields in order, the warps last; JSON knows no tuples."""
+    """A Sampling from its fields in order, the warps last; JSON knows no tuples."""
     plain: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values[:-1]]
     return replace(Sampling(*plain), warp=tuple(RecordedMethod(*warp) for warp in values[-1]))
 

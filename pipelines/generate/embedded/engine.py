@@ -168,7 +168,7 @@ class Embedded:
             self._decoding.append(rows)
 
     def _drawn(self, groups: "deque[DecodeGroup]", workers: "DrawWorkers | None") -> Iterator[Completion]:
-        """By the workers, and until the first has loaded the model on the caller's thread."""
+        """Completions from the workers; until the first worker has loaded the model, the caller's thread draws."""
         from pipelines.generate.embedded.decode import DecodeLoop, DrawnSample
 
         handed: list[tuple[DrawWorkers, EngineCall]] = []

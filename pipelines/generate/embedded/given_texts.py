@@ -129,11 +129,11 @@ class GivenTexts:
         return self._engine.fingerprint()
 
     def render(self, prompt: Prompt) -> str:
-        """As the engine."""
+        """The prompt as the engine renders it."""
         return self._engine.render(prompt)
 
     def prompt_tokens(self, rendered: str) -> int:
-        """As the engine counts; else the most that it can be."""
+        """Number of tokens as the engine counts them; without the engine, an upper bound."""
         return self._engine.prompt_tokens(rendered) if isinstance(self._engine, CountsPromptTokens) else len(rendered)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:

@@ -29,7 +29,7 @@ class MadeText:
 
 
 def failed(why: str) -> MadeText:
-    """Nothing, and why."""
+    """An empty result with its reason."""
     return MadeText("", {"failed": why})
 
 

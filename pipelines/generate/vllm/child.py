@@ -97,8 +97,8 @@ class VllmChild:
         """Error for the user after a failure of the child, with the child's own message if it sent one."""
         cause = "died" if message_of_end is None else str(message_of_end.get("cause", "engine"))
         text = "" if message_of_end is None else str(message_of_end.get("message", ""))
-        if cause == "engine" and (found := [match for line in self._log.lines() if (match := CORE_ERROR.match(line))]):
-            text = found[-1][1][:MESSAGE_WIDTH]
+        if cause == "engine" and (errors := [match for line in self._log.lines() if (match := CORE_ERROR.match(line))]):
+            text = errors[-1][1][:MESSAGE_WIDTH]
             cause = "memory" if any(word in text for word in NO_MEMORY) else cause
         status = self._process.status
         how = "" if status is None else f" ({ending(status)})"

@@ -66,7 +66,7 @@ def _tokens_per_correct(sample: Sample, options: Options) -> list[MetricValue]: 
 
 
 def _solved_by(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: ARG001
-    """In the order of the sample indices; a problem may have stopped at its first success."""
+    """Share of problems solved within t draws by sample index; draws may have stopped at the first success."""
     first = []
     for rows in sample.by_problem():
         if (sample.pool.index[rows] != np.arange(len(rows))).any():
@@ -112,7 +112,7 @@ def _compositional_gap(sample: Sample, options: Options) -> list[MetricValue]:
 
 
 def _joint(sample: Sample, options: Options) -> list[MetricValue]:
-    """Of twins, or of the questions of a conversation: one completion of each, drawn independently."""
+    """Chance that twins, or all questions of a conversation, are right, with one completion of each drawn independently."""
     composed, wholes, rates = _with_parts(sample, options)
     both = [whole * rate for whole, rate in zip(wholes, rates, strict=True)]
     if np.isnan(both).any():

@@ -63,7 +63,7 @@ def _majority(sample: Sample, options: Options) -> list[MetricValue]:
 
 
 def _aggregated(sample: Sample, options: Options) -> list[MetricValue]:
-    """Of equally strong answers each is elected with the same chance."""
+    """Accuracy of an aggregator's elected answer; equally strong answers are elected with equal chances."""
     aggregator = aggregator_of(options.aggregator, sample)
 
     def of_problem(ballot: Ballot, k: int) -> Expectation:

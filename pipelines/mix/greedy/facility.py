@@ -110,7 +110,7 @@ def sampled(points: Floats, weights: Floats, size: int, seed: int) -> "FewPicks 
 
 
 class FewPicks:
-    """The value over sampled rows by all cosines, computed when they are asked for."""
+    """The value over sampled rows, from cosines to all of them that are computed on demand."""
 
     def __init__(self, sample: RowSample) -> None:
         self._sample, self._rows = sample, sample.points[sample.rows]
@@ -166,7 +166,7 @@ class Neighbours:
 
 
 def distinct(vectors: Floats) -> tuple[Floats, Ints]:
-    """Different vectors in the order in which they first occur, and the one of each row."""
+    """Distinct vectors in order of first occurrence, and for each row the index of its vector."""
     if not len(vectors):
         return vectors, np.zeros(0, dtype=np.int64)
     plain = np.ascontiguousarray(vectors) + 0.0  # no negative zeros

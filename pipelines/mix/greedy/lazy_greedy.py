@@ -17,7 +17,7 @@ BLOCK = 64  # units whose first gains are computed together
 AGAIN = 8  # units whose gains are computed again together
 PRECISION = 1e-12  # of the largest first gain
 Bound = tuple[int, int, int, int, int]
-"""Bound in negative steps, unit, its queue, its place there, and the number of picks for which the bound is the gain."""
+"""Bound in negative steps, unit, its queue, its place there, and the number of picks at which the bound was exact."""
 
 
 def lazy_greedy(
@@ -29,8 +29,8 @@ def lazy_greedy(
 ) -> tuple[list[int], list[float]]:
     """Picks of at most `size` rows, and the gain per row of each.
 
-    `queues`: the units; those of one queue have equally many rows, and none gains more than the one before it, whatever the
-    set. `gains`: of units at the present set. `take`: adds a unit to the set.
+    `queues`: lists of units with equal numbers of rows; no unit gains more than the unit before it, whatever the set.
+    `gains`: returns the gains of units, given the present set. `take`: adds a unit to the set.
     """
     heads = [queue[0] for queue in queues]
     blocks = [gains(heads[at : at + BLOCK]) for at in range(0, len(heads), BLOCK)]

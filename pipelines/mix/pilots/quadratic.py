@@ -15,7 +15,7 @@ class Quadratic:
     name, source = "quadratic", "mixture regression by a quadratic form"
 
     def fit(self, pilots: Pilots) -> MixtureFit:
-        """Fitted where a size has at least one pilot more than there are sources."""
+        """The fit; each used size needs at least one pilot more than there are sources."""
         return fits_by_size(pilots, _fitted, len(pilots.sources) + 1)
 
 

@@ -42,7 +42,7 @@ class Quad:
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Kept rows in the order of reading, then the best of the others that were read, then unread ones at random.
 
-        `facts`: rows read; of each cluster its rows, those read and kept, and the mean of what was read.
+        `facts`: rows read; for each cluster its rows, the numbers read and kept, and the mean of the read values.
         """
         order, values = by_id(table), table.number(self.influence, missing=float("nan"))
         labels = np.zeros(len(order), dtype=np.int64)
@@ -111,7 +111,7 @@ class ClusterArm:
 
 
 def _facts(table: MixUnits, labels: Ints, arms: Sequence[ClusterArm], kept: Collection[int]) -> list[dict[str, Any]]:
-    """Of each cluster: rows, units read and kept, mean of what was read."""
+    """Facts of each cluster: rows, units read and kept, mean of the read values."""
     return [
         {
             "rows": int(table.rows[labels == at].sum()),

@@ -23,7 +23,7 @@ TINY = np.float32(1e-6)
 @dataclass(frozen=True, slots=True)
 class SparseCodes:
     """Dictionary: `centre` (width,), `scale` of activations, `encoder` (width, units), `bias` (units,), `decoder` (units,
-    width). `active`: units that a code has at most.
+    width). `active`: largest number of nonzero units in a code.
     """
 
     centre: Singles

@@ -40,7 +40,7 @@ class FailedTactic:
 
 class Coqtop:
     """One process and the states of one goal at a time. Not thread-safe. A goal with the imports of the last one needs no
-    new process. `seconds`: by the clock for one trial; a tactic that needs longer fails.
+    new process. `seconds`: limit of one trial by the clock; a tactic that takes longer fails.
     """
 
     def __init__(self, seconds: float = 30.0) -> None:
@@ -51,7 +51,7 @@ class Coqtop:
         self._ids: dict[tuple[str, ...], int] = {}
 
     def start(self, goal: Goal) -> ProofState | FailedTactic:
-        """The first state of a goal; Coq's error if it refuses the goal."""
+        """The first proof state of a goal; Coq's error if Coq refuses the goal."""
         try:
             process = self._with(goal.imports)
             self._goal, self._ids = goal, {}

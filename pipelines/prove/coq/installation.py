@@ -1,6 +1,6 @@
 """The installation of Coq on this machine: its programs, its version and a digest of its library.
 
-Debian's packages are meant (Coq 8.16 in Debian 12): the sandbox shows /usr/bin and /usr/lib to what runs in it.
+Written for Debian's packages (Coq 8.16 in Debian 12): programs in the sandbox see /usr/bin and /usr/lib.
 """
 
 import hashlib

@@ -24,7 +24,7 @@ _TIE = 1e-9  # of perplexities that rounding alone tells apart
 
 @dataclass(kw_only=True)
 class BlankPerplexity(AskingScorer):
-    """From 0 to 1, the share of the right option among those of least perplexity; none for a problem without options."""
+    """From 0 to 1: the right option's share of the options of least perplexity. No score for a problem without options."""
 
     answer: str = " "
     """Text between a question without a blank and its answer."""
@@ -83,6 +83,6 @@ def stem_of(problem: Problem, options: Mapping[str, str]) -> str:
 
 
 def blank_of(stem: str, answer: str) -> tuple[str, str]:
-    """The texts before and behind an answer: around the blank, else the question itself and nothing."""
+    """The texts before and after an answer: both sides of the blank; without a blank, the question and an empty text."""
     blank = BLANK.search(stem)
     return (stem + answer, "") if blank is None else (stem[: blank.start()], stem[blank.end() :])

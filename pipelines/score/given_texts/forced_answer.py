@@ -31,7 +31,7 @@ class ForcedAnswer(AskingScorer):
     ending: str = ""
     """Text that ends an answer, such as the model's end marker."""
     budget: int = 0
-    """Tokens over which regret is taken, the last success held to their end; 0: those of the solution."""
+    """Tokens over which regret is computed, with the last success kept up to the end; 0: the tokens of the solution."""
     name: str = field(init=False, default="forced_answer")
 
     def __post_init__(self) -> None:

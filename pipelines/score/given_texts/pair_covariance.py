@@ -22,7 +22,7 @@ from storage.ground.records import Message, Prompt, Score
 class PairCovariance(AskingScorer):
     """Score with both probabilities as its steps: without and with the answer in view. Less is more certain.
 
-    `again`: the user's turn behind the first answer, as in the export.
+    `again`: the user's turn after the first answer, as in the export.
     """
 
     again: str = "Answer again, independently."

@@ -32,7 +32,7 @@ class Proposals:
         checked_positive("search policy", self.name, "alpha", self.alpha)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """`m` pieces behind the chosen node of each chain that is not at its end."""
+        """`m` pieces after the chosen node of each unfinished chain."""
         if not tree.nodes:
             return [Growth(ROOT, self.n * self.m)]
         return [Growth(node.id, self.m) for node in self._chosen(tree) if not node.finished]

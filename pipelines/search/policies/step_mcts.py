@@ -80,7 +80,7 @@ class StepMcts:
 
 
 class StepValues(MergedTree):
-    """Visits and Q of the different nodes of a tree; equal pieces behind a text are one node."""
+    """Visits and Q of the distinct nodes of a tree; equal pieces after one text are one node."""
 
     def __init__(self, tree: Tree, gamma: float) -> None:
         super().__init__(tree, every=True)

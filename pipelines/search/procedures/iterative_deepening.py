@@ -29,7 +29,7 @@ class IterativeDeepening:
     first: int = 24
     """Tokens of the first budget, B."""
     growth: float = 2.0
-    """Factor of each budget to the one before, gamma."""
+    """Ratio of each budget to the budget before it (gamma)."""
     rounds: int = 3
     """Budgets: B, gamma B, gamma^2 B for 3."""
     trigger: str = "\nWait, let me check this from the beginning."

@@ -40,7 +40,7 @@ class PhiDecoding:
     clusters: int = 3
     """Most clusters of foresight paths."""
     least_steps: int = 4
-    """Steps with foresight before agreement may end it."""
+    """Fewest steps with foresight; afterwards agreement may end foresight."""
     most_steps: int = 8
     """Most steps with foresight."""
     ahead: int = 16
@@ -131,14 +131,14 @@ REWARDS = ("both", "advantage", "alignment", "confidence")
 
 
 def cluster_sizes(texts: Sequence[str], clusters: int) -> list[int]:
-    """Of each text how many lie in its cluster, itself too: by k-means over TF-IDF vectors, equal texts together."""
+    """Size of each text's cluster, by k-means over TF-IDF vectors; equal texts are in one cluster."""
     labels = k_means(text_vectors(texts, DIMS), clusters, 0)
     sizes = Counter(labels.tolist())
     return [sizes[label] for label in labels.tolist()]
 
 
 def _mean_log_prob(past: PastWaves, first: TreeNode, last: TreeNode) -> float:
-    """Mean log-probability per token of the pieces after `first` up to `last`; of its own piece where both are one."""
+    """Mean log-probability per token of the pieces after `first` up to `last`; of `first` itself if both are the same."""
     if first.id == last.id:
         before, spent = (0.0, 0) if first.parent == ROOT else _sums(past.node(first.parent))
     else:

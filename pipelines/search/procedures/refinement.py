@@ -58,7 +58,7 @@ class Refinement:
         return growths_after(self, tree)
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
-        """Votes of those that pass."""
+        """Votes of the answers that pass."""
         votes = votes_after(self, tree)
         return votes or votes_by_score(tree)
 

@@ -38,7 +38,7 @@ class RolloutTree:
     correct: int = 4
     """Right ends at which the tree stops."""
     rollouts: int = 20
-    """Rollouts of a step at depth 0; at depth d this over d + 1."""
+    """Rollouts of a step at depth 0; a step at depth d has this number divided by d + 1."""
     least_rollouts: int = 5
     """Fewest rollouts of a step."""
     sure: float = 0.9
@@ -143,7 +143,7 @@ class GrownSteps:
         return math.fsum(scores) / len(scores) if scores else 0.0
 
     def value(self, step: str) -> float:
-        """Mean of its own value and the visit-weighted one of its children; its own without children."""
+        """Mean of its own value and its children's visit-weighted value; its own value if it has no children."""
         children = [self.steps[child] for child in self.steps[step].children]
         if not children:
             return self.own(step)

@@ -71,7 +71,7 @@ class ScatteredForest:
         return {"direction": self.direction, "rewritten": self.template}
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """Pieces of the roots, directions of one answer, or the answers that follow them."""
+        """Pieces of the first answers, directions for one answer, or new answers that follow such directions."""
         return growths_after(self, tree)
 
     def votes(self, tree: Tree) -> Mapping[str, float]:

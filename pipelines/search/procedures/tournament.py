@@ -90,7 +90,7 @@ class Tournament:
         return [Growth(one.id, half, "direction", (other.id,)), Growth(other.id, half, "direction", (one.id,))]
 
     def _won(self, said: Sequence[TreeNode]) -> Counter[str]:
-        """Votes for each answer less those against it; a comparison is a child of the answer that it shows first."""
+        """Votes for each answer less votes against it; a comparison is a child of the answer that it shows first."""
         won: Counter[str] = Counter()
         for node in said:
             better = fields_of(node.piece, {"better": self.pattern}).get("better")

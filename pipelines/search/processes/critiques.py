@@ -1,4 +1,4 @@
-"""Process `critiques`: the model is asked of each finished answer whether it does what is asked; label-free (SPaR, Cheng et
+"""Process `critiques`: the model says of each finished answer if it follows its instructions; label-free (SPaR, Cheng et
 al. 2024, arXiv:2412.11605).
 """
 
@@ -16,7 +16,7 @@ Does it do everything that is asked? Say what falls short, and end with yes or n
 
 @dataclass(frozen=True)
 class Critiques(Votes):
-    """As process `votes`, of finished answers alone; begun ones are worth one half."""
+    """Process `votes` for finished answers alone; an unfinished answer is worth one half."""
 
     name = "critiques"
     version = "1"

@@ -45,7 +45,7 @@ class Lines:
 
 
 def truths(text: str) -> list[bool]:
-    """Of each calculation of a text whether it is true; `a % b = c` on a line of its own is a remainder."""
+    """True or False for each calculation of a text; `a % b = c` alone on a line is a remainder."""
     results: list[bool] = []
     for line in text.split("\n"):
         remainder = _REMAINDER.fullmatch(line)

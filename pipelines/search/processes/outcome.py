@@ -19,7 +19,7 @@ WORTH = {"correct": 1.0, "incorrect": 0.0, "unparsed": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """1 for a correct answer, 0 for an incorrect one or none, one half for one that no verifier decides."""
+    """1 for a correct answer, 0 for an incorrect or missing one, one half for one that no verifier decides."""
 
     name = "outcome"
     version = "1"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
-"""Of every interval whose caller does not say another."""
+"""Confidence of every interval whose caller states no other."""
 STRATIFIED = "stratified Horvitz-Thompson, weighted Clopper-Pearson"
 
 Interval = tuple[float, float, float]

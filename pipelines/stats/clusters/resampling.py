@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ErrorRates:
-    """Of a verifier: the chance that it accepts a wrong completion, and the chance that it rejects a right one."""
+    """Error rates of a verifier: the chance to accept a wrong completion, and the chance to reject a right one."""
 
     false_accept: float
     false_reject: float = 0.0

@@ -86,7 +86,7 @@ def _every_way(totals: Array, sizes: Array) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=_EXACT)
 def _parts(clusters: int) -> Array:
-    """Of each way the clusters on the side of the last one, without the way that leaves the other side empty."""
+    """Each split into two sides, with 1 for clusters on the last one's side; a split with an empty side is left out."""
     return np.array([(*part, 1) for part in product((0, 1), repeat=clusters - 1)][:-1], dtype=np.float64)
 
 

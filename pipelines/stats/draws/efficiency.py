@@ -1,4 +1,4 @@
-"""Efficiency of a program against a reference, by repeated times of its tests (ENAMEL: Qiu et al. 2024, arXiv:2406.06647).
+"""Efficiency of a program against a reference, from repeated timings of tests (ENAMEL: Qiu et al. 2024, arXiv:2406.06647).
 
 A level of tests has the limit T = alpha times the reference's longest time t*. Its score is max(0, T - t) / (T - t*) for
 the program's longest time t, and 0 where a test was stopped; above 1 is faster than the reference. After a stopped test the

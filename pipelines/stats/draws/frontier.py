@@ -89,7 +89,7 @@ def credible_set(posterior: Sequence[float], confidence: float) -> tuple[int, in
 
 
 def next_level(posterior: Sequence[float], open_levels: Sequence[int]) -> int:
-    """Of these levels (numbers from 0) the one whose answer halves the posterior best: P(it passes) nearest a half."""
+    """The open level (from 0) whose answer halves the posterior best: its chance of a pass is nearest to a half."""
     chance = {level: math.fsum(posterior[level + 1 :]) for level in open_levels}
     return min(open_levels, key=lambda level: (round(abs(chance[level] - 0.5), 12), level))
 

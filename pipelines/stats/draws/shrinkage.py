@@ -74,7 +74,7 @@ class _TailCounts:
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[int, int]]) -> "_TailCounts":
-        """Of (correct, judged) pairs."""
+        """Counts of (correct, judged) pairs."""
         counts = np.array(pairs, dtype=np.int64)
         top = int(counts[:, 1].max())
         return cls(*(_more_than(kind, top) for kind in (counts[:, 0], counts[:, 1] - counts[:, 0], counts[:, 1])))

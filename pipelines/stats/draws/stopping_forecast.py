@@ -42,7 +42,7 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class StoppingForecast:
-    """Of m = 0, 1, ... further draws: the chance that the missing solutions are among them, and how many are expected.
+    """Forecast for m = 0, 1, ... further draws: the chance that they hold the missing solutions, and the expected number.
 
     `gain` counts at most as many new solutions as are missing.
     """

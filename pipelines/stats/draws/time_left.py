@@ -28,7 +28,7 @@ class TimeLeft:
 
 
 def time_left(done: int, whole: Mapping[str, Any], rate: float | None) -> TimeLeft | None:
-    """Of one stage. `done`: its rows; `whole`: those of the run in all, median, low and high; `rate`: rows per second.
+    """Time left in one stage. `done`: its rows; `whole`: rows of the run (median, low, high); `rate`: rows per second.
 
     `whole` has a `weight` where rows to come take longer or shorter than those before. None if nothing says how fast it
     is, or nothing is left.
@@ -52,7 +52,7 @@ def whole_of(detail: Mapping[str, Any], total: int) -> dict[str, Any]:
 
 
 def duration(seconds: float) -> str:
-    """In the unit that people would use: `58 s`, `12 min`, `3.4 h`."""
+    """A duration in the unit that people would use: `58 s`, `12 min`, `3.4 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -83,7 +83,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Of the designs within the limits, the cheapest that shows the wanted effect, if any, and the most sensitive."""
+    """The cheapest design within the limits that shows the wanted effect, if any, and the most sensitive one."""
 
     wanted: float
     cheapest: Design | None

@@ -31,7 +31,7 @@ class RuleErrorCounts:
         return clopper_pearson(self.met, self.ended, estimand="share of the problems given up that would meet their target")
 
     def row(self) -> dict[str, int | float | None]:
-        """As JSON values."""
+        """The record as JSON values."""
         error = self.error
         return {
             "stopped": self.stopped,

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"[\d.,]*\d")
 
 
 def other_answer(problems: Sequence[Problem], seed: int) -> list[Problem]:
-    """Each problem whose prompt holds its reference, with another of its type; those without another are left out."""
+    """Each problem whose prompt holds its reference, with another answer of its type; problems without one are left out."""
     answers: dict[str, set[str]] = {}
     for problem in problems:
         answers.setdefault(answer_type(problem), set()).add(problem.reference.strip())

@@ -33,11 +33,11 @@ class DigitSum(NamedTuple):
 
     @property
     def total(self) -> int:
-        """0 to 19."""
+        """Sum of the digits and the carry, 0 to 19."""
         return self.left + self.right + self.carry
 
     def line(self) -> str:
-        """As a line of a worked text."""
+        """The calculation as a line of a worked text."""
         return (
             f"{self.left} + {self.right} + {self.carry} = {self.total}, write {self.total % 10}, carry {self.total // 10}"
         )

@@ -22,7 +22,7 @@ def checked_split(name: str, split: str) -> str:
 
 
 def checked_some(name: str, option: str, given: Sequence[Kind], known: Sequence[Kind]) -> tuple[Kind, ...]:
-    """The values of an option; SetupError for none, or for one that is not known."""
+    """The values of an option; SetupError for an empty list or an unknown value."""
     wrong = next((value for value in given if value not in known), None)
     if not given or wrong is not None:
         what = "empty" if not given else repr(wrong)

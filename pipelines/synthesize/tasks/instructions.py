@@ -120,7 +120,7 @@ def _needed_chain(task: str, length: int, rng: random.Random) -> tuple[State, li
 
 
 def all_needed(task: str, start: State, chain: Sequence[ChainStep]) -> bool:
-    """True if the last state is none of those before it, and another one without any single instruction."""
+    """True if the last state differs from all earlier ones and leaving out any single instruction changes it."""
     *before, last = run(task, start, chain)
     return last not in before and all(
         run(task, start, [*chain[:at], *chain[at + 1 :]])[-1] != last for at in range(len(chain))

@@ -32,7 +32,7 @@ _FOODS = ("oats", "beans", "rice", "milk", "eggs", "nuts", "corn", "fish", "kale
 _NEEDS = ("protein", "fibre", "iron", "zinc", "fat", "starch", "salt", "sugar", "calcium", "iodine", "copper", "folate")
 _MACHINES = ("press", "drill", "lathe", "mill", "saw", "oven", "mixer", "loom", "crane", "pump", "kiln", "forge")
 MOST = 12
-"""Variables of a kind, at most: each has a name of its own."""
+"""Largest number of variables of a kind, each of which needs a distinct name."""
 
 
 class Weights(NamedTuple):
@@ -50,7 +50,7 @@ EQUAL = Weights()
 def complexity(model: LinearJson, weights: Weights = EQUAL) -> float:
     """alpha N_variables + beta N_constraints + gamma N_bigM + delta L, L being the mean number of terms in a constraint.
 
-    A big-M constraint has a binary variable beside one that is not, and the right-hand side 0.
+    A big-M constraint has a binary variable, another variable, and the right-hand side 0.
     """
     rows, kinds = model["constraints"], {name: given.get("type") for name, given in model["variables"].items()}
     switched = sum(

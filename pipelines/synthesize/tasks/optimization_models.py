@@ -68,7 +68,7 @@ class OptimizationModels:
             yield self._next(family, sizes, rng, seen)
 
     def _next(self, family: str, sizes: dict[str, int], rng: random.Random, seen: set[str]) -> Problem:
-        """The next model inside the window; `sizes` learns from those outside."""
+        """The next model inside the window; `sizes` learns from models outside it."""
         least, largest = self.window
         for _ in range(_PATIENCE):
             instance = FAMILIES[family](sizes[family], rng)

@@ -48,7 +48,7 @@ def states_before(weights: Weights, shape: Shape, ids: Ints, layer: int) -> Arra
 
 
 def after_layer(weights: Weights, shape: Shape, x: Array, layer: int) -> Array:
-    """Residual stream behind a layer."""
+    """Residual stream after a layer."""
     at = layer_name(layer)
     x = x + attention(weights, shape, x, layer).mixed @ weights[f"{at}self_attn.o_proj.weight"].T
     return x + swiglu(weights, at, normed(x, weights[at + "post_attention_layernorm.weight"], shape))

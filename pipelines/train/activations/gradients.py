@@ -58,7 +58,7 @@ def token_gradients(weights: Weights, shape: Shape, x: Array, batch: TokenRows) 
 
 
 def _above_attention(weights: Weights, shape: Shape, x: Array, batch: TokenRows) -> tuple[Floats, Array]:
-    """Losses, and their gradient by the residual stream behind the attention: through output, final norm and SwiGLU."""
+    """Losses, and their gradient by the residual stream after the attention: through output, final norm and SwiGLU."""
     at = layer_name(shape.num_hidden_layers - 1)
     norm, final = weights[at + "post_attention_layernorm.weight"], weights[FINAL_NORM]
     h = normed(x, norm, shape)

@@ -82,7 +82,7 @@ class Direction:
         return cls({part: curvature[part].solved(matrix, damping) for part, matrix in means.items()})
 
     def influence(self, batch: TokenGradients) -> Floats:
-        """Influence of each row of a batch; above 0 lowers the target's loss."""
+        """Influence of each row of a batch; a row with a value above 0 lowers the target's loss."""
         values = [
             np.einsum("rto,rto->r", batch.outputs[part] @ self.matrices[part].astype(np.float32), batch.inputs[part])
             for part in PARTS

@@ -45,9 +45,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetSignals:
-    """Of each row: loss in nats per token of its answer, influence on the target's loss, similarities to its rows (rows,
-    target rows). A row whose answer lies behind the model's context has loss and influence NaN. `explained`: share of the
-    activations' variance that the codes give back.
+    """Signals of each row: loss of its answer in nats per token, influence on the target's loss, similarities to the
+    target's rows (rows, target rows). If the answer lies beyond the model's context, loss and influence are NaN.
+    `explained`: share of the activations' variance that the codes reconstruct.
     """
 
     losses: Floats
@@ -58,7 +58,7 @@ class TargetSignals:
 
 def target_signals(folder: Path, rows: Texts, target: Target, settings: CodeSettings, seed: int) -> TargetSignals:
     """Signals of rows under a model of the shipped model's shape; SetupError for a layer that it does not have, or a target
-    whose answers all lie behind its context.
+    whose answers all lie beyond its context.
     """
     llama = LlamaFolder.open(folder)
     layers = llama.shape.num_hidden_layers

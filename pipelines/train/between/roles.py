@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 NORMS = "norms"
 NEEDED = (NORMS,)
-"""What a policy may need besides counts: gradient norms of a round's right rollouts under the model of the next round."""
+"""Data that a policy may need besides counts: gradient norms of a round's right rollouts under the next round's model."""
 Row = Mapping[str, Any]
 Weigh = Callable[[Row], float | None]
 """Weight of a row in the training of its round; None leaves it out."""

@@ -75,7 +75,7 @@ class Aioli(Tiny):
         """
         if task.loss.grouped:
             raise SetupError(
-                f"loss {task.loss.name!r} keeps the rows of a problem together, and learner 'aioli' draws rows.",
+                f"loss {task.loss.name!r} keeps the rows of a problem together, and learner 'aioli' draws single rows.",
                 next_command="loss: {method: sft}",
             )
         self.ready()
@@ -134,7 +134,7 @@ class MovedBatches:
         return AioliSettings(learner.sweeps, learner.weight, learner.eta, learner.average)
 
     def shares(self, update: int) -> Floats:
-        """The shares of the steps behind the short rounds of an update."""
+        """The shares of the steps after the short rounds of an update."""
         return self._move(update)[0]
 
     def _move(self, update: int) -> tuple[Floats, Floats]:
@@ -157,8 +157,8 @@ class MovedBatches:
         return [self._by_name(self.shares(update)) for update in range(self._updates)]
 
     def laws(self) -> list[dict[str, Any]]:
-        """Of every such update the effects, by source whose loss falls and source that is trained, and the mean drop of
-        loss in one of its other steps: as the law predicts, and as measured, None if the training ended before.
+        """Law of every update whose short rounds are done: the effects by source whose loss falls and trained source, and
+        the mean drop of loss in one other step, predicted and measured (None if the training ended before).
         """
         rows: list[dict[str, Any]] = []
         for update in range(self._updates):

@@ -79,7 +79,7 @@ class Explanations:
         return Measured(effects, {f"accuracy: {arm}": _share(table[arm]) for arm in ARMS})
 
     def _right(self, bench: Bench, seed: int) -> dict[str, list[bool]]:
-        """Of each new list, whether the answer was right, by arm."""
+        """Flags by arm: True for each new list whose answer was right."""
         init = bench.one_model().folder
         own = bench.seeded(seed)
         learner = Tiny(epochs=float(self.epochs), batch=32, learning_rate=self.learning_rate)

@@ -104,7 +104,7 @@ def rewarded(
 ) -> Mapping[str, Doubles]:
     """The reward of every arrival by `hash`, `classifier` and `mean` label, from the labels that were finished before it.
 
-    `keys`: what is equal for equal completions; `states`: (arrivals, width); `labels`: what the annotator would say.
+    `keys`: equal for equal completions; `states`: (arrivals, width); `labels`: what the annotator would say.
     """
     known: dict[tuple[str, str], float] = {}
     head: LinearHead | None = None

@@ -79,7 +79,7 @@ def states_of(reading: ReadingModel, problems: Sequence[Problem], asked: Asked |
 
 
 def _auroc(forecast: Doubles, rates: Doubles, samples: int, templates: Sequence[str | None]) -> Estimate:
-    """Of single samples; .5 is subtracted."""
+    """AUROC of the forecast over single samples, less .5."""
     right = np.round(rates * samples).astype(int)
     correct = np.concatenate([np.arange(samples) < count for count in right])
     clusters = [template for template in templates for _ in range(samples)]

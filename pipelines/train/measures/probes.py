@@ -18,7 +18,7 @@ def problems_of(split: str, count: int, levels: Sequence[int], seed: int) -> lis
 
 
 def judged_texts(folder: Path, problems: Sequence[Problem], samples: int, seed: int) -> list[list[tuple[str, bool]]]:
-    """Of each problem: completions of a model at temperature 1, and whether each is correct."""
+    """Completions of a model for each problem at temperature 1, each with True if it is correct."""
     verifier = VERIFIERS["number"]()
     with closing(Embedded(str(folder), threads=1)) as engine:
         origin = Origin(engine.engine, engine.model_digest, "evaluate", seed)

@@ -104,7 +104,7 @@ def solution_scores(
 
 
 def best_of_n(scores: Sequence[Sequence[float]], solutions: Solutions) -> dict[str, Doubles]:
-    """Of each problem: whether the best by score is right, less the share of right ones, and less the majority."""
+    """Gains of each problem: 1 if the best by score is right, less the share of right ones, and less the majority."""
     gains: dict[str, list[float]] = {"best - random": [], "best - majority": []}
     for own, texts in zip(scores, solutions, strict=True):
         right = np.asarray([is_right for _, is_right in texts], dtype=float)

@@ -74,7 +74,7 @@ def ranked(logps: Doubles, top: int) -> Doubles:
 
 
 def uncertain_places(logps: Sequence[Doubles], share: float) -> list[Doubles]:
-    """Of each text: whether a place is among the `share` of all places with the most entropy."""
+    """Flags of each text's positions: True for the `share` of all positions with the most entropy."""
     entropies = [-(np.exp(values) * values).sum(axis=1) for values in logps]
     threshold = np.quantile(np.concatenate(entropies), 1.0 - share)
     return [values >= threshold for values in entropies]

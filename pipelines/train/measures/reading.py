@@ -36,7 +36,7 @@ class ReadingModel:
         return encoding(self.model.tokenizer)(prompt, answer, [])
 
     def states(self, texts: Sequence[Encoded]) -> Iterator[Doubles]:
-        """Of each text: final hidden states before each trained token, (tokens, width)."""
+        """Final hidden states of each text before each trained token, (tokens, width)."""
         for at in range(0, len(texts), TOGETHER):
             yield from self._states(texts[at : at + TOGETHER])
 
@@ -54,13 +54,13 @@ class ReadingModel:
             yield states[row, np.asarray(places) - 1]
 
     def logps(self, texts: Sequence[Encoded]) -> Iterator[Doubles]:
-        """Of each text: log-probabilities of all tokens at each trained place, (tokens, vocabulary)."""
+        """Log-probabilities of all tokens at each trained position of each text, (tokens, vocabulary)."""
         embedding = self.model.weights["model.embed_tokens.weight"].astype(np.float64)
         for states in self.states(texts):
             yield log_softmax(states @ embedding.T)
 
     def text_logps(self, texts: Sequence[Encoded]) -> list[Doubles]:
-        """Of each text: the log-probability of each of its trained tokens."""
+        """Log-probability of each trained token of each text."""
         scores = []
         for (tokens, places), logps in zip(texts, self.logps(texts), strict=True):
             targets = np.asarray(tokens)[np.asarray(places)]

@@ -101,7 +101,7 @@ class Restarts:
 
 
 def gains_of_another(right: "np.typing.NDArray[np.bool_]") -> Doubles:
-    """Of each draw (problems, samples): the share of the problem's other draws that are better, right where it is wrong."""
+    """For each draw (problems, samples) the share of the problem's other draws that are right where this one is wrong."""
     others = right.sum(axis=1, keepdims=True) - right
     return np.asarray(np.where(right, 0.0, others / (right.shape[1] - 1)), dtype=np.float64)
 
@@ -117,8 +117,8 @@ def bound_for(doubts: Doubles, draws: float, rng: np.random.Generator) -> float:
 def stopped(
     doubts: Doubles, right: "np.typing.NDArray[np.bool_]", bound: float, rng: np.random.Generator
 ) -> tuple[Doubles, Doubles, Doubles]:
-    """Of each problem: accuracy with draws until a doubt is below the bound, with as many draws of every problem, and its
-    draws. Of several draws the least doubted is the answer. Between two whole numbers of draws the accuracy is a mixture.
+    """Accuracy of each problem with draws until a doubt is below the bound, its accuracy with equally many draws for every
+    problem, and its draws. The least doubted draw is the answer. Between whole numbers of draws accuracy is interpolated.
     """
     adaptive, used, curve = np.zeros(len(right)), np.zeros(len(right)), np.zeros(right.shape)
     for _ in range(ORDERS):
@@ -147,8 +147,8 @@ def _draws(doubts: Doubles, bound: float) -> "np.typing.NDArray[np.int64]":
 def pruned(
     early: Doubles, doubts: Doubles, right: "np.typing.NDArray[np.bool_]", keep: int, rng: np.random.Generator
 ) -> tuple[Doubles, Doubles]:
-    """Of each problem: accuracy of the least doubted finished answer, where the least doubted begun ones are finished, and
-    where random ones are.
+    """Accuracy of each problem's least doubted finished answer, if the least doubted begun answers are finished, and if
+    random ones are.
     """
     rows = np.arange(len(right))
     kept = np.argsort(early, axis=1, kind="stable")[:, :keep]

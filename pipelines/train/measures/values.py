@@ -108,7 +108,7 @@ def value_head(episodes: Sequence[Doubles], rewards: Doubles, ridge: float) -> V
 
 
 def states_of(reading: ReadingModel, problems: Sequence[Problem], solutions: Solutions) -> list[list[Doubles]]:
-    """Of each solution of each problem: the hidden states before its tokens and before its end, (states, width)."""
+    """Hidden states of each solution of each problem, before its tokens and before its end, (states, width)."""
     texts = [
         reading.encoded(problem.prompt, text) for problem, own in zip(problems, solutions, strict=True) for text, _ in own
     ]
@@ -125,7 +125,7 @@ def log_probs(reading: ReadingModel, problems: Sequence[Problem], solutions: Sol
 
 
 def share_right(scores: Sequence[Doubles], solutions: Solutions) -> Doubles:
-    """Of each problem: whether the solution with the highest score is right; the share among equal ones."""
+    """For each problem 1 if the solution with the highest score is right; among equal scores the share of right ones."""
     pairs = zip(scores, solutions, strict=True)
     return np.asarray(
         [

@@ -32,7 +32,7 @@ class Cooldown:
             )
 
     def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
-        """As many draws as there are units."""
+        """Draws, as many as there are units."""
         if self.by not in units.columns:
             raise unknown_name("column of the rows", self.by, list(units.columns))
         sources = [str(value) for value in units.columns[self.by]]

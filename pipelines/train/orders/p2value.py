@@ -25,7 +25,7 @@ class P2Value:
         self.alpha, self.possibility, self.passed = alpha, possibility, passed
 
     def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
-        """As many draws as there are units."""
+        """Draws, as many as there are units."""
         priority = self.priorities(units)
         if priority.sum() == 0:
             raise SetupError(f"order 'p2value': every row has priority 0 with alpha {self.alpha:g}; raise alpha.")

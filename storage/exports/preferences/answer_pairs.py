@@ -49,7 +49,7 @@ class AnswerPairs(RolloutTexts):
         return pa.schema([*texts, *about, *sides, *ABOUT_THE_PROBLEM, *origins])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, model and sample index."""
+        """Pairs by problem id, model and sample index."""
         self.left_out.clear()
         prefix, fixed = of_prefix(connection)
         if prefix == 0:

@@ -66,7 +66,7 @@ class RankedPairs(PairRows):
         return pa.schema([*super().schema, *added])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By tier and problem id; without tiers by problem id, then from the largest gap."""
+        """Pairs by tier and problem id; without tiers by problem id, then from the largest gap."""
         for tier in range(1, self.tiers + 1) if self.tiers else (0,):
             self.left_out.clear()  # each tier goes through all problems
             known: set[str] = set()

@@ -35,7 +35,7 @@ class Tactics(RolloutTexts):
 
     @property
     def schema(self) -> pa.Schema:
-        """The state, the tactic, what else was tried."""
+        """Columns of a state, its tactic, and the other tried tactics."""
         return pa.schema(
             [
                 ("messages", TURNS),
@@ -47,7 +47,7 @@ class Tactics(RolloutTexts):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, sample index and number of the step; SetupError for a version without steps of proofs."""
+        """Rows by problem id, sample index and number of the step; SetupError for a version without steps of proofs."""
         for rollout, number, trials, step in self.steps(connection):
             texts = {"user": step["goals"], "assistant": step["tactic"]}
             yield {
@@ -92,7 +92,7 @@ class TacticPairs(Tactics):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, sample index, number of the step and order of the trials."""
+        """Rows by problem id, sample index, number of the step and order of the trials."""
         for rollout, number, trials, step in self.steps(connection):
             for tactic, error in step["rejected"]:
                 yield {

@@ -40,7 +40,7 @@ class PieceLabels(RolloutTexts):
     schema = ProcessLabels.schema
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, length of the text so far, that text, and the piece; SetupError for a version without a search."""
+        """Rows by problem id, length of the text so far, text, and piece; SetupError for a version without a search."""
         self.left_out.clear()
         some = False
         for problem in self.problems(connection):

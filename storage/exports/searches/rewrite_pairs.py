@@ -59,7 +59,7 @@ class RewritePairs(RolloutTexts):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id and the order of the rewritings; SetupError for a version without one."""
+        """Rows by problem id and the order of the rewritings; SetupError for a version without one."""
         self.left_out.clear()
         some = False
         for problem in self.problems(connection):

@@ -82,7 +82,7 @@ class Authors:
             yield problems
 
     def _accepted(self, asked: Sequence[tuple[T, str, int]], seed: int) -> list[NewProblem[T]]:
-        """Of (what for, prompt, index) those that became problems, in order."""
+        """New problems from (subject, prompt, index) triples, in order; texts that become none are left out."""
         texts = self._writer.texts([(prompt, index) for _, prompt, index in asked], seed)
         drafts = []
         for (about, _, _), text in zip(asked, texts, strict=True):

@@ -105,7 +105,7 @@ class SelfInstruct:
         return shown, f"{self.ask.replace('{examples}', examples)}\n{FORM}"
 
     def _problem(self, one: NewProblem[list[Problem]], seed: int) -> Problem:
-        """Of the kind and skill of its examples, and of their licence if they have one and the same."""
+        """A problem with the kind and skill of its examples, and with their licence if they share one."""
         first, licences = one.about[0], {problem.licence for problem in one.about}
         return Problem(
             one.text,
