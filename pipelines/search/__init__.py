@@ -26,6 +26,7 @@ POLICIES: Mapping[str, Callable[..., SearchPolicy]] = ByName(
         "refinement": "pipelines.search.procedures.refinement:Refinement",
         "rollout_tree": "pipelines.search.procedures.rollout_tree:RolloutTree",
         "scattered_forest": "pipelines.search.procedures.scattered_forest:ScatteredForest",
+        "sparse_pairs": "pipelines.search.procedures.sparse_pairs:SparsePairs",
         "step_mcts": "pipelines.search.policies.step_mcts:StepMcts",
         "tournament": "pipelines.search.procedures.tournament:Tournament",
         "tree_sampling": "pipelines.search.policies.tree_sampling:TreeSampling",

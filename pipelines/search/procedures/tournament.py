@@ -13,22 +13,14 @@ from random import Random
 
 from pipelines.option_checks import checked_count
 from pipelines.search.policies.ranking import votes_by_score
+from pipelines.search.procedures.pair_question import PairQuestion
 from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode, checked_question
-from pipelines.steps.reading import check_reader, fields_of
-from pipelines.verify.regex import compiled_pattern
+from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 from storage.ground.errors import SetupError
-
-TEMPLATE = """{prompt}
-
-Two answers, the first one above:
-{piece*}
-
-Which is better? End with Better: 1 or Better: 2"""
 
 
 @dataclass(frozen=True, slots=True)
-class Tournament:
+class Tournament(PairQuestion):
     """A vote of 1 for the answer that is left. (n - 1) x comparisons draws at most, besides the answers."""
 
     name = "tournament"
@@ -38,12 +30,9 @@ class Tournament:
     """Answers drawn first."""
     comparisons: int = 2
     """Comparisons of a pair, an even number."""
-    template: str = TEMPLATE
-    """Question about two answers, with `{prompt}` and `{piece*}`."""
-    pattern: str = r"[Bb]etter:?\s*([12])"
-    """Regular expression whose last match names the better answer by 1 or 2; a text without one is no vote."""
 
     def __post_init__(self) -> None:
+        PairQuestion.__post_init__(self)
         for option in ("n", "comparisons"):
             checked_count("search policy", self.name, option, getattr(self, option))
         if self.comparisons % 2:
@@ -51,10 +40,6 @@ class Tournament:
                 f"search policy 'tournament': comparisons is {self.comparisons}; half of them show the other answer first.",
                 choices=("an even number",),
             )
-        checked_question(self.name, "template", self.template)
-        check_reader("search policy 'tournament': option 'pattern'", {"better": self.pattern})
-        if (groups := compiled_pattern(self.pattern).groups) != 1:
-            raise SetupError(f"search policy 'tournament': pattern {self.pattern!r:.100} has {groups} groups, not one.")
 
     @property
     def questions(self) -> Mapping[str, str]:
@@ -93,9 +78,8 @@ class Tournament:
         """Votes for each answer less votes against it; a comparison is a child of the answer that it shows first."""
         won: Counter[str] = Counter()
         for node in said:
-            better = fields_of(node.piece, {"better": self.pattern}).get("better")
-            if better in ("1", "2"):
-                won[node.parent] += 1 if better == "1" else -1
+            if (better := self.first_is_better(node)) is not None:
+                won[node.parent] += 1 if better else -1
         return won
 
 

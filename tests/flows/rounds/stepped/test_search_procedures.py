@@ -20,6 +20,7 @@ from pipelines.search.procedures.phi_decoding import PhiDecoding
 from pipelines.search.procedures.refinement import Refinement
 from pipelines.search.procedures.rollout_tree import RolloutTree
 from pipelines.search.procedures.scattered_forest import ScatteredForest
+from pipelines.search.procedures.sparse_pairs import SparsePairs
 from pipelines.search.procedures.tournament import Tournament
 from pipelines.search.processes.back_verification import BackVerification
 from pipelines.search.processes.critiques import Critiques
@@ -44,6 +45,7 @@ MADE: dict[str, Any] = {
         search, policy=Actions(expand=2, width=2, steps=2), process=BackVerification(count=1, pattern=DIGIT)
     ),
     "coarse_to_fine": partial(search, policy=CoarseToFine(n=2, levels=2, branch=2, climbs=1), process=JUDGED),
+    "sparse_pairs": partial(search, policy=SparsePairs(n=4, share=0.5, pattern=DIGIT)),
     "tournament": partial(search, policy=Tournament(n=3, pattern=DIGIT)),
     "iterative_deepening": partial(search, policy=IterativeDeepening(n=2, first=12, growth=1.5, rounds=3)),
 }
