@@ -54,6 +54,8 @@ class TrainingPart(Part):
     """Seconds after which a training ends; it goes on with a higher limit. None: any."""
     tokens: int | None = Field(default=None, ge=1, strict=True)
     """Trained tokens after which a training ends, likewise. None: any."""
+    price_per_hour: Decimal | None = Field(default=None, ge=0)
+    """Price of an hour of training, in the currency of the prices, shown by trials and their plans; none: no price."""
 
 
 class RayPart(Part):

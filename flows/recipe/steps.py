@@ -285,14 +285,13 @@ def loaded_step(node: Node, generate: Generate, engine: MethodSpec | None, base:
 
 def check_weights(steps: Sequence[LoadedStep], budget: MethodSpec) -> None:
     """SetupError for a decoder whose completions count by their weights where a step or the budget counts them alike."""
-    alike = issubclass(budget.cls, Search) or getattr(budget.cls, "estimator", "") == "path_counting"
-    for step in steps:
-        if step.decoder is None or not step.decoder.build().weighted:
-            continue
+    weighted = [(step, step.decoder) for step in steps if step.decoder is not None and step.decoder.build().weighted]
+    alike = bool(weighted) and budget.build().estimator in ("none", "path_counting")
+    for step, decoder in weighted:
         if alike or step.node.parents or step.node.step.role == "vote":
             place = f"budget {budget.name!r}" if alike else f"step {step.name!r}, a vote or a follow-up,"
             raise SetupError(
-                f"completions of decoder {step.decoder.name!r} count by their weights, and {place} counts them alike.",
+                f"completions of decoder {decoder.name!r} count by their weights, and {place} counts them alike.",
                 choices=("decode: {method: masked}", "no decode"),
             )
 

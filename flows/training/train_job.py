@@ -14,6 +14,7 @@ from flows.recipe.profile import load_profile
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
 from flows.training.training_limit import TrainingLimit
+from flows.training.training_price import TrainingPrice
 from flows.training.training_recipe import LENGTHS, LoadedTraining, load_training
 from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast
 from storage.trainings import StoredTraining
@@ -21,12 +22,13 @@ from storage.workspace import Workspace
 
 Row = dict[str, Any]
 _NO_LIMIT = TrainingLimit()
+_NO_PRICE = TrainingPrice()
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSession:
     """Resources of a training: the workspace, the watcher's progress, threads of the learner (0: the learner's own),
-    interpreter of the learner `trl`, file of the profile, limit of each training.
+    interpreter of the learner `trl`, file of the profile, limit of each training, price of an hour.
     """
 
     workspace: Workspace
@@ -35,6 +37,7 @@ class TrainingSession:
     python: str | None = None
     profile: str | None = None
     limit: TrainingLimit = _NO_LIMIT
+    price: TrainingPrice = _NO_PRICE
 
     def reporter(self, label: str = "") -> "TrainingWatcher":
         """A watcher of one training."""
@@ -104,7 +107,9 @@ def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
     with Workspace.open(Path(job.workspace)) as workspace:
         workspace.recover()
         limit = TrainingLimit(profile.training.seconds, profile.training.tokens)
-        yield TrainingSession(workspace, progress, profile.threads, profile.training.python, job.profile, limit)
+        currency = "USD" if profile.prices is None else profile.prices.currency
+        price = TrainingPrice(profile.training.price_per_hour, currency)
+        yield TrainingSession(workspace, progress, profile.threads, profile.training.python, job.profile, limit, price)
 
 
 def forecast_training(job: Job) -> Row:

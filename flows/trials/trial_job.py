@@ -128,6 +128,7 @@ class Trial(ExperimentKind):
             "samples": trial.samples,
             "problems": len(counts.problems),
             "alpha": trial.recipe.alpha,
+            "currency": work.session.price.currency,
             "arms": [arm_row(work, arm, students, counts) for arm in trial.arms],
             "comparisons": list(rows),
             "by_benchmark": by_benchmark(counts, trial.ks[0]),
@@ -148,7 +149,7 @@ def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: Stud
     """Data, students and cost of an arm."""
     mine = [student for student in students if student.arm == arm]
     trained = [student.outcome["trained"] for student in mine]
-    rows = work.rows[arm]
+    rows, seconds = work.rows[arm], sum(part["seconds"] for part in trained)
     return {
         "arm": arm,
         "data": [dict(part) for part in rows.lineage],
@@ -157,7 +158,8 @@ def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: Stud
         "trained_tokens": sum(part["tokens"] for part in trained),
         "tokens_each": [part["tokens"] for part in trained],
         "epochs": sum(part["epochs"] for part in trained) / len(trained),
-        "seconds": sum(part["seconds"] for part in trained),
+        "seconds": seconds,
+        "money": work.session.price.of(seconds),
         "tokens_out": counts.tokens[arm],
     }
 
@@ -191,13 +193,16 @@ def plan_of(job: Job, trial: LoadedTrial) -> Row:
         forecasts = {arm: work.opened(arm, 0).forecast() for arm in trial.arms}
         rate = tokens_a_second(session.workspace, trial.trainings[trial.arms[0]])
         tokens = sum(forecast.tokens for arm, _ in left if (forecast := forecasts[arm]) is not None)
+        seconds = None if rate is None else tokens / rate
         return {
             **whole,
             "arms": [{"arm": arm, "rows": work.rows[arm].rows, "data": list(work.rows[arm].lineage)} for arm in trial.arms],
             "equal_tokens": work.tokens,
             "trainings_left": len(left),
             "tokens_left": tokens,
-            "seconds_left": None if rate is None else tokens / rate,
+            "seconds_left": seconds,
+            "money_left": session.price.of(seconds),
+            "currency": session.price.currency,
             "problems": problems,
             "completions": len(students) * sum(problems.values()) * trial.samples,
             "can_show": _can_show(work),

@@ -72,15 +72,18 @@ def _by_holm(row: Row) -> str:
 
 
 def _arms(outcome: Row) -> str:
+    priced = any(arm.get("money") is not None for arm in outcome["arms"])
+    price = f" {outcome['currency']} in all |" if priced else ""
     lines = [
-        "| arm | data | rows | students | trained tokens each | epochs | seconds in all | tokens of a completion |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| arm | data | rows | students | trained tokens each | epochs | seconds in all |{price} tokens of a completion |",
+        f"|---|---|---|---|---|---|---|{'---|' if priced else ''}---|",
     ]
     for arm in outcome["arms"]:
         data = ", ".join(f"{part['version']} ({part['content_hash'][:8]})" for part in arm["data"])
+        money = f" {arm['money']:,.2f} |" if priced else ""
         lines.append(
             f"| {arm['arm']} | {data} | {arm['rows']:,} | {len(arm['students'])} | {max(arm['tokens_each']):,} "
-            f"| {arm['epochs']:.2f} | {arm['seconds']:,.0f} | {arm['tokens_out']:.1f} |"
+            f"| {arm['epochs']:.2f} | {arm['seconds']:,.0f} |{money} {arm['tokens_out']:.1f} |"
         )
     equal = "nothing" if outcome["equal"] == "as_stated" else outcome["equal"].replace("_", " ")
     conditions = f"Equal for all students: {equal}. {outcome['samples']} samples of {outcome['problems']:,} problems each."

@@ -75,6 +75,8 @@ def _of_versions(arms: list[str], base: Path, evaluate: Path, seeds: int) -> "Lo
 
 
 def _planned(row: dict[str, Any]) -> str:
+    from flows.training.training_price import TrainingPrice
+
     names = " against ".join(arm["arm"] for arm in row["arms"])
     if row["unmade"]:
         missing = [f"  the data of {part['arm']} is not made yet: {part['command']}" for part in row["unmade"]]
@@ -92,7 +94,8 @@ def _planned(row: dict[str, Any]) -> str:
             f"  {arm['arm']}: {arm['rows']:,} rows of {', '.join(part['version'] for part in arm['data'])}"
             for arm in row["arms"]
         ),
-        f"  {row['trainings_left']} of {row['trainings']} trainings left: {row['tokens_left']:,} tokens, {seconds}",
+        f"  {row['trainings_left']} of {row['trainings']} trainings left: {row['tokens_left']:,} tokens, {seconds}"
+        + TrainingPrice(currency=row["currency"]).words(row["money_left"]),
         f"  {row['completions']:,} completions in all, of {sum(row['problems'].values()):,} problems",
     ]
     if row["can_show"]:

@@ -165,6 +165,10 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
     assert "(Holm 0.5000)" in page
     assert all(f"{row['difference']:+.4f}" in page for row in rows)
     assert [path.name for path in write_trial(tmp_path, outcome)] == ["trial.json", "trial.md"]
+    assert "seconds in all | tokens of a completion |" in page
+    priced = trial_page({**outcome, "currency": "EUR", "arms": [{"arm": "arm0", **arm, "money": 1.234}]})
+    assert "seconds in all | EUR in all | tokens of a completion |" in priced
+    assert "| 2 | 1.23 | 40.0 |" in priced
 
 
 def test_a_problem_with_an_undecided_completion_is_left_out_of_the_pass_rate_of_all_draws() -> None:

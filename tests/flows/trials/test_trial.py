@@ -104,9 +104,13 @@ def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
     assert (primary["n"], len(primary["by_seed"])) == (6, 3)
     page = (files / "reports" / "pair" / "trial.md").read_text()
     assert f"{primary['difference']:+.4f}" in page
-    again = said_as_json(rollmill, "trial", "pair.yaml")
+    (files / "priced.yaml").write_text("training: {price_per_hour: 3.6}\n")
+    again = said_as_json(rollmill, "trial", "pair.yaml", "--profile", "priced.yaml")
     assert again["comparisons"] == outcome["comparisons"]
-    plan = said_as_json(rollmill, "trial", "pair.yaml", "--plan")
+    assert [arm["money"] for arm in outcome["arms"]] == [None, None]
+    assert [arm["money"] for arm in again["arms"]] == pytest.approx([arm["seconds"] / 1000 for arm in again["arms"]])
+    plan = said_as_json(rollmill, "trial", "pair.yaml", "--plan", "--profile", "priced.yaml")
+    assert (plan["money_left"], plan["currency"]) == (0.0, "USD")
     assert (plan["trainings_left"], plan["completions"], plan["problems"]) == (0, 6 * 6 * 2, {"easy": 6})
     more = rollmill("trial", "pair.yaml", "--set", "seeds=4")
     assert more.status == 0
