@@ -10,7 +10,7 @@ from flows.cli.output import AsJson, as_json, columns, line
 from flows.cli.runs_cost import RunId
 
 if TYPE_CHECKING:
-    from flows.rejudging.search_elections import SearchElections
+    from flows.rejudging.search_elections import ElectedAnswer, SearchElections
     from pipelines.stats import Estimate
 
 HEAD = ["answer", "right", "low", "high", "problems", "clusters"]
@@ -20,8 +20,8 @@ Answers = Annotated[bool, typer.Option("--answers", help="Also list the elected 
 def elected(run: RunId = None, *, answers: Answers = False, json: AsJson = False) -> None:
     """Elect one answer per problem by the votes of a search's policy, and say how often it is right.
 
-    Beside it: the majority of the same finished answers, and a single one. Intervals are over problems, with templates as
-    clusters. Draws and judges nothing.
+    Beside it: the majority of the same finished answers, a single one, and problems in which a right one was found.
+    Intervals are over problems, with templates as clusters. Draws and judges nothing.
 
     Example: rollmill runs elected searched-3f9a0c1d --answers
     """
@@ -42,9 +42,14 @@ def elected_row(elections: "SearchElections") -> dict[str, Any]:
         "left_out": elections.left_out,
         "rates": {name: _numbers(rate) for name, rate in elections.rates.items()},
         "gain": None if gain is None else _numbers(gain),
+        "missed": elections.missed,
         "tokens_per_problem": sum(election.tokens for election in elections.elections) / len(elections.elections),
-        "answers": [asdict(election) for election in elections.elections],
+        "answers": [{**asdict(election), "found": election.found} for election in elections.elections],
     }
+
+
+def _outcome(election: "ElectedAnswer") -> str:
+    return "right" if election.right else "wrong, a right one was found" if election.found else "wrong"
 
 
 def _numbers(estimate: "Estimate") -> dict[str, Any]:
@@ -64,12 +69,13 @@ def _page(elections: "SearchElections", row: dict[str, Any], *, answers: bool) -
     if row["gain"] is not None:
         ends = "[{low:+.3f}, {high:+.3f}]".format(**row["gain"])
         lines.append(f"elected less majority, paired: {row['gain']['value']:+.3f} {ends}")
+    lines.append(
+        f"{row['missed']:,} problems have a right answer that was not elected; the search found none in "
+        f"{sum(not election.found for election in elections.elections):,}."
+    )
     if elections.left_out:
         lines.append(f"{elections.left_out:,} problems with an undecided answer are in no rate.")
     if answers:
-        rows = [
-            [election.problem_id, election.answer or "", "right" if election.right else "wrong"]
-            for election in elections.elections
-        ]
+        rows = [[election.problem_id, election.answer or "", _outcome(election)] for election in elections.elections]
         lines.append("\n" + columns(["problem", "elected", ""], rows))
     return "\n".join([*lines, f"Next: rollmill runs show {elections.run}"])

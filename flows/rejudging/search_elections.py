@@ -35,6 +35,11 @@ class ElectedAnswer:
     answers: int
     tokens: int
 
+    @property
+    def found(self) -> bool:
+        """True if a finished answer is right: where it was not elected, the election failed and not the search."""
+        return self.single > 0
+
 
 @dataclass(frozen=True, slots=True)
 class SearchElections:
@@ -48,11 +53,14 @@ class SearchElections:
 
     @property
     def rates(self) -> Mapping[str, Estimate]:
-        """Share of problems whose elected answer is right, whose majority is, and the mean share of right answers."""
+        """Shares of problems whose elected answer is right, whose majority is, and that have a right answer at all; the
+        mean share of right answers.
+        """
         columns = {
             "elected": [float(election.right) for election in self.elections],
             "majority": [float(election.majority_right) for election in self.elections],
             "single": [election.single for election in self.elections],
+            "found": [float(election.found) for election in self.elections],
         }
         means = {
             name: population_mean(values, self._clusters, estimand=ESTIMANDS[name]) for name, values in columns.items()
@@ -66,6 +74,11 @@ class SearchElections:
         return paired_difference(before, [float(election.right) for election in self.elections], self._clusters)
 
     @property
+    def missed(self) -> int:
+        """Problems with a right finished answer that was not elected."""
+        return sum(election.found and not election.right for election in self.elections)
+
+    @property
     def _clusters(self) -> Sequence[str]:
         return [election.cluster for election in self.elections]
 
@@ -74,6 +87,7 @@ ESTIMANDS = {
     "elected": "share of problems whose elected answer is right",
     "majority": "share of problems whose most frequent finished answer is right",
     "single": "mean share of right finished answers",
+    "found": "share of problems with a right finished answer",
 }
 
 

@@ -186,8 +186,16 @@ def test_a_search_elects_an_answer_of_each_problem(searched: Any, rollmill: Run)
         outcomes = [outcome == "correct" for problem, outcome in rows if problem == one["problem_id"]]
         assert one["single"] == sum(outcomes) / len(outcomes)
         assert one["right"] or sum(outcomes) <= len(outcomes) / 2
+        assert one["found"] is any(outcomes)
+    found = [one for one in shown["answers"] if one["found"]]
+    assert shown["rates"]["found"]["value"] == len(found) / 6
+    assert shown["missed"] == sum(not one["right"] for one in found)
     page = rollmill("runs", "elected", "--answers")
     assert "elected less majority, paired: +0.000" in page.out
+    missed = (
+        f"{shown['missed']} problems have a right answer that was not elected; the search found none in {6 - len(found)}."
+    )
+    assert missed in page.out
     assert shown["answers"][0]["problem_id"] in page.out
 
 
