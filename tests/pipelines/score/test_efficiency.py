@@ -38,13 +38,14 @@ def test_a_slower_program_scores_less_and_a_wrong_one_nothing() -> None:
         LOOP.format(factor=1),
         LOOP.format(factor=1).replace("total", "sums"),
         "def f(n):\n    return n * (n - 1) // 2",
-        LOOP.format(factor=6),
+        LOOP.format(factor=20),
         LOOP.format(factor=1).replace("sum(range(n))", "n"),
     ]
-    same, renamed, fast, slow, wrong = values(problem(call(N), call(10)), texts)
-    assert 0.5 < same < 1.5
-    assert 0.5 < renamed < 1.5
-    assert fast > 1.5  # twice the reference's time less almost nothing, over the reference's time
+    same, renamed, fast, slow, wrong = values(problem(call(N), call(10)), texts, alpha=4.0)
+    # 1 on a free machine: (4 - 1) / (4 - 1) reference times. Beside other work equal programs differ by up to two thirds.
+    assert min(same, renamed) > 0.3
+    assert max(same, renamed) < fast
+    assert fast > 1.2  # four times the reference's time less almost nothing, over three times
     assert (slow, wrong) == (0.0, 0.0)
 
 
