@@ -87,7 +87,7 @@ def test_an_empty_workspace_shows_the_tour_and_what_to_type(tmp_path: Path, monk
     assert not shown.exception
     assert links(shown) == {
         "New run": ("new", {}),
-        "Start a run here": ("new", {}),
+        "Start a run here": ("new", {"what": "Curate"}),
         "**1. Start a run**": ("new", {}),
         "**2. Watch it**": ("runs", {}),
         "**3. Read rollouts**": ("explore", {}),

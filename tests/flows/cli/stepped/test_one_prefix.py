@@ -98,7 +98,7 @@ def test_every_budget_has_one_number_everywhere(toy: Path, rollmill: Run, method
 def check_pages(rollmill: Run, outcome: dict[str, Any], told: dict[int, tuple[int, float | None]]) -> None:
     """The command line and the card show the manifest's numbers."""
     page = rollmill("curate", "toy.yaml", "--direct").out
-    assert ("No rates: nobody judges" in page) == (outcome["metrics"]["prefix"] == 0)
+    assert ("No rates: the step that every problem is asked is not judged" in page) == (outcome["metrics"]["prefix"] == 0)
     card = (Path(outcome["path"]) / "README.md").read_text()
     for level, (_, rate) in told.items():
         shown = "-" if rate is None else f"{rate:.3f}"
