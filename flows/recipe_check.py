@@ -21,7 +21,7 @@ from pipelines.verify.acceptance import check_names
 from storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from storage.segments.schema import Kind
+    from storage.segments.keys import Kind
     from storage.workspace import Workspace
 
 

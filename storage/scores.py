@@ -1,7 +1,8 @@
-"""Scores of a run's rollouts, also as columns: for pools, tables, pages and calibration.
+"""Stored scores of a run's rollouts, by row or as columns.
 
-A score is stored under its scorer's name and version. A number that depends on a set of rollouts (the share of the
-problem's rollouts with the same answer) has a version that ends with a mark of the set, and is read for that set alone.
+A score is stored under its scorer's name and version. Some scores depend on a set of rollouts, such as the share of the
+problem's rollouts with the same answer. The version of such a score ends with a hash of the set, so it is read back for
+this set only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from storage.ground.recipe_steps import unjudged_steps
 from storage.ground.records import PlanRow
 from storage.runs import Run, Runs
 from storage.segments.rows import Rows
+from storage.segments.schema import text_array
 from storage.segments.views import SEPARATOR
 from storage.workspace import Workspace
 
@@ -38,7 +40,7 @@ class RunMarks:
         resolved: Mapping[str, Any] = run.recipe.get("resolved", {})
         self._judged_by = [resolved.get("verifiers"), resolved.get("policy")]
         plan: Rows[PlanRow] = Rows.of("plan", rows)
-        others = pa.array(unjudged_steps(run.recipe), pa.string())
+        others = text_array(unjudged_steps(run.recipe))
         unjudged = pc.is_in(plan.column("step"), value_set=others)
         self._answers = Rows(plan.kind, plan.table.filter(pc.invert(unjudged))) if len(others) else plan
         self._votes: Rows[PlanRow] = Rows(plan.kind, plan.table.filter(unjudged))
@@ -96,7 +98,7 @@ def about(scores: pa.Table, marks: RunMarks) -> pa.Table:
     """The score rows valid for this run."""
     versions = pc.unique(scores["version"])
     valid = [version for version in versions.to_pylist() if marks.hold(version)]
-    return scores.filter(pc.is_in(scores["version"], value_set=pa.array(valid, pa.string())))
+    return scores.filter(pc.is_in(scores["version"], value_set=text_array(valid)))
 
 
 def _keys(rows: Rows[PlanRow]) -> list[str]:

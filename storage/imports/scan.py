@@ -23,9 +23,9 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Row form of one tool: its identifying keys, its conversion, and the types of certain cells.
+    """Row format of another tool's file. `keys`: columns that identify it. `rewrite`: converts a row into import rows.
 
-    `holds`: the tool's own kind of value; benchmarks have columns of the same names (the `choices` of MMLU and ARC).
+    `holds`: a further test of a row, since a benchmark may have columns of the same names (`choices` in MMLU and ARC).
     """
 
     name: str

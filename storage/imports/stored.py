@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from storage.imported import PREFIX, producer_of
-from storage.segments.keys import Segment
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind, Segment
+from storage.segments.schema import text_array
 from storage.segments.store import SegmentStore
 from storage.segments.views import select
 
@@ -113,8 +113,8 @@ def model_counts(
         f"FROM ({once}) GROUP BY place, model ORDER BY place, model"
     )
     with store.cursor() as connection:
-        connection.register("wanted", pa.table({"prompt_id": pa.array(sorted(prompt_ids), pa.string())}))
-        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
+        connection.register("wanted", pa.table({"prompt_id": text_array(sorted(prompt_ids))}))
+        connection.register("others", pa.table({"id": text_array(sorted(left_out))}))
         return [ModelCount(names[place], *counts) for place, *counts in connection.execute(query).fetchall()]
 
 

@@ -20,8 +20,7 @@ from storage.imports.reading.limits import MAX_HELD
 from storage.imports.scan import source_rows
 from storage.imports.spec import Findings, ImportCount, ImportReport, ImportSpec
 from storage.imports.stored import UPDATE
-from storage.segments.keys import Commit, SegmentKey
-from storage.segments.schema import Kind
+from storage.segments.keys import Commit, Kind, SegmentKey
 from storage.workspace import Workspace
 
 FORMAT = "1"

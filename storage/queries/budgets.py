@@ -18,6 +18,7 @@ from pipelines.stats import Estimate, population_mean
 from storage.ground.records import CONTINUED
 from storage.ground.solutions import argued, solution_key
 from storage.queries.scope import Scope
+from storage.segments.schema import text_array
 
 if TYPE_CHECKING:
     import duckdb
@@ -164,7 +165,7 @@ def _covered(connection: "duckdb.DuckDBPyConnection", k: int) -> pa.Table:
                 known.add(solution_key(argued(reasoning, text)))
                 if len(known) == k:
                     covered[problem] = round_
-    return pa.table({"problem_id": pa.array(covered, pa.string()), "round": pa.array(covered.values(), pa.int64())})
+    return pa.table({"problem_id": text_array(covered), "round": pa.array(covered.values(), pa.int64())})
 
 
 def _coverage(covered: Sequence[bool], clusters: Sequence[str | None]) -> Estimate | None:

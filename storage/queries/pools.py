@@ -15,6 +15,7 @@ from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
+from storage.segments.schema import text_array
 
 COLUMNS = (*STRATA, "model", "step")
 """Columns by which every pool can be cut; any other name is a key of the problems' meta."""
@@ -37,7 +38,7 @@ class ScopePool:
     def texts(self) -> tuple[str, ...]:
         """The text of every row."""
         with self.scope.connection("rollouts", "completions") as connection:
-            connection.register("wanted", pa.table({"id": pa.array(sorted(set(self.completions)), pa.string())}))
+            connection.register("wanted", pa.table({"id": text_array(sorted(set(self.completions)))}))
             rows = connection.execute("SELECT id, text FROM completions SEMI JOIN wanted USING (id)").fetchall()
         known = dict(rows)
         return tuple(known[cid] for cid in self.completions)
@@ -107,7 +108,7 @@ def meta_keys(scope: Scope, pool: Pool) -> list[str]:
 def _meta(scope: Scope, pool: Pool) -> list[dict[str, Any]]:
     """The `meta` of each problem of a pool, in order."""
     with scope.connection("problems") as connection:
-        connection.register("wanted", pa.table({"id": pa.array(pool.problems, pa.string())}))
+        connection.register("wanted", pa.table({"id": text_array(pool.problems)}))
         rows = connection.execute("SELECT id, meta FROM problems SEMI JOIN wanted USING (id)").fetchall()
     known = {pid: json.loads(text or "{}") for pid, text in rows}
     return [known.get(pid, {}) for pid in pool.problems]

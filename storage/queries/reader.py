@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from storage.ground.errors import RollmillError, SetupError
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind
 from storage.segments.views import select
 from storage.workspace import Workspace
 

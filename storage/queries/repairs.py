@@ -13,6 +13,7 @@ from storage.ground.errors import SetupError
 from storage.ground.pool import STATES, Pool, Repair
 from storage.ground.threads import ANSWER
 from storage.queries.pools import ScopePool
+from storage.segments.schema import text_array
 
 _TURNS = """
 SELECT t.problem_id, t.completion_id, t.role, t.after, r.outcome, c.tokens_out
@@ -34,7 +35,7 @@ def with_repairs(source: ScopePool) -> Pool:
     }
     repairs: dict[int, list[Repair]] = {}
     with scope.connection("rollouts", "threads", "completions") as connection:
-        connection.register("wanted", pa.table({"id": pa.array(pool.problems, pa.string())}))
+        connection.register("wanted", pa.table({"id": text_array(pool.problems)}))
         turns: dict[str, dict[str, Turn]] = {}
         for problem, cid, role, after, outcome, tokens in connection.execute(_TURNS).fetchall():
             turns.setdefault(problem, {})[cid] = role, tuple(after.split()), outcome, tokens

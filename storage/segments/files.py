@@ -15,9 +15,8 @@ import pyarrow as pa
 
 from storage.ledger.owners import new_file_id
 from storage.segments import seal
-from storage.segments.keys import SegmentFile, SegmentKey
+from storage.segments.keys import Kind, SegmentFile, SegmentKey
 from storage.segments.place import Place
-from storage.segments.schema import Kind
 from storage.segments.views import CURRENT
 
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from storage.segments.keys import Segment
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind, Segment
 from storage.segments.views import IDENTITY, PathOf, keys
 
 if TYPE_CHECKING:
@@ -96,9 +95,9 @@ _CHUNK = 1000
 
 
 class IdentityIndex:
-    """Lookup of stored identities. Hold `lock` from listing the segments to the answer.
+    """Lookup of stored identities. Hold `lock` from listing the segments until the answer is used.
 
-    `met`: by kind, the number of segments that another process committed.
+    `met`: number of segments committed by other processes, by kind.
     """
 
     def __init__(

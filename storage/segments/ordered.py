@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from storage.segments.schema import Kind, from_table
+from storage.segments.keys import Kind
+from storage.segments.schema import from_table, text_array
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +53,7 @@ def tables_in_order(
 ) -> Iterator[pa.Table]:
     """The ordered rows as tables, one per window, with the column `position` after the columns of `rows`."""
     size = max(window or WINDOW, -(-len(ids) // WINDOWS))
-    texts = ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())
+    texts = ids if isinstance(ids, pa.ChunkedArray) else text_array(ids)
     connection.register("wanted_in_order", pa.table({"id": texts, "position": np.arange(len(ids))}))
     connection.execute("SET threads = 1")  # each further thread decodes row groups of its own: 150 MB more, hardly faster
     connection.execute("SET enable_external_file_cache = false")  # rows that are read once need no cache

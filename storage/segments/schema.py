@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
+from pyarrow.lib import StringBuilder
 
 from storage.ground.ids import canonical_json
 from storage.ground.records import (
@@ -73,6 +74,13 @@ SCHEMAS: Mapping[Kind, pa.Schema] = {
     kind: pa.schema([(field.name, _column_type(field.name)) for field in fields(record)])
     for kind, record in RECORDS.items()
 }
+
+
+def text_array(texts: Iterable[str | None]) -> pa.StringArray:
+    """Texts as an Arrow array. `pa.array` would import pandas first, which takes .3 CPU seconds of a command."""
+    builder = StringBuilder()
+    builder.append_values(texts)
+    return builder.finish()
 
 
 CHUNK = 16_384  # rows that are converted at a time

@@ -22,7 +22,7 @@ from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import SegmentRegistry
 from storage.segments.rows import Rows, packed
-from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table
+from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table, text_array
 from storage.segments.views import IDENTITY, SEPARATOR, files, select
 from storage.segments.writing import Also, Before, Bulk, Item, SegmentWriter
 
@@ -96,7 +96,7 @@ class SegmentStore:
         """As `fetch`, for many ids in bounded memory: (position in `ids`, record), once per occurrence of an id."""
         from storage.segments.ordered import in_order
 
-        wanted = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([pa.array(ids, pa.string())])
+        wanted = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([text_array(ids)])
         places, segments = self._find(kind, wanted)
         if len(places):
             stored = wanted if len(places) == len(wanted) else wanted.take(places)
@@ -233,7 +233,7 @@ class SegmentStore:
             if not segments:
                 continue
             with self.naming_damaged_files(), self.cursor() as connection:
-                connection.register("absent", pa.table({"completion_id": pa.array(absent, pa.string())}))
+                connection.register("absent", pa.table({"completion_id": text_array(absent)}))
                 about = connection.execute(
                     f"SELECT DISTINCT filename FROM read_parquet({files(list(segments))}, filename=true, "  # noqa: S608
                     "hive_partitioning=false) SEMI JOIN absent USING (completion_id)"
@@ -304,9 +304,7 @@ class SegmentStore:
     ) -> pa.Table:
         """Columns of the rows with these identities, read from these segments only."""
         names = IDENTITY[kind]
-        wanted = pa.table(
-            {name: pa.array([identity[i] for identity in identities], pa.string()) for i, name in enumerate(names)}
-        )
+        wanted = pa.table({name: text_array([identity[i] for identity in identities]) for i, name in enumerate(names)})
         with self.naming_damaged_files(), self.cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)

@@ -33,7 +33,9 @@ Before = Callable[[Session], None]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A batch to be registered. `file` is None for a batch already stored. `identities`: of rows released after writing."""
+    """A batch to be registered. `file`: None for a batch that is stored already. `identities`: identities of the rows, if
+    the rows were released after writing.
+    """
 
     key: SegmentKey
     file: SegmentFile | None

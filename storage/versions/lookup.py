@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind
 from storage.segments.views import quoted
 from storage.versions.content.database import TABLE_NAMES, Near, scan_near
 from storage.versions.content.prompts import COLUMN, SHOWN

@@ -116,7 +116,9 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def plain(value: Any) -> Any:
-    """A value as strict JSON can hold it: NaN and infinities become null, dates and decimals their text."""
+    """A value as strict JSON can hold it: NaN and infinities become null, bytes and values of other types (dates, decimals)
+    become text.
+    """
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

@@ -48,9 +48,9 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The form of one published file. `name`: of its definition; `fields`: problem fields by column; `prompt`: text with
-    `{column}` where cells go, a list one item a line; `tests`: a column of tests, or the columns of one test as JSON;
-    `kept`: columns that the checker reads from the problem's meta; `sha256`: valid digests of the file.
+    """Columns of one published file. `name`: name of its definition. `fields`: column of each problem field. `prompt`: text
+    with `{column}` where cells go; a list is written with one item per line. `tests`: a column of tests, or the columns of
+    one test as JSON. `kept`: columns that the checker reads from the problem's meta. `sha256`: valid digests of the file.
     """
 
     name: str

@@ -18,6 +18,7 @@ from storage.ground.errors import unknown_name
 from storage.ground.records import OUTCOMES
 from storage.queries.browse.explore_index import OF_PROBLEM, OF_ROLLOUT, ExploreIndex, Within, explore_index, ids_with_text
 from storage.queries.scope import Scope
+from storage.segments.schema import text_array
 
 if TYPE_CHECKING:
     import duckdb
@@ -210,7 +211,7 @@ class Matching:
         cursor.execute(query, values or None)
 
     def _register_text(self) -> None:
-        ids = pa.array(sorted(ids_with_text(self._index.scope, self._filters.text, self._filters.within)), pa.string())
+        ids = text_array(sorted(ids_with_text(self._index.scope, self._filters.text, self._filters.within)))
         self._cursor.register("ids", pa.table({"id": ids}))
         if _by_text(self._filters):
             query = "SELECT cell, count(*)::INT AS n FROM rollouts r JOIN ids ON ids.id = r.completion_id GROUP BY cell"

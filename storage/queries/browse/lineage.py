@@ -10,7 +10,7 @@ from storage.ground.recipe_steps import OLD_COLUMN, has_follow_ups
 from storage.ground.records import CONTINUED, Completion
 from storage.ground.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
 from storage.queries.scope import Scope
-from storage.segments.schema import from_table
+from storage.segments.schema import from_table, text_array
 from storage.segments.views import quoted
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def turns_in_version(rows: "Lookup", problems: Collection[str]) -> dict[str, Tur
 
 def turns_in_views(connection: "duckdb.DuckDBPyConnection", problems: Iterable[str]) -> dict[str, Turns]:
     """Turns from the views `threads` and `rollouts` of a scope; empty without follow-ups."""
-    connection.register("wanted", pa.table({"id": pa.array(sorted(set(problems)), pa.string())}))
+    connection.register("wanted", pa.table({"id": text_array(sorted(set(problems)))}))
     turns_by_problem: dict[str, list[Turn]] = {}
     for problem, cid, step, role, after, outcome in connection.execute(_TURNS).fetchall():
         turns_by_problem.setdefault(problem, []).append(Turn(cid, step, role, tuple(after.split()), outcome))

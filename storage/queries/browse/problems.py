@@ -13,7 +13,8 @@ from storage.queries.browse.explore_index import ExploreIndex
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
-from storage.segments.schema import Kind, from_table
+from storage.segments.keys import Kind
+from storage.segments.schema import from_table, text_array
 from storage.segments.views import quoted
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def whole_problems(scope: Scope, ids: Sequence[str]) -> dict[str, Problem]:
         stored = scope.reader.fetch("problems", ids)
     else:
         with scope.connection() as connection:
-            connection.register("wanted", pa.table({"id": pa.array(ids, pa.string())}))
+            connection.register("wanted", pa.table({"id": text_array(ids)}))
             stored = from_table("problems", _table(connection, "SELECT * FROM problems SEMI JOIN wanted USING (id)"))
     return {problem.id: problem for problem in stored}
 
@@ -100,7 +101,7 @@ def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None
     stored = scope.version is None
     with scope.connection(*(() if stored else ("completions", "verdicts"))) as connection:
         rows = _table(connection, _MINE, problem_id).to_pylist() if rollouts is None else rollouts
-        connection.register("mine", pa.table({"completion_id": pa.array([r["completion_id"] for r in rows], pa.string())}))
+        connection.register("mine", pa.table({"completion_id": text_array([r["completion_id"] for r in rows])}))
         if stored:
             connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
             wanted = [row["completion_id"] for row in rows]

@@ -17,6 +17,7 @@ from storage.queries import Reader, Scope, version_manifest
 from storage.queries.browse.problems import prompt_text, whole_problems
 from storage.queries.comparisons.sides import scopes_of, shown_model
 from storage.queries.pools import ScopePool, scope_pool
+from storage.segments.schema import text_array
 
 Row = dict[str, Any]
 SOLUTIONS = ("solution", "proof", "rationale", "worked_solution")  # keys of a problem's meta that hold a worked solution
@@ -70,7 +71,7 @@ def _of_completions(source: ScopePool) -> Iterator[Row]:
     ids = sorted(set(source.completions))
     counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in CONDITIONS.values())
     with source.scope.connection("completions") as connection:
-        connection.register("wanted", pa.table({"id": pa.array(ids, pa.string())}))
+        connection.register("wanted", pa.table({"id": text_array(ids)}))
         query = f"SELECT {counts} FROM (SELECT DISTINCT ON (id) * FROM completions SEMI JOIN wanted USING (id))"  # noqa: S608
         known = connection.execute(query).fetchone() or (0,) * len(CONDITIONS)
     for name, count in zip(CONDITIONS, known, strict=True):

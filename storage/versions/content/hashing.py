@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.ground.id_keys import id_keys, places
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind
 from storage.versions.content.snapshot import Snapshot, in_key_order
 
 CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
