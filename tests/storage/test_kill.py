@@ -20,6 +20,8 @@ from storage.workspace import Workspace
 from tests.forked import Forked
 from tests.waiting import until
 
+pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
+
 ROUNDS, BATCHES, PER_BATCH, GROUP = 2, 2, 6, 3
 KILLED = (-signal.SIGKILL, "")
 

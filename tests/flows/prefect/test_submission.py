@@ -28,6 +28,7 @@ def server(*failures: Exception) -> Callable[[], str]:
     return submit
 
 
+@pytest.mark.integration
 def test_a_busy_server_is_asked_again() -> None:
     busy = server(answered(503), httpx.ReadTimeout("slow", request=REQUEST), ObjectNotFound(KeyError("nightly")))
     assert retried_submission("nightly", busy) == "run-1"

@@ -80,6 +80,7 @@ def test_whatever_runs_springs_the_canary() -> None:
     assert [result.ran for result in tried("Honest", *rows).results] == [()] * 6
 
 
+@pytest.mark.integration
 def test_what_springs_it_late_belongs_to_its_row() -> None:
     found = tried("Shell", hostile(TOUCH, "code_execution"), hostile("8"), limits=ProcessLimits())
     assert faults(found) == [("execution",), ()]

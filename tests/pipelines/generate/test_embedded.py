@@ -67,6 +67,8 @@ def alone(engine: Embedded) -> dict[str, Completion]:
     return found
 
 
+@pytest.mark.integration
+@pytest.mark.each_commit
 @pytest.mark.parametrize("size", [2, 3, 5, 8, 15, 16, 17, 31, 64, 100, 255, 256])
 def test_no_batch_size_changes_a_bit(engine: Embedded, alone: dict[str, Completion], size: int) -> None:
     requests = many(engine, 256)

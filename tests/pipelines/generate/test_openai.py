@@ -104,6 +104,7 @@ def test_what_may_pass_is_tried_again_and_counted(trick: Any, outcome: str) -> N
         assert sum(counts.values()) == len(server.bodies)
 
 
+@pytest.mark.integration
 def test_a_hang_ends_with_its_timeout() -> None:
     server = Serving(lambda number, _: hang() if number in (3, 11) else None)
     with server, engine(server, reply_seconds=1.0, connect_seconds=0.5) as made:
@@ -134,6 +135,7 @@ def test_a_refused_server_is_left_alone_for_as_long_as_it_asked() -> None:
     assert arrivals[1] - arrivals[0] >= 0.5
 
 
+@pytest.mark.integration
 def test_refusals_make_it_ask_less_at_once() -> None:
     server = Serving(lambda *_: status(429) if server.under_way > 4 else None, delay=0.02)
     with server, engine(server, attempts=50) as made:
@@ -221,6 +223,7 @@ def test_a_prompt_that_is_too_long_or_filtered_is_an_empty_row() -> None:
     assert rows[2][1] == "stop"
 
 
+@pytest.mark.integration
 def test_a_dead_replica_is_taken_out_and_comes_back() -> None:
     with Serving(delay=0.02) as one, Serving(delay=0.02) as two, engine(one, two, server={"concurrency": 4}) as made:
         asked = requests(made, 150)

@@ -54,6 +54,7 @@ def test_any_bytes_are_a_value_or_no_message(data: bytes) -> None:
         return
 
 
+@pytest.mark.integration
 @settings(max_examples=300)
 @given(VALUES, st.integers(0, 10_000), st.integers(0, 255))
 def test_a_flipped_byte_is_a_value_or_no_message(value: Any, place: int, byte: int) -> None:

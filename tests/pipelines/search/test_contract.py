@@ -55,6 +55,7 @@ def test_scores_without_a_difference_stop_nothing(name: str, score: float) -> No
     assert POLICIES[name]().votes(tree)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_drawn_after_the_tokens_are_spent(name: str) -> None:
     whole = World(depth=12).grown(POLICIES[name]())

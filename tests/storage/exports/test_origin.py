@@ -185,6 +185,7 @@ def test_completions_with_weights_are_in_no_training_file_unless_asked_for(ws: W
     assert written(ws, content, fmt, weighted=True)[1]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("fmt", ["sft", "unpaired", "pairs", "prompts", "thread", "rl"])
 def test_a_test_split_is_in_no_training_file(ws: Workspace, fmt: str) -> None:
     content = version(

@@ -86,6 +86,7 @@ def test_a_completion_of_two_problems_counts_once(tmp_path: Path) -> None:
     assert totals(run, "problem")[0] == run.paid
 
 
+@pytest.mark.integration
 def test_what_another_run_drew_is_represented_and_costs_nothing(undisturbed: Path, tmp_path: Path) -> None:
     drawn(tmp_path, "first", budget=Fixed(initial=4))
     drawn(tmp_path, "second", budget=Fixed(initial=6))

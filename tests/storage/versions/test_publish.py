@@ -172,6 +172,8 @@ def test_the_manifest_has_what_a_reader_needs(ws: Workspace, snapshot: Build) ->
     assert {key: json.loads(value) for key, value in rows} == manifest
 
 
+@pytest.mark.integration
+@pytest.mark.each_commit
 @pytest.mark.parametrize("point", POINTS)
 def test_a_publisher_killed_at_any_step_is_finished_by_the_next_command(ws: Workspace, snapshot: Build, point: str) -> None:
     assert Forked(publishing, ws.root, point=point).end() == KILLED
@@ -184,6 +186,8 @@ def test_a_publisher_killed_at_any_step_is_finished_by_the_next_command(ws: Work
     assert finish_interrupted(ws) == []
 
 
+@pytest.mark.integration
+@pytest.mark.each_commit
 @pytest.mark.parametrize("point", POINTS)
 def test_publishing_again_after_a_kill_finishes_it_too(ws: Workspace, snapshot: Build, point: str) -> None:
     assert Forked(publishing, ws.root, point=point).end() == KILLED
@@ -355,6 +359,7 @@ def test_latest_follows_the_newest_version_that_is_not_yanked(ws: Workspace) -> 
     assert not link.is_symlink()
 
 
+@pytest.mark.integration
 def test_a_version_from_before_dvc_is_tracked_by_the_next_run(ws: Workspace) -> None:
     publish(ws, build(), report_html="", report_json={})
     subprocess.run(["git", "init", "-q"], cwd=ws.root, check=True)

@@ -7,6 +7,8 @@ import pytest
 
 from flows.cli import run
 
+pytestmark = pytest.mark.integration
+
 TOYS = Path(__file__).parents[3] / "pipelines" / "certify" / "toys.py"
 
 

@@ -6,9 +6,13 @@ A thousand more, at every point and at random moments, are in test_storm.
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.flows.rounds.together.child import toys
 from tests.flows.rounds.toy import Rows, calls, rows_of
 from tests.forked import Forked
+
+pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
 
 BATCH, PROBLEMS = 16, 6
 

@@ -16,6 +16,8 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Completion
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 
+pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
+
 ROOT = Path(__file__).resolve().parents[4]
 HOST = """
 import sys

@@ -202,6 +202,7 @@ def column(values: pa.Array, path: Path) -> Path:
     return path
 
 
+@pytest.mark.integration
 def test_maps_fixed_widths_and_lists_of_nothing_are_bounded_too(tmp_path: Path) -> None:
     text = pa.DictionaryArray.from_arrays(pa.array([0] * 400, pa.int32()), pa.array(["x" * (1 << 20)]))
     pairs = pa.MapArray.from_arrays(list(range(401)), pa.array(["k"] * 400), text)
@@ -229,6 +230,7 @@ def test_folded_texts_are_read_as_they_are(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.integration
 def test_blank_lines_are_bounded(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl.gz", LINES + "\n" * (1 << 21))
     with pytest.raises(SetupError, match="has more than 1,048,576 blank lines up to line 1048580"):

@@ -12,6 +12,8 @@ from storage.queries.comparisons.imputed_board import ItemTable, check_connected
 from storage.queries.comparisons.sides import Side
 from tests.storage.queries.comparisons.test_comparison import YES, side
 
+pytestmark = pytest.mark.integration
+
 ABILITY = {"strong": 1.5, "good": 0.7, "fair": 0.0, "poor": -1.0}
 
 

@@ -100,6 +100,7 @@ def test_a_changed_or_missing_row_rewrites_only_its_shard(tmp_path: Path) -> Non
     assert rows_of(tmp_path / "c") == fewer.completions.select(["id", "text"])
 
 
+@pytest.mark.integration
 def test_small_shards_are_merged_instead_of_kept_for_ever(tmp_path: Path) -> None:
     written(tmp_path / "v0", many(40))
     for step in range(1, 12):

@@ -153,6 +153,7 @@ def test_every_reader_gets_each_prompt_as_it_was(ws: Workspace, version: Version
     }
 
 
+@pytest.mark.integration
 def test_a_row_is_looked_up_with_its_prompt_as_a_version_shows_it(version: VersionInfo) -> None:
     for problem in PROBLEMS:
         [row] = why(version, problem.id).problems
@@ -160,6 +161,7 @@ def test_a_row_is_looked_up_with_its_prompt_as_a_version_shows_it(version: Versi
         assert (row["prompt"], row["prompt_is_messages"]) == (text, not isinstance(problem.prompt, str))
 
 
+@pytest.mark.integration
 def test_a_version_follows_one_that_was_published_before(ws: Workspace, put: Put, version: VersionInfo) -> None:
     other = put(build(kept=False))
     assert diff(version, other).problems.added == diff(version, other).problems.removed == 0

@@ -19,6 +19,8 @@ from storage.versions.upkeep.rebase import complete, merge, rebase, sides
 from storage.workspace import Workspace
 from tests.repositories import git
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 OURS, THEIRS = (True,) * 6, (False,) * 6
 
