@@ -53,11 +53,12 @@ def main(first: str = "Home") -> None:
         page_title="Rollmill", page_icon=str(HERE / "icon.png"), layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )
     st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.png"), size="large")
+    first_path = f"{FIRST_PATH}-page" if _unknown_path() == FIRST_PATH else FIRST_PATH
     pages = {
         name: st.Page(
             guarded(_with_parameters(name, import_module(f"dashboards.pages.{module}").show)),
             title=name,
-            url_path=FIRST_PATH if name == "Home" else path,
+            url_path=first_path if name == "Home" else path,
             icon=f":material/{icon}:",
             default=name == first,
         )

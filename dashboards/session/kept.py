@@ -53,10 +53,10 @@ def state_of(reader: Reader, name: str) -> State:
     """Cache key of comparisons of this dataset, run or evaluation: its rows, and how many scores there are, as runs and
     evaluations are scored later. For a running evaluation, the state of the workspace.
     """
-    scope = named_scope(reader, name)
+    cells = cells_of(reader, name)
+    scope = None if cells else named_scope(reader, name)
     if scope is not None:
         return content(scope) if scope.version is not None else (*content(scope), reader.count("scores"))
-    cells = cells_of(reader, name)
     if any(run.status != "done" for run in cells):
         return reader.state()
     return "evaluation", name, tuple((run.id, run.finished_at) for run in cells), reader.count("scores")

@@ -56,8 +56,9 @@ def show() -> None:
 
 def subjects(source: Reader) -> list[str]:
     """Everything that has models to compare; the page opens with the first one."""
-    names = [*evaluations(source), *(row.name for row in datasets(source)), *(run.id for run in runs(source))]
-    return list(dict.fromkeys(names))
+    measured = evaluations(source)
+    versions = [f"{row.name}@latest" if row.name in measured else row.name for row in datasets(source)]
+    return list(dict.fromkeys([*measured, *versions, *(run.id for run in runs(source))]))
 
 
 def compute_first(source: Reader, name: str) -> None:

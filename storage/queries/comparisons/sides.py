@@ -140,12 +140,15 @@ def evaluation_names(reader: Reader) -> list[str]:
 
 
 def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
-    """The scope of a dataset or run, or those of an evaluation's cells."""
-    scope = named_scope(reader, name)
+    """The scopes of an evaluation's cells, or that of a dataset or run.
+
+    A loop gives its evaluation and its dataset one name: that means the evaluation, and NAME@latest the dataset.
+    """
+    cells = cells_of(reader, name)
+    scope = None if cells else named_scope(reader, name)
     if scope is not None:
         yield scope
         return
-    cells = cells_of(reader, name)
     if not cells:
         choices = [*evaluation_names(reader), *dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
         raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")

@@ -68,6 +68,7 @@ def test_an_address_without_a_page_says_so_and_leads_to_the_nearest(
     browser.get_by_role("link", name="Open Datasets").click()
     expect(browser.get_by_role("heading", name="Datasets", exact=True)).to_be_visible()
     assert failures == [f"404 {served}/datsets"] * 2
+    visit(browser, f"{served}/first", "No such page")  # the path that the first page reserves
 
 
 def test_an_address_is_shown_as_text(browser: Page, printed: str) -> None:

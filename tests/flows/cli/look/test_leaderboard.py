@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import rollmill as face
+from dashboards.pages.compare.page import subjects
+from storage.queries import Reader
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration
@@ -63,6 +65,17 @@ def test_without_a_name_the_evaluations_are_named(toy: Path, rollmill: Run) -> N
     said = rollmill("leaderboard", "--impute")
     assert said.status == 2
     assert "Valid: both. Next: rollmill leaderboard both --impute" in said.err
+
+
+def test_a_name_that_an_evaluation_and_a_dataset_have_means_the_evaluation(toy: Path, rollmill: Run) -> None:
+    assert rollmill("curate", "toy.yaml").status == 0
+    evaluated(toy, rollmill, "toy", BENCHMARKS[:1], {"good": 0.9, "poor": 0.2})
+    models = [
+        json.loads(rollmill("leaderboard", name, "--json").out)["models"] for name in ("toy", "toy@latest", "toy:poor")
+    ]
+    assert models == [["good", "poor"], ["toy-1"], ["poor"]]
+    with Reader.open(toy) as reader:
+        assert subjects(reader)[:2] == ["toy", "toy@latest"]
 
 
 def test_evaluations_without_a_common_problem_are_not_completed(toy: Path, rollmill: Run) -> None:
