@@ -204,15 +204,27 @@ class Runs:
             }
         return [read.get(run) or self._ended[run, status, ended] for run, status, ended in known]
 
-    def chosen(self, run_id: str | None) -> Run:
-        """The run of that id; without one the newest that is not a pilot, running ones first. SetupError without any."""
-        if run_id is not None:
-            return self.get(run_id)
-        # The newest come first, and stay first among equals: sorting is stable.
-        known = sorted(self.list(), key=lambda run: (run.is_pilot, run.status != "running"))
-        if not known:
-            raise no_runs()
-        return known[0]
+    def chosen(self, name: str | None) -> Run:
+        """The run of that id, or the newest one of the recipe of that name, running ones first.
+
+        Without a name the newest run that is not a pilot. SetupError if there is none.
+        """
+        if name is None:
+            known = self._urgent_first()
+            if not known:
+                raise no_runs()
+            return known[0]
+        try:
+            return self.get(name)
+        except SetupError:
+            of_recipe = [run for run in self._urgent_first() if run.name == name and not run.is_pilot]
+            if not of_recipe:
+                raise
+            return of_recipe[0]
+
+    def _urgent_first(self) -> Sequence[Run]:
+        """Runs before pilots, running ones first; the newest come first, and stay first among equals."""
+        return sorted(self.list(), key=lambda run: (run.is_pilot, run.status != "running"))
 
     def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:
         """Commit the planned rows and stops of a round together; of two commits of one round the first counts."""

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from storage.queries.judge.queue import HopelessQueue
     from storage.spending import Sums
 
-RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
+RunId = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help="A run's id, or a recipe's name for its latest run; the latest run by default."),
+]
 GroupBy = Annotated[
     str | None,
     typer.Option("--by", metavar="GROUP", help="batch, problem, level, step, round, engine, or command (one process)."),
@@ -139,8 +142,8 @@ def _dash(value: float | None) -> str:
 def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson = False) -> None:
     """Problems that a run gave up as hopeless or never solved, with the evidence.
 
-    `p below` bounds the pass rate: 0 of 8 is not 0. `went on`: given up, but drawn further by random choice, to measure the
-    stopping rule.
+    `p below` is an upper bound of the pass rate, since 0 of 8 does not prove 0. `went on` marks problems that were given up
+    but are drawn further by random choice, to measure the stopping rule.
 
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.metrics.sample import Need, Options, Sample, SampleRows
+from pipelines.metrics.sample import Metric, Options, Sample, SampleRows
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import Group, Ints, Pool
 
@@ -83,8 +83,9 @@ def _used(pool: Pool, source: str) -> list[int]:
     return [least] if least == most else (np.flatnonzero(np.bincount(mine + 1)) - 1).tolist()  # np.unique would sort
 
 
-def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
+def check(sample: Sample, kind: Metric, options: Options) -> None:
     """SetupError if a sample lacks what a metric needs, with an alternative."""
+    needs = kind.needs
     waiting = int(sample.rows.open[sample.places].sum())
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")
@@ -96,7 +97,7 @@ def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
             next_command=f"measure the first {least} of each: first={least}, or pool.measured({least}) of a pool",
         )
     if "ks" in needs:
-        _check_ks(sample, options)
+        _check_ks(sample, options, each_k=kind.each_k)
     if "answers" in needs and (sample.pool.answer < 0).all():
         raise SetupError(
             "The pool has no answers, and votes are over answers.",
@@ -108,7 +109,13 @@ def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
         _check_scores(sample, options, chances="chances" in needs)
 
 
-def _check_ks(sample: Sample, options: Options) -> None:
+def defined_ks(sample: Sample, options: Options) -> tuple[int, ...]:
+    """The requested ks for which every problem has enough judged rollouts."""
+    least = int(sample.judged.min())
+    return tuple(k for k in options.ks if k <= least)
+
+
+def _check_ks(sample: Sample, options: Options, *, each_k: bool) -> None:
     least = int(sample.judged.min())
     if not least:
         raise SetupError(
@@ -117,7 +124,9 @@ def _check_ks(sample: Sample, options: Options) -> None:
         )
     if options.ks and min(options.ks) < 1:
         raise SetupError(f"k = {min(options.ks)} is not a number of completions.", choices=[f"1 to {least}"])
-    short = int((sample.judged < max(options.ks, default=0)).sum())
+    # Undecided rollouts are the verifier's failure: they leave a k undefined, and the smaller ones are still measured.
+    counts = sample.drawn if each_k and defined_ks(sample, options) else sample.judged
+    short, least = int((counts < max(options.ks, default=0)).sum()), int(counts.min())
     if short:
         raise SetupError(
             f"k = {max(options.ks)} is undefined for {short} of {len(sample)} problems, which have fewer judged rollouts.",

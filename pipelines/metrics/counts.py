@@ -22,7 +22,7 @@ class Counts:
 
     `correct`, `judged` (correct + incorrect + unparsed) and `undecided` are of the measured rollouts, those in the prefix;
     `rollouts` and `kept` of all. `clusters`: what intervals take for sampled together, the template; None: the problem
-    itself. `groups`: columns to report by, `level` for one.
+    itself. `groups`: columns to report by, for example `level`.
     """
 
     clusters: Sequence[Group]

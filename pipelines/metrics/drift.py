@@ -24,9 +24,10 @@ OTHERS = "others"
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A kind of drift. `shares`: of every category before and after; `rows`: how many rows (pass rate: problems) of both.
+    """Drift of one kind between two versions. `shares`: share of every category before and after. `rows`: number of rows on
+    both sides (for the pass rate, of problems).
 
-    `shift` is None, with the reason in `missing`, where either side has nothing to compare.
+    `shift`: the drift; None if a side has nothing to compare, with the reason in `missing`.
     """
 
     kind: str

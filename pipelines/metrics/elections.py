@@ -72,11 +72,11 @@ class Subsets:
 def ballots(
     pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = (), passes: Mapping[int, Flags] | None = None
 ) -> list[Ballot]:
-    """Ballots, one per problem that has measured rollouts.
+    """Ballots, one for each problem that has measured rollouts.
 
-    `models`: only these, in the order in which they are asked; default: all as stored. `texts`: of every row, where an
-    aggregator reads them. `passes`: by row which generated tests its program passes; a problem is then left out unless all
-    of its rows have them.
+    `models`: restrict them to these models, in the order in which they are asked; empty: all, as stored. `texts`: text of
+    every row, for an aggregator that reads texts. `passes`: for each row, which generated tests its program passes; a
+    problem is left out unless all of its rows have this.
     """
     places = [pool.models.index(name) for name in models] if models else list(range(len(pool.models)))
     order = np.full(len(pool.models) + 1, -1)

@@ -17,10 +17,11 @@ ERROR = "error of elected labels over the population of problems"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The elected answer of one problem. `share`: of all its completions those that give it, abstentions counted.
+    """The elected answer of one problem. `votes`: number of completions that give it. `share`: their share among all
+    completions of the problem, including those that abstain.
 
-    `right`: what the verdicts on that answer say; None if no answer of the problem is judged, so that nothing is known.
-    An unjudged answer counts as wrong if others are judged.
+    `right`: the verdict on this answer. False if it is not judged but others of the problem are; None if no answer of the
+    problem is judged.
     """
 
     ballot: Ballot

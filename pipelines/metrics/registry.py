@@ -6,10 +6,10 @@ into strata, refuses what docs/explanation/statistics.md does not allow, and sta
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.metrics.contract import check, samples_of
+from pipelines.metrics.contract import check, defined_ks, samples_of
 from pipelines.metrics.measures.answer_metrics import ANSWER_METRICS
 from pipelines.metrics.measures.score_metrics import SCORE_METRICS
 from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS
@@ -88,14 +88,16 @@ def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequ
         )
     rows = []
     for group, sample in samples_of(pool, by, all_draws="stopping" in kind.needs):
-        check(sample, kind.needs, chosen)
+        check(sample, kind, chosen)
         rows += _rows(metric, kind, sample, chosen, group)
     return rows
 
 
 def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: dict[str, Group]) -> list[MetricRow]:
-    measured, undecided = kind.measure(sample, options), sample.undecided
-    sides = [_values(kind, sample.judged_as(name), options) for name in ("incorrect", "correct")] if undecided else [{}, {}]
+    undecided = sample.undecided
+    sides = [kind.measure(sample.judged_as(name), options) for name in ("incorrect", "correct")] if undecided else [[], []]
+    wrong, right = ({_key(value): value.estimate.value for value in side if value.estimate} for side in sides)
+    measured = _measured(kind, sample, options, sides[0])
     return [
         MetricRow(
             metric=metric,
@@ -110,16 +112,29 @@ def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: di
             method=value.estimate.method if value.estimate else "",
             why=value.why,
             undecided=undecided,
-            if_wrong=sides[0].get(_key(value)),
-            if_right=sides[1].get(_key(value)),
+            if_wrong=wrong.get(_key(value)),
+            if_right=right.get(_key(value)),
             error=value.error,
         )
         for value in measured
     ]
 
 
-def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
-    return {_key(value): value.estimate.value for value in kind.measure(sample, options) if value.estimate}
+def _measured(kind: Metric, sample: Sample, options: Options, decided: Sequence[MetricValue]) -> list[MetricValue]:
+    """The values of a metric; a k for which undecided rollouts leave some problem too few judged ones has none.
+
+    `decided`: the values if the undecided rollouts were judged.
+    """
+    defined = defined_ks(sample, options) if kind.each_k else options.ks
+    if defined == options.ks:
+        return kind.measure(sample, options)
+    values = {_key(value): value for value in kind.measure(sample, replace(options, ks=defined))}
+    return [values.get(_key(value)) or MetricValue(value.setting, None, _too_few(sample, value)) for value in decided]
+
+
+def _too_few(sample: Sample, value: MetricValue) -> str:
+    short = int((sample.judged < value.setting["k"]).sum())
+    return f"undefined for {short} of {len(sample)} problems: undecided verdicts leave them fewer than k judged rollouts"
 
 
 def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:

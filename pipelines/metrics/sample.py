@@ -86,11 +86,15 @@ class MetricValue:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The function behind a metric's name and its requirements on a pool. `these`: also for exactly these problems."""
+    """The function behind a metric's name and its requirements on a pool. `these`: also for exactly these problems.
+
+    `each_k`: one row for each k, so that a k which undecided rollouts leave undefined does not take the others with it.
+    """
 
     measure: Callable[["Sample", Options], list[MetricValue]]
     needs: frozenset[Need] = frozenset()
     these: bool = False
+    each_k: bool = False
 
 
 class SampleRows:

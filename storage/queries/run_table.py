@@ -7,14 +7,11 @@ are the run's payments. What is not known is None.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storage.ground.recipe_steps import recorded_steps, takes_imports
 from storage.runs import Run
 from storage.spending import Sums, money_text
-
-if TYPE_CHECKING:
-    from storage.queries.reader import Reader
 
 REFUSED = "gate refused"
 URGENCY = ("running", "killed", "failed", "interrupted", "stopped", "dismissed", "done")  # of an evaluation's cells
@@ -59,9 +56,11 @@ class RunLine:
         return {"seconds": self.seconds, **numbers, "models": list(self.models), "kept": self.kept}
 
 
-def run_lines(reader: "Reader", runs: Sequence[Run]) -> list[RunLine]:
-    """A line for each of these runs, in their order; the cells of an evaluation are one, where the first of them is."""
-    paid = reader.spending.by_run()
+def run_lines(runs: Sequence[Run], paid: Mapping[str, Sums]) -> list[RunLine]:
+    """A line for each of these runs, in their order; the cells of an evaluation are one, where the first of them is.
+
+    `paid`: payments by run.
+    """
     lines: dict[str, RunLine | list[Run]] = {}
     for run in runs:
         cell = run.recipe.get("cell")

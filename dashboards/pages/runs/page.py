@@ -23,7 +23,7 @@ def show() -> None:
         st.title("Runs")
         nothing_yet("No run yet. The main job needs no GPU and no download:")
         return
-    lines = run_lines(reader(), summaries)
+    lines = run_lines(summaries, reader().spending.by_run())
     known = {run.id: run for run in summaries}
     evaluations = {line.id: line for line in lines if line.cells}
     names = list(dict.fromkeys(name for line in lines for name in (line.id, *(cell.id for cell in line.cells))))

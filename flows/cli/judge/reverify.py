@@ -10,7 +10,10 @@ from flows.cli.output import AsJson, DryRun, columns
 from flows.cli.recipe import Sets
 from flows.job import workspace_root
 
-RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
+RunName = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help="A run's id, or a recipe's name for its latest run; the latest run by default."),
+]
 Verifier = Annotated[
     str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")
 ]

@@ -21,39 +21,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.progress import Stage
+    from storage.queries.run_table import RunLine
     from storage.runs import Run
     from storage.spending import Sums
     from storage.workspace import Workspace
 
 WATCH_SECONDS = 0.5  # between two readings of the ledger
+MODELS = 3  # that are named in a line of the table
+Cells = Annotated[bool, typer.Option("--cells", help="A line for each cell of an evaluation.")]
 verbs = group("runs", "See, resume and cancel runs.")
 HELD = ("training", "trial", "loop")  # what can be cancelled beside runs
 
 
 @verbs.command("list")
-def list_(*, json: AsJson = False) -> None:
-    """Every run, the latest first.
+def list_(*, cells: Cells = False, json: AsJson = False) -> None:
+    """Every run, the latest first; the cells of an evaluation are one line.
 
     Example: rollmill runs list
     """
+    from storage.queries.run_table import run_line, run_lines
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        rows = [] if workspace.unused else _rows(workspace)
-    if json:
-        return as_json(rows)
-    if not rows:
+        runs = [] if workspace.unused else _listed(workspace)
+        paid = workspace.spending.by_run() if runs else {}
+        if json:
+            return as_json([_row(workspace, run, paid) for run in runs])
+    if not runs:
         return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
+    states = {run.id: run.state for run in runs}
+    lines = [run_line(run, paid) for run in runs] if cells else run_lines(runs, paid)
     head = ["run", "status", "started (UTC)", "seconds", "pass rate [95%]", "model", "tokens", "cost", "kept"]
-    return line(f"{columns(head, [_cells(row) for row in rows])}\nNext: rollmill runs show {rows[0]['run']}")
+    folded = lines[0].cells
+    following = "rollmill leaderboard" if folded else "rollmill runs show"
+    table = columns(head, [_cells_of(part, states.get(part.id, part.status)) for part in lines])
+    return line(f"{table}\nNext: {following} {lines[0].id}")
 
 
-def _cells(row: dict[str, Any]) -> list[Any]:
-    """A run in the table; unknown values are blank."""
-    rate = "" if row["pass_rate"] is None else f"{row['pass_rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-    seconds = "" if row["seconds"] is None else f"{row['seconds']:,.1f}"
-    known = ["" if row[name] is None else row[name] for name in ("tokens", "money", "kept")]
-    return [row["run"], row["status"], row["started"][:16], seconds, rate, ", ".join(row["models"]), *known]
+def _cells_of(run: "RunLine", state: str) -> list[Any]:
+    """The texts of a run in the table; unknown values are blank."""
+    from pipelines.stats import with_interval
+
+    name = f"{run.id} ({len(run.cells)} cells)" if run.cells else run.id
+    rate = "" if run.rate is None else with_interval(*run.rate)
+    seconds = "" if run.seconds is None else f"{run.seconds:,.1f}"
+    models = ", ".join(run.models) if len(run.models) <= MODELS else f"{len(run.models)} models"
+    known = ["" if value is None else value for value in (run.tokens, run.money, run.kept)]
+    return [name, state, f"{run.started:%Y-%m-%d %H:%M}", seconds, rate, models, *known]
 
 
 @verbs.command("show")
@@ -293,15 +307,11 @@ def dismiss(
     return line(f"{run} ({chosen.state}) {'would be' if dry_run else 'is'} dismissed. To go on: rollmill runs resume {run}")
 
 
-def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
-    """Every run for people, the latest first."""
+def _listed(workspace: "Workspace") -> "list[Run]":
+    """Every run, the latest first."""
     from storage.commands import with_killed_status
 
-    listed, paid = (
-        with_killed_status(workspace.runs, workspace.ledger.leases, workspace.runs.list()),
-        workspace.spending.by_run(),
-    )
-    return [_row(workspace, run, paid) for run in listed]
+    return with_killed_status(workspace.runs, workspace.ledger.leases, workspace.runs.list())
 
 
 def _row(workspace: "Workspace", run: "Run", paid: "Mapping[str, Sums]") -> dict[str, Any]:

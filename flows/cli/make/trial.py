@@ -21,9 +21,9 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
     sets: Sets = None,
     *,
     profile: ProfilePath = None,
-    base: Annotated[Path, typer.Option(help="Of versions: the training recipe that they share.")] = BASE,
-    evaluate: Annotated[Path, typer.Option(help="Of versions: the evaluation recipe.")] = EVALUATION,
-    seeds: Annotated[int, typer.Option(min=1, help="Of versions: students of each.")] = 5,
+    base: Annotated[Path, typer.Option(help="Training recipe of all DATASET arguments.")] = BASE,
+    evaluate: Annotated[Path, typer.Option(help="Evaluation recipe of all DATASET arguments.")] = EVALUATION,
+    seeds: Annotated[int, typer.Option(min=1, help="Students trained on each DATASET argument.")] = 5,
     plan: Annotated[bool, typer.Option("--plan", help="Say what it would train, draw and show; train nothing.")] = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Train even if the seeds cannot show the wanted difference.")
@@ -100,7 +100,8 @@ def _planned(row: dict[str, Any]) -> str:
     ]
     if row["can_show"]:
         shown = row["can_show"]
-        effects = ", ".join(f"{seeds} seeds {effect:.3f}" for seeds, effect in shown["by_seeds"].items())
+        by_seeds = sorted(shown["by_seeds"].items(), key=lambda item: int(item[0]))
+        effects = ", ".join(f"{seeds} seeds {effect:.3f}" for seeds, effect in by_seeds)
         lines.append(f"  shown four times in five, by {shown['from_seeds']} students of an arm: {effects}")
     else:
         lines.append("  what difference it can show is known after the first students (detect: in the recipe)")

@@ -162,10 +162,10 @@ def _scaled(estimate: Any, low: float, high: float) -> Any:
 
 _KS: frozenset[Need] = frozenset({"ks"})
 SUBSET_METRICS = {
-    "pass@k": Metric(_pass_at, _KS, these=True),
-    "pass^k": Metric(_pass_hat, _KS, these=True),
-    "g_pass@k": Metric(_g_pass, _KS, these=True),
-    "mg_pass@k": Metric(_mg_pass, _KS, these=True),
+    "pass@k": Metric(_pass_at, _KS, these=True, each_k=True),
+    "pass^k": Metric(_pass_hat, _KS, these=True, each_k=True),
+    "g_pass@k": Metric(_g_pass, _KS, these=True, each_k=True),
+    "mg_pass@k": Metric(_mg_pass, _KS, these=True, each_k=True),
     "coverage_curve": Metric(_curve, _KS),
     "coverage_law": Metric(_law, _KS),
     "selected@k": Metric(_selected, frozenset({"ks", "score"})),

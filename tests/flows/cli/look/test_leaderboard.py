@@ -76,6 +76,12 @@ def test_a_name_that_an_evaluation_and_a_dataset_have_means_the_evaluation(toy: 
     assert models == [["good", "poor"], ["toy-1"], ["poor"]]
     with Reader.open(toy) as reader:
         assert subjects(reader)[:2] == ["toy", "toy@latest"]
+    folded, every = rollmill("runs", "list").out, rollmill("runs", "list", "--cells").out
+    assert folded.splitlines()[1].startswith("toy (2 cells)  done")
+    assert "toy.small.good-" not in folded
+    assert sum(row.startswith("toy.small.") for row in every.splitlines()) == 2
+    assert rollmill("runs", "show", "toy").out.startswith("toy-")  # the newest run of the recipe
+    assert "unknown run 'to'. Valid: toy-" in rollmill("runs", "show", "to").err
 
 
 def test_evaluations_without_a_common_problem_are_not_completed(toy: Path, rollmill: Run) -> None:

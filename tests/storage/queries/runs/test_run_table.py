@@ -93,7 +93,7 @@ def test_the_cells_of_an_evaluation_are_one_line_where_the_newest_is(curated: An
         charge = Charge(f"batch-{done.id}", 0, 0, "1", sums(tokens))
         with curated.ws.ledger.write() as session:
             curated.ws.spending.pay(session, done.id, charge, redundant=False)
-    lines = run_lines(curated.reader, listed)
+    lines = run_lines(listed, curated.reader.spending.by_run())
     assert [line.id for line in lines] == ["toy-00000009", "bench", "toy-00000006"]
     bench = lines[1]
     assert (bench.status, bench.started, bench.seconds, bench.tokens) == ("done", BEGAN + timedelta(minutes=7), 60.0, 11)
@@ -109,11 +109,11 @@ def test_an_evaluation_is_as_far_as_its_least_finished_cell(curated: Any) -> Non
     states = ("done", "stopped", "killed", "running")
     for end in range(1, 5):
         listed = [cell("easy", f"m{place}", place, status) for place, status in enumerate(states[:end])]
-        [line] = run_lines(curated.reader, listed)
+        [line] = run_lines(listed, curated.reader.spending.by_run())
         assert line.status == states[end - 1]
     assert (line.seconds, line.tokens) == (None, None)  # the last one has not ended, and nobody paid yet
 
 
 def test_the_lines_of_a_workspace_are_in_the_order_of_its_runs(curated: Any) -> None:
-    [line] = run_lines(curated.reader, runs(curated.reader))
+    [line] = run_lines(runs(curated.reader), curated.reader.spending.by_run())
     assert (line.id, line.recipe, line.models) == (DONE, "toy", ())
