@@ -99,7 +99,7 @@ def unlinked(markdown: str) -> str:
 
 
 def show_text(text: str, key: str, language: str | None = None) -> None:
-    """The text in a box with a copy button; a long one is shown in parts, with a button for more.
+    """Draw the text in a box with a copy button; a long one is shown in parts, with a button for more.
 
     `key` identifies the text on the page.
     """
@@ -114,7 +114,7 @@ def characters_shown(key: str, least: int = 0) -> int:
 
 
 def show_rest(text: str, shown: int, key: str) -> None:
-    """The button for more of a text that is only partly shown."""
+    """Draw the button that shows the rest of a text, for a text that is only partly shown."""
     if len(text) > shown:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.caption(f"{shown:,} of {len(text):,} characters.")

@@ -41,7 +41,7 @@ class RayCluster:
         self._runner: Future[Any] | None = None
 
     def judge(self, method: MethodSpec, version: str, items: Items) -> Iterator[Verdict]:
-        """The verdicts on these items, in their order; `version`: of the verifier in this process."""
+        """The verdicts on these items, in their order. `version`: version of the verifier in this process."""
         self._runner = self._runner or self._thread.submit(_entered, self._part)
         runner, judged = self._runner.result(), _task()
         base = "" if method.base is None else str(method.base.resolve())

@@ -37,7 +37,7 @@ def checked_positive(role: str, name: str, option: str, value: object) -> None:
 
 
 def checked_choice(role: str, name: str, option: str, value: object, choices: Sequence[str]) -> None:
-    """An option that must be one of these words, else a SetupError that names them."""
+    """Raise SetupError, with the valid words, for an option that is none of them."""
     if value not in choices:
         raise SetupError(f"{role} {name!r}: option {option!r} is {value!r}.", choices=tuple(choices))
 

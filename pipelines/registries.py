@@ -1,7 +1,7 @@
 """Methods by role and name: the product's own, and those of installed packages.
 
-A package brings methods by entry points in the group of their role, `rollmill.verifiers` for one. They are listed once in a
-process; a package's module is imported when one of its names is looked up.
+A package brings methods by entry points in the group of their role, for example `rollmill.verifiers`. They are listed
+once in a process; a package's module is imported when one of its names is looked up.
 """
 
 import ast

@@ -28,7 +28,7 @@ def check_returned(owner: object, method: str, values: Iterable[object], kind: t
 
 
 def check_named(owner: object, method: str, what: str, given: str, known: Iterable[str]) -> None:
-    """The error for a returned name that is not one of the valid ones."""
+    """Raise the contract error if a method of the user's own class returned a name that is not a valid one."""
     if is_users_own(owner) and given not in (names := sorted(known)):
         raise contract_error(
             f"{place_of(owner, method)} returned the {what} {given!r:.{_SHOWN}}, which is none of {', '.join(names)}"

@@ -1,8 +1,8 @@
 """The version of a checkout, from its git tags. The build and `rollmill --version` use it; it imports nothing of Rollmill.
 
 The commit with the tag `v0.1.0` has the version 0.1.0. Five commits later the version is 0.1.1.dev5. Without a tag (a
-shallow clone, a downloaded tree) the version is the newest in the changelog, or the next one under development where
-`## Unreleased` has text. A source archive has its version in PKG-INFO, which the build reads.
+shallow clone, a downloaded tree) the version is the newest in the changelog; if `## Unreleased` has text, it is the
+development version of the next release. A source archive has its version in PKG-INFO, which the build reads.
 """
 
 import re

@@ -30,8 +30,9 @@ class HoldoutQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """A guarded half. `problems`: of the whole benchmark; `members`: digest of their ids; `visible`, `guarded`: independent
-    units of the halves. `budget`: looks in all. `shift`: the noise of the threshold since the last look.
+    """A guarded half of a benchmark. `problems`: number of problems in the whole benchmark. `members`: digest of their ids.
+    `visible`, `guarded`: number of independent units in each half. `budget`: number of looks allowed. `shift`: noise of the
+    threshold since the last look.
     """
 
     benchmark: str

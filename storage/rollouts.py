@@ -35,7 +35,10 @@ class IncompleteRound(RuntimeError):  # noqa: N818 - what a caller that draws ca
 
 
 class GradedCompletion(NamedTuple):
-    """A completion of a problem with the stored verdicts on it. `place`: of its step in the recipe, 0 without steps."""
+    """A completion of a problem with the stored verdicts on it. `place`: index of its step in the recipe; without steps 0.
+
+    `step`: name of that step. `scores`: stored scores.
+    """
 
     problem: Problem
     completion: Completion
@@ -103,7 +106,7 @@ class RunReader:
     def pool(self, problems: Sequence[Problem], rows: Sequence[PlanRow], accept: Accept) -> Pool:
         """The rows as columns, in their order, without texts and without the prefix; unjudged rows are pending.
 
-        `problems`: at least those of the rows, each once.
+        `problems`: the problems of the rows, each once; more are allowed.
         """
         place = {problem.id: at for at, problem in enumerate(problems)}
         columns: dict[str, list[Any]] = {name: [] for name in ("outcome", "answer", *_STORED)}

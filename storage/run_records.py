@@ -76,11 +76,11 @@ RECENT = 30  # firings of a schedule that pages show
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A start of a schedule. `fresh`: the recipe key that got `number`, None for an unchanged recipe.
+    """A start of a schedule. `fresh`: the recipe key, `redraw` or `seed`, that is set to `number` at this start; None for
+    an unchanged recipe.
 
-    `status`: running, done, refused (the gate or an alert said no), stopped (a limit), failed, interrupted, killed, or
-    skipped (the previous firing was still running).
-    `recipe`: the recipe with every default, at the time of the firing.
+    `status`: running, done, refused (by the gate or an alert), stopped (by a limit), failed, interrupted, killed, or
+    skipped (the previous start was still running). `recipe`: the recipe with every default, at the time of the start.
     """
 
     id: int
@@ -101,7 +101,7 @@ class Firing:
 
     @property
     def state(self) -> str:
-        """The status for people: `nothing new` for one that is done and published no version."""
+        """Status shown to the user: `nothing new` for a firing that is done and published no version."""
         return NOTHING_NEW if self.status == "done" and NOTHING_NEW in self.said else self.status
 
 

@@ -33,14 +33,15 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A recipe curated, evaluated, mixed or swept whenever one of `cron`, `every` (seconds) or `on` says so; paths are
-    absolute, everything is data.
+    """A schedule: a recipe that is curated, evaluated, mixed or swept at each time or event that `cron`, `every` (seconds)
+    or `on` names. Paths are absolute.
 
-    `timezone`: of the cron line. `fresh`: the key with a new number at each firing (`redraw`, `seed`), None for the
-    unchanged recipe. `verb`: `curate`, `evaluate`, `mix` or `sweep`. `since`: when it was made, from which `every`
-    counts. `overlap`: what becomes of a firing that falls due while the one before runs. `on`: version:DATASET or
-    model:NAME; `seen`: the last of it that it fired for, or that was there when the schedule was made. `publish_again`: a
-    firing whose content is that of an older version makes it the newest once more; else that is nothing new.
+    `timezone`: time zone of the cron line. `fresh`: recipe key that gets a new number at each firing (`redraw`, `seed`),
+    None for an unchanged recipe. `verb`: `curate`, `evaluate`, `mix` or `sweep`. `since`: time of creation, from which
+    `every` counts. `overlap`: `skip` or `queue` a firing that falls due while the one before runs. `on`: version:DATASET or
+    model:NAME. `seen`: the last version or model that it fired for, or that existed when the schedule was made.
+    `publish_again`: True to publish content that equals an older version as the newest version; otherwise it counts as
+    nothing new.
     """
 
     name: str

@@ -18,10 +18,10 @@ Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "k
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """State file of `rollmill up`: its process, port and home of its server, its status and the reason.
+    """State file of `rollmill up`: process, port and home folder of Prefect's server, its status and the reason for it.
 
-    `url`: of a user's own Prefect server (then the port is 0). `dashboard`: the address of the pages with their token, or
-    the reason why they are not served.
+    `url`: address of a Prefect server that the user runs; the port is then 0. `dashboard`: address of the dashboard with
+    its token, or the reason why it is not served.
     """
 
     process: Owner

@@ -222,10 +222,11 @@ class Workspace:
         return Spool(self.state / "spool", batch_id)
 
     def recover(self) -> list[str]:
-        """Repair the effects of crashes and lost files at the start of a writing command; lines for a person.
+        """Repair the effects of crashes and lost files. Called when a writing command starts; returns lines for the user.
 
-        Missing and short segments are reported and unregistered, so that only their rows are made again. Unregistered files
-        of dead processes, their leases, and spools of committed batches are removed.
+        A segment whose file is missing or too short is reported and removed from the ledger, so that only its rows are made
+        again. Files that a dead process left unregistered are deleted, as are its leases. A spool (the journal of received
+        replies) is deleted once all of its replies are stored.
         """
         from storage.segments.checking import sweep
 

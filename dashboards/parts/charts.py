@@ -73,7 +73,9 @@ def most_drawn(points: "Sequence[SpendingPoint]") -> list[str]:
 def spending_chart(
     points: "Sequence[SpendingPoint]", arms: Sequence[str], scale: Literal["linear", "symlog"] = "linear"
 ) -> AnyChart:
-    """Completions of each of these arms over the rounds with a band, a panel for each allocator. `scale`: of y."""
+    """Completions of each of these arms over the rounds with a band, a panel for each allocator. `scale`: scale of the y
+    axis.
+    """
     frame = pd.DataFrame(
         [
             {

@@ -23,7 +23,9 @@ Piece = tuple[bool, str]
 
 
 def differences(first: str, second: str) -> tuple[list[Piece], list[Piece], bool]:
-    """Both texts as pieces, and whether they were compared to their ends."""
+    """Both texts as pieces that are marked as equal or different; False as the third value if a text was too long and its
+    rest was not compared.
+    """
     one, other = _WORDS.findall(first), _WORDS.findall(second)
     whole = max(len(one), len(other)) <= MOST
     one, other = one[:MOST], other[:MOST]
@@ -52,7 +54,7 @@ def _pieces(words: list[str], same: set[int]) -> Iterator[Piece]:
 
 
 def show_differences(first: str, second: str) -> None:
-    """Both texts in two columns with a legend of the marks."""
+    """Draw both texts in two columns with a legend of the marks."""
     one, other, whole = differences(first, second)
     st.html(
         f'<p style="opacity:0.75">Marked: {_marked("del", "only on the left")}, {_marked("ins", "only on the right")}.'

@@ -26,7 +26,7 @@ ONE_LINE = 200  # characters of a reference that is shown in a line
 
 
 def show_problem(detail: ProblemDetail, scope: Scope) -> None:
-    """The problem, its pass rate and its rollouts; the address names the rollout that is shown."""
+    """Draw the problem, its pass rate and its rollouts; the address names the rollout that is shown."""
     show_facts(detail.problem)
     st.caption(rate_line(detail, scope))
     turns = kept_now(problem_turns, scope, detail.problem.id)
@@ -48,7 +48,7 @@ def _view(problem_id: str) -> str:
 
 
 def show_facts(problem: Problem) -> None:
-    """The prompt, the known facts of the problem as chips, and its whole reference."""
+    """Draw the prompt, the known facts of the problem as chips, and its whole reference."""
     show_prompt(problem.prompt, f"prompt-{problem.id}")
     with st.container(horizontal=True, gap="small"):
         for label, hint in _facts(problem):
@@ -78,7 +78,7 @@ def _facts(problem: Problem) -> Iterator[tuple[str, str]]:
 
 
 def show_rollouts(detail: ProblemDetail, key: str, *, addressed: bool = False) -> None:
-    """The rollouts by final answer, the most frequent first, one laid out at a time; or two of them side by side.
+    """Draw the rollouts by final answer, the most frequent first, one laid out at a time; or two of them side by side.
 
     `addressed`: the address names the one that is shown, and keys go from one to the next.
     """

@@ -14,7 +14,7 @@ TRACE, RAW, TOKENS, RECORD = "Trace", "Raw", "Tokens", "Record"
 
 
 def show_rollout(rollout: RolloutDetail, key: str, of: ProblemDetail) -> None:
-    """The rollout; `key` identifies it on the page."""
+    """Draw the rollout; `key` identifies it on the page."""
     completion = rollout.completion
     marked = show_verdict(rollout, Subject(of.problem, completion, of.words))
     if completion is None:

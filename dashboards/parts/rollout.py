@@ -24,7 +24,7 @@ READ_HERE = "The answer was read in this block."
 
 
 def show_completion(completion: Completion, key: str, place: AnswerPlace | None = None) -> None:
-    """The thought, then the turns or the text; `place`: where the answer was read in the text that is judged."""
+    """Draw the thought, then the turns or the text; `place`: where the answer was read in the text that is judged."""
     if completion.reasoning:
         with st.expander(f"Reasoning, {counted(len(completion.reasoning), 'character')}"):
             show_prose(completion.reasoning, f"{key}-reasoning")
@@ -35,7 +35,7 @@ def show_completion(completion: Completion, key: str, place: AnswerPlace | None 
 
 
 def show_prompt(prompt: Prompt, key: str) -> None:
-    """The prompt of a problem, a text or turns."""
+    """Draw the prompt of a problem, a text or turns."""
     if isinstance(prompt, str):
         show_prose(prompt, key)
     else:
@@ -45,7 +45,7 @@ def show_prompt(prompt: Prompt, key: str) -> None:
 def show_messages(
     messages: Sequence[Message], key: str, judged: int | None = None, place: AnswerPlace | None = None
 ) -> None:
-    """Turns one below the other, the output of programs and tools in a frame; `place` is in the turn that is judged."""
+    """Draw turns one below the other, with a frame around the output of programs and tools. `place`: in the judged turn."""
     for number, message in enumerate(messages):
         with st.container(border=message.kind in ("execution", "tool_result")):
             name = f" {inert(message.name, 60)}" if message.name else ""
@@ -58,7 +58,7 @@ def show_messages(
 
 
 def show_prose(text: str, key: str, place: AnswerPlace | None = None) -> None:
-    """A text with its fenced code highlighted; a long one in parts, with a button for more. `place` is marked."""
+    """Draw a text with its fenced code highlighted; a long one in parts, with a button for more. `place` is marked."""
     shown = characters_shown(key, 0 if place is None else place.end)
     with st.container(key=f"prose-{key}"):
         for number, (start, part) in enumerate(_parts(text[:shown])):

@@ -63,7 +63,7 @@ class Square:
 
 
 def show_strip(name: str, squares: Sequence[Square]) -> None:
-    """Draw the squares from left to right, and below them the meaning and number of each mark. `name`: of the strip."""
+    """Draw the squares from left to right, and below them the meaning and number of each mark. `name`: the strip's name."""
     st.html(STYLE)
     with st.container(horizontal=True, key=f"strip-{name}"):
         for square in squares:

@@ -13,7 +13,7 @@ MOST, UNLIKELY = 1_500, 5.0  # tokens that are coloured; minus log-probability (
 
 
 def show_tokens(completion: Completion) -> None:
-    """The text with stronger colours for less likely tokens; only a chart if tokens have no text."""
+    """Draw the text with stronger colours for less likely tokens; only a chart if tokens have no text."""
     values = completion.logprobs or ()
     colours = "the stronger the colour, the lower the log-probability (nats, natural logarithm)"
     st.caption(f"{counted(len(values), 'token')}; {colours}.")

@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def show_rates(known: Sequence[KnownRates]) -> None:
-    """Table over every audited verifier, and a line for each without an audit."""
+    """Draw a table over every audited verifier, and a line for each without an audit."""
     rows = rate_rows(known)
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=COLUMNS)

@@ -69,7 +69,7 @@ def context_bar() -> Iterator[None]:
 
 
 def copy_link(key: str) -> None:
-    """A second button that copies the address of the current view."""
+    """Draw a second button that copies the address of the current view."""
     _copy_link(key=key)
 
 
@@ -145,7 +145,7 @@ def link(
     help: str | None = None,  # noqa: A002 - Streamlit's word
     **query: str,
 ) -> None:
-    """A link to a page of the menu, by its name, that shows what `query` says. `label` and `help` are Markdown."""
+    """Draw a link to a page of the menu, by its name, that shows what `query` says. `label` and `help` are Markdown."""
     st.page_link(st.session_state[PAGES][page], label=label, icon=icon, help=help, query_params=query)
 
 

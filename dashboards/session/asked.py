@@ -62,9 +62,9 @@ _lock = threading.Lock()
 
 
 def ask(slot: str, arguments: Sequence[str], state: Hashable = ()) -> CommandResult | None:
-    """The answer of `rollmill ARGUMENTS`, asked once for each `state`; None while it is not there.
+    """The answer of `rollmill ARGUMENTS`, asked once for each `state`; None until it arrives.
 
-    `slot`: of the questions of a session in one slot only the last is waited for, and an earlier one is ended.
+    `slot`: name of a place for one question in the session. A later question in the same slot ends the earlier one.
     """
     if not may_write():
         return None

@@ -117,12 +117,12 @@ def silent_button(
 
 
 def disabled_button(label: str, why: str, key: str) -> None:
-    """Disabled button of a command that cannot run now, with the reason as its tooltip."""
+    """Draw the disabled button of a command that cannot run now, with the reason as its tooltip."""
     st.button(label, key=f"waiting-{key}", help=why, disabled=True)
 
 
 def show_done(done: CommandStatus) -> None:
-    """A command that was run: its words, its output and its exit status."""
+    """Draw a command that was run: its words, its output and its exit status."""
     status = {None: "still runs; its output below is as of now", 0: "done"}.get(done.status, f"exit status {done.status}")
     text = f"$ {typed(done.words)}\n{done.output.strip()[-_MOST:]}\n[{status}]"
     st.code(visible(text), language=None, wrap_lines=True)

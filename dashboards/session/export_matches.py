@@ -42,7 +42,7 @@ _folders: dict[Path, "tempfile.TemporaryDirectory[str]"] = {}  # by workspace; g
 
 
 def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
-    """A box that makes the file of all `rows` and gives a link to it.
+    """Draw a box that makes the file of all `rows` and gives a link to it.
 
     `name`: that of the file. `rows`: opens a reader of record batches, closed afterwards. `matches`: what the rows follow
     from (scope, filters, order); another one takes the link of before away.

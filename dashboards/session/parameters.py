@@ -45,7 +45,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu;
 
 
 def show_unknown_parameters(page: str) -> None:
-    """A line for each parameter of the address that the page does not have, with a button that removes it."""
+    """Draw a line for each parameter of the address that the page does not have, with a button that removes it."""
     known = PARAMETERS.get(page)
     unknown = [] if known is None else [name for name in st.query_params if name not in known]
     for name in unknown[:MOST]:

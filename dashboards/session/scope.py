@@ -59,7 +59,7 @@ def scope_label(scope: Scope) -> str:
 
 
 def nothing_yet(what: str, kind: str = "Curate", command: str = "rollmill curate recipes/arithmetic.yaml") -> None:
-    """Message that there is nothing to show yet, with the form and the command that change this."""
+    """Draw the message that there is nothing to show yet, with the form and the command that change this."""
     st.info(what)
     if PAGES in st.session_state:
         link("New run", "Start a run here", icon=":material/add_circle:", what=kind)

@@ -31,11 +31,12 @@ READ_LEAST = 0.1  # of all answers, below which the share that is right says not
 
 @dataclass(frozen=True, slots=True)
 class AdoptRequest:
-    """Request of one command. `name`: of the import and the evaluation, by default made of task and model.
+    """Request of one `rollmill adopt`. `root`: the workspace. `path`: a log, or a folder of logs. `name`: name of the
+    import and of the evaluation; none: task and model.
 
-    `verify`: the verifiers, by default one that fits the references, and people if none does; `label`: the score whose
-    label is compared with verdicts, by default the first one about single answers; `max_bytes`: limit on the unpacked size
-    of one log, see storage.imports.reading.limits.
+    `verify`: names of the verifiers; empty: one that fits the references, and people's judgements if none fits. `label`:
+    name of the tool's score that is compared with the verdicts; none: the first score of single answers. `max_bytes`:
+    largest size of one unpacked log (storage.imports.reading.limits).
     """
 
     root: Path

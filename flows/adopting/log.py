@@ -58,11 +58,12 @@ class PrintedNumber:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationLog:
-    """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name.
+    """The contents of one evaluation log. `rows`: rows of each file, as JSON texts. `files`: other contents of the log, by
+    file name.
 
-    `aside`: by reason the answers that no import can hold (no reference, an image); the tool's numbers are over them too.
-    `chosen`: the metric by whose rule answers were chosen among the choices of a problem, if nothing was drawn.
-    `verify`: the verifiers that fit answers of this kind, () where the references choose.
+    `aside`: answers that an import cannot hold (no reference, an image), by reason; the tool's averages include them.
+    `chosen`: metric that chose among the options of each problem, for a log without drawn answers. `verify`: verifiers that
+    fit answers of this kind; (): they follow from the references.
     """
 
     tool: str

@@ -27,7 +27,7 @@ class Adopt(RequestKind):
 
     @property
     def command(self) -> str:
-        """The command line of the request; logs that are adopted are not judged again."""
+        """Command line that repeats the request. A repetition does not judge again the logs that are adopted already."""
         return f"rollmill adopt {shlex.quote(str(self.request.path))}"
 
     def open(self, progress: Progress) -> AbstractContextManager[Progress]:

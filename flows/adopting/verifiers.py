@@ -1,7 +1,7 @@
 """Logs of the library `verifiers` 0.1: results.jsonl with one rollout per line, and metadata.json with the averages.
 
-A rollout has a reward and metrics. Averages are over all rollouts; pass@k and pass^k count a reward of at least
-`pass_threshold` as correct, over problems with all of their rollouts.
+A rollout has a reward and metrics. Averages are over all rollouts. For pass@k and pass^k, a rollout with a reward of at
+least `pass_threshold` is correct. Both are means over the problems for which no rollout is missing.
 """
 
 import json

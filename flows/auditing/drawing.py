@@ -54,7 +54,7 @@ class DrawAudit(RequestKind):
 
 
 def audit_row(reader: Reader, audit: Audit, *, costs: Costs | None = None, dry_run: bool = False) -> Row:
-    """An audit as JSON values, with rates from the current judgements. `costs`: of wrong answers and draws."""
+    """An audit as JSON values, with rates from the current judgements. `costs`: costs of a wrong answer and of a draw."""
     report = audit.report
     if audit.kind == "natural" and not dry_run:
         audit = with_clusters(reader, audit)

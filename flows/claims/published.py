@@ -64,11 +64,11 @@ class PublishedBeside(Part):
 
 
 class Number(Part):
-    """Published number, or (`sign`) a paper's statement about the sign of a difference.
+    """A number that a paper prints, or (`sign`) its statement about the sign of a difference.
 
-    `value`: a mean over problems; with `less` the paired difference to that number. `unit`: of the last printed digit.
-    `own` false: the outputs and the figure are of different runs, so neither can confirm the other. `note`: other
-    explanations of a difference.
+    `value`: how the number is computed, as a mean over problems; with `less` it is the paired difference of the two means.
+    `unit`: size of one unit in the last printed digit. `own`: false if the outputs and the printed number come from
+    different runs, so that neither can confirm the other. `note`: other explanations of a difference.
     """
 
     name: Slug

@@ -148,7 +148,7 @@ def _verb(arguments: Sequence[str]) -> str | None:
 
 
 def _typed(program: Any, arguments: Sequence[str]) -> str:
-    """The command that was called, `rollmill runs show` for one, without its arguments."""
+    """The command that was called, for example `rollmill runs show`, without its arguments."""
     named = ["rollmill"]
     for word in arguments:
         if word in getattr(program, "commands", {}):
@@ -220,7 +220,7 @@ def run(arguments: Sequence[str]) -> int:
     except RollmillError as error:
         return _report(error, 1)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, `| head` for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, for example `| head`
         return 1
     except Exception as error:
         if interrupted(error):

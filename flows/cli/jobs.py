@@ -37,9 +37,10 @@ def run_job(
     row: Callable[[Outcome], Any] = dict,
     executor: "Executor | None" = None,
 ) -> None:
-    """Drive a job with its progress shown, print its outcome (`page` for a person, `row` for a program), and check it.
+    """Run a job with its progress shown, print its outcome (`page` as text, `row` as JSON), and check it.
 
-    Ctrl-C prints how to resume; a failed gate is reported with its findings. `executor`: by default this process.
+    Ctrl-C prints how to resume. A failed gate is reported with its findings. `executor`: runs the stages; none: this
+    process.
     """
     from flows.cli.live import watching
     from flows.cli.summary import before_a_version

@@ -35,7 +35,7 @@ class LiveLines:
 
     def __call__(self, stage: Stage) -> None:
         """Write the stage's line, unless it is unchanged or was written recently, and messages that appear once."""
-        with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
+        with suppress(OSError):  # a reader that left, for example `2>&1 | head`, must not end the run
             if self._is_news(stage):
                 note(describe(stage))
             for text in stage.detail.get("lines", ()):

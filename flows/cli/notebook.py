@@ -20,7 +20,7 @@ def curate(
 
     Args:
         recipe: The recipe's file.
-        sets: Keys to change, `["budget.options.cap=32"]` for one.
+        sets: Keys to change, for example `["budget.options.cap=32"]`.
         profile: Profile of this machine.
         keep_going: Restart an unfinished run under the current verifiers and models.
         max_tokens: Most tokens over all commands of the run.
@@ -59,7 +59,7 @@ def evaluate(
 
     Args:
         recipe: The evaluation's file.
-        sets: Keys to change, `["samples=4"]` for one.
+        sets: Keys to change, for example `["samples=4"]`.
         profile: Profile of this machine.
         max_tokens: Most tokens of each cell, a benchmark asked of a model.
         max_cost: Most money of each cell.
@@ -129,7 +129,7 @@ def leaderboard(
 
     Args:
         names: Evaluations, runs or dataset versions.
-        by: A column of the problems whose values are the benchmarks, `source` for one.
+        by: A column of the problems whose values are the benchmarks, for example `source`.
         impute: Complete the cells of problems that a model was not asked, by item response theory.
         errata: Apply the error ledger.
         checkpoints: The models are checkpoints in this order: add how well rates follow it.

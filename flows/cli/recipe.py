@@ -24,10 +24,12 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key, for example generate.max_tokens=64; may be repeated."),
 ]
-ProfilePath = Annotated[Path | None, typer.Option("--profile", help="Workers, threads and places; changes no row.")]
+ProfilePath = Annotated[
+    Path | None, typer.Option("--profile", help="Profile of this machine: workers, threads, servers; changes no row.")
+]
 MaxTokens = Annotated[
     int | None,
-    typer.Option("--max-tokens", metavar="N", min=0, help="Most tokens (in and out) of the run, over all its commands."),
+    typer.Option("--max-tokens", metavar="N", min=0, help="Most tokens (in and out) that all commands of the run may use."),
 ]
 MaxCost = Annotated[
     str | None,
@@ -40,7 +42,10 @@ verbs = group("recipe", "List recipes, check one, or show it with every default 
 def listed(
     *,
     papers: Annotated[
-        bool, typer.Option("--papers", help="Published systems with commands and verdicts; studies.")
+        bool,
+        typer.Option(
+            "--papers", help="List the papers instead: published systems with commands and verdicts, and studies."
+        ),
     ] = False,
     status: Annotated[
         str | None, typer.Option(metavar="STATUS", help="With --papers: only those with this status.")

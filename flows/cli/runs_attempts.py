@@ -52,7 +52,7 @@ def attempts(
 
 
 def attempts_row(name: str, table: "AttemptTable", *, each: bool = False) -> dict[str, Any]:
-    """The table as JSON values. `each`: with a row for every thread."""
+    """The table as JSON values. `each`: add a row for every thread."""
     listed = {"each": [asdict(thread) for thread in table.each]} if each else {}
     return {
         **listed,

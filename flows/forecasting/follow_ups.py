@@ -31,10 +31,11 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FollowUpEvidence:
-    """Follow-ups that a pilot drew. `sizes`: (tokens in, tokens out) of each completion, by step and problem.
+    """Completions of follow-up steps that a pilot drew. `sizes`: (tokens in, tokens out) of each completion, by step and
+    problem.
 
-    `rate`: tokens out per second of drawing, None if it is not known. `draws`: of each problem on every root;
-    `solutions`: of the answers that the selector decides on, if some of them are follow-ups.
+    `rate`: tokens out per second of drawing, None if unknown. `draws`: completions of each problem on every root step.
+    `solutions`: the answers that the selector decides on; empty if none of them are follow-ups.
     """
 
     census: Census

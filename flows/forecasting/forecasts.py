@@ -74,7 +74,9 @@ def former_forecast(run: "RecipeRun") -> "Forecast | None":
 
 
 def check_can_be_forecast(session: "Session") -> None:
-    """SetupError for a recipe that searches: its first pieces are a small part, and would be taken for the whole."""
+    """Raise SetupError for a recipe with budget `search`. A pilot would see only the first pieces of each answer, so its
+    forecast would be too low.
+    """
     if isinstance(session.loaded.budget.build(), Search):
         raise SetupError(
             f"{session.loaded.recipe.name!r} searches: its draws depend on scores of its own pieces, which no pilot "

@@ -62,11 +62,11 @@ def pilot_size(
 
 @dataclass(frozen=True, slots=True)
 class Pilot:
-    """Results of a pilot on one root.
+    """Results of a pilot on one root step.
 
-    `observed`: outcomes as the budget counts them, all undecided on an unjudged root; `recount`: final outcomes, where
-    these may differ. `tokens`: in and out, of all its completions. `rate`: tokens out per second of drawing, None if
-    no completion was drawn now. `tokens_in`: of each problem's prompt.
+    `observed`: outcomes as the budget counts them; all are undecided on a root step that is not judged. `recount`: final
+    outcomes, if they may differ from these. `tokens`: tokens in and out of all its completions. `rate`: tokens out per
+    second of drawing, None if no completion was drawn now. `tokens_in`: tokens of each problem's prompt.
     """
 
     observed: Sequence[Observation]

@@ -16,7 +16,7 @@ TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past 
 
 
 class Plan(RequestKind):
-    """A recipe to its forecast, which is kept. `stored`: from stored evidence alone, and nothing is drawn."""
+    """Job that forecasts a recipe and stores the forecast. `stored`: True to use stored results only and draw nothing."""
 
     def __init__(self, job: Job, request: ForecastRequest | None = None, *, stored: bool = False) -> None:
         self.job, self.request, self.stored = job, request or ForecastRequest(), stored

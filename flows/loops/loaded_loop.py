@@ -27,8 +27,8 @@ NOTHING = RoundKeys()
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """State at the beginning of a round. `number`: from 0. `model`: that draws. `versions`: datasets so far. `beside`:
-    models by name. `keys`: what the round policies change.
+    """State at the beginning of a round. `number`: number of the round, from 0. `model`: model that draws. `versions`:
+    dataset versions made so far. `beside`: the second models, by name. `keys`: recipe keys that the round policies change.
     """
 
     number: int
@@ -107,7 +107,7 @@ class LoadedLoop:
         return _trained_as(loaded, f"{self.name}-{name}", part.set, loaded.recipe.init, state.number, taken)
 
     def kept_of(self, version: str) -> LoadedTraining:
-        """A training on the kept rows of one version, for its rows."""
+        """A training recipe on the kept rows of one version. It is used to read these rows, not to train."""
         keys = {"loss": {"method": "sft"}, "data.format": "prompt_completion", "data.options": {}}
         return _trained_as(self.training, self.name, keys, self.base_model, 0, {version: "all"})
 

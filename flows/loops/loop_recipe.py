@@ -17,7 +17,7 @@ class RoundCurate(Part):
     recipe: Text
     """Recipe of the dataset."""
     set: dict[str, Any] = Field(default_factory=dict)
-    """Keys of it with other values, `problems.count: 96` for one."""
+    """Keys of it with other values, for example `problems.count: 96`."""
     from_round: FromRound = Field(default_factory=dict)
     """Keys with other values from a round on, by its number from 1. `{NAME}` in a value is the model `beside: NAME`, and
     `{dataset}` the dataset version of the round before."""
@@ -54,7 +54,7 @@ class RoundTrain(Part):
     init: Literal["base", "previous"] = "base"
     """Train from the model of round 0 (STaR, ReST-EM) or from the round's own (expert iteration)."""
     set: dict[str, Any] = Field(default_factory=dict)
-    """Keys of it with other values: `loss.method: dpo` with `data.format: pairs` for one."""
+    """Keys of it with other values, for example `loss.method: dpo` with `data.format: pairs`."""
     from_round: FromRound = Field(default_factory=dict)
     """Keys with other values from a round on, by its number from 1."""
 

@@ -18,10 +18,11 @@ DISTINCT = "mean difference in distinct right solutions of problems that both mo
 
 
 def measured(counts: StudentCounts, number: int, alpha: float, answers: Sequence[ModelAnswers] = ()) -> Row:
-    """pass@1 and pass@k of a round's model, and their changes since the round before and since round 0. k: all samples.
+    """pass@1 and pass@k of a round's model, and their changes since the round before and since round 0. k is the number of
+    samples.
 
-    Intervals of changes have confidence 1 - alpha, over problems: they are of these trained models. `answers`: of all
-    models so far, for distinct solutions, copies, entropy and length.
+    Intervals of changes have confidence 1 - alpha. They are over problems, so they hold for these trained models only.
+    `answers`: answers of all models so far, from which distinct solutions, copies, entropy and length are computed.
     """
     name = f"r{number}"
     most = int(np.asarray(counts.arms[name].judged).max())

@@ -64,9 +64,9 @@ def _prompts(reader: Reader, name: str) -> list[str]:
 
 
 def proposed(pilots: Pilots, laws: Sequence[MixtureLaw], size: float | None) -> Row:
-    """Every law on these pilots, the one with the smallest held-out error first, as JSON values.
+    """Results of every law on these pilots as JSON values, in ascending order of their held-out error.
 
-    `size`: of the training that the shares are for; by default the largest of the pilots.
+    `size`: training size for which shares are proposed; None: the largest size of the pilots.
     """
     wanted = float(pilots.sizes.max()) if size is None else size
     if not 0 < wanted < math.inf:

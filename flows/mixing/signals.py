@@ -57,7 +57,9 @@ WHERE d.kept ORDER BY d.problem_id, d.completion_id
 
 @dataclass(frozen=True, slots=True)
 class StoredSignals:
-    """A stored signal table. `digest`: of all that it was computed from. `made`: whether this command computed it."""
+    """A stored table of signals. `digest`: hash of everything that it was computed from. `made`: True if this command
+    computed it.
+    """
 
     path: Path
     digest: str

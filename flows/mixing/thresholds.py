@@ -32,10 +32,10 @@ SELECT *, row_number() OVER (
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """Rows of a signal table after the thresholds. `rule`: the first signal whose threshold a row misses, or None.
+    """Rows of a signal table after the thresholds. Column `rule`: the first signal whose threshold a row misses, or None.
 
-    `owned`: whether the row's decision is this source's; a row of several sources belongs to the first that would keep it.
-    `missed`: by source and signal, how many of the rows that the source kept miss the threshold.
+    Column `owned`: True if this source decides about the row. A row that several sources have belongs to the first source
+    that would keep it. `missed`: for each source and signal, the number of the source's kept rows that miss the threshold.
     """
 
     table: pa.Table

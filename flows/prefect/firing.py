@@ -36,9 +36,11 @@ PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process
 
 
 def end_with_supervisor() -> None:
-    """Let a scheduled run die with the standing process that started it; nothing in a command of a person's own.
+    """Let a scheduled run end together with the `rollmill up` process that started it. A command that a user started is not
+    affected.
 
-    SIGKILL, because a milder end would have Prefect call a server that is gone, for a minute; a killed run is resumed.
+    The signal is SIGKILL: after a milder one, Prefect would call a server that is gone, for a minute. A killed run is
+    resumed.
     """
     parent = os.environ.get(PARENT)
     # 1: the standing process has died already, and init has adopted this one.

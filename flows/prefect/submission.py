@@ -17,9 +17,11 @@ _BUSY = frozenset({408, 429, 502, 503, 504})
 
 
 def submit_firing(item: "Schedule", standing: "Standing") -> str:
-    """Id of the flow run that the server created for this schedule.
+    """Id of the flow run that Prefect's server creates to run this schedule now.
 
-    Raises `SetupError` if the server does not know the schedule, `RollmillError` if it refuses it or stays busy.
+    `standing`: the state file of the running `rollmill up`. Raises `SetupError` if the server does not know the schedule,
+    or if PREFECT_API_URL names another server than `rollmill up` uses; `RollmillError` if the server refuses the request or
+    stays busy.
     """
     if standing.url and standing.url != user_prefect_url():
         raise SetupError(

@@ -167,7 +167,9 @@ class Definition(TaskSection):
         return {**super().problems(), **here}
 
     def constants(self) -> dict[str, str]:
-        """Values that every row of the file gets where the file has no column for them."""
+        """Default values of the columns `licence`, `source`, `kind` and `split`, for the rows of a file that lacks these
+        columns. Splits that the definition reads from a column have no default.
+        """
         split = {} if self.read is None or self.read.splits is not None else {"split": self.read.split}
         return {"licence": self.licence, "source": self.name, "kind": self.kind, **split}
 

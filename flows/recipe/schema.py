@@ -59,7 +59,7 @@ class ProblemSource(Part):
     imported: str | None = None
     """Name under which the problems were imported."""
     version: str | None = None
-    """Dataset version that has the problems, `NAME@v3` for one."""
+    """Dataset version that has the problems, for example `NAME@v3`."""
     split: Text | None = None
     """Only problems of this split of an import or a version."""
     options: dict[str, Any] = {}

@@ -47,7 +47,9 @@ class CertifyRequest:
 
 @dataclass(frozen=True, slots=True)
 class CertifiedSelection:
-    """Result of a request: numbers for people, the content and path of the file, and the job that publishes."""
+    """Result of a request for a certified selection. `row`: its numbers, to be shown. `content`, `path`: the certificate as
+    JSON, and its file. `job`: the job that publishes the selection.
+    """
 
     row: dict[str, Any]
     content: dict[str, Any]

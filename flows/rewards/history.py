@@ -1,7 +1,7 @@
 """`rollmill reward show`: the rewards of a training by step, compared with a second verifier and with people.
 
-A policy that learns to please its verifier is rewarded more and more for answers that others call wrong. So the share of
-completions that were rewarded as correct and that a second judge rejects is followed too: an alert needs a rise of both.
+A policy that exploits its verifier (reward hacking) gets more reward for answers that other judges call wrong. So a second
+share is followed too: the rewarded completions that a second judge rejects. An alert is raised only if both shares rise.
 """
 
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ class RewardItem:
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """The reward of one item; `value` is None if the answer is undecided. `seconds`: of its verifiers."""
+    """Reward of one item. `value`: None if the answer is undecided. `seconds`: time that the verifiers took."""
 
     value: float | None
     outcome: Outcome

@@ -25,10 +25,10 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class RewardSource:
-    """A recipe's file or a verifier's name, with the verifier's options; `profile`: a profile's file.
+    """The verifiers of a reward: the path of a recipe, or the name of a verifier with its options.
 
-    `workers`: items judged in parallel, each in its own process if the verifier has processes; 0: the
-    profile's number, else one for each core.
+    `profile`: path of a profile. `workers`: number of items judged in parallel; 0 takes the profile's number, else one for
+    each core. A verifier that uses processes then has this many.
     """
 
     name: str

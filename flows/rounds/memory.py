@@ -29,17 +29,19 @@ class ThreadRows:
 
 @dataclass(slots=True)
 class Memory:
-    """Committed rows by round; `tokens` also by problem and step, of steps that follow others in `follow_up_tokens`.
+    """What a process knows of the committed rows of a run, so that it reads them once.
 
-    `plans` ends with an empty one once drawing is over.
-    `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
-    `whole`: by stage the rows that the run will draw and judge in all (median, low and high), forecast when its last round
-    was planned, at `planned_at` of the monotonic clock; `unforecast`: why it could not be, where the budget failed.
-    `looked_behind_the_end`: whether this command has checked an ended run for due follow-ups.
-    `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
-    `trees`: by problem, for runs that search, of the first `searched_rounds` rounds. `read`: by step, in how many
-    of the texts that this command drew its fields can be read. `unmet`: step and field of each condition already warned
-    about.
+    `plans`: planned rows by round; an empty plan at the end means that drawing is over. `tokens`: tokens by round, problem
+    and step. `follow_up_tokens`: the same for steps that follow others. `answer_keys`: key of the answer by completion and
+    problem, for runs with steps.
+
+    `whole`: by stage, the forecast number of rows of the whole run (median, low, high), made when its last round was
+    planned. `planned_at`: time of that, by the monotonic clock. `unforecast`: reason for a missing forecast.
+
+    `looked_behind_the_end`: True once this command has checked an ended run for due follow-ups. `scored`: True once this
+    command has had every row scored. `threads`: threads of runs with follow-up steps. `trees`: search tree by problem, up
+    to round `searched_rounds`. `read`: by step, the number of texts drawn by this command in which the fields can be read.
+    `unmet`: (step, field) of each condition that the user was already warned about.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -93,7 +95,7 @@ class Memory:
         keys[row.ordinal * _KEY : (row.ordinal + 1) * _KEY] = entry
 
     def outcome(self, row: PlanRow) -> Outcome | None:
-        """The outcome of a row as the budget counts it; None: not known here."""
+        """Outcome of a planned row under the policy of the budget; None if no outcome of it is known to this process."""
         code = self._outcomes.get(row.round, b"")[row.ordinal : row.ordinal + 1]
         return OUTCOMES[code[0] - 1] if code and code[0] else None
 

@@ -56,9 +56,10 @@ def ignore(event: Event) -> None:
 
 
 class OpenRun:
-    """Runtime resources of a run. `samplers`: for verifiers that ask models; `on_event`: listener to its rounds.
+    """Runtime resources of a run. `samplers`: draw completions for verifiers that use models. `on_event`: is called with
+    each event of a round.
 
-    `id`: of the run in the ledger, "" until `bind` gives it. `engines`: shared ones, which the caller closes; by default
+    `id`: id of the run in the ledger, "" until `bind` sets it. `engines`: shared engines, which the caller closes; None:
     the run builds and closes its own.
     """
 

@@ -44,7 +44,8 @@ def store_outcomes(ws: Workspace, run: OpenRun, outcomes: Sequence[AcceptedOutco
 def store_missing_outcomes(ws: Workspace, run: OpenRun, rows: Rows[PlanRow], *, before: int, judged: int) -> None:
     """Decide and commit the outcomes that judged rows of a round lack.
 
-    `before`: judged rows of the rounds before it; `judged`: of this one. Nothing is read where as many are stored.
+    `before`: number of judged rows of the earlier rounds. `judged`: number of judged rows of this round. If as many
+    outcomes are stored, nothing is read.
     """
     if not judged:
         return

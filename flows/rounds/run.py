@@ -31,10 +31,11 @@ LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not k
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """Counts of completions. `reused`: those stored when their round began; `tokens`: of those drawn here.
+    """Counts of completions. `reused`: completions that were stored when their round began. `tokens`: tokens of the
+    completions drawn by this command.
 
-    `redundant`: completions paid for here though another command stored them first; claims prevent this while it lives.
-    `units`: cost of the draws (storage.ground.money).
+    `redundant`: completions that were paid for although another command stored them first; claims prevent this while that
+    command lives. `units`: cost of the draws (storage.ground.money).
     """
 
     planned: int = 0

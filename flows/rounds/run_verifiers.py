@@ -67,9 +67,9 @@ class VerifierPool:
 
 
 class RunVerifiers:
-    """Verifiers of a run and its acceptance policies. `origin`: of the completions of a step.
+    """Verifiers of a run and its acceptance policies. `origin`: function that gives the origin of a step's completions.
 
-    `pool`: their chains; by default its own.
+    `pool`: pool of verifier chains; None: the run has a pool of its own.
     """
 
     def __init__(self, spec: RunSpec, origin: Callable[[str], Origin], pool: VerifierPool | None = None) -> None:

@@ -22,14 +22,14 @@ from storage.spending import Limit
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Specification of one run: frozen, and without the id that the ledger gives it.
+    """Specification of one run. It is frozen, and lacks the id that the ledger gives the run.
 
-    `steps`: the recipe's, in its order; one without a name if it lists none. `accept` says which of the verifiers'
-    verdicts counts, by default a chain: what one leaves undecided goes to the next. `planned_under` is the policy by which
-    the budget counts, if it is another one. `imports` limits an imported run to the rollout imports of these names, and
-    `imported` is a digest of them if verdicts read votes; completions that name one of the problems `left_out` are not
-    taken for another with the same prompt. `limit`: what the run may spend over all its commands; drawing ends early there.
-    `prices`: of engines that give no cost.
+    `steps`: the recipe's steps in their order; one step without a name if the recipe lists none. `accept`: policy that says
+    which verifier's verdict counts; by default a chain, in which the next verifier gets what one leaves undecided.
+    `planned_under`: policy under which the budget counts, if it is another one. `imports`: names of the rollout imports to
+    which an imported run is limited. `imported`: digest of these imports, if verdicts read votes. `left_out`: problems
+    whose completions are not used for another problem with the same prompt. `limit`: most that the run may spend over all
+    its commands; drawing ends there. `prices`: prices for engines that report no cost.
     """
 
     problems: Sequence[Problem]

@@ -31,7 +31,7 @@ class StoredSampler(EngineSampler):
         return Samples(stored)
 
     def interrupt(self) -> None:
-        """No call is ever under way."""
+        """Do nothing: this sampler makes no calls that could be interrupted."""
 
 
 class StoredSamplers:

@@ -28,7 +28,7 @@ class StudiedPaper(Part):
     title: Text
     """Title."""
     source: Text
-    """Authors, year, place; `arXiv:2502.07154` for one."""
+    """Authors, year, place; for example `arXiv:2502.07154`."""
     reports: Text
     """Result that the paper reports, in a sentence."""
 

@@ -46,7 +46,7 @@ class SweepRecipe(Part):
     model: Text | None = None
     """Model of an evaluation that has several."""
     set: dict[str, Any] = Field(default_factory=dict)
-    """Keys of the base with other values, `seed: 3` for one."""
+    """Keys of the base with other values, for example `seed: 3`."""
     arms: dict[StepName, dict[str, Any]] = Field(default_factory=dict)
     """Keys of `generate` that differ, by arm."""
     grid: dict[Text, tuple[Any, ...]] = Field(default_factory=dict)

@@ -18,11 +18,12 @@ MEASURE = "log-prob of references"
 
 
 def reference_logprobs(run: RecipeRun) -> dict[str, Any]:
-    """`references`: by problem, the mean log-probability of a token of its reference solution as an answer; nats.
+    """Mean log-probability per token, in nats, of each problem's reference solution after its prompt, as `{"references":
+    {problem id: value}}`.
 
-    Problems without a solution, or for whose solution the context has no room, are absent; so are all where the engine
-    gives no log-probabilities of given texts, where rollouts are imported, and where several steps answer. The run pays,
-    and answers are stored: a second command computes nothing.
+    A problem is absent if it has no solution, or if prompt and solution exceed the model's context. All problems are absent
+    for an engine without log-probabilities of given texts, for imported rollouts, and for a recipe with several steps. The
+    requests are charged to the run, and their results are stored: a second call computes nothing.
     """
     if run.spec.takes_imports or run.spec.names or not isinstance(run.engine(), ScoresTexts):
         return {KEY: {}}

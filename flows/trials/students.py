@@ -28,7 +28,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A trained model of an arm. `outcome`: of its training."""
+    """A trained model of an arm. `outcome`: result of its training job."""
 
     arm: str
     seed: int
@@ -42,11 +42,11 @@ class Student:
 
 @dataclass(frozen=True, slots=True)
 class StudentCounts:
-    """Completions judged and correct of each arm, (seeds, problems), over the same problems in the same order.
+    """Judged and correct completions of each arm, as arrays (seeds, problems) over the same problems in the same order.
 
-    `problems`: benchmark and id. `templates`: of each problem, None where it has none. `tokens`: mean tokens of a
-    completion, by arm. `logprobs`: mean log-probability of a token of each problem's reference solution, by arm, (seeds,
-    problems); NaN where it is not known.
+    `problems`: (benchmark, id) of each problem. `templates`: template of each problem, None for a problem without one.
+    `tokens`: mean tokens of a completion, by arm. `logprobs`: mean log-probability per token of each problem's reference
+    solution, by arm, (seeds, problems); NaN if unknown.
     """
 
     problems: Sequence[Key]

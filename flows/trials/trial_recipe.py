@@ -74,7 +74,7 @@ class CuratedData(Part):
     recipe: Text
     """Recipe of the dataset."""
     set: dict[str, Any] = Field(default_factory=dict)
-    """Keys of it with other values, `budget.method: uniform` for one; `name` tells the datasets of arms apart."""
+    """Keys of it with other values, for example `budget.method: uniform`; `name` tells the datasets of arms apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,15 @@ _DIGITS = 9  # sums of equal weights differ by rounding, which must not break a 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlindPool:
-    """R subsets of the completions of one problem, N in each.
+    """R subsets of the completions of one problem, with N completions in each.
 
-    `answers` (A): the canonical keys; equal answers have equal keys, an answer without a key has one of its own. Arrays
-    are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False if a subset has
-    fewer than N; `member` numbers the completions of the problem, M in all; `model` is the place of the model, in the order
-    in which they are asked; `tokens` are tokens out, -1 if unknown. `scores`: by scorer, NaN if there is none.
-    `texts` (M): empty unless the method reads them. `passes` (M, T): whether a program passes a generated test; never a
-    test that decides the problem.
+    `answers` (A): the canonical keys. Equal answers have equal keys; an answer without a key has a key of its own. The
+    arrays `answer`, `drawn`, `member`, `model` and `tokens` are (R, N). `answer`: index into `answers`; -1 abstains and
+    still counts in N. `drawn`: False if the subset has fewer than N completions. `member`: number of the completion in the
+    problem, of M in all. `model`: index of the model, in the order in which models are asked. `tokens`: tokens out, -1 if
+    unknown. `scores`: array of each scorer, NaN if a completion has no score. `texts` (M): the texts, empty unless the
+    method reads them. `passes` (M, T): whether a program passes a generated test; tests that decide the problem are never
+    among them.
     """
 
     answers: tuple[str, ...]

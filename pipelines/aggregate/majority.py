@@ -63,11 +63,12 @@ class WeightedMajority:
 
 @dataclass(frozen=True, slots=True)
 class Borda:
-    """A vote weighs (N - place)^p, places 0 .. N - 1 by a score, the best first (Kang et al. 2025, arXiv:2502.18581, 4.2).
+    """The answer with the largest sum of weights (N - place)^p, where places go from 0 (best) to N - 1 by a score (Kang et
+    al. 2025, arXiv:2502.18581, 4.2).
 
-    p = 0 is the majority vote. The authors take self-certainty and p = .5. Equal scores share the mean weight of their
-    places. `ranked`: `all` N completions, as in the paper, so that one without an answer holds its place and weakens those
-    after it, or only those that are `answered`, of which N is then the number.
+    p = 0 is the majority vote. The authors use self-certainty and p = .5. Equal scores share the mean weight of their
+    places. `ranked`: rank `all` N completions, as in the paper, where one without an answer keeps its place and weakens
+    those after it; or only the `answered` ones, whose number is then N.
     """
 
     name: ClassVar[str] = "borda"

@@ -22,7 +22,7 @@ class Dump(ArmOptions):
     group: int = 16
     """Completions of one problem in a pull."""
     window: int = 300
-    """Last pulls of a source that count."""
+    """Number of last pulls of a source that count."""
     temperature: float = 0.1
     """Temperature of the softmax; larger values give more equal weights."""
 

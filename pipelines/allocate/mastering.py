@@ -23,11 +23,11 @@ class Mastering(ArmOptions):
     before: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Tasks that come directly before each task."""
     last: int = 10
-    """Pulls of a mastering rate and of a progress (K)."""
+    """Number of last pulls that give a mastering rate and a progress (K)."""
     power: int = 6
     """Exponent of the ancestors' lowest mastering rate (p)."""
     unmastered: float = 0.5
-    """Weight of what is not mastered yet, against progress (g)."""
+    """Weight of tasks that are not mastered yet, against progress (g)."""
     to_before: float = 0.2
     """Share of its attention that a task gives to its predecessors."""
     to_after: float = 0.05

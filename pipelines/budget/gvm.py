@@ -53,9 +53,9 @@ class Gvm:
     total: int | None = None
     """Most completions of all problems together; none: no limit."""
     alpha: float | str = "auto"
-    """Draws down near-impossible problems; `auto` chooses it from the pilot."""
+    """Strength of the term that reduces the draws of near-impossible problems; `auto` chooses it from the pilot."""
     beta: float = 2.0
-    """Exponent of that term, above 1."""
+    """Exponent beta of the term alpha / p^(beta - 1), above 1."""
     floor: int = 1
     """Least completions of a problem after the pilot."""
     norms: str | Mapping[str, float] = "constant"

@@ -16,7 +16,9 @@ LEAST_UNITS = 4
 
 
 class ProblemHalves(NamedTuple):
-    """`choose`: in the order in which every arm draws them. `report`: in order of problem id."""
+    """Two halves of the problems. `choose`: the half that chooses, in the order in which every arm draws for them.
+    `report`: the half that reports, by problem id.
+    """
 
     choose: tuple[Tally, ...]
     report: tuple[Tally, ...]

@@ -124,7 +124,7 @@ class StepForecast:
 
 @dataclass(slots=True)
 class StepForecasts:
-    """The steps as one round's tallies show them. `costs`: of a token by step, 1 if it is not named."""
+    """Forecasts of each step from one round's tallies. `costs`: cost of a token by step; 1 for a step that is absent."""
 
     tallies: Sequence[Tally]
     cap: int

@@ -74,7 +74,7 @@ class Sequential:
     hopeless: float = 0.01
     """Chance of meeting the target below which a problem stops."""
     reach: float = 0.5
-    """Share of that chance that a round draws for."""
+    """Share of the attainable chance of meeting the target that the draws of one round must reach."""
     width: float | None = None
     """Width of the pass rate's interval at which a problem stops; none: no such rule."""
     tokens_per_kept: float | None = None
@@ -82,7 +82,7 @@ class Sequential:
     explore: float = 0.05
     """Share of hopeless problems that are drawn anyway, which measures the rule."""
     salt: str = ""
-    """Text that changes which of them continue."""
+    """Text that changes which hopeless problems are drawn anyway."""
 
     @property
     def prefix(self) -> int:

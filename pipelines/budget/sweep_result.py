@@ -41,10 +41,12 @@ class SweptStep:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """`steps`: on the half that chose, the chosen one first. `reported`: chosen and default on the other half.
+    """Result of a sweep. `steps`: all steps on the half that chose, the chosen one first. `reported`: the chosen step and
+    the default on the other half.
 
-    `seen_gain`: gain over the default on the problems of the first half that both drew; `gain`: on the other half. Both are
-    None where the default was chosen. `curse`: what the chosen step's rate loses from one half to the other.
+    `seen_gain`: gain over the default on the problems of the first half for which both drew. `gain`: gain on the other
+    half, with its test. Both are None if the default was chosen. `curse`: rate of the chosen step on the half that chose,
+    minus its rate on the other half.
     """
 
     steps: tuple[SweptStep, ...]

@@ -24,12 +24,13 @@ CLOSE = 0.05  # half of the widest interval that can reproduce a published numbe
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim. `pools`: the names of the pools it is measured on; none: a simulation whose law `statement` states.
+    """A claim. `pools`: names of the pools on which it is measured; empty: a simulation, whose distribution is given in
+    `statement`.
 
-    `says`: the paper's own sentence; "" if the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
-    the law that is simulated forces the effect, so that it tests our code and not the paper. `measure` gives an effect for
-    each of `expected`, in that order. `least`: completions of each problem that it needs. `recorded`: on rollouts that
-    exist once, so it has one pool and no seeds. `reach`: limits of the check.
+    `says`: the paper's own sentence; "" if the claim is ours. `board`: `mechanisms`, or `checks` if mathematics or the
+    simulated distribution forces the effect, so that the check tests our code and not the paper. `measure`: computes one
+    effect for each of `expected`, in that order. `least`: completions that it needs of each problem. `recorded`: True for
+    recorded rollouts, which cannot be drawn again, so there is one pool and no seeds. `reach`: limits of the check.
     """
 
     name: str

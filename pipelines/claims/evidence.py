@@ -120,9 +120,10 @@ class Table:
 
 @dataclass(eq=False)
 class Evidence:
-    """Evidence of a seed: its pools, and the seed of simulations and random choices in claims.
+    """Evidence of one seed. `seed`: seed of the simulations and random choices in claims. `pools`: pools by name.
 
-    `solutions`: by pool, of each rollout the number of its solution, equal for copies, -1 for a text without an end.
+    `solutions`: for each pool, the number of every rollout's solution; copies have the same number, a text without an end
+    has -1.
     """
 
     seed: int

@@ -39,7 +39,9 @@ class GeneratedTests:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """A pool of released outputs. `labels` (n,): 1 right, 0 wrong, -1 none; `tests`: by problem."""
+    """A pool of released outputs. `labels` (n,): 1 right, 0 wrong, -1 without a label. `tests`: generated tests, by
+    problem.
+    """
 
     pool: Pool
     labels: Ints

@@ -98,8 +98,9 @@ class ContaminationCertificate:
 class RecallFloor:
     """Requirements on the check for evaluation problems.
 
-    `min_recall`: for each of these edits, in problems and in answers, the least lower limit of the 95% interval of recall.
-    `max_false_flags`: the largest share of pairs that are not copies and are called leaks. `copies`: of each edit.
+    `edits`: kinds of planted copies. `min_recall`: smallest lower limit of the 95% interval of recall, for each kind, in
+    problems and in answers. `max_false_flags`: largest share of clean pairs that are called leaks. `copies`: number of
+    planted copies of each kind.
     """
 
     min_recall: float

@@ -40,9 +40,10 @@ _BRUTE_FORCE = 32  # problems with the same numbers that are all compared
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row that overlaps a problem of the benchmark; `share`: of its runs of eight tokens that they have in common.
+    """A row that overlaps a problem of the benchmark. `share`: share of the shorter text's runs of eight tokens that both
+    have.
 
-    `by`: every method that found it. The class is the worst one.
+    `by`: every method that found the overlap. `overlap`: the worst class that any method gave it.
     """
 
     row: str

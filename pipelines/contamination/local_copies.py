@@ -38,8 +38,9 @@ class CopyBounds:
 
 @dataclass(frozen=True, slots=True)
 class LocalCopies:
-    """Share of generations in a copy's ball, and of held-out points as the rate without copying. `radii`: of the balls of
-    training points, NaN where there is none.
+    """Result of the test for data copying. `generated`: share of generations inside a copying ball. `held_out`: share of
+    held-out points inside one, which is the rate without copying. `radii`: radius of the ball of each training point, NaN
+    for a point without one.
     """
 
     generated: Estimate

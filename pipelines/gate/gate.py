@@ -1,7 +1,7 @@
-"""The gate itself: the rows of a dataset and how they were made in, a result out. Publishes nothing.
+"""The gate: checks the rows of a dataset, and how they were made, and returns a result. Publishes nothing.
 
-A dataset that fails its gate is not published; the result names the rows that failed. Beside the checks it
-holds the numbers that a report shows, counted from the same rows by pipelines.metrics, like every other such number.
+A dataset that fails its gate is not published; the result names the rows that failed. The result also holds the numbers
+that a report shows, counted from the same rows by pipelines.metrics.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

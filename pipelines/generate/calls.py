@@ -117,7 +117,9 @@ class EngineCall:
     # The caller's side.
 
     def take(self) -> list[Completion]:
-        """All completions that have arrived, waiting for the first; empty at the end."""
+        """Return all completions that have arrived since the last call. Waits for the first one; an empty list means that
+        the call is over.
+        """
         with self._changed:
             while not self._arrived and not self._over:
                 self._changed.wait()
@@ -186,7 +188,9 @@ def check_warps(engine: str, runs: Collection[str] | None, names: Collection[str
 
 
 def check_decoder(engine: str, runs: Collection[str] | None, name: str) -> None:
-    """SetupError for a decoder that an engine does not run. `runs`: as in `check_warps`."""
+    """Raise SetupError for a decoder that an engine does not run. `runs`: names of the decoders that it runs, as in
+    `check_warps`.
+    """
     if runs is not None and name not in runs:
         known = f"it runs {', '.join(sorted(runs))}" if runs else "it runs none"
         raise SetupError(

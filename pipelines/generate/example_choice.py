@@ -25,9 +25,9 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class ExampleChoice:
-    """`count` examples for each problem in one of WAYS; the nearest stands last, next to the problem.
+    """Chooses `count` examples for each problem, in one of WAYS. The example nearest to the problem comes last, next to it.
 
-    `seed`: of samples, which depend on seed and problem alone.
+    `seed`: seed of random examples, which depend on seed and problem only.
     """
 
     way: str

@@ -19,9 +19,10 @@ DIGITS = 9  # of shares, which the solver rounds; units with equal shares go by 
 
 
 class Constrained:
-    """Candidates without a value of a signal need a threshold before.
+    """A candidate without a value of a signal must be excluded by a threshold.
 
-    `weights`: weight of each signal in the sum. `least`, `most`: bounds on the mean of signals over the kept rows.
+    `weights`: weight of each signal in the sum. `least`: lower bound on the mean of each signal over the kept rows. `most`:
+    upper bound on the mean of each signal over the kept rows.
     """
 
     name, version = "constrained", "1"

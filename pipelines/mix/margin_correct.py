@@ -18,7 +18,9 @@ LEAST = 1e-6  # of a gain, whose inverse is a weight
 
 
 class MarginCorrect:
-    """`margin`: signal from 0 (the student is sure) to 1. `correct`: signal with the chance that a label is right."""
+    """`margin`: signal of the student's uncertainty, from 0 (certain) to 1. `correct`: signal of the probability that a
+    label is right.
+    """
 
     name, version = "margin_correct", "1"
 

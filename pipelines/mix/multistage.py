@@ -25,12 +25,13 @@ MOST_LABELS = 50  # values of one signal
 
 
 class Multistage:
-    """`by`: the expensive signal, or a column of your own labels, which only the labelled rows need. `features`: cheap
-    signals.
+    """`by`: name of the expensive signal, or of a column of your own labels that only the labelled rows have. `features`:
+    names of the cheap signals.
 
-    `vectors`: vectors of texts are features too. `first`: share of the rows with a value that is read at random.
-    `quantile`: of their values, the threshold. `least`: a fixed threshold instead. `ascending`: small values are wanted.
-    `penalty`: of squared coefficients.
+    `vectors`: use the vectors of texts as features too. `first`: share of the rows with a value whose value is read at
+    random, to train the classifier. `quantile`: threshold, as a quantile of the values that are read first. `least`: fixed
+    threshold that replaces the quantile. `ascending`: keep small values instead of large ones. `penalty`: weight of the
+    squared coefficients in the classifier's loss.
     """
 
     name, version = "multistage", "1"

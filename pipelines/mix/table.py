@@ -18,8 +18,8 @@ from storage.ground.pool import Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class MixUnits:
-    """Units to choose among. `sizes`: rows of each unit. `vectors`: one row of length 1 (or all 0) for each unit.
-    `similarities`: to the rows of a target set, (units, target rows), NaN without a value.
+    """Units to choose among. `sizes`: number of rows of each unit. `vectors`: one vector of length 1 (or all 0) for each
+    unit. `similarities`: similarity to each row of a target set, (units, target rows), NaN without a value.
     """
 
     ids: Sequence[str]
@@ -74,8 +74,8 @@ class MixUnits:
 
 @dataclass(frozen=True, slots=True)
 class ChosenUnits:
-    """Units that a method keeps, in the order of its picks. `gains`: of each pick per row, for greedy methods. `facts`:
-    numbers for the manifest, as JSON values.
+    """Units that a method keeps. `picks`: their indices, in the order in which they were chosen. `gains`: gain of each pick
+    per row, for greedy methods. `facts`: numbers for the manifest, as JSON values.
     """
 
     picks: Sequence[int]

@@ -31,9 +31,11 @@ def take_pipes() -> tuple[FileIO, FileIO]:
 
 
 def die_with_parent(parent: int | None = None, number: int = signal.SIGKILL) -> None:
-    """Ask the kernel for a signal when our parent ends; call first thing. OSError if the kernel knows no such thing.
+    """Ask the kernel to send this process a signal when its parent ends. Call it first in the child. OSError if the kernel
+    does not support it.
 
-    `parent`: for a child without a pipe from it, which would not notice that it died before we asked.
+    `parent`: process id of the parent; if the parent has died already, this process exits at once. It is needed by a child
+    without a pipe from its parent.
     """
     _prctl(_PR_SET_PDEATHSIG, int(number))
     if parent is not None and os.getppid() != parent:

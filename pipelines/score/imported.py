@@ -12,12 +12,12 @@ from storage.ground.records import Completion, Problem, Score
 class Imported:
     """The number at `key` of the completion's meta, where an import keeps the columns that it has no field for.
 
-    `key` may lead inside, `scores.reward` for one; a list's numbers are steps, one for each line, and their last one is the
-    value. Rollouts without a number there get no score.
+    `key` may be a path into nested values, for example `scores.reward`. A list holds one number for each step, which is a
+    line of the text, and its last number is the value. Rollouts without a number there get no score.
     """
 
     key: str
-    """Path to the number in the completion's meta, `scores.reward` for one."""
+    """Path to the number in the completion's meta, for example `scores.reward`."""
     name = "imported"
 
     def __post_init__(self) -> None:

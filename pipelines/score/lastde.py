@@ -26,7 +26,7 @@ class Lastde(GivenTextScorer):
     """
 
     window: int = 3
-    """Tokens of a window."""
+    """Number of tokens in a window."""
     bins: int = 10
     """Bins of the entropy for each token of the text."""
     scales: int = 5

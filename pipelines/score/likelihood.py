@@ -26,7 +26,7 @@ class SelfCertainty:
 
 @dataclass(frozen=True, slots=True)
 class LogprobPerToken:
-    """Mean log-probability of the drawn tokens: their sum over their number."""
+    """Mean log-probability of the sampled tokens: their sum divided by their number."""
 
     name = "logprob_per_token"
     version = "1"

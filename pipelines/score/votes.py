@@ -24,7 +24,7 @@ class VotesScorer:
     """
 
     of: str
-    """Step and field that are read, `grade.score` for one."""
+    """Step and field that are read, for example `grade.score`."""
     says: tuple[str, ...] = ()
     """Words that count as a yes; empty: the votes are numbers."""
     readable: int = 1

@@ -6,10 +6,10 @@ from pipelines.search.tree import ROOT, Tree, TreeNode
 
 
 class MergedTree:
-    """Different nodes by the id of their first draw.
+    """Search tree in which equal pieces after the same text are one node, named by the id of its first draw.
 
-    `draws`: all equal ones of a node. `children`: its different ones. `parent`: by node. `every`: merge also the pieces of
-    an engine that gives log-probabilities; a piece without a mark equals no other.
+    `draws`: all equal draws of each node. `children`: distinct children of each node. `parent`: parent of each node.
+    `every`: merge equal pieces also if the engine gives log-probabilities; a piece without a mark equals no other.
     """
 
     def __init__(self, tree: Tree, *, every: bool = False) -> None:

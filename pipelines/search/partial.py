@@ -10,11 +10,12 @@ from storage.ground.records import Problem
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The whole text so far, whether it is finished, and the tokens and summed log-probability of all its pieces.
+    """The input of a process: the text of an answer so far. `finished`: True if the answer is complete. `tokens`,
+    `logprob`: tokens and summed log-probability of all its pieces.
 
-    For a process that has something drawn: `said`: the values read from the draws of this text (for a finished one without
-    draws, from itself). `known`: the values read for the problem so far, this wave included. For a process that reads
-    verdicts: `outcome`: the accepted outcome of a finished text.
+    For a process with draws, `said`: values read from the draws of this text (for a finished text without draws, from the
+    text itself); `known`: values read for the problem so far, this wave included. For a process that reads verdicts,
+    `outcome`: the accepted outcome of a finished text.
     """
 
     text: str
@@ -41,9 +42,10 @@ class Process(Protocol):
 class PieceDraws:
     """Draws for each new piece before it is scored: `count` completions, by the run's model.
 
-    `template`: a question that names {prompt} and {piece}; "": the model continues the text to the end of the answer, and
-    finished texts have none. `max_tokens`: of each, None for those of a whole answer. `reads`: patterns of fields {piece.X}
-    of the question; then only finished texts whose last piece has them all are asked about. `finished`: only those are.
+    `template`: question that names {prompt} and {piece}. If it is "", the model continues the text to the end of the
+    answer, and finished texts get no draws. `max_tokens`: most tokens of each draw; None: as for a whole answer. `reads`:
+    patterns of the fields {piece.X} of the question; only finished texts whose last piece has all of them are asked about.
+    `finished`: True to ask about finished texts only.
     """
 
     count: int

@@ -21,12 +21,12 @@ ROOT = ""
 
 @dataclass(frozen=True, slots=True)
 class TreeNode:
-    """A partial or finished answer: its last piece's completion id, and its parent node (ROOT: none).
+    """A partial or finished answer. `id`: completion id of its last piece. `parent`: id of its parent; ROOT: none.
 
-    `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
-    `tokens`: of its own piece; `path_tokens` and `path_logprob`: of the whole text so far. `mark`: equal for equal pieces.
-    `process_tokens`: tokens of the draws that scored it. `piece`: text of its own piece. `step`: the step that drew it.
-    `measured`: True if the score is an outcome and not an estimate.
+    `wave`: number of the wave in which it was drawn, from 0. `score`: score of the text so far by the process, 0 to 1.
+    `tokens`: tokens of its last piece. `path_tokens`, `path_logprob`: tokens and log-probability of the whole text so far.
+    `mark`: equal for equal pieces. `process_tokens`: tokens of the draws that scored it. `piece`: text of its last piece.
+    `step`: name of the step that drew it. `measured`: True if the score is an outcome and not an estimate.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Tree:
-    """Tree of all draws for one problem, in the order in which they were planned."""
+    """All draws of one problem as a tree of nodes, in the order in which they were planned."""
 
     problem_id: str
     nodes: tuple[TreeNode, ...] = ()

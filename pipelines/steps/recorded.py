@@ -11,8 +11,8 @@ _AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repe
 
 
 def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:
-    """`steps`: as `storage.ground.recipe_steps.recorded_steps` gives them; one without a name if the recipe lists
-    none.
+    """The graph of recorded steps. `steps`: rows of `storage.ground.recipe_steps.recorded_steps`; for a recipe without
+    steps, one step without a name.
     """
     rules: list[StepRule] = []
     for step in steps:

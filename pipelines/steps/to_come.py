@@ -1,9 +1,10 @@
-"""Forecast of follow-ups by simulation: each step follows as large a share of the possible completions as so far.
+"""Forecast of follow-ups by simulation: it assumes that each step goes on to follow the same share of completions as it did
+so far.
 
-Counts go from step to step by kinds of completions (pipelines.steps.census): of each kind a share is followed, a problem's
-own share drawn from its posterior under a beta prior over all problems, whose mean is drawn too; groups, `most`, `count`
-and `repeat` then follow the recipe. A share is certain if a condition depends on a known outcome; with fewer than LEAST
-candidates of a kind there is no forecast.
+Completions are counted by kind (pipelines.steps.census), and counts are passed from step to step. For each kind, the share
+that is followed is drawn for each problem from a Beta posterior. The prior is fitted over all problems, and its mean is
+drawn too. Groups, `most`, `count` and `repeat` then follow the recipe. A share is certain if a condition depends on a known
+outcome. With fewer than LEAST candidates of a kind there is no forecast.
 """
 
 from collections import defaultdict
@@ -33,7 +34,12 @@ class TooLittleSeenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShareLaw:
-    """The share of each problem's completions that something is true of; `hits` of `trials` by problem so far."""
+    """Posterior distribution of a share by problem: of the completions of a problem, those with some property, such as
+    being followed.
+
+    `hits`, `trials`: completions with the property, and all completions, by problem (problems,). `prior`: the beta prior
+    fitted over the problems.
+    """
 
     hits: Counts
     trials: Counts
@@ -41,11 +47,13 @@ class ShareLaw:
 
     @classmethod
     def of(cls, hits: Counts, trials: Counts) -> "ShareLaw":
-        """The prior is fitted over the problems."""
+        """The posterior after these counts, with the prior fitted over the problems."""
         return cls(hits, trials, fit_prior(hits.tolist(), trials.tolist()))
 
     def draw(self, rng: np.random.Generator, weights: Share) -> Share:
-        """Each problem's share in one simulation; `weights`: weights of the problems in the overall mean."""
+        """Draw the share of each problem from its posterior: (problems,). `weights`: weight of each problem in the mean of
+        the prior, which is drawn first.
+        """
         hit, missed = rng.gamma(0.5, size=2)  # for kinds of which all were followed, or none
         hits, trials = float(weights @ self.hits) + hit, float(weights @ self.trials) + hit + missed
         centre, strength = hits / trials, self.prior.a + self.prior.b
@@ -54,8 +62,8 @@ class ShareLaw:
 
 
 class FollowUpsToCome:
-    """Simulates the follow-ups of these problems that are not judged yet; `begun` False: of a run that has drawn nothing,
-    of which the census of another speaks.
+    """Simulates the follow-ups of these problems that are not judged yet. `begun`: False for a run that has drawn nothing
+    yet; `census` is then that of another run.
     """
 
     def __init__(self, census: Census, problems: Sequence[str], *, begun: bool = True) -> None:
@@ -68,16 +76,18 @@ class FollowUpsToCome:
         self._groups = self._columns(part.groups for part in self._counts)
 
     def simulate(self, rng: np.random.Generator, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
-        """The draws of each step to come, by problem: those of `roots`, by kind with their own outcome, those of the round
-        that is planned, and all that follows them. TooLittleSeenError without enough evidence.
+        """Number of draws of each later step, by problem. Counted are the follow-ups of `roots` (root completions by kind,
+        which includes the outcome), those of the planned round, and all that follow these.
+
+        Raises TooLittleSeenError if too few completions were judged.
         """
         return self.simulate_rated(rng, roots)[0]
 
     def simulate_rated(
         self, rng: np.random.Generator, roots: Mapping[Kind, Counts], rated: Collection[str] = ()
     ) -> tuple[dict[str, Counts], dict[str, Counts]]:
-        """Forecast follow-ups, and the number of correct answers among them: for steps in `rated`, and for steps with
-        followers.
+        """As `simulate`, and the number of correct answers among the draws: for the steps in `rated`, and for steps that
+        other steps follow.
         """
         simulation = _Simulation(self, rng, rated)
         return simulation.run(roots), dict(simulation.right)

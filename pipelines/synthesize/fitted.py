@@ -98,7 +98,7 @@ class Fitted:
         """Take the options of a recipe.
 
         Args:
-            statistics: What is compared, with all pairs: `level`, `skill`, `words`, `answer`, `lines`.
+            statistics: Statistics that are compared, each alone and in pairs: `level`, `skill`, `words`, `answer`, `lines`.
             rounds: Times that the proposal is corrected; 1 samples all kinds alike.
             rate: How strongly a round corrects the proposal, above 0.
             split: Split of the new problems.

@@ -77,8 +77,9 @@ class TrainingUnits:
 class DrawsCompletions(Protocol):
     """A loss over completions that the trainer draws from prompts, and that a reward judges.
 
-    `generations`: completions of a prompt. `max_tokens`: of a completion. `temperature`: of drawing. `beta`: weight of the
-    divergence from the initial model. `redraws`: times that prompts whose completions all have one reward are replaced.
+    `generations`: number of completions drawn from each prompt. `max_tokens`: most tokens of a completion. `temperature`:
+    sampling temperature of the completions. `beta`: weight of the divergence from the initial model. `redraws`: times that
+    prompts whose completions all have one reward are replaced.
     """
 
     name: str

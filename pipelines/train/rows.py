@@ -66,10 +66,11 @@ Encode = Callable[[Prompt, str, Sequence[Sequence[int]]], Encoded]
 def read_rows(
     path: Path, encode: Encode, context: int, column: str | None = None, known: Mapping[str, int] | None = None
 ) -> TrainingRows:
-    """The rows of a file of JSON lines, encoded. `column`: of their weights. `known`: token ids by text, for a loss that
-    matches a teacher.
+    """The rows of a JSON-lines file, encoded. `column`: name of the column of weights. `known`: token ids by text, for a
+    loss that matches a teacher.
 
-    SetupError for no row, a text beyond the model's context, an answer of several turns, or a weight that is not a number.
+    SetupError for a file without rows, a text beyond the model's context, an answer of several turns, or a weight that is
+    not a number.
     """
     lines = list(_lines(path))
     if not lines:

@@ -54,10 +54,11 @@ class MiddleLine:
 
 @dataclass
 class PromptCompletion(RolloutTexts):
-    """The kept rollouts. `scores`: add the scores of each. `reverse`: the problem's text follows the answer, for a model
-    that writes problems of solutions (back-translation). `middle`: of each, so many of its lines instead, behind the
-    lines before and after them, for a model that writes missing lines (fill in the middle). `teacher`: the column of loss
-    `kd`: of each token its id and the likeliest tokens with their log-probabilities, where the engine gave them.
+    """The kept rollouts as prompt and completion. `scores`: add the scores of each rollout. `reverse`: put the problem's
+    text after the answer, for a model that writes problems from solutions (back-translation). `middle`: number of lines of
+    each answer that are moved behind the lines before and after them, for a model that fills in the middle. `teacher`: add
+    the column of loss `kd`: for each token its id and the likeliest tokens with their log-probabilities, if the engine gave
+    them.
     """
 
     _: KW_ONLY
@@ -125,12 +126,12 @@ class PromptCompletion(RolloutTexts):
 
 @dataclass
 class Unpaired(PromptCompletion):
-    """Every judged rollout, `label` true for a correct one; equal texts of a problem once.
+    """Every judged rollout, with `label` true for a correct one; equal texts of a problem occur once.
 
-    `kept_only`: of the correct ones only those that were kept. `max_rows`: of each label and problem, 0 for all, kept ones
-    first. `unparsed`: completions without an answer are wrong ones too. `copies`: equal texts as often as they were drawn.
-    `priority`: the columns of order `p2value`, `possibility` and `passed`: the probability of a completion per token, which
-    is the geometric mean of those of its tokens, and its share of tests passed, without tests 1 for a correct one, else 0.
+    `kept_only`: take only the kept rollouts among the correct ones. `max_rows`: most rows of each label and problem, kept
+    ones first; 0: all. `unparsed`: count completions without an answer as wrong. `copies`: keep equal texts as often as
+    they were drawn. `priority`: add the columns of order `p2value`. These are `possibility`, the geometric mean of the
+    tokens' probabilities, and `passed`, the share of tests passed (without tests 1 for a correct completion, else 0).
     """
 
     _: KW_ONLY

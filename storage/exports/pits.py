@@ -25,11 +25,12 @@ RULES = ("largest_drop", "first_pit")
 
 @dataclass
 class Pits(ProcessLabels):
-    """Rows of wrong solutions whose lines all have labels; `prefix` and `line` are those of the error.
+    """Rows of wrong solutions whose lines all have labels. Column `line`: the line with the error; `prefix`: the text
+    before it.
 
-    `by`: `largest_drop` or `first_pit`. `within`: of lines within so many standard errors of the lowest, the first. The
-    label before the first line is `start`, the share of right solutions of the problem. `drop`: label before the line less
-    its own.
+    `by`: rule that finds the error, `largest_drop` or `first_pit`. `within`: standard errors within which a line counts as
+    equal to the lowest; the first such line is taken. Column `start`: label before the first line, the share of right
+    solutions of the problem. Column `drop`: label before the line minus the line's own.
     """
 
     _: KW_ONLY

@@ -93,8 +93,9 @@ def _path(parents: dict[str, str], cid: str) -> list[str]:
 
 @dataclass
 class SearchTree(RolloutTexts):
-    """Rows of pieces, dead ends included: `value` is the share of `correct` among the `answers` below, and `q` their mean
-    outcome, None without answers. `best`: on the path to the kept answer, the first of several.
+    """Rows of pieces, dead ends included. Column `answers`: number of answers below a piece; `correct`: number of correct
+    ones; `value`: their share; `q`: mean outcome, None without answers. Column `best`: True on the path to the kept answer,
+    the first if there are several.
     """
 
     @property

@@ -63,12 +63,13 @@ def problem_threads(
     columns: Sequence[str] = (),
     condition: str = "true",
 ) -> Iterator[ProblemThreads]:
-    """Problem by problem in order of their ids; a row puts problem, completion and decision side by side.
+    """The rollouts of each problem as threads, in order of the problem ids. A row holds the columns of a problem, a
+    completion and its decision.
 
-    In a version without follow-ups every completion is its own thread. `planned`: with the outcomes that the plan used,
-    from the connection's table PLANNED if they differ. `scores`: those of the version, and those of the connection's table
-    STORED. `columns`: further ones of the completion. `condition`: SQL on `d` and `r`; the column `wanted` of a row is its
-    result, and in a version without follow-ups the other rows are not read.
+    In a version without follow-ups every completion is its own thread. `planned`: use the outcomes of the plan, from the
+    connection's table PLANNED, where they differ. `scores`: add the scores of the version and those of the connection's
+    table STORED. `columns`: further columns of the completion. `condition`: SQL condition on `d` and `r`. Its result is the
+    column `wanted` of a row; in a version without follow-ups, rows for which it is false are not read.
     """
     follow = has_table(connection, "threads")
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}

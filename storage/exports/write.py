@@ -35,9 +35,9 @@ class Export(Protocol):
 
 @dataclass(frozen=True)
 class ExportFile:
-    """A written file: path, number of rows, SHA-256, numbers of excluded items, and the second file.
+    """A written file: path, number of rows, SHA-256, numbers of excluded items, and the file of validation rows.
 
-    `short`: of a mix the rows there were of each version that has fewer than were to be taken.
+    `short`: for a mix, the rows available of each version that has fewer than were requested.
     """
 
     path: Path

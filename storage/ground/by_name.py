@@ -19,7 +19,9 @@ def object_at(place: str) -> Any:
 
 
 def first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package whose names are imported on first use. `modules`: by module, its names in one text."""
+    """The `__getattr__` of a package whose names are imported on first use. `modules`: names by module, separated by
+    blanks.
+    """
     places = {name: module for module, names in modules.items() for name in names.split()}
 
     def attribute(name: str) -> Any:

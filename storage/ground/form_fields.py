@@ -42,11 +42,11 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """A key of a form. `value`: as the file has it, else the default; JSON values.
+    """A key of a form. `value`: its value in the file, else the default, as JSON.
 
-    `section`: heading over it. `common`: shown at first. `structure`: another value brings other fields. `items`: of kind
-    `items`, the value of each that may be chosen. `first`: the keys to set before this one, if the file lacks the section
-    around it.
+    `section`: heading above it. `common`: True if it is shown at first. `structure`: True if another value brings other
+    fields. `items`: for kind `items`, the value of each item that may be chosen. `first`: keys to set before this one, if
+    the file lacks the section around it.
     """
 
     path: str

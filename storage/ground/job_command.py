@@ -6,9 +6,10 @@ from typing import Any
 
 
 def command_words(job: Mapping[str, Any], sets: Mapping[str, str] | None = None) -> list[str]:
-    """The words after `rollmill`. `job`: as a run records it (flows.job.Job.data); paths in its workspace become relative.
+    """The arguments of `rollmill` that repeat a job. `job`: the job as a run records it (flows.job.Job.data); paths in its
+    workspace become relative.
 
-    `sets`: recipe keys with their new values as YAML, instead of what the job set there and below.
+    `sets`: recipe keys with new values as YAML. They replace what the job set for these keys and the keys below them.
     """
     new = dict(sets or {})
     kept = [item for item in job["sets"] if not any(_is_of(item, key) for key in new)]

@@ -40,16 +40,17 @@ class Repair(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """n rollouts of P problems. Arrays have shape (n,); a place is an index into the tuple of that name, -1: none.
+    """n rollouts of P problems. Arrays have shape (n,). An index (other docstrings call it a place) refers to the tuple of
+    the same name in the plural; -1: none.
 
-    `problems` (P): their ids. `strata`: columns of length P by name (`level`, `template`, `skill`, `source`); the template
-    is the cluster that intervals respect. `problem`: place of the problem. `completion`: a number of the completion, equal
-    where one answers several problems. `index`: sample index, counted on each step. `step`, `model`, `reason`, `answer`:
-    places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
-    abstains. `outcome`: place in STATES.
-    `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 if unknown. `in_prefix`: whether the rollout
-    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN if there is none. `repairs`: the
-    repairs drawn for each row; empty unless requested (`storage.queries.repairs`).
+    `problems` (P): ids of the problems. `strata`: columns of length P by name (`level`, `template`, `skill`, `source`); the
+    template is the cluster of the intervals. `problem`: index of the problem. `completion`: number of the completion, equal
+    if one completion answers several problems. `index`: sample index, counted on each step. `step`, `model`, `reason`,
+    `answer`: indices. Equal answers (canonical keys of one problem) have equal indices, an answer without a key has an
+    index of its own, and -1 abstains. `outcome`: index into STATES. `kept`: KEPT, DROPPED, or OPEN while undecided.
+    `tokens`: tokens out, -1 if unknown. `in_prefix`: True if the rollout was fixed before any verdict, so that rates may
+    use it. `scores`: array of each scorer, NaN without a score. `repairs`: repairs drawn for each row; empty unless
+    requested (`storage.queries.repairs`).
     """
 
     problems: tuple[str, ...]

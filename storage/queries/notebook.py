@@ -79,7 +79,7 @@ class WorkspaceView:
 
         Args:
             run: A run's id or name.
-            dataset: A dataset version, `arithmetic@v2` for one; without a number the newest.
+            dataset: A dataset version, for example `arithmetic@v2`; without a number the newest.
         """
         if run is None and dataset is None:
             return self.sql(_OF_WORKSPACE)
@@ -129,7 +129,7 @@ class WorkspaceView:
         first: int | None = None,
         **options: Any,
     ) -> "pd.DataFrame":
-        """A metric over the fixed prefix, `measure("pass@k", ks=[1, 8], by=["level"])` for one.
+        """A metric over the fixed prefix, for example `measure("pass@k", ks=[1, 8], by=["level"])`.
 
         Args:
             metric: Name of the metric (docs/reference/metrics.md).

@@ -33,11 +33,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RunTimes:
-    """Times of a run. `seconds`: of all its work, None before its end.
+    """Times of a run. `seconds`: time of all its work, None before its end.
 
-    `spans`: its stages in order of their beginning. A repeated stage is shown with its last command, drawing and judging
-    with every round. Rows stored before the round began are not counted: a run that reuses all of them has spans of 0
-    rows, without a round.
+    `spans`: its stages in the order in which they began. A repeated stage is shown with its last command; drawing and
+    judging are shown for every round. Rows stored before the round began are not counted: a run that reuses all of them has
+    spans of 0 rows, without a round.
     """
 
     seconds: float | None

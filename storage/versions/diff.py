@@ -187,7 +187,7 @@ def describe(diff: VersionDiff) -> list[str]:
         ("kept -> dropped", _move_lines(diff.kept_to_dropped)),
         ("dropped -> kept", _move_lines(diff.dropped_to_kept)),
         ("outcome", _move_lines(diff.outcome_flips)),
-        ("metrics", _deltas(diff.metrics)),
+        ("metrics", _deltas(delta for delta in diff.metrics if not delta.key.endswith((".low", ".high")))),
         ("levels", _deltas(diff.levels)),
     )
     for title, items in sections:
@@ -203,9 +203,17 @@ def _changes(changes: Iterable[VersionChange]) -> Iterator[str]:
 
 
 def _deltas(deltas: Iterable[Delta]) -> Iterator[str]:
+    """A line for each level or other group of numbers. The ends of intervals are left to `--json`."""
+    groups: dict[str, list[str]] = {}
     for item in deltas:
-        gain = "" if item.delta is None else f" ({item.delta:+.6g})"
-        yield f"{item.key}: {_value(item.old)} -> {_value(item.new)}{gain}"
+        first, _, rest = item.key.partition(".")
+        level, _, name = rest.partition(".") if first == "levels" else ("", "", rest)
+        form = "," if all(isinstance(side, int | None) for side in (item.old, item.new)) else ".3f"
+        old, new = ("none" if side is None else f"{side:{form}}" for side in (item.old, item.new))
+        gain = "" if item.delta is None else f" ({item.delta:+{form.replace(',', ',.0f')}})"
+        change = f"{old} -> {new}{gain}"
+        groups.setdefault(f"{first}.{level}" if level else first, []).append(f"{name} {change}".lstrip())
+    return (f"{group}: {'; '.join(changed)}" for group, changed in groups.items())
 
 
 def _move_lines(moves: Iterable[StateChange]) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""datasets/<name>/index.json: the versions of a dataset. Git-tracked and authoritative; knows nothing of their rows.
+"""The file datasets/<name>/index.json: the versions of a dataset with their tags, withdrawals (yanks) and sign-offs.
 
-Also its tags, yanks and sign-offs. One entry per version, one value per line, so two clones that both add a version
-conflict in git where a person can see it. A copy of each manifest lies beside it in manifests/, so that `list` and `show`
-work in a clone that has not fetched the rows.
+The file is tracked by git and authoritative. It holds no rows. Each version is an entry with one value per line: if two
+clones both add a version, git reports a conflict in these lines. A copy of each manifest lies beside it in manifests/, so
+`dataset list` and `dataset show` work in a clone that has not fetched the rows.
 """
 
 import os

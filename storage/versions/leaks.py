@@ -23,7 +23,7 @@ Rows = Iterable[tuple[str, pa.RecordBatch]]
 
 
 def refuse_in_snapshot(snapshot: Snapshot, texts: Mapping[str, str], keys: Mapping[str, str]) -> None:
-    """FoundWanting for rows or texts of a snapshot with a key in them (`keys`: by environment variable)."""
+    """Raise FoundWanting if a snapshot's rows or texts hold a secret key. `keys`: secret keys by environment variable."""
     rows = ((TABLE_NAMES[kind], batch) for kind, table in snapshot.written() for batch in table.to_batches())
     _refuse(f"{snapshot.name} is not published", rows, texts, keys)
 

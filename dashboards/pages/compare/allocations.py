@@ -1,4 +1,6 @@
-"""Allocators on the page Compare: the completions of each arm by round, and the winner's rate on other problems."""
+"""Allocators on the page Compare: the completions of each arm by round, and the pass rate of the chosen arm on problems
+that did not choose it.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

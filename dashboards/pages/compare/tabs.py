@@ -22,7 +22,7 @@ from storage.queries.comparisons.evaluations import REPLAYS, Price, SideMetric, 
 
 
 def show_tabs(subject: ComparedSubject) -> None:
-    """The tabs; a hidden one computes nothing."""
+    """Draw the tabs; a hidden one computes nothing."""
     shows = {
         "Pass@k": _curves,
         "Cost and accuracy": _cost,

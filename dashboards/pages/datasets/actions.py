@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show_marks(step: "VersionStep") -> None:
-    """Tags, withdrawal and sign-off; each runs the command shown next to it."""
+    """Draw tags, withdrawal and sign-off; each runs the command shown next to it."""
     info, key = step.info, step.info.ref
     tags, yank, sign = st.columns(3)
     with tags:
@@ -82,7 +82,7 @@ def show_remote(name: str) -> None:
 
 
 def show_export(step: "VersionStep") -> None:
-    """The command for each format, a download of a small version, and code for loading it elsewhere."""
+    """Draw the command for each format, a download of a small version, and code for loading it elsewhere."""
     info = step.info
     left, right = st.columns(2)
     with left:

@@ -1,4 +1,6 @@
-"""Charts of a dataset's versions: their kept rows and pass rates, the gate's numbers against their limits, their drift."""
+"""Charts of a dataset's versions: kept rows, pass rates, the gate's numbers with their limits, and the drift from version
+to version.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -34,7 +34,7 @@ MOST = 500  # problems in a table
 
 
 def show_budget_of(scope: Scope) -> None:
-    """The budget of a run, or of the run that made a version."""
+    """Draw the budget's rounds of a run, or of the run that made a version."""
     run = scope.run
     if scope.version is not None:
         made_by = version_manifest(reader(), scope.name).get("run")

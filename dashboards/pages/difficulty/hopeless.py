@@ -15,7 +15,7 @@ QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows a
 
 
 def hopeless_section(scope: Scope) -> None:
-    """The section; empty for a dataset version or a run without hopeless problems."""
+    """Draw the section of hopeless problems, if the scope is a run that has any."""
     if scope.run is None:
         return
     queue = kept(hopeless_queue, scope)

@@ -23,7 +23,7 @@ def _closed() -> None:
 
 @st.dialog("Problem", width=880, position="right", on_dismiss=_closed)
 def show_drawer(scope: Scope, problem: str, place: Callable[[str], Place | None]) -> None:
-    """The problem in the address, at first `problem`; only the drawer is redrawn for another one."""
+    """Draw the problem that the address names, else `problem`. Only the drawer is redrawn for another problem."""
     shown = st.query_params.get("problem", problem)
     at = place(shown)
     _keys(at)

@@ -103,7 +103,7 @@ def _remove(name: str, value: str) -> None:
 
 
 def show_facets(counts: Mapping[str, Sequence[FacetValue]], filters: Filters, rows: Rows, scope: Scope) -> None:
-    """The facets in the sidebar; a facet with a single value is left out."""
+    """Draw the facets in the sidebar; a facet with a single value is left out."""
     with st.sidebar:
         st.caption(f"Filters, with the {rows} that match")
         given = any(getattr(filters, facet) for facet in FACETS) or bool(filters.text)

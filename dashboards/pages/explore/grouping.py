@@ -29,7 +29,7 @@ def chosen_groups(facets: Mapping[str, Sequence[FacetValue]], rowsby: str | None
 
 
 def choose_groups(bar: "DeltaGenerator", by: str, second: str) -> None:
-    """The two boxes that choose the groups."""
+    """Draw the two boxes that choose the groups."""
     for parameter, label, options, chosen in (
         ("rowsby", "by", FACETS, by),
         ("colsby", "and by", ("", *(facet for facet in FACETS if facet != by)), second),
@@ -57,7 +57,9 @@ def _chosen(parameter: str) -> None:
 
 
 def show_heat_map(scope: Scope, filters: Filters, by: str, second: str, models: int) -> None:
-    """The heat map of two facets with a note on its numbers; a click on a cell filters, a second one removes the filter."""
+    """Draw the heat map of two facets with a note on its numbers; a click on a cell filters, a second one removes the
+    filter.
+    """
     # The choices in both facets are left out of the key as of the table: a click on a cell asks nothing anew.
     table = kept(_crosstab, scope, without(filters, by, second), by, second)
     if not table.cells:

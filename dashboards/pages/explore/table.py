@@ -120,7 +120,7 @@ def shown_columns(rows: Rows, page: ProblemPage | RolloutPage, facets: Mapping[s
 
 
 def choose_columns(rows: Rows, shown: Sequence[str]) -> None:
-    """The box that chooses columns and their order."""
+    """Draw the box in which the user chooses columns and their order."""
     with st.popover("Columns", icon=":material/view_column:"):
         st.session_state["explore-cols"] = list(shown)
         st.multiselect(
@@ -142,7 +142,7 @@ def _keep(columns: str = "") -> None:
 
 
 def show_table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, columns: Sequence[str]) -> None:
-    """The rows of a page."""
+    """Draw the rows of a page."""
     address = ((name, value) for name in st.query_params for value in st.query_params.get_all(name) if name not in OPENED)
     data = {
         "label": f"{rows} that match",

@@ -20,7 +20,7 @@ READY: dict[str, dict[str, list[str]]] = {
 
 
 def show_views() -> None:
-    """Buttons that open views, and controls to save, rename and remove one."""
+    """Draw buttons that open views, and controls to save, rename and remove one."""
     st.caption("Views")
     for name, parameters in READY.items():
         st.button(name.capitalize(), key=f"explore-view-{name}", on_click=_open, args=(parameters,), width="stretch")

@@ -43,7 +43,7 @@ def show_tour() -> None:
 
 
 def tour_button() -> None:
-    """The button that opens the tour again, where it is closed."""
+    """Draw the button that opens the tour again, if the tour is closed."""
     if not _is_open():
         st.button("Tour", icon=":material/explore:", key="tour-open", on_click=_set, args=("open",))
 

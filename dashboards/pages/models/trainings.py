@@ -90,7 +90,7 @@ def _next(line: TrainingLine, words: str) -> None:
 
 
 def draw_curve(curve: LossCurve, key: str) -> None:
-    """The loss over the steps, and the step of the first loss that is no number."""
+    """Draw the loss over the steps, and name the step of the first loss that is not a finite number."""
     if curve.broken is not None:
         st.warning(f"The loss is no finite number at step {curve.broken:,}.")
     chart = loss_chart(curve)

@@ -17,7 +17,9 @@ Bar = tuple[str, int, str, Mapping[str, str] | None]
 
 
 def funnel_bars(funnel: Funnel, *, published: bool) -> list[Bar]:
-    """Name, rollouts and colour of each bar, and the facets of Explore that show its rollouts; None if none do."""
+    """Name, number of rollouts and colour of each bar, and the filters by which Explore shows its rollouts; None if no
+    filter does.
+    """
     counts = {**funnel.outcomes(), "pending": funnel.pending}
     bars: list[Bar] = [("planned", funnel.planned, GREY, {})]
     bars += [(name, counts[name], colour, {"outcome": name}) for name, colour in OUTCOME_COLOURS.items() if counts[name]]

@@ -48,7 +48,7 @@ def show_refusal(run: Run) -> None:
 
 
 def dismiss_button(run: Run) -> None:
-    """The button that marks an ended run as dealt with."""
+    """Draw the button that marks an ended run as dealt with."""
     words = "It needs no further action, and Home no longer lists it. Its rollouts stay, and `runs resume` continues it."
     command_button("Dismiss", ["runs", "dismiss", run.id], key=f"dismiss-{run.id}", help=words)
 

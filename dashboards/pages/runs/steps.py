@@ -21,7 +21,7 @@ COUNTS = ("problems", "completions", "correct", "kept", "tokens out")
 
 
 def show_steps(run: Run) -> None:
-    """The table of steps, then attempts and stops."""
+    """Draw the table of steps, then attempts and stops."""
     if is_swept(run):
         show_sweep(run)
     scope = run_scope(reader(), run.id)

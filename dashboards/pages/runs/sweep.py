@@ -26,7 +26,9 @@ def is_swept(run: Run) -> bool:
 
 
 def show_sweep(run: Run) -> None:
-    """Draw the rates behind the outcome of a sweep, as its report has them."""
+    """Draw the rates of a finished sweep, as its report states them: those that chose the arm, and those on the other half
+    of the problems.
+    """
     outcome = run.summary
     st.markdown("**The half that reports**: problems that chose no arm")
     st.dataframe(arm_table(outcome["reported"]), hide_index=True, width="stretch", column_config=COLUMNS)

@@ -1,4 +1,4 @@
-"""New run: a recipe, an evaluation, an audit or an export is started, with what it will take beside it."""
+"""New run: starts a recipe, an evaluation, an audit or an export, and shows beforehand what it will cost."""
 
 from dashboards.pages.start.page import show
 

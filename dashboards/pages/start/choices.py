@@ -1,4 +1,4 @@
-"""A mixture or a sweep to be started: what its plan says beside its form, and its cost in a sentence."""
+"""Starting a mixture or a sweep: its plan next to its form, and its cost in a sentence."""
 
 from collections.abc import Mapping
 

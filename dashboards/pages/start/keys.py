@@ -17,8 +17,9 @@ OTHER = "One a line, as behind --set: steps.solve.count=8. These apply before th
 
 @dataclass
 class Changes:
-    """Changes of a person in the form of a recipe. `texts`: the values of keys, as YAML; `structure`: of these, the keys
-    that bring other fields; `other`: overrides in a person's own words. `drawn`: how often the form began anew.
+    """Changes that a user made in the form of a recipe. `texts`: the values of keys, as YAML. `structure`: the changed keys
+    that determine which other fields exist. `other`: overrides that the user typed, KEY=VALUE, one per line. `drawn`:
+    number of times that the form was reset.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -27,11 +28,11 @@ class Changes:
     drawn: int = 0
 
     def lines(self) -> list[str]:
-        """The overrides in a person's own words, without those that are none."""
+        """The typed overrides that are valid."""
         return [line for line in self._written() if not _refusal(line)]
 
     def refused(self) -> str:
-        """Mistake in a person's own words; empty if there is none."""
+        """Error messages about typed overrides that are invalid, one per line; empty if there are none."""
         return "\n".join(filter(None, map(_refusal, self._written())))
 
     def _written(self) -> list[str]:
@@ -116,7 +117,7 @@ def draw_keys(recipe: str, keys: Keys, changes: Changes) -> None:
 
 
 def draw_other(recipe: str, changes: Changes) -> bool:
-    """A box for overrides in a person's own words; True where they are others than before."""
+    """Draw a box for typed overrides; True if its text has changed."""
     key = f"new-{recipe}-{changes.drawn}-other"
     before, changes.other = changes.other, st.text_area("Other keys", changes.other, key=key, help=OTHER, max_chars=20_000)
     return before != changes.other
@@ -143,7 +144,7 @@ def _drawn(fields: Sequence[FormField], changes: Changes, place: str) -> Iterato
 
 
 def show_changes(keys: Keys, changes: Changes) -> None:
-    """The overrides, and a way back to the file."""
+    """Draw the overrides, and a way back to the file."""
     sets = keys.sets(changes)
     if not sets and not changes.other.strip():
         st.caption("Every key is as in the file.")

@@ -176,5 +176,5 @@ def running(hashes: Sequence[str]) -> str | None:
 
 
 def show_running(run: str) -> None:
-    """A link to the run of this very recipe that works now."""
+    """Draw a link to the run of this recipe, with the same keys, that is running now."""
     link("Runs", f"Run {inert(run)} works now", icon=":material/play_circle:", run=run)

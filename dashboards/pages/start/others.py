@@ -31,7 +31,7 @@ ENDINGS = ("jsonl", "parquet")
 
 
 def show_audit() -> None:
-    """The form of an audit; it draws nothing from a model."""
+    """Draw the form of an audit. An audit samples stored rollouts; no model is asked."""
     known = {run.id: run for run in runs(reader()) if run.status == "done" and run.verifiers and not run.is_pilot}
     if not known:
         nothing_yet("No run is done yet: an audit draws from its rollouts.")
@@ -65,7 +65,7 @@ def show_audit() -> None:
 
 
 def show_export() -> None:
-    """The form of an export; the file is made by the command and can be downloaded here."""
+    """Draw the form of an export; the file is made by the command and can be downloaded here."""
     references = [
         version.ref for row in datasets(reader()) for version in versions_of(reader(), row.name) if version.fetched
     ]

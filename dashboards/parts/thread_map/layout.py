@@ -64,7 +64,9 @@ def layout(turns: Turns, tokens: Mapping[str, int | None]) -> MapLayout:
 
 
 def layers_of(turns: Turns) -> dict[str, int]:
-    """The layer of each turn: 0 for a root, else one more than the highest layer that it follows."""
+    """Layer of each turn by its id: 0 for a turn that follows none, else 1 plus the highest layer among the turns that it
+    follows. Turns in a cycle are in layer 0.
+    """
     followed = {cid: [parent for parent in dict.fromkeys(turn.after) if parent in turns] for cid, turn in turns.items()}
     missing = {cid: len(parents) for cid, parents in followed.items()}
     behind: dict[str, list[str]] = defaultdict(list)

@@ -27,7 +27,7 @@ Nodes = Mapping[str, MapNode]
 
 
 def show_threads(scope: Scope, problem_id: str) -> None:
-    """Every turn of the problem, and below the map the one that is open."""
+    """Draw the map of every turn of the problem, and below it the turn that is open."""
     nodes, data = kept_now(_drawn, scope, problem_id)
     st.markdown(f"**{summary(nodes.values())}**")
     key = f"map-{problem_id}"

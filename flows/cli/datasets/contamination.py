@@ -40,7 +40,7 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
         Mapped, typer.Option("--benchmark-map", metavar="FIELD=COLUMN", help="Column of a field in the benchmark's file.")
     ] = None,
     min_recall: Annotated[
-        float | None, typer.Option("--min-recall", help="Least lower limit of the recall of each --edit.")
+        float | None, typer.Option("--min-recall", help="Least recall of each --edit, by the lower limit of its interval.")
     ] = None,
     edits: Annotated[
         list[str] | None, typer.Option("--edit", metavar="NAME", help="An edit for --min-recall; may be repeated.")
@@ -49,7 +49,7 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the copies and their places.")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Compare problems and answers with a benchmark; exit status 1 if something leaks or too little would be found.
+    """Compare problems and answers with a benchmark; exit status 1 for a leak, or a recall below --min-recall.
 
     Finds exact copies, edited copies, and problems with the same solution graph and equal or new numbers. Recall is
     measured by planting edited copies of the benchmark's own problems. The result for a dataset version is stored with the

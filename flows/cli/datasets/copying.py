@@ -17,12 +17,16 @@ def copying(  # noqa: PLR0913 (a verb's parameters are its options)
     held_out: Annotated[
         str, typer.Option("--held-out", metavar="NAME", help="Problems like these that the generator never saw.")
     ],
-    ratio: Annotated[float, typer.Option("--ratio", help="Least ratio of masses around a copied problem.")] = 20.0,
-    most: Annotated[float, typer.Option("--most", help="Largest share of held-out problems around one.")] = 0.05,
+    ratio: Annotated[
+        float, typer.Option("--ratio", help="Least ratio of generated to held-out share around a copied problem.")
+    ] = 20.0,
+    most: Annotated[
+        float, typer.Option("--most", help="Largest share of held-out problems around a copied problem.")
+    ] = 0.05,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the halves that choose and report.")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Show the share of generated problems in places where they are far denser than held-out ones, with an interval.
+    """Show the share of generated problems near training problems where held-out problems are rare, with an interval.
 
     Distances are between TF-IDF vectors of prompts. The share of held-out problems there is the rate without copying.
 

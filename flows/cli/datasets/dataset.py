@@ -136,7 +136,7 @@ def verify(
 ) -> None:
     """Check a version: recompute its hashes, derive every decision again, judge its kept rollouts again.
 
-    --all judges the others too, by each verifier that they were shown to. Exit status 1 if anything differs. Verdicts and
+    --all judges the others too, with each verifier that judged them before. Exit status 1 if anything differs. Verdicts and
     decisions that only another version of their method could reproduce are listed; they do not count as differences.
 
     Example: rollmill dataset verify arithmetic@v1
@@ -178,7 +178,7 @@ def why(
 ) -> None:
     """History of one completion or problem in a version: prompt, seed, verdicts, decision, versions.
 
-    For a run, or a dataset without a version, the history comes from the plan, which has the rows of a refused gate too.
+    For a run, or a dataset without a version, the history comes from the run's plan, even if the gate refused the rows.
 
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """

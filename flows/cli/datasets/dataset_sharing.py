@@ -84,7 +84,7 @@ def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
 def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Fetch the rows of versions from a DVC remote, checked by digest and by the counts of their manifests.
 
-    Without a name every version whose rows are not here. Which versions there are comes with git.
+    Without a name: every version whose rows are not here. The list of versions is in git: run `git pull` first.
 
     Example: rollmill dataset pull arithmetic@v2
     """

@@ -1,4 +1,6 @@
-"""`rollmill dataset checkout|gc|reproduce|recipe`: rows put back, taken out of this clone, made again; their recipe."""
+"""`rollmill dataset checkout|gc|reproduce|recipe`: restores the rows of versions, removes them from this clone, makes a
+version again, and writes its recipe.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +60,7 @@ def gc(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Take rows of old versions out of this clone, of which a DVC remote has a copy; no row is lost.
+    """Remove the rows of old versions from this clone, if a DVC remote has a copy; no row is lost.
 
     The newest version stays, as do versions with a tag or a sign-off, and the parent of each of these. Freed versions
     are listed and shown as before; `dataset pull` brings their rows back. `rollmill gc` tidies segments.
@@ -138,7 +140,7 @@ def recipe(
     out: Annotated[Path | None, typer.Option(help="The file to write; printed by default.")] = None,
     json: AsJson = False,
 ) -> None:
-    """The recipe of a version as a file, to run it again or changed. Its own Python files are searched in the same folder.
+    """The recipe of a version as a file, to run again or to change. Python files that it names must be in the same folder.
 
     Example: rollmill dataset recipe arithmetic@v1 --out recipes/arithmetic-v1.yaml
     """

@@ -21,7 +21,7 @@ def origins(
 ) -> None:
     """Origins of the problems' references, and how often recomputing or solving them again contradicts them.
 
-    Contradictions by completions are as reliable as their model, which hardly contradicts references that it elected
+    Contradictions by completions are as reliable as their model. A model rarely contradicts references that it elected
     itself.
 
     Example: rollmill origins composed

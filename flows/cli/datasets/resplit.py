@@ -14,15 +14,13 @@ def resplit(
     ],
     *,
     train: Annotated[str, typer.Option("--train", metavar="NAME", help="The run or version that the model learnt from.")],
-    alike: Annotated[
-        float, typer.Option("--alike", help="Share of word runs in common from which a problem counts as interpolation.")
-    ] = 0.5,
+    alike: Annotated[float, typer.Option("--alike", help="Smallest share of common word runs for interpolation.")] = 0.5,
     json: AsJson = False,
 ) -> None:
     """Split evaluated problems by likeness to training problems, and show the rate on both parts and the gap.
 
-    Interpolation: the most alike training problem has at least that share of the problem's runs of three words, all
-    numbers made the same. Extrapolation: all others.
+    Interpolation: problems for which some training problem has at least the share --alike of their runs of three words,
+    with all numbers replaced by one. Extrapolation: all other problems.
 
     Example: rollmill contamination resplit arithmetic-eval:tiny --train arithmetic
     """

@@ -44,7 +44,7 @@ def verifier(  # noqa: PLR0913 (options, all by name)
 ) -> None:
     """Draw random rollouts of a run for people to judge (`rollmill review`), or plant errors (--planted).
 
-    The same run, seed and n draw the same rollouts; a larger n extends.
+    The same run, seed and n draw the same rollouts; a larger n adds further ones.
 
     Example: rollmill audit verifier math --run arithmetic-3f9a0c1d --n 300 --seed 1
     """
@@ -153,7 +153,7 @@ def show(
 
 @verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
-    """Every audit with how far its review is.
+    """Every audit, with the progress of its review.
 
     Example: rollmill audit list
     """

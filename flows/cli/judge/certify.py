@@ -1,7 +1,7 @@
-"""`rollmill certify VERIFIER`: the shipped suite of equal and different answers and attacks, run over any verifier;
-`rollmill certify sampler`: in certify_sampler.py.
+"""`rollmill certify VERIFIER`: tests a verifier on the shipped suite of equal, different and hostile answers. `rollmill
+certify sampler` is in certify_sampler.py.
 
-The verifier lives in a process of its own; needs no workspace.
+The verifier runs in a process of its own. No workspace is needed.
 """
 
 import math
@@ -55,7 +55,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
         Path | None,
         typer.Option(
             "--rollouts",
-            help="JSON lines of prompt, reference, text: right rollouts for edits, wrong ones for --suite selected.",
+            help="JSON lines of prompt, reference, text: right rollouts to edit, or wrong ones with --suite selected.",
         ),
     ] = None,
     json: AsJson = False,

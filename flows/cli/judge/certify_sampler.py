@@ -38,7 +38,7 @@ def certify_sampler(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Test an engine's sampler against the distribution that it states; exit status 1 if it fails.
 
-    Draws next tokens after beginnings of the engine's own answers: chi-square, mean log-probability, rare tokens, greedy
+    Tests the tokens drawn after prefixes of the engine's own answers: chi-square, mean log-probability, rare tokens, greedy
     token. It also says how often the same tests find planted faults.
 
     Example: rollmill certify sampler --warp 'typical mass=.9'

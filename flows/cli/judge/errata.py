@@ -30,8 +30,8 @@ def suspects(
 ) -> None:
     """List problems that may be faulty: no reference, a repeated prompt, or models that agree on a "wrong" answer.
 
-    A sign is no proof: look at the problem, and record its fault with `errata add`. Agreement needs four completions, and
-    two models where there are several.
+    This is no proof: read the problem, and record its fault with `errata add`. Agreement needs four completions, of two
+    models if there are several.
 
     Example: rollmill errata suspects arithmetic-eval
     """

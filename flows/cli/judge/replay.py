@@ -84,7 +84,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Accuracy at equal samples and at equal tokens, with intervals. Oracle and random are always shown. Settings are chosen
     on other problems than those of the report. With --allocator: what an allocator would have spent on which model or
-    group, and its winner on problems that did not choose it.
+    group, and the pass rate of its winner on problems that did not choose it.
 
     Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
     """

@@ -43,7 +43,7 @@ def review(  # noqa: PLR0913 (options, all by name)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Judge the rollouts that an audit drew, or those that no verifier could decide; then let judgements of these count.
+    """Judge the rollouts that an audit drew, or those that no verifier could decide; --apply accepts the latter.
 
     Example: rollmill review --judge ann
     """

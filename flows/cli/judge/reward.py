@@ -20,7 +20,7 @@ Source = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of a verifier.", show_default=False)
 ]
 Undecided = Annotated[
-    float | None, typer.Option("--undecided", help="Reward where no verifier could decide; without it none.")
+    float | None, typer.Option("--undecided", help="Reward if no verifier could decide; by default no reward.")
 ]
 Truncated = Annotated[
     float | None, typer.Option("--truncated", help="Reward of a completion cut at its length limit; without it judged.")
@@ -47,9 +47,9 @@ def check(  # noqa: PLR0913 (options, all by name)
     workers: Workers = 0,
     json: AsJson = False,
 ) -> None:
-    """Judge a few rows as a trainer would, and write the file that the trainer's option names.
+    """Judge a few rows as a trainer would, and write a Python file with the reward function for the trainer.
 
-    Rows are rollouts of the recipe's newest run here; without one, the plain questions of the verifier's suite.
+    The rows are rollouts of the recipe's newest run in this workspace, else the plain questions of the verifier's suite.
 
     Example: rollmill reward check recipes/arithmetic.yaml --for verl --undecided 0
     """
@@ -124,10 +124,10 @@ def show(
         str | None,
         typer.Option("--second", metavar="RECIPE", help="Another recipe or verifier, which judges a sample again."),
     ] = None,
-    sample: Annotated[int, typer.Option("--sample", min=1, help="Completions of a step that it judges.")] = 100,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Completions of each step that --second judges.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """Rewards of a training by step, and whether a second verifier, or people, see the same rise.
+    """Rewards of a training by step, and whether they rise by a second verifier, or by people, as well.
 
     People's judgements count once the log is published (rollmill reward publish) and audited.
 

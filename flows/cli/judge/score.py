@@ -36,7 +36,7 @@ def score(  # noqa: PLR0913 (a verb's parameters are its options)
     """Score the stored rollouts of a run with one scorer or several; no new rollout is drawn.
 
     Stored scores are not made again, and a killed command resumes when it is run again. Requests of a scorer to a model
-    are stored, charged to the run and held within its limit. Without --with the scorers of the run's recipe are used.
+    are stored, charged to the run and count towards its limit. Without --with, the scorers of the run's recipe are used.
 
     Example: rollmill score arithmetic-3f9a0c1d --with answer_agreement
     """

@@ -56,7 +56,8 @@ def completeness(
 ) -> None:
     """Show which fields of the problems and which conditions of the runs are known, and their mean, the score.
 
-    Every field counts alike: prompt, reference, worked solution, licence, model digest, seed, sampling, verifier versions.
+    All fields have the same weight: prompt, reference, worked solution, licence, model digest, seed, sampling, verifier
+    versions.
 
     Example: rollmill card completeness arithmetic-eval
     """

@@ -36,7 +36,11 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     ] = False,
     tokens: Annotated[
         int | None,
-        typer.Option("--tokens", min=1, help="Tokens a problem at equal tokens; by default as many as all problems have."),
+        typer.Option(
+            "--tokens",
+            min=1,
+            help="Tokens of each problem for the comparison at equal tokens; by default as many as every problem has.",
+        ),
     ] = None,
     errata: WithErrata = False,
     json: AsJson = False,

@@ -17,7 +17,9 @@ def plan(
     names: Annotated[list[str], typer.Argument(metavar="NAME[:MODEL]...", hidden=True)],
     *,
     out: Annotated[Path, typer.Option("--out", help="The JSONL file of comparisons to judge.")],
-    count: Annotated[int, typer.Option("--count", min=2, help="Comparisons, a third of all ordered pairs for one.")] = 100,
+    count: Annotated[
+        int, typer.Option("--count", min=2, help="Number of comparisons, for example a third of all ordered pairs.")
+    ] = 100,
     seed: Annotated[int, typer.Option("--seed", help="Seed of pairs and problems.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -53,7 +55,7 @@ def rank(
 ) -> None:
     """Rank models by pairwise comparisons: strengths (Bradley-Terry) and win rates, each with an interval.
 
-    The judge's preference for the first or second place is estimated, and the strengths do not contain it. Intervals treat
+    The judge's preference for the first or second place is estimated and removed from the strengths. Intervals treat
     the comparisons on one problem as a cluster.
 
     Example: rollmill pairs rank pairs.jsonl --against arithmetic-eval

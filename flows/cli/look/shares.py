@@ -36,7 +36,7 @@ def shares(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Propose shares of a mixture's sources from pilots: trainings at some shares, with the loss of each.
 
-    Columns of a file beside loss and size are shares. Laws: a quadratic form, power laws of single sources, and, with
+    All columns of a file except loss and size are shares. Laws: a quadratic form, power laws of single sources, and, with
     --source and --target, transport distances to the target (projektor). Each is tested on pilots that it did not see.
     Shares for another size need pilots of two sizes. Proposed shares lie between those of the pilots.
 

@@ -69,7 +69,7 @@ def rename(
 
 @verbs.command("remove")
 def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Forget a view; nothing else goes.
+    """Remove a view; nothing else is removed.
 
     Example: rollmill view remove "hard, wrong"
     """

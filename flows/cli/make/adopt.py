@@ -28,7 +28,7 @@ MaxBytes = Annotated[
     typer.Option(
         "--max-bytes",
         min=1,
-        help="What one log may unfold to; 256 MiB or 100 times its size, whichever is more, up to 1 GiB.",
+        help="Largest unpacked size of a log; by default 256 MiB or 100 times its size, if larger, up to 1 GiB.",
     ),
 ]
 Label = Annotated[

@@ -21,7 +21,9 @@ KeepGoing = Annotated[
 ]
 Redraw = Annotated[
     int | None,
-    typer.Option("--redraw", metavar="N", min=0, help="Draw new completions in the stream curate-N; the stored ones stay."),
+    typer.Option(
+        "--redraw", metavar="N", min=0, help="Draw new completions under this number; those of other numbers stay stored."
+    ),
 ]
 
 

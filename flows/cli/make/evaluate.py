@@ -34,7 +34,7 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one resumes;
     --redraw 1 draws a new set and keeps the old one. Reports (Markdown, HTML, and results.json as lm-evaluation-harness has
-    it) go to reports/NAME. Limits hold for each cell.
+    it) go to reports/NAME. A limit applies to each pair of benchmark and model.
 
     Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
     """

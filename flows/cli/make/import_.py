@@ -57,12 +57,14 @@ _SetAside = Annotated[
 _MaxBytes = Annotated[
     int | None,
     typer.Option(
-        "--max-bytes", min=1, help="What the file may unfold to; 256 MiB or 100 times its size, whichever is more."
+        "--max-bytes", min=1, help="Largest unpacked size of the file; by default 256 MiB or 100 times its size, if larger."
     ),
 ]
 _Whole = Annotated[
     list[str] | None,
-    typer.Option("--whole", metavar="COLUMN", help="A column whose lists are of the whole row, not of its answers."),
+    typer.Option(
+        "--whole", metavar="COLUMN", help="A column whose list belongs to the row and is not split over its answers."
+    ),
 ]
 _Update = Annotated[
     bool,
@@ -253,8 +255,8 @@ def show(name: _Name, *, json: AsJson = False) -> None:
 def remove(name: _Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Remove an import that no run, dataset version or other import uses; rows that another import also holds stay there.
 
-    Verdicts on its rollouts stay too: imported again, they are not judged again. The disk space is free after a quarter of
-    an hour, with the next command that writes.
+    Verdicts on its rollouts stay too, so that rollouts imported again are not judged again. The disk space is freed by the
+    next command that writes, after a quarter of an hour.
 
     Example: rollmill import remove gsm8k --dry-run
     """

@@ -18,7 +18,7 @@ _FILE_OPTION = typer.Option("--file", metavar="FILE", help="List the methods of 
 
 
 def methods(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="One kind only, verifiers for one.")] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="List one kind only, for example verifiers.")] = None,
     file: Annotated[Path | None, _FILE_OPTION] = None,
     *,
     json: AsJson = False,

@@ -28,8 +28,8 @@ def mix(
 ) -> None:
     """Mix versions, runs and imports into one dataset version, each with its declared share. Draws nothing.
 
-    Signals of all rows are computed once and stored; another threshold, share or method is a query. Every row keeps its
-    decision, and a mixture whose counts are not the declared ones is not published.
+    Signals of all rows are computed once and stored, so another threshold, share or method recomputes none. The decision on
+    every row is stored, and a mixture whose counts are not the declared ones is not published.
 
     Example: rollmill mix recipes/mixtures/hard.yaml --dry-run
     """

@@ -19,14 +19,14 @@ LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeles
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 PilotSize = Annotated[
     int | None,
-    typer.Option("--pilot", metavar="N", min=1, help="Draw a pilot on N problems, whatever past runs there are."),
+    typer.Option("--pilot", metavar="N", min=1, help="Draw a pilot on N problems, even if past runs suffice."),
 ]
 NoPilot = Annotated[
     bool, typer.Option("--no-pilot", help="Draw nothing: forecast from past runs or former pilots, if they suffice.")
 ]
 PilotDraws = Annotated[int, typer.Option("--pilot-draws", metavar="N", min=2, help="Completions of each pilot problem.")]
 Simulations = Annotated[int, typer.Option("--simulations", metavar="N", min=20, help="How often the budget is simulated.")]
-Scores = Annotated[bool, typer.Option("--scores", help="Show how right the forecasts of this workspace were.")]
+Scores = Annotated[bool, typer.Option("--scores", help="Show how accurate the forecasts of this workspace were.")]
 
 
 def plan(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -45,11 +45,10 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Forecast a recipe's completions, tokens, time, money and difficulty by level, with intervals, and keep the forecast.
 
-    It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
-    their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
-    there is a pilot on each root, of the same problems, and its follow-ups are drawn too. A pilot draws no more than the
-    run surely would, and within --max-tokens; a run that is done needs none. With --no-pilot former pilots count too, and
-    with --dry-run the forecast is shown and not kept.
+    The forecast uses past runs of the same model and sampling on other problems, or else a pilot. A pilot draws a few
+    completions, which are stored apart from the run's and listed by `runs list`. In a recipe of steps it covers each root
+    step and its follow-ups. It draws no more than the run is certain to draw, within --max-tokens. With --no-pilot, former
+    pilots are used too. With --dry-run the forecast is shown and not kept. A kept one is later compared with the run.
 
     Example: rollmill plan recipes/arithmetic.yaml --pilot 64
     """

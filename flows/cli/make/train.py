@@ -46,8 +46,8 @@ def train(  # noqa: PLR0913
     """Train a model on dataset versions and publish it as a version of its own (extra: train).
 
     A finished training is not repeated; a killed one resumes from its checkpoint when it is run again.
-    Without a recipe: a Llama of a million parameters from scratch on generated problems, which with the default settings
-    is models/rollmill-tiny, in less than an hour on two cores. The options from --out on are for this only.
+    Without a recipe it trains a Llama of a million parameters from scratch on generated problems. The default settings
+    give models/rollmill-tiny, in less than an hour on two cores. --out and the options after it apply to this case only.
 
     Example: rollmill train recipes/training/student.yaml --set seed=2
     """

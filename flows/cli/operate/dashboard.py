@@ -30,8 +30,8 @@ def dashboard(
 ) -> None:
     """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
 
-    The pages may change the workspace (schedules, tags, judgements) in a browser that opened the printed address: its token
-    belongs to this process. Without the token they are read-only.
+    A browser that opened the printed address may change the workspace (schedules, tags, judgements): the address holds a
+    token, valid until this process ends. Without the token the pages are read-only.
 
     Example: rollmill dashboard --port 8600
     """

@@ -59,7 +59,9 @@ PublishAgain = Annotated[
     bool,
     typer.Option("--publish-again", help="Publish content that equals an older version as the newest version."),
 ]
-NotifyCommand = Annotated[str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")]
+NotifyCommand = Annotated[
+    str | None, typer.Option(help="Program with arguments that gets the result of a firing as JSON on standard input.")
+]
 NotifyWebhook = Annotated[
     str | None, typer.Option(metavar="VARIABLE", help="The environment variable with an address to post that JSON to.")
 ]
@@ -263,7 +265,7 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
 @verbs.command("run-now")
 def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Start a schedule's run immediately, in the background, by the standing server.
+    """Start a schedule's run immediately, in the background, by the services that `rollmill up` started.
 
     Example: rollmill schedule run-now arithmetic
     """

@@ -32,8 +32,8 @@ def up(
 ) -> None:
     """Start the background services of this workspace: Prefect's server, its schedules, the dashboard; `down` ends it.
 
-    A service that dies is restarted. The port of Prefect's pages is that of [up] in rollmill.toml if none is given. With
-    PREFECT_API_URL set, the schedules are kept by that server of yours, and this machine does their work.
+    A service that dies is restarted. Without --port, Prefect's pages have the port of [up] in rollmill.toml. If
+    PREFECT_API_URL names a server of your own, it keeps the schedules, and this machine runs them.
 
     Example: rollmill up && rollmill schedule list
     """

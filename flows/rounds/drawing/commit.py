@@ -95,7 +95,7 @@ class Committer:
         self.report()
 
     def tell_done(self) -> None:
-        """Every row of the round is drawn and judged."""
+        """Report that every row of the round is drawn and judged."""
         self._tell("done", self._scope.planned, 0, self.counts.tokens)
 
     def rescue(self) -> None:

@@ -32,10 +32,11 @@ STEPS = SearchSteps()
 
 @dataclass(slots=True)
 class GrownTree:
-    """Search tree of one problem: its scored nodes in plan order, by id, and the nodes whose answer is planned.
+    """Search tree of one problem. `nodes`: scored nodes by id, in the order of the plan. `answered`: ids of the nodes whose
+    answer is planned.
 
-    `pending`: nodes whose process waits for its draws. `said`: the answers that it read from them, by node; `known`: all
-    answers that it read. `outcomes`: of finished nodes, for a process that reads verdicts.
+    `pending`: nodes whose process waits for its draws. `said`: answers that the process read from these draws, by node.
+    `known`: all answers that it read. `outcomes`: outcomes of finished nodes, for a process that reads verdicts.
     """
 
     nodes: dict[str, TreeNode] = field(default_factory=dict)

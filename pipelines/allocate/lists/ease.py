@@ -24,7 +24,7 @@ class Ease(ListOptions):
     name = "ease"
     version = "1"
     arms: int = 1
-    """Lists of a round."""
+    """Number of lists that are evaluated in one round."""
     width: int = 32
     """Hidden units of the network."""
     penalty: float = 0.1

@@ -15,7 +15,9 @@ STEPS = 60  # of conjugate gradients; L-BFGS of scipy waits for threads of BLAS
 
 @dataclass(frozen=True, slots=True)
 class ListNetwork:
-    """A trained network. `weights`: of the hidden layer (inputs, units) and of the output (units,), in one vector."""
+    """A trained network. `weights`: one vector with the weights of the hidden layer (inputs, units) and of the output
+    (units,). `initial`: the same vector before training.
+    """
 
     weights: Doubles
     initial: Doubles

@@ -51,10 +51,11 @@ Continuation = Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequenc
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Input of a forecast: a budget over these problems. `kept`: number of (correct, distinct) answers that a selector
-    keeps; `units`: by step, the price of (tokens in, tokens out); none if it is not known. `steps`: their names in
-    order, if the recipe has some; `rates`: tokens out per second by step, if known. `beside`: adds draws that the
-    budget does not plan. `later`: gives the final correct answers, if the budget uses other verdicts.
+    """Input of a forecast: a budget and the problems that it draws for. `kept`: function from (correct, distinct) to the
+    number of answers that the selector keeps. `units`: by step, function from (tokens in, tokens out) to the price; empty
+    if unknown. `steps`: names of the recipe's steps, in order. `rates`: tokens out per second by step, if known. `beside`:
+    adds draws that the budget does not plan, such as follow-ups. `later`: gives the final correct answers, if the budget
+    uses other verdicts.
     """
 
     budget: Budget

@@ -19,7 +19,7 @@ ROUTED = "routed"
 
 
 class ByProfile:
-    """The next moves of one round. `costs`: of a token by step, 1 if it is not named."""
+    """Plans the next draws of one round. `costs`: cost of a token by step; 1 for a step that is absent."""
 
     def __init__(
         self, options: RoutingOptions, tallies: Sequence[Tally], costs: Mapping[str, float], explore: float

@@ -35,8 +35,8 @@ HERE = "each prefix"
 
 @dataclass(frozen=True, slots=True)
 class SamplerClaim:
-    """Settings of a certification. `draws`: texts drawn after each prefix; `level`: of all tests together. `places`:
-    tested tokens of a text.
+    """Settings of a certification. `draws`: number of texts drawn after each prefix. `level`: probability that a correct
+    sampler fails one of the tests. `places`: number of tested tokens in each text.
     """
 
     sampling: Sampling

@@ -83,10 +83,10 @@ class KSequential:
 
 
 class SelectOne:
-    """One draft is selected, then accepted as a single draft of the distribution that the selection gives it.
+    """Rule that selects one draft, then accepts it as a single draft drawn from the distribution of the selection.
 
-    Khisti et al. 2024, Multi-draft speculative sampling, arXiv:2410.18234: the optimum has this form.
-    `select`: of p, q and drafts, the distribution of the selected token for each row, (rows, vocabulary).
+    The optimal rule has this form (Khisti et al. 2024, Multi-draft speculative sampling, arXiv:2410.18234). `select`:
+    function of p, q and the drafts that gives the distribution of the selected token for each row, (rows, vocabulary).
     """
 
     def __init__(

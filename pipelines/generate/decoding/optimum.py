@@ -19,7 +19,9 @@ MOST_TOKENS = 14
 
 @dataclass(frozen=True, slots=True)
 class TransportPlan:
-    """Optimal plan. `accepted`: its acceptance; `shares`: of each set of drafts, the mass on each token."""
+    """Optimal transport plan. `accepted`: its probability of acceptance. `shares`: probability mass on each token, for each
+    set of drafts. `chances`: probability of each set of drafts.
+    """
 
     accepted: float
     shares: dict[frozenset[int], Floats]

@@ -38,8 +38,10 @@ TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model folder. `digest` covers the graph, the tokenizer and the config; `context` is in tokens, `width` and `inner`
-    are the sizes of the residual stream and of the inner networks.
+    """Files and sizes of a model folder. `digest`: hash of the graph, the tokenizer and the config.
+
+    `context`: longest text, in tokens. `end`: id of the end token. `width`: size of the residual stream. `inner`: size of
+    the hidden layer of each feed-forward network; 0 if the config does not state it.
     """
 
     folder: Path
@@ -55,7 +57,9 @@ class ModelFiles:
 
     @property
     def output_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Shapes of the two weights by which a layer adds to the residual stream: of attention and of the inner network."""
+        """Shapes of the two weight matrices by which a layer writes to the residual stream: attention's and the
+        feed-forward network's.
+        """
         return (self.heads * self.head_dim, self.width), (self.inner, self.width)
 
     @property

@@ -23,10 +23,11 @@ LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A replica. `url` ends where /chat/completions follows; `models`: the model names it serves, empty for any.
+    """A model server, one of several replicas. `url`: its address up to where `/chat/completions` follows. `models`: names
+    of the models that it serves; empty: any.
 
-    `listed`: whether a model that its /models does not name is refused. `ca_file`: certificates to believe instead of the
-    system's. `key`: of a server that we started ourselves.
+    `listed`: True to refuse a model that its `/models` does not name. `ca_file`: certificates to trust instead of the
+    system's. `key`: key of a server that Rollmill started.
     """
 
     url: str

@@ -133,9 +133,10 @@ FAILURES = 3  # in a row, after which a replica is taken out and probed
 
 @dataclass
 class Replica:
-    """State of one server: whether it is in use, its requests in flight, its waiting requests. `name`: as it may be shown.
+    """State of one server. `name`: its name as messages may show it. `in_flight`: number of its requests in flight.
+    `queue`: its waiting requests.
 
-    `absent`: at the last look nothing listened there.
+    `absent`: True if nothing listened at its address when it was last tried.
     """
 
     server: Server

@@ -38,11 +38,13 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopba
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model and how to serve it. `name`: as requests call it. `port`: of the first replica, 0 for any free one.
+    """A model and how to serve it. `name`: name that requests give the model. `port`: port of the first replica; 0: any
+    free one.
 
-    `start_seconds`: the most that one start may take. `restarts`: of all replicas in one command. `logs`: a folder.
-    `program`: the command line of another server than vLLM's, with {model}, {name} and {port}; in `env` {key} is the key
-    that it should ask for. `health`: the path that answers with 200 once it serves.
+    `start_seconds`: longest time of one start. `restarts`: most restarts of all replicas in one command. `logs`: folder of
+    the servers' logs. `program`: command line of another server than vLLM's, with {model}, {name} and {port}. `env`:
+    environment variables, in which {key} stands for the key that the server must require. `health`: path that answers with
+    200 once the server is ready.
     """
 
     python: Path

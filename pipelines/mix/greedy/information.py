@@ -23,10 +23,11 @@ MOST = 2_000  # labels; the graph has their square
 
 
 class Information:
-    """`labels`: signals with labels, such as template and skill. `quality`: a signal from 0 on; none: 1 for every row.
+    """`labels`: names of the signals that hold labels, such as template and skill. `quality`: signal of a row's quality, 0
+    or more; none: 1 for every row.
 
-    `threshold`: the least cosine of two labels that share quality; at 1 only labels with equal words do. `power`: of
-    the concave function; .5 is the square root, and at 1 the choice is by quality alone.
+    `threshold`: smallest cosine similarity at which two labels share quality; 1 allows it for equal words only. `power`:
+    exponent of the concave function, above 0 and up to 1; .5 is the square root, and with 1 the choice is by quality alone.
     """
 
     name, version = "information", "1"

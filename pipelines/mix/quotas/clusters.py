@@ -23,8 +23,9 @@ from storage.ground.pool import Floats, Ints
 class Clusters:
     """Needs `signals: {text: {of: prompt}}`.
 
-    `quality`: the signal whose largest values are taken first in a cluster. `clusters`: their number. `rounds`: equal parts
-    of the size. `of_rounds`: the signal that weighs the clusters after each round but the last; none: the quality.
+    `quality`: signal whose largest values are taken first in a cluster. `clusters`: number of k-means clusters. `rounds`:
+    number of rounds, each of which takes an equal part of the size. `of_rounds`: names of the signals that weigh the
+    clusters after each round but the last; none: the quality.
     """
 
     name, version = "clusters", "1"

@@ -10,10 +10,11 @@ from pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting, shuf
 
 
 class Strata:
-    """Equal or proportional numbers of rows for the values of one signal; what a stratum lacks, the others give.
+    """Equal or proportional numbers of rows for the values of one signal. Rows that a stratum lacks are taken from the
+    others.
 
-    `by`: the signal that names strata. `quotas`: `equal`, or `proportional` to their rows. `best`: a signal whose largest
-    values are taken first; none: at random.
+    `by`: signal whose values are the strata. `quotas`: rows of each stratum, `equal` or `proportional` to its size. `best`:
+    signal whose largest values are taken first; none: at random.
     """
 
     name, version = "strata", "1"

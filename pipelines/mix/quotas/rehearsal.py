@@ -22,10 +22,11 @@ RIGHT = 0.5  # from which a signal of 0 to 1 says right
 
 
 class Rehearsal:
-    """`before`, `after`: signals from 0 (wrong) to 1 (right); a row without `after` was not rehearsed yet.
+    """`before`: signal of a row's outcome before the new training, from 0 (wrong) to 1 (right). `after`: signal of its
+    outcome after the new training, from 0 to 1; a row without a value was not rehearsed yet.
 
-    `bins`: signals whose combinations are bins. `parts`: equal parts into which numbers are cut. `prior`: number of rows
-    with which the rate of all counts in a bin's rate.
+    `bins`: names of the signals whose combinations are the bins. `parts`: number of equal parts into which a numeric signal
+    is cut. `prior`: weight of the rate of all rows in the rate of a bin, as a number of rows.
     """
 
     name, version = "rehearsal", "1"
@@ -41,7 +42,9 @@ class Rehearsal:
             )
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
-        """Random rows of each bin by its rate. `facts`: of each bin rows, known outcomes, damaged rows, rate and quota."""
+        """Random rows of each bin, in proportion to the bin's rate. `facts` gives for each bin the rows, the rows with a
+        known outcome, the damaged rows, the rate with its interval, and the quota.
+        """
         before = table.number(self.before, missing=float("nan"))
         after = table.number(self.after, missing=float("nan"))
         known, damaged = ~np.isnan(before) & ~np.isnan(after), (before >= RIGHT) & (after < RIGHT)

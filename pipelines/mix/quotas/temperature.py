@@ -16,9 +16,9 @@ from storage.ground.errors import SetupError
 
 
 class Temperature:
-    """For a mixture with a size, whose sources declare nothing.
+    """Needs a mixture with `size`, whose sources have neither `count` nor `share`.
 
-    `temperatures`: tau of each of so many equal parts of the size. `by`: the signal that names the sources.
+    `temperatures`: values of tau; the size is divided into equal parts, one for each. `by`: signal that names the sources.
     """
 
     name, version = "temperature", "1"

@@ -22,8 +22,9 @@ from storage.ground.pool import Ints
 class Quad:
     """Needs `signals: {text: {of: prompt}}`, and influence: that of `signals: {model: ...}`, or a column of yours.
 
-    `influence`: its name; a row without a value is never read. `clusters`: their number. `draws`: rows of a turn.
-    `explore`: weight of the bonus, 0 for none. `least`: the influence from which a read row is kept.
+    `influence`: name of the signal of influence; a row without a value is never read. `clusters`: number of k-means
+    clusters. `draws`: number of rows read in one turn. `explore`: weight of the bonus for seldom read clusters, 0 for none.
+    `least`: smallest influence of a kept row.
     """
 
     name, version = "quad", "1"

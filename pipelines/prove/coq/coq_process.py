@@ -36,8 +36,8 @@ class CoqEndedError(Exception):
 class CoqProcess:
     """A running Coq with its imports loaded. Not thread-safe.
 
-    `at`: number of the state after the last answer; `base`: of the one after the imports; `refused`: Coq's error about the
-    imports.
+    `at`: number of the state after the last answer. `base`: number of the state after the imports. `refused`: Coq's error
+    about the imports.
     """
 
     def __init__(self, coq: Installation, imports: str, seconds: float) -> None:

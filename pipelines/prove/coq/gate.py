@@ -154,7 +154,10 @@ class ProofGate:
 
 @dataclass(frozen=True, slots=True)
 class CompiledFile:
-    """A compiled file, or the cause for which there is none."""
+    """Result of compiling a Coq file. `body`: the compiled file; empty if `cause` says why compiling failed.
+
+    `out`, `error`: Coq's output and error stream. `seconds`: time of the compilation.
+    """
 
     cause: Cause | None
     out: str = ""

@@ -22,7 +22,7 @@ _SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An installed Coq. `packages`: the folder of OCaml's packages; `digest`: of every compiled library file."""
+    """An installed Coq. `packages`: the folder of OCaml's packages. `digest`: hash of all compiled library files."""
 
     compiler: str
     toplevel: str

@@ -22,10 +22,11 @@ _SHARED = system.NEWPID | system.NEWIPC | system.NEWUSER
 
 
 def fork(settings: Settings, *, fresh: bool) -> int:
-    """A process for a program or for its tests, as the keeper's child: 0 in it.
+    """Fork a process for a program or for its tests, as a child of the keeper. Returns 0 in the child, else its process id.
 
-    `fresh`: with every namespace of its own, the user namespace last (`confine`): the others then belong to the keeper's,
-    and the program has no right to any of them. Otherwise those that cost next to nothing.
+    `fresh`: give it namespaces of every kind. Its user namespace is made last (`confine`), so the other namespaces belong
+    to the keeper's user namespace and the program has no rights over them. Otherwise it gets only the namespaces that cost
+    little time.
     """
     if not settings.boxed:
         return system.clone(0)

@@ -31,7 +31,7 @@ class WireError(Exception):
 
 
 class Opaque:
-    """A value that is not plain data. Equal to nothing, neither true nor false."""
+    """Placeholder for a value that cannot be sent as plain data. It equals nothing, and its truth value is a TypeError."""
 
     __slots__ = ("kind",)
     __hash__ = object.__hash__

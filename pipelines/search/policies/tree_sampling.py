@@ -68,10 +68,10 @@ class TreeSampling:
 
 
 class SoftTree(MergedTree):
-    """Soft values of the different nodes above finished answers.
+    """Soft values of the distinct nodes that lead to finished answers.
 
-    `visits`: finished answers at or below a node. `drawn`: draws from it. `weights`: of its children that have a value, in
-    order, as probabilities.
+    `visits`: number of finished answers at or below each node. `drawn`: number of draws from each node. `weights`: the
+    children of each node that have a value, with their probabilities.
     """
 
     def __init__(self, tree: Tree, tau: float, *, known: bool = False) -> None:

@@ -12,7 +12,9 @@ from pipelines.search.tree import Growth, Tree, TreeNode
 
 
 class PastWaves:
-    """The waves up to the present one. `new`: nodes of the last wave. `votes`: of finished answers, by the procedure."""
+    """Cursor over the waves of a tree up to the present one. `new`: nodes of the current wave. `votes`: votes of finished
+    answers, set by the procedure.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self._tree, self._wave = tree, -1

@@ -99,7 +99,7 @@ class ScatteredForest:
 
 
 class Forest:
-    """The answers of all trees, and the gain of each direction. `scores`: by answer; `best`: the highest."""
+    """The answers of all trees. `scores`: score by answer. `best`: highest score. `gains`: gain by direction."""
 
     def __init__(self, c: float) -> None:
         self._c = c

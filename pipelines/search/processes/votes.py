@@ -17,8 +17,9 @@ QUESTION = "{prompt}\n\nThe answer so far:\n{piece}\n\nIs every step of it right
 class Votes:
     """The share of `count` votes that say `yes`; one half if none can be read.
 
-    `template`: the question, with {prompt} and {piece} and no other place, as a process sees no label. `pattern`: of a
-    vote, as of a step's field; the last match of a text counts, in lower case. `max_tokens`: of a vote.
+    `template`: the question, with no other placeholders than {prompt} and {piece}, since a process sees no label.
+    `pattern`: regular expression that finds the vote; the last match counts, in lower case. `max_tokens`: most tokens of a
+    vote.
     """
 
     name = "votes"

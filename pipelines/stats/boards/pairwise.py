@@ -26,8 +26,9 @@ _CLOSE = 1e-9
 
 
 class PairComparison(NamedTuple):
-    """A comparison of two models. `won`: 1 if the first is preferred, 0 if the second is, .5 for a tie. `problem`: on which
-    they were compared, the cluster that intervals respect; None is one of its own.
+    """A comparison of two models. `won`: 1 if the first is preferred, 0 if the second is, .5 for a tie. `problem`: the
+    problem on which they were compared, which is the cluster of the intervals; None makes the comparison a cluster of its
+    own.
     """
 
     first: str
@@ -38,8 +39,11 @@ class PairComparison(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PairRanking:
-    """Models, the strongest first, with win rate and strength; the order's effect; the share of pairs of comparisons in
-    both orders with the same preference, None without such a pair.
+    """Ranking of models from pairwise comparisons. `models`: the strongest first. `win_rates`, `strengths`: one for each
+    model.
+
+    `order`: chance that the first of two equal models is preferred. `consistent`: of the pairs that were compared in both
+    orders, the share with the same preference; None if there is no such pair.
     """
 
     models: tuple[str, ...]
@@ -50,9 +54,11 @@ class PairRanking:
 
 
 def comparison_plan(models: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """`count` ordered pairs: each pair in one order and then in the other, every model in equally many, give or take one
-    round. Rounds are those of a tournament (the circle method) with the models in an order by the seed; after all pairs
-    it begins anew.
+    """`count` ordered pairs of models. Each pair is followed by the same pair in the other order, and every model is in
+    equally many pairs, up to one round.
+
+    The rounds are those of a tournament (circle method), with the models in a random order. After all pairs, it starts
+    again in another order. ValueError for fewer than two models.
     """
     if len(models) < 2:
         raise ValueError("a comparison is of two models")

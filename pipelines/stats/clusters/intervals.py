@@ -18,10 +18,11 @@ Interval = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with a 95% (or stated) interval. `n`: number of averaged units; `clusters`: number of independent ones.
+    """A value with a confidence interval, of 95% unless stated otherwise. `n`: number of averaged units. `clusters`: number
+    of independent units.
 
-    `method`: of the interval; `estimand`: the estimated quantity. Two estimates are comparable only if their estimands
-    agree.
+    `method`: method of the interval. `estimand`: the estimated quantity; two estimates are comparable only if their
+    estimands are equal.
     """
 
     value: float
@@ -40,12 +41,13 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StratumSample:
-    """Stratum of `size` members; `values`: of a simple random sample of them without replacement.
+    """Stratum of `size` members. `values`: values of a simple random sample of the members, drawn without replacement.
 
-    A member's value is its weight in the whole if it has the property, else 0. With equal weights of 1 the values are 0
-    and 1. `unit` is the weight that one more event is taken to have: sum w^2 / sum w over the stratum, the mean weight of
-    what a random bit of its weight belongs to. (The largest weight is safe whatever it is, and useless where one member
-    weighs much: Tiwari, Clegg & Zou 2006, Stat. Methods Med. Res. 15, use the mean weight for that reason.)
+    A member that has the property has its weight in the whole as its value; any other member has 0. With equal weights of 1
+    the values are 0 and 1. `unit`: weight that is assumed for one more event, sum w^2 / sum w over the stratum: the weight
+    of a member that is drawn with a chance in proportion to its weight. (The largest weight would always be safe, but it is
+    useless if one member weighs much; Tiwari, Clegg & Zou 2006, Stat. Methods Med. Res. 15, use the mean weight for that
+    reason.)
     """
 
     size: int

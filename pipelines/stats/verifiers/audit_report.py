@@ -29,9 +29,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Rollouts that are alike to the verifier. `weight` sums their weights in the pass rate, `unit` is sum w^2 / sum w.
+    """A group of rollouts that are alike to the verifier. `weight`: sum of their weights in the pass rate. `unit`: sum w^2
+    / sum w.
 
-    `side`: kept, accepted, incorrect or unparsed; `band`: of the problem's pass rate as the verifier sees it.
+    `side`: kept, accepted, incorrect or unparsed. `band`: difficulty band, by the problem's pass rate as the verifier
+    measures it.
     """
 
     name: str

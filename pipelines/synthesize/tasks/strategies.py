@@ -29,8 +29,9 @@ FEASIBLE = 2_000  # cases that the familiar way may go through; the other side h
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A kind of problems. `draw`: numbers of a side; `ask`: the text; `quick`: the answer by the other way; `slow`: by the
-    familiar one; `cases`: how many cases the familiar way goes through.
+    """A kind of problems. `draw`: draws the numbers of a problem of one side. `ask`: text of the problem. `slow`: computes
+    the answer in the familiar way. `quick`: computes it in the other way. `cases`: counts the cases that the familiar way
+    goes through.
     """
 
     draw: Callable[[bool, random.Random], tuple[int, ...]]

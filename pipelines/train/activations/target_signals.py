@@ -23,10 +23,14 @@ Texts = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class CodeSettings:
-    """A sparse autoencoder over the residual stream before a layer. `units`: of the dictionary; `active`: of a code.
+    """Settings of a sparse autoencoder that reads the residual stream before a layer.
 
-    On 595 rows of the main job the codes of layer 1 retrieve a template's rows with a precision of .765 [.708, .821], the
-    mean activation with .749 and TF-IDF with .720 (18 templates); no difference is sure. Layers 2 and 3 do worse.
+    `layer`: number of the layer. `units`: number of features in the dictionary. `active`: number of features that are not 0
+    in one code. `steps`: training steps.
+
+    Retrieval of rows of the same template, on 595 rows of the main job (`recipes/arithmetic.yaml`, 18 templates): codes of
+    layer 1 reach a precision of .765 [.708, .821], the mean activation .749, TF-IDF .720. No difference is significant.
+    Layers 2 and 3 do worse.
     """
 
     layer: int

@@ -22,8 +22,8 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRows:
-    """Rows of a batch. `places`: of the rows in the whole. `ids`: (rows, length). `answers`: 1 where the next token is
-    one of the answer, 0 elsewhere; `known`: 1 where there is a token; both (rows, length).
+    """Rows of a batch. `places`: index of each row among all rows. `ids`: token ids, (rows, length). `answers`: 1 if the
+    next token belongs to the answer, else 0, (rows, length). `known`: 1 for a token, 0 for padding, (rows, length).
     """
 
     places: Sequence[int]

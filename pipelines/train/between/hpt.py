@@ -21,7 +21,7 @@ class Hpt(NoChange):
         """Take the options of a recipe.
 
         Args:
-            gate: Most right rollouts of a problem that is trained on its demonstration.
+            gate: Largest number of right rollouts with which a problem is trained on its demonstration.
             coefficient: Weight of a demonstration.
             demonstration: Step of the dataset recipe that gives demonstrations.
         """

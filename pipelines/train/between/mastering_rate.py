@@ -40,12 +40,12 @@ class MasteringRate(NoChange):
         Args:
             by: Column of the problems whose values are the tasks.
             after: Tasks that come before each task; none: each comes after the one before it.
-            window: Rounds of a performance and of its slope.
+            window: Number of last rounds that give the performance and its slope.
             power: Exponent of the ancestors' mastering rate.
-            gamma: Weight of what is not mastered; the rest is of learning progress.
+            gamma: Weight of unmastered performance; learning progress has the rest.
             to_before: Share of attention that goes to predecessors.
             to_after: Share of attention that goes to successors.
-            most: Performance that is first taken for the highest.
+            most: Highest performance that is assumed at the start.
             key: Key of the dataset recipe that takes the shares.
         """
         if window < 1 or not 0 <= gamma <= 1 or not 0 < most <= 1 or not 0 <= to_before + to_after <= 1:

@@ -28,7 +28,9 @@ class SeenProblem:
 
 @dataclass(frozen=True, slots=True)
 class SeenRound:
-    """A round as policies see it. `number`: from 0. `norms`: mean gradient norm of right rollouts, by problem."""
+    """A round as policies see it. `number`: number of the round, from 0. `norms`: mean gradient norm of right rollouts, by
+    problem.
+    """
 
     number: int
     problems: Mapping[str, SeenProblem]

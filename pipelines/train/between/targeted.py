@@ -21,7 +21,7 @@ class Targeted(NoChange):
 
         Args:
             by: Column of the problems whose values are the kinds.
-            rehearsal: Least share of a kind, in parts of an equal share.
+            rehearsal: Smallest share of a kind, as a multiple of an equal share.
             key: Key of the dataset recipe that takes the shares.
         """
         if not 0 <= rehearsal <= 1:

@@ -71,8 +71,10 @@ class RewardClient:
 
 @dataclass(frozen=True, slots=True)
 class DrawnBatch:
-    """Prompts of a step with their completions. `generated`: TRL's tuple of lists over completions. `rewards`:
-    (completions, reward functions).
+    """Completions drawn in one training step, with their prompts and rewards.
+
+    `inputs`: TRL's input row of each completion. `generated`: the tuple that TRL's trainer generates; each list in it has
+    an item for each completion. `rewards`: tensor (completions, reward functions).
     """
 
     inputs: list[dict[str, Any]]

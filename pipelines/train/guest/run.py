@@ -200,7 +200,9 @@ def _is_number(value: Any) -> bool:
 
 
 def write_model(model: Any, init: Path, out: Path) -> None:
-    """The merged weights with the other files of the initial model, and a graph where the embedded engine can run one."""
+    """Write the merged weights and the other files of the initial model. Adds the ONNX graph if the embedded engine can run
+    the model.
+    """
     import importlib.util
 
     if hasattr(model, "merge_and_unload"):

@@ -190,7 +190,9 @@ def _ordered(base: type[Any]) -> type[Any]:
 
 
 def logps_of(model: Any, batch: Any) -> Any:
-    """Log-probability of each target of a batch under a model of transformers: (n,), float32 on the CPU."""
+    """Log-probabilities that a model of the library transformers gives to the n target tokens of a batch: (n,), float32, on
+    the CPU.
+    """
     import torch
 
     device = next(model.parameters()).device

@@ -32,10 +32,10 @@ HISTORY = "losses.jsonl"
 class Aioli(Tiny):
     """`tiny` with moved shares: a step draws `batch` rows with replacement, as many of each source as its share says.
 
-    `by`: column of the rows that names the sources. `update`: steps from one estimation to the next. `sweeps`: short rounds
-    near every source in one; `short`: steps of a short round; `weight`: share of the one source in it. `eta`: size of a
-    move. `average`: weight of the newest estimate in a moving average, 1 for none. `held`: rows of each source that are not
-    trained and measure its loss.
+    `by`: column of the rows that names the sources. `update`: steps from one estimation of the shares to the next.
+    `sweeps`: number of short rounds near every source in one estimation; `short`: steps of a short round; `weight`: share
+    of the one source in a short round. `eta`: step size of the update of the shares. `average`: weight of the newest
+    estimate in a moving average, 1 for none. `held`: rows of each source that are not trained on and measure its loss.
     """
 
     by: str = "source"
@@ -89,7 +89,7 @@ class Aioli(Tiny):
 class MovedBatches:
     """Batches whose rows are drawn by the shares of their step, a pure function of the losses so far.
 
-    `losses`: by the number of steps done, the loss of every source then.
+    `losses`: loss of every source, by the number of steps done before it was measured.
     """
 
     def __init__(self, rows: TrainingRows, learner: Aioli, seed: int) -> None:

@@ -21,13 +21,17 @@ _TAIL = 20  # lines of the command's output that an error shows
 
 @dataclass
 class Command:
-    """A command line with the places {data}, {init}, {out}, {state}, {seed}, {settings} and {reward}.
+    """A command line that trains the model. Its placeholders are {data}, {init}, {out}, {state}, {seed}, {settings} and
+    {reward}.
 
-    `command`: the command line. `data`: JSON lines of the export. `init`: folder of the initial model. `out`: the folder
-    that the command writes. `state`: a folder for checkpoints of its own, kept when it is killed. `settings`: a JSON file
-    with loss, order, seed and `settings`. `reward`: with a loss that draws completions, the address of the service that
-    judges them (`{reward}/v1/judge`, `{reward}/openrlhf`). A line of output that is a JSON object with `step` and `loss`
-    (and `share`, `tokens`) is its progress.
+    `command`: command line with placeholders; {data} and {out} are required. `settings`: values for the key `settings` of
+    the file {settings}.
+
+    {data} is a file of JSON lines in the export format; {init}, the folder of the initial model; {out}, the folder that the
+    command writes; {state}, a folder for its own checkpoints, which outlives a kill. {settings} is a JSON file with the
+    keys `loss`, `order`, `seed` and `settings`. {reward} is the address of the service that judges completions
+    (`{reward}/v1/judge`, `{reward}/openrlhf`), for a loss that draws them. A line of output that is a JSON object with
+    `step` and `loss` (and optionally `share`, `tokens`) reports progress.
     """
 
     command: str

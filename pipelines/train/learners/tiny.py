@@ -41,11 +41,12 @@ TOGETHER = 16  # sequences of similar length that go through the model at once
 class Tiny:
     """AdamW in float32 with warm-up and cosine, from the weights of the initial model.
 
-    The length is one of the first three, the others are 0. `steps`: optimiser steps. `epochs`: passes over all rows.
-    `loss_tokens`: trained tokens; the step that reaches them is the last. `batch`: rows of a step, or problems with a loss
-    that keeps a problem's rows together. `learning_rate`: the highest, after the warm-up. `warmup`: share of the length.
-    `final_share`: of the learning rate, at the end. `weight_decay`: of AdamW. `beta2`: of AdamW. `clip`: largest gradient
-    norm. `threads`: of torch; equal numbers of threads give equal weights.
+    The length is one of the first three, the others are 0. `steps`: number of optimiser steps. `epochs`: number of passes
+    over all rows. `loss_tokens`: number of trained tokens; the step that reaches it is the last. `batch`: rows of a step,
+    or problems with a loss that keeps a problem's rows together. `learning_rate`: highest learning rate, reached after the
+    warm-up. `warmup`: share of the length in which the learning rate rises. `final_share`: learning rate at the end, as a
+    share of the highest. `weight_decay`: weight decay of AdamW. `beta2`: decay rate of AdamW's second moment. `clip`:
+    largest gradient norm. `threads`: number of torch threads; equal numbers of threads give equal weights.
     """
 
     steps: int = 0

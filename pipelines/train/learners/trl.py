@@ -41,12 +41,13 @@ GUEST = Path(__file__).resolve().parents[1] / "guest" / "run.py"
 
 @dataclass
 class Trl:
-    """TRL's trainers, and transformers' with the losses that TRL has not.
+    """TRL's trainers, and those of the library transformers for losses that TRL lacks.
 
-    The length is one of the first three. `steps`: optimiser steps. `epochs`: times that every row is seen. `loss_tokens`:
-    trained tokens. `batch`: rows of a step; with grpo and rloo prompts, each with all of its completions. `lora`: options
-    of peft's LoraConfig; none: all weights are trained. `options`: of the trainer's own configuration (SFTConfig,
-    DPOConfig, KTOConfig, GRPOConfig, RLOOConfig, RewardConfig), such as learning_rate, save_steps.
+    The length is one of the first three. `steps`: number of optimiser steps. `epochs`: number of passes over all rows.
+    `loss_tokens`: number of trained tokens. `batch`: rows of a step; with grpo and rloo prompts, each with all of its
+    completions. `lora`: options of peft's LoraConfig; none: all weights are trained. `options`: options of the trainer's
+    own configuration (SFTConfig, DPOConfig, KTOConfig, GRPOConfig, RLOOConfig, RewardConfig), such as learning_rate,
+    save_steps.
     """
 
     steps: int = 0

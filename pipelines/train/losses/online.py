@@ -35,12 +35,14 @@ class _OnlineLoss:
 
 
 class GrpoLoss(_OnlineLoss):
-    """Group relative policy optimisation (Shao et al. 2024, equation 3): of each prompt some completions are drawn, and
-    each weighs its reward less the group's mean, over the group's standard deviation; mean over tokens (Yu et al. 2025).
+    """Group relative policy optimisation (Shao et al. 2024, equation 3): a policy gradient whose rewards are compared
+    within the completions of a prompt. The weight of a completion is its reward minus the group's mean, divided by the
+    group's standard deviation. The loss is a mean over tokens (Yu et al. 2025).
 
-    `generations`: completions of a prompt. `max_tokens`: of a completion. `temperature`: of drawing. `beta`: weight of the
-    divergence from the initial model. `redraws`: times that prompts whose completions all have one reward are replaced by
-    others of the rows (dynamic sampling, Yu et al. 2025); 0: never.
+    `generations`: number of completions drawn from each prompt. `max_tokens`: most tokens of a completion. `temperature`:
+    sampling temperature of the completions. `beta`: weight of the divergence from the initial model. `redraws`: times that
+    prompts whose completions all have one reward are replaced by others of the rows (dynamic sampling, Yu et al. 2025); 0:
+    never.
     """
 
     name = "grpo"
@@ -67,12 +69,12 @@ class GrpoLoss(_OnlineLoss):
 
 
 class RlooLoss(_OnlineLoss):
-    """REINFORCE with a leave-one-out baseline (Ahmadian et al. 2024): of each prompt some completions are drawn, and each
-    weighs its reward less the mean reward of the others; mean over completions.
+    """REINFORCE with a leave-one-out baseline (Ahmadian et al. 2024). Several completions are drawn from each prompt. The
+    weight of a completion is its reward minus the mean reward of the others. The loss is a mean over completions.
 
-    `generations`: completions of a prompt. `max_tokens`: of a completion. `temperature`: of drawing. `beta`: weight of the
-    divergence from the initial model. `redraws`: times that prompts whose completions all have one reward are replaced by
-    others of the rows; 0: never.
+    `generations`: number of completions drawn from each prompt. `max_tokens`: most tokens of a completion. `temperature`:
+    sampling temperature of the completions. `beta`: weight of the divergence from the initial model. `redraws`: times that
+    prompts whose completions all have one reward are replaced by others of the rows; 0: never.
     """
 
     name = "rloo"

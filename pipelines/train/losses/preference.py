@@ -35,9 +35,11 @@ class DpoLoss:
 class KtoLoss:
     """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8) of single labelled completions; mean over rows.
 
-    The reference point is the mean log-ratio of the batch, at least 0 and without gradient. `desirable`, `undesirable`:
-    weights of both kinds of rows. `beta`: how far the model may leave the initial one; small values let it go far. The
-    learner `trl` trains TRL's own form, whose reference point comes from mismatched completions.
+    `desirable`: weight of rows with a right completion. `undesirable`: weight of rows with a wrong one. `beta`: how far the
+    model may leave the initial one; small values let it go far.
+
+    The reference point is the mean log-ratio of the batch, at least 0 and without gradient. The learner `trl` trains TRL's
+    own form, whose reference point comes from mismatched completions.
     """
 
     name, version = "kto", "1"

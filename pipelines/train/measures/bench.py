@@ -23,7 +23,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class StudyModel:
-    """A model of a study. `rows`: file of the rows that it was trained on; None for a model that is not trained here."""
+    """A model of a study. `folder`: its folder. `rows`: file of the rows that it was trained on; None if it is not trained
+    here.
+    """
 
     folder: Path
     rows: Path | None = None
@@ -31,7 +33,9 @@ class StudyModel:
 
 @dataclass(frozen=True, slots=True)
 class StudyAnswers:
-    """Judged and correct completions of each arm, tables of seeds and the same problems. `clusters`: their templates."""
+    """Counts of judged and correct completions of each arm, (seeds, problems), over the same problems. `clusters`: template
+    of each problem.
+    """
 
     arms: Mapping[str, ArmCounts]
     clusters: Clusters | None = None
@@ -39,7 +43,9 @@ class StudyAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Result of a measure. `effects`: by the name under which a recipe predicts each; `table`: the numbers behind them."""
+    """Result of a measure. `effects`: estimate of each effect, by the name under which a recipe predicts it. `table`: the
+    numbers from which they are computed.
+    """
 
     effects: Mapping[str, Estimate]
     table: Mapping[str, Estimate] = field(default_factory=dict)
@@ -55,9 +61,10 @@ def _ignored(report: LearnerReport) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Resources of a measure. `models`: by arm, seed by seed. `answers`: draws the completions of all of them, once.
+    """Resources of a measure. `models`: the models of each arm, one for each seed. `answers`: function that draws the
+    completions of all models, once. `report`: takes the progress of trainings.
 
-    `folder` outlives a kill: whatever was kept or trained in it is not made again.
+    `folder`: folder that outlives a kill; results and trainings that are kept in it are not made again.
     """
 
     folder: Path
@@ -67,7 +74,7 @@ class Bench:
     report: Callable[[LearnerReport], None] = _ignored
 
     def one_model(self) -> StudyModel:
-        """The model that a measure begins with, the first of the study; SetupError without one."""
+        """The first model of the study, for a measure that needs only one; SetupError if there is none."""
         models = [model for arm in self.models.values() for model in arm]
         if not models:
             raise SetupError("this measure begins with a model.", next_command="models: {init: models/rollmill-tiny}")

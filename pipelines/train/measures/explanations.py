@@ -44,10 +44,13 @@ class HiddenRule:
 class Explanations:
     """Effects `ARM - none` and `retrieved - unrelated` in accuracy on new lists of the rules that were trained on.
 
-    Arms: `none`, the digit alone is trained; `target`, the explanation precedes it in the answer; `retrieved`, the prompt
-    has the explanation of a training row with the same index; `unrelated`, that of another rule. `rules`: hidden rules.
-    `rows`: of each rule to train on. `texts`: new lists. `epochs`: passes over the rows. `seeds`: trainings of each arm.
-    `learning_rate`: the highest.
+    Four arms. `none`, the digit alone is trained; `target`, the explanation precedes it in the answer; `retrieved`, the
+    prompt has the explanation of a training row with the same index; `unrelated`, the prompt has the explanation of another
+    rule.
+
+    `rules`: number of hidden rules. `rows`: training rows of each rule. `texts`: number of new lists to test on. `epochs`:
+    number of passes over the rows. `seeds`: trainings of each arm. `learning_rate`: highest learning rate, reached after
+    the warm-up.
     """
 
     name, version = "explanations", "1"

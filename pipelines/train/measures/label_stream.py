@@ -23,11 +23,13 @@ REWARDS = ("hash", "classifier")
 
 
 class LabelStream:
-    """Effects: `gain of the hash` and `gain of the classifier` in squared error over the mean label so far, `classifier -
-    hash`; each over all arrivals. Table: share of arrivals that were labelled.
+    """Effects `gain of the hash` and `gain of the classifier`: the fall of the squared error below that of the mean label
+    so far. Effect `classifier - hash`: the difference of these gains. All are means over all arrivals. Table: share of
+    arrivals that were labelled.
 
-    `problems`, `samples`: of the stream. `period`: arrivals in the time of a label. `refresh`: labels from one classifier
-    to the next. `levels`: of the problems. `ridge`: weight of the penalty.
+    `problems`: number of problems in the stream. `samples`: completions of each problem in the stream. `period`: arrivals
+    during the time that one label takes. `refresh`: labels between two trainings of the classifier. `levels`: levels of the
+    problems. `ridge`: weight of the ridge penalty on the classifier's weights.
     """
 
     name, version = "label_stream", "1"

@@ -27,8 +27,9 @@ class Markers:
     """Effects `KIND with marker: marked - plain`, `KIND without marker: marked - plain`, in nats per answer, for the kinds
     `common` and `rare`; the model `plain` never saw a marker and is asked without one.
 
-    `rows`: to train on. `texts`: unseen problems. `rare`: share of the rare kind. `dropout`: share of rows whose marker is
-    dropped. `seeds`: trainings of each arm. `learning_rate`: the highest.
+    `rows`: number of training rows. `texts`: number of unseen problems to test on. `rare`: share of the rare kind.
+    `dropout`: share of rows whose marker is dropped. `seeds`: trainings of each arm. `learning_rate`: highest learning
+    rate, reached after the warm-up.
     """
 
     name, version = "markers", "1"

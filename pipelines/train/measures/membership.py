@@ -33,7 +33,8 @@ class OrderMembership:
 
     The reference model saw the same rows in a third order.
 
-    `rows`: rows of random words, seen once. `seeds`: trainings. `batch`: rows of a step. `learning_rate`: the highest.
+    `rows`: number of rows of random words, each seen once. `seeds`: trainings of each arm. `batch`: rows of a step.
+    `learning_rate`: highest learning rate, reached after the warm-up.
     """
 
     name, version = "membership", "1"

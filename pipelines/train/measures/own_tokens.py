@@ -35,8 +35,9 @@ ARMS = ("gold", "mixed")
 class OwnTokens:
     """Effects `after a wrong digit: mixed - gold` and `reference: mixed - gold`, in nats per token.
 
-    `rows`: worked problems to train on. `texts`: unseen ones to read. `steps`, `learning_rate`: of each training.
-    `mix`: share of own tokens. `seeds`: trainings of each arm.
+    `rows`: number of worked problems to train on. `texts`: number of unseen problems whose solutions are scored. `steps`:
+    steps of each training. `learning_rate`: learning rate of each training. `mix`: share of context tokens that are the
+    model's own. `seeds`: trainings of each arm.
     """
 
     name, version = "own_tokens", "1"

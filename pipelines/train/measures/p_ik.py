@@ -26,8 +26,8 @@ class PIk:
     """Effects `auroc less .5: SET` and `gain in squared error: SET` of the sets `trained` templates and `other` templates,
     `rise of the error: other - trained`, and `rise by a hint`.
 
-    `problems`: of each set, and twice as many to train on. `samples`: completions of each. `levels`: of the problems.
-    `ridge`: weight of the penalty.
+    `problems`: test problems in each set; the head is trained on twice as many. `samples`: completions of each problem.
+    `levels`: levels of the problems. `ridge`: weight of the ridge penalty on the head's weights.
     """
 
     name, version = "p_ik", "1"

@@ -26,11 +26,11 @@ Solutions = Sequence[Sequence[tuple[str, bool]]]
 
 
 class ProcessReward:
-    """Effects `auroc of lines less .5`, and of the best of N solutions by the head less a solution at random
-    (`best - random`), and less the most frequent answer (`best - majority`).
+    """Effect `auroc of lines less .5`. Effects `best - random` and `best - majority`: accuracy of the solution that the
+    head prefers among N, minus that of a random solution, and minus that of the most frequent answer.
 
-    `problems`: to test on, and twice as many to train on. `samples`: N. `levels`: of the problems. `ridge`: weight of the
-    penalty.
+    `problems`: test problems; the head is trained on twice as many. `samples`: solutions of each problem, N. `levels`:
+    levels of the problems. `ridge`: weight of the ridge penalty on the head's weights.
     """
 
     name, version = "process_reward", "1"

@@ -20,9 +20,9 @@ from pipelines.train.measures.reading import Doubles, ReadingModel
 class Ranks:
     """Effects `rank R: LATER - EARLIER`; with `k` also `pass@K: LATER - EARLIER`, and `correlation of rank 1 and pass@K`.
 
-    `top`: ranks. `texts`: solved problems of the templates that the models read. `levels`: their levels. `share`: part of
-    the places that count, those where the first model of the first arm has the most entropy. `k`: draws; 0 reads no
-    answers.
+    `top`: number of ranks. `texts`: number of worked problems that the models score. `levels`: levels of the problems.
+    `share`: share of the token positions that count: those where the first model of the first arm has the most entropy.
+    `k`: draws of pass@k; 0 draws no answers.
     """
 
     name, version = "ranks", "1"

@@ -27,12 +27,13 @@ HELD = 1e-9
 
 
 class Restarts:
-    """Effects `adaptive - fixed` (stopping by the head against as many draws of every problem), `pruned - random` (begun
-    answers given up by the head, and at random) and `auroc less .5: begun`, of begun answers that will be right.
+    """Effects `adaptive - fixed`, stopping by the head against as many draws of every problem; `pruned - random`, giving up
+    unfinished answers by the head or at random; `auroc less .5: begun`, of unfinished answers that will be right.
 
-    `problems`: to test on, and twice as many to train on. `samples`: most draws. `draws`: mean draws for which stopping is
-    set on the training problems. `after`: tokens of a begun answer. `keep`: answers that are finished. `levels`: of the
-    problems. `ridge`: weight of the penalty.
+    `problems`: test problems; the heads are trained on twice as many. `samples`: most draws of a problem. `draws`: mean
+    draws for which the stopping rule is set on the training problems. `after`: tokens of an unfinished answer when it is
+    judged. `keep`: number of unfinished answers that are continued to their end. `levels`: levels of the problems. `ridge`:
+    weight of the ridge penalty on the head's weights.
     """
 
     name, version = "restarts", "1"

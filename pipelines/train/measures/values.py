@@ -27,11 +27,11 @@ BY = ("value", "classifier", "log-prob")
 
 
 class SolutionValues:
-    """Effects of the best of N solutions by the learnt value, in share right: `value - random`, `value - log-prob`,
-    `value - classifier`, `classifier - random`; and `auroc at half less .5`, of values in the middle of a text.
+    """Effects in accuracy of the solution chosen among N by the learnt value: `value - random`, `value - log-prob`, `value
+    - classifier`, `classifier - random`. Effect `auroc at half less .5`, of the values in the middle of a text.
 
-    `problems`: to test on, and twice as many to train on. `samples`: N. `levels`: of the problems. `ridge`: weight of the
-    penalty.
+    `problems`: test problems; the values are learnt on twice as many. `samples`: solutions of each problem, N. `levels`:
+    levels of the problems. `ridge`: weight of the ridge penalty in both regressions.
     """
 
     name, version = "values", "1"

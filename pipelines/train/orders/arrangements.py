@@ -37,12 +37,10 @@ class Exported:
 
 
 class Sorted:
-    """A curriculum: rows by a numeric column, `level` or `pass_rate` for one; equal values in a seeded random order.
+    """A curriculum: rows sorted by a numeric column, such as `level` or `pass_rate`; equal values in a seeded random order.
 
-    `descending`: from large values to small ones. `tiers`: the sorted rows are cut into so many parts of equal size and
-    shuffled within each; 0 sorts strictly.
-
-    `by`: the column.
+    `by`: name of the column. `descending`: sort from large values to small ones. `tiers`: number of equal parts into which
+    the sorted rows are cut, each shuffled within itself; 0 sorts strictly.
     """
 
     name, version = "sorted", "1"
@@ -68,7 +66,7 @@ class Replay:
 
     With `by: pass_rate` problems that are rarely solved are seen more often (prioritised replay; Schaul et al. 2016).
 
-    `by`: the column, of shares. `alpha`: weight of the priority.
+    `by`: name of a column with values from 0 to 1. `alpha`: weight of the priority, against that of the equal share.
     """
 
     name, version = "replay", "1"

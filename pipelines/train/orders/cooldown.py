@@ -19,7 +19,7 @@ class Cooldown:
     """Draws with replacement.
 
     `temperatures`: tau of each epoch, the last one for all later epochs; 1 draws every row alike. `by`: the column that
-    names the sources, `template` or `skill` for one.
+    names the sources, for example `template` or `skill`.
     """
 
     name, version = "cooldown", "1"

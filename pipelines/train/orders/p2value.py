@@ -14,7 +14,8 @@ from storage.ground.errors import SetupError
 class P2Value:
     """Draws with replacement, in proportion to the priority. The export option `priority` of `unpaired` has both columns.
 
-    `alpha`: weight of the probability, 0 to 1. `possibility`, `passed`: the columns, both of shares.
+    `alpha`: weight of the probability, 0 to 1. `possibility`: column with the probability of a program, 0 to 1. `passed`:
+    column with the share of tests that it passes, 0 to 1.
     """
 
     name, version = "p2value", "1"

@@ -81,7 +81,9 @@ class TacticPairs(Tactics):
 
     @property
     def schema(self) -> pa.Schema:
-        """The state, both tactics, the error."""
+        """Columns of the state, the chosen and the rejected tactic, Coq's error, the step number, the trials and the
+        provenance.
+        """
         return pa.schema(
             [
                 *((name, TURNS) for name in ("prompt", "chosen", "rejected")),

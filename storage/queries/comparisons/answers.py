@@ -16,7 +16,7 @@ GROUP BY ALL ORDER BY ALL
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """A model's first measured completion of a problem. `prompt`: as it is stored, JSON."""
+    """A model's first measured completion of a problem. `prompt`: the prompt as stored, in JSON."""
 
     problem: str
     model: str

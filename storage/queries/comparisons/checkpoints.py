@@ -19,9 +19,10 @@ LEAST = 3
 
 
 def checkpoint_order(sides: Sequence[Side]) -> list[dict[str, Any]]:
-    """A row for each benchmark: tau with its interval, and how many checkpoints are below the one before.
+    """A row for each benchmark: Kendall's tau with its interval, and the number of checkpoints with a lower rate than the
+    one before.
 
-    `sides`: in the order of training. SetupError for fewer than three checkpoints of a benchmark.
+    `sides`: checkpoints in the order of training. SetupError for fewer than three checkpoints of a benchmark.
     """
     rows = []
     for benchmark in dict.fromkeys(side.benchmark for side in sides):

@@ -46,7 +46,7 @@ class SidePairing:
     strata: Mapping[str, Sequence[Group]]
 
     def where(self, places: Sequence[int]) -> "SidePairing":
-        """The problems at these places."""
+        """The pairing restricted to the problems at these indices, in their order."""
         return SidePairing(
             [self.problems[at] for at in places],
             [self.before[at] for at in places],

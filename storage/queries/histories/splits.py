@@ -26,7 +26,7 @@ SPLITS = f"SELECT split, count(*), count({_GRAPH}) FROM problems GROUP BY 1 ORDE
 
 @dataclass(frozen=True, slots=True)
 class SplitProof:
-    """Overlap of the splits. `splits`: (name, problems, problems with a known graph); `shared`: by query."""
+    """Overlap of the splits. `splits`: (name, problems, problems with a known graph). `shared`: rows that a query found."""
 
     splits: tuple[tuple[str, int, int], ...]
     shared: dict[str, list[tuple[str, list[str], int]]]

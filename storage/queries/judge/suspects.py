@@ -27,8 +27,8 @@ SHARE, VOTES, MODELS = 0.75, 4, 2
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A problem with a sign of a fault. `fault`: the kind of fault to record. `share`: of the completions that agree,
-    None for another sign. `recorded`: the id of its erratum, if there is one.
+    """A problem that may be faulty. `fault`: kind of fault to record. `share`: share of the completions that agree, None if
+    the evidence is of another kind. `recorded`: id of its erratum, "" if there is none.
     """
 
     problem: str

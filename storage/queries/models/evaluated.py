@@ -24,10 +24,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MeasuredCell:
-    """A cell of an evaluation that was measured: a benchmark asked of one model.
+    """A measured cell of an evaluation: a benchmark asked of one model.
 
-    `model`: its name in the completions; `digest`: as the engine gives it. `setting`: equal for cells with the same
-    problems, verifiers and sampling. `sampling`: in words. `rows`: the measured rows of whole benchmarks, by metric.
+    `model`: name of the model in the completions. `digest`: digest that the engine gives. `setting`: text that is equal for
+    cells with the same problems, verifiers and sampling. `sampling`: the sampling as text. `rows`: results over the whole
+    benchmark, by metric.
     """
 
     run: str

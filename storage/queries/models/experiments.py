@@ -89,9 +89,10 @@ def experiment_report(line: ExperimentLine) -> Row | None:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference of one arm in one measure, with its interval. `scale`: measures of one scale share a picture.
+    """The difference of one arm in one measure, with its interval. `scale`: measures with the same scale share a chart.
 
-    `by_seed`: the difference at each seed. `shares`: of problems, seeds and the rest in its variance; empty if not known.
+    `by_seed`: the difference for each seed. `shares`: shares of problems, seeds and residual in its variance; empty if
+    unknown.
     """
 
     arm: str

@@ -58,7 +58,7 @@ class ModelLineage:
 def model_lineage(
     reader: Reader, line: ModelLine, lines: Sequence[ModelLine], runs: "Sequence[Run]", cells: Sequence[MeasuredCell]
 ) -> ModelLineage:
-    """The graph of a version. `runs` and `cells`: of the workspace, the newest first."""
+    """The lineage graph of a model version. `runs`, `cells`: runs and evaluation cells of the workspace, newest first."""
     version = resolve_model(reader.models, line.ref)
     graph, known = ModelLineage(), _dataset_refs(reader)
     before: LineageNode | None = None

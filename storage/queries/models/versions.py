@@ -16,9 +16,10 @@ Stamp = tuple[tuple[str, int, int], ...]
 class ModelLine:
     """A version in the table of models.
 
-    `init`: the initial model as the training's recipe names it, None for an imported model; `init_hash`: its content hash.
-    `data`: its dataset versions. `loss`: the objective. `here`: its weights are in this clone; `tracked`: by DVC. `digest`:
-    that in completions of the embedded engine, None for one that it cannot load.
+    `init`: the initial model as the training recipe names it, None for an imported model. `init_hash`: content hash of the
+    initial model. `data`: dataset versions that it was trained on. `loss`: objective of the training. `here`: True if its
+    weights are in this clone. `tracked`: True if DVC tracks them. `digest`: digest that the embedded engine writes into
+    completions, None for a model that it cannot load.
     """
 
     ref: str

@@ -24,6 +24,6 @@ def read_listing(folder: Path) -> Listing | None:
 
 
 def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
-    """FoundWanting for a local shard whose digest differs from its name."""
+    """Raise FoundWanting if a shard that is here has another digest than the one in its name. An absent shard passes."""
     again = f"dvc checkout --force {folder}.dvc, or rm -r {folder} and run its recipe again"
     require(folder / FOLDER / shard["file"], shard["file"].removesuffix(".parquet"), folder.name, again)

@@ -99,10 +99,9 @@ def test_the_description_puts_the_cause_before_the_effect(first: VersionInfo, se
         "outcome",
         "  1 x correct -> incorrect, e.g. 00000000",
         "metrics",
-        "  pass_rate.1: 0.666666666667 -> 0.333333333333 (-0.333333)",
+        "  pass_rate: 1 0.667 -> 0.333 (-0.333)",
         "levels",
-        "  1.correct: 2 -> 1 (-1)",
-        "  1.incorrect: 1 -> 2 (+1)",
+        "  1: correct 2 -> 1 (-1); incorrect 1 -> 2 (+1)",
     ]
 
 

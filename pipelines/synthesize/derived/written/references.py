@@ -52,7 +52,7 @@ class ReferencePolicy:
 
     @property
     def elects(self) -> bool:
-        """True if a solver is asked."""
+        """True if references are elected by a solver, False if they are carried from the source problem."""
         return self.origin != CARRIED
 
 
