@@ -93,6 +93,9 @@ def decision(row: Row) -> str:
     if row["itself"]:
         return f"{first} is compared with itself: all differences are 0, and nothing is tested"
     size, visible = abs(row["difference"]), row["detectable"]
+    if not row["flipped"]["better"] + row["flipped"]["worse"] and row.get("conclusion") != "equivalent":
+        same = f"{first} and {second} have the same rate on each of the {row['problems']:,} problems"
+        return f"{same}, as runs have that share their completions"
     if row["p_corrected"] <= ALPHA:
         better = second if row["difference"] > 0 else first
         equal = f", by less than {row['margin']:g}" if row.get("conclusion") == "equivalent" else ""

@@ -105,6 +105,8 @@ def test_a_decision_is_a_sentence() -> None:
     few = said(old, side("new", halves(40, 5)))
     assert few.startswith("undecided: a true difference of 0.")
     assert said(old, old) == "old is compared with itself: all differences are 0, and nothing is tested"
+    same = "old and new have the same rate on each of the 40 problems, as runs have that share their completions"
+    assert said(old, side("new", halves(40, 0))) == same
     assert said(old, side("new", halves(40, 0)), margin=0.1) == "old and new are equal up to 0.1"
     assert said(old, side("new", halves(40, 30)), margin=0.9).startswith("new is better by 0.375, by less than 0.9; ")
     one = {f"p{n}": "t" for n in range(40)}
