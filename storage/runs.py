@@ -4,7 +4,7 @@ A run holds plans, not rows: each round's plan is a pair of segments (plan and s
 resumed run reads the planned rows and draws only the missing ones.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -183,8 +183,8 @@ class Runs:
         with self._ledger.read() as session:
             row = session.get(RunRow, run_id)
             if row is None:
-                known = session.scalars(select(RunRow.id)).all()
-                raise unknown_name("run", run_id, known, next_command="rollmill runs list")
+                known = session.execute(select(RunRow.id, RunRow.recipe)).all()
+                raise _unknown_run(run_id, {name: recipe.get("cell") for name, recipe in known})
             return _run(row)
 
     def list(self) -> list[Run]:
@@ -353,6 +353,17 @@ def _last_sign(session: "Session", row: RunRow) -> float:
         return row.finished_at
     reported = session.scalar(select(func.max(ProgressRow.updated_at)).where(ProgressRow.run_id == row.id))
     return max(row.started_at, reported or 0.0)
+
+
+def _unknown_run(name: str, known: Mapping[str, Mapping[str, Any] | None]) -> SetupError:
+    """The error for a name that is no run's; `known`: the cell of an evaluation that each run is, None for other runs."""
+    cells = [run for run, cell in known.items() if cell and cell["evaluation"] == name]
+    if cells:
+        what = f"{name} is an evaluation of {len(cells)} cells, each of them a run."
+        return SetupError(what, next_command=f"rollmill leaderboard {name}, or rollmill runs list --cells")
+    # An evaluation may have hundreds of cells.
+    apart = [run for run, cell in known.items() if not cell]
+    return unknown_name("run", name, apart or known, next_command="rollmill runs list")
 
 
 def _run(row: RunRow) -> Run:

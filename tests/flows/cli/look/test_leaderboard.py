@@ -58,6 +58,12 @@ def test_a_model_that_was_asked_one_benchmark_is_rated_on_both(toy: Path, rollmi
     assert "12 of 108 cells of models x problems are imputed" in shown
 
 
+def test_an_evaluation_is_no_run_and_is_named_as_what_it_is(toy: Path, rollmill: Run) -> None:
+    evaluated(toy, rollmill, "both", BENCHMARKS, {"good": 0.9})
+    said = rollmill("runs", "show", "both").err
+    assert "both is an evaluation of 2 cells, each of them a run. Next: rollmill leaderboard both, or" in said
+
+
 def test_without_a_name_the_evaluations_are_named(toy: Path, rollmill: Run) -> None:
     said = rollmill("leaderboard", "--impute")
     assert (said.status, "Next: rollmill evaluate recipes/evaluations/arithmetic.yaml" in said.err) == (2, True)
@@ -81,7 +87,9 @@ def test_a_name_that_an_evaluation_and_a_dataset_have_means_the_evaluation(toy: 
     assert "toy.small.good-" not in folded
     assert sum(row.startswith("toy.small.") for row in every.splitlines()) == 2
     assert rollmill("runs", "show", "toy").out.startswith("toy-")  # the newest run of the recipe
-    assert "unknown run 'to'. Valid: toy-" in rollmill("runs", "show", "to").err
+    said = rollmill("runs", "show", "to").err
+    assert "unknown run 'to'. Valid: toy-" in said
+    assert "toy.small" not in said
 
 
 def test_evaluations_without_a_common_problem_are_not_completed(toy: Path, rollmill: Run) -> None:
