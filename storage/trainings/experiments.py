@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.commands import renewed
-from storage.ground.errors import RollmillError, SetupError, interrupted
+from storage.ground.errors import RollmillError, SetupError, Unavailable, interrupted
 from storage.ground.files import json_text, write_text
 from storage.ledger.engine import Ledger
 
@@ -51,7 +51,8 @@ class Experiments:
     def held(self, kind: str, name: str, command: str) -> Iterator[Callable[[str], None]]:
         """Record that this process works on it, and how the block ends; gives a function that says how far it is.
 
-        SetupError while another process works on it.
+        SetupError while another process works on it. A mistake in the request, found before anything was done, leaves the
+        record as it was.
         """
         now = _now()
         state = Experiment(kind, name, command, "running", "", "", now, now)
@@ -60,6 +61,8 @@ class Experiments:
             raise SetupError(
                 f"another process works on the {kind} {name!r}.", next_command=f"rollmill runs cancel {state.id}"
             )
+
+        before = _read(self._path(state))
 
         def tell(text: str) -> None:
             nonlocal state
@@ -71,6 +74,9 @@ class Experiments:
             try:
                 yield tell
             except BaseException as error:
+                if not state.said and isinstance(error, SetupError) and not isinstance(error, Unavailable):
+                    self._restore(state, before)
+                    raise
                 status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
                 reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
                 self._write(replace(state, status=status, error=reason, updated=_now()))
@@ -96,6 +102,12 @@ class Experiments:
 
     def _path(self, state: Experiment) -> Path:
         return self._folder / f"{state.kind}-{state.name}.json"
+
+    def _restore(self, state: Experiment, before: Experiment | None) -> None:
+        if before is None:
+            self._path(state).unlink(missing_ok=True)
+        else:
+            self._write(before)
 
     def _write(self, state: Experiment) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.errors import FoundWanting, SetupError, Unavailable
 from storage.workspace import Workspace
 from tests.forked import Forked
 
@@ -57,6 +57,25 @@ def test_a_bad_end_is_kept_with_its_reason(folder: Path, error: BaseException, s
             raise error
         [ended] = workspace.experiments.all()
         assert (ended.status, ended.error) == (status, said)
+
+
+def test_a_request_with_a_mistake_leaves_the_record_as_it_was(folder: Path) -> None:
+    with Workspace.open(folder) as workspace:
+
+        def fail(error: SetupError, said: str = "") -> None:
+            with pytest.raises(SetupError), workspace.experiments.held("trial", "quotas", COMMAND) as tell:
+                if said:
+                    tell(said)
+                raise error
+
+        fail(SetupError("unknown dataset 'nope'."))
+        assert workspace.experiments.all() == []
+        fail(Unavailable("the disk is full."))
+        assert [one.error for one in workspace.experiments.all()] == ["the disk is full."]
+        fail(SetupError("unknown dataset 'nope'."))
+        assert [one.error for one in workspace.experiments.all()] == ["the disk is full."]
+        fail(SetupError("another number of rows."), "training two-1")
+        assert [one.error for one in workspace.experiments.all()] == ["another number of rows."]
 
 
 def test_a_killed_one_is_killed_and_can_be_begun_again(folder: Path) -> None:
