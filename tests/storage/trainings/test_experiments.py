@@ -59,23 +59,25 @@ def test_a_bad_end_is_kept_with_its_reason(folder: Path, error: BaseException, s
         assert (ended.status, ended.error) == (status, said)
 
 
+def begin_and_fail(workspace: Workspace, error: SetupError, said: str = "") -> None:
+    with workspace.experiments.held("trial", "quotas", COMMAND) as tell:
+        if said:
+            tell(said)
+        raise error
+
+
 def test_a_request_with_a_mistake_leaves_the_record_as_it_was(folder: Path) -> None:
+    failures = [
+        (SetupError("unknown dataset 'nope'."), "", []),
+        (Unavailable("the disk is full."), "", ["the disk is full."]),
+        (SetupError("unknown dataset 'nope'."), "", ["the disk is full."]),
+        (SetupError("another number of rows."), "training two-1", ["another number of rows."]),
+    ]
     with Workspace.open(folder) as workspace:
-
-        def fail(error: SetupError, said: str = "") -> None:
-            with pytest.raises(SetupError), workspace.experiments.held("trial", "quotas", COMMAND) as tell:
-                if said:
-                    tell(said)
-                raise error
-
-        fail(SetupError("unknown dataset 'nope'."))
-        assert workspace.experiments.all() == []
-        fail(Unavailable("the disk is full."))
-        assert [one.error for one in workspace.experiments.all()] == ["the disk is full."]
-        fail(SetupError("unknown dataset 'nope'."))
-        assert [one.error for one in workspace.experiments.all()] == ["the disk is full."]
-        fail(SetupError("another number of rows."), "training two-1")
-        assert [one.error for one in workspace.experiments.all()] == ["another number of rows."]
+        for error, said, recorded in failures:
+            with pytest.raises(SetupError):
+                begin_and_fail(workspace, error, said)
+            assert [one.error for one in workspace.experiments.all()] == recorded
 
 
 def test_a_killed_one_is_killed_and_can_be_begun_again(folder: Path) -> None:
