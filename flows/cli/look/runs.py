@@ -39,7 +39,6 @@ def list_(*, cells: Cells = False, json: AsJson = False) -> None:
 
     Example: rollmill runs list
     """
-    from storage.queries.run_table import run_line, run_lines
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -49,6 +48,8 @@ def list_(*, cells: Cells = False, json: AsJson = False) -> None:
             return as_json([_row(workspace, run, paid) for run in runs])
     if not runs:
         return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
+    from storage.queries.run_table import run_line, run_lines
+
     states = {run.id: run.state for run in runs}
     lines = [run_line(run, paid) for run in runs] if cells else run_lines(runs, paid)
     head = ["run", "status", "started (UTC)", "seconds", "pass rate [95%]", "model", "tokens", "cost", "kept"]

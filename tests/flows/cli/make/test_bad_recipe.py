@@ -49,7 +49,7 @@ def fix(keys: str) -> str:
         (fix('engine: edit, model: digitt, template: "{solve}"'), "unknown editor 'digitt'. Did you mean 'digit'?"),
         (
             fix('engine: edit, model: upto_step, template: "{solve}", options: {step: "{mark.step}"}'),
-            "unknown step in option 'step' of step 'fix' 'mark'",
+            "unknown step in option 'step' 'mark' of step 'fix'",
         ),
         ("steps:\n  - {name: a}\n  - {name: b, temperature: 0.5}\n", "steps a, b follow nothing, and budget 'fixed'"),
         (

@@ -179,7 +179,7 @@ def test_what_is_shown_of_the_recipe_is_the_same_recipe(tmp_path: Path) -> None:
     [
         (
             ("when: {solve: incorrect}", "when: {slove: incorrect}"),
-            "unknown step in `when` of step 'cut' 'slove'. Did you mean 'solve'?",
+            "unknown step in `when` 'slove' of step 'cut'. Did you mean 'solve'?",
         ),
         (('template: "{cut}"', 'template: "{cutt}"'), "{cutt}, which names no earlier step"),
         (("engine: compose", "engine: composer"), "composer"),
