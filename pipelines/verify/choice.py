@@ -104,7 +104,8 @@ _WITH_TEXT = re.compile(
     rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J])\)|([A-J])[.:](?=\s|\Z)|([A-J])\s+[-–—]\s|([A-J]),)\s*(.+)\Z", re.DOTALL
 )
 _BECAUSE = (
-    r"(?:\s*,?\s+(?:because|since|porque|pues|ya que|parce qu\w*|car|weil|denn|pois|já que|потому что|так как)\b"
+    r"(?:\s*,?\s+(?:because|since|porque|pues|ya que|parce qu\w*|car|weil|denn|pois|já que|perché|poiché|ponieważ|gdyż"
+    r"|потому что|так как)\b"
     r"|\s*,?\s*(?:因为|由于|なぜなら))"
 )
 _REASON = re.compile(rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J]))(?:{_BECAUSE}|\s*,?\s+(?:as|for|due|given|based|is|by)\b)")
@@ -128,6 +129,19 @@ _BOLD = re.compile(r"\*\*\(?([A-J])[).:]*\*\*")
 _DENIED = re.compile(
     r"(?i)\b(?:not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
     r"if|suppose|maybe|perhaps|might|could|let's|try|check|consider)\b"
+)
+_LETTER = r"\(?[A-J]\)?"
+# A clause that only rejects an option, and what names the right one behind it: "B is incorrect; choose C."
+_REJECTED = re.compile(
+    rf"(?:(?i:so|since|as|because|but|and|while)\s+)?(?:{_NOUN})?(?:{_LETTER}\s+(?i:(?:is|was|looks|seems)(?:\s+(?:also|clearly"
+    r"|obviously|definitely|simply))?\s+(?:incorrect|wrong|false|out|eliminated|ruled out"
+    r"|not (?:correct|right|true|it|the answer))"
+    r"|(?:isn['’]t|wasn['’]t|cannot be|can['’]t be)\s+(?:correct|right|true|it|the answer))"
+    rf"|(?i:not|eliminate|exclude|reject|discard|rule out)\s+(?:{_NOUN})?{_LETTER})\s*[.;,:]\s*"
+)
+_CHOSEN = re.compile(
+    rf"(?i:(?:so|hence|thus|therefore|then|instead|rather|and|but)[,\s]+)*(?i:(?:i\s+(?:would\s+|will\s+)?)?"
+    rf"(?:choose|chose|select|pick|take|go with|it is|it['’]s)\s+)?(?:{_NOUN})?\(?([A-J])\)?" + _END
 )
 
 
@@ -159,12 +173,22 @@ def named_in_sentence(line: str) -> Choice | None:
     """Option named by a concluding sentence, if it is only one; a sentence that denies or supposes names none."""
     cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:].translate(_ASCII)).split())
     if _DENIED.search(cleaned):
-        return None
+        return _chosen_instead(cleaned)
     letters = sorted({_letter(match) for match in (*_NAMED.finditer(cleaned), *_BOLD.finditer(line[-2_000:]))})
     joined = _joined_in(cleaned)
     if len(letters) > 1 or (letters and joined):
         return Choice(clash=f"names {' and '.join(sorted({*letters, *joined}))}")
     return Choice(letters[0]) if letters else None
+
+
+def _chosen_instead(sentence: str) -> Choice | None:
+    """Option behind clauses that only reject other ones."""
+    place = 0
+    while (match := _REJECTED.match(sentence, place)) is not None:
+        place = match.end()
+    chosen = _CHOSEN.match(sentence, place) if place else None
+    rejected = set(re.findall(r"(?<![A-Za-z])[A-J](?![A-Za-z])", sentence[:place]))
+    return None if chosen is None or chosen[1] in rejected else Choice(chosen[1])
 
 
 def lists_options(text: str) -> bool:
@@ -249,7 +273,7 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "2"), *EXTRACTION, ("head", "3"), ("named", "4"), ("none", "3"))
+    rules = (("reference", "3"), *EXTRACTION, ("head", "4"), ("named", "5"), ("none", "4"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,

@@ -27,6 +27,7 @@ from pipelines.verify.statements.standing import (
     doubtful,
     in_doubt,
     judge,
+    keys_in,
     last_withdrawal,
     undenied,
     values_in,
@@ -36,7 +37,7 @@ from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "7"), ("boxed", "7"), ("tag", "7"), ("phrase", "7"), ("bare", "7"), ("tail", "9"),
+    ("hash", "8"), ("boxed", "8"), ("tag", "8"), ("phrase", "8"), ("bare", "8"), ("tail", "10"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 WORDS: Mapping[str, str] = {
@@ -74,7 +75,7 @@ _LOWER_ANSWER = re.compile(r"(?i)answer")
 _LINE_A = re.compile(r"(?:\A|\n)[ \t]*A[ \t]*:\s*")
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
-_FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas)\b)")
+_FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas|ma|bensì|lecz|ale)\b)")
 _VALUE_FIRST = re.compile(
     r"[\s*$(\[]*(?:\\[(\[]\s*)?(?:[-−+]?\s*\\?[$€£]?\s*[\d.]|\\(?:d?frac|sqrt|pi|boxed)|\(?[A-J]\)?(?![\w'’]))"
 )
@@ -124,7 +125,7 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
         and len(text) - end <= _CLOSING
     ):
         return answer if text[-1].isascii() else _finished(answer)  # a number behind a plain mark, at the end
-    return _standing(text, cut, whole=whole)[0] if in_doubt(text, start, end) else _finished(answer)
+    return _standing(text, cut, whole=whole).answer if in_doubt(text, start, end) else _finished(answer)
 
 
 def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
@@ -133,7 +134,19 @@ def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = (
     `values`: texts that count as answers even if their words express doubt ("not enough information").
     """
     text, whole = _judged(text)
-    return _standing(text, cut, whole=whole, values=values) if text else (None, "")
+    if not text:
+        return None, ""
+    found = _standing(text, cut, whole=whole, values=values)
+    return found.answer, found.rest
+
+
+def given_up(text: str) -> frozenset[str]:
+    """The values that a text denies or takes back behind its final answer, each as it is compared (`words.key`)."""
+    text, whole = _judged(text)
+    if not text:
+        return frozenset()
+    found = _standing(text, cut=False, whole=whole)
+    return found.given_up if found.answer is None else found.given_up - keys_in(found.answer.text)
 
 
 def _judged(text: str) -> tuple[str, bool]:
@@ -170,33 +183,43 @@ def _stated(text: str, cut: bool, floor: int | None) -> Stated | None:
     return stated
 
 
-def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
+class Standing(NamedTuple):
+    """The final answer, the text left without what was removed before it was found, and the values given up there."""
+
+    answer: FinalAnswer | None
+    rest: str
+    given_up: frozenset[str] = frozenset()
+
+
+def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> Standing:
     """The last statement that the text does not retract: retracted ones are removed, one by one."""
-    floor, denied = 0, frozenset[str]()
+    floor, denied, withdrawn = 0, frozenset[str](), frozenset[str]()
     for left in range(_MOST_STATEMENTS):
         stated = _stated(text, cut, floor if whole else None) if text.strip() else None
         if stated is None:
-            return None, undenied(text, floor, denied) if left else ""
+            return Standing(None, undenied(text, floor, denied) if left else "", denied | withdrawn)
         answer, start, end = stated
         if left and answer.rule in ("bare", "tail") and doubtful(answer.text) and not values_in(text, start, end):
-            return None, undenied(text, floor, denied)  # "that is wrong. I cannot tell."
+            return Standing(None, undenied(text, floor, denied), denied | withdrawn)  # "that is wrong. I cannot tell."
         if not in_doubt(text, start, end) and not denied:
-            return _finished(answer), text[floor:]
+            return Standing(_finished(answer), text[floor:], withdrawn)
         languages = doubting_languages(text[max(0, start - _BEFORE) :])
         if answer.rule in ("bare", "tail") and (taken := last_withdrawal(text, floor, languages)) is not None:
+            withdrawn |= keys_in(text, floor, taken)
             text, floor = after_openers(text[taken:], languages), 0
             continue
         statement = _found(text, stated, values)
         judged = judge(text, statement, denied)
         if judged.fate == "stands":
-            return _finished(_without_contrast(answer, statement, languages)), text[floor:]
+            return Standing(_finished(_without_contrast(answer, statement, languages)), text[floor:], denied | withdrawn)
         if judged.fate == "withdrawn":
+            withdrawn |= keys_in(text, start, judged.end)
             text, floor = after_openers(text[judged.end :], languages), 0
             continue
         denied |= {statement.key} if judged.fate == "denied" else set()
         head = text[: judged.begin].rstrip() + "\n" if judged.begin else ""
         text, floor = (head + after_openers(text[judged.end :], languages)).rstrip(), len(head)
-    return None, ""
+    return Standing(None, "", denied | withdrawn)
 
 
 def _found(text: str, stated: Stated, values: Collection[str]) -> FoundStatement:

@@ -220,7 +220,7 @@ def sign_before(before: str, number: str) -> str | None:
         before = _LAYOUT.sub("", before[: sign.start()])
         if signed or before[-1:].isdigit() or before[-1:] == ")":
             return None
-    if signed and (before[-1:].isdigit() or before[-1:] in (")", "}") or re.search(r"(?:^|[^A-Za-z])[A-Za-z]\Z", before)):
+    if signed and (before[-1:].isdigit() or before[-1:] in (")", "}") or re.search(r"(?:^|[^A-Za-z'’])[A-Za-z]\Z", before)):
         return None  # 30 - 17 is no number minus seventeen
     return "-" * (sign is not None) if _may_precede_number(before) else None
 

@@ -132,6 +132,19 @@ def _solutions(items: list[Value], names: list[str | None]) -> Value | None:
     return Collection("list", tuple(Collection("()", group) for group in groups))
 
 
+def _either(node: ExpressionNode) -> Value:
+    """Alternatives; p = 5, q = 2 or p = 7, q = 2 are two, if "or" parts lists of equations of one length."""
+    places = [int(place) for place in node.text.split()] or [0]
+    lists = [node.args[first:last] for first, last in zip(places, [*places[1:], len(node.args)], strict=True)]
+    named = [[item.args[0] for item in items if item.op == "relation" and item.text == "="] for items in lists]
+    size = len(lists[0])
+    if size > 1 and all(len(items) == len(names) == size for items, names in zip(lists, named, strict=True)):
+        values = tuple(_list("list", [meaning(item) for item in items]) for items in lists)
+        if all(isinstance(value, Assignments) for value in values):
+            return Collection("either", values)
+    return _list("either", [meaning(item) for item in node.args])
+
+
 def _list(kind: Kind, items: list[Value]) -> Value:
     """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it, `x = 2, y = 3` names each."""
     named = sorted((item for item in items if isinstance(item, NamedValue)), key=lambda item: item.name)
@@ -323,7 +336,7 @@ def _signed(node: ExpressionNode, sign: str) -> ExpressionNode:
 
 _STRUCTURES: Mapping[str, Callable[[ExpressionNode], Value]] = {
     "list": lambda node: _list("list", [meaning(item) for item in node.args]),
-    "either": lambda node: _list("either", [meaning(item) for item in node.args]),
+    "either": _either,
     "ratio": lambda node: Collection("ratio", tuple(meaning(item) for item in node.args)),
     "bracket": _bracket,
     "union": lambda node: Union(tuple(meaning(part) for part in node.args)),

@@ -24,7 +24,7 @@ from pipelines.verify.answers.expressions.unit_names import turning_words
 from pipelines.verify.answers.meaning import meaning, words
 
 _WRAPPER = re.compile(
-    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|emph|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
 )
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _DATE = re.compile(r"(?:1\d|20)\d\d-[01]\d-[0-3]\d\Z")

@@ -17,7 +17,7 @@ from pipelines.verify.code.syntax import LONGEST, defined_names, does_something,
 from pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"
-RULES = (("generator", "1"), ("value", "2"), ("program", "1"), ("no-input", "1"))
+RULES = (("generator", "1"), ("value", "3"), ("program", "1"), ("no-input", "2"))
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 

@@ -50,7 +50,7 @@ class RoundtripVerifier(SandboxVerifier):
     """Usable from any thread; `back` runs in the sandbox; the inner verifier runs as usual. Closing closes both."""
 
     name = "roundtrip"
-    rules = (("tests", "1"), ("block", "1"), ("answer", "2"), ("text", "2"), ("no-answer", "1"), ("copied", "1"),
+    rules = (("tests", "1"), ("block", "1"), ("answer", "3"), ("text", "3"), ("no-answer", "1"), ("copied", "1"),
              ("back", "1"), ("inner", "1"), ("sandbox", "1"))  # fmt: skip
     words: Mapping[str, str] = {
         "tests": "the problem's program cannot be used",

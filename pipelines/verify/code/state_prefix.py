@@ -38,7 +38,7 @@ from pipelines.verify.code.program import blocks
 from pipelines.verify.code.proposed_input import is_plain
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.syntax import parses, written
-from pipelines.verify.extract import final_answer
+from pipelines.verify.extract import final_answer, given_up
 from pipelines.verify.finding import Item
 from pipelines.verify.number import plain_number
 from storage.ground.errors import SetupError
@@ -222,7 +222,7 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "4"), ("steps", "4"), ("no-steps", "1"), ("sandbox", "1"))
+    rules = (("known", "1"), ("program", "5"), ("steps", "5"), ("no-steps", "1"), ("sandbox", "1"))
     words: Mapping[str, str] = {
         "known": "no known solution to compare with",
         "program": "states of the program compared with those of known ones",
@@ -279,7 +279,8 @@ class StatePrefixVerifier(SandboxVerifier):
         if not steps:
             return self.verdict(item, "unparsed", "no-steps", cause="no calculation steps in the text")
         wrong = next((step.text for step in steps if not step.true), None)
-        path = path_of(steps) if wrong else replace(path_of(steps), stated=_stated(item, text))
+        path = path_of(steps)
+        path = path if wrong else replace(path, stated=_stated(item, text, path.final))
         return self._compared(item, "steps", (path, paths), len(steps), wrong)
 
     def _of_program(self, item: Item, known: Sequence[str]) -> Verdict:
@@ -292,7 +293,8 @@ class StatePrefixVerifier(SandboxVerifier):
         if not paths:
             return self.verdict(item, "undecided", "known", cause="tests: no known solution runs to its end")
         behind = "" if text == whole else whole.rpartition(text or "")[2]
-        path = replace(trace(self.sandbox(), statements), stated=_stated(item, behind))
+        path = trace(self.sandbox(), statements)
+        path = replace(path, stated=_stated(item, behind, path.final))
         return self._compared(item, "program", (path, paths), len(statements), path.ended)
 
     def _known_path(self, text: str) -> Path:
@@ -329,12 +331,22 @@ class StatePrefixVerifier(SandboxVerifier):
         )
 
 
-def _stated(item: Item, text: str) -> str | None:
-    """The answer that a text states as `canonical` writes it, or its words; None if it states none, or a formula."""
+def _stated(item: Item, text: str, final: str | None) -> str | None:
+    """The answer that a text states as `canonical` writes it, or its words; None if it states none, or a formula.
+
+    "not" before the value that the steps end in, if the text denies that it is the answer, or takes it back.
+    """
     answer = final_answer(text, cut=item[1].finish_reason == "length")
+    if answer is None or answer.rule in ("bare", "tail"):
+        gone = next((value for value in given_up(text) if str(number(value)) == final), None)
+        if gone is not None:
+            return f"not {gone}"
     if answer is None:
         return None
     if answer.rule in ("bare", "tail"):  # the last step, or words about it: only a denial states something else
+        alone = number(answer.text.rstrip("."))
+        if alone is not None:
+            return str(alone)
         denial = (_LAST_CLAUSE if steps_of(answer.text) else _DENIAL).search(answer.text)
         return None if denial is None else denial[1]
     quantity = plain_number(answer)

@@ -7,10 +7,11 @@ An example with a number of its own ("Example 3: ... so the answer is 17") is wo
 import re
 
 _LAYOUT = r"[\s*_$(\\`\"“«]"
-_ARTICLE = r"(?:(?:the|la|le|die|das|a|o) )?(?:(?:final|correct|right|correcta|richtige|correta) )*"
+_ARTICLE = r"(?:(?:the|la|le|il|die|das|a|o) )?(?:(?:final|correct|right|correcta|richtige|correta) )*"
 _CLAUSE = r"(?:\A|[.!?;:]\s|[-*>]\s?)[*_ ]*"
 _EXAMPLE = re.compile(
     r"(?i)(?:(?:\b(?:for (?:example|instance)|e\.g\.|(?:por )?ejemplo|(?:par )?exemple|(?:zum )?beispiel|(?:por )?exemplo"
+    r"|(?:(?:per|ad) )?esempio|(?:na )?przykład"
     rf"|например|пример)|{_CLAUSE}(?:as |here is |here's )?(?:an? |the |another )?(?:example|sample))"
     rf"[ *_]*[:,][ *_]*{_ARTICLE}"
     rf"|(?:例如|(?<!比)例え?ば?|示例|举例)[:：,，、]?[^。\d:：,，、]{{0,4}}){_LAYOUT}*\Z"
@@ -24,7 +25,8 @@ _FORM = re.compile(
     r"(?:answers?|solutions?|results?),? (?:like|as|exactly|in (?:this|the(?: following)?) (?:way|form|format|style))\b"
     r"[^.!?\n\d]{0,30}"
     r"|\byour (?:final )?answer (?:should|must) (?:look|be (?:written|given|formatted|boxed|in))\b[^.!?\n\d]{0,30}"
-    r"|\b(?:formato (?:esperado|requerido|da resposta|de (?:la )?respuesta)|erwartetes format|формат ответа)[*_ ]*:"
+    r"|\b(?:formato (?:esperado|requerido|da resposta|de (?:la )?respuesta)|erwartetes format|формат ответа"
+    r"|formato (?:atteso|richiesto|della risposta)|format odpowiedzi)[*_ ]*:"
     rf"|(?:格式|書式|解答形式|回答形式)(?:为|是|は)?[:：]?)[ *_]*{_ARTICLE}{_LAYOUT}*\Z"
 )
 """Introduction of a form, just before a value or "the answer is"."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.verify.statements.examples import is_shown
-from pipelines.verify.statements.words import ANY_DOUBT, VALUE, Language, doubting_languages
+from pipelines.verify.statements.owners import is_another_persons
+from pipelines.verify.statements.words import ANY_DOUBT, DASH, VALUE, Language, doubting_languages, key, owned
 
 Fate = Literal["stands", "denied", "elsewhere", "withdrawn"]
 _REACH = 300  # characters before a statement that may speak of it
@@ -19,22 +20,28 @@ _FOLLOWING = 2_000  # characters behind it that are looked through for a withdra
 _END = re.compile(r"[.!?;](?=[\s\"”»')]|\Z)|[。！？；\n]")
 _TURN = re.compile(
     r"(?i)[,;]\s+(?:so|but|and|yet|however|although|though|while|whereas|because|since|hence|thus|therefore|then|aunque|pero"
-    r"|mais|bien que|obwohl|aber|embora|mas|хотя|но)\b|\s(?:although|though|whereas)\s|[，,](?:但|虽然|不过)"
+    r"|mais|bien que|obwohl|aber|embora|mas"
+    r"|ma|benché|sebbene|lecz|ale|chociaż|choć|хотя|но)\b|\s(?:although|though|whereas)\s|[，,](?:但|虽然|不过)"
     r"|(?<!によると)(?<!によれば)(?<!言わせると)(?<!では)、"
 )
 _MENTION = re.compile(
     r"(?i)\b(?:examples?|samples?|formats?|forms?|templates?|lines?|prompts?|instructions?|write|such as|e\.g\.|like|phrase"
-    r"|task|statement|ejemplo|formato|exemple|format|beispiel|muster|exemplo|modelo)\b|пример|образец|例|格式|样"
+    r"|task|statement|ejemplo|formato|exemple|format|beispiel|muster|exemplo|modelo|esempio|przykład)\b|пример|образец|例|格式|样"
 )
 _QUOTES = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("`", "`"), ('"', '"'))
 _NEAR = 6  # characters between a denied value and "but"
 _QUESTION = 15  # characters of a question that is more than a value with a question mark
 # "Are there more? No." does not speak of the answer.
-_OTHERS = re.compile(r"(?i)\b(?:any|more|others?|else|another|left|why)\b")
+_OTHERS = re.compile(
+    r"(?i)\b(?:any|more|others?|else|another|left|why|otr[oa]s?|autres?|weitere|andere|outr[oa]s?|други[ех]|ещё|altr[eoi]|inn[eay])\b"
+    r"|其他|别的|他に|ほか"
+)
 # The word behind a value and the marks that close its formula.
 _NOUN = re.compile(r"[\s$*)}\]\\]*(?:text\s*\{\s*)?([^\W\d_]+)")
+# "Is the answer 17? No." does.
+_ASKED = re.compile(r"(?i)\bis (?:the|this|that|my)(?: \w+)? (?:answer|result|solution)\b")
 _VALUE = re.compile(VALUE)
-_UNSAID = re.compile(r"\\(?:boxed|text|mathrm|left|right)(?![A-Za-z])|(?<=\d),(?=\d{3}(?!\d))|[^\w./-]|\.\Z")
+_MARKS = re.compile(rf"\A(?:[ \t,;:.!?—–…、，。：)*\"'”`]|{DASH})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,6 @@ _FOREIGN = re.compile("[’“«「『❌✗✘❎\u0400-\u04ff\u3040-\u30ff\u34
 STANDS = Judged("stands")
 
 
-def key(value: str) -> str:
-    """A value in the form in which two mentions of it are compared."""
-    return _UNSAID.sub("", value).casefold()
-
-
 def in_doubt(text: str, start: int, end: int) -> bool:
     """True if words in or behind the sentence of a statement may take it back; a quick look."""
     line = start - 1
@@ -78,7 +80,7 @@ def in_doubt(text: str, start: int, end: int) -> bool:
         line, sentence = text.rfind("\n", floor, start), text.rfind(". ", floor, start)
         start = (line if line > sentence else sentence) if line > 0 or sentence > 0 else floor
     window = text[start : end + _FOLLOWING]
-    return '"' in window or "`" in window or text.startswith(">", line + 1) or doubtful(window)
+    return '"' in window or "`" in window or text.startswith(">", line + 1) or owned(window) or doubtful(window)
 
 
 def doubtful(window: str) -> bool:
@@ -91,6 +93,12 @@ def doubtful(window: str) -> bool:
 def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """The spans of the values that a piece of text speaks of."""
     return [match.span("value") for match in _VALUE.finditer(text, start, end)]
+
+
+def keys_in(text: str, start: int = 0, end: int | None = None) -> frozenset[str]:
+    """The values that a piece of text speaks of, in the form in which two mentions of them are compared."""
+    end = len(text) if end is None else end
+    return frozenset(key(text[first:last]) for first, last in values_in(text, start, end))
 
 
 def judge(text: str, found: FoundStatement, denied: frozenset[str] = frozenset()) -> Judged:
@@ -112,7 +120,10 @@ def judge(text: str, found: FoundStatement, denied: frozenset[str] = frozenset()
     asked = "?" in behind and endorsed  # "The answer is 17? Yes."
     if denied_before or (not asked and any(language.denied.match(behind) for language in languages)):
         return Judged("denied", begin + turn, close)
-    if not endorsed and _attributed(before[turn:], upto, behind, languages):
+    another = _attributed(before[turn:], upto, behind, languages) or is_another_persons(
+        text, (found.start, found.end), found.key, (upto, behind), languages
+    )
+    if another and not endorsed:
         return Judged("elsewhere", begin + turn, close)
     taken = withdrawal(text, found.end, found.value, languages)
     return Judged("withdrawn", 0, taken) if taken is not None else _quoted(text, begin, found)
@@ -158,7 +169,7 @@ def withdrawal(text: str, start: int, value: str, languages: Sequence[Language])
 
 def after_openers(text: str, languages: Sequence[Language]) -> str:
     """Text behind a withdrawal, without "so", "it is" and the like before the new answer."""
-    text = text.lstrip(" \t,;:.!?—–-…、，。：)*\"'”`")
+    text = _MARKS.sub("", text)
     for language in languages:
         match = language.openers.match(text)
         if match is not None and match.end():
@@ -170,8 +181,7 @@ def after_openers(text: str, languages: Sequence[Language]) -> str:
 
 def undenied(text: str, floor: int, denied: frozenset[str]) -> str:
     """Text that is not denied: from `floor` on, or all of it where it does not state a denied value."""
-    stated = {key(text[first:last]) for first, last in values_in(text, 0, len(text))}
-    return text if stated.isdisjoint(denied) else text[floor:]
+    return text if keys_in(text).isdisjoint(denied) else text[floor:]
 
 
 def _endorsed(text: str, end: int, languages: Sequence[Language]) -> bool:
@@ -215,6 +225,8 @@ def _asks_other_question(previous: str, said: frozenset[str]) -> bool:
     if not previous.endswith(("?", "？")):
         return False
     values = {key(match["value"]) for match in _VALUE.finditer(previous)}
+    if _ASKED.search(previous) and not said.isdisjoint(values):
+        return False
     return len(previous) > _QUESTION or (said.isdisjoint(values) if values else _OTHERS.search(previous) is not None)
 
 

@@ -1,4 +1,4 @@
-"""Words of eight languages by which a text denies, attributes or takes back an answer: `words.toml`, compiled.
+"""Words of ten languages by which a text denies, attributes or takes back an answer: `words.toml`, compiled.
 
 A language is looked for where a text holds one of its doubting words, or a letter of its script: most texts are passed at
 once, and no pattern of a language is tried on a text of another.
@@ -15,6 +15,7 @@ _NEVER = "(?!)"
 _SCRIPTS = {"ru": "[\u0400-\u04ff]", "zh": "[\u3400-\u9fff]", "ja": "[\u3040-\u30ff\u3400-\u9fff]"}
 _SAID_IN = (
     ("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("es", "correcta"), ("de", "e Option"), ("fr", "onne option"),
+    ("it", "isposta"), ("it", "corretta"), ("pl", "dpowied"), ("pl", "a opcja"), ("pl", "y wariant"),
 )  # fmt: skip
 _SAID_WITH_ACCENTS = (
     ("fr", "éponse"), ("fr", "option correcte"), ("pt", "lternativa"), ("pt", "opção"), ("pt", "etra c"), ("ru", "твет"),
@@ -24,6 +25,7 @@ _ARTICLES = {
     "en": "(?:the|our|my|a|correct|right|final|answer)", "es": "(?:la|el|respuesta|resultado|correcta|opción)",
     "pt": "(?:a|o|resposta|correta|opção|alternativa)", "fr": "(?:la|le|réponse|bonne|option)",
     "de": "(?:die|das|antwort|lösung|ergebnis|richtige|option)", "ru": "(?:ответ|правильный)",
+    "it": "(?:la|il|risposta|soluzione|corretta|opzione)", "pl": "(?:to|jest|odpowiedź|poprawna|prawidłowa)",
 }  # fmt: skip
 _MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
 VALUE = (
@@ -35,10 +37,22 @@ _NEW_VALUE = (
     r"[$*(\\]{0,3}(?:[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|\(?(?-i:[B-HJ])\)?(?![A-Za-zÀ-ɏ0-9_'’])"
     r"|\(?(?-i:[AI])\)?(?=[.,;!)。]|\s*\Z))[$*)\\]{0,4}"  # "a" and "I" are words too
 )
+DASH = r"-(?![\d$\\.])"
+"""A hyphen that is no sign of a number."""
 _LETTER = r"[\s*$(（\[\\]{0,4}(?-i:[A-J])(?![A-Za-zÀ-ɏ0-9_'’])"
+_OWN_VALUE = rf"(?P<value>-?\\[dt]?frac\s*\{{[^{{}}]{{1,40}}\}}\s*\{{[^{{}}]{{1,40}}\}}|{_NEW_VALUE})"
+_OWNER = re.compile(r"[sr'] (?:answer|solution|guess|result)|answer (?:of|from|by|given)|s what ")
 _CLOSED = r"\s*(?:[.!;。！；]|,(?!\s*\d)|\Z)"
 _CROSS = re.compile("[❌✗✘❎]")
 _BETWEEN = r"[\s$)*`\"”’」.]{0,4}"
+
+
+_UNSAID = re.compile(r"\\(?:boxed|text|mathrm|left|right)(?![A-Za-z])|(?<=\d),(?=\d{3}(?!\d))|[^\w./-]|\.\Z")
+
+
+def key(value: str) -> str:
+    """A value in the form in which two mentions of it are compared."""
+    return _UNSAID.sub("", value).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,13 @@ class Language:
     denies: re.Pattern[str]
     denied: re.Pattern[str]
     attributes: re.Pattern[str]
+    attributed: re.Pattern[str]
+    owned: re.Pattern[str]
+    """The owner of a statement, before its value; what the next four are for stands at the head of words.toml."""
+    owns: re.Pattern[str]
+    mine: re.Pattern[str]
+    counters: re.Pattern[str]
+    errs: re.Pattern[str]
     endorses: re.Pattern[str]
     withdraws: re.Pattern[str]
     starts: re.Pattern[str]
@@ -76,9 +97,18 @@ def doubting_languages(window: str) -> tuple[Language, ...]:
         names += _said_in(window)
     if not window.isascii():
         names += [name for name, letter in _SCRIPTS.items() if re.search(letter, window)]
-    if "en" not in names and ("n't" in window or "n’t" in window or "?" in window or _CROSS.search(window)):
+    if "en" not in names and (
+        "n't" in window or "n’t" in window or "?" in window or _CROSS.search(window) or owned(window)
+    ):
         names = ["en", *names]
     return tuple(language(name) for name in dict.fromkeys(names))
+
+
+def owned(window: str) -> bool:
+    """True if a text may name the owner of an English answer: "Maria's answer"."""
+    if "answer" in window or "solution" in window or "guess" in window or "result" in window or "s what " in window:
+        return _OWNER.search(window) is not None
+    return False
 
 
 def stated_in(text: str) -> tuple[Language, ...]:
@@ -104,7 +134,13 @@ def language(name: str) -> Language:
         says=_compiled(_says(words)),
         denies=_compiled(_before(words["denies"], name)),
         denied=_compiled(rf"{_BETWEEN}{lead}(?:{behind})"),
-        attributes=_compiled(_before(words.get("attributes", [_NEVER]), name).replace("#other#", words.get("other", ""))),
+        attributes=_compiled(_people(_before(words.get("attributes", [_NEVER]), name), words)),
+        attributed=_compiled(rf"{_BETWEEN}(?:{_people('|'.join(words.get('attributed') or [_NEVER]), words)})"),
+        owned=_compiled(_before([words.get("owned", _NEVER)], name)),
+        owns=_compiled(rf"{_BETWEEN}(?:{words.get('owns', _NEVER)})"),
+        mine=_compiled(_own(words, words["mine"], name)),
+        counters=_compiled(_own(words, rf"{words['mine']}|{words['counters']}", name)),
+        errs=_compiled(rf"{_edge(name)}(?:{words['errs']})"),
         endorses=_compiled(words.get("endorses", _NEVER)),
         withdraws=_compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})|{_corrected(words)}"),
         starts=_compiled("|".join(words["starts"])),
@@ -115,7 +151,7 @@ def language(name: str) -> Language:
         confirms=_compiled(words.get("confirms", _NEVER)),
         but=_compiled(rf"{words['but']}\s*"),
         contrast=_compiled(rf"{words['contrast']}(?![a-zà-ÿ])"),
-        openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：-]|{words['openers']}{_word_end(name)})*"),
+        openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：]|{DASH}|{words['openers']}{_word_end(name)})*"),
         ends=_compiled(rf"(?:{words.get('ends', _NEVER)})[\s.。]*\Z"),
     )
 
@@ -132,6 +168,17 @@ def _before(patterns: list[str], name: str) -> str:
     article = rf"(?:{article}\s+)*" if article else ""
     edge = rf"(?:{_edge(name)}|(?=n't))" if name == "en" else _edge(name)
     return rf"{edge}(?:{'|'.join(patterns)})[\s,:\"“”«»「『'‘(*$\\]*{article}[\s,:\"“«「『'‘(*$\\]*\Z"
+
+
+def _people(pattern: str, words: dict[str, Any]) -> str:
+    """A pattern with the people of a language in place of their marks."""
+    return pattern.replace("#persons#", words.get("persons", _NEVER)).replace("#other#", words.get("other", _NEVER))
+
+
+def _own(words: dict[str, Any], lead: str, name: str) -> str:
+    """Words by which the text gives a value of its own, that value, and the end of the clause: "I say 18 apples"."""
+    ends = rf"(?:{words.get('ends', _NEVER)})?"
+    return rf"{_edge(name)}(?:{lead})[\s:,]*{_OWN_VALUE}(?:\s?[^\W\d]+)?{ends}{_CLOSED}"
 
 
 def _corrected(words: dict[str, Any]) -> str:

@@ -102,12 +102,17 @@ NAMED_ELSEWHERE = [
     "A opção correta é a letra (B).", "Resposta: letra B", "La bonne option est B.", "La réponse est l'option B.",
     "Die richtige Option ist B.", "Die richtige Antwort ist Option B.", "Правильный вариант: B.", "选B", "故选B。",
     "故选：B．", "应选（B）。", "正确选项是B", "答案是B，因为它是首都。", "正解はBです", "正しい選択肢はBです。",
-    "\\boxed{\\color{red}{B}}",
+    "\\boxed{\\color{red}{B}}", "La risposta è B", "La risposta corretta è la B.", "Risposta: B", "L'opzione corretta è B.",
+    "La risposta giusta è l'opzione B.", "La risposta è B perché è la capitale.", "Odpowiedź: B", "Odpowiedź to B.",
+    "Poprawna odpowiedź to B", "Prawidłowa odpowiedź to opcja B.", "Odpowiedzią jest B.", "Poprawna opcja to B.",
 ]  # fmt: skip
 NONE_ELSEWHERE = [
     "La opción correcta no es B.", "La respuesta es la B o la C.", "La opción B es incorrecta.",
     "A alternativa correta não é B.", "Die richtige Option ist nicht B.", "选A或B", "不选B。", "先选B，再选C。",
     "正确选项不是B。", "正解はBではありません。", "Mi amigo dice que la opción correcta es B.",
+    "La risposta non è B.", "Il mio amico dice che la risposta è B.", "La risposta è B o C.",
+    "Poprawna odpowiedź to nie B.",
+    "Mój kolega mówi, że odpowiedź to B.", "Odpowiedź to B lub C.",
 ]  # fmt: skip
 
 
@@ -124,6 +129,30 @@ def test_no_option_is_named_in_other_languages(text: str) -> None:
 def test_another_option_is_named_in_other_languages() -> None:
     for text in ("La opción correcta es B. Espera, no: C.", "La opción correcta es C, no B.", "正确选项不是B，而是C。"):
         assert judged(text).normal_form == "C", text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B is incorrect; choose C.", "B is incorrect. Choose C.", "Not B; choose C.", "B is wrong, so C.",
+        "Eliminate B; pick C.",
+        "Since B is not correct, choose C.", "A is wrong. B is wrong. It's C.", "La risposta non è B ma C.",
+        "La risposta è B. Aspetta, no: C.", "Odpowiedź to nie B, lecz C.",
+    ],
+)  # fmt: skip
+def test_an_option_is_named_behind_those_that_are_rejected(text: str) -> None:
+    assert judged(text).normal_form == "C"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B is incorrect.", "B is incorrect; choose B.", "B is not incorrect; choose C.", "If B is incorrect; choose C.",
+        "B is incorrect; choose C or D.", "B is incorrect; maybe C.", "B is incorrect, C is incorrect.",
+    ],
+)  # fmt: skip
+def test_rejecting_an_option_alone_names_none(text: str) -> None:
+    assert judged(text).outcome == "unparsed"
 
 
 @pytest.mark.parametrize("text", NONE)

@@ -97,20 +97,25 @@ class _Parser:
             raise UnsupportedForm("too deep")
 
     def sequence(self) -> ExpressionNode:
-        """Relations separated by commas, `and`, `or`; one alone is itself. With an `or` the order says nothing."""
+        """Relations separated by commas, `and`, `or`; one alone is itself. With an `or` the order says nothing.
+
+        The text of such a node has the places of the items behind an `or`, and of the first.
+        """
         self.deeper()
-        items, either, both = [self.union()], False, False
+        items, groups, either, both = [self.union()], [0], False, False
         while self.sign() in _SEPARATORS:
             while self.sign() in _SEPARATORS:
                 either |= self.sign() == "or"
                 both |= self.sign() == "∧"
+                groups += [len(items)] if self.sign() == "or" else []
                 self.position += 1
             if self.sign() not in _CLOSING and self.peek() is not None:
                 items.append(self.union())
         self.depth -= 1
         if both and (either or any(item.op != "relation" for item in items)):
             raise UnsupportedForm("a conjunction of no equations")
-        return items[0] if len(items) == 1 else ExpressionNode("either" if either else "list", tuple(items))
+        places = " ".join(map(str, groups)) if either else ""
+        return items[0] if len(items) == 1 else ExpressionNode("either" if either else "list", tuple(items), places)
 
     def union(self) -> ExpressionNode:
         items = [self.ratio()]

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.quantity import COLOR, GROUPED, PER_CENT, plain_numerals
+from pipelines.verify.answers.expressions.quantity import COLOR, FONT, GROUPED, PER_CENT, plain_numerals
 
 MAX_LENGTH = 2_000
 MAX_TOKENS = 2_000
@@ -59,13 +59,15 @@ _UNICODE = {
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _DROPPED = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|scriptstyle|tiny|small|normalsize|large|Large|LARGE|huge|Huge|limits|nolimits|mathstrut|quad|qquad|thinspace)(?![A-Za-z])"
-    r"|\\(?:boxed|fbox)(?=\s*\{)"
+    r"|\\(?:boxed|fbox|emph)(?=\s*\{)"
     r"|\\[,;:> ]|~|\$|(?:\bm)?\\(?:measured)?angle(?![A-Za-z])"
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(
-    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|boldsymbol|bm|operatorname\*?|rm|bf|it)\s*(?=\{)"
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|boldsymbol|bm|operatorname\*?|rm|bf|it)\s*(?=\{)"
 )
+_FONT = re.compile(rf"(?:{FONT}|\\(?:math(?:bf|it|sf|tt|rm)|boldsymbol|bm)(?![A-Za-z])(?!\s*\{{))\s*")
+_UNDERLINED = re.compile(r"\\u(?:nder)?line\s*\{\s*(-?\d[\d.,]*)\s*\}")
 _HALF_DAY = re.compile(r"(?<=\d)\s?([AaPp])(?:\.\s?[Mm]\.|[Mm](?![A-Za-z]))")
 _FIGURES = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\\triangle(?![A-Za-z])")
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
@@ -79,8 +81,13 @@ _BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
     "twelve": 12, "sixteen": 16, "binary": 2, "octal": 8, "decimal": 10, "hex": 16,
 }  # fmt: skip
+_BASE = rf"({'|'.join(_BASES)}|\d{{1,2}})"
 _BASE_IN_WORDS = re.compile(
-    rf"_\s*\{{?\s*\\(?:text|mathrm|mbox)\s*\{{\s*(?:base\s+)?({'|'.join(_BASES)})\s*\}}\s*\}}?", re.IGNORECASE
+    rf"_\s*(?:\{{?\s*\\(?:text|mathrm|mbox)\s*\{{\s*(?:base[\s-]+)?{_BASE}\s*\}}\s*\}}?"
+    rf"|\{{\s*\(?(?:base[\s-]+)?{_BASE}\)?\s*\}}|{_BASE}(?![A-Za-z0-9]))"
+    rf"|(?<=[0-9A-Fa-f])[\s~]*(?:\\[;, ]\s*)?(?:\\(?:text|mathrm|mbox)\s*\{{\s*)?"
+    rf"(?:\(\s*(?:in\s+)?base[\s-]+{_BASE}\s*\)|(?<![0-9A-Fa-f])(?:in\s+)?base(?:[\s-]+|\s*\}}\s*){_BASE}(?![A-Za-z0-9]))\s*\}}?",
+    re.IGNORECASE,
 )
 _CASES = re.compile(r"\\begin\{cases\}(.{0,1000}?)\\end\{cases\}", re.DOTALL)
 _DERIVED = re.compile(r"\A\s*\\frac\s*\{\s*d\s?([A-Za-z])\s*\}\s*\{\s*d\s?([A-Za-z])\s*\}\s*(?==|\Z)")
@@ -113,8 +120,8 @@ def clean(text: str) -> str:
         text = COLOR.sub(lambda match: match[0][match[0].rindex("{") :] if match[1] else "", text)
     if "{\\" in text:
         text = _BOLD_FORMULA.sub("", text)
-    if "_" in text:
-        text = _BASE_IN_WORDS.sub(lambda match: f"_{{{_BASES[match[1].lower()]}}}", text)
+    if "_" in text or "base" in text:
+        text = _BASE_IN_WORDS.sub(_base, text)
     text = GROUPED.sub("\ue000", text.replace("\\$", "")).replace("\\\\", "\ue001")
     text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
     text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)
@@ -129,9 +136,22 @@ def clean(text: str) -> str:
         text = _CASES.sub(_listed, text)
     text = _REPEATING.sub(_repeating, text)
     text = _REALS.sub("ℝ", _DROPPED.sub(" ", text))
+    if "\\" in text:
+        text = _FONT.sub(_space, _UNDERLINED.sub(r"\1", text))
     text = _FIGURES.sub(r"\1", text)
     text = _FRACTIONS.sub(r"\\frac", text)
     return re.sub(r"\^\s*\{?\s*\\circ\s*\}?", "°", text).strip()
+
+
+def _space(match: re.Match[str]) -> str:
+    """One space for a command and the spaces around it."""
+    return "" if match.string[match.start() - 1 : match.start()].isspace() else " "
+
+
+def _base(match: re.Match[str]) -> str:
+    """A base as a subscript, in digits."""
+    base = next(filter(None, match.groups())).lower()
+    return f"_{{{_BASES.get(base, base)}}}"
 
 
 def _listed(match: re.Match[str]) -> str:

@@ -1,9 +1,11 @@
-"""Numbers spelled out in English words or in Chinese numerals, as digits: "seventeen apples" is "17 apples".
+"""Numbers spelled out in words or in Chinese numerals, as digits: "seventeen apples" is "17 apples".
 
 Only a text that is one integer from its first word on; anything else is left unchanged.
 """
 
 import re
+
+from pipelines.verify.answers.expressions.spelled_numbers import spelled_number
 
 _ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -33,12 +35,15 @@ def in_digits(text: str) -> str:
     """The text with the number that it begins with in digits; the text itself where it begins with none."""
     text = text.strip()
     first = _WORD.match(text)
-    if len(text) > _LONGEST or (text.isascii() and (first is None or first[0].lower() not in _WORDS)):
+    if len(text) > _LONGEST or (text.isascii() and first is None):
         return text
     spelled = _SPELLED.match(text)
     if spelled is not None:
         value = None if _GOES_ON.match(text, spelled.end()) else _of_words(_WORD.findall(spelled[0].lower()))
         return text if value is None else f"{value}{text[spelled.end() :]}"
+    words = spelled_number(text)
+    if words is not None:
+        return f"{words[0]}{text[words[1] :]}"
     numerals = _NUMERALS.match(text)
     value = None if numerals is None or _GOES_ON.match(text, numerals.end()) else _of_numerals(numerals[0])
     return text if numerals is None or value is None else f"{value}{text[numerals.end() :]}"

@@ -57,8 +57,15 @@ _MONEY = {
 _PLAIN = re.compile(r"([-+]?)(\d*)(?:\.(\d+))?\Z", re.ASCII)
 _SPACING = re.compile(r"\\[,!;:> ]|\\q?quad|~|\\left|\\right|\\displaystyle|\s+")
 _WRAPPED = re.compile(
-    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|rm|operatorname)\s*\{([^{}]*)\}"
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|rm|bf|it|operatorname|emph"
+    r"|u(?:nder)?line)\s*\{([^{}]*)\}"
 )
+FONT = (
+    r"\\(?:bf|it|rm|tt|sf|sl|sc|em|(?:bf|md)series|(?:it|sc|sl|up)shape|(?:rm|sf|tt)family|normalfont)(?![A-Za-z])(?!\s*\{)"
+)
+"""A command that changes the font of what follows it."""
+_FONT = re.compile(FONT + r"|\\(?:math(?:bf|it|sf|tt|rm)|boldsymbol|bm)(?=\s*\d)")
+_GROUP = re.compile(r"\{([^{}]*)\}\Z")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([-+]?[\d.,]+)\s*\}|(\d))\s*(?:\{\s*([\d.,]+)\s*\}|(\d))")
 _TIMES = re.compile(r"(?<=[\w})])\s*\\(?:cdot|times)(?![A-Za-z])\s*(?=[\w\\{(])")
 # 2:00 pm is 2 pm; 2:30 pm is no plain number
@@ -171,7 +178,11 @@ def _simplified(text: str) -> str:
         if new == text:
             break
         text = new
+    if "\\" in text:
+        text = _FONT.sub(" ", text)
     text = _FRACTION.sub(_inline_fraction, text)
+    if text.startswith("{"):
+        text = _GROUP.sub(r"\1", text)
     text = _SPACING.sub(" ", text).strip().strip("*").strip()
     return text[:-1].rstrip() if text.endswith((".", ",", ";")) else text
 

@@ -54,6 +54,12 @@ RIGHT = "16 - 3 - 4 = 9\n9 * 2 = 18\n"
         (r"\boxed{19}", "wrong_answer", "19"), ("The answer is 9.", "wrong_answer", "9"), ("#### 17", "wrong_answer", "17"),
         ("So no solution exists.", "wrong_answer", "no solution"), (r"\boxed{none}", "wrong_answer", "none"),
         ("It cannot be determined.", "wrong_answer", "cannot be determined"),
+        ("The answer is not 18.", "wrong_answer", "not 18"),
+        ("The answer is not $18.00. Thanks.", "wrong_answer", "not 18.00"),
+        ("The answer cannot be 18.", "wrong_answer", "not 18"), ("Is the answer 18? No.", "wrong_answer", "not 18"),
+        ("La respuesta no es 18.", "wrong_answer", "not 18"), ("I take that back.", "wrong_answer", "not 18"),
+        ("Maria says the answer is 18. I say 19.", "wrong_answer", "19"), ("19", "wrong_answer", "19"),
+        ("The answer is not 19.", None, "18"), ("It is not 9.", None, "18"), ("The answer is 18, not 9.", None, "18"),
     ],
 )  # fmt: skip
 def test_a_stated_answer_must_be_the_known_one(

@@ -333,6 +333,18 @@ def test_several_answers_are_one_list_and_no_ones_else() -> None:
     assert verify([("Give both roots.", "3, 4", "Final answers: 3, 4")], "math")[0].outcome == "correct"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["The answer is not 5 but -17.", "The answer is 5. Wait, no: -17.", "The answer is 5 - no wait, -17.", "5? No, -17.",
+     "The answer is 5, or rather $-17$.", "La respuesta no es 5 sino -17."],
+)  # fmt: skip
+def test_a_new_answer_keeps_its_sign(text: str) -> None:
+    assert [verify([("?", reference, text)], "number")[0].outcome for reference in ("-17", "17")] == [
+        "correct",
+        "incorrect",
+    ]
+
+
 def test_a_value_with_thousands_in_braces_is_taken_back() -> None:
     text = "The answer is 10{,}000. But 10{,}000 is not correct."
     assert verify([("?", "10000", text)], "number")[0].outcome != "correct"
