@@ -3,23 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from typing import Any
 
 from flows.mixing.mix_recipe import LoadedMixture, MixSource
 from flows.problems import asks_model, held_out
 from flows.recipe.load import as_recipe, resolve_recipe
 from flows.recipe.methods import resolve
 from flows.recipe.schema import Recipe
-from flows.recipe.user_files import files_of, from_stored
+from flows.recipe.user_files import from_stored
+from flows.training.run_source import run_snapshot
 from pipelines.verify.acceptance import Policy, policy_part
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.records import Problem
 from storage.ground.temporary import temporary_folder
-from storage.runs import BESIDE_RECIPE
-from storage.segments.schema import SCHEMAS, Kind
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import dataset_names
@@ -27,9 +24,6 @@ from storage.versions.read import load_manifest, load_snapshot
 from storage.versions.resolve import resolve as resolve_version
 from storage.versions.resolve import versions
 from storage.workspace import Workspace
-
-if TYPE_CHECKING:
-    from storage.queries.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,7 @@ def open_sources(ws: Workspace, loaded: LoadedMixture) -> list[OpenedSource]:
 
 
 def _opened(ws: Workspace, loaded: LoadedMixture, name: str, source: MixSource) -> OpenedSource:
-    ref, snapshot = _run(ws, source.run) if source.run is not None else _version(ws, source)
+    ref, snapshot = _version(ws, source) if source.run is None else (f"run {source.run}", run_snapshot(ws, source.run))
     recipe = snapshot.manifest["recipe"]
     if recorded_steps(recipe) or snapshot.threads.num_rows:
         raise SetupError(
@@ -111,45 +105,3 @@ def _of_import(ws: Workspace, name: str) -> Any:
             next_command=f"rollmill curate a recipe with problems: {{imported: {name}}} and generate: {{engine: imported}}",
         )
     return max(judged, key=lambda info: (info.created_at, info.name, info.number))
-
-
-def _run(ws: Workspace, run_id: str) -> tuple[str, Snapshot]:
-    """The rows of a run that has decided, as the tables of a version."""
-    from storage.queries import Reader
-    from storage.queries.scope import run_scope
-
-    run = ws.runs.get(run_id)
-    with Reader.open(ws.root) as reader:
-        scope = run_scope(reader, run_id)
-        if not scope.decided:
-            raise SetupError(f"run {run_id} has not decided yet.", next_command=f"rollmill runs resume {run_id}")
-        tables = _tables(scope, [tuple(pair) for pair in run.recipe["resolved"]["verifiers"]])
-    recipe = {key: value for key, value in run.recipe.items() if key not in BESIDE_RECIPE}
-    manifest = {
-        "recipe": recipe,
-        "user_files": files_of(recipe, Path(run.recipe["job"]["recipe"]).parent),
-        "run": run_id,
-        "verifiers": [{"name": name, "version": version} for name, version in run.recipe["resolved"]["verifiers"]],
-        "metrics": {"prefix": scope.prefix},
-    }
-    return f"run {run_id}", Snapshot(run_id, **tables, manifest=manifest)
-
-
-def _tables(scope: "Scope", chain: list[tuple[str, ...]]) -> dict[Kind, pa.Table]:
-    queries: dict[Kind, str] = {
-        "decisions": "SELECT * FROM decided ORDER BY problem_id, completion_id",
-        "problems": "SELECT DISTINCT ON (id) * FROM problems ORDER BY id",
-        "completions": (
-            "SELECT DISTINCT ON (id) * FROM completions WHERE id IN (SELECT completion_id FROM decided) ORDER BY id"
-        ),
-        "verdicts": (
-            "SELECT DISTINCT ON (completion_id, problem_id, verifier, version) v.* FROM verdicts v SEMI JOIN decided d "
-            "ON v.completion_id = d.completion_id AND v.problem_id = d.problem_id SEMI JOIN chain c "
-            "ON v.verifier = c.name AND v.version = c.version ORDER BY completion_id, problem_id, verifier, version"
-        ),
-    }
-    names, numbers = zip(*chain, strict=True)
-    with scope.connection("problems", "completions", "verdicts") as connection:
-        connection.register("chain", pa.table({"name": list(names), "version": list(numbers)}))
-        tables = {kind: connection.sql(query).to_arrow_table() for kind, query in queries.items()}
-    return {kind: table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind]) for kind, table in tables.items()}

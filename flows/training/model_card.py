@@ -13,7 +13,7 @@ def model_card(name: str, record: Mapping[str, Any]) -> str:
     head = {
         "license": licence_of(record),
         "base_model": record["init"]["model"] if record.get("init") else None,
-        "datasets": sorted(part["version"].partition("@")[0] for part in record["data"]),
+        "datasets": sorted(part["version"].partition("@")[0] for part in record["data"] if "run" not in part),
         "pipeline_tag": "text-generation",
         "tags": ["rollmill"],
     }

@@ -1,19 +1,23 @@
-"""Rows of a training: dataset versions exported to one file, which is named by its content."""
+"""Rows of a training: dataset versions and runs exported to one file, which is named by its content."""
 
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows.recipe.servers import server_keys
-from flows.training.training_recipe import ALL, LoadedTraining
-from storage.exports import MixPart, export_mix
+from flows.training.run_source import RunInfo, run_version, trained_run
+from flows.training.training_recipe import ALL, RUN, LoadedTraining
+from storage.exports import ExportFile, LaterRows, MixPart, export_mix
 from storage.ground.errors import SetupError
 from storage.ground.files import json_line, sync
 from storage.ground.ids import digest128, sha256_text
+from storage.ground.temporary import temporary_folder
+from storage.scores import later_scores
 from storage.versions.leaks import refuse_in_version
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo, resolve
@@ -34,8 +38,8 @@ class NothingToTrain(SetupError):  # noqa: N818 (a state of the data that a loop
 
 @dataclass(frozen=True, slots=True)
 class TrainingRowsFile:
-    """The exported rows. `lineage`: version, content hash, taken rows and licences of each part; `left_out`: counts;
-    `held_out`: file of the rows whose loss is measured, which are in neither.
+    """The exported rows. `lineage`: version, content hash, taken rows and licences of each part, of a run also its id and
+    the SHA-256 of the taken rows; `left_out`: counts; `held_out`: file of the rows whose loss is measured, in neither.
     """
 
     path: Path
@@ -63,18 +67,43 @@ def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = 
 
     NothingToTrain if no row is left, SetupError if a version has fewer rows than were to be taken.
     """
+    with _opened(ws, list(loaded.recipe.data.versions)) as infos:
+        return _exported(ws, loaded, infos, rule)
+
+
+@contextmanager
+def _opened(ws: Workspace, references: Sequence[str]) -> Iterator[dict[str, VersionInfo]]:
+    """The versions of references; a run is written as one into a folder that does not stay."""
+    with ExitStack() as stack:
+        infos: dict[str, VersionInfo] = {}
+        runs = {text: trained_run(ws, text.removeprefix(RUN).strip()) for text in references if text.startswith(RUN)}
+        folder = stack.enter_context(temporary_folder()) if runs else None
+        for text in references:
+            infos[text] = (
+                resolve(ws.datasets, text) if folder is None or text not in runs else run_version(ws, runs[text], folder)
+            )
+        if len({info.path for info in infos.values()}) < len(infos):
+            raise SetupError(f"{', '.join(infos)} name a version twice.", next_command="name each once")
+        for info in infos.values():
+            refuse_in_version(info, server_keys(ws.root))
+        yield infos
+
+
+def _exported(
+    ws: Workspace, loaded: LoadedTraining, infos: Mapping[str, VersionInfo], rule: RowRule | None
+) -> TrainingRowsFile:
     data = loaded.recipe.data
-    infos = {reference: resolve(ws.datasets, reference) for reference in data.versions}
-    if len({info.path for info in infos.values()}) < len(infos):
-        raise SetupError(f"{', '.join(infos)} name a version twice.", next_command="name each once")
-    for info in infos.values():
-        refuse_in_version(info, server_keys(ws.root))
     folder = ws.state / "trainings"
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / f".rows-{os.getpid()}.jsonl"
+    beside = {reference: _scores(ws, info) for reference, info in infos.items()}
+
+    def written_parts(most: Mapping[str, int | None]) -> ExportFile:
+        parts = [MixPart(infos[reference], count) for reference, count in most.items()]
+        return export_mix(parts, loaded.format, raw, [beside[reference] for reference in most], **data.options)
+
     try:
-        parts = [MixPart(info, most) for info, most in zip(infos.values(), _taken(loaded, infos, raw), strict=True)]
-        written = export_mix(parts, loaded.format, raw, **data.options)
+        written = written_parts(_taken(data.versions, lambda reference: written_parts({reference: None}).rows))
         if written.short:
             name, count = next(iter(written.short.items()))
             raise SetupError(f"{name} has {count:,} rows of {loaded.format!r}, fewer than are to be taken.")
@@ -86,19 +115,19 @@ def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = 
         raw.unlink(missing_ok=True)
 
 
-def _taken(loaded: LoadedTraining, infos: Mapping[str, VersionInfo], scratch: Path) -> list[int | None]:
-    """Rows to take of each version: as many as there are for the given shares."""
-    takes = loaded.recipe.data.versions
+def _scores(ws: Workspace, info: VersionInfo) -> LaterRows:
+    """The stored scores of a run; a version has its own."""
+    return LaterRows(later_scores(ws, info.name)) if isinstance(info, RunInfo) else LaterRows()
+
+
+def _taken(takes: Mapping[str, Any], rows_of: Callable[[str], int]) -> dict[str, int | None]:
+    """Rows to take of each version: as many as there are for the given shares; None for all."""
     if not any(isinstance(take, float) for take in takes.values()):
-        return [None if take == ALL else int(take) for take in takes.values()]
+        return {reference: None if take == ALL else int(take) for reference, take in takes.items()}
     if len(takes) == 1:
-        return [None]
-    counts = {
-        reference: export_mix([MixPart(info)], loaded.format, scratch, **loaded.recipe.data.options).rows
-        for reference, info in infos.items()
-    }
-    whole = min(counts[reference] / float(share) for reference, share in takes.items())
-    return [max(1, int(whole * float(share) + 1e-9)) for share in takes.values()]
+        return dict.fromkeys(takes)
+    whole = min(rows_of(reference) / float(share) for reference, share in takes.items())
+    return {reference: max(1, int(whole * float(share) + 1e-9)) for reference, share in takes.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +161,9 @@ def _cluster(row: Mapping[str, Any]) -> str:
 
 def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int], rules: _Rules) -> TrainingRowsFile:
     """The rows with their pass rates, under the name of their digest."""
-    known = {f"{info.name}@{info.folder}": (info.ref, pass_rates(info)) for info in infos.values()}
-    kept, taken, ruled_out = list[dict[str, Any]](), Counter[str](), 0
+    named = {f"{info.name}@{info.folder}": info for info in infos.values()}
+    known = {name: (info.ref, pass_rates(info)) for name, info in named.items()}
+    kept, ruled_out = list[dict[str, Any]](), 0
     for exported in _rows(raw):
         version, rates = known[exported["dataset"]]
         row = exported if rules.rule is None else rules.rule(version, exported)
@@ -145,28 +175,35 @@ def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, 
         raise NothingToTrain(f"{', '.join(infos)}: the loop leaves out all {ruled_out:,} rows.", next_command=NO_ROWS)
     held = rules.held(kept)
     trained = [row for row in kept if _cluster(row) not in held]
-    taken.update(row["dataset"] for row in trained)
     path, sha256 = _named(raw, trained)
     held_out = _named(raw, [row for row in kept if _cluster(row) in held])[0] if held else None
-    lineage = [
-        {
-            "version": info.ref,
-            "content_hash": info.content_hash,
-            "rows": taken[f"{info.name}@{info.folder}"],
-            "licences": _licences(info),
-        }
-        for info in infos.values()
-    ]
+    lineage = [_lineage(info, [row for row in trained if row["dataset"] == name]) for name, info in named.items()]
     counts = {**left_out, **({LEFT_OUT: ruled_out} if ruled_out else {})}
     if held:
         counts[HELD_OUT] = len(kept) - len(trained)
     return TrainingRowsFile(path, sha256, len(trained), lineage, counts, held_out)
 
 
+def _lineage(info: VersionInfo, taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a part: what it is, and the rows taken of it."""
+    part = {
+        "version": info.ref,
+        "content_hash": info.content_hash,
+        "rows": len(taken),
+        "licences": _licences(info),
+    }
+    return {**part, "run": info.name, "taken": _text_of(taken)[1]} if isinstance(info, RunInfo) else part
+
+
+def _text_of(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Rows as JSON lines, and the SHA-256 of the text."""
+    text = "".join(json_line(dict(row)) for row in rows)
+    return text, sha256_text(text)
+
+
 def _named(raw: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Path, str]:
     """The file of these rows, named by its SHA-256."""
-    text = "".join(json_line(dict(row)) for row in rows)
-    sha256 = sha256_text(text)
+    text, sha256 = _text_of(rows)
     path = raw.with_name(f"rows-{sha256[:16]}.jsonl")
     if path.exists():
         path.touch()  # `rollmill gc` removes those that were not used for a day

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import naming, parse
@@ -20,20 +20,35 @@ if TYPE_CHECKING:
 
 FOLDER = "recipes/training"
 ALL = "all"
+RUN = "run "
+"""Beginning of a reference to a run, which no name of a dataset has."""
 LENGTHS = ("loss_tokens", "steps", "epochs")
 """Options of a learner that say how long it trains; of the three one is above 0."""
 Take = Literal["all"] | Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0.0, le=1.0, strict=True)]
 
 
 class TrainingData(Part):
-    """The rows of a training: dataset versions in an export format."""
+    """The rows of a training: dataset versions and finished runs in an export format."""
 
     versions: dict[Text, Take] = Field(min_length=1)
-    """Dataset versions, each with `all`, a number of rows, or its share of all rows (shares add up to 1)."""
+    """Dataset versions and runs (`run NAME-OR-ID`), each with `all`, a number of rows, or its share of all rows (shares add
+    up to 1). `run: ID` instead of `versions` takes all that one run kept."""
     format: Text | None = None
     """Export format; none: the first that the loss reads."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the export format."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_run(cls, keys: Any) -> Any:
+        if not isinstance(keys, Mapping) or "run" not in keys:
+            return keys
+        if "versions" in keys:
+            raise ValueError("give versions or run; `versions: {run ID: 0.5, NAME@v1: 0.5}` names both")
+        if not isinstance(keys["run"], str) or not keys["run"].strip():
+            raise ValueError("run is the id of a run, or the name of the dataset that runs make")
+        rest = {key: value for key, value in keys.items() if key != "run"}
+        return {**rest, "versions": {f"{RUN}{keys['run'].strip()}": ALL}}
 
     @field_validator("versions")
     @classmethod
