@@ -1,5 +1,10 @@
 """Triggers of schedules other than times: a new version of a dataset, another model.
 
+`version:DATASET` watches the newest version of a dataset. `model:NAME` watches a model of the schedule's recipe, named by
+its row in an evaluation or by its text. Its state is the published version that the text means now (`models/student`,
+`models/student@latest` or a tag, also in `serve` of the profile); else the files of its folder; else what the profile's
+servers say of it.
+
 The standing process compares the state every few seconds with the last one in the file of schedules, so a change made
 while no process was up fires at the next start. A firing has the state as its key at the server: a state fires once, even
 where the process dies between the request and the record of it.
@@ -20,6 +25,7 @@ from storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
     from flows.recipe.profile import Profile
+    from storage.models.index import ModelVersion
 
 KINDS = ("version", "model")
 LOOK_SECONDS = 5.0
@@ -71,10 +77,6 @@ def checked_on(item: Schedule, root: Path) -> str | None:
     kind, _, name = str(item.on).partition(":")
     if kind not in KINDS or not name:
         raise SetupError(f"--on {item.on!r} is not known.", choices=("version:DATASET", "model:NAME"))
-    if kind == "model" and item.verb != "evaluate":
-        raise SetupError(
-            "--on model: takes an evaluation: its models are watched.", next_command="name a file of recipes/evaluations"
-        )
     return observed(item, root)
 
 
@@ -122,17 +124,25 @@ def _version(root: Path, name: str) -> str | None:
 
 
 def _model(item: Schedule, root: Path, name: str) -> str | None:
-    """Names, sizes and times of a model folder's files; for a model elsewhere what the profile's servers say of it."""
-    from flows.recipe.evaluations import load_evaluation
+    """Reference and content hash of the version that a model's name means now; without one, names, sizes and times of its
+    folder's files; for a model elsewhere what the profile's servers say of it.
+    """
     from flows.recipe.profile import load_profile
     from flows.recipe.servers import located_path
 
-    models = {model.name: model for model in load_evaluation(Path(item.recipe), sets=item.sets).recipe.models}
+    models = _models(item)
     if name not in models:
-        raise unknown_name("model", name, models, next_command=f"see `models:` of {item.recipe}")
+        raise unknown_name("model", name, models, next_command=f"see the models of {item.recipe}")
     profile = load_profile(Path(item.profile) if item.profile else None)
-    model = models[name].model
+    model = models[name]
     served = next((part.model for part in profile.serve if part.name == model), model)
+    version = _version_meant(root, served)
+    if version is not None:
+        return (
+            f"{version.ref} {version.content_hash}"
+            if version.fetched
+            else _model_on_server(profile, f"models/{version.ref}")
+        )
     folder = located_path(served, root)
     if not folder.exists():
         return _model_on_server(profile, model)
@@ -140,6 +150,51 @@ def _model(item: Schedule, root: Path, name: str) -> str | None:
     # Not the contents: every look would read gigabytes of weights.
     rows = [[str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     return _digest(rows) if rows else None
+
+
+def _models(item: Schedule) -> dict[str, str]:
+    """The models that draw for a schedule, as its recipe names them, by every name that a trigger may give them."""
+    from storage.models.index import MODELS
+
+    rows = _evaluated(item) if item.verb == "evaluate" else {}
+    texts = list(dict.fromkeys(rows.values() if item.verb == "evaluate" else _drawing(item)))
+    return {**{text.removeprefix(f"{MODELS}/"): text for text in texts}, **{text: text for text in texts}, **rows}
+
+
+def _evaluated(item: Schedule) -> dict[str, str]:
+    """The models of an evaluation by the names of their rows."""
+    from flows.recipe.evaluations import load_evaluation
+    from storage.ground.recipe_steps import IMPORTED
+
+    rows = load_evaluation(Path(item.recipe), sets=item.sets).recipe.models
+    return {row.name: row.model for row in rows if row.engine != IMPORTED}
+
+
+def _drawing(item: Schedule) -> list[str]:
+    """The models of a recipe's or a sweep's steps, or of a mixture's signals."""
+    path = Path(item.recipe)
+    if item.verb == "mix":
+        from flows.mixing.mix_recipe import load_mixture
+
+        signals = load_mixture(path, sets=item.sets).recipe.signals.model
+        return [] if signals is None else [signals.model]
+    if item.verb == "sweep":
+        from flows.sweeps.sweep_recipe import load_sweep
+
+        loaded = load_sweep(path, sets=item.sets).loaded
+    else:
+        from flows.recipe.load import load_recipe
+
+        loaded = load_recipe(path, sets=item.sets)
+    return [step.generate.model for step in loaded.steps if step.engine is not None]
+
+
+def _version_meant(root: Path, text: str) -> "ModelVersion | None":
+    """The published version that a text means now; None for a folder, a served name, and a model without versions yet."""
+    from storage.models.index import MODELS, index_path, named_version
+
+    models, name = root / MODELS, text.removeprefix(f"{MODELS}/").partition("@")[0]
+    return named_version(models, text) if index_path(models, name).exists() else None
 
 
 def _model_on_server(profile: "Profile", model: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import json_text, parse_object, read_object, read_utf8, write_text
+from storage.versions.index import LINK
 
 INDEX_SCHEMA = 1
 MODELS = "models"
@@ -21,8 +22,8 @@ _HASH = re.compile(r"[0-9a-f]{4,64}")
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A version in the index. `content_hash`: of its weights, tokenizer and configuration. `training_id`: of all that
-    decided the training, None for an imported model. `init`: content hash of the initial model.
+    """A version in the index of a model. `content_hash`: hash of its weights, tokenizer and configuration. `training_id`:
+    hash of all that determined the training, None for an imported model. `init`: content hash of the initial model.
     """
 
     number: int
@@ -149,10 +150,13 @@ def version_of(models: Path, index: ModelIndex, entry: ModelEntry) -> ModelVersi
 
 
 def resolve_model(models: Path, reference: str) -> ModelVersion:
-    """The version of `student`, `student@v2`, `student@3f9a` or `student@tag`; SetupError with the choices for another."""
+    """The version of `student`, `student@v2`, `student@3f9a` or `student@tag`; SetupError with the choices for another.
+
+    A bare name (or NAME@latest) means the newest version that is not yanked.
+    """
     name, at, wanted = reference.removeprefix(f"{MODELS}/").partition("@")
     index = _known(models, name)
-    if not at:
+    if not at or (wanted == LINK and wanted not in index.tags):
         usable = [entry for entry in index.versions if entry.folder not in index.yanked]
         if not usable:
             raise SetupError(f"every version of {name} is yanked; name one explicitly.", choices=_choices(index))

@@ -11,7 +11,7 @@ KINDS = {  # what fires a schedule: the option, a default value, a help text
     "Cron line": ("--cron=", "0 2 * * *", "Minute, hour, day of the month, month, day of the week."),
     "Interval": ("--every=", "6h", "Minutes or hours, less than a day: 30m, 6h."),
     "New version of a dataset": ("--on=version:", "", "The dataset's name."),
-    "New model": ("--on=model:", "", "A model's name in the evaluation's `models:`."),
+    "New model": ("--on=model:", "", "A model of the recipe: its name in `models:`, or `models/NAME@latest`."),
 }
 
 

@@ -1,4 +1,4 @@
-"""What schedules wait for: a dataset's newest version, a model's files, what a real server says of a model."""
+"""What schedules wait for: the version behind a model's name, a model's files, what a real server says of a model."""
 
 import json
 from collections.abc import Iterator
@@ -10,14 +10,38 @@ import pytest
 
 from flows.prefect.triggers import checked_on, observed
 from storage.ground.errors import SetupError
+from storage.models.publish import publish_model
+from storage.models.upkeep import tag_model, yank_model
 from storage.schedules import Schedule
+from storage.workspace import Workspace
 from tests.flows.evaluation.test_evaluate import EVALUATION
+from tests.flows.mixing.test_mix import MIXTURE
+from tests.flows.sweeps.test_sweep import SWEEP
+
+FILES = {"evaluate": "sums.yaml", "curate": "toy.yaml", "mix": "mix.yaml", "sweep": "sweep.yaml"}
 
 
-def waits(toy: Path, on: str, verb: str = "evaluate", profile: str | None = None) -> Schedule:
-    name = "sums.yaml" if verb == "evaluate" else "toy.yaml"
-    (toy / "sums.yaml").write_text(EVALUATION)
-    return Schedule("on", "", str(toy / name), on=on, verb=verb, profile=profile)
+def waits(toy: Path, on: str, verb: str = "evaluate", profile: str | None = None, sets: tuple[str, ...] = ()) -> Schedule:
+    texts = {"sums.yaml": EVALUATION, "mix.yaml": json.dumps(MIXTURE), "sweep.yaml": json.dumps(SWEEP)}
+    for name, text in texts.items():
+        (toy / name).write_text(text)
+    return Schedule("on", "", str(toy / FILES[verb]), on=on, verb=verb, profile=profile, sets=sets)
+
+
+def publish(toy: Path, weights: str) -> None:
+    """One more version of the model `student`."""
+    made = toy / "made"
+    made.mkdir(exist_ok=True)
+    (made / "config.json").write_text('{"model_type": "toy"}')
+    (made / "model.safetensors").write_text(weights)
+    with Workspace.open(toy) as workspace:
+        publish_model(workspace, "student", made, {"init": None, "data": [], "format": "sft"}, "# card\n")
+
+
+def versions(toy: Path, item: Schedule) -> str | None:
+    """The reference in a state; None without one."""
+    state = observed(item, toy)
+    return None if state is None else state.partition(" ")[0]
 
 
 @pytest.fixture
@@ -67,13 +91,73 @@ def test_a_models_server_says_whether_it_is_another_one(toy: Path, models: tuple
     assert observed(item, toy) not in (None, first)
 
 
+@pytest.mark.parametrize("alias", ["models/student", "models/student@latest", "models/student@release"])
+def test_a_new_version_behind_an_alias_is_another_model(toy: Path, alias: str) -> None:
+    item = waits(toy, "model:good", sets=(f"models.0.model={alias}",))
+    assert checked_on(item, toy) is None  # nothing is published yet
+    publish(toy, "one")
+    with Workspace.open(toy) as workspace:
+        tag_model(workspace, "student@v1", "release")
+    assert versions(toy, item) == "student@v1"
+    assert versions(toy, waits(toy, "model:student@v1", sets=("models.0.model=models/student@v1",))) == "student@v1"
+    publish(toy, "two")
+    assert versions(toy, item) == ("student@v1" if "release" in alias else "student@v2")
+    before = observed(item, toy)
+    (toy / "models" / "student" / "note").write_text("no version")
+    assert observed(item, toy) == before
+    with Workspace.open(toy) as workspace:
+        tag_model(workspace, "student@v2", "release", move=True)
+    assert versions(toy, item) == "student@v2"
+    with Workspace.open(toy) as workspace:
+        yank_model(workspace, "student@v2", "wrong rows")
+    assert versions(toy, item) == ("student@v2" if "release" in alias else "student@v1")
+
+
+def test_a_version_that_a_profile_serves_is_seen_by_its_served_name(
+    toy: Path, models: tuple[int, list[dict[str, object]]]
+) -> None:
+    port, rows = models
+    served = "serve:\n  - {model: 'models/student@latest', served_name: toy-1}\n"
+    (toy / "served.yaml").write_text(f"profile_schema: 1\n{served}servers:\n  - {{url: 'http://127.0.0.1:{port}/v1'}}\n")
+    item = waits(toy, "model:good", profile=str(toy / "served.yaml"))
+    publish(toy, "one")
+    publish(toy, "two")
+    assert versions(toy, item) == "student@v2"
+    for path in (toy / "models" / "student").glob("v2-*/config.json"):
+        path.unlink()  # the weights are not in this clone: a server may have them
+    assert observed(item, toy) is None
+    rows.append({"id": "models/student@v2"})
+    assert observed(item, toy) is not None
+
+
+@pytest.mark.parametrize(
+    ("verb", "key"),
+    [
+        ("curate", "generate.model=MODEL"),
+        ("sweep", "set.generate={engine: 'toys.py:ToyEngine', model: MODEL, options: {chance: 0.5}}"),
+        ("mix", "signals.model={target: {version: toy}, model: MODEL}"),
+    ],
+)
+def test_a_model_that_a_recipe_draws_from_is_watched_by_its_text(toy: Path, verb: str, key: str) -> None:
+    publish(toy, "one")
+    text = "models/student@latest"
+    for on in (f"model:{text}", "model:student@latest"):
+        item = waits(toy, on, verb, sets=(key.replace("MODEL", f"'{text}'"),))
+        assert versions(toy, item) == "student@v1"
+    publish(toy, "two")
+    assert versions(toy, item) == "student@v2"
+    with pytest.raises(SetupError, match="student has no versions called 'v9'"):
+        checked_on(waits(toy, "model:student@v9", verb, sets=(key.replace("MODEL", "'models/student@v9'"),)), toy)
+
+
 @pytest.mark.parametrize(
     ("on", "verb", "message"),
     [
         ("moon:full", "evaluate", "--on 'moon:full' is not known"),
         ("version:", "evaluate", "--on 'version:' is not known"),
-        ("model:good", "curate", "takes an evaluation"),
-        ("model:bad", "evaluate", "model 'bad'"),
+        ("model:good", "curate", "unknown model 'good'. Valid: toy-1. Next: see the models of .*toy.yaml"),
+        ("model:bad", "evaluate", "unknown model 'bad'.* Valid: good, toy-1"),
+        ("model:good", "mix", "unknown model 'good'. Next: see the models of"),
     ],
 )
 def test_what_cannot_be_waited_for_is_refused(toy: Path, on: str, verb: str, message: str) -> None:

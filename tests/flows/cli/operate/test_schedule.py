@@ -41,7 +41,7 @@ def test_the_verbs_say_that_schedules_need_up(toy: Path, rollmill: Run) -> None:
         (["--cron", "0 2 * * *", "--every", "1h"], "give one of --cron, --every, --on"),
         (["--every", "2d"], "minutes or hours, less than a day"),
         (["--on", "wind:north"], "--on 'wind:north' is not known. Valid: version:DATASET, model:NAME."),
-        (["--on", "model:tiny"], "--on model: takes an evaluation"),
+        (["--on", "model:tiny"], "unknown model 'tiny'. Valid: toy-1."),
         (["--every", "1h", "--timezone", "Mars/Base"], "no time zone 'Mars/Base'"),
         (["--every", "1h", "--notify-webhook", "https://hooks.example/secret"], "an address is a secret"),
         (
