@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.metrics.contract import check, samples_of
-from pipelines.metrics.measures.subset_metrics import counts_table
+from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS, counts_table
 from pipelines.metrics.sample import Options, Sample
 from storage.ground.pool import STATES, Pool
 
@@ -70,7 +70,7 @@ def ours(pool: Pool, ks: list[int], resamples: int) -> tuple[Array, Sample, dict
 
     def counted() -> Sample:
         ((_, sample),) = samples_of(pool, ())
-        check(sample, frozenset({"ks"}), Options(ks=tuple(ks)))
+        check(sample, SUBSET_METRICS["pass@k"], Options(ks=tuple(ks)))
         return sample
 
     sample, counting = timed(counted)
@@ -106,6 +106,7 @@ def report(problems: int, rollouts: int, resamples: int, templates: int) -> dict
     """Prints both; the totals in seconds, and the largest difference of a value."""
     pool, ks = pool_of_rates(problems, rollouts, templates, seed=1), list(range(1, rollouts + 1))
     print(f"{problems:,} problems of {rollouts:,} rollouts, k = 1 .. {rollouts}, {templates or problems:,} clusters\n")
+    ours(pool_of_rates(4, 2, 2, seed=1), [1, 2], 2)  # imports scipy
     curve, sample, steps = ours(pool, ks, resamples)
     part = min(problems, max(2, 20_000 // rollouts))
     values, published = theirs(sample, ks, resamples, part)

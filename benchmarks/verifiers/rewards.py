@@ -1,14 +1,21 @@
-"""Rewards a second and the time of a batch: `rollmill.reward` beside TRL's `accuracy_reward` and verl's `math_reward`.
+"""Rewards a second and the time of a batch: `rollmill.reward` beside TRL's `accuracy_reward` and verl's `math_reward`, and
+the verifier `code` beside a server that runs programs as SandboxFusion does (benchmarks/peers/run_code_server.py).
 
     .venv-trainers/bin/python benchmarks/verifiers/rewards.py   # after `make test-train`; without the trainers ours alone
+    .venv/bin/python benchmarks/verifiers/rewards.py --only code   # needs bubblewrap
 
 The same rows in batches, all subjects in one process and in turn, from one thread, then from eight; the server from eight.
 TRL's is slower in threads by design: math-verify's time limits work on the main thread only. Every pass
 has rows of its own, so that nothing is remembered. Hostile texts, those of `certify`, are
 asked one by one in a child process, which is killed if it says nothing for a while.
+
+Programs are CodeT's samples of HumanEval beside the checkout, else those of `certify`. Each side runs eight at once with
+its default limits: an endless one takes `code` 5 s of processor time, and the server 10 s by the clock or until an assert
+fails. So programs of less than a second are measured apart. Hostile ones go through `certify` with a limit of one second.
 """
 
 import argparse
+import gzip
 import json
 import logging
 import multiprocessing
@@ -16,20 +23,28 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rollmill
-from benchmarks.verifiers.verify import ROLLOUTS, as_items, rollouts, written_pairs
+from benchmarks.peers.run_code_server import RunCodeServer
+from benchmarks.verifiers.certify import LIMITS, report
+from benchmarks.verifiers.verify import DATA, ROLLOUTS, Items, as_items, completion, rollouts, written_pairs
+from pipelines.certify.certificate import Certificate
+from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import HOSTILE, SuiteRow
-from pipelines.certify.suites import SUITES
+from pipelines.certify.suites import SUITES, select_suite
+from pipelines.certify.verifier_process import VerifierUnderTest
+from pipelines.verify.code import CodeVerifier
+from storage.ground.records import Problem
 
-THREADS, SILENT = 8, 60.0
+THREADS, SILENT, SOON = 8, 60.0, 1.0
+TASKS, SAMPLES = (DATA / f"codet_{name}.jsonl.gz" for name in ("humaneval", "codegen16b_solutions"))
 Row = tuple[str, str]
 """(text, reference)."""
 WARM: list[Row] = [(rf"\boxed{{\sin {n}x}}", rf"2\sin {n}x") for n in range(2, 18)]
@@ -43,8 +58,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--longest", type=int, default=2_000, help="characters of a hostile text")
+    parser.add_argument("--only", choices=("math", "code"))
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    if options.only != "code":
+        measure_math(options)
+    if options.only != "math":
+        measure_code(options)
+
+
+def measure_math(options: argparse.Namespace) -> None:
+    """The tables of answers."""
     parts = sampled(options.rows, 2 * options.passes)
     speeds: dict[str, list[tuple[float, float]]] = {}
     with ExitStack() as stack:
@@ -57,8 +81,83 @@ def main() -> None:
             for name, subject in subjects.items():
                 if name != SERVED or threads > 1:
                     speeds.setdefault(f"{name}, {threads} threads", []).append(speed(subject, batches, threads))
-    print_speeds(speeds, options.rows, options.batch)
+    print_speeds(speeds, options.rows, options.batch, "trl accuracy_reward, 1 threads")
     print_hostile(options.longest)
+
+
+def measure_code(options: argparse.Namespace) -> None:
+    """The tables of programs: those that end soon, then all, with endless ones up to their limits; then hostile ones."""
+    parts = sampled_programs(options.rows, options.passes)
+    with (
+        closing(CodeVerifier(workers=THREADS)) as ours,
+        closing(RunCodeServer()) as peer,
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
+        sides: dict[str, Callable[[Items], Any]] = {
+            "rollmill code": ours.verify_many,
+            peer.name: lambda items: pool.map(peer.verify, *zip(*items, strict=True)),
+        }
+        spent = [[verdict.seconds or 0.0 for verdict in ours.verify_many(part)] for part in parts]
+        soon = [
+            [item for item, seconds in zip(*pair, strict=True) if seconds < SOON] for pair in zip(parts, spent, strict=True)
+        ]
+        for name, sets in ((f"programs of less than {SOON:g} s", soon), ("all programs", parts)):
+            print(f"\n{name}: {sum(map(len, sets)):,}")
+            compare_sides(sides, sets, options.batch)
+    subjects = [
+        VerifierUnderTest("code", {"cpu_seconds": 1.0}),
+        VerifierUnderTest("benchmarks.peers.run_code_server:RunCodeServer", {"seconds": 1.0}),
+    ]
+    report("code, hostile programs", [certified(subject) for subject in subjects])
+
+
+def compare_sides(sides: Mapping[str, Callable[[Items], Any]], parts: Sequence[Items], batch: int) -> None:
+    """Speeds of both sides in turn on the same batches, and how many programs each rewards."""
+    speeds: dict[str, list[tuple[float, float]]] = {}
+    rewarded: dict[str, list[bool]] = {name: [] for name in sides}
+    for items in parts:
+        batches = [items[start : start + batch] for start in range(0, len(items), batch)]
+        for name, judge in sides.items():
+
+            def keep(part: Items, judge: Any = judge, kept: list[bool] = rewarded[name]) -> None:
+                kept += [verdict.outcome == "correct" for verdict in judge(part)]
+
+            speeds.setdefault(name, []).append(speed(keep, batches, 1))
+    print_speeds(speeds, len(parts[0]), batch, RunCodeServer.name)
+    differ = sum(one != other for one, other in zip(*rewarded.values(), strict=True))
+    print(f"rewarded: { {name: sum(kept) for name, kept in rewarded.items()} }; the two differ in {differ}")
+
+
+def certified(subject: VerifierUnderTest) -> tuple[Certificate, float]:
+    """Certificate of a verifier on the hostile programs, with its seconds."""
+    begun = time.perf_counter()
+    made = certify(subject, lambda _: select_suite("code", "code", None, HOSTILE), limits=LIMITS)
+    return made, time.perf_counter() - begun
+
+
+def sampled_programs(count: int, parts: int) -> list[Items]:
+    """Disjoint parts of a model's programs where they lie beside the checkout, else of those of `certify`, repeated."""
+    rows = [row for row in SUITES["code"]({}).rows if row.section in ("equivalence", "non_equivalence")]
+    rows = list(drawn_programs()) if SAMPLES.exists() else rows * (count * parts // len(rows) + 1)
+    drawn = random.Random(7).sample(rows, min(count * parts, len(rows)))
+    items = [
+        (Problem(row.prompt, "", "code", row.tests, meta=row.meta), completion(str(number), row.text))
+        for number, row in enumerate(drawn)
+    ]
+    return [items[number::parts] for number in range(parts)]
+
+
+def drawn_programs() -> Iterator[SuiteRow]:
+    """CodeGen's programs for HumanEval, as CodeT drew them."""
+    tasks, samples = (
+        [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()] for path in (TASKS, SAMPLES)
+    )
+    drawn = {row["prompt"]: row["samples"] for row in samples}
+    for task in tasks:
+        meta = {"entry_point": task["entry_point"]}
+        for sample in drawn.get(task["prompt"], ()):
+            text = task["prompt"] + sample
+            yield SuiteRow("equivalence", "drawn", "", text, "any", task["prompt"], "code", (task["test"],), meta)
 
 
 def sampled(count: int, parts: int) -> list[list[Row]]:
@@ -69,10 +168,10 @@ def sampled(count: int, parts: int) -> list[list[Row]]:
     return [rows[number::parts] for number in range(parts)]
 
 
-def speed(subject: Subject, batches: Sequence[Sequence[Row]], threads: int) -> tuple[float, float]:
+def speed(subject: Callable[[Any], Any], batches: Sequence[Sequence[Any]], threads: int) -> tuple[float, float]:
     """(rows a second, 99th percentile of a batch's seconds)."""
 
-    def one(batch: Sequence[Row]) -> float:
+    def one(batch: Sequence[Any]) -> float:
         begun = time.perf_counter()
         subject(batch)
         return time.perf_counter() - begun
@@ -160,13 +259,15 @@ def there(name: str) -> bool:
     return found
 
 
-def print_speeds(speeds: dict[str, list[tuple[float, float]]], count: int, batch: int) -> None:
-    """Medians over the passes, and the rate as a multiple of TRL's from one thread."""
+def print_speeds(speeds: dict[str, list[tuple[float, float]]], count: int, batch: int, beside: str) -> None:
+    """Medians over the passes, and the rate as a multiple of one of them."""
     medians = {
         name: tuple(statistics.median(column) for column in zip(*each, strict=True)) for name, each in speeds.items()
     }
-    base = medians.get("trl accuracy_reward, 1 threads", (None, None))[0]
-    print(f"{count} rows, batches of {batch}\n{'':36}{'rows/s':>10}{'p99 of a batch, s':>20}{'beside TRL':>12}")
+    base = medians.get(beside, (None, None))[0]
+    print(
+        f"{count} rows, batches of {batch}; beside: {beside}\n{'':36}{'rows/s':>10}{'p99 of a batch, s':>20}{'beside':>12}"
+    )
     for name, (rate, worst) in medians.items():
         print(f"{name:36}{rate:>10,.0f}{worst:>20.3f}{f'{rate / base:>11.1f}x' if base else ''}")
     print(
