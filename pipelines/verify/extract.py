@@ -136,8 +136,8 @@ def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = (
     text, whole = _judged(text)
     if not text:
         return None, ""
-    found = _standing(text, cut, whole=whole, values=values)
-    return found.answer, found.rest
+    standing = _standing(text, cut, whole=whole, values=values)
+    return standing.answer, standing.rest
 
 
 def given_up(text: str) -> frozenset[str]:
@@ -145,8 +145,8 @@ def given_up(text: str) -> frozenset[str]:
     text, whole = _judged(text)
     if not text:
         return frozenset()
-    found = _standing(text, cut=False, whole=whole)
-    return found.given_up if found.answer is None else found.given_up - keys_in(found.answer.text)
+    standing = _standing(text, cut=False, whole=whole)
+    return standing.given_up if standing.answer is None else standing.given_up - keys_in(standing.answer.text)
 
 
 def _judged(text: str) -> tuple[str, bool]:
@@ -183,7 +183,7 @@ def _stated(text: str, cut: bool, floor: int | None) -> Stated | None:
     return stated
 
 
-class Standing(NamedTuple):
+class LastStanding(NamedTuple):
     """The final answer, the text left without what was removed before it was found, and the values given up there."""
 
     answer: FinalAnswer | None
@@ -191,18 +191,18 @@ class Standing(NamedTuple):
     given_up: frozenset[str] = frozenset()
 
 
-def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> Standing:
+def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> LastStanding:
     """The last statement that the text does not retract: retracted ones are removed, one by one."""
     floor, denied, withdrawn = 0, frozenset[str](), frozenset[str]()
     for left in range(_MOST_STATEMENTS):
         stated = _stated(text, cut, floor if whole else None) if text.strip() else None
         if stated is None:
-            return Standing(None, undenied(text, floor, denied) if left else "", denied | withdrawn)
+            return LastStanding(None, undenied(text, floor, denied) if left else "", denied | withdrawn)
         answer, start, end = stated
         if left and answer.rule in ("bare", "tail") and doubtful(answer.text) and not values_in(text, start, end):
-            return Standing(None, undenied(text, floor, denied), denied | withdrawn)  # "that is wrong. I cannot tell."
+            return LastStanding(None, undenied(text, floor, denied), denied | withdrawn)  # "that is wrong. I cannot tell."
         if not in_doubt(text, start, end) and not denied:
-            return Standing(_finished(answer), text[floor:], withdrawn)
+            return LastStanding(_finished(answer), text[floor:], withdrawn)
         languages = doubting_languages(text[max(0, start - _BEFORE) :])
         if answer.rule in ("bare", "tail") and (taken := last_withdrawal(text, floor, languages)) is not None:
             withdrawn |= keys_in(text, floor, taken)
@@ -211,7 +211,9 @@ def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()
         statement = _found(text, stated, values)
         judged = judge(text, statement, denied)
         if judged.fate == "stands":
-            return Standing(_finished(_without_contrast(answer, statement, languages)), text[floor:], denied | withdrawn)
+            return LastStanding(
+                _finished(_without_contrast(answer, statement, languages)), text[floor:], denied | withdrawn
+            )
         if judged.fate == "withdrawn":
             withdrawn |= keys_in(text, start, judged.end)
             text, floor = after_openers(text[judged.end :], languages), 0
@@ -219,7 +221,7 @@ def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()
         denied |= {statement.key} if judged.fate == "denied" else set()
         head = text[: judged.begin].rstrip() + "\n" if judged.begin else ""
         text, floor = (head + after_openers(text[judged.end :], languages)).rstrip(), len(head)
-    return Standing(None, "", denied | withdrawn)
+    return LastStanding(None, "", denied | withdrawn)
 
 
 def _found(text: str, stated: Stated, values: Collection[str]) -> FoundStatement:

@@ -80,7 +80,7 @@ def published_papers(folder: Path = SYSTEMS) -> tuple[PaperRow, ...]:
     for path in sorted(folder.glob("*.yaml")):
         text = read_utf8(path, next_command=f"ls {folder}")
         try:
-            data = yaml.load(text, yaml.CSafeLoader)  # noqa: S506 - a safe loader
+            data = yaml.load(text, yaml.CSafeLoader)
             rows += [_row(path, data["kind"], given) for given in data["papers"]]
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise SetupError(f"{path}: not a table of papers: {error}.", next_command=f"correct {path}") from None

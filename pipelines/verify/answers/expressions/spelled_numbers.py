@@ -81,8 +81,8 @@ def spelled_number(text: str) -> tuple[int, int] | None:
     """
     start = _folded(text[:_START])
     names = [name for name, starts in _starts().items() if start in starts or start[:2] in starts]
-    found = [words.number(text) for words in map(_words, names) if words.begins.match(text) is not None]
-    return max((number for number in found if number is not None), key=itemgetter(1), default=None)
+    numbers = [words.number(text) for words in map(_words, names) if words.begins.match(text) is not None]
+    return max((number for number in numbers if number is not None), key=itemgetter(1), default=None)
 
 
 @lru_cache(maxsize=1)
