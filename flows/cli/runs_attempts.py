@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.runs_cost import require_runs
 
 if TYPE_CHECKING:
     from pipelines.stats import Estimate
@@ -34,6 +35,7 @@ def attempts(
 
     Example: rollmill runs attempts recheck-3f9a0c1d
     """
+    require_runs(pool)
     from storage.ground.errors import unknown_name
     from storage.queries import Reader
     from storage.queries.attempts import attempt_table

@@ -35,12 +35,12 @@ QUEUE_HEAD = ["problem", "level", "drawn", "correct", "p below", "tokens", "reas
 MOST = 40  # rows of the queue that are printed
 
 
-def require_runs(named: str | None) -> None:
-    """SetupError if nothing is named, so that the latest run is meant, and there is none; before rows' libraries load."""
+def require_runs(named: str | None = None) -> None:
+    """SetupError for a workspace without runs, before the libraries of rows are loaded; what is named may be a dataset."""
     from storage.workspace import Workspace
 
-    if named is None:
-        with Workspace.open() as workspace:
+    with Workspace.open() as workspace:
+        if named is None or not any(workspace.datasets.glob("*/index.json")):
             workspace.require_runs()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.runs_cost import RunId
+from flows.cli.runs_cost import RunId, require_runs
 
 if TYPE_CHECKING:
     from flows.rejudging.search_elections import ElectedAnswer, SearchElections
@@ -25,6 +25,7 @@ def elected(run: RunId = None, *, answers: Answers = False, json: AsJson = False
 
     Example: rollmill runs elected searched-3f9a0c1d --answers
     """
+    require_runs(run)
     from flows.rejudging.search_elections import elections_of
 
     elections = elections_of(Path.cwd(), run)

@@ -8,6 +8,7 @@ from flows.cli import group
 from flows.cli.datasets import dataset_export, dataset_marks, dataset_models, dataset_sharing, dataset_upkeep
 from flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.runs_cost import require_runs
 from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def why(
 
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """
+    require_runs(reference)
     from flows.cli.datasets.dataset_pages import history_page
     from storage.queries import Reader, named_scope
     from storage.queries.browse.why import run_of, why_in_run

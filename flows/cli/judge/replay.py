@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
+from flows.cli.runs_cost import require_runs
 from flows.job import workspace_root
 from storage.ground.errors import SetupError
 
@@ -88,6 +89,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
     """
+    require_runs(pool)
     if allocators:
         from flows.cli.judge.allocation import replay_allocators
         from flows.evaluation.allocation import AllocationRequest

@@ -9,6 +9,7 @@ from flows.cli import notebook
 from flows.cli.look.errata_words import board_moves, errata_words
 from flows.cli.look.imputed_words import imputed_words
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.runs_cost import require_runs
 from storage.ground.errors import SetupError
 
 Subject = Annotated[
@@ -55,6 +56,7 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     """
     if margin is not None and not 0.0 < margin <= 1.0:
         raise SetupError(f"--margin is {margin:g}, and lies above 0.", next_command="--margin 0.02")
+    require_runs(before)
     options: dict[str, Any] = {"margin": margin, "all_samples": all_samples, "tokens": tokens, "errata": errata}
     rows = notebook.compare(before, after, k=k, by=by or (), **options)
     return as_json({"comparisons": rows}) if json else line("\n\n".join(_comparison(row) for row in rows))
@@ -83,6 +85,8 @@ def leaderboard(
 
     Example: rollmill leaderboard arithmetic-eval another-eval
     """
+    if names:
+        require_runs(names[0])
     board = notebook.leaderboard(*(names or ()), by=by, impute=impute, errata=errata, checkpoints=checkpoints)
     if json:
         return as_json(board)

@@ -73,8 +73,14 @@ def test_a_list_of_what_ships_reads_tables_and_imports_no_method(tmp_path: Path,
     assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {"storage.ledger"}
 
 
+READS_RUNS = (
+    "runs show", "runs show x", "runs cost", "runs queue", "runs attempts", "runs elected", "problems", "show x",
+    "compare a b", "leaderboard a", "replay a", "dataset why a x",
+)  # fmt: skip
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize("command", ["runs show", "runs cost", "runs queue", "problems", "show x"])
+@pytest.mark.parametrize("command", READS_RUNS)
 def test_what_reads_the_latest_run_loads_no_library_where_none_is(tmp_path: Path, command: str) -> None:
     Workspace.init(tmp_path).close()
     assert loaded_by("-C", str(tmp_path), *command.split()) == []
