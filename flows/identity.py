@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flows.imported import digest_of_imports
 from flows.problems import asks_model, make_problems, preview_problems
 from flows.run_spec import paid_samplers, recipe_run
+from flows.taken_imports import digest_of_imports
 from pipelines.verify.acceptance import PLAIN
 from storage.commands import workers_of
 from storage.ground.errors import SetupError

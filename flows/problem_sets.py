@@ -18,7 +18,7 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
     """Sorted by id, so that the order of importing changes nothing; the first ones are then a random sample."""
     rows: list[Problem] = []
     if not workspace.unused:
-        from storage.imported import producer_of
+        from storage.import_records import producer_of
         from storage.segments.schema import from_table
 
         workspace.imports.require_whole(name)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.engine_files import with_places
-from flows.imported import imports_taken
 from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import source_scope
 from flows.problems import check_held_out
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import FROM
+from flows.taken_imports import imports_taken
 from flows.worked_examples import Examples
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.engine_files import with_places
-from flows.imported import digest_of_imports, imports_taken
 from flows.limits import limit_of
 from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec
 from flows.session import RecipeRun, Session
+from flows.taken_imports import digest_of_imports, imports_taken
 from flows.worked_examples import Examples
 from pipelines.engine_roles import DrawsSideBySide
 from pipelines.protocols import ReadsVotes

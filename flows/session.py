@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.imported import ImportedCounts, imported_counts
 from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import Progress, Stage
@@ -26,6 +25,7 @@ from flows.rounds import OpenRun, RunSpec
 from flows.rounds.run import RunCounts
 from flows.sampling.sample import RunSamplers
 from flows.sampling.steps import Engines
+from flows.taken_imports import ImportedCounts, imported_counts
 from pipelines.processes.freed_memory import return_large_blocks
 from storage.ground.money import UNITS
 

@@ -15,7 +15,7 @@ from storage.spool import Spool
 # Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.
 if TYPE_CHECKING:
     from storage.audits import Audits, Verifiers
-    from storage.imported import Imports
+    from storage.import_records import Imports
     from storage.ledger.engine import Ledger
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
@@ -192,7 +192,7 @@ class Workspace:
     @cached_property
     def imports(self) -> "Imports":
         """The imports by name."""
-        from storage.imported import Imports
+        from storage.import_records import Imports
 
         return Imports(self.ledger)
 

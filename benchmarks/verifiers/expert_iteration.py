@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.timing import cpu_seconds
 from pipelines.prove.coq.coq_pool import CoqPool
 from pipelines.prove.goal import goal_of
+from pipelines.prove.proof_search import SearchResult, TacticSource, best_first
 from pipelines.prove.ranker import RankedTactics
-from pipelines.prove.search import SearchResult, TacticSource, best_first
 from pipelines.prove.tactics import EnumeratedTactics
 from pipelines.stats.draws.pass_rates import pass_rate_interval
 from pipelines.synthesize.goals import Goals

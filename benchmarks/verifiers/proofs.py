@@ -27,7 +27,7 @@ from pipelines.prove.coq.installation import Installation, installation
 from pipelines.prove.coq.screen import Screen
 from pipelines.prove.goal import Goal, goal_of
 from pipelines.prove.plain_script import plain_script
-from pipelines.prove.search import best_first
+from pipelines.prove.proof_search import best_first
 from pipelines.prove.tactics import EnumeratedTactics
 from pipelines.synthesize.coq_library import CoqLibrary
 from pipelines.synthesize.goals import UNPROVABLE, Goals

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.adopting.evaluation_log import EvaluationLog
 from flows.adopting.fitting import JUDGEMENTS, PEOPLE, fitting_verifiers
-from flows.adopting.log import EvaluationLog
 from flows.adopting.log_import import KEY, import_log
 from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
 from flows.adopting.tools import log_at

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import LoggedAnswer, about, log_error
+from flows.adopting.evaluation_log import LoggedAnswer, about, log_error
 
 VERIFY: Sequence[Mapping[str, Any]] = ({"method": "exact"},)
 """The verifier of chosen texts: is the chosen one the right one, white space around it aside?"""

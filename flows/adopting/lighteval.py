@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import EvaluationLog, LoggedAnswer, PrintedNumber, about, json_object, log_error, whole_text
+from flows.adopting.evaluation_log import (
+    EvaluationLog,
+    LoggedAnswer,
+    PrintedNumber,
+    about,
+    json_object,
+    log_error,
+    whole_text,
+)
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 from storage.ground.errors import SetupError
 from storage.imports.reading.limits import Unfolded

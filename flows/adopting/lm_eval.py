@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.adopting.choices import RULES, VERIFY, are_chosen, chosen_answers
-from flows.adopting.log import (
+from flows.adopting.evaluation_log import (
     MOST,
     EvaluationLog,
     LoggedAnswer,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.adopting.log import EvaluationLog
+from flows.adopting.evaluation_log import EvaluationLog
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.imports.reading.readers import FileRow

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.adopting.log import LoggedAnswer, PrintedNumber
+from flows.adopting.evaluation_log import LoggedAnswer, PrintedNumber
 from flows.adopting.log_import import KEY
 from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
 from pipelines.metrics.registry import measure

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
-from flows.adopting.log import EvaluationLog
+from flows.adopting.evaluation_log import EvaluationLog
 from flows.adopting.tools import Tool, logs_at, read_logs, unreadable_at
 from flows.driver import Executor, Outcome, RequestKind
 from flows.progress import Progress

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
-from flows.adopting.log import EvaluationLog, log_error, unfolded_log
+from flows.adopting.evaluation_log import EvaluationLog, log_error, unfolded_log
 from storage.ground.errors import SetupError
 from storage.imports.reading.limits import Unfolded
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import (
+from flows.adopting.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,

@@ -12,7 +12,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from flows.adopting.log import log_error
+from flows.adopting.evaluation_log import log_error
 from storage.imports.reading.limits import Unfolded
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)

@@ -10,7 +10,7 @@ from pipelines.claims.effects import NotTestable
 from storage.ground.ids import digits
 
 if TYPE_CHECKING:
-    from pipelines.claims.recorded import Recorded
+    from pipelines.claims.released_outputs import Recorded
     from pipelines.stats import Estimate
 
 Row = dict[str, Any]
@@ -71,7 +71,7 @@ def _grader(number: Number, labels: "Estimate | None") -> str:
 
 
 def _estimate(recorded: "Recorded", value: Values, less: Values | None = None) -> "Estimate":
-    from pipelines.claims.recorded import estimated
+    from pipelines.claims.released_outputs import estimated
 
     sides = [VALUES[side.of](recorded, **side.options) for side in (value, less) if side is not None]
     return estimated(*sides)

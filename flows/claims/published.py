@@ -44,7 +44,7 @@ class Paper(Part):
 
 
 class Values(Part):
-    """Function of `pipelines.claims.recorded` with its options; it gives one value per problem."""
+    """Function of `pipelines.claims.released_outputs` with its options; it gives one value per problem."""
 
     of: Text
     options: dict[str, Any] = Field(default={})

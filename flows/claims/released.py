@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.claims.effects import NotTestable
-from pipelines.claims.recorded import GeneratedTests, Recorded
+from pipelines.claims.released_outputs import GeneratedTests, Recorded
 from storage.ground.pool import Ints
 from storage.queries import Reader, run_scope
 from storage.queries.pools import ScopePool, scope_pool

@@ -16,7 +16,7 @@ from flows.recipe.load import load_recipe
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import read_utf8
 from storage.ground.records import Problem
-from storage.imported import producer_of
+from storage.import_records import producer_of
 from storage.imports.stored import names_of
 from storage.imports.texts import read_texts
 from storage.queries import Reader, Scope, named_scope

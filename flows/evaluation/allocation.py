@@ -18,8 +18,8 @@ from flows.evaluation.replay import estimate_row, name_and_options
 from flows.evaluation.stored_arms import MODEL, ArmProblem, Arms, arms_of, costs_of, split
 from flows.recipe.methods import parameters, resolve
 from pipelines.allocate import BASELINE
+from pipelines.allocate.allocation_rounds import Allocation, allocate
 from pipelines.allocate.arms import Allocator, Pull, VouchingAllocator
-from pipelines.allocate.rounds import Allocation, allocate
 from pipelines.allocate.spending import spending_of
 from pipelines.stats import population_mean
 from storage.ground.errors import SetupError

@@ -13,7 +13,7 @@ from typing import Any
 from flows.recipe.methods import ORIGIN, MethodSpec, parameters, resolve
 from flows.recipe.parse import naming, parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
-from flows.recipe.steps import (
+from flows.recipe.step_rules import (
     LoadedStep,
     budget_of,
     check_roots,

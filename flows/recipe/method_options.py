@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.recipe.methods import FROM, INTERNAL_OPTIONS, OF, PROFILE_OPTIONS, SOURCE, method_class, parameters
 from flows.recipe.option_types import annotations
-from flows.recipe.steps import is_model_free
+from flows.recipe.step_rules import is_model_free
 from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
 from storage.ground.errors import SetupError

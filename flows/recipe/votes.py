@@ -7,7 +7,7 @@ from flows.recipe.methods import OF, MethodSpec, parameters
 from pipelines.budget import reads_verdicts
 from pipelines.protocols import VOTES, GroupScorer, ReadsVotes
 from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.templates import OUTCOME
+from pipelines.steps.step_template import OUTCOME
 from storage.ground.errors import SetupError
 
 

@@ -10,8 +10,8 @@ from hashlib import md5
 from typing import Any
 
 from flows.rewards.items import RewardItem
-from flows.rewards.log import PREFIX, VERSION, require_log
 from flows.rewards.reward import reward
+from flows.rewards.reward_log import PREFIX, VERSION, require_log
 from pipelines.stats import Estimate, cluster_mean
 from pipelines.stats.clusters.cluster_ratios import cluster_share
 from pipelines.stats.clusters.intervals import mover_sum

@@ -22,7 +22,7 @@ from flows.rewards.items import (
     reward_of,
 )
 from flows.rewards.judging import JudgingThreads
-from flows.rewards.log import JudgedLog, judged_row
+from flows.rewards.reward_log import JudgedLog, judged_row
 from flows.rewards.source import RewardSource, StoredProblems
 from flows.rounds.judging.verify import Item
 from storage.ground.errors import SetupError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.steps.reading import ReadCounts
-from pipelines.steps.templates import Facts
+from pipelines.steps.step_template import Facts
 from storage.ground.records import OUTCOMES, Completion, Outcome, PlanRow
 from storage.ground.solutions import key_of_completion
 

@@ -7,7 +7,7 @@ from typing import Any
 from flows.rounds.spec import RunSpec
 from flows.sampling.steps import Step
 from pipelines.budget import reads_verdicts
-from pipelines.steps.templates import OUTCOME
+from pipelines.steps.step_template import OUTCOME
 from storage.ground.ids import digest128
 from storage.ground.records import Origin
 from storage.rollouts import Key

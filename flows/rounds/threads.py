@@ -18,7 +18,7 @@ from pipelines.steps.census import Census
 from pipelines.steps.follow import Link, Threads, follow_ups, outdated_follow_ups
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
-from pipelines.steps.templates import OUTCOME, TRUNCATED, Facts, Filling, StepText
+from pipelines.steps.step_template import OUTCOME, TRUNCATED, Facts, Filling, StepText
 from pipelines.tallies import Draw
 from storage.ground.records import Completion, Outcome, PlanRow, Problem, Prompt
 from storage.rollouts import Pair, completions_by_id, pair_of

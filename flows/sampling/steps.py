@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pipelines.engine_roles import Generator
 from pipelines.generate.prompts import PromptForm, check_template, plain_text
 from pipelines.steps.graph import Node
-from pipelines.steps.templates import Filling, filled
+from pipelines.steps.step_template import Filling, filled
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Problem, Prompt, Sampling
 

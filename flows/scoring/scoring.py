@@ -19,7 +19,7 @@ from flows.progress import Stage
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate
-from flows.recipe.steps import words_of
+from flows.recipe.step_rules import words_of
 from flows.rounds.judging.score import RunRows, score_rows
 from flows.rounds.judging.votes import stored_votes
 from flows.rounds.memory import Memory

@@ -10,7 +10,7 @@ from pydantic import Field
 from flows.recipe.schema import Part, Text
 from flows.rewards.items import RewardValues
 from flows.rewards.reward import VerifierReward
-from flows.rewards.server import serving
+from flows.rewards.reward_server import serving
 from flows.rewards.source import RewardSource
 from pipelines.train.roles import DrawsCompletions, RatesTexts, TrainsOtherModels
 from storage.ground.errors import SetupError

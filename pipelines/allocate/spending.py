@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.allocate.rounds import Allocation
+from pipelines.allocate.allocation_rounds import Allocation
 from storage.ground.ids import digits
 from storage.ground.pool import Floats
 

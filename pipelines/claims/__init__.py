@@ -2,7 +2,7 @@
 
 `recipes/claims/claims.yaml` declares them: sources, sentences, predictions. A file of this package holds the measures of
 one family, pure functions over pools that take every estimate from `pipelines.metrics`, `pipelines.stats` and
-`pipelines.aggregate`. `pipelines.claims.recorded` measures published numbers, which `recipes/claims/published.yaml` lists.
+`pipelines.aggregate`. `pipelines.claims.released_outputs` measures the numbers of `recipes/claims/published.yaml`.
 `flows.claims` draws the pools, imports released outputs and stores the measurements.
 """
 
@@ -34,7 +34,7 @@ FILE = CHECKOUT / "recipes/claims/claims.yaml"
 
 
 VALUES: Mapping[str, Callable[..., Mapping[str, float]]] = ByName(
-    {name: f"pipelines.claims.recorded:{name}" for name in ("pass_rates", "passes_at", "elected", "selected")}
+    {name: f"pipelines.claims.released_outputs:{name}" for name in ("pass_rates", "passes_at", "elected", "selected")}
 )
 """Values of published numbers, one for each problem."""
 

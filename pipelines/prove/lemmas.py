@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.prove.coq.coqtop import FailedTactic, ProofState
 from pipelines.prove.goal import Goal
-from pipelines.prove.search import Prover, SearchResult, TacticSource, best_first
+from pipelines.prove.proof_search import Prover, SearchResult, TacticSource, best_first
 
 _EQUATION = re.compile(r"forall (?P<bound>[^,()]*?)\s*:\s*nat,(?P<left>[^=<>]*)=(?P<right>[^=<>]*)\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")

@@ -1,6 +1,6 @@
 """A prover of the user's own, such as a driver of petanque or Lean: `file.py:Class` or `package.module:Class`.
 
-The class takes no arguments and has the methods of `Prover` (`pipelines/prove/search.py`). What it finds is a text; the
+The class takes no arguments and has the methods of `Prover` (`pipelines/prove/proof_search.py`). Its result is a text; the
 verifier of the recipe judges it.
 """
 
@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.prove.search import Prover
+from pipelines.prove.proof_search import Prover
 from pipelines.user_code import NotLoaded, load_module, source_of
 from storage.ground.errors import SetupError
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.prove.coq.coqtop import ProofState
-from pipelines.prove.search import TacticSource
+from pipelines.prove.proof_search import TacticSource
 from pipelines.prove.tactics import ON_VARIABLES, variables
 from storage.ground.errors import SetupError
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from pipelines.steps.templates import TemplatePlace, places_of
+from pipelines.steps.step_template import TemplatePlace, places_of
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128, seed_of
 

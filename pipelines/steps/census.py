@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipelines.steps.graph import StepGraph
-from pipelines.steps.templates import Facts
+from pipelines.steps.step_template import Facts
 from pipelines.tallies import Draw
 
 

@@ -11,7 +11,7 @@ from itertools import product
 
 from pipelines.steps.census import Census
 from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.templates import Facts
+from pipelines.steps.step_template import Facts
 from pipelines.tallies import Draw
 
 

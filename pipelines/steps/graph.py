@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
 from pipelines.steps.reading import check_reader
-from pipelines.steps.templates import (
+from pipelines.steps.step_template import (
     OUTCOME,
     RESERVED,
     STATES,

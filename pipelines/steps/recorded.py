@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.generate.registry import MODEL_FREE
 from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.templates import Template, places_of
+from pipelines.steps.step_template import Template, places_of
 
 _AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap", "sees_label")
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pipelines.stats import BetaPrior, fit_prior
 from pipelines.steps.census import Census, Kind, ProblemCensus
 from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.templates import OUTCOME
+from pipelines.steps.step_template import OUTCOME
 
 Counts = npt.NDArray[np.int64]
 Share = npt.NDArray[np.float64]

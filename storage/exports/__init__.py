@@ -22,7 +22,7 @@ from storage.exports.prompts import Prompts
 from storage.exports.rl import Rl
 from storage.exports.search_trees import PiecePairs, SearchTree
 from storage.exports.sft import Sft
-from storage.exports.threads import PLANNED, STORED
+from storage.exports.thread_rows import PLANNED, STORED
 from storage.exports.write import Export, ExportFile, Row, export_rows
 from storage.ground.by_name import ByName
 from storage.ground.errors import SetupError, unknown_name

@@ -12,8 +12,8 @@ from pipelines.steps.follow import Link, Threads
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.reading import fields_of
 from pipelines.steps.recorded import recorded_graph
-from pipelines.steps.templates import Facts, Filling, StepText, filled
-from storage.exports.threads import ProblemThreads
+from pipelines.steps.step_template import Facts, Filling, StepText, filled
+from storage.exports.thread_rows import ProblemThreads
 from storage.exports.write import Row
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.records import Prompt

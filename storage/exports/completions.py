@@ -19,9 +19,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, columns_of, judged_by
 from storage.exports.origin import WRONG_SPANS
 from storage.exports.preferences.pairs import NOT_KEPT, distinct
-from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, columns_of, judged_by
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128, seed_of

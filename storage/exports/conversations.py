@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
 from storage.exports.origin import WRONG, Training, origin_of
-from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
-from storage.exports.threads import ProblemThreads, manifest_of
+from storage.exports.thread_rows import ProblemThreads, manifest_of
 from storage.exports.write import TURNS, Row
 from storage.ground.records import Prompt
 from storage.ground.threads import lineage

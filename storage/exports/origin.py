@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.threads import ProblemThreads, manifest_of, problem_threads
+from storage.exports.thread_rows import ProblemThreads, manifest_of, problem_threads
 from storage.exports.write import Row
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.threads import lineage

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by
 from storage.exports.origin import ORIGIN, origin_of
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by
-from storage.exports.threads import STORED, ProblemThreads, manifest_of
+from storage.exports.thread_rows import STORED, ProblemThreads, manifest_of
 from storage.exports.write import Row
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps

@@ -10,9 +10,9 @@ from dataclasses import KW_ONLY, dataclass
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, of_prefix
 from storage.exports.origin import OF_HELD_OUT, is_held_out
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, of_prefix
-from storage.exports.threads import dict_rows
+from storage.exports.thread_rows import dict_rows
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 

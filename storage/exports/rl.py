@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
-from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
-from storage.exports.rollouts import (
+from storage.exports.chat_rows import (
     ABOUT_THE_PROBLEM,
     JUDGED,
     answer_turns,
@@ -24,7 +23,8 @@ from storage.exports.rollouts import (
     of_prefix,
     prompt_turns,
 )
-from storage.exports.threads import manifest_of
+from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
+from storage.exports.thread_rows import manifest_of
 from storage.exports.write import TURNS, Row
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128

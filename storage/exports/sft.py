@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY, dataclass, field
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import answer_turns, prompt_turns
 from storage.exports.completions import PromptCompletion
-from storage.exports.rollouts import answer_turns, prompt_turns
 from storage.exports.write import TURNS, Row
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import Completion
-from storage.imported import PREFIX, producer_of
+from storage.import_records import PREFIX, producer_of
 from storage.imports.completion_rows import ImportedCompletion
 from storage.imports.reading.columns import listed
 from storage.imports.stored import SAME_ANSWER, current_rows, updates

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from storage.ground.errors import SetupError, Unavailable, unknown_name
 from storage.ground.recipe_steps import takes_imports
-from storage.imported import PREFIX, ImportRecord, producer_of
+from storage.import_records import PREFIX, ImportRecord, producer_of
 from storage.imports.stored import answering, current_rows, names_of, rows_of
 from storage.ledger.models import BatchRow, ImportRow, RunRow
 

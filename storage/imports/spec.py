@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
 from storage.ground.records import Completion, Problem
-from storage.imported import producer_of
+from storage.import_records import producer_of
 from storage.imports.reading.faults import FaultKind, Faults
 from storage.imports.reading.layouts import Layout
 from storage.imports.reading.readers import FileRow

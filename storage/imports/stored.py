@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.imported import PREFIX, producer_of
+from storage.import_records import PREFIX, producer_of
 from storage.segments.keys import Kind, Segment
 from storage.segments.schema import text_array
 from storage.segments.store import SegmentStore

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, Problem
-from storage.imported import ImportRecord
+from storage.import_records import ImportRecord
 from storage.imports.reading.columns import Columns
 from storage.imports.reading.limits import MAX_HELD
 from storage.imports.scan import source_rows

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
-from storage.segments.files import BatchRows
 from storage.segments.keys import Kind, LostSegment, Segment, SegmentFile, SegmentKey
+from storage.segments.segment_files import BatchRows
 
 _SEGMENTS, _BATCHES, _RUN_BATCHES, _RETIRED = (
     cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow, RetiredSegmentRow)

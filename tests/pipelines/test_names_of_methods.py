@@ -18,7 +18,7 @@ REGISTRY_FOLDERS = {place.module.removesuffix(".registry").replace(".", "/") for
 ALLOWED = {
     "flows/rejudging/judgements.py": "`review` adds the verifier `person` itself",
     "flows/claims/outputs.py": "names of released outputs, not of methods",
-    "pipelines/contamination/certificate.py": "names of levels, not of methods",
+    "pipelines/contamination/planted_copies.py": "names of levels, not of methods",
     "pipelines/steps/reading.py": "names of fields, not of methods",
     "pipelines/metrics/replay.py": "every vote is compared with one baseline",
     "pipelines/verify/code/mutants.py": "`sorted` is Python's own function",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards.inert import one_line
 from dashboards.session.address import PAGES
-from storage.queries.models.lineage import LineageNode, ModelLineage
+from storage.queries.models.model_lineage import LineageNode, ModelLineage
 
 OPENED = "opened"
 TITLES: Mapping[str, str] = {

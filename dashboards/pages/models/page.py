@@ -20,7 +20,7 @@ from dashboards.units import counted, duration, moment, size
 from storage.queries import Reader
 from storage.queries.models.evaluated import MeasuredCell, family_cells, family_metrics, family_series, measured_cells
 from storage.queries.models.experiments import experiment_lines
-from storage.queries.models.lineage import ModelLineage, model_lineage
+from storage.queries.models.model_lineage import ModelLineage, model_lineage
 from storage.queries.models.progress import LossCurve, TrainingLine, training_lines, version_curve
 from storage.queries.models.versions import ModelLine, model_card_text, model_lines, model_record, models_stamp
 

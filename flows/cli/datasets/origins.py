@@ -26,7 +26,7 @@ def origins(
 
     Example: rollmill origins composed
     """
-    from flows.evaluation.origins import reference_origins
+    from flows.evaluation.reference_origins import reference_origins
 
     report = reference_origins(workspace_root(), source, least=least)
     return as_json(report) if json else line(_page(report))

@@ -104,7 +104,7 @@ def serve(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill reward serve recipes/arithmetic.yaml --port 8600 --log run7
     """
-    from flows.rewards.server import listen, run, token_of
+    from flows.rewards.reward_server import listen, run, token_of
 
     token = token_of(token_env, host)
     limits = {"most_waiting": queue, "log": log}
@@ -154,7 +154,7 @@ def publish(
 
     Example: rollmill reward publish run7 --as run7-late --from-step 400
     """
-    from flows.rewards.log import publish as publish_log
+    from flows.rewards.reward_log import publish as publish_log
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

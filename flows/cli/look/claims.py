@@ -82,8 +82,8 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill claims run best-of-many-settings
     """
+    from flows.claims.claim_checks import ClaimsRequest, run_claims
     from flows.claims.pools import PoolDrawing, recipe_of
-    from flows.claims.run import ClaimsRequest, run_claims
     from flows.cli.live import watching
     from flows.recipe.evaluations import load_evaluation
     from storage.ground.files import write_text

@@ -90,7 +90,7 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """Contents of `runs show` for a run."""
     from flows.forecasting.scores import shown_forecast
-    from flows.rounds.origins import origins_so_far
+    from flows.rounds.completion_origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope
     from storage.queries.rates import step_counts

@@ -7,12 +7,12 @@ commits nothing, and any change of the decisions has another key.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from flows.rounds.completion_origins import reused_of
 from flows.rounds.drawing.lost_texts import check_follow_ups
 from flows.rounds.garbage import rare_collections
 from flows.rounds.judging.score import rows_of, score_run, stored_scores
 from flows.rounds.judging.votes import judge_by_votes
 from flows.rounds.open_run import OpenRun
-from flows.rounds.origins import reused_of
 from flows.rounds.plan_mark import options_of
 from flows.rounds.plan_rows import answers_of, distinct, together
 from flows.rounds.planning.plan import all_plans

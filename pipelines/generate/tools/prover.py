@@ -18,8 +18,8 @@ from pipelines.prove.coq.installation import installed_version
 from pipelines.prove.goal import DISPROOF, Goal, negation
 from pipelines.prove.lemmas import Lemma, with_lemmas
 from pipelines.prove.own_prover import own_prover
+from pipelines.prove.proof_search import ProofStep, Prover, SearchResult, TacticSource, best_first
 from pipelines.prove.ranker import RankedTactics, policy_rows
-from pipelines.prove.search import ProofStep, Prover, SearchResult, TacticSource, best_first
 from pipelines.prove.tactics import TACTICS, EnumeratedTactics, Refutations
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request

@@ -5,7 +5,7 @@ from random import Random
 
 from pipelines.option_checks import checked_count, refused
 from pipelines.search.tree import Tree, TreeNode
-from pipelines.steps.templates import places_of
+from pipelines.steps.step_template import places_of
 from storage.ground.errors import SetupError
 
 

@@ -11,7 +11,7 @@ from pipelines.option_checks import checked_count
 from pipelines.search.partial import PieceDraws
 from pipelines.search.processes.votes import Votes
 from pipelines.steps.reading import check_reader
-from pipelines.steps.templates import places_of
+from pipelines.steps.step_template import places_of
 from storage.ground.errors import SetupError
 
 QUESTION = """{prompt}

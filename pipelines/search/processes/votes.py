@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pipelines.option_checks import checked_count
 from pipelines.search.partial import Partial, PieceDraws
 from pipelines.steps.reading import check_reader, fields_of
-from pipelines.steps.templates import places_of
+from pipelines.steps.step_template import places_of
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 

@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by, of_prefix
 from storage.exports.origin import ORIGIN, origin_of
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by, of_prefix
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 

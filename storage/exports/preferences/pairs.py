@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import ABOUT_THE_PROBLEM, JUDGED, SCORES, RolloutTexts, columns_of, judged_by
 from storage.exports.origin import ORIGIN, SPANS, origin_of
 from storage.exports.preferences.step_pairs import Steps, changed_spans, on_one_thread, steps_of_version
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, RolloutTexts, columns_of, judged_by
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128

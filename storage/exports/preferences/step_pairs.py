@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from storage.exports.threads import ProblemThreads, manifest_of
+from storage.exports.thread_rows import ProblemThreads, manifest_of
 from storage.exports.write import Row
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import step_names

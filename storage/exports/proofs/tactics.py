@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.rollouts import KEPT, PROVENANCE, RolloutTexts, columns_of, judged_by
+from storage.exports.chat_rows import KEPT, PROVENANCE, RolloutTexts, columns_of, judged_by
 from storage.exports.write import TURNS, Row
 from storage.ground.errors import SetupError
 

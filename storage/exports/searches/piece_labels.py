@@ -11,9 +11,9 @@ from itertools import groupby
 
 import duckdb
 
+from storage.exports.chat_rows import RolloutTexts
 from storage.exports.origin import origin_of
 from storage.exports.process_labels import ProcessLabels
-from storage.exports.rollouts import RolloutTexts
 from storage.exports.search_trees import NO_SEARCH, pieces_of
 from storage.exports.write import Row
 from storage.ground.errors import SetupError

@@ -12,10 +12,10 @@ from difflib import SequenceMatcher
 import duckdb
 import pyarrow as pa
 
+from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from storage.exports.origin import ORIGIN, origin_of
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from storage.exports.search_trees import ANSWER, DIRECTION, REWRITTEN
-from storage.exports.threads import ProblemThreads
+from storage.exports.thread_rows import ProblemThreads
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import PIECES

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.adopting.log import unfolded_log
+from flows.adopting.evaluation_log import unfolded_log
 from flows.adopting.zip_members import zip_members
 
 

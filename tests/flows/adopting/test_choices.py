@@ -16,8 +16,8 @@ import pytest
 
 from flows.adopting import Adopt, AdoptRequest, adopt, stored_log
 from flows.adopting.choices import RULES, LoggedChoices
+from flows.adopting.evaluation_log import EvaluationLog, unfolded_log
 from flows.adopting.lm_eval import read
-from flows.adopting.log import EvaluationLog, unfolded_log
 from flows.cli.make.adopt import overview
 from flows.driver import Outcome, drive
 from storage.ground.errors import SetupError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.imported import producer_of
+from storage.import_records import producer_of
 from storage.imports.problems import import_problems
 from storage.imports.spec import ImportSpec
 from storage.segments.schema import from_table

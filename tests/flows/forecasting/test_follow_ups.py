@@ -17,7 +17,7 @@ from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSampl
 from pipelines.steps.census import Census
 from pipelines.steps.follow import Link, follow_ups
 from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.templates import Facts
+from pipelines.steps.step_template import Facts
 from pipelines.steps.to_come import ShareLaw, TooLittleSeenError
 from storage.ground.money import UNITS
 from storage.ground.records import Outcome

@@ -12,9 +12,9 @@ import pytest
 
 import rollmill
 from flows.cli import run
-from flows.rewards import log as log_module
+from flows.rewards import reward_log as log_module
 from flows.rewards.history import RewardedRow, alert, history
-from flows.rewards.log import JudgedLog, publish
+from flows.rewards.reward_log import JudgedLog, publish
 from rollmill import RewardItem, SetupError
 from storage.ground.records import JudgedRow, Problem
 from storage.workspace import Workspace

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import rollmill
-from flows.rewards import server
-from flows.rewards.server import RewardService, make_app, token_of
+from flows.rewards import reward_server
+from flows.rewards.reward_server import RewardService, make_app, token_of
 from rollmill import SetupError
 
 TOYS = "tests.flows.rewards.toys"
@@ -107,7 +107,7 @@ def test_a_mistake_gets_a_status_and_a_sentence(body: str, status: int, detail: 
 
 
 def test_a_body_is_read_to_its_limit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(reward_server, "MOST_BYTES", 1 << 20)
     with served() as client:
         body = json.dumps({"items": [RIGHT], "label": "x" * (1 << 20)})
         answer = client.post("/v1/judge", content=body, headers={"Content-Type": "application/json"})

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from pipelines.allocate.allocation_rounds import Allocation, allocate
 from pipelines.allocate.arms import Allocator, Arm, Pull
 from pipelines.allocate.dump import Dump, absolute_advantage
 from pipelines.allocate.halving import Brackets, Halving
 from pipelines.allocate.mastering import Mastering
-from pipelines.allocate.rounds import Allocation, allocate
 from pipelines.allocate.thompson import Thompson
 from pipelines.allocate.ucb import Ucb
 from pipelines.allocate.uniform import UniformAllocator

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pipelines.allocate import ALLOCATORS
+from pipelines.allocate.allocation_rounds import allocate
 from pipelines.allocate.arms import Allocator, Arm, Pull
-from pipelines.allocate.rounds import allocate
 from pipelines.method_checks import check_method
 from storage.ground.errors import SetupError
 

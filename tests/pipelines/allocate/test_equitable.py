@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from pipelines.allocate.allocation_rounds import allocate
 from pipelines.allocate.arms import Arm, Pull
 from pipelines.allocate.equitable import Equitable, LearningCurve, fitted_curve
-from pipelines.allocate.rounds import allocate
 
 CURVES = {
     "a": LearningCurve(0.05, 0.5, 1.0),

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from pipelines.allocate.allocation_rounds import Allocation, allocate
 from pipelines.allocate.arms import Arm, Pull, VouchingAllocator
 from pipelines.allocate.ranking import Ranking
-from pipelines.allocate.rounds import Allocation, allocate
 from pipelines.allocate.uniform import UniformAllocator
 
 Rates = Mapping[str, Sequence[float]]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipelines.allocate import ALLOCATORS
+from pipelines.allocate.allocation_rounds import Allocation, allocate
 from pipelines.allocate.arms import Arm, Pull
-from pipelines.allocate.rounds import Allocation, allocate
 from pipelines.allocate.spending import MOST_ROUNDS, spending_of
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.claims import VALUES, NotTestable
-from pipelines.claims.recorded import (
+from pipelines.claims.released_outputs import (
     CORRECT,
     GeneratedTests,
     Recorded,

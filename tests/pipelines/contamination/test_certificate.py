@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.contamination import ContaminationCertificate, RecallFloor, certificate, certify
-from pipelines.contamination.certificate import Rate, Recall
+from pipelines.contamination import ContaminationCertificate, RecallFloor, certify, planted_copies
 from pipelines.contamination.edits import EDITS
+from pipelines.contamination.planted_copies import Rate, Recall
 from pipelines.contamination.texts import tokens
 from pipelines.synthesize import SYNTHESIZERS
 from storage.ground.records import Problem
@@ -77,7 +77,7 @@ def test_answers_that_repeat_a_problem_themselves_host_no_copy() -> None:
 
 
 def test_copies_are_texts_of_other_files_without_a_graph() -> None:
-    made = list(certificate._copies("misspelt", PROBLEMS[:4], 5))
+    made = list(planted_copies._copies("misspelt", PROBLEMS[:4], 5))
     assert {copy.graph for copy in made} == {None}
     assert all(tokens(copy.text) != tokens(str(problem.prompt)) for copy, problem in zip(made, PROBLEMS, strict=False))
 

@@ -8,7 +8,7 @@ from pipelines.prove.coq.coq_pool import CoqPool
 from pipelines.prove.coq.coqtop import FailedTactic, ProofState
 from pipelines.prove.goal import Goal, goal_of
 from pipelines.prove.lemmas import guessed, with_lemmas
-from pipelines.prove.search import best_first
+from pipelines.prove.proof_search import best_first
 from pipelines.prove.tactics import EnumeratedTactics
 from pipelines.synthesize.goals import Goals
 

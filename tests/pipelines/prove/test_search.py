@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.prove.coq.coqtop import FailedTactic, ProofState
 from pipelines.prove.goal import Goal
-from pipelines.prove.search import ProofStep, best_first
+from pipelines.prove.proof_search import ProofStep, best_first
 
 GOAL = Goal("reach 7")
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines.steps.follow import Link, Threads, follow_ups, nearest_answer
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.steps.reading import fields_of
-from pipelines.steps.templates import Facts
+from pipelines.steps.step_template import Facts
 from pipelines.tallies import Draw
 from storage.ground.errors import SetupError
 

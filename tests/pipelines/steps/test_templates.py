@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.steps.templates import Facts, Filling, StepText, TemplatePlace, filled, places_of
+from pipelines.steps.step_template import Facts, Filling, StepText, TemplatePlace, filled, places_of
 from storage.ground.errors import SetupError
 from storage.ground.records import Message
 

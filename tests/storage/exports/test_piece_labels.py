@@ -3,7 +3,7 @@
 from typing import Any
 
 from storage.exports.search_trees import Piece, pieces_of
-from storage.exports.threads import ProblemThreads
+from storage.exports.thread_rows import ProblemThreads
 from storage.ground.threads import Turn, turns_of
 
 ROWS: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.segments import seal
-from storage.segments.files import repaired_copy, write_batches
 from storage.segments.keys import SegmentKey
 from storage.segments.place import LocalPlace
 from storage.segments.schema import SCHEMAS
+from storage.segments.segment_files import repaired_copy, write_batches
 from tests.storage.segments.damaged import ZEROS, bounds, damage
 
 SCHEMA = SCHEMAS["problems"]

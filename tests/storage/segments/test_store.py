@@ -312,8 +312,8 @@ def test_a_problem_with_half_a_character_is_refused_by_name(store: SegmentStore)
 
 
 def test_stops_of_before_they_had_evidence_are_read(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.segments import files as files_module
     from storage.segments import schema as schema_module
+    from storage.segments import segment_files as files_module
     from storage.segments.views import columns_name
 
     old = pa.schema([SCHEMAS["stops"].field(name) for name in ("run", "round", "problem_id", "reason")])
@@ -329,7 +329,7 @@ def test_stops_of_before_they_had_evidence_are_read(store: SegmentStore, monkeyp
 
 def test_rows_of_an_older_schema_are_read_by_name(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits one segment as an earlier version would have: without the last columns."""
-    import storage.segments.files as files_module
+    import storage.segments.segment_files as files_module
     import storage.segments.writing as writing
     from storage.segments.schema import to_table
     from storage.segments.views import columns_name

@@ -22,7 +22,7 @@ from pipelines.stats import Prediction, prediction_of
 from pipelines.steps.census import Census
 from pipelines.steps.follow import Link, follow_ups
 from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.templates import Facts
+from pipelines.steps.step_template import Facts
 from pipelines.steps.to_come import TooLittleSeenError
 from pipelines.tallies import Draw, PrefixTally, RoundPlan, Tally
 from tests.flows.rounds.stepped.chain import GRAPH, chain

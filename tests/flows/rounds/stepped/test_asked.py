@@ -13,7 +13,7 @@ from flows.rounds.threads import RunThreads
 from pipelines.generate.prompts import split_prefix
 from pipelines.steps.graph import StepGraph, StepRule
 from storage.exports.asked import Questions
-from storage.exports.threads import ProblemThreads
+from storage.exports.thread_rows import ProblemThreads
 from storage.ground.records import PlanRow, Problem, Prompt
 from storage.ground.threads import Turn, turns_of
 from storage.workspace import Workspace

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
+from pipelines.allocate.allocation_rounds import Allocation, allocate
 from pipelines.allocate.arms import Arm, Pull
 from pipelines.allocate.lists.bridge import Bridge, improvement
 from pipelines.allocate.lists.demonstrations import Doubles, inclusion, positions
 from pipelines.allocate.lists.ease import Ease
 from pipelines.allocate.lists.hamming_process import HammingProcess, _loss
 from pipelines.allocate.lists.list_network import ListNetwork
-from pipelines.allocate.rounds import Allocation, allocate
 
 Values = Callable[[Sequence[str]], float]
 

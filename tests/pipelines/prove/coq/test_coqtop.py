@@ -11,7 +11,7 @@ from pipelines.prove.coq.coq_pool import CoqPool
 from pipelines.prove.coq.coq_process import error_in
 from pipelines.prove.coq.coqtop import Coqtop, FailedTactic, ProofState
 from pipelines.prove.goal import Goal, goal_of
-from pipelines.prove.search import best_first
+from pipelines.prove.proof_search import best_first
 from pipelines.prove.tactics import EnumeratedTactics
 from pipelines.synthesize.goals import UNPROVABLE, Goals
 

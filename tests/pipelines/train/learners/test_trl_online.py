@@ -16,7 +16,7 @@ import pytest
 
 from flows.rewards.items import RewardValues
 from flows.rewards.reward import VerifierReward
-from flows.rewards.server import serving
+from flows.rewards.reward_server import serving
 from flows.rewards.source import RewardSource
 from pipelines.train.learners.trl import GUEST, Trl
 from pipelines.train.llama_folder import LlamaFolder

@@ -6,7 +6,7 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.models.upkeep import tag_model, yank_model
-from storage.queries.models.lineage import MOST, model_lineage
+from storage.queries.models.model_lineage import MOST, model_lineage
 from storage.queries.models.progress import LossPoint, version_curve
 from storage.queries.models.versions import model_card_text, model_lines, models_stamp
 from tests.storage.queries.models.conftest import Family

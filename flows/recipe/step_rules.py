@@ -27,7 +27,7 @@ from pipelines.search.kernel import SearchSteps
 from pipelines.search.tree import AskingPolicy
 from pipelines.steps.graph import ChecksSteps, Node, StepGraph, StepRule
 from pipelines.steps.recorded import with_places
-from pipelines.steps.templates import RESERVED, Template, place_alone
+from pipelines.steps.step_template import RESERVED, Template, place_alone
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import canonical_json
 from storage.ground.recipe_steps import IMPORTED

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.exports.origin import ORIGIN, Training
-from storage.exports.threads import manifest_of
+from storage.exports.thread_rows import manifest_of
 from storage.exports.write import TURNS
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import first_step, step_column
