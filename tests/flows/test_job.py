@@ -1,8 +1,19 @@
 """What a command was asked to do, and how a copied workspace finds its own files."""
 
+import sys
+from collections import Counter
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
+import pytest
+
+from flows.identity import open_run
 from flows.job import Job
+from flows.jobs import record
+from flows.recipe.load import load_recipe
+from storage.commands import working_on
+from tests.flows.conftest import Run
 
 
 def test_a_run_found_in_a_copy_of_its_workspace_reads_the_files_of_the_copy() -> None:
@@ -20,3 +31,27 @@ def test_the_command_is_as_a_shell_takes_it_from_the_workspace() -> None:
     assert job.command == "rollmill curate 'my recipe.yaml' --set 'name=x y' --profile profiles/p.yaml --max-tokens 7"
     elsewhere = Job("/a b", "/c d/r.yaml", profile="/c d/p.yaml", verb="evaluate")
     assert elsewhere.command == "rollmill evaluate '/c d/r.yaml' --profile '/c d/p.yaml'"
+
+
+@pytest.mark.integration
+def test_a_command_loads_its_recipe_opens_its_run_and_registers_its_work_once(
+    toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: Counter[str] = Counter()
+    watched = {function.__code__: function.__name__ for function in (load_recipe, open_run)}
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in watched:
+            calls[watched[frame.f_code]] += 1
+
+    def registered(*given: Any) -> Any:
+        calls["working_on"] += 1
+        return working_on(*given)
+
+    monkeypatch.setattr(record, "working_on", registered)
+    sys.setprofile(watch)
+    try:
+        assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    finally:
+        sys.setprofile(None)
+    assert calls == {"load_recipe": 1, "open_run": 1, "working_on": 1}
