@@ -58,7 +58,7 @@ class ProofVerifier(SandboxUser, OneByOne):
         "whole": "the whole text",
         "file": "a file that defines t, checked against the statement",
         "script": "tactics that prove the statement",
-        "doubt": "Coq accepts it by a feature in which proofs of false statements are known",
+        "doubt": "accepted by Coq, by a feature in which proofs of false statements are known",
         "sandbox": "the sandbox failed",
     }
 
