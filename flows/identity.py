@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows.problems import asks_model, make_problems, preview_problems
-from flows.run_spec import paid_samplers, recipe_run
+from flows.run_spec import built_run, paid_samplers
 from flows.taken_imports import digest_of_imports
 from pipelines.verify.acceptance import PLAIN
 from storage.commands import workers_of
@@ -24,46 +24,39 @@ if TYPE_CHECKING:
     from flows.problems import RecipeProblems
     from flows.recipe.load import LoadedRecipe
     from flows.rounds import OpenRun, RunSpec
-    from flows.session import RecipeRun, Session
+    from flows.session import Session
     from storage.runs import Run
 
 
 ENDED = ("done", "dismissed")  # nobody goes on with such a run
 
 
-def open_run(session: "Session") -> "RecipeRun":
-    """Make the problems and open or resume the run in the ledger; once it is open, that one."""
-    if session.run is None:
-        began = time.monotonic()
-        run = recipe_run(session, problems_of(session, store=True), began)
-        try:
-            run.bind(_open_in_ledger(run))
-        # Resolving the parts built verifiers, some with processes of their own: Ctrl-C has to release them too.
-        except BaseException:
-            run.close()
-            raise
-        session.run = run
-    return session.run
-
-
 @contextmanager
-def unopened_run(session: "Session", *, store: bool = False) -> "Iterator[RecipeRun]":
-    """Recipe run of a session, not opened in the ledger; `store`: its problems are stored all the same."""
-    run = recipe_run(session, problems_of(session, store=store))
-    with run:
+def open_run(session: "Session", loaded: "LoadedRecipe") -> "Iterator[OpenRun]":
+    """The run of a recipe, opened or resumed in the ledger, its problems made and stored; closed at the end."""
+    began = time.monotonic()
+    with built_run(session, loaded, problems_of(session, loaded, store=True), began) as run:
+        run.bind(_open_in_ledger(run))
         yield run
 
 
-def problems_of(session: "Session", *, store: bool) -> "RecipeProblems":
-    """The problems of the session's recipe. With `store` a writing model is asked, and charged to the recipe's first run;
-    without, they are made from stored texts, and SetupError names missing ones.
+@contextmanager
+def unopened_run(session: "Session", loaded: "LoadedRecipe", *, store: bool = False) -> "Iterator[OpenRun]":
+    """The run of a recipe, not opened in the ledger; `store`: its problems are stored all the same."""
+    with built_run(session, loaded, problems_of(session, loaded, store=store)) as run:
+        yield run
+
+
+def problems_of(session: "Session", loaded: "LoadedRecipe", *, store: bool) -> "RecipeProblems":
+    """The problems of a recipe. With `store` a writing model is asked, and charged to the recipe's first run; without, they
+    are made from stored texts, and SetupError names missing ones.
     """
     if not store:
-        return preview_problems(session.workspace, session.loaded)
-    if not asks_model(session.loaded):
-        return make_problems(session.workspace, session.loaded)
-    with paid_samplers(session, run_name(session.loaded)) as samplers:
-        return make_problems(session.workspace, session.loaded, samplers)
+        return preview_problems(session.workspace, loaded)
+    if not asks_model(loaded):
+        return make_problems(session.workspace, loaded)
+    with paid_samplers(session, run_name(loaded)) as samplers:
+        return make_problems(session.workspace, loaded, samplers)
 
 
 def run_name(loaded: "LoadedRecipe") -> str:
@@ -71,12 +64,12 @@ def run_name(loaded: "LoadedRecipe") -> str:
     return f"{loaded.recipe.name}-{loaded.recipe_hash[:8]}"
 
 
-def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
+def resolved_parts(run: "OpenRun") -> dict[str, Any]:
     """Parts beyond the recipe's text that decide the rows: versions of methods, digests of the model and problems."""
     spec = run.spec
     budget, selector = spec.budget, spec.selector
     return {
-        "problems": run.problems.digest,
+        "problems": run.spec.problem_set.digest,
         "model_digest": None if spec.takes_imports else run.engine().model_digest,
         "imported": imported_digest(run) if spec.takes_imports else None,
         "verifiers": [list(part) for part in run.verifiers.chain],
@@ -84,14 +77,14 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
         # Keys that do not apply are left out: the dict is compared whole with what earlier runs recorded.
-        **({} if run.problems.source is None else {"source": list(run.problems.source)}),
+        **({} if run.spec.problem_set.source is None else {"source": list(run.spec.problem_set.source)}),
         **_examples(run),
         **_policies(spec),
         **_steps(run),
     }
 
 
-def _examples(run: "RecipeRun") -> dict[str, Any]:
+def _examples(run: "OpenRun") -> dict[str, Any]:
     """The worked examples that were taken from a problem set, which may have grown since; nothing for other recipes."""
     if all(step.generate.examples_from is None for step in run.loaded.steps):
         return {}
@@ -113,7 +106,7 @@ def _policies(spec: "RunSpec") -> dict[str, Any]:
     return {"policy": [spec.accept.name, spec.accept.version], "planned_under": [spec.planning.name, spec.planning.version]}
 
 
-def _open_in_ledger(run: "RecipeRun") -> str:
+def _open_in_ledger(run: "OpenRun") -> str:
     """Open or resume the run in the ledger and give its id."""
     parts = resolved_parts(run)
     name, generations = _generation_of(run, parts)
@@ -129,7 +122,7 @@ def _open_in_ledger(run: "RecipeRun") -> str:
     return name
 
 
-def begin_generation(run: "RecipeRun", *, after: str) -> str:
+def begin_generation(run: "OpenRun", *, after: str) -> str:
     """The run of this recipe under the parts of today, opened unless it exists; an existing one is resumed.
 
     `after`: the run whose rows were judged again.
@@ -142,7 +135,7 @@ def begin_generation(run: "RecipeRun", *, after: str) -> str:
     return name
 
 
-def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
+def _record(run: "OpenRun", name: str, parts: dict[str, Any]) -> None:
     run.workspace.verifiers.record(run.verifiers.rules(), run.verifiers.words())
     job = run.session.job.data()
     run.workspace.runs.open(
@@ -154,7 +147,7 @@ def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
     )
 
 
-def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, list[Run]]":
+def _generation_of(run: "OpenRun", parts: Mapping[str, Any]) -> "tuple[str, list[Run]]":
     """The id of the run of this recipe under these parts, new if there is none; and its runs so far, in order."""
     known = {other.id: other for other in run.workspace.runs.list()}
     generations: list[Run] = []
@@ -223,6 +216,6 @@ def _short(value: Any) -> str:
     return str(value)[:24]
 
 
-def imported_digest(run: "RecipeRun") -> str:
+def imported_digest(run: "OpenRun") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
-    return digest_of_imports(run.workspace, run.spec.imports, run.problems)
+    return digest_of_imports(run.workspace, run.spec.imports, run.spec.problem_set)

@@ -14,7 +14,7 @@ from storage.spending import Limit
 if TYPE_CHECKING:
     from flows.job import Job
     from flows.recipe.profile import Profile
-    from flows.session import RecipeRun
+    from flows.rounds import OpenRun
 
 
 class LimitReached(FoundWanting):
@@ -37,7 +37,7 @@ def limit_of(job: "Job", profile: "Profile") -> Limit:
     return Limit(tokens, None if money is None else int(money * UNITS))
 
 
-def limit_reached(run: "RecipeRun", reason: str, where: str) -> LimitReached:
+def limit_reached(run: "OpenRun", reason: str, where: str) -> LimitReached:
     """Error for a stage that a limit ended (`where`: its progress until then), with the command that continues."""
     limit, session = run.spec.limit, run.session
     paid = run.workspace.spending.paid(run.id)

@@ -37,6 +37,12 @@ class RecipeProblems:
     maker: tuple[str, str] | None = None
     source: tuple[str, str] | None = None
 
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> "RecipeProblems":
+        """These problems, none of which was dropped."""
+        kept = tuple(problems)
+        return cls(kept, len(kept), {})
+
     @property
     def digest(self) -> str:
         """Identity of the set, whatever its order."""

@@ -6,12 +6,11 @@ All progress shown to people comes from here or from the ledger, never from Pref
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.stats import TimeLeft, time_left, whole_of
 
 if TYPE_CHECKING:
-    from flows.rounds import Event
     from storage.runs import Runs
 
 STAGES = ("synthesize", "draw", "verify", "score", "select", "gate", "publish")
@@ -22,6 +21,31 @@ _OF_EVENT = {
     "waiting": ("draw",),
     "done": ("draw", "verify"),
 }
+
+
+EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Event of a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
+
+    `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
+    rows of the whole run by stage, as far as known (Memory.whole). `answers`: the rows of `total` that are judged.
+    `message`: what people should know, once.
+    """
+
+    kind: EventKind
+    round: int
+    done: int
+    total: int
+    tokens: int
+    seconds: float
+    here: int = 0
+    correct: int = 0
+    whole: Mapping[str, Mapping[str, Any]] | None = None
+    answers: int | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +129,7 @@ class Progress:
         with self._lock:
             self._tell(stage)
 
-    def __call__(self, event: "Event") -> None:
+    def __call__(self, event: Event) -> None:
         """A report of a round: rows of one round; the stages are sums over rounds."""
         with self._lock:
             for name in _OF_EVENT[event.kind]:

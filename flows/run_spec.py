@@ -12,7 +12,7 @@ from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec
-from flows.session import RecipeRun, Session
+from flows.session import Session
 from flows.taken_imports import digest_of_imports, imports_taken
 from flows.worked_examples import Examples
 from pipelines.engine_roles import DrawsSideBySide
@@ -21,7 +21,7 @@ from storage.ground.ids import canonical_json
 from storage.ground.records import redrawn
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun, RunSpec
     from flows.sampling.sample import RunSamplers
     from flows.sampling.steps import Step
     from pipelines.generate.http.http_settings import HttpSettings
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 MOST_DRAW_WORKERS = 16  # batches side by side, at most: each holds its replies in memory
 
 
-def recipe_run(session: Session, problems: RecipeProblems, began: float | None = None) -> RecipeRun:
-    """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
+def built_run(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, began: float | None = None) -> "OpenRun":
+    """The run of a recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
+    from flows.rounds import OpenRun
     from flows.sampling.sample import RunSamplers
     from pipelines.generate.registry import built_engine
 
     settings = engine_settings(session)
     samplers = RunSamplers(session.workspace, partial(built_engine, **settings))
-    return RecipeRun(session, _spec(session, problems, {**settings, "samplers": samplers}), problems, samplers, began)
+    spec = _spec(session, loaded, problems, {**settings, "samplers": samplers})
+    return OpenRun(session, spec, samplers=samplers, began=began)
 
 
 @contextmanager
@@ -64,31 +66,30 @@ def engine_settings(session: Session) -> dict[str, Any]:
     return {"threads": profile.threads, "workers": profile.workers, "http": _http(session), "vllm": _vllm(session)}
 
 
-def _spec(session: Session, problems: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
+def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
     from flows.rounds import QueueLimits, RunSpec
 
-    recipe = session.loaded.recipe
-    profile, examples = session.profile, Examples(session.workspace, session.loaded, problems.problems)
-    imports = imports_taken(session.workspace, session.loaded)
-    drawing = [(step.engine, step.generate.batch_size) for step in session.loaded.steps if step.engine is not None]
+    recipe, profile, workspace = loaded.recipe, session.profile, session.workspace
+    imports = imports_taken(workspace, loaded)
+    drawing = [(step.engine, step.generate.batch_size) for step in loaded.steps if step.engine is not None]
     workers = max((draw_workers(method.cls, size, settings) for method, size in drawing), default=1)
     return RunSpec(
-        problems=problems.problems,
-        steps=_steps(session, examples),
-        verifiers=[_verifier(session, method, settings) for method in session.loaded.verifiers],
-        budget=session.loaded.budget.build(**settings),
-        selector=session.loaded.selector.build(),
+        problem_set=problems,
+        steps=_steps(session, loaded, Examples(workspace, loaded, problems.problems)),
+        verifiers=[_verifier(session, method, settings) for method in loaded.verifiers],
+        budget=loaded.budget.build(**settings),
+        selector=loaded.selector.build(),
         recipe_seed=recipe.seed,
-        stream=redrawn(session.loaded.stream, recipe.generate.redraw),
+        stream=redrawn(loaded.stream, recipe.generate.redraw),
         imports=imports,
-        imported=digest_of_imports(session.workspace, imports, problems) if _goes_by_imported_votes(session.loaded) else "",
-        left_out=problems.left_out,
-        scorers=[method.build(**settings) for method in session.loaded.scorers],
-        accept=session.loaded.accept.build(),
-        planned_under=None if session.loaded.planned_under is None else session.loaded.planned_under.build(),
+        imported=digest_of_imports(workspace, imports, problems) if _goes_by_imported_votes(loaded) else "",
+        scorers=[method.build(**settings) for method in loaded.scorers],
+        accept=loaded.accept.build(),
+        planned_under=None if loaded.planned_under is None else loaded.planned_under.build(),
         limits=QueueLimits(draw_workers=workers, uncommitted=workers + 1, unjudged=workers + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
         limit=limit_of(session.job, profile),
+        loaded=loaded,
     )
 
 
@@ -107,7 +108,7 @@ def draw_workers(engine: type[Any], batch_size: int, settings: Mapping[str, Any]
     return min(MOST_DRAW_WORKERS, -(-2 * capacity // batch_size) + 1)
 
 
-def _steps(session: Session, examples: Examples) -> "list[Step]":
+def _steps(session: Session, loaded: LoadedRecipe, examples: Examples) -> "list[Step]":
     from flows.sampling.steps import Step
 
     return [
@@ -118,7 +119,7 @@ def _steps(session: Session, examples: Examples) -> "list[Step]":
             examples.form_of(step.generate),
             step.generate.batch_size,
         )
-        for step in session.loaded.steps
+        for step in loaded.steps
     ]
 
 

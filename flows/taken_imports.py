@@ -41,7 +41,7 @@ class ImportedCounts:
 
 def digest_of_imports(workspace: "Workspace", imports: Sequence[str], problems: "RecipeProblems") -> str:
     """Identity of the imported completions of these problems, of these imports."""
-    from flows.rounds.planning.imports import imported_rows
+    from storage.imports.stored import imported_rows
 
     prompts = sorted({problem.prompt_id for problem in problems.problems})
     rows = imported_rows(workspace, imports, prompts, problems.left_out)

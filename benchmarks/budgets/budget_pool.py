@@ -11,12 +11,16 @@ so what any budget would have drawn of a problem is a prefix of what is stored h
 import argparse
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.numbers.replay import RecordedProblem
+from benchmarks.runs.fixed_run import opened
 from benchmarks.verifiers.recorded import record_of
-from flows.rounds import Event, OpenRun, RunSpec, run_all
+from flows.problems import RecipeProblems
+from flows.progress import Event
+from flows.rounds import OpenRun, RunSpec, run_all
 from flows.rounds.planning.plan import read_plans
 from flows.sampling.steps import Step
 from pipelines.budget.fixed import Fixed
@@ -47,11 +51,14 @@ def problems_of(size: PoolSize) -> list[Problem]:
     return list(Templates(split=SPLIT).synthesize(size.problems, PROBLEM_SEED))
 
 
-def pool_spec(size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0) -> OpenRun:
-    """The run of one sampling seed: `draws` completions of every problem."""
-    return OpenRun(
+def pool_run(
+    ws: Workspace, size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0
+) -> AbstractContextManager[OpenRun]:
+    """The open run of one sampling seed: `draws` completions of every problem."""
+    return opened(
+        ws,
         RunSpec(
-            problems=problems,
+            problem_set=RecipeProblems.of(problems),
             steps=[Step(root(), lambda: Embedded(threads=threads), SAMPLING)],
             verifiers=[VERIFIERS["number"]],
             budget=Fixed(initial=size.draws),
@@ -68,10 +75,10 @@ def draw(ws: Workspace, size: PoolSize, threads: int = 0) -> None:
     problems = problems_of(size)
     for seed in range(1, size.seeds + 1):
         began = time.monotonic()
-        with pool_spec(size, problems, seed, threads) as spec:
-            ws.runs.open(spec.id, name="pool", recipe={}, recipe_hash=spec.id)
-            results = run_all(ws, spec)
-            ws.runs.finish(spec.id, "done", {})
+        with pool_run(ws, size, problems, seed, threads) as run:
+            ws.runs.open(run.id, name="pool", recipe={}, recipe_hash=run.id)
+            results = run_all(run)
+            ws.runs.finish(run.id, "done", {})
         drawn, tokens = sum(result.drawn for result in results), sum(result.tokens for result in results)
         seconds = time.monotonic() - began
         print(f"\nseed {seed}: {drawn:,} completions and {tokens:,} tokens drawn in {seconds:,.0f} s", flush=True)
@@ -82,9 +89,9 @@ def records(ws: Workspace, size: PoolSize) -> dict[int, list[RecordedProblem]]:
     problems = problems_of(size)
     records = {}
     for seed in range(1, size.seeds + 1):
-        with pool_spec(size, problems, seed) as spec:
-            if ws.runs.rounds(spec.id) > 1:  # the round without draws is committed when all of them are stored and judged
-                records[seed] = record_of(ws, spec, [row for plan in read_plans(ws, spec.id) for row in plan])
+        with pool_run(ws, size, problems, seed) as run:
+            if ws.runs.rounds(run.id) > 1:  # the round without draws is committed when all of them are stored and judged
+                records[seed] = record_of(run, [row for plan in read_plans(ws, run.id) for row in plan])
     return records
 
 

@@ -68,9 +68,10 @@ def bare(engine: Embedded, asked: Sequence[Problem], samples: int) -> int:
 
 def curate(engine: Embedded, ws: Workspace, asked: Sequence[Problem], options: argparse.Namespace) -> int:
     """A whole run in a workspace of its own: the tokens that it drew."""
-    spec = fixed_run(ws, asked, lambda: engine, options.samples, sampling=SAMPLING, batch_size=options.batch)
-    results = run_all(ws, spec)
-    decide(ws, spec)
+    asking = {"sampling": SAMPLING, "batch_size": options.batch}
+    with fixed_run(ws, asked, lambda: engine, options.samples, shared=True, **asking) as run:
+        results = run_all(run)
+        decide(run)
     return sum(result.tokens for result in results)
 
 

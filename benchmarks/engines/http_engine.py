@@ -57,9 +57,9 @@ def main() -> None:
     if options.child:
         with (
             Workspace.init(Path(options.child[0])) as ws,
-            toy_run(ws, options.child[1], 1000, options.in_flight) as spec,
+            toy_run(ws, options.child[1], 1000, options.in_flight) as toy,
         ):
-            run_all(ws, spec)
+            run_all(toy)
         return
     results = killed(options.in_flight) if options.kill else rates(options.rows, options.in_flight)
     print(json.dumps(results, indent=2))
@@ -124,11 +124,11 @@ def bare(url: str, rows: int, in_flight: int, _: Path) -> float:
 
 def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
     """The engine with every reply durable in a spool before the next group is asked for."""
-    with Workspace.init(folder) as ws, toy_run(ws, url, rows, in_flight) as spec:
-        batches = batches_of(spec, plan_round(ws, spec, 0) or [])
+    with Workspace.init(folder) as ws, toy_run(ws, url, rows, in_flight) as toy:
+        batches = batches_of(toy, plan_round(toy, 0) or [])
         began = time.perf_counter()
         shares = [batches[at::DRAW_WORKERS] for at in range(DRAW_WORKERS)]
-        workers = [threading.Thread(target=_draw, args=(ws, spec, share)) for share in shares]
+        workers = [threading.Thread(target=_draw, args=(toy, share)) for share in shares]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -138,20 +138,20 @@ def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
         return seconds
 
 
-def _draw(ws: Workspace, spec: OpenRun, batches: Sequence[PlanBatch]) -> None:
-    engine: OpenAI = spec.engine()  # type: ignore[assignment]
+def _draw(toy: OpenRun, batches: Sequence[PlanBatch]) -> None:
+    engine: OpenAI = toy.engine()  # type: ignore[assignment]
     for batch in batches:
-        spool = ws.spool(batch.id)
-        for group in engine.groups(list(requests_of(spec, batch.rows))):
+        spool = toy.workspace.spool(batch.id)
+        for group in engine.groups(list(requests_of(toy, batch.rows))):
             spool.append(group)
         spool.close()
 
 
 def run(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[0]) -> float:
     """Plan, draw, commit, judge, commit."""
-    with Workspace.init(folder) as ws, toy_run(ws, url, rows, in_flight, batch) as spec:
+    with Workspace.init(folder) as ws, toy_run(ws, url, rows, in_flight, batch) as toy:
         began = time.perf_counter()
-        run_all(ws, spec)
+        run_all(toy)
         return time.perf_counter() - began
 
 
@@ -161,10 +161,9 @@ def toy_run(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BAT
     settings = HttpSettings((Server(url, concurrency=in_flight),))
     problems = [Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)]
     engine = partial(OpenAI, "toy", http=settings)
-    spec = fixed_run(ws, problems, engine, SAMPLES, DRAW_WORKERS, sampling=SAMPLING, batch_size=batch)
-    spec.engine()
-    with spec:
-        yield spec
+    with fixed_run(ws, problems, engine, SAMPLES, DRAW_WORKERS, sampling=SAMPLING, batch_size=batch) as run:
+        run.engine()
+        yield run
 
 
 def peer(name: str, rows: int) -> float:

@@ -20,7 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from flows.rounds import OpenRun, QueueLimits, RunSpec, run_all
+from benchmarks.runs.fixed_run import opened
+from flows.problems import RecipeProblems
+from flows.rounds import QueueLimits, RunSpec, run_all
 from flows.rounds.planning.plan import all_plans
 from flows.rounds.planning.search import RunSearch
 from flows.sampling.steps import Step
@@ -135,7 +137,7 @@ def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any
         for name, node in graph.nodes.items()
     ]
     spec = RunSpec(
-        problems=problems,
+        problem_set=RecipeProblems.of(problems),
         verifiers=(VERIFIERS["number"],),
         budget=cast("Budget", budget),  # its name is a class variable
         selector=SELECTORS["all_correct"](),
@@ -143,11 +145,11 @@ def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any
         limits=QueueLimits(),
     )
     began = spent()
-    with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws, OpenRun(spec, "search") as run:
+    with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws, opened(ws, spec, "search") as run:
         ws.runs.open(run.id, name=run.id, recipe={}, recipe_hash="")
-        run_all(ws, run)
-        search = RunSearch(ws, run)
-        search.note(all_plans(ws, run))
+        run_all(run)
+        search = RunSearch(run)
+        search.note(all_plans(run))
         grown = {tree.problem_id: tree for tree in search.trees()}
         trees = [grown[problem.id] for problem in problems]
         ids = [node.id for tree in trees for node in tree.finished]

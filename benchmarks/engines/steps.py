@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.rounds import OpenRun, RunSpec, decide, run_all
+from benchmarks.runs.fixed_run import opened
+from flows.problems import RecipeProblems
+from flows.rounds import RunSpec, decide, run_all
 from flows.sampling.steps import Step
 from pipelines.budget.fixed import Fixed
 from pipelines.generate.tools.compose import Compose
@@ -34,7 +36,7 @@ def seconds(graph: StepGraph, draws: int, count: int) -> float:
     problems = [Problem(prompt=f"Say {n} and nothing else.", reference=str(n)) for n in range(count)]
     steps = [Step(node, Compose, Sampling(max_tokens=1)) for node in graph.nodes.values()]
     spec = RunSpec(
-        problems,
+        RecipeProblems.of(problems),
         steps,
         (ExactVerifier,),
         Fixed(initial=draws),
@@ -44,9 +46,9 @@ def seconds(graph: StepGraph, draws: int, count: int) -> float:
         workspace = Workspace.init(Path(folder) / "ws")
         workspace.runs.open("steps", name="steps", recipe={}, recipe_hash=digest128("steps"))
         before = resource.getrusage(resource.RUSAGE_SELF)
-        with workspace, OpenRun(spec, "steps") as run:
-            run_all(workspace, run)
-            decided = decide(workspace, run)
+        with workspace, opened(workspace, spec, "steps") as run:
+            run_all(run)
+            decided = decide(run)
         after = resource.getrusage(resource.RUSAGE_SELF)
     assert decided.completions == count * 8, decided.completions
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -117,10 +117,13 @@ def engine_alone(engine: Generator, asked: Sequence[Problem], samples: int, seed
 
 def curated(engine: Generator, folder: Path, asked: Sequence[Problem], samples: int, draw_workers: int) -> float:
     """Tokens per second of a whole run in a workspace of its own."""
-    with Workspace.init(folder) as ws:
-        spec = fixed_run(ws, asked, lambda: engine, samples, draw_workers, sampling=SAMPLING, batch_size=BATCH)
+    asking = {"sampling": SAMPLING, "batch_size": BATCH}
+    with (
+        Workspace.init(folder) as ws,
+        fixed_run(ws, asked, lambda: engine, samples, draw_workers, shared=True, **asking) as run,
+    ):
         began = time.perf_counter()
-        run_all(ws, spec)
+        run_all(run)
         seconds = time.perf_counter() - began
         with ws.segments.connect() as database:
             (tokens,) = database.execute("SELECT sum(tokens_out) FROM completions").fetchone() or (0,)

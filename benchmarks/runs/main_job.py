@@ -105,10 +105,10 @@ def bare(recipe: Path, workspace: Path) -> dict[str, float]:
     from flows.identity import open_run
     from flows.job import Job
     from flows.rounds.drawing.batches import requests_of
-    from flows.session import open_session
+    from flows.session import open_session, recipe_of
 
-    with open_session(Job(str(workspace), str(recipe))) as session:
-        run = open_run(session)
+    job = Job(str(workspace), str(recipe))
+    with open_session(job) as session, open_run(session, recipe_of(job)) as run:
         plans = run.workspace.runs.plans(run.id)
         requests = [request for plan in plans for request in requests_of(run, plan)]
         engine = run.engine()

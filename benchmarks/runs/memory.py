@@ -67,12 +67,12 @@ def passed(rows: int, batch: int) -> dict[str, object]:
     peaks, began = {"start": peak()}, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws:
         problems = [Problem(f"What is {number} modulo 5?", str(number % 5)) for number in range(rows // SAMPLES)]
-        with fixed_run(ws, problems, ZeroCost, SAMPLES, batch_size=batch) as spec:
-            planned = len(plan_round(ws, spec, 0) or ())
+        with fixed_run(ws, problems, ZeroCost, SAMPLES, batch_size=batch) as run:
+            planned = len(plan_round(run, 0) or ())
             peaks["plan"] = peak()
-            drawn = sum(result.drawn for result in run_all(ws, spec))
+            drawn = sum(result.drawn for result in run_all(run))
             peaks["draw_and_judge"] = peak()
-            report = decide(ws, spec)
+            report = decide(run)
             peaks["decide"] = peak()
     seconds = time.perf_counter() - began
     assert planned == drawn == report.completions == rows - rows % SAMPLES

@@ -93,8 +93,8 @@ def run(engine: str, folder: str, url: str) -> None:
         ws.recover()
         problems = list(SYNTHESIZERS["templates"]().synthesize(PROBLEMS, 7))
         sampling = Sampling(max_tokens=64)
-        with fixed_run(ws, problems, made, SAMPLES, draw_workers=2, sampling=sampling, batch_size=BATCH) as spec:
-            run_all(ws, spec)
+        with fixed_run(ws, problems, made, SAMPLES, draw_workers=2, sampling=sampling, batch_size=BATCH) as run:
+            run_all(run)
 
 
 def told(engine: Any) -> Any:

@@ -55,8 +55,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, Workspace.init(Path(folder)) as ws:
         problems = _problems(options.engine, max(1, options.rows // SAMPLES))
         engine, sampling = ENGINES[options.engine], Sampling(max_tokens=200)
-        with fixed_run(ws, problems, engine, SAMPLES, sampling=sampling, batch_size=options.batch) as spec:
-            print(json.dumps(measure(ws, spec), indent=2))
+        with fixed_run(ws, problems, engine, SAMPLES, sampling=sampling, batch_size=options.batch) as run:
+            print(json.dumps(measure(run), indent=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class Cost:
         return {"seconds": round(self.seconds, 3), "cpu_seconds": round(self.cpu, 3)}
 
 
-def measure(ws: Workspace, spec: OpenRun) -> dict[str, Any]:
+def measure(run: OpenRun) -> dict[str, Any]:
     """Cost of each part and rows per second; memory is the peak of this process."""
-    planning, rows = _timed(lambda: plan_round(ws, spec, 0) or [])
-    bare, tokens = _timed(lambda: _bare(spec, rows))
-    drawing, _ = _timed(lambda: run_all(ws, spec))
-    deciding, _ = _timed(lambda: decide(ws, spec))
-    leasing, claiming = (_timed(lambda: _lease(ws, spec, rows, claim=claim))[0] for claim in (False, True))  # noqa: B023
-    resuming, _ = _timed(lambda: (run_all(ws, spec), decide(ws, spec)))
+    planning, rows = _timed(lambda: plan_round(run, 0) or [])
+    bare, tokens = _timed(lambda: _bare(run, rows))
+    drawing, _ = _timed(lambda: run_all(run))
+    deciding, _ = _timed(lambda: decide(run))
+    leasing, claiming = (_timed(lambda: _lease(run, rows, claim=claim))[0] for claim in (False, True))  # noqa: B023
+    resuming, _ = _timed(lambda: (run_all(run), decide(run)))
     whole = planning + drawing + deciding
     return {
         "rows": len(rows),
@@ -101,26 +101,26 @@ def measure(ws: Workspace, spec: OpenRun) -> dict[str, Any]:
     }
 
 
-def _bare(spec: OpenRun, rows: Sequence[Any]) -> int:
-    engine = spec.engine()
+def _bare(run: OpenRun, rows: Sequence[Any]) -> int:
+    engine = run.engine()
     tokens = 0
-    for batch in batches_of(spec, rows):
-        for completion in engine.generate(list(requests_of(spec, batch.rows))):
+    for batch in batches_of(run, rows):
+        for completion in engine.generate(list(requests_of(run, batch.rows))):
             tokens += completion.tokens_out or 0
     return tokens
 
 
-def _lease(ws: Workspace, spec: OpenRun, rows: Sequence[Any], *, claim: bool) -> None:
+def _lease(run: OpenRun, rows: Sequence[Any], *, claim: bool) -> None:
     """The lease of each batch, with or without a claim on its completions."""
-    for batch in batches_of(spec, rows):
+    for batch in batches_of(run, rows):
         ids = batch.completion_ids if claim else ()
-        lease = ws.ledger.leases.acquire(f"claim/{batch.id}", claim=ids)
+        lease = run.workspace.ledger.leases.acquire(f"claim/{batch.id}", claim=ids)
         assert lease is not None
         with lease:
             assert len(lease.claimed) == len(ids)
             if claim:
-                with ws.ledger.write(durable=False) as session:
-                    ws.ledger.leases.release_claims(session, lease)
+                with run.workspace.ledger.write(durable=False) as session:
+                    run.workspace.ledger.leases.release_claims(session, lease)
 
 
 def _problems(engine: str, count: int) -> list[Problem]:

@@ -7,16 +7,15 @@ from flows.rounds import OpenRun
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 from storage.ground.records import PlanRow, Rollout
 from storage.ground.solutions import key_of_completion
-from storage.workspace import Workspace
 
 
-def record_of(ws: Workspace, spec: OpenRun, rows: Sequence[PlanRow]) -> list[RecordedProblem]:
+def record_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[RecordedProblem]:
     """Recorded draws of these rows, by problem and in order of sample index; Incomplete for a row not drawn or not judged.
 
     The verdict is the accepted one of the run's policy; solutions are counted as by the selector and the tallies.
     """
     ordered = sorted(rows, key=lambda row: row.sample_index)
-    return [_recorded(rollouts) for _, rollouts in spec.reader(ws).rollouts(ordered, spec.verifiers.counted)]
+    return [_recorded(rollouts) for _, rollouts in run.reader().rollouts(ordered, run.verifiers.counted)]
 
 
 def _recorded(rollouts: Sequence[Rollout]) -> RecordedProblem:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from storage.queries import ExploreIndex, Reader, Scope, named_scope
+from storage.queries import ExploreIndex, Reader, Scope
 from storage.queries.browse.explore_index import explore_index
-from storage.queries.comparisons.sides import cells_of
+from storage.queries.comparisons.sides import cells_or_scope
 from storage.queries.histories.dataset_history import history_stamp, version_history
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def state_of(reader: Reader, name: str) -> State:
     """Cache key of comparisons of this dataset, run or evaluation: its rows, and how many scores there are, as runs and
     evaluations are scored later. For a running evaluation, the state of the workspace.
     """
-    cells = cells_of(reader, name)
-    scope = None if cells else named_scope(reader, name)
+    cells, scope = cells_or_scope(reader, name)
     if scope is not None:
         return content(scope) if scope.version is not None else (*content(scope), reader.count("scores"))
     if any(run.status != "done" for run in cells):

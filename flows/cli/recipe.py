@@ -175,17 +175,18 @@ def synthesize(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.curation.outcome import write_problem_report
     from flows.identity import problems_of
     from flows.job import Job
-    from flows.session import open_session, read_session
+    from flows.session import open_session, read_session, recipe_of
 
     started = time.monotonic()
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb="synthesize")
+    loaded = recipe_of(job)
     with (read_session if dry_run else open_session)(job) as session:
-        problem_set = problems_of(session, store=not dry_run)
-        report = None if dry_run else write_problem_report(session.workspace.root, session.loaded, problem_set)
-        name, messages = session.loaded.recipe.name, list(session.messages)
+        problem_set = problems_of(session, loaded, store=not dry_run)
+        report = None if dry_run else write_problem_report(session.workspace.root, loaded, problem_set)
+        messages = list(session.messages)
     levels = Counter(problem.level for problem in problem_set.problems)
     row = {
-        "recipe": name,
+        "recipe": loaded.recipe.name,
         "digest": problem_set.digest,
         "made": problem_set.made,
         "dropped": dict(problem_set.dropped),

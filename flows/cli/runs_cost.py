@@ -35,7 +35,7 @@ QUEUE_HEAD = ["problem", "level", "drawn", "correct", "p below", "tokens", "reas
 MOST = 40  # rows of the queue that are printed
 
 
-def require_runs(named: str | None = None) -> None:
+def require_runs(named: str | None) -> None:
     """SetupError for a workspace without runs, before the libraries of rows are loaded; what is named may be a dataset."""
     from storage.workspace import Workspace
 

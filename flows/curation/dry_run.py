@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import run_name, unopened_run
 from flows.job import Job
-from flows.session import read_session
+from flows.session import read_session, recipe_of
 from storage.ground.records import request_for
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def dry_run(job: Job) -> dict[str, Any]:
     """Problems, the size of the first round and the planned rows that are not drawn yet, as JSON values."""
-    with read_session(job) as session, unopened_run(session) as run:
+    with read_session(job) as session, unopened_run(session, recipe_of(job)) as run:
         name = run_name(run.loaded)
         plans = run.workspace.runs.plans(name)
         planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run))
@@ -22,8 +22,8 @@ def dry_run(job: Job) -> dict[str, Any]:
         return {
             "run": name,
             "recipe_hash": run.loaded.recipe_hash,
-            "made": run.problems.made,
-            "problems": len(run.problems.problems),
+            "made": run.spec.problem_set.made,
+            "problems": len(run.spec.problems),
             "rounds_committed": len(plans),
             "planned": len(planned),
             "to_draw": len(planned) - len(stored),

@@ -18,7 +18,7 @@ from storage.ground.ids import digest128
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
     from flows.recipe.schema import ContaminationFloor
-    from flows.session import RecipeRun
+    from flows.rounds import OpenRun
     from pipelines.contamination import RecallFloor
     from pipelines.gate import GateResult
     from pipelines.metrics.drift import Drift
@@ -93,10 +93,10 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     before = _version_before(run)
     provenance = Provenance(
         verifiers=run.verifiers.chain,
-        drawn=len(answers_of(spec, together(all_plans(run.workspace, run)))),
+        drawn=len(answers_of(spec, together(all_plans(run)))),
         prefix=spec.prefix,
         step=spec.steps[0].name,
-        evaluation=run.problems.evaluation,
+        evaluation=run.spec.problem_set.evaluation,
         policy=spec.accept,
         before=None if before is None else before.content_hash,
         drifts=() if before is None else _drifts(before, decided),
@@ -104,7 +104,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     return gate.check(decided.snapshot, provenance)
 
 
-def _version_before(run: "RecipeRun") -> "VersionInfo | None":
+def _version_before(run: "OpenRun") -> "VersionInfo | None":
     """The newest version of the dataset that is not yanked, the base of drift.
 
     SetupError if its rows are not here and the recipe limits drift; otherwise nothing is measured.
@@ -158,7 +158,7 @@ def attempts(decided: "DecidedRun") -> dict[str, int]:
     return {"attempts": len(passed), "passed": sum(passed.values())}
 
 
-def _of_run(run: "RecipeRun", run_id: str) -> dict[str, bool]:
+def _of_run(run: "OpenRun", run_id: str) -> dict[str, bool]:
     stages = run.workspace.runs.progress_of(run_id)
     detail = next((stage.detail for stage in stages if stage.stage == "gate"), {})
     return dict(detail.get(CHECKED, {}))

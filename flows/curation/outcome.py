@@ -40,7 +40,7 @@ def counts_of(decided: "DecidedRun") -> dict[str, Any]:
         "funnel": manifest["funnel"],
         "metrics": manifest["metrics"],
         "steps": manifest.get("steps", []),
-        "spent": session.spent.row(),
+        "spent": run.spent.row(),
         "reused": decided.report.reused,
         "currency": session.profile.prices.currency if session.profile.prices is not None else None,
         "imports": None if run.imported is None else run.imported.rows(),
@@ -64,7 +64,7 @@ def write_reports(decided: "DecidedRun", version: "VersionInfo") -> list[Path]:
     }
     folder = reports_folder(run.workspace.root, run.loaded)
     return [
-        write_problem_report(run.workspace.root, run.loaded, run.problems),
+        write_problem_report(run.workspace.root, run.loaded, run.spec.problem_set),
         write_json(folder / "content.json", content),
         write_json(folder / "metrics.json", _flat(manifest["funnel"], manifest["metrics"])),
         write_json(folder / "levels.json", _levels(manifest["metrics"])),

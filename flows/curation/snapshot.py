@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from flows.rounds import DecisionReport, OpenRun
-    from flows.session import RecipeRun
     from storage.queries.judge.audits import KnownRates
     from storage.versions.content.snapshot import Snapshot
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 class DecidedRun:
     """A run whose rounds are done: its decisions, and what would be published of them."""
 
-    run: "RecipeRun"
+    run: "OpenRun"
     report: "DecisionReport"
     snapshot: "Snapshot"
 
@@ -55,17 +54,17 @@ _VERDICTS = (
 _SORT_MEMORY = "256MB"  # more verdicts are sorted on disk
 
 
-def decided_run(run: "RecipeRun") -> DecidedRun:
+def decided_run(run: "OpenRun") -> DecidedRun:
     """Every decision of the run, committed, and its snapshot; all rounds must have been run."""
     from flows.rounds import decide
 
-    report = decide(run.workspace, run)
+    report = decide(run)
     run.workspace.segments.close()  # nothing is looked up any more: what finds rows takes 20 bytes for each
-    bare = _tables(run, report, together(all_plans(run.workspace, run)))
+    bare = _tables(run, report, together(all_plans(run)))
     return DecidedRun(run, report, replace(bare, manifest=_manifest(run, report, bare)))
 
 
-def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "Snapshot":
+def _tables(run: "OpenRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "Snapshot":
     from storage.versions.content.snapshot import Snapshot
 
     connection = run.workspace.segments.connect()
@@ -87,7 +86,7 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
     )
 
 
-def _threads(run: "RecipeRun", plan: Rows[PlanRow]) -> pa.Table:
+def _threads(run: "OpenRun", plan: Rows[PlanRow]) -> pa.Table:
     """Follow-ups with the completions that they follow, and unjudged first steps; no rows if no step follows another."""
     graph = run.spec.graph
     follow = of_steps(plan, [node.step.name for node in graph.nodes.values() if node.named or node.step.role != "answer"])
@@ -150,12 +149,12 @@ def _parts(run: "OpenRun") -> pa.Table:
     )
 
 
-def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
+def _manifest(run: "OpenRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
     from storage.queries.judge.audits import false_accept_bound
 
     spec, loaded = run.spec, run.loaded
     runs = run.workspace.runs
-    rounds = sum(map(bool, all_plans(run.workspace, run)))
+    rounds = sum(map(bool, all_plans(run)))
     known = known_error_rates(run, report)
     limit = PassAtLimit(false_accept_bound(known))
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
@@ -178,7 +177,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         **_certificate(run),
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
-        "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(run.id), rounds=rounds),
+        "funnel": funnel_row(pool, bare, run.spec.problem_set, stops=runs.stops(run.id), rounds=rounds),
         "metrics": rates(pool, prefix=spec.prefix, limit=limit, step=first) | stopped_rates(pool, spec) | by_model,
         **steps_of(run, pool, bare.decisions, limit),
         "cost": cost_row(bare, counts["kept"]),
@@ -188,13 +187,13 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
     }
 
 
-def _certificate(run: "RecipeRun") -> dict[str, Any]:
+def _certificate(run: "OpenRun") -> dict[str, Any]:
     """The certificate of the kept rows; nothing for selectors without one."""
     selector = behind_steps(run.spec.selector)
     return {"certificate": dict(selector.certificate)} if isinstance(selector, CertifiedSelector) else {}
 
 
-def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[KnownRates]":
+def known_error_rates(run: "OpenRun", report: "DecisionReport") -> "list[KnownRates]":
     """Error rates from audits in the ledger: of this run's verifiers in their versions, and of the whole chain."""
     from storage.queries.judge.audited import CHAIN, KeptSet, chain_version, kept_set
     from storage.queries.judge.audits import known_rates

@@ -36,7 +36,6 @@ from storage.segments.rows import Rows
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
     from flows.sampling.steps import Step
-    from flows.session import RecipeRun
 
 
 def fingerprint_of(run: "OpenRun") -> dict[str, str]:
@@ -48,7 +47,7 @@ def fingerprint_of(run: "OpenRun") -> dict[str, str]:
     }
 
 
-def steps_of(run: "RecipeRun", pool: Pool, decisions: pa.Table, limit: PassAtLimit) -> dict[str, Any]:
+def steps_of(run: "OpenRun", pool: Pool, decisions: pa.Table, limit: PassAtLimit) -> dict[str, Any]:
     """The manifest's part about steps; nothing for a recipe without them."""
     if not run.spec.names:
         return {}
@@ -122,14 +121,14 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
 class _FollowUps:
     """The planned rows of a run and their decisions, read once for all its steps."""
 
-    def __init__(self, run: "RecipeRun", decisions: pa.Table) -> None:
+    def __init__(self, run: "OpenRun", decisions: pa.Table) -> None:
         self._run, self._decisions = run, decisions
         self._counts: dict[str, ReadCounts] = {}
         self._answers = frozenset(step.name for step in run.spec.steps if run.spec.judged(step.name))
 
     @cached_property
     def _rows(self) -> Rows[PlanRow]:
-        return together(all_plans(self._run.workspace, self._run))
+        return together(all_plans(self._run))
 
     @cached_property
     def _links(self) -> dict[Pair, Link]:
@@ -199,13 +198,13 @@ def _prefix(spec: "RunSpec", step: "Step") -> int | None:
     return spec.prefix if entry is None or spec.place(step.name) == 0 else entry
 
 
-def _vote_row(run: "RecipeRun") -> dict[str, Any]:
+def _vote_row(run: "OpenRun") -> dict[str, Any]:
     """Rate at which the voted answer is correct, plain and weighted."""
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.step), row.sample_index))
     accept = partial(accepted_verdict, spec.accept, run.verifiers.chain)
-    pool = run.reader(run.workspace).pool(spec.problems, rows, accept)
+    pool = run.reader().pool(spec.problems, rows, accept)
     answers: dict[int, dict[int, list[int | None]]] = {}
     right: dict[int, set[int]] = {}
     columns = (pool.problem, pool.step, pool.answer, pool.has("correct"))

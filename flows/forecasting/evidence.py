@@ -19,7 +19,7 @@ from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 
 if TYPE_CHECKING:
-    from flows.session import RecipeRun
+    from flows.rounds import OpenRun
     from storage.runs import Run
     from storage.workspace import Workspace
 
@@ -63,32 +63,31 @@ class ForecastEvidence:
         }
 
 
-def evidence_for(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
+def evidence_for(run: "OpenRun", request: ForecastRequest) -> ForecastEvidence:
     """Past runs if they are sufficient evidence and no pilot was requested, else a pilot, which is drawn now."""
     past = _past_evidence(run) if request.pilot is None else None
     return past or _pilot_evidence(run, request)
 
 
-def stored_evidence(run: "RecipeRun") -> ForecastEvidence | None:
+def stored_evidence(run: "OpenRun") -> ForecastEvidence | None:
     """Past runs or former pilots, also those of recipes with another budget, selector or gate; None if neither is
     sufficient. Draws and writes nothing.
     """
     return _past_evidence(run) or _past_evidence(run, pilots=True)
 
 
-def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
+def _pilot_evidence(run: "OpenRun", request: ForecastRequest) -> ForecastEvidence:
     """Evidence of pilots: one for each root if there are several, and another that draws the follow-ups."""
-    spec, workspace = run.spec, run.workspace
-    followed = spec.follows
+    spec, followed = run.spec, run.spec.follows
     size = pilot_size(spec.problems, spec.budget.prefix, request, followed=followed)
     names = {step.name if spec.routed else "": step for step in spec.roots}
     joint = open_pilot(run, spec.steps, size) if followed else None
     alone = {name: open_pilot(run, [step], size) if spec.routed or joint is None else joint for name, step in names.items()}
-    pilots = {name: draw_pilot(workspace, pilot) for name, pilot in alone.items()}
+    pilots = {name: draw_pilot(pilot) for name, pilot in alone.items()}
     follow_ups = None
     if joint is not None:
-        rate = drawn_by(workspace, joint) if spec.routed else pilots[""].rate
-        follow_ups = follow_up_evidence(workspace, joint, rate)
+        rate = drawn_by(joint) if spec.routed else pilots[""].rate
+        follow_ups = follow_up_evidence(joint, rate)
     return ForecastEvidence(
         "pilot",
         tuple(dict.fromkeys(pilot.id for pilot in (*alone.values(), *([] if joint is None else [joint])))),
@@ -101,7 +100,7 @@ def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvide
     )
 
 
-def _past_evidence(run: "RecipeRun", *, pilots: bool = False) -> ForecastEvidence | None:
+def _past_evidence(run: "OpenRun", *, pilots: bool = False) -> ForecastEvidence | None:
     """Evidence of past runs on other problems, or of former pilots, whose stream no run shares; None if there are too
     few problems or a level of the recipe is missing.
     """
@@ -125,7 +124,7 @@ def _past_evidence(run: "RecipeRun", *, pilots: bool = False) -> ForecastEvidenc
     return ForecastEvidence(source, tuple(used), {"": list(observed.values())}, rates, {"": {}})
 
 
-def _past_runs(run: "RecipeRun", *, pilots: bool) -> "list[Run]":
+def _past_runs(run: "OpenRun", *, pilots: bool) -> "list[Run]":
     """The ended curations, or pilots, of the same kind of problems by the same model, sampling and verifiers."""
     mine = _kind(run.loaded.canonical(), resolved_parts(run))
     listed = [past for past in run.workspace.runs.list() if past.is_pilot == pilots and "steps" not in past.recipe]

@@ -55,13 +55,14 @@ class FollowUpEvidence:
         return sum(len(sizes) for of_step in self.sizes.values() for sizes in of_step.values())
 
 
-def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun", rate: float | None) -> FollowUpEvidence:
+def follow_up_evidence(pilot: "OpenRun", rate: float | None) -> FollowUpEvidence:
     """Follow-up evidence of a finished pilot, drawn at this rate."""
     from flows.rounds.plan_rows import together
     from flows.rounds.threads import RunThreads
 
-    plans, census = workspace.runs.plans(pilot.id), Census(pilot.spec.graph)
-    threads = RunThreads(workspace, pilot)
+    workspace, census = pilot.workspace, Census(pilot.spec.graph)
+    plans = workspace.runs.plans(pilot.id)
+    threads = RunThreads(pilot)
     threads.note(plans)
     for _ in threads.draws(together(plans), census):  # none are left; the census is what is asked for
         raise RuntimeError(f"pilot {pilot.id} has not ended")
@@ -69,7 +70,7 @@ def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun", rate: float | N
     for row, size in zip(rows := follow_up_rows(pilot, plans), tokens_of(workspace, rows), strict=True):
         sizes[row.step][row.problem_id].append(size)
     roots = {step.name for step in pilot.spec.roots}
-    solutions = {} if roots.issuperset(selected_steps(pilot.spec)) else solutions_of(workspace, pilot)
+    solutions = {} if roots.issuperset(selected_steps(pilot.spec)) else solutions_of(pilot)
     return FollowUpEvidence(census, sizes, rate, pilot.spec.budget.prefix, solutions)
 
 

@@ -27,33 +27,34 @@ from storage.ground.records import Decision, PlanRow
 from storage.ground.solutions import key_of_completion
 
 if TYPE_CHECKING:
+    from flows.recipe.load import LoadedRecipe
     from flows.rounds import OpenRun, RunSpec
-    from flows.session import RecipeRun, Session
+    from flows.session import Session
     from storage.run_records import Forecast
 
 LEAST_OPEN = 0.05  # share of answers: fewer that the plan leaves open are those of a verifier's own limits
 BYTES_A_TOKEN = 4  # where an engine does not count and no prompt was observed
 
 
-def plan_run(session: "Session", request: ForecastRequest) -> "Forecast":
-    """Forecast the run of this session's recipe and keep it in the ledger."""
-    check_can_be_forecast(session)
-    with unopened_run(session, store=True) as run:
+def plan_run(session: "Session", loaded: "LoadedRecipe", request: ForecastRequest) -> "Forecast":
+    """Forecast the run of a recipe and keep it in the ledger."""
+    check_can_be_forecast(session, loaded)
+    with unopened_run(session, loaded, store=True) as run:
         evidence = evidence_for(_drawing(run), request)
         return _keep(run, evidence, forecast_row(run, evidence, request.simulations))
 
 
-def plan_stored(session: "Session", simulations: int) -> "Forecast | None":
+def plan_stored(session: "Session", loaded: "LoadedRecipe", simulations: int) -> "Forecast | None":
     """Forecast from stored evidence alone, without drawing a pilot, kept in the ledger; None if the evidence is
     insufficient.
     """
-    check_can_be_forecast(session)
-    with unopened_run(session, store=True) as run:
+    check_can_be_forecast(session, loaded)
+    with unopened_run(session, loaded, store=True) as run:
         evidence = stored_evidence(_drawing(run))
         return former_forecast(run) if evidence is None else _keep(run, evidence, forecast_row(run, evidence, simulations))
 
 
-def preview_forecast(run: "RecipeRun", simulations: int) -> dict[str, Any] | None:
+def preview_forecast(run: "OpenRun", simulations: int) -> dict[str, Any] | None:
     """The forecast that `plan_stored` makes, as JSON values; it is not kept."""
     evidence = stored_evidence(_drawing(run))
     if evidence is not None:
@@ -62,7 +63,7 @@ def preview_forecast(run: "RecipeRun", simulations: int) -> dict[str, Any] | Non
     return None if former is None else former.forecast
 
 
-def former_forecast(run: "RecipeRun") -> "Forecast | None":
+def former_forecast(run: "OpenRun") -> "Forecast | None":
     """The latest forecast of this exact recipe by a pilot of the same model and verifiers; None without one."""
     parts, runs = resolved_parts(run), {other.id: other for other in run.workspace.runs.list()}
     mine = (row for row in run.workspace.forecasts.list() if row.recipe_hash == run.loaded.recipe_hash)
@@ -73,19 +74,19 @@ def former_forecast(run: "RecipeRun") -> "Forecast | None":
     return None
 
 
-def check_can_be_forecast(session: "Session") -> None:
+def check_can_be_forecast(session: "Session", loaded: "LoadedRecipe") -> None:
     """Raise SetupError for a recipe with budget `search`. A pilot would see only the first pieces of each answer, so its
     forecast would be too low.
     """
-    if isinstance(session.loaded.budget.build(), Search):
+    if isinstance(loaded.budget.build(), Search):
         raise SetupError(
-            f"{session.loaded.recipe.name!r} searches: its draws depend on scores of its own pieces, which no pilot "
+            f"{loaded.recipe.name!r} searches: its draws depend on scores of its own pieces, which no pilot "
             "shows, so nothing is forecast.",
             next_command=f"{session.job.command} --max-tokens N, a limit that holds",
         )
 
 
-def _drawing(run: "RecipeRun") -> "RecipeRun":
+def _drawing(run: "OpenRun") -> "OpenRun":
     """The run; SetupError if its rollouts were imported."""
     if run.spec.takes_imports:
         raise SetupError(
@@ -94,11 +95,11 @@ def _drawing(run: "RecipeRun") -> "RecipeRun":
     return run
 
 
-def _keep(run: "RecipeRun", evidence: ForecastEvidence, row: dict[str, Any]) -> "Forecast":
+def _keep(run: "OpenRun", evidence: ForecastEvidence, row: dict[str, Any]) -> "Forecast":
     return run.workspace.forecasts.add(run.loaded.recipe_hash, run.loaded.recipe.name, evidence.source, row)
 
 
-def forecast_row(run: "RecipeRun", evidence: ForecastEvidence, simulations: int) -> dict[str, Any]:
+def forecast_row(run: "OpenRun", evidence: ForecastEvidence, simulations: int) -> dict[str, Any]:
     """A forecast from this evidence, as JSON values."""
     spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
     problems, silent = _problems(run, evidence), quantities_without_forecast(run, evidence)
@@ -258,14 +259,14 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
     return of if run.spec.routed or root not in of else {**of, "": of[root]}  # a tally of one root does not name it
 
 
-def done_run(session: "Session") -> str | None:
+def done_run(session: "Session", loaded: "LoadedRecipe") -> str | None:
     """The finished run of this exact recipe, if there is one: nothing is left to forecast."""
     runs = session.workspace.runs.list()
-    mine = (run for run in runs if run.recipe_hash == session.loaded.recipe_hash and not run.is_pilot)
+    mine = (run for run in runs if run.recipe_hash == loaded.recipe_hash and not run.is_pilot)
     return next((run.id for run in mine if run.status == "done"), None)
 
 
-def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any] | None:
+def score_run(run: "OpenRun", decisions: Sequence[Decision]) -> dict[str, Any] | None:
     """Score the latest forecast that was made before this ended run began, keep it, and give what to show of it."""
     began, forecasts = run.workspace.runs.get(run.id).started_at, run.workspace.forecasts
     mine = [row for row in forecasts.list() if row.recipe_hash == run.loaded.recipe_hash]
@@ -278,7 +279,7 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
     return shown_forecast(latest)
 
 
-def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
+def actual_totals(run: "OpenRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
     """The actual values of the forecast quantities, over all completions of the run, including those another run drew;
     `follow`: all steps' ones.
     """
@@ -296,7 +297,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
     units = _units(run)
     ended = [
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)
-        for tally in tallies_of(workspace, run, rows)
+        for tally in tallies_of(run, rows)
     ]
     if run.verifiers.outcomes_may_change and not spec.routed:
         ended = _recounted_outcomes(run, rows, ended)
@@ -309,10 +310,10 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
     return {**totals, "seconds": drawing.seconds}
 
 
-def _recounted_outcomes(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
+def _recounted_outcomes(run: "OpenRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
     """Outcome of each problem by the final verdicts, in order of problem id."""
     outcomes = dict(zip(sorted_ids(run), ended, strict=True))
-    for problem_id, rollouts in run.reader(run.workspace).rollouts(rows, run.verifiers.counted):
+    for problem_id, rollouts in run.reader().rollouts(rows, run.verifiers.counted):
         right = [rollout.completion for rollout in rollouts if rollout.verdict.outcome == "correct"]
         first = [
             rollout.verdict.outcome for rollout in rollouts if rollout.completion.sample_index < (run.spec.prefix or 0)
@@ -327,7 +328,7 @@ def _recounted_outcomes(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequen
 
 
 def _with_follow_ups(
-    run: "RecipeRun",
+    run: "OpenRun",
     plans: "Sequence[Sequence[PlanRow]]",
     ended: Sequence[ProblemOutcome],
     units: Mapping[str, Callable[[int, int], int]],
@@ -349,6 +350,6 @@ def _with_follow_ups(
     ]
 
 
-def sorted_ids(run: "RecipeRun") -> list[str]:
+def sorted_ids(run: "OpenRun") -> list[str]:
     """The problems in the order of tallies."""
     return sorted({problem.id for problem in run.spec.problems})

@@ -21,7 +21,6 @@ from storage.ground.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
-    from storage.workspace import Workspace
 
 Solutions = Mapping[str, Mapping[str, tuple[int, int]]]
 """Counts by step and problem: right answers that repeat no earlier one, and all right answers."""
@@ -34,14 +33,14 @@ def selected_steps(spec: "RunSpec") -> list[str]:
     return [step.name for step in spec.steps if step.name in of and spec.judged(step.name)]
 
 
-def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
+def solutions_of(pilot: "OpenRun") -> Solutions:
     """Solutions in a finished pilot, of the answers that the selector decides on; earlier steps count first."""
     from flows.rounds.plan_rows import of_steps, together
 
     steps = selected_steps(pilot.spec)
     solutions: dict[str, dict[str, tuple[int, int]]] = {step: {} for step in steps}
-    rows = of_steps(together(workspace.runs.plans(pilot.id)), steps)
-    for problem_id, rollouts in pilot.reader(workspace).rollouts(rows, pilot.verifiers.counted):
+    rows = of_steps(together(pilot.workspace.runs.plans(pilot.id)), steps)
+    for problem_id, rollouts in pilot.reader().rollouts(rows, pilot.verifiers.counted):
         right = [rollout for rollout in rollouts if rollout.verdict.outcome == "correct"]
         keys_before: set[str | None] = {None}  # a text that was cut off is no solution
         for step in steps:

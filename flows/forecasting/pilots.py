@@ -26,8 +26,6 @@ from storage.rollouts import Pair, completions_by_id, pair_of
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
     from flows.sampling.steps import Step
-    from flows.session import RecipeRun
-    from storage.workspace import Workspace
 
 PILOT_PER_LEVEL = 8  # problems
 PILOT_DRAWS = 8  # completions of each: fewer say little of a problem's own rate, more cost as much as a small run
@@ -102,7 +100,7 @@ class FixedOnSteps:
         return RoundPlan(tuple(draws), tuple(stops))
 
 
-def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int]) -> "OpenRun":
+def open_pilot(run: "OpenRun", steps: "Sequence[Step]", size: tuple[int, int]) -> "OpenRun":
     """A pilot on these steps, its run opened in the ledger; `size`: problems, draws of each on every root.
 
     A root alone, or all steps of the recipe, follow-ups included.
@@ -121,7 +119,7 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
     return run.variant(
         replace(
             spec,
-            problems=problems,
+            problem_set=replace(spec.problem_set, problems=tuple(problems)),
             steps=steps,
             budget=FixedOnSteps(roots, draws),
             stream="pilot",
@@ -130,53 +128,51 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
     )
 
 
-def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
+def draw_pilot(pilot: "OpenRun") -> Pilot:
     """Draw and judge what a former pilot lacks; the resulting evidence on its first root."""
-    rate = drawn_by(workspace, pilot)
+    rate = drawn_by(pilot)
     root = pilot.spec.roots[0].name
-    rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
-    sizes = dict(zip(rows, tokens_of(workspace, rows), strict=True))
-    ended = list(_observations(workspace, pilot, rows))
+    rows = [row for plan in pilot.workspace.runs.plans(pilot.id) for row in plan if row.step == root]
+    sizes = dict(zip(rows, tokens_of(pilot.workspace, rows), strict=True))
+    ended = list(_observations(pilot, rows))
     changes = pilot.verifiers.outcomes_may_change and pilot.spec.judged(root)
-    planned = pilot.outcomes(workspace, rows) if changes else {}
+    planned = pilot.outcomes(rows) if changes else {}
     return Pilot(
         [_by_the_plan(entry, planned) for entry in ended],
-        Recount([entry for _, entry in ended], stays=_stays(workspace, pilot, rows, planned)) if changes else None,
+        Recount([entry for _, entry in ended], stays=_stays(pilot, rows, planned)) if changes else None,
         sum(map(sum, sizes.values())),
         rate,
         {row.problem_id: sent for row, (sent, _) in reversed(sizes.items())},
     )
 
 
-def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
+def drawn_by(pilot: "OpenRun") -> float | None:
     """Draw and judge what a former pilot lacks; returns the tokens out per second of this drawing."""
     from flows.rounds import run_all
     from flows.rounds.judging.votes import judge_by_votes
 
-    results = run_all(workspace, pilot)  # nothing if a former pilot drew it all: then no speed is known
+    results = run_all(pilot)  # nothing if a former pilot drew it all: then no speed is known
     if results and results[-1].stopped is not None:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
         )
-    judge_by_votes(workspace, pilot)
+    judge_by_votes(pilot)
     tokens = sum(result.tokens for result in results)
     size = {"problems": len(pilot.spec.problems), "draws": pilot.spec.budget.prefix}
-    workspace.runs.finish(pilot.id, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
+    pilot.workspace.runs.finish(pilot.id, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
     # Of drawing alone: what a small pilot takes to start engines and verifiers is most of its time, and little of a run's.
     seconds = sum(result.drawing for result in results)
     return tokens / seconds if tokens and seconds else None
 
 
-def _observations(
-    workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow]
-) -> Iterator[tuple[list[Pair], Observation]]:
+def _observations(pilot: "OpenRun", rows: Sequence[PlanRow]) -> Iterator[tuple[list[Pair], Observation]]:
     """The completions of each problem and their outcomes, the final ones included."""
     if pilot.spec.judged(rows[0].step):
-        for _, rollouts in pilot.reader(workspace).rollouts(rows, pilot.verifiers.counted):
+        for _, rollouts in pilot.reader().rollouts(rows, pilot.verifiers.counted):
             pairs = [(rollout.completion.id, rollout.problem.id) for rollout in rollouts]
             yield pairs, Observation(subject_of(rollouts[0].problem), [_sample(rollout) for rollout in rollouts])
         return
-    texts = completions_by_id(workspace, {row.completion_id for row in rows})
+    texts = completions_by_id(pilot.workspace, {row.completion_id for row in rows})
     for problem_id, members in groupby(sorted(rows, key=attrgetter("problem_id")), attrgetter("problem_id")):
         pairs = [pair_of(row) for row in members]
         samples = [SimulatedSample("undecided", None, texts[cid].tokens_out or 0) for cid, _ in pairs]
@@ -193,14 +189,12 @@ def _by_the_plan(ended: tuple[list[Pair], Observation], planned: Mapping[Pair, O
     return Observation(entry.subject, samples)
 
 
-def _stays(workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Outcome]) -> bool:
+def _stays(pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Outcome]) -> bool:
     """True if correct outcomes of the plan stay correct whatever the votes, checked on the pilot's completions."""
     if len(pilot.spec.policies()) > 1:
         return False
     right = [row for row in rows if planned[pair_of(row)] == "correct"]
-    against = pilot.reader(workspace).accepted(
-        right, lambda verdicts: pilot.verifiers.planned_by(verdicts, votes="incorrect")
-    )
+    against = pilot.reader().accepted(right, lambda verdicts: pilot.verifiers.planned_by(verdicts, votes="incorrect"))
     return all(verdict.outcome == "correct" for verdict in against.values())
 
 

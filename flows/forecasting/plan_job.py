@@ -9,7 +9,7 @@ from flows.forecasting.forecasts import done_run, plan_run, plan_stored
 from flows.forecasting.pilots import ForecastRequest
 from flows.job import Job
 from flows.progress import Progress
-from flows.session import Session, open_session
+from flows.session import Session, open_session, recipe_of
 from storage.ground.errors import FoundWanting
 
 TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past run and no pilot of such problems."
@@ -19,7 +19,8 @@ class Plan(RequestKind):
     """Job that forecasts a recipe and stores the forecast. `stored`: True to use stored results only and draw nothing."""
 
     def __init__(self, job: Job, request: ForecastRequest | None = None, *, stored: bool = False) -> None:
-        self.job, self.request, self.stored = job, request or ForecastRequest(), stored
+        self.job, self.loaded, self.stored = job, recipe_of(job), stored
+        self.request = request or ForecastRequest()
 
     @property
     def command(self) -> str:
@@ -27,16 +28,18 @@ class Plan(RequestKind):
         return replace(self.job, verb="plan").command
 
     def open(self, progress: Progress) -> AbstractContextManager[Session]:
-        """The session of the recipe."""
+        """The session of the command."""
         return open_session(self.job, progress)
 
     def stages(self, session: Session, executor: Executor) -> Outcome:
         """Forecast; `done` names the finished run of this exact recipe, for which nothing is left to forecast."""
-        run = None if self.request.pilot else done_run(session)  # a pilot that is asked for is drawn all the same
+        run = (
+            None if self.request.pilot else done_run(session, self.loaded)
+        )  # a pilot that is asked for is drawn all the same
         if run is not None:
             return {"done": run}
-        work = partial(plan_stored, session, self.request.simulations) if self.stored else None
-        forecast = executor.stage("forecast", work or partial(plan_run, session, self.request))
+        work = partial(plan_stored, session, self.loaded, self.request.simulations) if self.stored else None
+        forecast = executor.stage("forecast", work or partial(plan_run, session, self.loaded, self.request))
         if forecast is None:
             raise FoundWanting(TOO_LITTLE, next_command="the same command without --no-pilot, which draws a pilot")
         about = {"id": forecast.id, "recipe_hash": forecast.recipe_hash, "source": forecast.source}

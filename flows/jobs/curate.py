@@ -20,7 +20,8 @@ from flows.jobs.record import end_run, repair_attempts, worked_on
 from flows.limits import limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe.load import LoadedRecipe
-from flows.session import RecipeRun, open_session, recipe_of
+from flows.rounds import OpenRun
+from flows.session import open_session, recipe_of
 from storage.run_records import NOTHING_NEW
 
 if TYPE_CHECKING:
@@ -43,22 +44,22 @@ class Curate:
         return self.job.command
 
     @contextmanager
-    def open(self, progress: Progress) -> Iterator[RecipeRun]:
+    def open(self, progress: Progress) -> Iterator[OpenRun]:
         """The run, opened or resumed in its workspace after repairing what a killed command left."""
-        with open_session(self.job, progress, self.loaded) as session, worked_on(session) as run:
+        with open_session(self.job, progress) as session, worked_on(session, self.loaded) as run:
             yield run
 
-    def prepare(self, run: RecipeRun) -> None:
+    def prepare(self, run: OpenRun) -> None:
         """Build the engines and load the gate's library."""
         build_engines(run)
         load_library()
 
-    def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
+    def stages(self, run: OpenRun, executor: Executor) -> Outcome:
         """Every stage in order; GateFailed and LimitReached if one ends the run early.
 
         Where a segment turns out corrupt they are done again, which makes its rows again.
         """
-        for attempt in repair_attempts(run.session):
+        for attempt in repair_attempts(run.session, run):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
                 draw_and_score(run, executor)
@@ -66,10 +67,10 @@ class Curate:
                 checked = executor.stage("gate", partial(gate, decided))
                 outcome = executor.stage("publish", partial(publish, decided, checked))
         outcome["seconds"] = round(run.elapsed, 1)
-        end_run(run.session, "done", outcome)
+        end_run(run, "done", outcome)
         return outcome
 
-    def run_of(self, run: RecipeRun) -> str:
+    def run_of(self, run: OpenRun) -> str:
         """The id of the run."""
         return run.id
 
@@ -86,7 +87,7 @@ class Curate:
         return f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
 
 
-def draw_and_score(run: RecipeRun, executor: Executor) -> None:
+def draw_and_score(run: OpenRun, executor: Executor) -> None:
     """Every round of the run, then its scores; stages are labelled by the cell of an evaluation."""
     cell = "" if run.loaded.cell is None else f"{run.loaded.cell.benchmark}-{run.loaded.cell.model}-"
     numbers = count()
@@ -96,38 +97,37 @@ def draw_and_score(run: RecipeRun, executor: Executor) -> None:
         executor.stage("score", partial(score, run), f"{cell}score")
 
 
-def build_engines(run: RecipeRun) -> None:
+def build_engines(run: OpenRun) -> None:
     """Build the engine of every step that is drawn: a model takes seconds to load."""
     for step in run.spec.drawing:
         run.engine(step.name)
 
 
-def synthesize(run: RecipeRun) -> None:
+def synthesize(run: OpenRun) -> None:
     """Report the problems, which were made or read when the run was opened."""
-    size = len(run.problems.problems)
+    size = len(run.spec.problems)
     detail = {} if run.imported is None else {"lines": run.imported.lines()}
     _report(run, Stage("synthesize", size, size, seconds=run.seconds, detail=detail))
 
 
-def draw_and_grade(run: RecipeRun, number: int) -> bool:
+def draw_and_grade(run: OpenRun, number: int) -> bool:
     """Plan round `number` unless it is planned, draw and judge its missing rows; False when drawing is over."""
     from flows.rounds import plan_round, run_round
     from flows.sampling.sample import SpendLimitReached
 
     try:
-        rows = plan_round(run.workspace, run, number)
+        rows = plan_round(run, number)
     except SpendLimitReached as reached:  # of a search whose process asks a model
         raise limit_reached(run, reached.reason, f"Round {number} is not planned.") from None
     if rows is None:
         return False
-    result = run_round(run.workspace, run, rows)
-    run.session.spent = run.session.spent.plus(result)
+    result = run_round(run, rows)
     if result.stopped is not None:
         raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
     return True
 
 
-def score(run: RecipeRun) -> None:
+def score(run: OpenRun) -> None:
     """Give every rollout the numbers of the recipe's scorers, where they are not stored."""
     from flows.rounds import score_run
     from flows.sampling.sample import SpendLimitReached
@@ -138,14 +138,14 @@ def score(run: RecipeRun) -> None:
         run.session.progress.tell(Stage("score", done, total, seconds=time.monotonic() - started))
 
     try:
-        counts = score_run(run.workspace, run, tell)
+        counts = score_run(run, tell)
     except SpendLimitReached as reached:
         raise limit_reached(run, reached.reason, "Not every rollout is scored.") from None
     rows = max((scored.stored + scored.made + scored.unscored for scored in counts), default=0)
     _report(run, Stage("score", rows, rows, seconds=time.monotonic() - started))
 
 
-def decide(run: RecipeRun) -> DecidedRun:
+def decide(run: OpenRun) -> DecidedRun:
     """Select: one decision with a reason per rollout, and what would be published of them."""
     started = time.monotonic()
     decided = decided_run(run)
@@ -194,7 +194,7 @@ def publish(decided: DecidedRun, result: "GateResult") -> Outcome:
     return {**outcome_of(decided, published), **_forecast(decided)}
 
 
-def _report(run: RecipeRun, stage: Stage) -> None:
+def _report(run: OpenRun, stage: Stage) -> None:
     run.session.progress.report(stage, run.workspace.runs, run.id)
 
 

@@ -4,8 +4,7 @@ Stored completions are not drawn again. The numbers of a cell are in the ledger,
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_ev
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import resolve
 from flows.recipe.schema import Method
-from flows.session import CommandCounts, RecipeRun, Session, open_session
+from flows.rounds import OpenRun
+from flows.session import Session, open_session
 from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader
 from storage.queries.comparisons.sides import by_model
@@ -42,7 +42,7 @@ class Evaluate:
         job: Job,
         evaluation: LoadedEvaluationRecipe | None = None,
         out: Path | None = None,
-        also: Callable[[RecipeRun], Row] | None = None,
+        also: Callable[[OpenRun], Row] | None = None,
     ) -> None:
         self.job, self.evaluation = job, evaluation or load_evaluation(Path(job.recipe), sets=job.sets)
         self.out = out or Path(job.workspace) / "reports" / self.evaluation.recipe.name
@@ -59,7 +59,7 @@ class Evaluate:
 
     def open(self, progress: Progress) -> AbstractContextManager[Session]:
         """A session in which each cell gets one of its own."""
-        return open_session(self.job, progress, self.evaluation.cells[0])
+        return open_session(self.job, progress)
 
     def prepare(self, session: Session) -> None:
         """Nothing: each cell opens its own run."""
@@ -89,7 +89,7 @@ def evaluate(
     evaluation: LoadedEvaluationRecipe,
     session: Session,
     executor: Executor = DIRECT,
-    also: Callable[[RecipeRun], Row] | None = None,
+    also: Callable[[OpenRun], Row] | None = None,
 ) -> Row:
     """Draw, judge, score and measure every cell, as JSON values; LimitReached if the limit of one ends it.
 
@@ -104,10 +104,7 @@ def evaluate(
         if place and _engine(cell) != _engine(cells[place - 1]):
             session.engines.close()
         session.progress.begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
-        job = replace(session.job, cell=cell.recipe.name)
-        progress = session.progress.of_cell(cell.cell.benchmark, cell.cell.model)
-        part = replace(session, job=job, loaded=cell, progress=progress, spent=CommandCounts(), run=None)
-        rows.append(_run_cell(part, evaluation.recipe.metrics, executor, also))
+        rows.append(_run_cell(session.of_cell(cell), cell, evaluation.recipe.metrics, executor, also))
     order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
     rows.sort(key=lambda row: order[row["recipe"]])
     report: Row = {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
@@ -141,20 +138,24 @@ def _engine(cell: LoadedRecipe) -> Any:
 
 
 def _run_cell(
-    part: Session, metrics: Sequence[MetricPart], executor: Executor, also: Callable[[RecipeRun], Row] | None
+    session: Session,
+    cell: LoadedRecipe,
+    metrics: Sequence[MetricPart],
+    executor: Executor,
+    also: Callable[[OpenRun], Row] | None,
 ) -> Row:
     """Measurements of a cell, drawn and scored first; rows lost with a corrupt segment are made again."""
-    with worked_on(part) as run, closing(run):
-        for attempt in repair_attempts(part):
+    with worked_on(session, cell) as run:
+        for attempt in repair_attempts(session, run):
             with attempt:
                 draw_and_score(run, executor)
                 row = _measured(run, metrics)
                 more = {} if also is None else also(run)
-        end_run(part, "done", row)
-    return {**row, **more, "spent": part.spent.row()}
+        end_run(run, "done", row)
+    return {**row, **more, "spent": run.spent.row()}
 
 
-def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
+def _measured(run: OpenRun, metrics: Sequence[MetricPart]) -> Row:
     """The numbers of a cell over its fixed prefix."""
     from storage.queries import run_scope
     from storage.queries.pools import scope_pool, with_meta

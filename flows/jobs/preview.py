@@ -19,7 +19,8 @@ from flows.progress import Progress
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.parse import parse
 from flows.recipe.schema import Recipe
-from flows.session import RecipeRun, open_session, recipe_of
+from flows.rounds import OpenRun
+from flows.session import open_session, recipe_of
 from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
@@ -56,20 +57,20 @@ class Preview:
         return f"{replace(self.job, sets=tuple(sets)).command} --rows {count.partition('=')[2]}"
 
     @contextmanager
-    def open(self, progress: Progress) -> Iterator[RecipeRun]:
+    def open(self, progress: Progress) -> Iterator[OpenRun]:
         """The run, opened or resumed in its workspace after repairing what a killed command left."""
-        with open_session(self.job, progress, self._loaded) as session, worked_on(session) as run:
+        with open_session(self.job, progress) as session, worked_on(session, self._loaded) as run:
             yield run
 
-    def prepare(self, run: RecipeRun) -> None:
+    def prepare(self, run: OpenRun) -> None:
         """Build the engines before the first stage."""
         build_engines(run)
 
-    def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
+    def stages(self, run: OpenRun, executor: Executor) -> Outcome:
         """Run all stages up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost."""
         from storage.queries import Reader, run_scope
 
-        for attempt in repair_attempts(run.session):
+        for attempt in repair_attempts(run.session, run):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
                 draw_and_score(run, executor)
@@ -78,10 +79,10 @@ class Preview:
                 shown = [_problem(scope, problem.id) for problem in run.spec.problems]
         rollouts = sum(len(row["rollouts"]) for row in shown)
         counts = {"problems": len(shown), "rollouts": rollouts, "seconds": round(run.elapsed, 1)}
-        end_run(run.session, "done", counts)
-        return {"run": run.id, **counts, "shown": shown, "spent": run.session.spent.row()}
+        end_run(run, "done", counts)
+        return {"run": run.id, **counts, "shown": shown, "spent": run.spent.row()}
 
-    def run_of(self, run: RecipeRun) -> str:
+    def run_of(self, run: OpenRun) -> str:
         """The id of the run."""
         return run.id
 

@@ -7,7 +7,9 @@ from typing import Any
 from flows.curation.gating import GateFailed
 from flows.identity import open_run
 from flows.limits import LimitReached
-from flows.session import RecipeRun, Session
+from flows.recipe.load import LoadedRecipe
+from flows.rounds import OpenRun
+from flows.session import Session
 from storage.commands import working_on
 from storage.ground.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
 
@@ -16,20 +18,21 @@ MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 
 
 @contextmanager
-def worked_on(session: Session) -> Iterator[RecipeRun]:
-    """The session's run, opened or resumed. Until the ledger says how it ended, others see that a process works on it."""
-    with ExitStack() as working, failure_recorded(session):
+def worked_on(session: Session, loaded: LoadedRecipe) -> Iterator[OpenRun]:
+    """The run of a recipe, opened or resumed. Until the ledger says how it ended, others see that a process works on it."""
+    with ExitStack() as stack:
         for attempt in repair_attempts(session):
             with attempt:
-                run = open_run(session)
-        working.enter_context(working_on(session.workspace.ledger.leases, run.id))
+                run = stack.enter_context(open_run(session, loaded))
+        stack.enter_context(working_on(session.workspace.ledger.leases, run.id))
+        stack.enter_context(failure_recorded(run))
         yield run
 
 
-def repair_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
+def repair_attempts(session: Session, run: OpenRun | None = None) -> Iterator[AbstractContextManager[None]]:
     """Attempts at a block, to be entered one after another: another if a segment turned out corrupt, until one ends.
 
-    The corrupt segment is unregistered by then, and the next attempt makes its rows again.
+    The corrupt segment is unregistered by then, and the next attempt makes its rows again. `run`: the run that is open.
     """
     met: list[CorruptSegment] = []
 
@@ -42,8 +45,8 @@ def repair_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
             if len(met) == MOST_CORRUPT:
                 raise
             session.messages.append(str(error))
-            if session.run is not None:
-                session.run.memory.forget_scores()
+            if run is not None:
+                run.memory.forget_scores()
 
     tried = 0
     while len(met) == tried:
@@ -52,22 +55,20 @@ def repair_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
 
 
 @contextmanager
-def failure_recorded(session: Session) -> Iterator[None]:
+def failure_recorded(run: OpenRun) -> Iterator[None]:
     """Write the exception that ends the block to the ledger as the end of the run."""
     try:
         yield
     except BaseException as error:
-        end_run(session, status_of(error), _failure_row(error))
+        end_run(run, status_of(error), _failure_row(error))
         raise
 
 
-def end_run(session: Session, status: str, summary: Mapping[str, Any]) -> None:
-    """Write the status, summary and spend of the session's run to the ledger."""
-    if session.run is not None:
-        prices = session.profile.prices
-        currency = {} if prices is None else {"currency": prices.currency}
-        row = {**summary, **currency, "spent": session.spent.row()}
-        session.workspace.runs.finish(session.run.id, status, row)
+def end_run(run: OpenRun, status: str, summary: Mapping[str, Any]) -> None:
+    """Write the status, summary and spend of a run to the ledger."""
+    prices = run.session.profile.prices
+    currency = {} if prices is None else {"currency": prices.currency}
+    run.workspace.runs.finish(run.id, status, {**summary, **currency, "spent": run.spent.row()})
 
 
 def status_of(error: BaseException) -> str:

@@ -179,7 +179,7 @@ def _kept_with_scores(
     selecting: SelectingRun, selector: "Selector", names: Sequence[str]
 ) -> Iterator[tuple[Pair, list[float]]]:
     run, spec, chain = selecting.run, selecting.recipe.spec, selecting.chain
-    scored = rows_of(selecting.recipe.workspace, selecting.recipe) if spec.scorers else None
+    scored = rows_of(selecting.recipe) if spec.scorers else None
     for members in graded_parts(selecting.recipe, run, chain):
         scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}
         rollouts = [graded_rollout(graded, spec.accept, chain, scores) for graded in members]

@@ -163,7 +163,7 @@ def _batches(target: ReverifyTarget, graded: Sequence[GradedCompletion]) -> Iter
 def _reader(target: ReverifyTarget) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
 
-    return target.today.reader(target.workspace, list(dict.fromkeys((*target.before, *target.after))))
+    return target.today.reader(list(dict.fromkeys((*target.before, *target.after))))
 
 
 def _was_judged(target: ReverifyTarget, stored: Stored, row: PlanRow) -> bool:
@@ -195,7 +195,7 @@ def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
 def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: Stored, flips: VerdictFlips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = target.spec
-    rows = rows_of(target.workspace, target.today) if spec.scorers else None
+    rows = rows_of(target.today) if spec.scorers else None
     accept_old, accept_new = (partial(accepted_verdict, spec.accept, chain) for chain in (target.before, target.after))
     for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)

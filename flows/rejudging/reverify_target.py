@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import unopened_run
 from flows.job import Job
 from flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
-from flows.session import open_session, read_session
+from flows.session import open_session, read_session, recipe_of
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.ground.errors import SetupError, unknown_name
 from storage.rollouts import Key
@@ -21,8 +21,8 @@ from storage.runs import BESIDE_RECIPE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.recipe.load import LoadedRecipe
     from flows.rounds import OpenRun, RunSpec
-    from flows.session import RecipeRun, Session
     from storage.runs import Run
     from storage.workspace import Workspace
 
@@ -33,7 +33,7 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 class ReverifyTarget:
     """A run as recorded, and as the recipe gives it `today`. `others`: changed verifiers that were not requested."""
 
-    today: "RecipeRun"
+    today: "OpenRun"
     run: "Run"
     chain: tuple[ChainEntry, ...]
     others: tuple[str, ...]
@@ -79,55 +79,55 @@ def open_target(
         run = workspace.runs.chosen(run_id)
     job = Job.of_run(run.recipe["job"], root)
     job = replace(job, sets=(*job.sets, *sets))
-    with (read_session if dry_run else open_session)(job) as session:
-        check_same(session, run)
-        with unopened_run(session) as today:
-            # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
-            today.bind(run.id)
-            today.charge_samplers(session.workspace)
-            read_votes(session.workspace, today)
-            with today.verifiers.pool.reserve() as installed:
-                changes = _changes(session, today, run)
-                chain = [
-                    _entry(tuple(old), part, change, verifier)
-                    for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, changes, strict=True)
-                ]
-                names = [entry.new[0] for entry in chain]
-                if verifier is not None and verifier not in names:
-                    raise unknown_name("verifier", verifier, names)
-                others = tuple(change.name for change in changes if change and verifier not in (None, change.name))
-                yield ReverifyTarget(today, run, tuple(chain), others)
+    loaded = recipe_of(job)
+    check_same(job, loaded, run)
+    with (read_session if dry_run else open_session)(job) as session, unopened_run(session, loaded) as today:
+        # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
+        today.bind(run.id)
+        today.charge_samplers()
+        read_votes(today)
+        with today.verifiers.pool.reserve() as installed:
+            changes = _changes(today, run)
+            chain = [
+                _entry(tuple(old), part, change, verifier)
+                for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, changes, strict=True)
+            ]
+            names = [entry.new[0] for entry in chain]
+            if verifier is not None and verifier not in names:
+                raise unknown_name("verifier", verifier, names)
+            others = tuple(change.name for change in changes if change and verifier not in (None, change.name))
+            yield ReverifyTarget(today, run, tuple(chain), others)
 
 
-def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
+def check_same(job: Job, loaded: "LoadedRecipe", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
     """SetupError if a key of the recipe other than the verifiers changed since the run: its rows would then differ."""
-    now, before = session.loaded.canonical(), run.recipe
+    now, before = loaded.canonical(), run.recipe
     keys = [key for key in {**now, **before} if key not in apart_from and now.get(key) != before.get(key)]
     if keys:
         raise SetupError(
-            f"the recipe of run {run.id} has changed since in {', '.join(sorted(keys))}.", next_command=session.job.command
+            f"the recipe of run {run.id} has changed since in {', '.join(sorted(keys))}.", next_command=job.command
         )
 
 
-def _changes(session: "Session", today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
+def _changes(today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
     """The change of every verifier in the recipe's order, None if its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
     new, rules = today.verifiers.chain, today.verifiers.rules()
     if [name for name, _ in old] != [name for name, _ in new]:
         raise SetupError(
             f"run {run.id} was judged by {', '.join(n for n, _ in old)}, the recipe names {', '.join(n for n, _ in new)}.",
-            next_command=session.job.command,
+            next_command=today.session.job.command,
         )
-    others = _with_other_options(session, run, new)
+    others = _with_other_options(today.loaded, run, new)
 
     def change(before: Key, after: Key) -> VerifierChange:
         return VerifierChange(
             name=after[0],
             old=before[1],
             new=after[1],
-            old_rules=session.workspace.verifiers.rules(*before),
+            old_rules=today.workspace.verifiers.rules(*before),
             new_rules=rules[after],
-            extraction=_extraction(session.workspace, before),
+            extraction=_extraction(today.workspace, before),
             options_differ=after[0] in others,
         )
 
@@ -140,10 +140,10 @@ def _extraction(workspace: "Workspace", key: Key) -> set[str]:
     return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, _ in EXTRACTION}
 
 
-def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) -> Collection[str]:
+def _with_other_options(loaded: "LoadedRecipe", run: "Run", chain: Sequence[Key]) -> Collection[str]:
     """Names of the verifiers whose options the recipe changed; a new option at its default does not count."""
     names = []
-    parts = zip(chain, run.recipe["verify"], session.loaded.verifiers, session.loaded.recipe.verify, strict=True)
+    parts = zip(chain, run.recipe["verify"], loaded.verifiers, loaded.recipe.verify, strict=True)
     for (name, _), before, now, written in parts:
         old: Mapping[str, Any] = before["options"]
         new: Mapping[str, Any] = now.canonical()["options"]

@@ -108,11 +108,11 @@ def elections_of(root: Path, run_id: str | None) -> SearchElections:
         ended = {stop.problem_id for stop in target.workspace.runs.stops(run.id)}
         if len(ended) < len({problem.id for problem in target.spec.problems}):
             raise SetupError(f"run {run.id} is {run.status}: its trees are incomplete.", next_command=run.next_command)
-        plans = all_plans(target.workspace, today)
-        search = RunSearch(target.workspace, today)
+        plans = all_plans(today)
+        search = RunSearch(today)
         search.note(plans)
         rows = [row for plan in plans for row in plan if row.step == "answer"]
-        verdicts = today.reader(target.workspace).accepted(rows, today.verifiers.planned_by)
+        verdicts = today.reader().accepted(rows, today.verifiers.planned_by)
         judged = {row.followed[0]: verdicts[row.completion_id, row.problem_id] for row in rows}
         clusters = {problem.id: problem.template or problem.id for problem in target.spec.problems}
         every = [_election(budget, tree, judged, clusters[tree.problem_id]) for tree in search.trees()]

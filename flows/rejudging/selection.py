@@ -23,7 +23,7 @@ from flows.rejudging.reverify_target import check_same
 from flows.rounds.judging.decide import select_checked
 from flows.rounds.judging.score import preview_scores, rows_of
 from flows.rounds.plan_rows import answers_of, in_order
-from flows.session import read_session
+from flows.session import read_session, recipe_of
 from pipelines.budget import reads_verdicts
 from pipelines.metrics import PairedDecisions, moves_rows
 from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part
@@ -35,7 +35,8 @@ from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
     from flows.recipe.load import LoadedRecipe
-    from flows.session import RecipeRun, Session
+    from flows.rounds import OpenRun
+    from flows.session import Session
     from pipelines.protocols import Selector
     from storage.runs import Run
 
@@ -82,7 +83,7 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
 class SelectingRun:
     """A finished run with the recipe that selects from it, and the job that publishes this selection."""
 
-    recipe: "RecipeRun"
+    recipe: "OpenRun"
     run: "Run"
     job: Job
 
@@ -104,10 +105,11 @@ def selecting_run(request: SelectRequest) -> Iterator[SelectingRun]:
     request = replace(request, target=_run_or_recipe(request))
     job = _job(request)
     # The run is found under the recipe as it is written; only then is it known what its budget planned under.
+    written = recipe_of(job)
     with read_session(job) as session:
-        run = _run(session, request)
-        job = replace(job, sets=(*job.sets, *_policy_sets(run, session.loaded, request.policy, request.options)))
-    with read_session(job) as session, unopened_run(session) as selecting:
+        run = _run(session, written, request)
+    job = replace(job, sets=(*job.sets, *_policy_sets(run, written, request.policy, request.options)))
+    with read_session(job) as session, unopened_run(session, recipe_of(job)) as selecting:
         selecting.bind(run.id)
         _check_imports(selecting, run)
         yield SelectingRun(selecting, run, job)
@@ -140,24 +142,24 @@ def _job(request: SelectRequest) -> Job:
     return replace(job, sets=(*job.sets, *request.sets), keep_going=False)
 
 
-def _run(session: "Session", request: SelectRequest) -> "Run":
+def _run(session: "Session", loaded: "LoadedRecipe", request: SelectRequest) -> "Run":
     """The named run, or the newest finished one with these rollouts."""
     runs = session.workspace.runs.list()
     named = next((run for run in runs if run.id == request.target), None)
     if named is not None:
-        check_same(session, named, _AFTER_JUDGING)
+        check_same(session.job, loaded, named, _AFTER_JUDGING)
         return named
-    rows = rows_decided_by(session.loaded.canonical())
+    rows = rows_decided_by(loaded.canonical())
     for run in runs:
         if run.status == "done" and not run.is_pilot and rows_decided_by(run.recipe) == rows:
             return run
     raise SetupError(
-        f"no finished run drew rollouts for {session.loaded.recipe.name!r} with this generation and budget.",
+        f"no finished run drew rollouts for {loaded.recipe.name!r} with this generation and budget.",
         next_command=session.job.command,
     )
 
 
-def _check_imports(selecting: "RecipeRun", run: "Run") -> None:
+def _check_imports(selecting: "OpenRun", run: "Run") -> None:
     """A run of the same recipe may have taken other imported rollouts, before more were imported or by an older default."""
     if selecting.spec.takes_imports and imported_digest(selecting) != run.recipe["resolved"]["imported"]:
         raise SetupError(
@@ -199,7 +201,7 @@ def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
     return {"method": part["method"], "options": dict(part["options"])}
 
 
-def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
+def _comparison(selecting: "OpenRun", run: "Run") -> dict[str, Any]:
     """Both selections over every rollout of the run, problem by problem."""
     spec = selecting.spec
     parts = (("policy", policy_part(run.recipe)), ("selector", run.recipe["select"]))
@@ -210,7 +212,7 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     decisions = PairedDecisions()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
-    scored = rows_of(selecting.workspace, selecting) if spec.scorers else None
+    scored = rows_of(selecting) if spec.scorers else None
     for members in graded_parts(selecting, run, chain):
         rows += len(members)
         for graded in members:
@@ -243,11 +245,11 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     }
 
 
-def graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
+def graded_parts(selecting: "OpenRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
     """The rollouts of the run, problem by problem; SetupError if some are lost."""
     try:
         rows = answers_of(selecting.spec, in_order(selecting.workspace.runs.plans(run.id)))
-        for _, members in selecting.reader(selecting.workspace, chain).by_problem(rows):
+        for _, members in selecting.reader(chain).by_problem(rows):
             yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"

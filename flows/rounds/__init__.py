@@ -1,15 +1,15 @@
 """Rounds: plan one, draw and judge it, decide. Free of Prefect; tests, benchmarks and flows call the same functions.
 
-    with OpenRun(RunSpec(...)) as run:
+    with OpenRun(session, RunSpec(...), "run-id") as run:
         for r in itertools.count():
-            rows = plan_round(ws, run, r)
+            rows = plan_round(run, r)
             if rows is None:
                 break
-            run_round(ws, run, rows)
-        report = decide(ws, run)
+            run_round(run, rows)
+        report = decide(run)
 
-It knows the workspace and the roles of the steps, but neither recipes nor which methods exist. A name is imported on first
-use, so that a command that reads runs loads nothing that draws.
+It knows the workspace and the roles of the steps, but not which methods exist. A name is imported on first use, so that a
+command that reads runs loads nothing that draws.
 """
 
 from typing import TYPE_CHECKING
@@ -17,20 +17,22 @@ from typing import TYPE_CHECKING
 from storage.ground.by_name import first_use
 
 if TYPE_CHECKING:
+    from flows.rounds.counts import RoundResult
     from flows.rounds.judging.decide import DecisionReport, decide
     from flows.rounds.judging.score import score_run
-    from flows.rounds.open_run import Event, OpenRun
+    from flows.rounds.open_run import OpenRun
     from flows.rounds.planning.plan import plan_round
-    from flows.rounds.run import RoundResult, run_all, run_round
+    from flows.rounds.run import run_all, run_round
     from flows.rounds.spec import RunSpec
     from flows.sampling.control import QueueLimits
 
 _MODULES = {
+    "flows.rounds.counts": "RoundResult",
     "flows.rounds.judging.decide": "DecisionReport decide",
     "flows.rounds.judging.score": "score_run",
-    "flows.rounds.open_run": "Event OpenRun",
+    "flows.rounds.open_run": "OpenRun",
     "flows.rounds.planning.plan": "plan_round",
-    "flows.rounds.run": "RoundResult run_all run_round",
+    "flows.rounds.run": "run_all run_round",
     "flows.rounds.spec": "RunSpec",
     "flows.sampling.control": "QueueLimits",
 }
@@ -39,7 +41,6 @@ __getattr__ = first_use(__name__, _MODULES)
 
 __all__ = [
     "DecisionReport",
-    "Event",
     "OpenRun",
     "QueueLimits",
     "RoundResult",

@@ -1,4 +1,4 @@
-"""Facts read from a run's committed rows, kept for the next rounds so that none reads them again.
+"""Cache of a run's committed rows: facts that the next rounds need and would otherwise read again.
 
 The plan of a round is fixed, so a row is its ordinal. An outcome takes one byte, the key of a correct solution seventeen.
 """
@@ -29,7 +29,7 @@ class ThreadRows:
 
 @dataclass(slots=True)
 class Memory:
-    """What a process knows of the committed rows of a run, so that it reads them once.
+    """Cache of a run's committed rows, in one process.
 
     `plans`: planned rows by round; an empty plan at the end means that drawing is over. `tokens`: tokens by round, problem
     and step. `follow_up_tokens`: the same for steps that follow others. `answer_keys`: key of the answer by completion and

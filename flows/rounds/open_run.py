@@ -1,17 +1,20 @@
-"""Runtime resources of a run: engines, verifiers, its spend limit, and a cache of stored rows.
+"""Runtime resources of a run: those of its session, its verifiers, its spend limit, and a cache of stored rows.
 
-    with OpenRun(spec, "run-id") as run:
-        run_all(ws, run)
+    with OpenRun(session, spec, "run-id") as run:
+        run_all(run)
 
-Engines and verifiers are built on first use and kept until `close`.
+Engines and verifiers are built on first use. The run closes its verifiers, the session its engines and the workspace.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal
 
+from flows.progress import Event
+from flows.recipe.load import LoadedRecipe
+from flows.rounds.counts import CommandCounts, RunCounts
 from flows.rounds.memory import Memory
 from flows.rounds.run_verifiers import RunVerifiers
 from flows.rounds.spec import RunSpec
@@ -19,62 +22,38 @@ from flows.rounds.threads import RunThreads
 from flows.sampling.charges import Account
 from flows.sampling.sample import RunSamplers
 from flows.sampling.spend_limiter import SpendLimiter
-from flows.sampling.steps import Engines
+from flows.session import Session
+from flows.taken_imports import ImportedCounts, imported_counts
 from pipelines.engine_roles import Generator
 from storage.ground.pool import answer_key
 from storage.ground.records import Origin, Outcome, PlanRow, Prompt
 from storage.rollouts import Key, RunReader, pair_of
 from storage.workspace import Workspace
 
-EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Event of a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
-
-    `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
-    rows of the whole run by stage, as far as known (Memory.whole). `answers`: the rows of `total` that are judged.
-    `message`: what people should know, once.
-    """
-
-    kind: EventKind
-    round: int
-    done: int
-    total: int
-    tokens: int
-    seconds: float
-    here: int = 0
-    correct: int = 0
-    whole: Mapping[str, Mapping[str, Any]] | None = None
-    answers: int | None = None
-    message: str = ""
-
-
-def ignore(event: Event) -> None:
-    """No-op listener."""
-
 
 class OpenRun:
-    """Runtime resources of a run. `samplers`: draw completions for verifiers that use models. `on_event`: is called with
-    each event of a round.
+    """Runtime resources of a run: those of its session, its verifiers, its spend limit, and a cache of stored rows.
 
-    `id`: id of the run in the ledger, "" until `bind` sets it. `engines`: shared engines, which the caller closes; None:
-    the run builds and closes its own.
+    `id`: id of the run in the ledger, "" until `bind` sets it. `samplers`: draw completions for verifiers that use models.
+    `on_event`: is called with each event of a round; by default the session's progress. `began`: when the making of its
+    problems began, by the monotonic clock. `seconds`: seconds from then until the run was opened in the ledger.
     """
 
     def __init__(
         self,
+        session: Session,
         spec: RunSpec,
         id: str = "",  # noqa: A002 - the name of the attribute
         *,
         samplers: RunSamplers | None = None,
-        on_event: Callable[[Event], None] = ignore,
-        engines: Engines | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        began: float | None = None,
     ) -> None:
-        self.spec, self.samplers, self.tell, self._id = spec, samplers, on_event, id
+        self.session, self.spec, self.samplers, self._id = session, spec, samplers, id
+        self.tell = on_event or session.progress
+        self.seconds, self._spent = 0.0, CommandCounts()
         self.memory, self.verifiers = Memory(), RunVerifiers(spec, self.origin)
-        self.engines, self._owns_engines = engines or Engines(), engines is None
+        self._began = time.monotonic() if began is None else began
         self._pools = [self.verifiers.pool]
         self._lock = threading.Lock()
         self._limiter: SpendLimiter | None = None
@@ -90,40 +69,75 @@ class OpenRun:
         if self._id not in ("", run):
             raise RuntimeError(f"run {self._id} cannot become run {run}")
         self._id = run
+        self.seconds = self.elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the making of its problems began."""
+        return time.monotonic() - self._began
+
+    @property
+    def spent(self) -> CommandCounts:
+        """Counts of the rounds that this command drew and judged."""
+        return self._spent
+
+    def note(self, result: RunCounts) -> None:
+        """Add the counts of one more round."""
+        self._spent = self._spent.plus(result)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace of its rows."""
+        return self.session.workspace
+
+    @property
+    def loaded(self) -> LoadedRecipe:
+        """The recipe that the run was built from; RuntimeError for a run that was built in code."""
+        if self.spec.loaded is None:
+            raise RuntimeError(f"run {self._id} was built in code: it has no recipe")
+        return self.spec.loaded
+
+    @cached_property
+    def imported(self) -> ImportedCounts | None:
+        """Counts of the rollouts that it takes, read once; None for a run that draws."""
+        if not self.spec.takes_imports:
+            return None
+        return imported_counts(self.workspace, self.spec.imports, self.spec.problem_set)
 
     def variant(self, spec: RunSpec, run: str) -> "OpenRun":
         """Another run with the same engines and verifiers; closing this one closes them.
 
         Verifiers that read votes are bound to one plan, so a run with such verifiers does not share them.
         """
-        other = OpenRun(spec, run, samplers=self.samplers, on_event=self.tell, engines=self.engines)
+        other = OpenRun(self.session, spec, run, samplers=self.samplers, on_event=self.tell)
         if self.verifiers.deferred:
             self._pools.append(other.verifiers.pool)
         else:
             other.verifiers = RunVerifiers(spec, other.origin, self.verifiers.pool)
         return other
 
-    def limiter(self, ws: Workspace) -> SpendLimiter:
+    def limiter(self) -> SpendLimiter:
         """The limit of the run, shared by its rounds and its judges."""
         with self._lock:
-            self._limiter = self._limiter or SpendLimiter(ws, Account(self._id, self.spec.limit, self.spec.prices))
+            account = Account(self._id, self.spec.limit, self.spec.prices)
+            self._limiter = self._limiter or SpendLimiter(self.workspace, account)
             return self._limiter
 
-    def charge_samplers(self, ws: Workspace) -> None:
+    def charge_samplers(self) -> None:
         """Let the verifiers' samplers be paid by this run from now on."""
         if self.samplers is not None:
-            self.samplers.charge(self.limiter(ws))
+            self.samplers.charge(self.limiter())
 
     def engine(self, step: str = "") -> Generator:
         """The generator of a step ("": of the first)."""
         generator = (self.spec.step(step) if step else self.spec.steps[0]).generator
         if generator is None:
             raise RuntimeError("imported rollouts have no generator")
-        return self.engines.of(generator)
+        return self.session.engines.of(generator)
 
-    def follow(self, ws: Workspace, plans: Sequence[Sequence[PlanRow]]) -> RunThreads:
+    def follow(self, plans: Sequence[Sequence[PlanRow]]) -> RunThreads:
         """The threads of these rounds; `prompts` renders follow-ups from them."""
-        self._threads = self._threads or RunThreads(ws, self)
+        self._threads = self._threads or RunThreads(self)
         self._threads.note(plans)
         return self._threads
 
@@ -140,15 +154,15 @@ class OpenRun:
         engine = self.engine(step)
         return Origin(engine.engine, engine.model_digest, self.spec.stream, self.spec.recipe_seed)
 
-    def reader(self, ws: Workspace, chain: Sequence[Key] = ()) -> RunReader:
+    def reader(self, chain: Sequence[Key] = ()) -> RunReader:
         """The reader of its rows; `chain`: other verifiers than the recipe's."""
-        return RunReader(ws, self.spec.problem, chain or self.verifiers.chain, self.spec.place)
+        return RunReader(self.workspace, self.spec.problem, chain or self.verifiers.chain, self.spec.place)
 
-    def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> dict[tuple[str, str], Outcome]:
+    def outcomes(self, rows: Sequence[PlanRow]) -> dict[tuple[str, str], Outcome]:
         """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound if one is missing."""
         new = [row for row in rows if self.memory.outcome(row) is None]
         if new:
-            decided = self.reader(ws).accepted(new, self.verifiers.planned_by)
+            decided = self.reader().accepted(new, self.verifiers.planned_by)
             for row in new:
                 self.memory.note_outcome(row, decided[pair_of(row)].outcome)
             if self.spec.routed:
@@ -156,11 +170,9 @@ class OpenRun:
         return {pair_of(row): outcome for row in rows if (outcome := self.memory.outcome(row)) is not None}
 
     def close(self) -> None:
-        """Release the engines and the verifiers; safe to call twice."""
+        """Release the verifiers and the models that they use; safe to call twice."""
         for pool in self._pools:
             pool.close()
-        if self._owns_engines:
-            self.engines.close()
         if self.samplers is not None:
             self.samplers.close()
 

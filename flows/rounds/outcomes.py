@@ -17,7 +17,6 @@ from storage.ground.records import AcceptedOutcome, PlanRow, Verdict
 from storage.rollouts import CHUNK, Pair, verdicts_by_pair
 from storage.segments.keys import SegmentKey
 from storage.segments.rows import Rows
-from storage.workspace import Workspace
 
 VERSION = "1"
 _PAIR = ("completion_id", "problem_id")
@@ -32,16 +31,16 @@ def outcomes_of(accepted: Mapping[Pair, Verdict | None]) -> list[AcceptedOutcome
     ]
 
 
-def store_outcomes(ws: Workspace, run: OpenRun, outcomes: Sequence[AcceptedOutcome]) -> None:
+def store_outcomes(run: OpenRun, outcomes: Sequence[AcceptedOutcome]) -> None:
     """Commit these outcomes of the run; the same ones again are committed once."""
     if not outcomes:
         return
     content = sorted(f"{o.completion_id} {o.problem_id} {o.outcome} {o.verifier} {o.verifier_version}" for o in outcomes)
     key = SegmentKey("outcomes", run.id, VERSION, digest128(["outcomes", content]))
-    ws.segments.commit(key, outcomes, run=run.id)
+    run.workspace.segments.commit(key, outcomes, run=run.id)
 
 
-def store_missing_outcomes(ws: Workspace, run: OpenRun, rows: Rows[PlanRow], *, before: int, judged: int) -> None:
+def store_missing_outcomes(run: OpenRun, rows: Rows[PlanRow], *, before: int, judged: int) -> None:
     """Decide and commit the outcomes that judged rows of a round lack.
 
     `before`: number of judged rows of the earlier rounds. `judged`: number of judged rows of this round. If as many
@@ -49,15 +48,17 @@ def store_missing_outcomes(ws: Workspace, run: OpenRun, rows: Rows[PlanRow], *, 
     """
     if not judged:
         return
-    stored = sum(segment.rows for segment in ws.segments.registry.segments("outcomes") if segment.producer == run.id)
+    stored = sum(
+        segment.rows for segment in run.workspace.segments.registry.segments("outcomes") if segment.producer == run.id
+    )
     if stored == before + judged:
         return
     answers = answers_of(run.spec, rows)
     pairs = pa.table({name: answers.column(name) for name in _PAIR})
     if stored > before:
-        known = ws.segments.read("outcomes", producer=run.id, version=VERSION, columns=_PAIR)
+        known = run.workspace.segments.read("outcomes", producer=run.id, version=VERSION, columns=_PAIR)
         pairs = pairs.join(known, list(_PAIR), join_type="left anti")
     for start in range(0, pairs.num_rows, CHUNK):
         columns = (pairs.column(name).slice(start, CHUNK).to_pylist() for name in _PAIR)
-        verdicts = verdicts_by_pair(ws, run.verifiers.chain, list(zip(*columns, strict=True)))
-        store_outcomes(ws, run, outcomes_of({pair: run.verifiers.counted(given) for pair, given in verdicts.items()}))
+        verdicts = verdicts_by_pair(run.workspace, run.verifiers.chain, list(zip(*columns, strict=True)))
+        store_outcomes(run, outcomes_of({pair: run.verifiers.counted(given) for pair, given in verdicts.items()}))

@@ -11,6 +11,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from flows.rounds.counts import RoundResult
 from flows.rounds.drawing.batches import MissingMask, MissingWork, PlanBatch, batches_of, survey
 from flows.rounds.drawing.commit import Committer, RoundScope
 from flows.rounds.drawing.draw import RoundDrawer, Todo
@@ -24,78 +25,46 @@ from flows.rounds.planning.plan import all_plans, committed_plans, plan_round
 from flows.sampling.control import JOIN_SECONDS
 from storage.ground.records import PlanRow
 from storage.segments.rows import Rows
-from storage.workspace import Workspace
 
 LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunCounts:
-    """Counts of completions. `reused`: completions that were stored when their round began. `tokens`: tokens of the
-    completions drawn by this command.
-
-    `redundant`: completions that were paid for although another command stored them first; claims prevent this while that
-    command lives. `units`: cost of the draws (storage.ground.money).
-    """
-
-    planned: int = 0
-    reused: int = 0
-    drawn: int = 0
-    redundant: int = 0
-    judged: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    units: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundResult(RunCounts):
-    """Result of one call of run_round. `drawing`: seconds from its first request to its last reply.
-
-    `stopped`: the limit that ended it before the round was done.
-    """
-
-    round: int
-    drawing: float
-    stopped: str | None
-
-
 @rare_collections()
-def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
+def run_round(run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
     """Draw and judge what these rows of one round miss, durably. With nothing to do it returns immediately and builds no
     engine.
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; committed rows stay.
     """
     clock, plan = Clock(), Rows[PlanRow].of("plan", rows)
-    if ws.segments.registry.has_lost("completions"):
-        ws.segments.unregister_judgements([row.completion_id for planned in all_plans(ws, run) for row in planned])
+    if run.workspace.segments.registry.has_lost("completions"):
+        run.workspace.segments.unregister_judgements([row.completion_id for planned in all_plans(run) for row in planned])
     # The count of others' segments is taken before the store is asked what is missing: what comes between is seen later.
-    batches, foreign = batches_of(run, plan), ws.segments.foreign("completions")
-    todo, undrawn, unjudged = _unfinished(batches, survey(ws, run, batches))
-    plans = committed_plans(ws, run, rows[0].round)
+    batches, foreign = batches_of(run, plan), run.workspace.segments.foreign("completions")
+    todo, undrawn, unjudged = _unfinished(batches, survey(run, batches))
+    plans = committed_plans(run, rows[0].round)
     if run.spec.follows:
-        run.follow(ws, plans)
+        run.follow(plans)
     scope = _scope(run, plans, plan, (undrawn, unjudged))
-    store_missing_outcomes(ws, run, plan, before=scope.answers_before, judged=scope.judged_before)
-    run.charge_samplers(ws)
+    store_missing_outcomes(run, plan, before=scope.answers_before, judged=scope.judged_before)
+    run.charge_samplers()
     queues = RoundQueues(run.spec.limits)
-    drawer = RoundDrawer(ws, run, queues, foreign)
-    committer = Committer(ws, run, queues, drawer, scope)
+    drawer = RoundDrawer(run, queues, foreign)
+    committer = Committer(run, queues, drawer, scope)
     if not todo:
         committer.report()
     else:
         with drawer.heartbeat.running(), _until_committed(_Parts(run, queues, drawer, committer), todo) as start:
             start("draw", partial(drawer.run, todo))
             for number in range(run.spec.limits.verify_threads):
-                start(f"verify-{number}", VerifierThread(ws, run, queues).run)
+                start(f"verify-{number}", VerifierThread(run, queues).run)
             committer.run()
     counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
     if counts.accepted < unjudged:  # other commands judged the rest
-        store_missing_outcomes(ws, run, plan, before=scope.answers_before, judged=scope.answers)
+        store_missing_outcomes(run, plan, before=scope.answers_before, judged=scope.answers)
     if stopped is None:
         committer.tell_done()
-    return RoundResult(
+    result = RoundResult(
         round=scope.round,
         planned=scope.planned,
         reused=scope.drawn_before,
@@ -108,6 +77,8 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
         units=counts.units,
         stopped=stopped,
     )
+    run.note(result)
+    return result
 
 
 def _scope(run: OpenRun, plans: Sequence[Sequence[PlanRow]], plan: Rows[PlanRow], missing: tuple[int, int]) -> RoundScope:
@@ -187,11 +158,11 @@ def _join(threads: Sequence[threading.Thread], seconds: float = JOIN_SECONDS) ->
         thread.join(seconds)
 
 
-def run_all(ws: Workspace, run: OpenRun) -> list[RoundResult]:
+def run_all(run: OpenRun) -> list[RoundResult]:
     """Every round of the run: plan, draw, judge, until the budget or a limit says that drawing is over."""
     results: list[RoundResult] = []
-    while (rows := plan_round(ws, run, len(results))) is not None:
-        results.append(run_round(ws, run, rows))
+    while (rows := plan_round(run, len(results))) is not None:
+        results.append(run_round(run, rows))
         if results[-1].stopped is not None:
             break
     return results

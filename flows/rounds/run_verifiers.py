@@ -12,7 +12,7 @@ from flows.rounds.plan_mark import plan_mark
 from flows.rounds.spec import RunSpec
 from pipelines.engine_roles import Interruptible
 from pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
-from pipelines.steps.cast_votes import DeferredVotes
+from pipelines.steps.cast_votes import CastVotes, DeferredVotes
 from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
 from storage.ground.errors import contract_error
 from storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
@@ -125,6 +125,10 @@ class RunVerifiers:
         """Plain words for the rules of each verifier, by its name; empty for a verifier that has none."""
         with self.pool.reserve() as chain:
             return {part.name: dict(part.words) if isinstance(part, ExplainsRules) else {} for part in chain}
+
+    def take_votes(self, cast: CastVotes) -> None:
+        """Let verifiers that read votes judge by these."""
+        self.votes.cast = cast
 
     def _bind_votes(self, chain: Sequence[Verifier]) -> None:
         """Give verifiers that read votes the source of the votes and their plan."""

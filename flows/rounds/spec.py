@@ -1,13 +1,15 @@
-"""Specification of a run, as plain data: the methods that a recipe names, and how much may be under way while it is drawn.
+"""Specification of a run, as plain data: its recipe, problems and methods, and how much may be under way while it is drawn.
 
 Whatever can change a row comes from the recipe (problems, seed, stream, sampling, batch size, generator, verifiers, budget,
 selector, scorers); the rest (threads, queue sizes, lease times, limits, prices) comes from the profile and cannot.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from flows.problems import RecipeProblems
+from flows.recipe.load import LoadedRecipe
 from flows.sampling.control import QueueLimits
 from flows.sampling.steps import Step
 from pipelines.generate.decoders.decoder import by_weight
@@ -24,15 +26,16 @@ from storage.spending import Limit
 class RunSpec:
     """Specification of one run. It is frozen, and lacks the id that the ledger gives the run.
 
-    `steps`: the recipe's steps in their order; one step without a name if the recipe lists none. `accept`: policy that says
-    which verifier's verdict counts; by default a chain, in which the next verifier gets what one leaves undecided.
-    `planned_under`: policy under which the budget counts, if it is another one. `imports`: names of the rollout imports to
-    which an imported run is limited. `imported`: digest of these imports, if verdicts read votes. `left_out`: problems
-    whose completions are not used for another problem with the same prompt. `limit`: most that the run may spend over all
-    its commands; drawing ends there. `prices`: prices for engines that report no cost.
+    `problem_set`: its problems, and what was dropped when they were made. `steps`: the recipe's steps in their order; one
+    step without a name if the recipe lists none. `accept`: policy that says which verifier's verdict counts; by default a
+    chain, in which the next verifier gets what one leaves undecided. `planned_under`: policy under which the budget counts,
+    if it is another one. `imports`: names of the rollout imports to which an imported run is limited. `imported`: digest of
+    these imports, if verdicts read votes. `limit`: most that the run may spend over all its commands; drawing ends there.
+    `prices`: prices for engines that report no cost. `loaded`: the recipe that it was built from; None if it was built in
+    code.
     """
 
-    problems: Sequence[Problem]
+    problem_set: RecipeProblems
     steps: Sequence[Step]
     verifiers: Sequence[Callable[[], Verifier]]
     budget: Budget
@@ -44,10 +47,10 @@ class RunSpec:
     planned_under: Policy | None = None
     imports: Sequence[str] = ()
     imported: str = ""
-    left_out: Collection[str] = ()
     limits: QueueLimits = field(default_factory=QueueLimits)
     prices: Prices | None = None
     limit: Limit = field(default_factory=Limit)
+    loaded: LoadedRecipe | None = None
 
     def __post_init__(self) -> None:
         if not self.problems:
@@ -58,6 +61,16 @@ class RunSpec:
             raise SetupError(f"unknown stream {self.stream!r}.", choices=STREAMS)
         if not self.graph.nodes:
             raise SetupError("the recipe has no step.", next_command="rollmill recipe check RECIPE")
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the run, in a fixed order."""
+        return self.problem_set.problems
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The ids of the problems whose completions are not used for another problem with the same prompt."""
+        return self.problem_set.left_out
 
     @cached_property
     def graph(self) -> StepGraph:

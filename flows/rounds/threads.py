@@ -57,20 +57,23 @@ class SteppedRun(Protocol):
     def id(self) -> str: ...
 
     @property
+    def workspace(self) -> Workspace: ...
+
+    @property
     def spec(self) -> SteppedSpec: ...
 
     @property
     def memory(self) -> Memory: ...
 
-    def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
+    def outcomes(self, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
         """Outcomes of judged rows, by pair."""
 
 
 class RunThreads:
     """The threads of a run."""
 
-    def __init__(self, ws: Workspace, run: SteppedRun) -> None:
-        self._ws, self._run, self._graph = ws, run, run.spec.graph
+    def __init__(self, run: SteppedRun) -> None:
+        self._run, self._graph = run, run.spec.graph
         self._made: dict[str, Threads] = {}
 
     def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
@@ -110,7 +113,7 @@ class RunThreads:
                 for follow_up, thread in zip(part, threads, strict=True)
                 for cid in {*thread.values(), *follow_up.after}
             ]
-            texts = completions_by_id(self._ws, {cid for cid, _ in pairs})
+            texts = completions_by_id(self._run.workspace, {cid for cid, _ in pairs})
             outcomes = self._outcomes(part, pairs)
             for follow_up, thread in zip(part, threads, strict=True):
                 yield self._filling(follow_up, thread, texts, outcomes)
@@ -201,15 +204,15 @@ class RunThreads:
         if not any(place.field == OUTCOME for step in steps for place in self._graph.nodes[step].places):
             return {}
         rows = [self._row(problem_id, cid) for cid, problem_id in pairs]
-        return self._run.outcomes(self._ws, [row for row in rows if self._run.spec.judged(row.step)])
+        return self._run.outcomes([row for row in rows if self._run.spec.judged(row.step)])
 
     def _read(self, rows: Sequence[PlanRow]) -> None:
         """Read the facts that the conditions of follow-ups need, for the rows not read yet."""
         facts = self._run.memory.threads.facts
         new = [row for row in rows if pair_of(row) not in facts]
-        outcomes = self._run.outcomes(self._ws, [row for row in new if self._run.spec.judged(row.step)])
+        outcomes = self._run.outcomes([row for row in new if self._run.spec.judged(row.step)])
         ids = [row.completion_id for row in new if row.step in self._graph.steps_read]
-        texts = completions_by_id(self._ws, ids)
+        texts = completions_by_id(self._run.workspace, ids)
         cut_off, failed = self._cut_off(new), self._failed_ids(new)
         for row in new:
             reads = self._graph.nodes[row.step].reads
@@ -220,12 +223,12 @@ class RunThreads:
     def _failed_ids(self, rows: Sequence[PlanRow]) -> set[str]:
         """Completions of rows for which a model-free engine failed."""
         ids = [row.completion_id for row in rows if self._run.spec.step(row.step).raw]
-        meta = self._ws.segments.column("completions", "meta", ids) if ids else {}
+        meta = self._run.workspace.segments.column("completions", "meta", ids) if ids else {}
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
     def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
         """Completions of these rows that were cut off; empty if no condition reads truncation."""
         if all(condition.field != TRUNCATED for node in self._graph.follow_ups for condition in node.conditions):
             return set()
-        reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])
+        reasons = self._run.workspace.segments.column("completions", "finish_reason", [row.completion_id for row in rows])
         return {cid for cid, reason in reasons.items() if reason == "length"}

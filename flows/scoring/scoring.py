@@ -17,6 +17,7 @@ import numpy as np
 from flows.job import Job
 from flows.progress import Stage
 from flows.recipe.benchmarks import ASKS
+from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate
 from flows.recipe.step_rules import words_of
@@ -27,7 +28,7 @@ from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.threads import RunThreads
 from flows.run_spec import engine_settings, paid_samplers
 from flows.sampling.steps import Step
-from flows.session import Session, open_session, read_session
+from flows.session import Session, open_session, read_session, recipe_of
 from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
@@ -52,6 +53,7 @@ CALIBRATION = ("auroc", "auroc_within", "brier", "calibration")
 class RecordedRun:
     """Steps and problems of a stored run; `reader` and `planned_by` give the outcomes that its plan used."""
 
+    workspace: Workspace
     id: str
     graph: StepGraph
     steps: Mapping[str, Step]
@@ -77,16 +79,15 @@ class RecordedRun:
         """True if the completions of a step are judged."""
         return step in self.graph.answers
 
-    def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
+    def outcomes(self, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
         """Outcomes of judged rows at the time when the follow-ups were requested."""
-        del ws
         return {pair: verdict.outcome for pair, verdict in self.reader.accepted(rows, self.planned_by).items()}
 
-    def prompts(self, ws: Workspace, plans: Sequence[Sequence[PlanRow]]) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
+    def prompts(self, plans: Sequence[Sequence[PlanRow]]) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
         """Function from rows to the prompt that each of them answers."""
         if not self.graph.follow_ups:
             return lambda rows: [self.step(row.step).prompt_for(self.problem(row.problem_id)) for row in rows]
-        threads = RunThreads(ws, self)
+        threads = RunThreads(self)
         threads.note(plans)
         return threads.questions
 
@@ -111,11 +112,11 @@ class ScoreRequest:
 def score(request: ScoreRequest) -> dict[str, Any]:
     """Counts of new and stored scores, and the distribution of all stored scores of the run, as JSON values."""
     run, job = _run(request)
-    began = time.monotonic()
+    loaded, began = recipe_of(job), time.monotonic()
     with (read_session if request.dry_run else open_session)(job) as session:
-        methods = [_resolved(session, name, options) for name, options in request.scorers or _of_recipe(run)]
+        methods = [_resolved(loaded, name, options) for name, options in request.scorers or _of_recipe(run)]
         with _scorers(session, run, methods) as scorers:
-            rows = _rows(session, run)
+            rows = _rows(session, loaded, run)
             counts = score_rows(rows, scorers, _tell(session, run, request), dry_run=request.dry_run)
         columns = sorted(run_scores(session.workspace, run).items())
         stored = [_summary(name, column) for name, column in columns]
@@ -135,13 +136,14 @@ def score(request: ScoreRequest) -> dict[str, Any]:
 def opened_rows(request: ScoreRequest, more: Sequence[str] = ()) -> Iterator[tuple[str, RunRows, list[Any]]]:
     """A run's id and rows, and the scorers of a request, or of its recipe and `more` names, for who stores no score."""
     run, job = _run(request)
+    loaded = recipe_of(job)
     with open_session(job) as session:
         named = request.scorers or _of_recipe(run)
         known = {name for name, _ in named}
-        methods = [_resolved(session, name, options) for name, options in named]
-        methods += [_resolved(session, name, {}) for name in more if name not in known]
+        methods = [_resolved(loaded, name, options) for name, options in named]
+        methods += [_resolved(loaded, name, {}) for name in more if name not in known]
         with _scorers(session, run, methods) as scorers:
-            yield run.id, _rows(session, run), scorers
+            yield run.id, _rows(session, loaded, run), scorers
 
 
 def _run(request: ScoreRequest) -> "tuple[Run, Job]":
@@ -160,10 +162,10 @@ def _of_recipe(run: "Run") -> list[tuple[str, Mapping[str, Any]]]:
     return [(part["method"], part["options"]) for part in run.recipe.get("score", ())]
 
 
-def _resolved(session: Session, name: str, options: Mapping[str, Any]) -> MethodSpec:
+def _resolved(loaded: LoadedRecipe, name: str, options: Mapping[str, Any]) -> MethodSpec:
     """A scorer by name; a user's file is searched here, then in the recipe's folder."""
     here = ":" in name and Path(name.rpartition(":")[0]).is_file()
-    return resolve("scorer", name, options, base=Path.cwd() if here else session.loaded.base)
+    return resolve("scorer", name, options, base=Path.cwd() if here else loaded.base)
 
 
 @contextmanager
@@ -173,7 +175,7 @@ def _scorers(session: Session, run: "Run", methods: list[MethodSpec]) -> Iterato
         yield [method.build(**engine_settings(session), samplers=samplers) for method in methods]
 
 
-def _rows(session: Session, run: "Run") -> RunRows:
+def _rows(session: Session, loaded: LoadedRecipe, run: "Run") -> RunRows:
     """The run's planned rows with the verifiers and the policy that it recorded."""
     workspace, recipe = session.workspace, run.recipe
     plans = workspace.runs.plans(run.id)
@@ -187,18 +189,21 @@ def _rows(session: Session, run: "Run") -> RunRows:
     steps = step_names(recipe)
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     part = policy_part(recipe)
-    accept = partial(accepted_verdict, _policy(session, part), chain)
-    planned_by = partial(planned_verdict, _policy(session, part.get("planned_under") or part), chain)
-    asking = RecordedRun(run.id, graph, _steps(session, run, graph, list(problems.values())), problems, reader, planned_by)
+    accept = partial(accepted_verdict, _policy(loaded, part), chain)
+    planned_by = partial(planned_verdict, _policy(loaded, part.get("planned_under") or part), chain)
+    asked = _steps(session, loaded, run, graph, list(problems.values()))
+    asking = RecordedRun(workspace, run.id, graph, asked, problems, reader, planned_by)
     votes = stored_votes(workspace, graph, every)
     marks, followers = RunMarks(run, every), [node.step.name for node in graph.follow_ups]
-    return RunRows(workspace, run.id, [plan], reader, accept, marks, asking.prompts(workspace, plans), votes, followers)
+    return RunRows(workspace, run.id, [plan], reader, accept, marks, asking.prompts(plans), votes, followers)
 
 
-def _steps(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Problem]) -> dict[str, Step]:
+def _steps(
+    session: Session, loaded: LoadedRecipe, run: "Run", graph: StepGraph, problems: Sequence[Problem]
+) -> dict[str, Step]:
     """The steps of the run as they asked, by the words that it recorded; "" if it has none."""
     parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
-    examples = Examples(session.workspace, session.loaded, problems)
+    examples = Examples(session.workspace, loaded, problems)
     forms = {part["name"]: examples.form_of(_words(part, graph.nodes[part["name"]])) for part in parts}
     taken = run.recipe["resolved"].get("examples")
     if taken is not None and taken != digest128([form.examples for form in forms.values()]):
@@ -224,9 +229,9 @@ def _problems(workspace: Workspace, run: "Run", ids: list[str]) -> dict[str, Pro
     return problems
 
 
-def _policy(session: Session, part: Mapping[str, Any]) -> Policy:
+def _policy(loaded: LoadedRecipe, part: Mapping[str, Any]) -> Policy:
     """A policy as the run recorded it."""
-    policy: Policy = resolve("policy", part["method"], part["options"], base=session.loaded.base).build()
+    policy: Policy = resolve("policy", part["method"], part["options"], base=loaded.base).build()
     return policy
 
 

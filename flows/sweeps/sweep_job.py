@@ -12,7 +12,8 @@ from flows.jobs.curate import build_engines, draw_and_score, synthesize
 from flows.jobs.record import end_run, repair_attempts, worked_on
 from flows.problems import preview_problems
 from flows.progress import Progress
-from flows.session import RecipeRun, open_session
+from flows.rounds import OpenRun
+from flows.session import open_session
 from flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
 from flows.sweeps.sweep_report import sentence, sweep_row, write_sweep
 from pipelines.budget.halves import ProblemHalves, halves_of, split_by
@@ -38,34 +39,34 @@ class Sweep:
         return self.job.command
 
     @contextmanager
-    def open(self, progress: Progress) -> Iterator[RecipeRun]:
+    def open(self, progress: Progress) -> Iterator[OpenRun]:
         """The run, opened or resumed in its workspace after repairing what a killed command left."""
-        with open_session(self.job, progress, self.sweep.loaded) as session, worked_on(session) as run:
+        with open_session(self.job, progress) as session, worked_on(session, self.sweep.loaded) as run:
             yield run
 
-    def prepare(self, run: RecipeRun) -> None:
+    def prepare(self, run: OpenRun) -> None:
         """Build the engines before the first stage."""
         build_engines(run)
 
-    def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
+    def stages(self, run: OpenRun, executor: Executor) -> Outcome:
         """Draw and judge every round, then the result; LimitReached if a limit ends the drawing."""
         _halves([Tally(each.id, level=each.level, template=each.template) for each in run.spec.problems], self.sweep)
-        for attempt in repair_attempts(run.session):
+        for attempt in repair_attempts(run.session, run):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
                 draw_and_score(run, executor)
                 row = self._result(run)
-        end_run(run.session, "done", {**row, "next": f"rollmill runs show {run.id}"})
-        return {**row, "run": run.id, "spent": run.session.spent.row(), "messages": list(run.session.messages)}
+        end_run(run, "done", {**row, "next": f"rollmill runs show {run.id}"})
+        return {**row, "run": run.id, "spent": run.spent.row(), "messages": list(run.session.messages)}
 
-    def _result(self, run: RecipeRun) -> Outcome:
+    def _result(self, run: OpenRun) -> Outcome:
         from flows.rounds.plan_rows import together
         from flows.rounds.planning.tallies import tallies_of
 
-        tallies = tallies_of(run.workspace, run, together(run.workspace.runs.plans(run.id)))
+        tallies = tallies_of(run, together(run.workspace.runs.plans(run.id)))
         return sweep_row(self.sweep, sweep_result(self.sweep.budget, tallies), split_by(tallies))
 
-    def run_of(self, run: RecipeRun) -> str:
+    def run_of(self, run: OpenRun) -> str:
         """The id of the run."""
         return run.id
 

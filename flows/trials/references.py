@@ -5,8 +5,8 @@ It varies less over trainings than pass rates do (DataDecide, arXiv:2504.11393),
 
 from typing import Any
 
+from flows.rounds import OpenRun
 from flows.sampling.sample import RunSampler
-from flows.session import RecipeRun
 from pipelines.engine_roles import ScoresTexts
 from pipelines.score.asking import PURPOSE
 from pipelines.score.text_likelihood import Likelihood
@@ -17,7 +17,7 @@ KEY = "references"
 MEASURE = "log-prob of references"
 
 
-def reference_logprobs(run: RecipeRun) -> dict[str, Any]:
+def reference_logprobs(run: OpenRun) -> dict[str, Any]:
     """Mean log-probability per token, in nats, of each problem's reference solution after its prompt, as `{"references":
     {problem id: value}}`.
 
@@ -27,7 +27,7 @@ def reference_logprobs(run: RecipeRun) -> dict[str, Any]:
     """
     if run.spec.takes_imports or run.spec.names or not isinstance(run.engine(), ScoresTexts):
         return {KEY: {}}
-    scorer = Likelihood(sampler=RunSampler(run.workspace, run.engine(), lambda: run.limiter(run.workspace), PURPOSE))
+    scorer = Likelihood(sampler=RunSampler(run.workspace, run.engine(), run.limiter, PURPOSE))
     texts = {problem.id: text for problem in run.spec.problems if (text := reference_solution(problem)) is not None}
     requests = {
         problem.id: scorer.request(run.spec.prompt_for("", problem), texts[problem.id])

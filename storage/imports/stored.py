@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from storage.ground.errors import SetupError
 from storage.import_records import PREFIX, producer_of
 from storage.segments.keys import Kind, Segment
 from storage.segments.schema import text_array
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SAME_ANSWER = "same_answer_as"
 """The key in a completion's meta of the id that its text alone would have; see storage.imports.labels."""
 ANSWER = f"coalesce(meta ->> '$.{SAME_ANSWER}', id)"
+_ROW = ("id", "prompt_id", "sample_index", "seed", "meta")
 UPDATE = "-update-"
 """Mark in front of the number in the version of a segment of updated labels."""
 
@@ -138,6 +140,41 @@ def current_rows(store: SegmentStore, name: str) -> str:
         f"SELECT * EXCLUDE (update) FROM ({' UNION ALL '.join(parts)}) "  # noqa: S608
         f"QUALIFY row_number() OVER (PARTITION BY {ANSWER} ORDER BY update DESC) = 1"
     )
+
+
+def imported_rows(
+    ws: "Workspace", imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
+) -> list[Any]:
+    """(id, prompt id, sample index, seed, meta) of the completions of these prompts in these imports (if none is
+    named, in all), but of those that name a problem `left_out`.
+    """
+    connection = ws.segments.connect()
+    try:
+        connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
+        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
+        names = imports or names_of(ws.segments, "completions")
+        parts = [f"SELECT {place} AS place, * FROM ({_imported_as(ws, name)})" for place, name in enumerate(names)]  # noqa: S608
+        if not imports:  # of those that were registered again without a name too, and behind all others
+            held = [f"SELECT id FROM ({rows_of(ws.segments, 'completions', name)})" for name in names]  # noqa: S608
+            known = " UNION ALL ".join([*held, "SELECT ''"])
+            rest = f"SELECT * FROM completions WHERE engine = 'imported' AND id NOT IN ({known})"  # noqa: S608
+            parts.append(f"SELECT {len(names)} AS place, {', '.join(_ROW)} FROM ({rest})")  # noqa: S608
+        return connection.execute(
+            f"SELECT DISTINCT ON ({ANSWER}) {', '.join(_ROW)} FROM ({' UNION ALL '.join(parts)}) "  # noqa: S608
+            "WHERE prompt_id IN (SELECT prompt_id FROM wanted) "
+            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others) "
+            f"ORDER BY {ANSWER}, place"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def _imported_as(ws: "Workspace", name: str) -> str:
+    """The SELECT of the rows imported under one name, even if the same rows are also stored under another."""
+    if name not in names_of(ws.segments, "completions"):
+        again = f"rollmill import rollouts FILE --name {name}"
+        raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)
+    return f"SELECT {', '.join(_ROW)} FROM ({current_rows(ws.segments, name)})"  # noqa: S608
 
 
 def updates(store: SegmentStore, name: str) -> int:

@@ -208,9 +208,10 @@ def _deltas(deltas: Iterable[Delta]) -> Iterator[str]:
     for item in deltas:
         first, _, rest = item.key.partition(".")
         level, _, name = rest.partition(".") if first == "levels" else ("", "", rest)
-        form = "," if all(isinstance(side, int | None) for side in (item.old, item.new)) else ".3f"
-        old, new = ("none" if side is None else f"{side:{form}}" for side in (item.old, item.new))
-        gain = "" if item.delta is None else f" ({item.delta:+{form.replace(',', ',.0f')}})"
+        counts = all(isinstance(side, int | None) for side in (item.old, item.new))
+        value, gained = (",", "+,.0f") if counts else (".3f", "+.3f")
+        old, new = ("none" if side is None else f"{side:{value}}" for side in (item.old, item.new))
+        gain = "" if item.delta is None else f" ({item.delta:{gained}})"
         change = f"{old} -> {new}{gain}"
         groups.setdefault(f"{first}.{level}" if level else first, []).append(f"{name} {change}".lstrip())
     return (f"{group}: {'; '.join(changed)}" for group, changed in groups.items())

@@ -26,15 +26,16 @@ Rounds = list[list[tuple[str, int]]]
 
 def record(path: Path, draws: int, **changes: Any) -> list[RecordedProblem]:
     """So many draws of every problem, as a real run makes them."""
-    with workspace(path, "pool") as ws, spec("pool", budget=Fixed(initial=draws), batch_size=2048, **changes) as part:
-        run_all(ws, part)
-        return record_of(ws, part, read_plans(ws, "pool")[0])
+    toy = spec("pool", budget=Fixed(initial=draws), batch_size=2048, **changes)
+    with workspace(path, toy.id) as ws, toy.open(ws) as part:
+        run_all(part)
+        return record_of(part, read_plans(ws, part.id)[0])
 
 
 def really(path: Path, budget: Budget, **changes: Any) -> tuple[Rounds, set[tuple[int, str, str]], int]:
     """The rows of each round, the stops and the tokens of a run of its own, in a workspace of its own."""
-    with workspace(path) as ws, spec(budget=budget, batch_size=512, **changes) as part:
-        results = run_all(ws, part)
+    with workspace(path) as ws, spec(budget=budget, batch_size=512, **changes).open(ws) as part:
+        results = run_all(part)
         rows = [[(row.problem_id, row.sample_index) for row in plan] for plan in read_plans(ws, part.id)]
         return (
             rows,
@@ -86,11 +87,11 @@ def test_a_replay_is_the_run_of_the_shipped_model(tmp_path: Path) -> None:
 
 
 def test_a_record_of_draws_that_are_not_made_is_refused(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec() as part:
-        rows = plan_round(ws, part, 0)
+    with workspace(tmp_path) as ws, spec().open(ws) as part:
+        rows = plan_round(part, 0)
         assert rows is not None
         with pytest.raises(IncompleteRound):
-            record_of(ws, part, rows)
+            record_of(part, rows)
 
 
 def test_the_record_keeps_the_sample_indices_in_order(tmp_path: Path) -> None:

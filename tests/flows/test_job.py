@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -38,17 +39,20 @@ def test_a_command_loads_its_recipe_opens_its_run_and_registers_its_work_once(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: Counter[str] = Counter()
-    watched = {function.__code__: function.__name__ for function in (load_recipe, open_run)}
 
     def watch(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code in watched:
-            calls[watched[frame.f_code]] += 1
+        if event == "call" and frame.f_code is load_recipe.__code__:
+            calls["load_recipe"] += 1
 
-    def registered(*given: Any) -> Any:
-        calls["working_on"] += 1
-        return working_on(*given)
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            calls[function.__name__] += 1
+            return function(*given)
 
-    monkeypatch.setattr(record, "working_on", registered)
+        return call
+
+    for function in (open_run, working_on):
+        monkeypatch.setattr(record, function.__name__, counted(function))
     sys.setprofile(watch)
     try:
         assert rollmill("curate", "toy.yaml", "--direct").status == 0

@@ -37,11 +37,11 @@ class Toy:
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
     folder: Path = tmp_path_factory.mktemp("rollouts")
-    with workspace(folder) as ws, spec() as run:
-        run_all(ws, run)
-        report = decide(ws, run)
+    with workspace(folder) as ws, spec().open(ws) as run:
+        run_all(run)
+        report = decide(run)
         rows = in_order(ws.runs.plans(run.id))
-        yield Toy(ws, run, report, run.reader(ws), partial(accepted_verdict, run.spec.accept, run.verifiers.chain), rows)
+        yield Toy(ws, run, report, run.reader(), partial(accepted_verdict, run.spec.accept, run.verifiers.chain), rows)
 
 
 def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:

@@ -8,12 +8,9 @@ import typer
 from flows.cli.jobs import run_job
 from flows.cli.output import AsJson, DryRun, columns
 from flows.cli.recipe import Sets
+from flows.cli.runs_cost import RunId
 from flows.job import workspace_root
 
-RunName = Annotated[
-    str | None,
-    typer.Argument(metavar="RUN", help="A run's id, or a recipe's name for its latest run; the latest run by default."),
-]
 Verifier = Annotated[
     str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")
 ]
@@ -26,7 +23,7 @@ PAIRED = ("before", "after", "difference", "95% interval")
 
 
 def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
-    run: RunName = None,
+    run: RunId = None,
     sets: Sets = None,
     *,
     verifier: Verifier = None,

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.judge.reverify import RunName
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
+from flows.cli.runs_cost import RunId
 from flows.job import workspace_root
 from storage.ground.errors import SetupError
 
@@ -23,7 +23,7 @@ SPREAD = ("scorer", "scored", "rows", "mean", "q05", "median", "q95")
 
 
 def score(  # noqa: PLR0913 (a verb's parameters are its options)
-    run: RunName = None,
+    run: RunId = None,
     *,
     scorers: With = None,
     option: Options = None,

@@ -13,7 +13,10 @@ from flows.cli.runs_cost import require_runs
 from storage.ground.errors import SetupError
 
 Subject = Annotated[
-    str, typer.Argument(metavar="NAME[:MODEL]", help="A run, a dataset version, or an evaluation, and one of its models.")
+    str,
+    typer.Argument(
+        metavar="NAME[:MODEL]", help="A run, a dataset version (NAME@latest), or an evaluation, and one of its models."
+    ),
 ]
 WithErrata = Annotated[
     bool, typer.Option("--errata", help="Apply the error ledger (`rollmill errata`), and show the numbers as judged too.")

@@ -13,7 +13,7 @@ from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
-    from flows.session import Session
+    from flows.recipe.load import LoadedRecipe
 
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
@@ -172,12 +172,13 @@ def _show_scores(*, json: bool) -> None:
 def _preview(job: Any, request: Any, *, json: bool) -> None:
     from flows.forecasting.forecasts import check_can_be_forecast
     from flows.problems import preview_problems
-    from flows.session import read_session
+    from flows.session import read_session, recipe_of
 
+    loaded = recipe_of(job)
     with read_session(job) as session:
-        check_can_be_forecast(session)
-        row = _pilot_row(session, preview_problems(session.workspace, session.loaded), request)
-        named, followed = session.loaded.names, bool(session.loaded.graph.follow_ups)
+        check_can_be_forecast(session, loaded)
+        row = _pilot_row(loaded, preview_problems(session.workspace, loaded), request)
+    named, followed = loaded.names, bool(loaded.graph.follow_ups)
     if json:
         return as_json(row)
     always = "" if request.pilot or named else ", unless past runs on other problems suffice"
@@ -192,17 +193,18 @@ def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
     from flows.forecasting.forecasts import check_can_be_forecast, done_run, preview_forecast
     from flows.forecasting.plan_job import TOO_LITTLE
     from flows.identity import unopened_run
-    from flows.session import read_session
+    from flows.session import read_session, recipe_of
 
+    loaded = recipe_of(job)
     with read_session(job) as session:
-        done = done_run(session)
-        row: dict[str, Any] = {"recipe_hash": session.loaded.recipe_hash, "done": done, "forecast": None}
+        done = done_run(session, loaded)
+        row: dict[str, Any] = {"recipe_hash": loaded.recipe_hash, "done": done, "forecast": None}
         if done is None:
-            check_can_be_forecast(session)
-            with unopened_run(session) as run:
+            check_can_be_forecast(session, loaded)
+            with unopened_run(session, loaded) as run:
                 row["forecast"] = preview_forecast(run, request.simulations)
-                row |= _pilot_row(session, run.problems, request)
-        name, followed = session.loaded.recipe.name, bool(session.loaded.graph.follow_ups)
+                row |= _pilot_row(loaded, run.spec.problem_set, request)
+    name, followed = loaded.recipe.name, bool(loaded.graph.follow_ups)
     if json:
         return as_json(row)
     if done is not None:
@@ -215,11 +217,11 @@ def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
     )
 
 
-def _pilot_row(session: "Session", problem_set: "RecipeProblems", request: Any) -> dict[str, Any]:
+def _pilot_row(loaded: "LoadedRecipe", problem_set: "RecipeProblems", request: Any) -> dict[str, Any]:
     """The size of the pilot that would be drawn."""
     from flows.forecasting.pilots import pilot_size
 
-    loaded, budget = session.loaded, session.loaded.budget.build()
+    budget = loaded.budget.build()
     follow = {node.step.name for node in loaded.graph.follow_ups}
     count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=bool(follow))
     completions = count * draws * (len(loaded.steps) - len(follow))

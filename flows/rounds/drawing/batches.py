@@ -16,7 +16,6 @@ from storage.ground.records import PlanRow, Request, Verdict, completion_id
 from storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
 from storage.segments.rows import Rows
 from storage.spending import DRAW
-from storage.workspace import Workspace
 
 KnownVerdicts = Mapping[tuple[str, str], Verdict]
 
@@ -157,19 +156,19 @@ def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
     return list(zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True))
 
 
-def survey(ws: Workspace, run: OpenRun, batches: Sequence[PlanBatch]) -> Iterator[MissingWork]:
+def survey(run: OpenRun, batches: Sequence[PlanBatch]) -> Iterator[MissingWork]:
     """Remaining work of each batch, in order; the store is read once per chunk of rows."""
     at_once = max(1, CHUNK // run.spec.steps[0].batch_size)
     for start in range(0, len(batches), at_once):
-        yield from _missing_work(ws, run, batches[start : start + at_once])
+        yield from _missing_work(run, batches[start : start + at_once])
 
 
-def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[PlanBatch]) -> Iterator[MissingWork]:
+def _missing_work(run: OpenRun, batches: Sequence[PlanBatch]) -> Iterator[MissingWork]:
     members = [list(batch.rows) for batch in batches]
     rows = [row for part in members for row in part]
-    present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
+    present = run.workspace.segments.present("completions", sorted({row.completion_id for row in rows}))
     chain, policies = run.verifiers.immediate, run.spec.policies()
-    verdicts = verdicts_by_pair(ws, chain, [pair_of(row) for row in rows])
+    verdicts = verdicts_by_pair(run.workspace, chain, [pair_of(row) for row in rows])
 
     def judged(row: PlanRow) -> bool:
         if not run.spec.judged(row.step):

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from flows.progress import Event, EventKind
 from flows.rounds.drawing.batches import OpenBatch
 from flows.rounds.drawing.draw import RoundDrawer
 from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
-from flows.rounds.open_run import Event, EventKind, OpenRun
+from flows.rounds.open_run import OpenRun
 from flows.rounds.outcomes import outcomes_of, store_outcomes
 from flows.sampling.draw import Segment
 from pipelines.steps.reading import FEW, ReadCounts, unmet_words
@@ -22,7 +23,6 @@ from storage.ground.records import AcceptedOutcome, Completion, Verdict
 from storage.rollouts import Pair, completions_by_id, pair_of
 from storage.segments.keys import Commit, SegmentKey
 from storage.spending import sums_of
-from storage.workspace import Workspace
 
 PROGRESS_SECONDS = 1.0
 
@@ -63,8 +63,8 @@ class RoundScope:
 class Committer:
     """Commits what the other threads hand over until every opened batch is judged."""
 
-    def __init__(self, ws: Workspace, run: OpenRun, queues: RoundQueues, drawer: RoundDrawer, scope: RoundScope) -> None:
-        self._ws, self._run, self._queues, self._drawer, self._scope = ws, run, queues, drawer, scope
+    def __init__(self, run: OpenRun, queues: RoundQueues, drawer: RoundDrawer, scope: RoundScope) -> None:
+        self._run, self._queues, self._drawer, self._scope = run, queues, drawer, scope
         self.counts = RoundCounts()
         self._clock = Clock()
         self._drawn, self._judged = scope.drawn_before, scope.judged_before
@@ -72,7 +72,7 @@ class Committer:
         self._accepted: list[AcceptedOutcome] = []
         self._at_hand: list[Item] = []
         self._last_progress = -PROGRESS_SECONDS
-        self._before = {part.stage: part for part in ws.runs.progress_of(run.id)}
+        self._before = {part.stage: part for part in run.workspace.runs.progress_of(run.id)}
         # A round that an earlier command planned: it said what is to come.
         whole = {name: part.detail["whole"] for name, part in self._before.items() if part.detail.get("whole")}
         self.whole = run.memory.whole or whole or None
@@ -146,7 +146,7 @@ class Committer:
         open_batch = item.open
         theirs = {record.id for record in records if commit.redundant or record.id in commit.repeated}
         if theirs:  # another command was first, and its texts are the ones that exist
-            open_batch.completions |= completions_by_id(self._ws, theirs)
+            open_batch.completions |= completions_by_id(self._run.workspace, theirs)
         self._count_drawn(records, len(theirs))
         if item.whole:
             self._queues.uncommitted.release()
@@ -247,7 +247,7 @@ class Committer:
         Tokens and seconds add to those reported by earlier rounds and commands of this run. Rows received but not
         committed count as done and are reported separately: a kill loses them.
         """
-        store_outcomes(self._ws, self._run, self._accepted)
+        store_outcomes(self._run, self._accepted)
         self._accepted = []
         self._last_progress = self._clock.seconds
         scope = self._scope
@@ -258,7 +258,7 @@ class Committer:
             earlier, planned = rows[stage]
             before = self._before.get(stage)
             made = here[stage] + (before.detail.get("made", 0) if before else 0)
-            self._ws.runs.progress(
+            self._run.workspace.runs.progress(
                 self._run.id,
                 stage,
                 done=earlier + done + open_rows,

@@ -13,10 +13,11 @@ from functools import partial
 
 import pyarrow as pa
 
+from flows.progress import Event
 from flows.rounds.drawing.batches import MissingMask, OpenBatch, PlanBatch, survey
 from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
 from flows.rounds.drawing.texts import BatchTexts
-from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import repeated_ids
 from flows.sampling.claim import ClaimedBatch, claim
 from flows.sampling.control import StopSignal
@@ -24,7 +25,6 @@ from flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
 from pipelines.engine_roles import DrainableGenerator, Interruptible
 from storage.ground.errors import SetupError
 from storage.segments.keys import Commit
-from storage.workspace import Workspace
 
 Todo = Sequence[tuple[PlanBatch, MissingMask]]
 Waiting = deque[tuple[PlanBatch, MissingMask]]
@@ -36,20 +36,22 @@ class RoundDrawer:
     `foreign`: the store's counter of other commands' segments, read before the search for missing rows.
     """
 
-    def __init__(self, ws: Workspace, run: OpenRun, queues: RoundQueues, foreign: int) -> None:
-        self._ws, self._run, self._queues, self._foreign = ws, run, queues, foreign
-        self.limiter = run.limiter(ws)
-        self._drawer = BatchDrawer(ws, self.limiter, queues, threading.Lock())
+    def __init__(self, run: OpenRun, queues: RoundQueues, foreign: int) -> None:
+        self._run, self._queues, self._foreign = run, queues, foreign
+        self.limiter = run.limiter()
+        self._drawer = BatchDrawer(run.workspace, self.limiter, queues, threading.Lock())
         self.arrived, self.heartbeat = self._drawer.arrived, self._drawer.heartbeat
         self.in_flight: set[str] = set()
-        self._texts = BatchTexts(ws, ())
+        self._texts = BatchTexts(run.workspace, ())
         self._shared: frozenset[str] = frozenset()
         self._opening = threading.Lock()
 
     def run(self, todo: Todo) -> None:
         """The body of the first draw worker, which starts and joins the others."""
         self.limiter.expect((batch, partial(_missing, batch, mask)) for batch, mask in todo if mask.draws)
-        self._texts = BatchTexts(self._ws, ((batch, mask.work(batch)) for batch, mask in todo if mask.judges_stored))
+        self._texts = BatchTexts(
+            self._run.workspace, ((batch, mask.work(batch)) for batch, mask in todo if mask.judges_stored)
+        )
         self._shared = repeated_ids(pa.chunked_array([c for b, _ in todo for c in b.rows.column("completion_id").chunks]))
         waiting = deque(todo)
         others = [self._queues.thread(f"draw-{n}", lambda: self._work(waiting)) for n in range(1, self._workers(todo))]
@@ -72,13 +74,13 @@ class RoundDrawer:
 
     def interrupt(self) -> None:
         """Make an engine give up its requests in flight, if it can; from any thread."""
-        for engine in self._run.engines.built():
+        for engine in self._run.session.engines.built():
             if isinstance(engine, Interruptible):
                 engine.interrupt()
 
     def wind_down(self) -> None:
         """Make an engine that can send nothing more, and give what still arrives, do so; from any thread."""
-        for engine in self._run.engines.built():
+        for engine in self._run.session.engines.built():
             if isinstance(engine, DrainableGenerator):
                 engine.wind_down()
 
@@ -137,13 +139,13 @@ class RoundDrawer:
         while self.in_flight.intersection(batch.completion_ids):
             queues.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
         wanted = () if batch.imported else work.missing
-        claimed = claim(self._ws, self.heartbeat, batch, wanted, self._stored_since)
+        claimed = claim(self._run.workspace, self.heartbeat, batch, wanted, self._stored_since)
         if claimed is None:
             queues.unjudged.release()
             return None, mask
         # An older mask stands unless something of it was stored since.
         if mask.known or claimed.stored or not claimed.missing:
-            work = next(survey(self._ws, self._run, [batch]))
+            work = next(survey(self._run, [batch]))
         work, later = work.split(claimed.elsewhere)
         if work.nothing and not later.nothing:
             self.heartbeat.release(claimed.lease)
@@ -157,9 +159,9 @@ class RoundDrawer:
 
     def _stored_since(self, missing: Sequence[str]) -> Set[str]:
         """Completions stored by now of those that were missing when the round began."""
-        if self._ws.segments.foreign("completions") == self._foreign and self._shared.isdisjoint(missing):
+        if self._run.workspace.segments.foreign("completions") == self._foreign and self._shared.isdisjoint(missing):
             return frozenset()
-        return self._ws.segments.present("completions", missing)
+        return self._run.workspace.segments.present("completions", missing)
 
     def commit(self, drawn: Sequence[ClaimedBatch], others: Sequence[Segment]) -> tuple[list[Drawn], list[Commit]]:
         """Store the drawn completions of these batches, and other segments; see BatchDrawer.commit."""

@@ -9,10 +9,9 @@ from flows.rounds.threads import AT_ONCE, RunThreads
 from pipelines.tallies import Draw
 from storage.ground.errors import SetupError, Unavailable
 from storage.ground.records import PlanRow
-from storage.workspace import Workspace
 
 
-def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:
+def check_follow_ups(run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:
     """Check that no follow-up refers to the old version of a lost and redrawn text; SetupError if one does. Returns the
     threads.
 
@@ -20,9 +19,9 @@ def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanR
     change. If the prompt shows no text, or the same one, the conditions of its step may no longer hold. None, without any
     check, if the workspace never lost a completion.
     """
-    if not (run.spec.follows and ws.segments.registry.has_lost("completions")):
+    if not (run.spec.follows and run.workspace.segments.registry.has_lost("completions")):
         return None
-    threads, planned = run.follow(ws, plans), together(plans)
+    threads, planned = run.follow(plans), together(plans)
     for step in run.spec.steps:
         rows = of_steps(planned, [step.name]) if step.follows else ()
         for start in range(0, len(rows), AT_ONCE):
@@ -38,9 +37,9 @@ def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanR
     return threads
 
 
-def due_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> list[Draw]:
+def due_follow_ups(run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> list[Draw]:
     """Follow-ups now due in a run that had ended after these rounds (without the empty round at its end)."""
-    threads = check_follow_ups(ws, run, plans)
+    threads = check_follow_ups(run, plans)
     return [] if threads is None else list(threads.draws(together(plans)))
 
 

@@ -27,7 +27,6 @@ from storage.ground.records import Decision, Rollout, Score
 from storage.rollouts import Pair
 from storage.segments.keys import SegmentKey
 from storage.segments.rows import Packer
-from storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +47,21 @@ class DecisionReport:
 
 
 @rare_collections()
-def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
+def decide(run: OpenRun) -> DecisionReport:
     """Judge what waits for votes; then score, select, commit and count, one problem after another.
 
     RuntimeError if a planned row is not judged yet.
     """
-    plans = all_plans(ws, run)
+    plans = all_plans(run)
     planned = together(plans)
     rows = answers_of(run.spec, planned)
-    check_follow_ups(ws, run, plans)
-    judge_by_votes(ws, run)
-    score_run(ws, run)
-    scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
+    check_follow_ups(run, plans)
+    judge_by_votes(run)
+    score_run(run)
+    scores = stored_scores(rows_of(run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
     solved = kept_problems = 0
-    for problem_id, judged in run.reader(ws).rollouts(rows, run.verifiers.counted):
+    for problem_id, judged in run.reader().rollouts(rows, run.verifiers.counted):
         rollouts = results.with_scores(judged)
         decisions = _select(run, rollouts)
         results.decisions.add(decisions)
@@ -74,15 +73,15 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
     decided = results.decisions.rows()
-    commits = [ws.segments.commit(key, decided, run=run.id)] if decided else []
+    commits = [run.workspace.segments.commit(key, decided, run=run.id)] if decided else []
     created = bool(commits) and not commits[0].redundant
     unjudged = len(planned) - len(rows)
     funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems, unjudged=unjudged)
     funnel.reconcile()
-    stops = stop_reasons(ws.runs.stops(run.id))
+    stops = stop_reasons(run.workspace.runs.stops(run.id))
     stored = [score for given in scores.values() for score in given]
     completions = distinct(planned.column("completion_id"))
-    reused = reused_of(ws, run.id, completions)
+    reused = reused_of(run.workspace, run.id, completions)
     return DecisionReport(batch_id, created, decided, stored, funnel, completions, reused, stops)
 
 

@@ -79,31 +79,29 @@ class ScoreCounts:
         self.cost = math.fsum([self.cost or 0.0, *costs]) if costs else self.cost
 
 
-def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
+def rows_of(run: OpenRun) -> RunRows:
     """Rows of an open run, as scorers read them."""
-    every = ws.runs.plans(run.id)
+    every = run.workspace.runs.plans(run.id)
     plans = [answers_of(run.spec, Rows.of("plan", plan)) for plan in every]
     followers = [step.name for step in run.spec.steps if step.follows]
-    marks = RunMarks(ws.runs.get(run.id), together(every))
-    votes = stored_votes(ws, run.spec.graph, together(every))
+    marks = RunMarks(run.workspace.runs.get(run.id), together(every))
+    votes = stored_votes(run.workspace, run.spec.graph, together(every))
     return RunRows(
-        ws, run.id, plans, run.reader(ws), run.verifiers.counted, marks, _prompts_of(ws, run, every), votes, followers
+        run.workspace, run.id, plans, run.reader(), run.verifiers.counted, marks, _prompts_of(run, every), votes, followers
     )
 
 
-def _prompts_of(
-    ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]
-) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
-    return run.follow(ws, plans).questions if run.spec.follows else run.prompts
+def _prompts_of(run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
+    return run.follow(plans).questions if run.spec.follows else run.prompts
 
 
-def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
+def score_run(run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
     """Make and commit the missing scores of the recipe's scorers, once per command: each call retries unscored rows."""
     if not run.spec.scorers or run.memory.scored:
         return []
-    judge_by_votes(ws, run)
-    run.charge_samplers(ws)
-    counts = score_rows(rows_of(ws, run), run.spec.scorers, tell)
+    judge_by_votes(run)
+    run.charge_samplers()
+    counts = score_rows(rows_of(run), run.spec.scorers, tell)
     run.memory.note_scored()
     return counts
 

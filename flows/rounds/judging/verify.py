@@ -20,7 +20,6 @@ from pipelines.verify.acceptance import PLAIN, Policy, asks
 from storage.ground.errors import RollmillError, SetupError, contract_error
 from storage.ground.records import Completion, Problem, Verdict
 from storage.rollouts import Pair, completions_by_id
-from storage.workspace import Workspace
 
 Item = tuple[Problem, Completion]
 RAISED = "verifier_raised"
@@ -31,8 +30,8 @@ RESOURCE_CAUSES = frozenset(("cpu_limit", "memory_limit", "time_limit", "timeout
 class VerifierThread:
     """Thread that judges with its own instances of the verifiers."""
 
-    def __init__(self, ws: Workspace, run: OpenRun, queues: RoundQueues) -> None:
-        self._ws, self._run, self._queues = ws, run, queues
+    def __init__(self, run: OpenRun, queues: RoundQueues) -> None:
+        self._run, self._queues = run, queues
 
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
@@ -57,7 +56,7 @@ class VerifierThread:
     def _items(self, open_batch: OpenBatch) -> list[Item]:
         rows = open_batch.unjudged
         absent = {row.completion_id for row in rows} - open_batch.completions.keys()
-        texts = open_batch.completions | completions_by_id(self._ws, absent)
+        texts = open_batch.completions | completions_by_id(self._run.workspace, absent)
         return [(self._run.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 

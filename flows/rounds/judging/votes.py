@@ -39,13 +39,14 @@ def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVo
     return CastVotes(graph, links_of(rows) if graph.votes else {}, texts)
 
 
-def read_votes(ws: Workspace, run: OpenRun) -> None:
+def read_votes(run: OpenRun) -> None:
     """Give the votes of the current plan to the run's verifiers that read votes."""
     if run.verifiers.deferred and run.spec.follows:
-        run.verifiers.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
+        planned = together(run.workspace.runs.plans(run.id))
+        run.verifiers.take_votes(stored_votes(run.workspace, run.spec.graph, planned))
 
 
-def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
+def judge_by_votes(run: OpenRun) -> int:
     """The verdicts that wait for votes, made of those there are and committed; how many. Nothing for other runs.
 
     Call it after drawing: the verdicts are final. A killed command left whole groups of rows, and the next one
@@ -53,27 +54,27 @@ def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
     """
     if not run.verifiers.deferred:
         return 0
-    read_votes(ws, run)
-    rows, count = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
+    read_votes(run)
+    rows, count = answers_of(run.spec, together(run.workspace.runs.plans(run.id))), 0
     with run.verifiers.pool.reserve() as chain:
         for start in range(0, len(rows), GROUP):
-            verdicts = list(_missing(ws, run, chain, list(rows[start : start + GROUP])))
+            verdicts = list(_missing(run, chain, list(rows[start : start + GROUP])))
             if verdicts:
-                ws.segments.commit_many(verdict_segments(verdicts), run=run.id)
+                run.workspace.segments.commit_many(verdict_segments(verdicts), run=run.id)
             count += len(verdicts)
-    store_missing_outcomes(ws, run, rows, before=0, judged=len(rows))
+    store_missing_outcomes(run, rows, before=0, judged=len(rows))
     return count
 
 
-def _missing(ws: Workspace, run: OpenRun, chain: Sequence[Verifier], rows: Sequence[PlanRow]) -> Iterator[Verdict]:
+def _missing(run: OpenRun, chain: Sequence[Verifier], rows: Sequence[PlanRow]) -> Iterator[Verdict]:
     """Verdicts that the policies need on these rows and that are not stored."""
     policies, keys = run.spec.policies(), run.verifiers.chain
-    known = verdicts_by_pair(ws, keys, [pair_of(row) for row in rows])
+    known = verdicts_by_pair(run.workspace, keys, [pair_of(row) for row in rows])
     pairs = {
         pair_of(row): None
         for row in rows
         if any(missing_verdicts(policy, keys, known.get(pair_of(row), {})) for policy in policies)
     }
-    texts = completions_by_id(ws, {completion for completion, _ in pairs})
+    texts = completions_by_id(run.workspace, {completion for completion, _ in pairs})
     items = [(run.spec.problem(problem), texts[completion]) for completion, problem in pairs]
     yield from judge(chain, items, known, policies)

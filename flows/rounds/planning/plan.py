@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from flows.progress import Event
 from flows.rounds.drawing.lost_texts import due_follow_ups
 from flows.rounds.garbage import rare_collections
-from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import answer_count, of_steps, problems_and_steps, together
 from flows.rounds.planning.imports import of_imports
 from flows.rounds.planning.search import RunSearch
@@ -36,52 +37,52 @@ MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes
 
 
 @rare_collections()
-def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
+def plan_round(run: OpenRun, r: int) -> Sequence[PlanRow] | None:
     """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
 
     RuntimeError if an earlier round was not planned or judged to its end (run_round does that).
     """
-    plans = committed_plans(ws, run, r)
+    plans = committed_plans(run, r)
     if len(plans) == r + 1 and not plans[-1] and not run.memory.looked_behind_the_end:
-        _go_on(ws, run, r, plans)
-        plans = committed_plans(ws, run, r)
+        _go_on(run, r, plans)
+        plans = committed_plans(run, r)
     if len(plans) <= r and not (plans and not plans[-1]):
-        with _one_planner(ws, run, r):
-            plans = committed_plans(ws, run, r)
+        with _one_planner(run, r):
+            plans = committed_plans(run, r)
             if len(plans) <= r:
-                _commit_next(ws, run, r, plans)
-        plans = committed_plans(ws, run, r)
+                _commit_next(run, r, plans)
+        plans = committed_plans(run, r)
     return (plans[r] or None) if r < len(plans) else None
 
 
-def _go_on(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+def _go_on(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     """Plan follow-ups that are due now of a run that was over at round r; the budget, which was at its end, is not asked.
 
     Answers that were lost after that are drawn and judged again by now, and may be others.
     """
     run.memory.looked_behind_the_end = True
-    draws = [] if isinstance(run.spec.budget, Search) else due_follow_ups(ws, run, plans[:-1])
+    draws = [] if isinstance(run.spec.budget, Search) else due_follow_ups(run, plans[:-1])
     if not draws:
         return
-    with _one_planner(ws, run, r):
-        rows = Rows.of("plan", _rows(ws, run, r, draws))
-        ws.runs.extend(run.id, r, rows)
-    run.memory.plans = read_plans(ws, run.id)
+    with _one_planner(run, r):
+        rows = Rows.of("plan", _rows(run, r, draws))
+        run.workspace.runs.extend(run.id, r, rows)
+    run.memory.plans = read_plans(run.workspace, run.id)
     run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
     message = f"{len(rows)} follow-ups are due, because lost texts were drawn again with different results"
     run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), message=message))
 
 
-def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRow]]:
+def committed_plans(run: OpenRun, r: int) -> list[Sequence[PlanRow]]:
     """The plans committed so far, read again only where round r is not among those read before."""
     if len(run.memory.plans) <= r:
-        run.memory.plans = run.memory.plans + read_plans(ws, run.id, len(run.memory.plans))
+        run.memory.plans = run.memory.plans + read_plans(run.workspace, run.id, len(run.memory.plans))
     return run.memory.plans
 
 
-def all_plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
+def all_plans(run: OpenRun) -> Sequence[Sequence[PlanRow]]:
     """The committed plans; earlier read ones if they reach the end of drawing."""
-    return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
+    return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(run.workspace, run.id)
 
 
 def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow]]:
@@ -99,11 +100,11 @@ def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow
     return plans
 
 
-def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+def _commit_next(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     if r > len(plans):
         raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
-    rows, stops = _imported_plan(ws, run, r, plans) if run.spec.takes_imports else _next_plan(ws, run, r, plans)
-    ws.runs.commit_plan(run.id, r, rows, stops)
+    rows, stops = _imported_plan(run, r, plans) if run.spec.takes_imports else _next_plan(run, r, plans)
+    run.workspace.runs.commit_plan(run.id, r, rows, stops)
     answers = answer_count(run.spec, [rows])
     event = Event(
         "planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole, answers=answers, message=run.memory.unforecast
@@ -112,46 +113,42 @@ def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[P
 
 
 @contextmanager
-def _one_planner(ws: Workspace, run: OpenRun, r: int) -> Iterator[None]:
+def _one_planner(run: OpenRun, r: int) -> Iterator[None]:
     """Two commands on one recipe plan the same rows; the second waits and reads them."""
-    while (lease := ws.ledger.leases.acquire(f"plan/{run.id}/{r}", run.spec.limits.lease_seconds)) is None:
+    while (lease := run.workspace.ledger.leases.acquire(f"plan/{run.id}/{r}", run.spec.limits.lease_seconds)) is None:
         time.sleep(run.spec.limits.poll_seconds)
     with lease:
         yield
 
 
-def _next_plan(
-    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
-) -> tuple[Sequence[PlanRow], list[StopRow]]:
+def _next_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
     if run.spec.routed:
-        check_differ(run.spec.roots, run.engines, run.spec.problems[0])
+        check_differ(run.spec.roots, run.session.engines, run.spec.problems[0])
     planned = together(plans)
     if isinstance(run.spec.budget, Search):
-        return _next_wave(ws, run, r, plans)
+        return _next_wave(run, r, plans)
     roots = of_steps(planned, [step.name for step in run.spec.roots])
-    tallies = tallies_of(ws, run, roots)
+    tallies = tallies_of(run, roots)
     plan = _on_root(run, run.spec.budget.plan(r, tallies))
     _check_continues(run, plan, Counter(problems_and_steps(roots)))
     # Counted on the way, as the forecast of the whole run needs the same pass over all threads.
     census = Census(run.spec.graph) if run.spec.follows else None
-    draws = [*plan.draws, *_follow_ups(ws, run, plans, planned, census)]
-    past = PastRounds(planned, tokens_of_steps(ws, run, planned), census)
+    draws = [*plan.draws, *_follow_ups(run, plans, planned, census)]
+    past = PastRounds(planned, tokens_of_steps(run, planned), census)
     run.memory.whole = whole_of(run, r, tallies, past)
     _check_size(run, sum(draw.count for draw in draws))
-    return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
+    return Rows.of("plan", _rows(run, r, draws)), _new_stops(run, r, plan)
 
 
-def _next_wave(
-    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
-) -> tuple[Sequence[PlanRow], list[StopRow]]:
+def _next_wave(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
     """The next wave of a search, and the follow-ups of judged answers."""
-    run.charge_samplers(ws)
-    search = RunSearch(ws, run)
+    run.charge_samplers()
+    search = RunSearch(run)
     search.note(plans)
     plan = search.plan()
-    draws = [*plan.draws, *_follow_ups(ws, run, plans, together(plans))]
+    draws = [*plan.draws, *_follow_ups(run, plans, together(plans))]
     _check_size(run, sum(draw.count for draw in draws))
-    return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
+    return Rows.of("plan", _rows(run, r, draws)), _new_stops(run, r, plan)
 
 
 def _on_root(run: OpenRun, plan: RoundPlan) -> RoundPlan:
@@ -163,7 +160,6 @@ def _on_root(run: OpenRun, plan: RoundPlan) -> RoundPlan:
 
 
 def _follow_ups(
-    ws: Workspace,
     run: OpenRun,
     plans: Sequence[Sequence[PlanRow]],
     planned: Rows[PlanRow],
@@ -172,12 +168,12 @@ def _follow_ups(
     """Follow-ups of all committed rows; empty if no step follows another."""
     if not run.spec.follows:
         return []
-    return list(run.follow(ws, plans).draws(planned, census))
+    return list(run.follow(plans).draws(planned, census))
 
 
-def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
+def _new_stops(run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
     """Stops that the plan adds: problems that stop now, and given-up problems that continue."""
-    stored = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(run.id)}
+    stored = {(row.problem_id, row.reason == CONTINUED) for row in run.workspace.runs.stops(run.id)}
     stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in stored]
     going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in stored]
     return stops + [_stop_row(run, r, stop) for stop in going_on]
@@ -203,12 +199,12 @@ def _check_size(run: OpenRun, count: int) -> None:
         )
 
 
-def _rows(ws: Workspace, run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
+def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
     """The rows of these draws step by step, each step's cut into batches of its size."""
     ordinal = batch = 0
     for step in run.spec.steps:
         size = 0
-        for draw, request in _of_step(ws, run, step, [draw for draw in draws if draw.step == step.name]):
+        for draw, request in _of_step(run, step, [draw for draw in draws if draw.step == step.name]):
             yield PlanRow(
                 run.id,
                 round=r,
@@ -226,12 +222,12 @@ def _rows(ws: Workspace, run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterato
         batch += -(-size // step.batch_size)
 
 
-def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Request]]:
+def _of_step(run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Request]]:
     """Request of each draw of one step, in order."""
     if not draws:
         return
     engine, origin = run.engine(step.name), run.origin(step.name)
-    for draw, prompts in _prompts(ws, run, step, draws):
+    for draw, prompts in _prompts(run, step, draws):
         problem = run.spec.problem(draw.problem_id)
         rendered = [engine.render(prompt) for prompt in prompts]
         for turn, text in enumerate(rendered):
@@ -240,12 +236,12 @@ def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> 
                 yield draw, request
 
 
-def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
+def _prompts(run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
     """Prompts of each draw; two where every other completion is asked with a pair in reverse order."""
     if not step.follows:
         yield from ((draw, [step.prompt_for(run.spec.problem(draw.problem_id))]) for draw in draws)
         return
-    threads = RunThreads(ws, run)
+    threads = RunThreads(run)
     follow_ups = [FollowUp(draw.problem_id, draw.step, draw.after) for draw in draws]
     for draw, follow_up, filling in zip(draws, follow_ups, threads.fillings(follow_ups), strict=True):
         orders = (False,) if step.alike else (False, True)
@@ -257,15 +253,13 @@ def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
     return StopRow(run.id, r, stop.problem_id, stop.reason, evidence)
 
 
-def _imported_plan(
-    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
-) -> tuple[Sequence[PlanRow], list[StopRow]]:
+def _imported_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
     """Every imported completion of these problems, once, in round 0; after it, what follows them."""
     if r > 0:
-        return Rows.of("plan", _rows(ws, run, r, _follow_ups(ws, run, plans, together(plans)))), []
+        return Rows.of("plan", _rows(run, r, _follow_ups(run, plans, together(plans)))), []
     root = run.spec.roots[0]
     # By index and id, so that the order in which rollouts were imported changes no row.
-    rows = sorted(of_imports(ws, run), key=lambda item: (item[0], item[2], item[1]))
+    rows = sorted(of_imports(run), key=lambda item: (item[0], item[2], item[1]))
     return [
         PlanRow(
             run=run.id,

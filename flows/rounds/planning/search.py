@@ -25,7 +25,6 @@ from storage.ground.ids import digest128
 from storage.ground.records import Completion, PlanRow, Problem
 from storage.rollouts import completions_by_id, pair_of
 from storage.segments.rows import Rows
-from storage.workspace import Workspace
 
 STEPS = SearchSteps()
 
@@ -51,10 +50,10 @@ class GrownTree:
 class RunSearch:
     """The search of an open run whose budget is `search`."""
 
-    def __init__(self, ws: Workspace, run: OpenRun) -> None:
+    def __init__(self, run: OpenRun) -> None:
         if not isinstance(run.spec.budget, Search):
             raise RuntimeError(f"run {run.id} does not search")
-        self._ws, self._run, self._budget = ws, run, run.spec.budget
+        self._run, self._budget = run, run.spec.budget
         self._trees = run.memory.trees
 
     def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
@@ -62,7 +61,7 @@ class RunSearch:
         for plan in plans[self._run.memory.searched_rounds :]:
             for group in whole_problems(Rows.of("plan", plan).sorted_by("problem_id", "ordinal"), READ_AT_ONCE):
                 ids = [row.completion_id for row in group if row.step in (*STEPS.pieces, STEPS.process)]
-                texts = completions_by_id(self._ws, {*ids, *self._waiting(group)})
+                texts = completions_by_id(self._run.workspace, {*ids, *self._waiting(group)})
                 if self._budget.reads_verdicts:
                     self._take_outcomes(group)
                 for problem_id, rows in groupby(group, key=attrgetter("problem_id")):
@@ -113,7 +112,7 @@ class RunSearch:
     def _take_outcomes(self, rows: Sequence[PlanRow]) -> None:
         """The outcomes of judged answers, each for the node that it ends."""
         answers = [row for row in rows if row.step == STEPS.answer]
-        outcomes = self._run.outcomes(self._ws, answers)
+        outcomes = self._run.outcomes(answers)
         for row in answers:
             self._trees.setdefault(row.problem_id, GrownTree()).outcomes[row.followed[0]] = outcomes[pair_of(row)]
 

@@ -36,21 +36,21 @@ class RowFacts:
     measure: str | None = None
 
 
-def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
+def tallies_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
     """Tallies of the recipe's problems over the rows of all committed rounds, in order of problem id."""
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    tokens = _tokens_by_step(ws, run, plan)
+    tokens = _tokens_by_step(run, plan)
     measure = run.spec.budget.measure if isinstance(run.spec.budget, MeasuringBudget) else None
     memory = run.memory
     tallies: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
-        _learn(ws, run, group)
-        outcomes = run.outcomes(ws, _judged_rows(run, group))
+        _learn(run, group)
+        outcomes = run.outcomes(_judged_rows(run, group))
         keys = {row.completion_id: key for row in group if (key := memory.solution(row)) is not None}
         known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
             tallies[problem_id] = _tally(run, problem_id, list(members), known)
-    stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(run.id) if stop.reason != CONTINUED}
+    stopped = {stop.problem_id: stop.reason for stop in run.workspace.runs.stops(run.id) if stop.reason != CONTINUED}
     nothing = RowFacts({}, {}, {}, {}, measure)
     return [
         replace(tallies.get(problem_id) or _tally(run, problem_id, (), nothing), stopped=stopped.get(problem_id))
@@ -98,33 +98,33 @@ def _judged_rows(run: OpenRun, rows: Sequence[PlanRow]) -> Sequence[PlanRow]:
     return [row for row in rows if run.spec.judged(row.step)]
 
 
-def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
+def _learn(run: OpenRun, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
-    run.outcomes(ws, _judged_rows(run, rows))
+    run.outcomes(_judged_rows(run, rows))
     unread = [row for row in rows if run.memory.lacks_solution(row)]
     if unread:
-        texts = completions_by_id(ws, {row.completion_id for row in unread})
+        texts = completions_by_id(run.workspace, {row.completion_id for row in unread})
         for row in unread:
             run.memory.note_solution(row, key_of_completion(texts[row.completion_id]))
 
 
-def _tokens_by_step(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
+def _tokens_by_step(run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
     """The tokens drawn by (problem, step); sums are kept per round, which is complete and never changes."""
     total: Counter[Pair] = Counter()
     for index in sorted(pc.unique(rows.column("round")).to_pylist()):
         if index not in run.memory.tokens:
-            run.memory.tokens[index] = _tokens_of(ws, rows.where("round", index))
+            run.memory.tokens[index] = _tokens_of(run.workspace, rows.where("round", index))
         total.update(run.memory.tokens[index])
     return total
 
 
-def tokens_of_steps(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[str]:
+def tokens_of_steps(run: OpenRun, rows: Rows[PlanRow]) -> Counter[str]:
     """The tokens drawn by step; those of each round are read once."""
     others = [step.name for step in run.spec.steps if step.follows]
     for index in sorted(pc.unique(rows.column("round")).to_pylist()) if others else ():
         if index not in run.memory.follow_up_tokens:
             mine = of_steps(rows.where("round", index), others)
-            run.memory.follow_up_tokens[index] = _tokens_of(ws, mine)
+            run.memory.follow_up_tokens[index] = _tokens_of(run.workspace, mine)
     total: Counter[str] = Counter()
     for round_tokens in (*run.memory.tokens.values(), *run.memory.follow_up_tokens.values()):
         for (_, step), tokens in round_tokens.items():

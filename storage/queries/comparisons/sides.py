@@ -144,8 +144,7 @@ def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
 
     A loop gives its evaluation and its dataset one name: that means the evaluation, and NAME@latest the dataset.
     """
-    cells = cells_of(reader, name)
-    scope = None if cells else named_scope(reader, name)
+    cells, scope = cells_or_scope(reader, name)
     if scope is not None:
         yield scope
         return
@@ -160,6 +159,12 @@ def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
         )
     for run in cells:
         yield run_scope(reader, run.id)
+
+
+def cells_or_scope(reader: Reader, name: str) -> tuple[list[Run], Scope | None]:
+    """The cells of the evaluation of this name; without one, the scope of the dataset or run, or None."""
+    cells = cells_of(reader, name)
+    return cells, None if cells else named_scope(reader, name)
 
 
 def cells_of(reader: Reader, evaluation: str) -> list[Run]:

@@ -22,9 +22,9 @@ def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
     with workspace(tmp_path) as ws:
         ws.segments.commit(SegmentKey("problems", "templates", "1", "all"), sums)
         budget = Sequential(initial=4, target=2, cap=16, hopeless=0.2, explore=0.5)
-        with spec(problems=sums, budget=budget) as part:
-            run_all(ws, part)
-            decide(ws, part)
+        with spec(problems=sums, budget=budget).open(ws) as part:
+            run_all(part)
+            decide(part)
     with Reader.open(tmp_path) as reader:
         queue = hopeless_queue(run_scope(reader, "toy-run"))
     assert len(queue.problems) >= 12

@@ -40,8 +40,9 @@ def decided_run(root: Path) -> tuple[Any, Any]:
         (problem(1, 1), problem(2, 2), problem(3, None)), 5, {"held_out": 2, "near_duplicate": 0}
     )
     loaded = SimpleNamespace(recipe=SimpleNamespace(name="sums"), recipe_hash="abc")
+    spec = SimpleNamespace(problem_set=recipe_problems)
     decided = SimpleNamespace(
-        run=SimpleNamespace(workspace=SimpleNamespace(root=root), loaded=loaded, problems=recipe_problems),
+        run=SimpleNamespace(workspace=SimpleNamespace(root=root), loaded=loaded, spec=spec),
         snapshot=SimpleNamespace(manifest={"funnel": FUNNEL, "metrics": METRICS}),
     )
     return decided, SimpleNamespace(name="sums", content_hash="c" * 8, kept_hash="k" * 8)
@@ -53,7 +54,7 @@ def test_the_reports_hold_numbers_and_neither_times_nor_paths(tmp_path: Path) ->
     reports = {path.stem: json.loads(path.read_text()) for path in paths}
     assert [path.relative_to(tmp_path).parent.as_posix() for path in paths] == ["reports/sums"] * 4
     assert reports["problems"] == {
-        "digest": decided.run.problems.digest,
+        "digest": decided.run.spec.problem_set.digest,
         "made": 5,
         "dropped": {"held_out": 2, "near_duplicate": 0},
         "problems": 3,
@@ -88,7 +89,7 @@ def test_a_file_changes_only_when_its_value_does(tmp_path: Path) -> None:
 
 def test_the_order_of_problems_changes_no_report(tmp_path: Path) -> None:
     decided, _ = decided_run(tmp_path)
-    path = write_problem_report(tmp_path, decided.run.loaded, decided.run.problems)
+    path = write_problem_report(tmp_path, decided.run.loaded, decided.run.spec.problem_set)
     before = path.read_text()
-    turned = RecipeProblems(decided.run.problems.problems[::-1], 5, decided.run.problems.dropped)
+    turned = RecipeProblems(decided.run.spec.problem_set.problems[::-1], 5, decided.run.spec.problem_set.dropped)
     assert write_problem_report(tmp_path, decided.run.loaded, turned).read_text() == before

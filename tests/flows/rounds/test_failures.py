@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
+from flows.progress import Event
+from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
 from pipelines.budget.fixed import Fixed
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request
@@ -26,9 +27,9 @@ def no_thread_of_ours() -> bool:
 
 
 def finish(path: Path, **changes: Any) -> Any:
-    with workspace(path) as ws, spec(**(FIXED | changes)) as part:
-        run_all(ws, part)
-        return decide(ws, part), content(ws)
+    with workspace(path) as ws, spec(**(FIXED | changes)).open(ws) as part:
+        run_all(part)
+        return decide(part), content(ws)
 
 
 def test_an_engine_that_fails_stops_the_round_and_loses_nothing_it_gave(tmp_path: Path) -> None:
@@ -91,15 +92,15 @@ def test_an_engine_that_breaks_its_contract_is_a_bug(tmp_path: Path, lie: str, m
 
 def test_an_engine_that_cannot_be_built_says_so(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws:
-        with spec(**FIXED) as part:
-            rows = plan_round(ws, part, 0)
+        with spec(**FIXED).open(ws) as part:
+            rows = plan_round(part, 0)
 
         def broken() -> ToyEngine:
             raise FileNotFoundError("no such model")
 
         assert rows is not None
-        with spec(engine=broken, **FIXED) as part, pytest.raises(FileNotFoundError, match="no such model"):
-            run_round(ws, part, rows)
+        with spec(engine=broken, **FIXED).open(ws) as part, pytest.raises(FileNotFoundError, match="no such model"):
+            run_round(part, rows)
     assert no_thread_of_ours()
 
 

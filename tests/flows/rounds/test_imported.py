@@ -37,10 +37,10 @@ def store(ws: Workspace, rows: list[Completion]) -> None:
 
 
 def curate(path: Path, rows: list[Completion], **changes: Any) -> Any:
-    with workspace(path) as ws, spec(engine=None, **({"problems": [SUM]} | changes)) as part:
+    with workspace(path) as ws, spec(engine=None, **({"problems": [SUM]} | changes)).open(ws) as part:
         store(ws, rows)
-        run_all(ws, part)
-        return decide(ws, part)
+        run_all(part)
+        return decide(part)
 
 
 def test_all_imported_rollouts_of_the_problems_are_judged_and_decided(tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_all_imported_rollouts_of_the_problems_are_judged_and_decided(tmp_path: 
 
 
 def test_a_second_round_has_nothing(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]) as part:
+    with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]).open(ws) as part:
         store(ws, [imported(SUM, 0, "answer: 5")])
-        assert [row.sample_index for row in plan_round(ws, part, 0) or []] == [0]
-        assert len(run_all(ws, part)) == 1
+        assert [row.sample_index for row in plan_round(part, 0) or []] == [0]
+        assert len(run_all(part)) == 1
 
 
 def test_without_imported_rollouts_there_is_nothing_to_decide(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_imports_can_be_chosen_though_a_row_was_imported_twice(tmp_path: Path) -
     with workspace(tmp_path) as ws:
         store(ws, [both])
         ws.segments.commit(SegmentKey("completions", "import:mine", "1", "batch"), [both, mine])
-        with spec(engine=None, problems=[SUM], imports=["mine"]) as part:
-            assert [row.completion_id for row in plan_round(ws, part, 0) or []] == [both.id, mine.id]
-        with spec(engine=None, problems=[SUM], imports=["file"], run="other") as part:
-            assert [row.completion_id for row in plan_round(ws, part, 0) or []] == [both.id]
+        with spec(engine=None, problems=[SUM], imports=["mine"]).open(ws) as part:
+            assert [row.completion_id for row in plan_round(part, 0) or []] == [both.id, mine.id]
+        with spec(engine=None, problems=[SUM], imports=["file"], run="other").open(ws) as part:
+            assert [row.completion_id for row in plan_round(part, 0) or []] == [both.id]
         unknown = pytest.raises(SetupError, match="no rollouts were imported as 'mien'")
-        with spec(engine=None, problems=[SUM], imports=["mien"], run="third") as part, unknown:
-            plan_round(ws, part, 0)
+        with spec(engine=None, problems=[SUM], imports=["mien"], run="third").open(ws) as part, unknown:
+            plan_round(part, 0)
 
 
 def test_a_rollout_belongs_to_the_problem_it_names(tmp_path: Path) -> None:
@@ -97,18 +97,18 @@ def test_a_repaired_reference_takes_the_rollouts_of_its_prompt(tmp_path: Path) -
 
 def test_lost_imported_rollouts_have_to_be_imported_again(tmp_path: Path) -> None:
     curate(tmp_path, [imported(SUM, 0, "answer: 5")])
-    with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]) as part:
+    with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]).open(ws) as part:
         for kind in ("completions", "verdicts"):
             for segment in ws.segments.registry.segments(kind):
                 Path(ws.segments.path(segment)).unlink()
         ws.recover()
         with pytest.raises(SetupError, match=r"1 imported completions of run toy-run are no longer stored"):
-            run_all(ws, part)
+            run_all(part)
 
 
 def test_a_verdict_judged_before_is_not_judged_again(tmp_path: Path) -> None:
     first = curate(tmp_path, [imported(SUM, 0, "answer: 5")])
     assert first.decisions[0].kept
-    with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]) as part:
-        [result] = run_all(ws, part)
+    with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]).open(ws) as part:
+        [result] = run_all(part)
     assert result == replace(result, judged=0, drawn=0, reused=1)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
+from flows.progress import Event
+from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
 from pipelines.budget.dars import DarsProp2Diff
 from pipelines.budget.fixed import Fixed
 from pipelines.metrics import Funnel
@@ -17,7 +18,7 @@ from pipelines.score import SCORERS
 from pipelines.select.quota import AllCorrect, Quota
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem, Request
-from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, with_spec, workspace
 
 pytestmark = pytest.mark.integration
 
@@ -101,9 +102,10 @@ def test_a_grown_recipe_draws_only_what_is_missing(tmp_path: Path) -> None:
 def test_another_selector_draws_and_judges_nothing(tmp_path: Path) -> None:
     log = tmp_path / "log"
     run_toy(tmp_path, "one", engine=partial(ToyEngine, log=log))
-    with workspace(tmp_path, "two") as ws, spec("two", selector=AllCorrect(), engine=partial(ToyEngine, log=log)) as part:
-        results = run_all(ws, part)
-        report = decide(ws, part)
+    toy = spec("two", selector=AllCorrect(), engine=partial(ToyEngine, log=log))
+    with workspace(tmp_path, "two") as ws, toy.open(ws) as part:
+        results = run_all(part)
+        report = decide(part)
     assert sum(result.drawn + result.judged for result in results) == 0
     assert report.reused == 52
     assert report.funnel.dropped_by_reason == {"incorrect": 29, "truncated": 2, "unparsed": 4}
@@ -228,30 +230,29 @@ def test_what_has_come_of_a_batch_is_told_before_it_is_whole(tmp_path: Path) -> 
 
 
 def test_a_round_cannot_be_planned_or_decided_before_the_one_before_it_is_judged(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec() as part:
-        assert plan_round(ws, part, 0) is not None
+    with workspace(tmp_path) as ws, spec().open(ws) as part:
+        assert plan_round(part, 0) is not None
         with pytest.raises(RuntimeError, match="32 of 32 planned rollouts have no verdict; run round 0 first"):
-            plan_round(ws, part, 1)
+            plan_round(part, 1)
         with pytest.raises(RuntimeError, match="cannot be planned before round 1"):
-            plan_round(ws, part, 2)
+            plan_round(part, 2)
         with pytest.raises(RuntimeError, match="no verdict"):
-            decide(ws, part)
+            decide(part)
 
 
 def test_a_changed_model_does_not_continue_the_old_plan(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws:
-        with spec() as part:
-            rows = plan_round(ws, part, 0)
+        with spec().open(ws) as part:
+            rows = plan_round(part, 0)
         assert rows is not None
         other = partial(ToyEngine, model_digest="toy-2")
-        with spec(engine=other) as part, pytest.raises(SetupError, match="another model"):
-            run_round(ws, part, rows)
+        with spec(engine=other).open(ws) as part, pytest.raises(SetupError, match="another model"):
+            run_round(part, rows)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"problems": []}, "the recipe has no problems"),
         ({"verifiers": ()}, "the recipe names no verifier"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"stream": "test"}, "unknown stream 'test'"),
@@ -262,13 +263,22 @@ def test_a_senseless_spec_is_refused(changes: dict[str, Any], message: str) -> N
         spec(**changes)
 
 
-def test_the_engine_is_closed_with_the_spec(tmp_path: Path) -> None:
+def test_a_spec_without_problems_is_refused() -> None:
+    with pytest.raises(SetupError, match="the recipe has no problems"):
+        with_spec(spec(), problems=[])
+
+
+def test_the_engine_is_closed_with_the_session_and_not_with_the_run(tmp_path: Path) -> None:
     engine = ToyEngine()
-    run_toy(tmp_path, engine=lambda: engine)
-    assert engine.closed
+    with workspace(tmp_path) as ws, spec(engine=lambda: engine).open(ws) as run:
+        run_all(run)
+        run.close()
+        assert not engine.closed
+        run.session.close()
+        assert engine.closed
 
 
-def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: Path) -> None:
+def test_verifiers_are_built_once_per_thread_and_closed_with_the_run(tmp_path: Path) -> None:
     built: list[ToyVerifier] = []
 
     def verifier() -> ToyVerifier:
@@ -280,8 +290,9 @@ def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: 
     assert all(part.closed for part in built)
 
 
-def test_the_chain_is_named_in_order() -> None:
-    with spec(verifiers=(ToyVerifier, partial(ToyVerifier, name="second"))) as part:
+def test_the_chain_is_named_in_order(tmp_path: Path) -> None:
+    chain = (ToyVerifier, partial(ToyVerifier, name="second"))
+    with workspace(tmp_path) as ws, spec(verifiers=chain).open(ws) as part:
         assert part.verifiers.chain == (("toy", "1"), ("second", "1"))
 
 

@@ -7,12 +7,16 @@ or cut off; every completion it makes is one line of its call log, which survive
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flows.job import Job
+from flows.problems import RecipeProblems
 from flows.rounds import DecisionReport, OpenRun, QueueLimits, RoundResult, RunSpec, decide, run_all
 from flows.sampling.steps import Step
+from flows.session import Session
 from pipelines.budget.dars import DarsUniform
 from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
@@ -118,41 +122,62 @@ def workspace(path: Path, run: str = "toy-run") -> Workspace:
     return ws
 
 
-def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, **changes: Any) -> OpenRun:
+@dataclass(frozen=True)
+class ToyRun:
+    """A run that is not opened yet: its specification, its id, and what an open run takes beside them."""
+
+    spec: RunSpec
+    id: str = "toy-run"
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def open(self, ws: Workspace) -> Iterator[OpenRun]:
+        """The open run in this workspace; its engines are closed with it."""
+        session = Session(Job(str(ws.root), ""), ws)
+        try:
+            with OpenRun(session, self.spec, self.id, **self.given) as run:
+                yield run
+        finally:
+            session.engines.close()
+
+
+def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, **changes: Any) -> ToyRun:
     """A small run: 8 sums, DARS uniform in two rounds, quota of two, batches of 8."""
     options: dict[str, Any] = {
-        "problems": problems(),
         "verifiers": (ToyVerifier,),
         "budget": DarsUniform(initial=4, target=2, cap=8),
         "selector": Quota(per_problem=2),
         "recipe_seed": 7,
         "limits": QueueLimits(poll_seconds=0.02),
     }
-    given = {name: changes.pop(name) for name in ("samplers", "on_event") if name in changes}
+    given: dict[str, Any] = {name: changes.pop(name) for name in ("samplers", "on_event") if name in changes}
     drawn = {name: changes.pop(name) for name in ("sampling", "form") if name in changes}
+    asked = RecipeProblems.of(changes.pop("problems", problems()))
     only = Step(root(), engine, batch_size=changes.pop("batch_size", 8), **drawn)
-    return OpenRun(RunSpec(**({"steps": [only]} | options | changes)), run, **given)
+    return ToyRun(RunSpec(problem_set=asked, **({"steps": [only]} | options | changes)), run, given)
 
 
-def with_spec(run: OpenRun, **changes: Any) -> OpenRun:
+def with_spec(toy: ToyRun, **changes: Any) -> ToyRun:
     """A run with the same id and listener and another specification."""
-    return OpenRun(replace(run.spec, **changes), run.id, samplers=run.samplers, on_event=run.tell)
+    if "problems" in changes:
+        changes["problem_set"] = RecipeProblems.of(changes.pop("problems"))
+    return replace(toy, spec=replace(toy.spec, **changes))
 
 
-def with_step(run: OpenRun, **changes: Any) -> OpenRun:
+def with_step(toy: ToyRun, **changes: Any) -> ToyRun:
     """A run with changes of its only step."""
-    return with_spec(run, steps=[replace(run.spec.steps[0], **changes)])
+    return with_spec(toy, steps=[replace(toy.spec.steps[0], **changes)])
 
 
-def whole(path: Path, run: OpenRun) -> tuple[list[RoundResult], DecisionReport]:
+def whole(path: Path, toy: ToyRun) -> tuple[list[RoundResult], DecisionReport]:
     """Recover, run every round, decide; the run is closed."""
-    with workspace(path, run.id) as ws, run:
+    with workspace(path, toy.id) as ws, toy.open(ws) as run:
         ws.recover()
-        results = run_all(ws, run)
-        return results, decide(ws, run)
+        results = run_all(run)
+        return results, decide(run)
 
 
-def killed(path: Path, log: Path, make: Callable[..., OpenRun]) -> None:
+def killed(path: Path, log: Path, make: Callable[..., ToyRun]) -> None:
     """The body of a process that dies on the way: the whole of the run that `make` makes, with its calls in a log."""
     whole(path, make(log=log))
 

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,19 +50,19 @@ class ScoringToy(Toy):
             yield Completion(*asked, text, "stop", **values)
 
 
-def scored_run(ws: Workspace, engine: ScoringToy, **changes: Any) -> OpenRun:
+def scored_run(ws: Workspace, engine: ScoringToy, **changes: Any) -> AbstractContextManager[OpenRun]:
     """The toy run with the scorer `likelihood`, whose rollouts are drawn already."""
     samplers = RunSamplers(ws, lambda *_: engine)
     scorers = [Likelihood(per_token=False, samplers=samplers)]
-    return spec(budget=Fixed(initial=8), samplers=samplers, scorers=scorers, **changes)
+    return spec(budget=Fixed(initial=8), samplers=samplers, scorers=scorers, **changes).open(ws)
 
 
 def main(folder: str, log: str) -> None:
     with workspace(Path(folder)) as ws:
         engine = ScoringToy(log=Path(log), delay=0.004, spooled=True)
         with scored_run(ws, engine) as run:
-            run_all(ws, run)
-            score_run(ws, run)
+            run_all(run)
+            score_run(run)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 def drawn(ws: Workspace) -> None:
     with scored_run(ws, ScoringToy()) as run:
-        run_all(ws, run)
+        run_all(run)
 
 
 def paid(ws: Workspace) -> dict[str, tuple[int, int]]:
@@ -49,7 +49,7 @@ def test_what_a_scorer_asks_is_stored_and_charged_and_asked_once(tmp_path: Path)
     with workspace(tmp_path) as ws:
         drawn(ws)
         with scored_run(ws, engine) as run:
-            [counts] = score_run(ws, run)
+            [counts] = score_run(run)
         assert (counts.made, counts.stored, counts.unscored) == (64, 0, 0)
         distinct = engine.made
         assert paid(ws)[SCORE] == (distinct, TOKENS * distinct)
@@ -57,8 +57,8 @@ def test_what_a_scorer_asks_is_stored_and_charged_and_asked_once(tmp_path: Path)
         plan = [row for part in ws.runs.plans("toy-run") for row in part]
         assert scores(ws) == [-float(len(texts[row.completion_id])) for row in plan]
         with scored_run(ws, engine) as run:
-            [again] = score_run(ws, run)
-            assert (again.made, again.stored, score_run(ws, run)) == (0, 64, [])
+            [again] = score_run(run)
+            assert (again.made, again.stored, score_run(run)) == (0, 64, [])
         assert engine.made == distinct
         stored = ws.segments.read("scores").to_pylist()
         assert all(row["seconds"] is not None and row["version"].startswith("2 engine=toy model=toy-1") for row in stored)
@@ -70,7 +70,7 @@ def test_deciding_scores_what_no_stage_has(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws:
         drawn(ws)
         with scored_run(ws, ScoringToy()) as run:
-            report = decide(ws, run)
+            report = decide(run)
             assert len(report.scores) == 64
 
 
@@ -82,16 +82,16 @@ def test_a_limit_holds_for_scorers_and_a_higher_one_goes_on(tmp_path: Path, shar
         drawn(ws)
         before = paid(ws)[DRAW][1]
         with scored_run(ws, whole) as run:
-            score_run(ws, run)
+            score_run(run)
         expected, total = scores(ws), paid(ws)[SCORE][1]
     with workspace(tmp_path / "ws") as ws:
         drawn(ws)
         most = before + int(share * total)
         with scored_run(ws, engine, limit=Limit(tokens=most)) as run, pytest.raises(SpendLimitReached, match="token limit"):
-            score_run(ws, run)
+            score_run(run)
         assert ws.spending.counted("toy-run").tokens <= most
         with scored_run(ws, engine) as run:
-            score_run(ws, run)
+            score_run(run)
         assert (scores(ws), paid(ws)[SCORE][1], engine.made) == (expected, total, whole.made)
 
 
@@ -100,11 +100,11 @@ def test_an_engine_that_fails_half_way_loses_nothing_that_came(tmp_path: Path) -
     with workspace(tmp_path) as ws:
         drawn(ws)
         with scored_run(ws, engine) as run, pytest.raises(FoundWanting, match="out of order"):
-            score_run(ws, run)
+            score_run(run)
         assert paid(ws)[SCORE][0] == 9
         engine.fail_after = None
         with scored_run(ws, engine) as run:
-            score_run(ws, run)
+            score_run(run)
         assert paid(ws)[SCORE][0] == engine.made
 
 

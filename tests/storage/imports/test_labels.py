@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from flows.rounds.planning.imports import imported_rows
 from storage.ground.records import Problem
 from storage.imports.problems import import_problems
 from storage.imports.removal import contents_of, plan_removal
 from storage.imports.rollouts import import_rollouts
 from storage.imports.spec import ImportReport, ImportSpec
-from storage.imports.stored import ModelCount, current_rows, model_counts
+from storage.imports.stored import ModelCount, current_rows, imported_rows, model_counts
 from storage.segments.schema import from_table
 from storage.segments.upkeep.compaction import compact
 from storage.workspace import Workspace

@@ -24,9 +24,9 @@ PRICES = Prices(0.15, 0.6)
 
 
 def drawn(path: Path, run: str = "toy-run", **changes: Any) -> None:
-    with workspace(path, run) as ws, spec(run, **({"prices": PRICES} | changes)) as made:
-        run_all(ws, made)
-        decide(ws, made)
+    with workspace(path, run) as ws, spec(run, **({"prices": PRICES} | changes)).open(ws) as made:
+        run_all(made)
+        decide(made)
 
 
 def cost(path: Path, run: str = "toy-run") -> RunCost:
@@ -140,8 +140,8 @@ def test_failed_calls_are_counted_and_belong_to_their_batch(tmp_path: Path) -> N
 def test_a_round_that_is_drawn_in_part_is_counted_so_far(tmp_path: Path) -> None:
     from storage.spending import Limit
 
-    with workspace(tmp_path) as ws, spec(limit=Limit(tokens=700)) as made:
-        run_all(ws, made)
+    with workspace(tmp_path) as ws, spec(limit=Limit(tokens=700)).open(ws) as made:
+        run_all(made)
     run = cost(tmp_path)
     assert 0 < run.paid.completions < 52
     assert run.whole.spent == run.paid

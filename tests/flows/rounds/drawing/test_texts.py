@@ -27,18 +27,19 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def todo(*missing: str) -> list[tuple[PlanBatch, MissingWork]]:
+def todo(ws: Workspace, *missing: str) -> list[tuple[PlanBatch, MissingWork]]:
     gone = frozenset(missing)
-    lacks = [
-        (batch, MissingWork(tuple(cid for cid in batch.completion_ids if cid in gone), batch.rows))
-        for batch in batches_of(spec(), PLAN)
-    ]
+    with spec().open(ws) as run:
+        lacks = [
+            (batch, MissingWork(tuple(cid for cid in batch.completion_ids if cid in gone), batch.rows))
+            for batch in batches_of(run, PLAN)
+        ]
     assert len(lacks) == 5
     return lacks
 
 
 def test_every_batch_in_its_turn(ws: Workspace) -> None:
-    work = todo()
+    work = todo(ws)
     texts = BatchTexts(ws, work)
     for batch, lack in work:
         assert texts.of(batch, lack) == {cid: ROWS[int(cid[1:])] for cid in batch.completion_ids}
@@ -46,7 +47,7 @@ def test_every_batch_in_its_turn(ws: Workspace) -> None:
 
 
 def test_a_batch_out_of_turn_and_one_left_out(ws: Workspace) -> None:
-    work = todo()
+    work = todo(ws)
     texts = BatchTexts(ws, work)
     for turn in (1, 0, 4, 2, 4):
         batch, lack = work[turn]
@@ -55,7 +56,7 @@ def test_a_batch_out_of_turn_and_one_left_out(ws: Workspace) -> None:
 
 
 def test_what_is_to_be_drawn_is_not_looked_for(ws: Workspace) -> None:
-    work = todo("c19", "c16", "c3", "c2", "c1", "c0")
+    work = todo(ws, "c19", "c16", "c3", "c2", "c1", "c0")
     texts = BatchTexts(ws, work)
     assert sorted(texts.of(*work[0])) == ["c17", "c18"]
     assert texts.of(*work[4]) == {}
@@ -64,7 +65,7 @@ def test_what_is_to_be_drawn_is_not_looked_for(ws: Workspace) -> None:
 
 
 def test_a_batch_judged_meanwhile_needs_nothing(ws: Workspace) -> None:
-    work = todo()
+    work = todo(ws)
     texts = BatchTexts(ws, work)
     assert texts.of(work[0][0], MissingWork()) == {}
     assert len(texts.of(*work[1])) == 4

@@ -39,8 +39,8 @@ def main() -> None:
         ws.recover()
         samplers = RunSamplers(ws, lambda *_: LoggedJudge(Path(sys.argv[2])))
         judge = partial(JudgeVerifier, votes=VOTES, samplers=samplers)
-        with spec(verifiers=(judge,), samplers=samplers, problems=PROBLEMS, budget=Fixed(initial=4)) as run:
-            run_all(ws, run)
+        with spec(verifiers=(judge,), samplers=samplers, problems=PROBLEMS, budget=Fixed(initial=4)).open(ws) as run:
+            run_all(run)
 
 
 if __name__ == "__main__":

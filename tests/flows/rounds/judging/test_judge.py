@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,13 @@ class CountedJudge(ToyJudge):
             yield vote
 
 
-def judged_run(ws: Workspace, engine: CountedJudge, run: str = "toy-run", **changes: Any) -> OpenRun:
+def judged_run(
+    ws: Workspace, engine: CountedJudge, run: str = "toy-run", **changes: Any
+) -> AbstractContextManager[OpenRun]:
     samplers = RunSamplers(ws, lambda *_: engine)
     options: dict[str, Any] = {"votes": VOTES, "max_tokens": 5, "samplers": samplers}
     given: dict[str, Any] = {"problems": PROBLEMS, "budget": Fixed(initial=4), "recipe_seed": 7} | changes
-    return spec(run, verifiers=(partial(JudgeVerifier, **options),), samplers=samplers, **given)
+    return spec(run, verifiers=(partial(JudgeVerifier, **options),), samplers=samplers, **given).open(ws)
 
 
 def votes(ws: Workspace) -> list[Completion]:
@@ -79,7 +82,7 @@ def payments(ws: Workspace, run: str = "toy-run") -> dict[str, int]:
 def test_votes_are_stored_and_charged_to_the_run(tmp_path: Path) -> None:
     engine = CountedJudge()
     with workspace(tmp_path) as ws, judged_run(ws, engine) as run:
-        run_all(ws, run)
+        run_all(run)
         count = sum(len(call) for call in engine.asked)
         assert count == VOTES * DRAWN == len(votes(ws))
         assert payments(ws) == {DRAW: DRAWN, JUDGE: count}
@@ -90,13 +93,13 @@ def test_what_is_judged_by_the_same_judge_in_another_run_draws_no_vote(tmp_path:
     engine = CountedJudge()
     with workspace(tmp_path) as ws:
         with judged_run(ws, engine) as run:
-            run_all(ws, run)
+            run_all(run)
         count = len(engine.asked)
         connection = ws.segments.connect()
         before = connection.execute("SELECT completion_id, outcome, value FROM verdicts ORDER BY ALL").fetchall()
         connection.close()
     with workspace(tmp_path, "other") as ws, judged_run(ws, engine, "other", problems=PROBLEMS[:2]) as run:
-        run_all(ws, run)
+        run_all(run)
         assert len(engine.asked) == count
         assert payments(ws, "other") == {DRAW: 0, JUDGE: 0}
     assert len(before) == DRAWN
@@ -107,16 +110,16 @@ def test_a_limit_covers_the_judge_and_a_higher_one_goes_on(tmp_path: Path, most:
     """Drawing the rollouts takes part of the limit, judging the rest: together never more; nothing is paid twice."""
     engine, whole = CountedJudge(), CountedJudge()
     with workspace(tmp_path / "whole") as ws, judged_run(ws, whole) as run:
-        run_all(ws, run)
+        run_all(run)
         total = ws.spending.paid("toy-run").tokens
         content = sorted((v.id, v.text) for v in votes(ws))
     with workspace(tmp_path / "ws") as ws:
         with judged_run(ws, engine, limit=Limit(tokens=most)) as run:
-            results = run_all(ws, run)
+            results = run_all(run)
         assert results[-1].stopped == "token limit"
         assert ws.spending.counted("toy-run").tokens <= most < total
         with judged_run(ws, engine) as run:
-            results = run_all(ws, run)
+            results = run_all(run)
         assert results[-1].stopped is None
         assert ws.spending.paid("toy-run").tokens == total
         assert sorted((v.id, v.text) for v in votes(ws)) == content
@@ -128,13 +131,13 @@ def test_votes_that_came_before_an_interrupt_are_not_paid_again(tmp_path: Path) 
     engine.dies_after = 5
     with workspace(tmp_path) as ws:
         with judged_run(ws, engine) as run, pytest.raises(KeyboardInterrupt):
-            run_all(ws, run)
+            run_all(run)
         kept = {vote.id for vote in votes(ws)}
         assert len(kept) == 5
         engine.dies_after = None
         engine.asked.clear()
         with judged_run(ws, engine) as run:
-            run_all(ws, run)
+            run_all(run)
         again = {request.completion_id for call in engine.asked for request in call}
         assert not again & kept
         assert len(again | kept) == VOTES * DRAWN == payments(ws)[JUDGE]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from flows.progress import Event
 from flows.rounds import decide, run_all
 from flows.rounds.drawing import commit
 from flows.rounds.judging.votes import judge_by_votes
-from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.open_run import OpenRun
 from pipelines.budget.fixed import Fixed
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, ruling
 from storage.ground.records import Verdict
@@ -65,7 +66,7 @@ def live(ws: Workspace, run: str = RUN) -> Live:
 
 def decided(ws: Workspace, run: OpenRun) -> Live:
     """What its decisions say of each rollout."""
-    decisions = decide(ws, run).decisions
+    decisions = decide(run).decisions
     return {(d.completion_id, d.problem_id): (d.outcome, d.verifier, d.verifier_version) for d in decisions}
 
 
@@ -94,8 +95,8 @@ def test_every_policy_is_in_the_table() -> None:
     ids=lambda policy: f"{policy.name} {policy.version}",
 )
 def test_before_the_run_decides_its_outcomes_are_those_that_it_will_decide_by(tmp_path: Path, policy: Policy) -> None:
-    with workspace(tmp_path) as ws, spec(verifiers=CHAIN, accept=policy, **FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(verifiers=CHAIN, accept=policy, **FIXED).open(ws) as run:
+        run_all(run)
         before = live(ws)
         rows = stored(ws)
         assert before == decided(ws, run) == live(ws)
@@ -105,8 +106,8 @@ def test_before_the_run_decides_its_outcomes_are_those_that_it_will_decide_by(tm
 
 
 def test_the_policy_that_accepts_counts_and_not_the_one_of_the_plan(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(verifiers=CHAIN, accept=POLICIES["all_of"](), planned_under=PLAIN) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(verifiers=CHAIN, accept=POLICIES["all_of"](), planned_under=PLAIN).open(ws) as run:
+        run_all(run)
         before = live(ws)
         assert {verifier for _, verifier, _ in before.values()} == {"policy:all_of"}
         assert before == decided(ws, run)
@@ -120,8 +121,8 @@ def test_while_a_run_is_under_way_what_is_judged_is_shown(tmp_path: Path, monkey
         if event.kind == "verified":
             seen.append(Counter(outcome for outcome, _, _ in live(ws).values()))
 
-    with workspace(tmp_path) as ws, spec(verifiers=CHAIN, accept=Loud(), on_event=look, **FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(verifiers=CHAIN, accept=Loud(), on_event=look, **FIXED).open(ws) as run:
+        run_all(run)
     shares = [counts["pending"] for counts in seen]
     assert len(shares) == 4
     assert shares == sorted(shares, reverse=True)
@@ -131,8 +132,8 @@ def test_while_a_run_is_under_way_what_is_judged_is_shown(tmp_path: Path, monkey
 def of_everyone(path: Path) -> None:
     """The body of a process that dies on the way."""
     engine = partial(ToyEngine, delay=0.005)  # so that each batch is a commit of its own
-    with workspace(path) as ws, spec(engine=engine, verifiers=CHAIN, accept=Loud(), batch_size=4, **FIXED) as run:
-        run_all(ws, run)
+    with workspace(path) as ws, spec(engine=engine, verifiers=CHAIN, accept=Loud(), batch_size=4, **FIXED).open(ws) as run:
+        run_all(run)
 
 
 @pytest.mark.parametrize("hit", [3, 5, 7, 9])
@@ -151,10 +152,11 @@ def test_after_a_kill_the_next_command_stores_what_is_missing_and_nothing_twice(
 
 
 def test_verdicts_of_another_run_give_outcomes_under_the_policy_of_this_one(tmp_path: Path) -> None:
-    with workspace(tmp_path, "first") as ws, spec("first", verifiers=CHAIN, accept=POLICIES["any_of"](), **FIXED) as run:
-        run_all(ws, run)
-    with workspace(tmp_path, "other") as ws, spec("other", verifiers=CHAIN, accept=Loud(), **FIXED) as run:
-        assert [result.judged for result in run_all(ws, run)] == [0]
+    toy = spec("first", verifiers=CHAIN, accept=POLICIES["any_of"](), **FIXED)
+    with workspace(tmp_path, "first") as ws, toy.open(ws) as run:
+        run_all(run)
+    with workspace(tmp_path, "other") as ws, spec("other", verifiers=CHAIN, accept=Loud(), **FIXED).open(ws) as run:
+        assert [result.judged for result in run_all(run)] == [0]
         before, first = live(ws, "other"), live(ws, "first")
         assert {verifier for _, verifier, _ in before.values()} == {"policy:loud"}
         assert {verifier for _, verifier, _ in first.values()} == {"policy:any_of"}
@@ -162,24 +164,24 @@ def test_verdicts_of_another_run_give_outcomes_under_the_policy_of_this_one(tmp_
 
 
 def test_a_run_that_an_older_version_began_is_pending_until_it_goes_on(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(verifiers=CHAIN) as run:
-        assert len(run_all(ws, run)) > 1
+    with workspace(tmp_path) as ws, spec(verifiers=CHAIN).open(ws) as run:
+        assert len(run_all(run)) > 1
         before = live(ws)
         lose(ws, "outcomes", RUN)
         assert set(live(ws).values()) == {("pending", None, None)}
-    with workspace(tmp_path) as ws, spec(verifiers=CHAIN) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(verifiers=CHAIN).open(ws) as run:
+        run_all(run)
         assert live(ws) == before
         assert len(stored(ws)) == len(before)
 
 
 def test_of_a_verdict_that_was_lost_and_made_again_the_new_outcome_counts(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(**FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(**FIXED).open(ws) as run:
+        run_all(run)
         before = live(ws)
         lose(ws, "verdicts", "toy")
-    with workspace(tmp_path) as ws, spec(verifiers=(partial(ToyVerifier, doubt="is"),), **FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(verifiers=(partial(ToyVerifier, doubt="is"),), **FIXED).open(ws) as run:
+        run_all(run)
         after = live(ws)
         assert after == decided(ws, run)
     changed = {after[pair][0] for pair in before if before[pair] != after[pair]}
@@ -187,8 +189,8 @@ def test_of_a_verdict_that_was_lost_and_made_again_the_new_outcome_counts(tmp_pa
 
 
 def test_outcomes_of_lost_texts_are_no_longer_shown(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(**FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(**FIXED).open(ws) as run:
+        run_all(run)
         ids = [cid for cid, _ in live(ws)]
         lose(ws, "completions", "toy")
         ws.segments.unregister_judgements(ids)
@@ -196,12 +198,12 @@ def test_outcomes_of_lost_texts_are_no_longer_shown(tmp_path: Path) -> None:
 
 
 def test_a_changed_verifier_makes_another_generation_with_outcomes_of_its_own(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(**FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, spec(**FIXED).open(ws) as run:
+        run_all(run)
         old = live(ws)
     changed = (partial(ToyVerifier, version="2", doubt="So"),)
-    with workspace(tmp_path, "toy-run-2") as ws, spec("toy-run-2", verifiers=changed, **FIXED) as run:
-        run_all(ws, run)
+    with workspace(tmp_path, "toy-run-2") as ws, spec("toy-run-2", verifiers=changed, **FIXED).open(ws) as run:
+        run_all(run)
         new = live(ws, "toy-run-2")
         assert new == decided(ws, run)
         assert live(ws) == old
@@ -210,10 +212,10 @@ def test_a_changed_verifier_makes_another_generation_with_outcomes_of_its_own(tm
 
 
 def test_rollouts_that_wait_for_votes_are_pending_until_these_are_counted(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, voted() as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, voted().open(ws) as run:
+        run_all(run)
         before = live(ws)
-        judge_by_votes(ws, run)
+        judge_by_votes(run)
         after = live(ws)
         answers = decided(ws, run)  # the toy's recipe does not say that votes are no answers
         assert {pair: after[pair] for pair in answers} == answers

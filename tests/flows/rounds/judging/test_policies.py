@@ -20,9 +20,9 @@ ALL_OF: Policy = POLICIES["all_of"]()
 
 
 def run_toy(path: Path, run: str = "toy-run", **changes: Any) -> Any:
-    with workspace(path, run) as ws, spec(run, **(FIXED | changes)) as part:
-        results = run_all(ws, part)
-        return decide(ws, part), content(ws), results
+    with workspace(path, run) as ws, spec(run, **(FIXED | changes)).open(ws) as part:
+        results = run_all(part)
+        return decide(part), content(ws), results
 
 
 def test_side_by_side_every_verifier_judges_every_row_once(tmp_path: Path) -> None:

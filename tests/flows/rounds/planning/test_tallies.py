@@ -34,11 +34,11 @@ class Telling:
 
 def test_tallies_name_level_and_template_and_count_the_tokens_of_all_rounds(tmp_path: Path) -> None:
     templated = [replace(problem, template="sum") for problem in problems()]
-    with workspace(tmp_path) as ws, spec(problems=templated) as part:
-        run_all(ws, part)
+    with workspace(tmp_path) as ws, spec(problems=templated).open(ws) as part:
+        run_all(part)
         rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
-        first = tallies_of(ws, part, [row for row in rows if row.round == 0])
-        tallies = tallies_of(ws, part, rows)
+        first = tallies_of(part, [row for row in rows if row.round == 0])
+        tallies = tallies_of(part, rows)
         tokens = ws.segments.column("completions", "tokens_out", [row.completion_id for row in rows])
         by_problem = {tally.problem_id: tally for tally in tallies}
         assert sum(tally.tokens for tally in tallies) == sum(tokens.values()) == 207
@@ -51,19 +51,19 @@ def test_tallies_name_level_and_template_and_count_the_tokens_of_all_rounds(tmp_
 
 def test_a_fresh_command_is_told_the_same(tmp_path: Path) -> None:
     budget = Telling()
-    with workspace(tmp_path) as ws, spec(budget=budget) as part:
-        run_all(ws, part)
+    with workspace(tmp_path) as ws, spec(budget=budget).open(ws) as part:
+        run_all(part)
         rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
-    with workspace(tmp_path) as ws, spec(budget=budget) as part:
-        again = tallies_of(ws, part, rows)
+    with workspace(tmp_path) as ws, spec(budget=budget).open(ws) as part:
+        again = tallies_of(part, rows)
     assert [replace(tally, stopped=None) for tally in again] == budget.shown[-1]
     assert {tally.stopped for tally in again} == {"trial_cap"}
 
 
 def test_evidence_is_stored_with_the_stop(tmp_path: Path) -> None:
     pair = problems(2)
-    with workspace(tmp_path) as ws, spec(problems=pair, budget=Telling()) as part:
-        run_all(ws, part)
+    with workspace(tmp_path) as ws, spec(problems=pair, budget=Telling()).open(ws) as part:
+        run_all(part)
         stops = ws.runs.stops("toy-run")
         assert stops == [StopRow("toy-run", 1, key, "trial_cap", stops[0].evidence) for key in sorted(p.id for p in pair)]
         assert json.loads(stops[0].evidence or "") == {"drawn": 4, "why": "enough"}
@@ -87,15 +87,15 @@ class GivingUp(Telling):
 def test_a_problem_given_up_that_goes_on_is_noted_once_beside_its_stop_and_tallies_say_who_stopped(tmp_path: Path) -> None:
     made, budget = problems(2), GivingUp()
     first, second = sorted(problem.id for problem in made)
-    with workspace(tmp_path) as ws, spec(problems=made, budget=budget) as part:
-        run_all(ws, part)
+    with workspace(tmp_path) as ws, spec(problems=made, budget=budget).open(ws) as part:
+        run_all(part)
         stops = [(stop.round, stop.problem_id, stop.reason, stop.evidence) for stop in ws.runs.stops("toy-run")]
         assert stops == [
             (1, second, "hopeless", None),
             (1, first, "continued", '{"drawn":2}'),
             (3, first, "trial_cap", None),
         ]
-        assert decide(ws, part).stops == {"hopeless": 1, "trial_cap": 1}
+        assert decide(part).stops == {"hopeless": 1, "trial_cap": 1}
     assert [[tally.stopped for tally in sorted(seen, key=lambda t: t.problem_id)] for seen in budget.shown] == [
         [None, None],
         [None, None],
@@ -105,8 +105,8 @@ def test_a_problem_given_up_that_goes_on_is_noted_once_beside_its_stop_and_talli
 
 
 def test_a_stop_without_evidence_stores_none(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, spec(problems=problems(1), budget=Fixed(initial=2)) as part:
-        run_all(ws, part)
+    with workspace(tmp_path) as ws, spec(problems=problems(1), budget=Fixed(initial=2)).open(ws) as part:
+        run_all(part)
         assert [stop.evidence for stop in ws.runs.stops("toy-run")] == [None]
 
 

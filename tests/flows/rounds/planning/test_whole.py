@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from flows.cli.live import LiveLines
-from flows.progress import Progress
-from flows.rounds import Event, run_all
+from flows.progress import Event, Progress
+from flows.rounds import run_all
 from flows.rounds.planning import whole
 from flows.rounds.planning.whole import RestOfRun, simulated_remainders
 from flows.rounds.spec import RunSpec
@@ -166,8 +166,8 @@ def test_a_run_tells_what_is_to_come_by_stage_and_how_long_its_rows_take(
     monkeypatch.setattr(whole, "LEAST_FORECAST", 60.0)
     monkeypatch.setattr(whole, "MOST_FORECAST", 60.0)
     heard: list[Event] = []
-    with workspace(tmp_path) as ws, chain(changes={"on_event": heard.append}, count=16) as run:
-        run_all(ws, run)
+    with workspace(tmp_path) as ws, chain(changes={"on_event": heard.append}, count=16).open(ws) as run:
+        run_all(run)
         plans = ws.runs.plans("toy-run")
         stored = {part.stage: part.detail["whole"] for part in ws.runs.progress_of("toy-run")}
     rows = sum(map(len, plans))
@@ -201,7 +201,7 @@ class Touchy:
 def test_what_a_budget_raises_on_made_up_tallies_is_said_once_and_the_run_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with workspace(tmp_path) as ws, spec(budget=Touchy(), on_event=Progress(LiveLines())) as run:
-        assert sum(result.drawn for result in run_all(ws, run)) == 32
+    with workspace(tmp_path) as ws, spec(budget=Touchy(), on_event=Progress(LiveLines())).open(ws) as run:
+        assert sum(result.drawn for result in run_all(run)) == 32
     lines = [line for line in capsys.readouterr().err.splitlines() if "forecast" in line]
     assert lines == ["time left is not forecast: budget 'touchy' raised ValueError: round 0 again"]

@@ -3,13 +3,12 @@
 from functools import partial
 from typing import Any
 
-from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget.dars import DarsUniform
 from pipelines.generate.tools.compose import Compose
 from pipelines.steps.graph import StepGraph, StepRule
 from storage.ground.records import Sampling
-from tests.flows.rounds.toy import ToyEngine, problems, spec
+from tests.flows.rounds.toy import ToyEngine, ToyRun, problems, spec
 
 BATCH = 8
 GRAPH = StepGraph(
@@ -38,7 +37,7 @@ def steps(batch: int = BATCH, **engine: Any) -> list[Step]:
     ]
 
 
-def chain(run: str = "toy-run", *, batch: int = BATCH, count: int = 12, changes: Any = (), **engine: Any) -> OpenRun:
+def chain(run: str = "toy-run", *, batch: int = BATCH, count: int = 12, changes: Any = (), **engine: Any) -> ToyRun:
     """Twelve sums: solved, the wrong ones checked and solved again, what came of it noted, four at a time picked from."""
     return spec(
         run,

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget.search import Search
 from pipelines.generate.embedded.engine import Embedded
@@ -18,7 +17,7 @@ from pipelines.steps.graph import Node, StepGraph, StepRule
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
 from storage.ground.records import Completion, Problem, Request, Sampling
-from tests.flows.rounds.toy import spec
+from tests.flows.rounds.toy import ToyRun, spec
 
 BATCH = 16
 
@@ -71,7 +70,7 @@ def search(
     batch: int = BATCH,
     seed: int = 7,
     **engine: Any,
-) -> OpenRun:
+) -> ToyRun:
     """Three problems, eight particles or what else the policy grows."""
     options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(str(policy), {})
     grown_by = POLICIES[policy](**options) if isinstance(policy, str) else policy

@@ -3,13 +3,12 @@
 from functools import partial
 from typing import Any
 
-from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget.router import Router
 from pipelines.generate.prompts import PromptForm
 from pipelines.steps.graph import root
 from storage.ground.records import Sampling
-from tests.flows.rounds.toy import ToyEngine, problems, spec
+from tests.flows.rounds.toy import ToyEngine, ToyRun, problems, spec
 
 BATCH = 8
 
@@ -24,7 +23,7 @@ def two_models(**engine: Any) -> list[Step]:
     ]
 
 
-def routed(run: str = "toy-run", *, steps: list[Step] | None = None, **engine: Any) -> OpenRun:
+def routed(run: str = "toy-run", *, steps: list[Step] | None = None, **engine: Any) -> ToyRun:
     """24 sums, a router over two models, batches of eight."""
     budget = Router(initial=4, target=2, cap=8, pilot=2, explore=0)
     return spec(run, problems=problems(24), steps=steps or two_models(**engine), budget=budget)

@@ -18,7 +18,7 @@ from storage.ground.records import PlanRow, Problem, Prompt
 from storage.ground.threads import Turn, turns_of
 from storage.workspace import Workspace
 from tests.flows.rounds.stepped.chain import GRAPH, chain, steps
-from tests.flows.rounds.toy import ToyEngine, whole, with_spec, workspace
+from tests.flows.rounds.toy import ToyEngine, ToyRun, whole, with_spec, workspace
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +41,7 @@ class Continuing(ToyEngine):
         return f"{super().render(question)} {beginning}"
 
 
-def going_on() -> OpenRun:
+def going_on() -> ToyRun:
     """What was checked is noted, and gone on with."""
     made = {step.name: step for step in steps()}
     made["again"] = replace(made["again"], generator=Continuing)
@@ -53,7 +53,7 @@ def problem_of(ws: Workspace, run: OpenRun, problem: Problem, rows: list[PlanRow
     drawn = {
         completion.id: completion for completion in ws.segments.fetch("completions", [row.completion_id for row in rows])
     }
-    outcomes: dict[Any, Any] = run.outcomes(ws, [row for row in rows if run.spec.judged(row.step)])
+    outcomes: dict[Any, Any] = run.outcomes([row for row in rows if run.spec.judged(row.step)])
     told = {
         row.completion_id: {
             "step": row.step,
@@ -74,9 +74,9 @@ def problem_of(ws: Workspace, run: OpenRun, problem: Problem, rows: list[PlanRow
 def test_asked_is_what_the_run_asked(tmp_path: Path, make: Any, graph: StepGraph) -> None:
     whole(tmp_path, make())
     compared: set[str] = set()
-    with workspace(tmp_path) as ws, make() as run:
-        plans = [list(plan) for plan in all_plans(ws, run)]
-        threads = RunThreads(ws, run)
+    with workspace(tmp_path) as ws, make().open(ws) as run:
+        plans = [list(plan) for plan in all_plans(run)]
+        threads = RunThreads(run)
         threads.note(plans)
         rows = [row for plan in plans for row in plan]
         for problem in run.spec.problems:
@@ -97,9 +97,9 @@ def test_asked_is_what_the_run_asked(tmp_path: Path, make: Any, graph: StepGraph
 def test_what_goes_on_from_a_note_was_asked_what_was_noted(tmp_path: Path) -> None:
     """The note follows a check, and is made of what was solved: the checker's question is not asked again."""
     whole(tmp_path, going_on())
-    with workspace(tmp_path) as ws, going_on() as run:
-        plans = [list(plan) for plan in all_plans(ws, run)]
-        threads = RunThreads(ws, run)
+    with workspace(tmp_path) as ws, going_on().open(ws) as run:
+        plans = [list(plan) for plan in all_plans(run)]
+        threads = RunThreads(run)
         threads.note(plans)
         again = [row for plan in plans for row in plan if row.step == "again"]
         assert again

@@ -66,12 +66,12 @@ def test_what_nobody_judges_passes_no_verify_and_stands_beside_the_funnel(tmp_pa
     told: dict[str, tuple[int, int]] = {}
     progress = Progress(lambda stage: told.update({stage.name: (stage.done, stage.total)}))
     recipe = {"steps": [{"name": name, "role": node.step.role} for name, node in GRAPH.nodes.items()]}
-    with Workspace.init(tmp_path) as ws, chain(changes={"on_event": progress}) as run:
+    with Workspace.init(tmp_path) as ws, chain(changes={"on_event": progress}).open(ws) as run:
         ws.runs.open("toy-run", name="toy", recipe=recipe, recipe_hash="0" * 32)
-        run_all(ws, run)
+        run_all(run)
         stored = {part.stage: (part.done, part.total) for part in ws.runs.progress_of("toy-run")}
         live = funnel(run_scope(Reader(ws), "toy-run"))
-        decided = decide(ws, run).funnel
+        decided = decide(run).funnel
     assert 0 < answers < len(step_of)
     assert told == stored == {"draw": (len(step_of), len(step_of)), "verify": (answers, answers)}
     assert live.planned == decided.planned == answers
@@ -172,8 +172,8 @@ def test_a_repeated_step_goes_on_where_its_template_names_a_field(tmp_path: Path
 
 def test_a_limit_on_tokens_holds_over_all_steps_and_the_next_command_goes_on(tmp_path: Path, plain: Rows) -> None:
     limited = chain(changes={"limit": Limit(tokens=2_000)})
-    with workspace(tmp_path) as ws, limited:
-        results = run_all(ws, limited)
+    with workspace(tmp_path) as ws, limited.open(ws) as run:
+        results = run_all(run)
         drawn = ws.segments.connect().execute("SELECT sum(tokens_in + tokens_out), count(*) FROM completions").fetchall()
     assert results[-1].stopped == "token limit"
     assert 0 < drawn[0][0] <= 2_000
@@ -192,10 +192,9 @@ def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
     _, report = whole(tmp_path / "ws", chain(log=log))
     assert report.reused == first
     assert len(calls(log)) == len(set(calls(log)))
-    again = chain("second", log=log)
-    with workspace(tmp_path / "ws", "second") as ws, again:
-        assert sum(result.drawn for result in run_all(ws, again)) == 0
-        assert decide(ws, again).reused == report.completions
+    with workspace(tmp_path / "ws", "second") as ws, chain("second", log=log).open(ws) as again:
+        assert sum(result.drawn for result in run_all(again)) == 0
+        assert decide(again).reused == report.completions
 
 
 def test_votes_are_read_as_scores_and_elect(tmp_path: Path, plain: Rows) -> None:

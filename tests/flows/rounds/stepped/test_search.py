@@ -140,10 +140,10 @@ def test_a_search_reuses_what_another_drew(tmp_path: Path) -> None:
 
 
 def test_a_tree_holds_what_was_drawn_and_what_it_cost(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, search() as run:
-        run_all(ws, run)
-        grown = RunSearch(ws, run)
-        grown.note(all_plans(ws, run))
+    with workspace(tmp_path) as ws, search().open(ws) as run:
+        run_all(run)
+        grown = RunSearch(run)
+        grown.note(all_plans(run))
         trees = list(grown.trees())
         tokens = ws.segments.connect().execute("SELECT sum(tokens_out) FROM completions").fetchall()
     assert sum(tree.tokens for tree in trees) == tokens[0][0]
@@ -158,21 +158,20 @@ def test_a_tree_holds_what_was_drawn_and_what_it_cost(tmp_path: Path) -> None:
 
 
 def test_tokens_of_a_problem_are_capped(tmp_path: Path) -> None:
-    run = search(policy="best_of_n")
-    run = with_spec(run, budget=Search(policy=run.spec.budget.policy, process="lines", most_tokens=200))  # type: ignore[attr-defined]
-    with workspace(tmp_path) as ws, run:
-        run_all(ws, run)
-        grown = RunSearch(ws, run)
-        grown.note(all_plans(ws, run))
+    toy = search(policy="best_of_n")
+    toy = with_spec(toy, budget=Search(policy=toy.spec.budget.policy, process="lines", most_tokens=200))  # type: ignore[attr-defined]
+    with workspace(tmp_path) as ws, toy.open(ws) as run:
+        run_all(run)
+        grown = RunSearch(run)
+        grown.note(all_plans(run))
         costs = [tree.tokens for tree in grown.trees()]
     assert all(200 <= cost < 200 + 8 * 32 for cost in costs)
 
 
 def test_a_limit_ends_a_search_and_the_next_command_goes_on(tmp_path: Path, plain: Rows) -> None:
-    limited = search()
-    limited = with_spec(limited, limit=Limit(tokens=10_000))
-    with workspace(tmp_path) as ws, limited:
-        results = run_all(ws, limited)
+    limited = with_spec(search(), limit=Limit(tokens=10_000))
+    with workspace(tmp_path) as ws, limited.open(ws) as run:
+        results = run_all(run)
     assert results[-1].stopped == "token limit"
     whole(tmp_path, search())
     assert rows_of(tmp_path) == plain
@@ -182,11 +181,11 @@ def test_a_server_that_does_not_say_which_stop_it_met_is_refused(tmp_path: Path)
     from flows.rounds.planning.search import tokens_of
     from storage.rollouts import completions_by_id
 
-    with workspace(tmp_path) as ws, search() as run:
-        rows = plan_round(ws, run, 0)
+    with workspace(tmp_path) as ws, search().open(ws) as run:
+        rows = plan_round(run, 0)
         assert rows
-        run_round(ws, run, rows)
-        grown = RunSearch(ws, run)
+        run_round(run, rows)
+        grown = RunSearch(run)
         (one, *_) = completions_by_id(ws, [rows[0].completion_id]).values()
         assert one.meta["stop"] == "\n"
         assert not grown._is_finished(one, tokens_of(one))

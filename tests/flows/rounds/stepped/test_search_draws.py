@@ -43,10 +43,10 @@ def voted(tmp_path_factory: pytest.TempPathFactory) -> Rows:
 
 def grown(path: Path, **options: Any) -> tuple[dict[str, Tree], int]:
     """The trees of a run, and the tokens of all that it drew."""
-    with workspace(path) as ws, search(**options) as run:
-        run_all(ws, run)
-        tree_search = RunSearch(ws, run)
-        tree_search.note(all_plans(ws, run))
+    with workspace(path) as ws, search(**options).open(ws) as run:
+        run_all(run)
+        tree_search = RunSearch(run)
+        tree_search.note(all_plans(run))
         tokens = ws.segments.connect().execute("SELECT sum(tokens_out) FROM completions").fetchall()
         return {tree.problem_id: tree for tree in tree_search.trees()}, int(tokens[0][0])
 
@@ -114,14 +114,14 @@ def test_a_killed_search_goes_on_to_the_same_tree(tmp_path: Path, plain: Rows, m
 def test_every_piece_finished_or_not_is_voted_on_and_its_voters_are_shown_it(tmp_path: Path, voted: Rows) -> None:
     counts = Counter(after for *_, step, after in voted["links"] if step == "process")
     assert counts == {cid: 2 for *_, cid, step, _ in voted["links"] if step in ("piece", "next")}
-    with workspace(tmp_path) as ws, search(process=VOTES) as run:
-        rows = plan_round(ws, run, 0)
+    with workspace(tmp_path) as ws, search(process=VOTES).open(ws) as run:
+        rows = plan_round(run, 0)
         assert rows
-        run_round(ws, run, rows)
-        votes = plan_round(ws, run, 1)
+        run_round(run, rows)
+        votes = plan_round(run, 1)
         assert votes
-        threads = RunThreads(ws, run)
-        threads.note(all_plans(ws, run))
+        threads = RunThreads(run)
+        threads.note(all_plans(run))
         (shown,) = {str(prompt) for prompt in threads.prompts(votes[:1])}
         (piece,) = completions_by_id(ws, votes[0].followed).values()
     assert piece.text in shown

@@ -33,13 +33,13 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:
 
 
 def test_a_finished_node_has_the_score_of_its_verdict_and_others_the_estimate(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, made() as run:
-        run_all(ws, run)
-        grown = RunSearch(ws, run)
-        grown.note(all_plans(ws, run))
+    with workspace(tmp_path) as ws, made().open(ws) as run:
+        run_all(run)
+        grown = RunSearch(run)
+        grown.note(all_plans(run))
         trees = list(grown.trees())
-        rows = [row for plan in all_plans(ws, run) for row in plan if row.step == "answer"]
-        outcomes = run.outcomes(ws, rows)
+        rows = [row for plan in all_plans(run) for row in plan if row.step == "answer"]
+        outcomes = run.outcomes(rows)
     ended = {row.followed[0]: outcomes[row.completion_id, row.problem_id] for row in rows}
     assert all(len(tree.finished) == 6 for tree in trees)
     nodes = [node for tree in trees for node in tree.nodes]
@@ -67,10 +67,10 @@ def test_batches_workers_and_the_order_of_answers_change_no_row(tmp_path: Path, 
 def elections(path: Path) -> dict[str, str | None]:
     """The elected answer of each problem, of the run in this workspace; whatever it lacks is drawn."""
     policy = Mcts(most=48)
-    with workspace(path) as ws, search(policy=policy) as run:
-        run_all(ws, run)
-        grown, chosen = RunSearch(ws, run), {}
-        grown.note(all_plans(ws, run))
+    with workspace(path) as ws, search(policy=policy).open(ws) as run:
+        run_all(run)
+        grown, chosen = RunSearch(run), {}
+        grown.note(all_plans(run))
         for tree in grown.trees():
             texts = completions_by_id(ws, [node.id for node in tree.finished])
             answers = {cid: text.text.rpartition("#### ")[2] or None for cid, text in texts.items()}

@@ -64,17 +64,17 @@ def test_a_killed_search_goes_on_to_the_same_rows(tmp_path: Path, name: str) -> 
 
 def test_a_rewriting_is_a_new_answer_to_a_question_that_shows_the_nodes(tmp_path: Path) -> None:
     """A direction sees the answer that it is about; the new answer sees both, and begins anew."""
-    with workspace(tmp_path) as ws, MADE["scattered_forest"]() as run:
-        run_all(ws, run)
-        plans = all_plans(ws, run)
+    with workspace(tmp_path) as ws, MADE["scattered_forest"]().open(ws) as run:
+        run_all(run)
+        plans = all_plans(run)
         rows = [row for plan in plans for row in plan]
         texts = {cid: one.text for cid, one in completions_by_id(ws, {row.completion_id for row in rows}).items()}
         directions = [row for row in rows if row.step == "direction"]
         rewritten = [row for row in rows if row.step == "rewritten"]
-        threads = RunThreads(ws, run)
+        threads = RunThreads(run)
         threads.note(plans)
         asked = [str(prompt) for prompt in threads.prompts(rewritten)]
-        search_trees = RunSearch(ws, run)
+        search_trees = RunSearch(run)
         search_trees.note(plans)
         nodes = {node.id: node for tree in search_trees.trees() for node in tree.nodes}
     assert directions
@@ -91,13 +91,13 @@ def test_a_rewriting_is_a_new_answer_to_a_question_that_shows_the_nodes(tmp_path
 
 
 def test_a_back_verification_shows_the_answer_and_not_the_reasoning(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, MADE["actions"]() as run:
-        run_all(ws, run)
-        plans = all_plans(ws, run)
+    with workspace(tmp_path) as ws, MADE["actions"]().open(ws) as run:
+        run_all(run)
+        plans = all_plans(run)
         rows = [row for plan in plans for row in plan]
         asked = [row for row in rows if row.step == "process"]
         texts = {cid: one.text for cid, one in completions_by_id(ws, {row.followed[0] for row in asked}).items()}
-        threads = RunThreads(ws, run)
+        threads = RunThreads(run)
         threads.note(plans)
         prompts = [str(prompt) for prompt in threads.prompts(asked)]
     assert asked

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from pipelines.generate.registry import built_engine
 from pipelines.search.processes.reward_model import RewardProcess
 from storage.ground.errors import SetupError
 from storage.rollouts import completions_by_id
-from storage.workspace import Workspace
 from tests.flows.rounds.stepped.searching import search
 from tests.flows.rounds.toy import rows_of, workspace
 from tests.forked import Forked
@@ -28,22 +28,21 @@ pytestmark = pytest.mark.integration
 
 
 @contextmanager
-def rated(path: Path, url: str, **options: Any) -> Iterator[tuple[Workspace, OpenRun]]:
+def rated(path: Path, url: str, **options: Any) -> Iterator[OpenRun]:
     """An open run whose process asks this server."""
     with workspace(path) as ws:
         samplers = RunSamplers(ws, partial(built_engine, http=settings(url), threads=1))
-        run = search(process=RewardProcess(model="toy", samplers=samplers), **options)
-        run.samplers = samplers
-        with run:
+        toy = search(process=RewardProcess(model="toy", samplers=samplers), **options)
+        with replace(toy, given={"samplers": samplers}).open(ws) as run:
             ws.recover()
-            yield ws, run
+            yield run
 
 
 def whole(path: Path, url: str, options: dict[str, Any]) -> None:
     """Every round, and the decisions."""
-    with rated(path, url, **options) as (ws, run):
-        run_all(ws, run)
-        decide(ws, run)
+    with rated(path, url, **options) as run:
+        run_all(run)
+        decide(run)
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +61,13 @@ def plain(tmp_path_factory: pytest.TempPathFactory, server: ChanceServer) -> Pat
 
 def test_scores_are_what_the_server_says_and_are_paid_for_once(plain: Path, server: ChanceServer) -> None:
     before = len(server.bodies)
-    with rated(plain, server.url) as (ws, run):
-        search = RunSearch(ws, run)
-        search.note(all_plans(ws, run))
+    with rated(plain, server.url) as run:
+        search = RunSearch(run)
+        search.note(all_plans(run))
         nodes = {node.id: node for tree in search.trees() for node in tree.nodes}
-        texts = completions_by_id(ws, list(nodes))
-        paid = ws.segments.connect().execute("SELECT count(*) FROM completions WHERE engine = 'reward_model'").fetchall()
+        texts = completions_by_id(run.workspace, list(nodes))
+        connection = run.workspace.segments.connect()
+        paid = connection.execute("SELECT count(*) FROM completions WHERE engine = 'reward_model'").fetchall()
     assert nodes
     assert all(node.score == pytest.approx(worth(texts[cid].text), abs=1e-12) for cid, node in nodes.items())
     assert len(server.bodies) == before  # all of it is stored

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import OpenRun, QueueLimits, plan_round, run_all
+from flows.rounds import QueueLimits, plan_round, run_all
 from flows.rounds.planning.tallies import tallies_of
 from flows.sampling.steps import Step
 from pipelines.budget.fixed import Fixed
@@ -21,14 +21,26 @@ from pipelines.steps.graph import root
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem, Sampling
 from tests.flows.rounds.stepped.steps_child import BATCH, routed, two_models
-from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, problems, rows_of, spec, whole, with_spec, workspace
+from tests.flows.rounds.toy import (
+    Rows,
+    ToyEngine,
+    ToyRun,
+    calls,
+    killed,
+    problems,
+    rows_of,
+    spec,
+    whole,
+    with_spec,
+    workspace,
+)
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving
 
 pytestmark = pytest.mark.integration
 
 
-def run_toy(path: Path, run: str = "toy-run", part: OpenRun | None = None, **engine: Any) -> Any:
+def run_toy(path: Path, run: str = "toy-run", part: ToyRun | None = None, **engine: Any) -> Any:
     return whole(path, part or routed(run, **engine))[1]
 
 
@@ -134,10 +146,10 @@ def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_tallies_are_kept_by_step(tmp_path: Path) -> None:
-    with workspace(tmp_path) as ws, routed() as part:
-        run_all(ws, part)
+    with workspace(tmp_path) as ws, routed().open(ws) as part:
+        run_all(part)
         rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
-        tallies = tallies_of(ws, part, rows)
+        tallies = tallies_of(part, rows)
         lengths = dict(ws.segments.connect().execute("SELECT id, tokens_out FROM completions").fetchall())
     drawn = Counter((row.problem_id, row.step) for row in rows)
     for tally in tallies:
@@ -179,8 +191,9 @@ def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     ],
 )
 def test_steps_that_repeat_one_another_are_refused(tmp_path: Path, second: Step, message: str) -> None:
-    with workspace(tmp_path) as ws, pytest.raises(SetupError, match=message):
-        plan_round(ws, routed(steps=[Step(root("short"), ToyEngine), second]), 0)
+    toy = routed(steps=[Step(root("short"), ToyEngine), second])
+    with workspace(tmp_path) as ws, toy.open(ws) as run, pytest.raises(SetupError, match=message):
+        plan_round(run, 0)
 
 
 def test_an_engine_is_shared_by_steps_and_closed_once(tmp_path: Path) -> None:
@@ -211,8 +224,9 @@ def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) 
             ),
         ]
         limits = QueueLimits(draw_workers=3, uncommitted=4, unjudged=6)
-        with with_spec(routed(steps=steps), budget=Router(rule="agreement", initial=4), limits=limits) as part:
-            results = run_all(ws, part)
+        toy = with_spec(routed(steps=steps), budget=Router(rule="agreement", initial=4), limits=limits)
+        with toy.open(ws) as part:
+            results = run_all(part)
             rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
             names = ws.segments.column("completions", "model", [row.completion_id for row in rows])
         assert {(row.step, names[row.completion_id]) for row in rows} == {("small", "small"), ("large", "large")}

@@ -62,12 +62,11 @@ def test_the_votes_decide_where_the_verifiers_before_them_did_not(plain: Rows) -
 
 def test_another_run_with_the_same_engines_goes_by_its_own_votes(tmp_path: Path, plain: Rows) -> None:
     """A pilot is one: its verdicts name its own plan, and nobody else's votes stand in for those on its answers."""
-    run = voted()
-    with workspace(tmp_path) as ws, run:
+    with workspace(tmp_path) as ws, voted().open(ws) as run:
         ws.runs.open("other", name="other", recipe={}, recipe_hash="")
         other = run.variant(replace(run.spec, stream="pilot"), "other")
-        run_all(ws, other)
-        judge_by_votes(ws, other)
+        run_all(other)
+        judge_by_votes(other)
         version = dict(run.verifiers.chain)["votes"]
     rows = rows_of(tmp_path)
     assert {outcome for outcome, _ in by_votes(rows).values()} == {outcome for outcome, _ in by_votes(plain).values()}
@@ -112,16 +111,14 @@ def test_a_killed_run_goes_on_to_the_same_verdicts(tmp_path: Path, plain: Rows, 
 def test_a_kill_between_two_commits_of_verdicts_costs_the_second_alone(tmp_path: Path, plain: Rows) -> None:
     """Judging by votes reads what is stored: nothing is drawn again, and what was committed is not judged again."""
     log = tmp_path / "log"
-    run = voted(log=log)
-    with workspace(tmp_path / "ws") as ws, run:
-        run_all(ws, run)
+    with workspace(tmp_path / "ws") as ws, voted(log=log).open(ws) as run:
+        run_all(run)
     drawn = calls(log)
     assert Forked(killed, tmp_path / "ws", log, point="segment.registered:2").end() == (-signal.SIGKILL, "")
     left = len(by_votes(rows_of(tmp_path / "ws")))
-    again = voted(log=log)
-    with workspace(tmp_path / "ws") as ws, again:
-        assert judge_by_votes(ws, again) == len(by_votes(plain)) - left > 0
-        assert judge_by_votes(ws, again) == 0
+    with workspace(tmp_path / "ws") as ws, voted(log=log).open(ws) as again:
+        assert judge_by_votes(again) == len(by_votes(plain)) - left > 0
+        assert judge_by_votes(again) == 0
     assert 0 < left < len(by_votes(plain))
     assert calls(log) == drawn
 
@@ -159,9 +156,9 @@ def test_another_reader_is_another_verdict_on_the_same_completion(tmp_path: Path
     assert {row[2]: row[6] for row in rows["decisions"] if row[0] == "first"} == alone
 
 
-def test_the_version_names_the_plan_and_not_how_it_was_drawn() -> None:
+def test_the_version_names_the_plan_and_not_how_it_was_drawn(tmp_path: Path) -> None:
     def mark(**changes: Any) -> str:
-        with voted(**changes) as run:
+        with workspace(tmp_path) as ws, voted(**changes).open(ws) as run:
             return dict(run.verifiers.chain)["votes"]
 
     same = mark()

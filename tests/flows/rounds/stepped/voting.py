@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import flows.rounds.judging.votes
-from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget.dars import DarsUniform
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.verify.judged.votes import VotesVerifier
 from storage.ground.records import Sampling
-from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, whole
+from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, problems, spec, whole
 
 RIGHT = ("So", "Then")  # how the toy begins what it is sure of
 VOTES = partial(VotesVerifier, of="grade.word", says=RIGHT, least=0.5, readable=2)
@@ -33,7 +32,7 @@ def graph(**rule: Any) -> StepGraph:
 
 def voted(
     run: str = "toy-run", *, steps: StepGraph | None = None, batch: int = 8, changes: Any = (), **engine: Any
-) -> OpenRun:
+) -> ToyRun:
     """Twelve sums: a verifier that leaves half of the right ones undecided, and votes that decide on those."""
     asked, toy = steps or graph(), partial(ToyEngine, **engine)
     options: dict[str, Any] = {

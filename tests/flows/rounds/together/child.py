@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from flows.rounds import OpenRun, QueueLimits
+from flows.rounds import QueueLimits
 from pipelines.budget.dars import DarsUniform
-from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, whole, with_step
+from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, problems, spec, whole, with_step
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def chaos_spec(
     verifier: Callable[[], ToyVerifier] = ToyVerifier,
     count: int = 40,
     run: str = "toy-run",
-) -> OpenRun:
+) -> ToyRun:
     """40 sums in batches of 16: two dozen batches in a few rounds."""
     return spec(
         run,

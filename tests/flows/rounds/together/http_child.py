@@ -1,16 +1,16 @@
 """A run over HTTP, for tests that kill it."""
 
-from flows.rounds import OpenRun, QueueLimits
+from flows.rounds import QueueLimits
 from pipelines.budget.fixed import Fixed
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
-from tests.flows.rounds.toy import problems, spec
+from tests.flows.rounds.toy import ToyRun, problems, spec
 
 SAMPLES = 10
 CONCURRENCY = 32
 
 
-def http_spec(urls: list[str], rows: int) -> OpenRun:
+def http_spec(urls: list[str], rows: int) -> ToyRun:
     """Rows of sums, ten samples each, in batches of 50, four batches side by side."""
     servers = tuple(Server(url, concurrency=CONCURRENCY) for url in urls)
     return spec(

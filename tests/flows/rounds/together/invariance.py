@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
+from flows.problems import RecipeProblems
 from flows.rounds import DecisionReport, OpenRun, QueueLimits, RunSpec, decide, run_all
 from flows.sampling.steps import Step
 from pipelines.budget.dars import DarsUniform
@@ -30,6 +31,7 @@ from storage.segments.schema import to_table
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.flows.rounds.toy import ToyRun
 from tests.tied import tied
 
 Break = tuple[Literal["engine", "point"], int]
@@ -94,10 +96,10 @@ class Breaking:
         """It is another test's as well."""
 
 
-def spec_of(life: Life, engine: Breaking, run: str, asked: Sequence[Problem], budget: Budget) -> OpenRun:
-    return OpenRun(
+def spec_of(life: Life, engine: Breaking, run: str, asked: Sequence[Problem], budget: Budget) -> ToyRun:
+    return ToyRun(
         RunSpec(
-            problems=asked,
+            problem_set=RecipeProblems.of(asked),
             steps=[Step(root(), lambda: engine, SAMPLING, batch_size=life.batch)],
             verifiers=(VERIFIERS["number"],),
             budget=budget,
@@ -118,11 +120,11 @@ def command(folder: Path, life: Life, engine: Breaking) -> dict[str, Any]:
         for run in ("small", "whole"):
             ws.runs.open(run, name=run, recipe={}, recipe_hash=run)
         if life.grown:
-            with spec_of(life, engine, "small", asked[: life.grown], SMALLER) as small:
-                run_all(ws, small)
-        with spec_of(life, engine, "whole", asked, BUDGETS[life.budget]) as spec:
-            run_all(ws, spec)
-            return left(ws, spec, decide(ws, spec))
+            with spec_of(life, engine, "small", asked[: life.grown], SMALLER).open(ws) as small:
+                run_all(small)
+        with spec_of(life, engine, "whole", asked, BUDGETS[life.budget]).open(ws) as spec:
+            run_all(spec)
+            return left(ws, spec, decide(spec))
 
 
 def left(ws: Workspace, spec: OpenRun, report: DecisionReport) -> dict[str, Any]:

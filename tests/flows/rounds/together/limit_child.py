@@ -19,8 +19,8 @@ def main() -> int:
     with workspace(Path(sys.argv[1])) as ws:
         ws.recover()
         asked = with_step(http_spec(sys.argv[4:], int(sys.argv[2])), sampling=Sampling(max_tokens=5))
-        with with_spec(asked, limit=Limit(tokens=int(sys.argv[3]))) as run:
-            return 0 if run_all(ws, run)[-1].stopped is None else 1
+        with with_spec(asked, limit=Limit(tokens=int(sys.argv[3]))).open(ws) as run:
+            return 0 if run_all(run)[-1].stopped is None else 1
 
 
 if __name__ == "__main__":

@@ -17,14 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import OpenRun, QueueLimits, RunSpec, decide, run_all
+from flows.problems import RecipeProblems
+from flows.rounds import QueueLimits, RunSpec, decide, run_all
 from flows.sampling.steps import Step
 from pipelines.budget.fixed import Fixed
 from pipelines.select.quota import Quota
 from pipelines.steps.graph import root
 from storage.ground.records import Completion, Problem, Request
 from storage.segments import ordered
-from tests.flows.rounds.toy import ToyVerifier, workspace
+from tests.flows.rounds.toy import ToyRun, ToyVerifier, workspace
 from tests.toys import Toy
 
 SAMPLES, BATCH = 8, 512
@@ -66,18 +67,20 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (options.megabytes << 20, options.megabytes << 20))
     if options.broken == "windows":
         ordered.WINDOW = ordered.WINDOW_BYTES = EVERYTHING
-    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder)) as ws, spec_of(options) as spec:
-        drawn = sum(result.drawn for result in run_all(ws, spec))
-        report = decide(ws, spec)
+    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder)) as ws, spec_of(options).open(ws) as run:
+        drawn = sum(result.drawn for result in run_all(run))
+        report = decide(run)
         sys.stdout.write(f"{report.funnel.planned} {drawn} {len(report.decisions)}\n")
 
 
-def spec_of(options: argparse.Namespace) -> OpenRun:
+def spec_of(options: argparse.Namespace) -> ToyRun:
     """One answer to half of the problems is right; permits for all batches where they are to be broken."""
     judge = partial(ToyVerifier, seen=wait_for_all) if options.broken == "permits" else ToyVerifier
-    return OpenRun(
+    return ToyRun(
         RunSpec(
-            problems=[Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)],
+            problem_set=RecipeProblems.of(
+                Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)
+            ),
             steps=[Step(root(), partial(Writer, rows=options.rows), batch_size=BATCH)],
             verifiers=(judge,),
             budget=Fixed(initial=SAMPLES),

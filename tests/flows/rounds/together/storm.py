@@ -29,7 +29,7 @@ import psutil
 import pyarrow.parquet
 import sqlalchemy.dialects.sqlite
 
-from flows.rounds import OpenRun, QueueLimits, decide, run_all
+from flows.rounds import QueueLimits, decide, run_all
 from flows.sampling.replies import GROUP
 from pipelines.budget.dars import DarsUniform
 from pipelines.generate.http.http_settings import HttpSettings, Server
@@ -38,7 +38,7 @@ from storage.ground import failpoints
 from storage.ground.records import Attempt, Completion, Request
 from storage.segments.schema import Kind
 from storage.workspace import Workspace
-from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, problems, spec, workspace
+from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, calls, content, problems, spec, workspace
 from tests.tied import die_with
 
 PRELOADED = (alembic.command, alembic.script, duckdb, pandas, psutil, pyarrow.parquet, sqlalchemy.dialects.sqlite)
@@ -96,7 +96,7 @@ class Life:
             "http": WINDOW,
         }[self.engine]
 
-    def spec(self) -> OpenRun:
+    def spec(self) -> ToyRun:
         toys: dict[str, Callable[[], Any]] = {
             "memory": partial(ToyEngine, log=self.log, delay=self.delay),
             "spooled": partial(ToyEngine, log=self.log, delay=self.delay, spooled=True),
@@ -116,10 +116,10 @@ class Life:
 
 def work(life: Life) -> None:
     """One command."""
-    with workspace(life.folder / "ws") as ws, life.spec() as run:
+    with workspace(life.folder / "ws") as ws, life.spec().open(ws) as run:
         ws.recover()
-        run_all(ws, run)
-        decide(ws, run)
+        run_all(run)
+        decide(run)
 
 
 def look(life: Life, kills: int) -> None:

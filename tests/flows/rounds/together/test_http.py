@@ -26,8 +26,8 @@ def over_http(path: Path, rows: int, url: str) -> None:
 
 def undisturbed(path: Path, rows: int) -> Rows:
     with Serving() as server, workspace(path) as ws:
-        with http_spec([server.url], rows) as run:
-            run_all(ws, run)
+        with http_spec([server.url], rows).open(ws) as run:
+            run_all(run)
         assert len(server.bodies) == rows
         return content(ws)
 
@@ -71,22 +71,22 @@ def test_a_server_that_dies_for_good_ends_the_round_and_what_came_is_kept(tmp_pa
             server.kill()
 
         threading.Thread(target=die).start()
-        run = http_spec([server.url], 300)
-        made = run.spec.steps[0].generator
+        asked = http_spec([server.url], 300)
+        made = asked.spec.steps[0].generator
         assert made is not None
         engine: Any = made()
         engine._settings = type(engine._settings)(engine._settings.servers, backoff_seconds=0.02, patience=0.5)
         with (
-            with_step(run, generator=lambda: engine) as run,
+            with_step(asked, generator=lambda: engine).open(ws) as run,
             pytest.raises(SetupError, match=r"no server has answered .* every reply received is kept\. Next: start it"),
         ):
-            run_all(ws, run)
+            run_all(run)
         assert {tried.outcome for tried in ws.attempts.of(run.id)} >= {"ok"}
         paid = len(server.bodies)
         server.start()
         ws.recover()
-        with http_spec([server.url], 300) as run:
-            run_all(ws, run)
+        with http_spec([server.url], 300).open(ws) as run:
+            run_all(run)
         assert len(server.bodies) <= 300 + CONCURRENCY
         assert paid < 300
         rows = content(ws)
@@ -101,13 +101,13 @@ async def slowly(request: web.Request) -> web.StreamResponse:
 
 def test_replies_under_way_in_every_batch_are_kept_when_one_batch_fails(tmp_path: Path) -> None:
     with Serving(lambda number, _: status(401) if number == 31 else slowly) as server, workspace(tmp_path) as ws:
-        with http_spec([server.url], 300) as run, pytest.raises(SetupError, match="refuses the key"):
-            run_all(ws, run)
+        with http_spec([server.url], 300).open(ws) as run, pytest.raises(SetupError, match="refuses the key"):
+            run_all(run)
         count = len(server.bodies)
         assert 31 < count < 300
         server.script = None
-        with http_spec([server.url], 300) as run:
-            run_all(ws, run)
+        with http_spec([server.url], 300).open(ws) as run:
+            run_all(run)
         assert len(server.bodies) == 300 + 1
         rows = content(ws)
     assert without_decisions(rows) == without_decisions(undisturbed(tmp_path / "whole", 300))
@@ -115,8 +115,8 @@ def test_replies_under_way_in_every_batch_are_kept_when_one_batch_fails(tmp_path
 
 def test_what_a_torn_spool_still_holds_is_not_asked_again(tmp_path: Path) -> None:
     with Serving(lambda number, _: status(401) if number >= 130 else None) as server, workspace(tmp_path) as ws:
-        with http_spec([server.url], 300) as run, pytest.raises(SetupError, match="refuses the key"):
-            run_all(ws, run)
+        with http_spec([server.url], 300).open(ws) as run, pytest.raises(SetupError, match="refuses the key"):
+            run_all(run)
         stored = ws.segments.present("completions", [row[0] for row in content(ws)["completions"]])
         spools = list((ws.state / "spool").glob("*.jsonl"))
         kept = [len(spool.read_bytes().splitlines()) for spool in spools]
@@ -124,8 +124,8 @@ def test_what_a_torn_spool_still_holds_is_not_asked_again(tmp_path: Path) -> Non
         spools[0].write_bytes(spools[0].read_bytes()[:-7])
         server.script = None
         count = len(server.bodies)
-        with http_spec([server.url], 300) as run:
-            run_all(ws, run)
+        with http_spec([server.url], 300).open(ws) as run:
+            run_all(run)
         assert len(server.bodies) - count == 300 - 130 + 1
         rows = content(ws)
     assert without_decisions(rows) == without_decisions(undisturbed(tmp_path / "whole", 300))
@@ -133,8 +133,8 @@ def test_what_a_torn_spool_still_holds_is_not_asked_again(tmp_path: Path) -> Non
 
 def test_two_replicas_give_the_rows_of_one(tmp_path: Path) -> None:
     with Serving(delay=0.003) as one, Serving(delay=0.001) as two, workspace(tmp_path / "two") as ws:
-        with http_spec([one.url, two.url], 300) as run:
-            run_all(ws, run)
+        with http_spec([one.url, two.url], 300).open(ws) as run:
+            run_all(run)
         assert len(one.bodies) + len(two.bodies) == 300
         rows = content(ws)
         assert {tried.outcome: tried.count for tried in ws.attempts.of(run.id) if tried.replica == one.url} == {

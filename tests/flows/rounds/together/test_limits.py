@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.rounds import OpenRun, QueueLimits, decide, run_all
+from flows.rounds import QueueLimits, decide, run_all
 from pipelines import CHECKOUT
 from pipelines.budget.fixed import Fixed
 from pipelines.generate.prices import Prices
@@ -22,7 +22,7 @@ from storage.ground.records import Sampling
 from storage.spending import Amount, Limit, Sums
 from storage.workspace import Workspace
 from tests.flows.rounds.together.http_child import http_spec
-from tests.flows.rounds.toy import Rows, ToyEngine, content, rows_of, spec, with_spec, with_step, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, ToyRun, content, rows_of, spec, with_spec, with_step, workspace
 from tests.pipelines.generate.http.serving import Serving
 from tests.tied import tied
 
@@ -39,17 +39,17 @@ class Counting(ToyEngine):
         return 8
 
 
-def limited(most: Limit, **changes: Any) -> OpenRun:
+def limited(most: Limit, **changes: Any) -> ToyRun:
     options: dict[str, Any] = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
     return spec(**(options | changes))
 
 
 def run(path: Path, most: Limit, **changes: Any) -> str | None:
     """Run all rounds, or as far as the limit goes; why it stopped."""
-    with workspace(path) as ws, limited(most, **changes) as part:
-        results = run_all(ws, part)
+    with workspace(path) as ws, limited(most, **changes).open(ws) as part:
+        results = run_all(part)
         if results[-1].stopped is None:
-            decide(ws, part)
+            decide(part)
         return results[-1].stopped
 
 
@@ -96,8 +96,8 @@ class Asked(Prices):
 
 def test_a_completion_is_priced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Asked, "times", 0)
-    with workspace(tmp_path) as ws, limited(Limit(), prices=Asked(1.0, 3.0, per=1)) as part:
-        results = run_all(ws, part)
+    with workspace(tmp_path) as ws, limited(Limit(), prices=Asked(1.0, 3.0, per=1)).open(ws) as part:
+        results = run_all(part)
     assert Asked.times == paid(tmp_path).completions == sum(result.drawn for result in results) > 0
     assert sum(result.units for result in results) == paid(tmp_path).units > 0
 
@@ -189,7 +189,7 @@ def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
 # Over HTTP: real servers on loopback that count tokens as they please (a prompt of 5 words, an answer of 4).
 
 
-def http(urls: list[str], most: Limit, rows: int = 300) -> OpenRun:
+def http(urls: list[str], most: Limit, rows: int = 300) -> ToyRun:
     return with_spec(with_step(http_spec(urls, rows), sampling=Sampling(max_tokens=5)), limit=most, prices=PRICES)
 
 
@@ -201,19 +201,19 @@ def servers() -> Iterator[list[Serving]]:
 
 def test_over_http_every_reply_is_counted_and_none_is_beyond_the_limit(tmp_path: Path, servers: list[Serving]) -> None:
     urls = [server.url for server in servers]
-    with workspace(tmp_path / "a") as ws, http(urls, Limit(tokens=2_000)) as part:
-        assert run_all(ws, part)[-1].stopped == "token limit"
+    with workspace(tmp_path / "a") as ws, http(urls, Limit(tokens=2_000)).open(ws) as part:
+        assert run_all(part)[-1].stopped == "token limit"
         spent = ws.spending.paid("toy-run")
         assert spent.tokens <= 2_000
         assert spent.completions == sum(len(server.bodies) for server in servers)  # each that was asked is kept
         assert ws.spending.counted("toy-run").tokens == spent.tokens
         assert not list((ws.root / ".rollmill" / "spool").glob("*.jsonl")) or spent.completions < 300
-    with workspace(tmp_path / "a") as ws, http(urls, Limit()) as part:
-        assert run_all(ws, part)[-1].stopped is None
+    with workspace(tmp_path / "a") as ws, http(urls, Limit()).open(ws) as part:
+        assert run_all(part)[-1].stopped is None
         assert sum(len(server.bodies) for server in servers) == 300
         rows = content(ws)
-    with workspace(tmp_path / "b") as ws, http(urls, Limit()) as part:
-        run_all(ws, part)
+    with workspace(tmp_path / "b") as ws, http(urls, Limit()).open(ws) as part:
+        run_all(part)
         assert content(ws) == rows
 
 
@@ -235,8 +235,8 @@ def test_killed_near_the_limit_what_came_is_counted(tmp_path: Path, when: float)
         place[2] = str(10**9)
         command = tied(sys.executable, "-m", "tests.flows.rounds.together.limit_child", *place)
         assert subprocess.run(command, cwd=CHECKOUT, timeout=120).returncode == 0
-        with workspace(tmp_path / "whole") as ws, http([server.url], Limit()) as part:
-            run_all(ws, part)
+        with workspace(tmp_path / "whole") as ws, http([server.url], Limit()).open(ws) as part:
+            run_all(part)
             assert content(ws)["completions"] == rows_in(tmp_path / "killed")
 
 

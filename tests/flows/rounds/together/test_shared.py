@@ -32,8 +32,8 @@ WIDE = QueueLimits(draw_workers=3, uncommitted=4, unjudged=6, poll_seconds=0.02)
 
 
 def run_as(name: str, path: Path, engine: Any, results: list[RoundResult], **changes: Any) -> None:
-    with workspace(path, name) as ws, spec(name, engine=engine, **changes) as part:
-        results.extend(run_all(ws, part))
+    with workspace(path, name) as ws, spec(name, engine=engine, **changes).open(ws) as part:
+        results.extend(run_all(part))
 
 
 @pytest.mark.parametrize("spooled", [False, True])

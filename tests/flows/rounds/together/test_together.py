@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
+from flows.progress import Event
+from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
 from flows.rounds.drawing.batches import batches_of
 from pipelines.budget.fixed import Fixed
 from storage.ledger.leases import Lease
@@ -24,9 +25,10 @@ FIXED: dict[str, Any] = {"budget": Fixed(initial=4)}
 
 
 def run_once(path: Path, log: Path, delay: float, **changes: Any) -> None:
-    with workspace(path) as ws, spec(engine=partial(ToyEngine, log=log, delay=delay), **(FIXED | changes)) as part:
-        run_all(ws, part)
-        decide(ws, part)
+    toy = spec(engine=partial(ToyEngine, log=log, delay=delay), **(FIXED | changes))
+    with workspace(path) as ws, toy.open(ws) as part:
+        run_all(part)
+        decide(part)
 
 
 def test_two_runs_at_once_share_the_work(tmp_path: Path) -> None:
@@ -68,16 +70,17 @@ def test_a_round_committed_between_two_reads_is_not_taken_for_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another command commits round 0 just after this one has read the rows and before it has counted the rounds."""
-    with workspace(tmp_path) as ws, spec(**FIXED) as mine, workspace(tmp_path) as other, spec(**FIXED) as theirs:
+    toy = spec(**FIXED)
+    with workspace(tmp_path) as ws, toy.open(ws) as mine, workspace(tmp_path) as other, toy.open(other) as theirs:
         counted = ws.runs.rounds
-        late = iter([lambda: plan_round(other, theirs, 0)])
+        late = iter([lambda: plan_round(theirs, 0)])
 
         def rounds(run_id: str) -> int:
             next(late, lambda: None)()
             return counted(run_id)
 
         monkeypatch.setattr(ws.runs, "rounds", rounds)
-        assert len(plan_round(ws, mine, 0) or []) == 32
+        assert len(plan_round(mine, 0) or []) == 32
 
 
 def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(tmp_path: Path) -> None:
@@ -87,8 +90,8 @@ def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(
         if event.kind == "waiting":
             waiting.set()
 
-    with workspace(tmp_path) as ws, spec(on_event=hear, **FIXED) as part:
-        rows = plan_round(ws, part, 0)
+    with workspace(tmp_path) as ws, spec(on_event=hear, **FIXED).open(ws) as part:
+        rows = plan_round(part, 0)
         assert rows is not None
         first, second = batches_of(part, rows)[:2]
         live = ws.ledger.leases.acquire(f"batch/{first.id}", 60)
@@ -100,7 +103,7 @@ def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(
             lease.release()
 
         threading.Thread(target=leave, args=(live,)).start()
-        result = run_round(ws, part, rows)
+        result = run_round(part, rows)
         assert waiting.is_set()
         assert result.drawn == 32
 

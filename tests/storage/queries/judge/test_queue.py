@@ -32,9 +32,9 @@ def queue(path: Path) -> HopelessQueue:
 def drawn(path: Path, sums: list[Problem], **changes: Any) -> None:
     with workspace(path) as ws:
         ws.segments.commit(_key(), sums)
-        with spec(problems=sums, **changes) as part:
-            run_all(ws, part)
-            decide(ws, part)
+        with spec(problems=sums, **changes).open(ws) as part:
+            run_all(part)
+            decide(part)
 
 
 def _key() -> Any:

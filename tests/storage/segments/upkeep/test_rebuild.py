@@ -34,9 +34,9 @@ IMPORTED = Completion("c", "p", "imported", "m", "-", "curate", 0, 0, "4", "stop
 
 def curated(path: Path) -> int:
     """How many completions a whole run drew."""
-    with workspace(path) as ws, spec() as made:
-        drawn = sum(result.drawn for result in run_all(ws, made))
-        decide(ws, made)
+    with workspace(path) as ws, spec().open(ws) as made:
+        drawn = sum(result.drawn for result in run_all(made))
+        decide(made)
     return drawn
 
 
