@@ -35,6 +35,7 @@ ENDED = ("done", "dismissed")  # nobody goes on with such a run
 def open_run(session: "Session", loaded: "LoadedRecipe") -> "Iterator[OpenRun]":
     """The run of a recipe, opened or resumed in the ledger, its problems made and stored; closed at the end."""
     began = time.monotonic()
+    # The id follows from versions that only the built run knows, so the run is bound afterwards.
     with built_run(session, loaded, problems_of(session, loaded, store=True), began) as run:
         run.bind(_open_in_ledger(run))
         yield run
@@ -110,6 +111,7 @@ def _open_in_ledger(run: "OpenRun") -> str:
     """Open or resume the run in the ledger and give its id."""
     parts = resolved_parts(run)
     name, generations = _generation_of(run, parts)
+    # A name that exists is the same recipe with the same parts: it is resumed and nothing can have changed.
     if all(other.id != name for other in generations):
         last = generations[-1] if generations else None
         session, rounds = run.session, run.workspace.runs.rounds
@@ -131,6 +133,7 @@ def begin_generation(run: "OpenRun", *, after: str) -> str:
     name, generations = _generation_of(run, parts)
     if all(other.id != name for other in generations):
         _record(run, name, parts)
+        # So that the next command on the recipe resumes it: `reverify` draws nothing itself.
         run.workspace.runs.finish(name, "interrupted", {"reverified": after})
     return name
 
@@ -143,6 +146,7 @@ def _record(run: "OpenRun", name: str, parts: dict[str, Any]) -> None:
         name=run.loaded.recipe.name,
         recipe={**run.loaded.canonical(), "resolved": parts, "prefix": run.spec.prefix, "job": job},
         recipe_hash=run.loaded.recipe_hash,
+        # The clock of a run that another command works on is running already.
         worked=None if name in workers_of(run.workspace.ledger.leases) else run.elapsed,
     )
 
@@ -155,6 +159,7 @@ def _generation_of(run: "OpenRun", parts: Mapping[str, Any]) -> "tuple[str, list
     while name in known:
         generations.append(known[name])
         name = f"{base}-{len(generations) + 1}"
+    # Any generation, not the last alone: a verifier that is set back resumes the run that it judged.
     return next((other.id for other in generations if other.recipe["resolved"] == parts), name), generations
 
 
@@ -171,7 +176,7 @@ def imports_alone_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The parts that changed."""
-    return [key for key in now if before.get(key) != now[key]]
+    return [key for key in dict.fromkeys((*now, *before)) if before.get(key) != now.get(key)]
 
 
 def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[str]]]:
@@ -183,7 +188,7 @@ def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[st
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
     """Old and new value, in words, of each part that changed; of the verifiers, only the changed ones and their changes."""
     changed = _changed(before, now)
-    words = {key: f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in changed}
+    words = {key: f"{key} was {_short(before.get(key))}, is {_short(now.get(key))}" for key in changed}
     if "verifiers" in words:
         sides = [side.get("verifiers") or () for side in (before, now)]
         old, new = ({name: version.split("+") for name, version in verifiers} for verifiers in sides)
@@ -195,6 +200,7 @@ def _only_in(mine: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[st
     """The verifiers that the other side has not, each with the parts of its version that the other side has not."""
     own = {name: [part for part in parts if part not in others.get(name, ())] for name, parts in mine.items()}
     words = [f"{name} {'+'.join(parts)}" for name, parts in own.items() if parts or name not in others]
+    # Without words: the same verifiers, fewer of them or in another order.
     return ", ".join(words) or ("without it" if len(mine) < len(others) else "in another order")
 
 
@@ -213,6 +219,7 @@ def _changed_since(session: "Session", last: "Run", now: dict[str, Any]) -> Setu
 def _short(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(_short(item) for item in value)
+    # Digests are told apart by their first digits.
     return str(value)[:24]
 
 

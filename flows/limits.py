@@ -27,13 +27,16 @@ class LimitReached(FoundWanting):
 
 def limit_of(job: "Job", profile: "Profile") -> Limit:
     """The limit of a job; SetupError for one on money if nothing has a price."""
+    # Not `or`: a limit of 0 is a limit.
     tokens = profile.limits.tokens if job.max_tokens is None else job.max_tokens
     money = profile.limits.money if job.max_cost is None else _decimal(job.max_cost)
+    # Every completion would count as free, and the limit would never end anything.
     if money is not None and profile.prices is None:
         raise SetupError(
             f"a limit of {money} on money, but the profile gives no prices.",
             next_command="write `prices: {input: 0.15, output: 0.60, currency: USD}` into the profile, or --max-tokens N",
         )
+    # Whole units, because sums of floats depend on their order.
     return Limit(tokens, None if money is None else int(money * UNITS))
 
 
@@ -60,12 +63,14 @@ def limit_reached(run: "OpenRun", reason: str, where: str) -> LimitReached:
 
 def _higher(limit: int, spent: int) -> int:
     """Suggested new limit: twice the old one, or twice what was spent if that is more."""
+    # A command may set a lower limit than earlier ones have spent; 1, since twice 0 is 0.
     return 2 * max(limit, spent, 1)
 
 
 def _decimal(text: str) -> Decimal:
     try:
         money = Decimal(text)
+        # Decimal reads "NaN" and "Infinity" too.
         if not (money.is_finite() and money >= 0):
             raise InvalidOperation
     except InvalidOperation:

@@ -56,11 +56,13 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Sample
     from storage.segments.keys import SegmentKey
 
     recipe_problems = preview_problems(workspace, loaded, samplers)
+    # An import is a segment already.
     if loaded.recipe.problems.imported is None:
         version = loaded.recipe.problems.version
         if version is None:
             key = problems_key(loaded, recipe_problems)
         else:
+            # A version may be pulled from another clone, so this workspace may hold none of its problems.
             key = SegmentKey("problems", f"version:{version.partition('@')[0]}", "1", recipe_problems.digest)
         if not workspace.segments.has(key):
             workspace.segments.commit(key, recipe_problems.problems)
@@ -85,6 +87,7 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
     maker = None if loaded.synthesizer is None else built_synthesizer(workspace, loaded.synthesizer, samplers)
     every = _every(workspace, loaded) if maker is None else _synthesized(maker, loaded)
     problems = of_split(every, part.split, part.imported or part.version or "")[: part.count]
+    # Held-out problems go first, so that none of them is the one that stays of a group of near duplicates.
     evaluation = held_out(workspace, loaded, samplers)
     apart = _without_held_out(problems, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
@@ -112,6 +115,7 @@ def check_held_out(workspace: "Workspace", loaded: LoadedRecipe) -> None:
         if part.method is None:
             list(_evaluation_part(workspace, part, None))
         elif not part.method.asks_model:
+            # One problem shows whether the options are accepted; making all of them may take long.
             next(iter(_evaluation_part(workspace, part, None)), None)
 
 
@@ -147,10 +151,12 @@ def problems_key(loaded: LoadedRecipe, problems: RecipeProblems) -> Any:
 
     assert problems.maker is not None
     canonical = loaded.canonical()
+    # The held-out problems are part of the key, because they decide which problems are dropped.
     identity = [canonical["problems"], canonical["evaluation"], loaded.recipe.seed]
     if any(part.part.imported is not None for part in loaded.evaluation):  # what a name stands for may grow
         identity.append(sorted(problem.id for problem in problems.evaluation))
     if problems.source is not None:
+        # The content hash: the name may stand for a newer version later.
         identity.append(problems.source[1])
     return SegmentKey("problems", *problems.maker, digest128(identity))
 
@@ -172,6 +178,7 @@ def _every(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
 def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     count, name = loaded.recipe.problems.count, loaded.recipe.problems.synthesize
     assert count is not None
+    # A user's own synthesizer may return None.
     problems = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in problems if not isinstance(item, Problem)]:
         raise contract_error(f"synthesizer {name!r} made {odd[0]!r:.60}, which is not a Problem")

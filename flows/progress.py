@@ -133,25 +133,30 @@ class Progress:
         """A report of a round: rows of one round; the stages are sums over rounds."""
         with self._lock:
             for name in _OF_EVENT[event.kind]:
+                # While a batch of another command is waited for, the round's own numbers stand still.
                 if event.kind != "waiting":
                     self._rounds[name, event.round] = self._of_round(name, event)
                 self._tell(self._summed(name, event))
 
     def _of_round(self, name: str, event: "Event") -> Stage:
         before = self._rounds.get((name, event.round), Stage(name))
+        # Numbers of a round never fall: its last event, for one, does not repeat `here` and `correct`.
         here, correct = max(event.here, before.here or 0), max(event.correct, before.correct)
         done, tokens = max(event.done, before.done), max(event.tokens, before.tokens)
         if name == "draw":
             return Stage(name, done, event.total, tokens, event.seconds, here=here)
         total = event.total if event.answers is None else event.answers
+        # `done` counts all rows of the round, and some are of steps that nobody judges.
         return Stage(name, min(done, total), total, 0, event.seconds, here=here, correct=correct)
 
     def _summed(self, name: str, event: "Event") -> Stage:
         parts = [stage for (part, _), stage in self._rounds.items() if part == name]
         sums = {key: sum(getattr(stage, key) for stage in parts) for key in ("done", "total", "tokens", "here", "correct")}
         before = self.stages.get(name)
+        # Most events bring no forecast: the last one holds until there is another.
         whole = (event.whole or {}).get(name) or (before.detail.get("whole") if before else None)
         detail = {"round": event.round, "waiting": event.kind == "waiting", "whole": whole}
+        # An event is told for two stages, and its message once.
         if name == "draw" and event.message and event.message not in self._messages:
             self._messages.add(event.message)
             detail["lines"] = [event.message]

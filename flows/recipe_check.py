@@ -30,6 +30,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
 
     SetupError for the first thing that would stop a run.
     """
+    # Without a workspace: a verifier needs the machine alone.
     _check_verifiers(loaded)
     for method in loaded.scorers:
         method.build()  # opens the model that it asks, where it asks one; asks nothing
@@ -65,6 +66,7 @@ def _check_verifiers(loaded: LoadedRecipe) -> None:
         verifiers = []
         for method in loaded.verifiers:
             verifier = method.build()
+            # Closed also when a later one is refused.
             stack.callback(verifier.close)
             if isinstance(verifier, NeedsMachine):
                 verifier.ready()  # a sandbox, where it needs one
@@ -85,8 +87,10 @@ def _check_problem_sets(workspace: "Workspace", loaded: LoadedRecipe) -> None:
     shown = [step.generate for step in loaded.steps if step.generate.examples_from is not None]
     given = part.imported or part.version
     problems = []
+    # A plain import was looked up by name; reading a large one would tell no more.
     if given is not None and (part.version is not None or part.split is not None or shown):
         read = imported_problems if part.imported is not None else version_problems
+        # As many as are asked: an example beyond the count is not one of them.
         problems = of_split(read(workspace, given), part.split, given)[: part.count]
     for generate in shown:
         Examples(workspace, loaded, problems).form_of(generate)

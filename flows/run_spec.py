@@ -51,6 +51,7 @@ def paid_samplers(session: Session, run: str) -> "Iterator[RunSamplers]":
     from pipelines.generate.registry import built_engine
 
     prices = session.profile.prices
+    # Problems are written before their run exists; the limit is that of the run which will draw for them.
     account = Account(run, limit_of(session.job, session.profile), None if prices is None else prices.exact())
     samplers = RunSamplers(session.workspace, partial(built_engine, **engine_settings(session)))
     samplers.charge(SpendLimiter(session.workspace, account))
@@ -72,6 +73,7 @@ def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, sett
     recipe, profile, workspace = loaded.recipe, session.profile, session.workspace
     imports = imports_taken(workspace, loaded)
     drawing = [(step.engine, step.generate.batch_size) for step in loaded.steps if step.engine is not None]
+    # The most of any step, as the steps of a round share the workers.
     workers = max((draw_workers(method.cls, size, settings) for method, size in drawing), default=1)
     return RunSpec(
         problem_set=problems,
@@ -80,12 +82,14 @@ def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, sett
         budget=loaded.budget.build(**settings),
         selector=loaded.selector.build(),
         recipe_seed=recipe.seed,
+        # The stream is part of seeds and ids, so another number draws everything anew.
         stream=redrawn(loaded.stream, recipe.generate.redraw),
         imports=imports,
         imported=digest_of_imports(workspace, imports, problems) if _goes_by_imported_votes(loaded) else "",
         scorers=[method.build(**settings) for method in loaded.scorers],
         accept=loaded.accept.build(),
         planned_under=None if loaded.planned_under is None else loaded.planned_under.build(),
+        # One batch beyond those that are drawn may wait for its commit, three for their verdicts.
         limits=QueueLimits(draw_workers=workers, uncommitted=workers + 1, unjudged=workers + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
         limit=limit_of(session.job, profile),
@@ -125,6 +129,7 @@ def _steps(session: Session, loaded: LoadedRecipe, examples: Examples) -> "list[
 
 def _engine(session: Session, method: MethodSpec) -> Callable[[], Any]:
     """Factory of an engine; equal methods get the same factory, so that steps and runs of a session share one engine."""
+    # The key is the method without paths: it is the same wherever the workspace lies.
     build = with_places(method, session.workspace.root).build
     return session.factories.setdefault(canonical_json(method.canonical()), partial(build, **engine_settings(session)))
 

@@ -43,8 +43,10 @@ def digest_of_imports(workspace: "Workspace", imports: Sequence[str], problems: 
     """Identity of the imported completions of these problems, of these imports."""
     from storage.imports.stored import imported_rows
 
+    # By prompt: a problem whose reference was repaired has another id, and the same completions.
     prompts = sorted({problem.prompt_id for problem in problems.problems})
     rows = imported_rows(workspace, imports, prompts, problems.left_out)
+    # Sorted, so that neither the order of imports nor that of rows is part of the identity.
     return digest128(["imported", sorted(row[0] for row in rows)])
 
 
@@ -62,6 +64,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     named = bool(generate.imports) or problem_set is None
     names = tuple(generate.imports) if named else answering(workspace, str(problem_set))
     for name in names:
+        # Rates over the rows that a lost segment left would be of an unknown part of the import.
         workspace.imports.require_whole(name)
     if not names and not named:
         raise SetupError(
@@ -78,6 +81,7 @@ def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "Rec
 
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
+    # Chosen imports come first, because a rollout in several counts with the first of them.
     ordered = [*chosen, *(name for name in every if name not in chosen)]
     counts = model_counts(
         workspace.segments, ordered, {problem.prompt_id for problem in problems.problems}, problems.left_out

@@ -41,6 +41,7 @@ class Examples:
 
     def _taken(self, part: ExamplesFrom) -> list[Example]:
         problems, kept = self._set(part), self._kept(part)
+        # Of named problems, one without a kept rollout is an error (_answer) and not left out.
         if kept is not None and not part.ids:
             problems = [problem for problem in problems if problem.id in kept]
         return [
@@ -65,6 +66,7 @@ class Examples:
     def _source(self, part: ExamplesFrom) -> tuple[str | None, str | None]:
         """Import and version of the examples: its own, or those of the recipe's problems."""
         own = self.loaded.recipe.problems
+        # Both come from one place: an import of the examples and a version of the problems would be two sets.
         return (part.imported, part.version) if part.imported or part.version else (own.imported, own.version)
 
     def _set(self, part: ExamplesFrom) -> list[Problem]:
@@ -92,6 +94,7 @@ class Examples:
 
     def _refuse_asked(self, examples: Sequence[Example]) -> None:
         questions = {plain_text(problem.prompt).strip() for problem in self.asked} if examples else set()
+        # Stripped, as a space more or less at the ends would hide that it is the asked problem.
         shown = next((example for example in examples if example.question.strip() in questions), None)
         if shown is not None:
             raise SetupError(
@@ -106,11 +109,13 @@ def _chosen(part: ExamplesFrom, problems: Sequence[Problem]) -> list[Problem]:
     All of them where each problem has examples of its own.
     """
     if part.ids:
+        # People name problems by the external id, the product by its own.
         known = {key: problem for problem in problems for key in (problem.external_id, problem.id)}
         missing = [name for name in part.ids if name not in known]
         if missing:
             raise SetupError(f"examples_from: no problem with the id {missing[0]!r} among these {len(problems)}.")
         return [known[name] for name in part.ids]
+    # Each problem chooses among all of them when it is asked (ExampleChoice).
     if part.choose != "first":
         return list(problems)
     taken: Counter[str | None] = Counter()

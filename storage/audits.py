@@ -142,6 +142,7 @@ Many = list[Audit]
 
 def audit_id(kind: Kind, source: str, verifier: str, version: str, seed: int, *, simple: bool = False) -> str:
     """The id of an audit: equal for the same audit at another size. `simple`: every rollout has the same chance."""
+    # Without the size, so that a larger audit of the same kind replaces the smaller one.
     parts = (kind, source, verifier, version, str(seed), *(["simple"] if simple else []))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return f"{kind}-{digest[:10]}"
@@ -178,6 +179,7 @@ class Audits:
     def get(self, audit: str) -> Audit:
         """The audit with this id or id prefix; SetupError for none or several."""
         with self._ledger.read() as session:
+            # Escaped: `_` or `%` in what a person typed would match any text.
             rows = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
             if len(rows) == 1:
                 return _audit(rows[0])
@@ -208,6 +210,7 @@ class Audits:
         of_item = (JudgementRow.completion_id == AuditItemRow.completion_id) & (
             JudgementRow.problem_id == AuditItemRow.problem_id
         )
+        # Not a join: two reviewers of one rollout would count it twice.
         unjudged = func.sum(case((select(JudgementRow.judge).where(of_item).exists(), 0), else_=1))
         query = select(AuditItemRow.audit_id, unjudged, func.count()).group_by(AuditItemRow.audit_id)
         with self._ledger.read() as session:
@@ -249,6 +252,7 @@ class Audits:
         with self._ledger.read() as session:
             for completion, problem, judge, outcome, note, at in session.execute(query):
                 pair = (completion, problem)
+                # The query asked by completion alone, and one completion may answer several problems.
                 if wanted is None or pair in wanted:
                     judgement = PersonJudgement(*pair, judge, outcome, note, datetime.fromtimestamp(at, UTC))
                     judged[pair] = (*judged.get(pair, ()), judgement)

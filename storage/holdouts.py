@@ -91,6 +91,7 @@ class Holdouts:
         """Every guarded half by its name, in the order of names."""
         if not self.path.exists():
             return {}
+        # Moved, not removed: the file is the only record of what was asked.
         again = f"mv {self.path} {self.path}.damaged"
         stored = read_object(self.path, next_command=again)
         try:
@@ -116,6 +117,7 @@ class Holdouts:
         """The guarded half for one question; the block appends what it has become. No other question comes between."""
         with self._changing() as holdouts:
             changed: list[Holdout] = []
+            # Records are frozen, so the block hands back a new one; an empty list changes nothing.
             yield _known(holdouts, name), changed
             if changed:
                 holdouts[name] = changed[-1]
@@ -124,6 +126,7 @@ class Holdouts:
     def _changing(self) -> Iterator[dict[str, Holdout]]:
         with locked(self.path.with_suffix(".lock")):
             holdouts = self.all()
+            # An error in the block ends here, before the file is written.
             yield holdouts
             write_text(self.path, json_text({name: asdict(holdout) for name, holdout in holdouts.items()}))
 

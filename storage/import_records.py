@@ -60,6 +60,7 @@ class Imports:
 
     def require_whole(self, name: str) -> None:
         """SetupError if segments of this import were lost or altered and its file was not imported again since."""
+        # The last loss: a file imported between two losses has to be imported again.
         lost = select(func.max(LostSegmentRow.found_at), func.sum(LostSegmentRow.rows))
         with self._ledger.read() as session:
             lost_at, rows = session.execute(lost.where(LostSegmentRow.producer == producer_of(name))).one()
@@ -68,6 +69,7 @@ class Imports:
         records = [record for record in self.list() if record.name == name]
         again = [record for record in records if record.imported_at > lost_at]
         stale = [record.file for record in records if not any(map(record.same_file, again))]
+        # An import without records is older than they are: nobody knows which files it had.
         if stale or not records:
             raise SetupError(
                 f"the import {name!r} is not whole: segments with {rows:,} rows of it were lost or damaged; import "
@@ -84,12 +86,14 @@ class Imports:
         """Record an import in the caller's transaction, which has registered `new` batches; Unavailable if batches of these
         `sets` were added or removed since `before`: the check would not hold for the stored rows.
         """
+        # Under the write lock, so that nothing can be added or removed between this check and the commit.
         if _since(session, sets, before) != (before[0], new):
             raise Unavailable(
                 f"another command changed the imports called {' and '.join(map(repr, sorted(sets)))} meanwhile.",
                 next_command="run the same import again",
             )
         values = {name: getattr(record, name) for name in _FIELDS if name != "imported_at"}
+        # By the ledger's clock, as is the time of a loss, with which `require_whole` compares it.
         session.add(ImportRow(**values, imported_at=self._ledger.now(session)))
 
     def forget(self, session: Session, name: str) -> None:
@@ -104,6 +108,7 @@ def producer_of(name: str) -> str:
 
 def _mark(session: Session, names: Collection[str]) -> Mark:
     """(number of batches, highest number); no number is reused."""
+    # Both numbers: a removal changes the count, a removal and an addition the highest number.
     count, highest = session.execute(_counted(names, func.coalesce(func.max(BatchRow.id), 0))).one()
     return int(count), int(highest)
 

@@ -26,7 +26,7 @@ Stored = Mapping[Pair, Mapping[Key, Verdict]]
 Item = tuple[PlanRow, Completion]
 Accept = Callable[[Mapping[Key, Verdict]], Verdict | None]
 """The verdict that counts of those on one rollout; None while one is missing."""
-CHUNK = 20_000
+CHUNK = 20_000  # rows whose verdicts are in memory at a time
 _STORED = ("tokens_out", "model", *MEASURED)
 
 
@@ -81,6 +81,7 @@ class RunReader:
         judged = (
             Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.step, self.place(row.step))
             for items, part, stored in self._windows(rows)
+            # A loop over one value: the verdicts of a chunk are complete before its first text is read.
             for verdicts in (_counting(part, stored, accept),)
             for row, completion in items
         )
@@ -148,10 +149,12 @@ class RunReader:
         plan: Rows[PlanRow] = Rows.of("plan", rows)
         ordered = plan.sorted_by("problem_id")
         texts = self.workspace.segments.fetch_in_order("completions", ordered.column("completion_id"))
+        # All windows share the iterator of texts, so each must be read to its end before the next one.
         for start, part in _chunks(ordered):
             yield _with_texts(part, start, texts), part, self.verdicts(part)
 
     def _graded(self, row: PlanRow, completion: Completion, verdicts: Stored) -> GradedCompletion:
+        # By pair, as one completion may answer several problems with another verdict on each.
         mine = verdicts.get((row.completion_id, row.problem_id), {})
         return GradedCompletion(self.problem(row.problem_id), completion, mine, row.step, self.place(row.step))
 
@@ -222,6 +225,7 @@ def _chunks(rows: Sequence[PlanRow]) -> Iterator[tuple[int, list[PlanRow]]]:
 def _with_texts(part: Sequence[PlanRow], start: int, texts: Iterator[tuple[int, Completion]]) -> Iterator[Item]:
     """Each row with its completion, the first of them at position `start` of the texts."""
     for position, row in enumerate(part, start):
+        # `fetch_in_order` leaves unknown ids out: a missing text shows as a later position, or as the end.
         at, completion = next(texts, (-1, None))
         if at != position or completion is None:
             raise IncompleteRound(f"completion {row.completion_id} of run {row.run} is not stored; run its round first")

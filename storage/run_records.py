@@ -39,6 +39,7 @@ class Attempts:
         """Add to the sums of a batch."""
         if not attempts:
             return
+        # Not durable, as the sums are only shown: no request has to wait for the disk.
         with self._ledger.write(durable=False) as session:
             now = self._ledger.now(session)
             for attempt in attempts:
@@ -128,6 +129,7 @@ class Firings:
             if fresh is not None and last is not None and last.fresh == fresh and last.unfinished:
                 number = last.number
             elif fresh is not None:
+                # Under the write lock, so that two schedules of a recipe never take one number.
                 had = select(func.max(FiringRow.number)).where(FiringRow.recipe == recipe, FiringRow.fresh == fresh)
                 number = max(above, session.scalar(had) or 0) + 1
             row = FiringRow(schedule=schedule, recipe=recipe, fresh=fresh, number=number, status="running", said="")
@@ -176,6 +178,7 @@ class Firings:
 
     def _with_killed_status(self, rows: Sequence[FiringRow]) -> list[Firing]:
         running = [row for row in rows if row.status == "running"]
+        # All rows are of one schedule, so the first one names its lease.
         workers = workers_of(self._ledger.leases).get(_lease(running[0].schedule), []) if running else []
         return [_firing(row, workers) for row in rows]
 
@@ -187,6 +190,7 @@ def _lease(schedule: str) -> str:
 def _firing(row: FiringRow, workers: Collection[Owner]) -> Firing:
     """`workers`: the processes that work on its schedule, of this host and of others."""
     owner = Owner(row.host, row.pid, row.started)
+    # On another host `alive` is None, and the lease decides.
     dead = row.status == "running" and not owner.alive() and owner not in workers
     status = "killed" if dead else row.status
     fired_at = datetime.fromtimestamp(row.fired_at, UTC)

@@ -40,6 +40,7 @@ class RunMarks:
         resolved: Mapping[str, Any] = run.recipe.get("resolved", {})
         self._judged_by = [resolved.get("verifiers"), resolved.get("policy")]
         plan: Rows[PlanRow] = Rows.of("plan", rows)
+        # Votes are drawn by unjudged steps, and answers by the others.
         others = text_array(unjudged_steps(run.recipe))
         unjudged = pc.is_in(plan.column("step"), value_set=others)
         self._answers = Rows(plan.kind, plan.table.filter(pc.invert(unjudged))) if len(others) else plan
@@ -48,11 +49,13 @@ class RunMarks:
 
     def of(self, needs: Sequence[str]) -> str:
         """The mark of a scorer with these needs; "" for one whose numbers do not depend on the run."""
+        # In the order of MARKED: the mark for answers covers the group and the verdicts too.
         what = next((kind for kind in MARKED if kind in needs), "")
         if what and what not in self._made:
             about = self._votes if what == "votes" else self._answers
             pairs = [] if what == "verdicts" else _keys(about)
             judged_by = [] if what in ("group", "votes") else self._judged_by
+            # Kept, as most marks hash the ids of all rows of the plan.
             self._made[what] = MARK + digest128([what, *judged_by, pairs])[:12]
         return self._made[what] if what else ""
 
@@ -104,4 +107,5 @@ def about(scores: pa.Table, marks: RunMarks) -> pa.Table:
 def _keys(rows: Rows[PlanRow]) -> list[str]:
     """Text key for each pair of completion and problem, in order."""
     parts = [rows.column(name) for name in ("completion_id", "problem_id")]
+    # Sorted: the mark is one of a set, whatever the order in which it was planned.
     return sorted(pc.binary_join_element_wise(*parts, SEPARATOR).to_pylist())

@@ -225,7 +225,7 @@ class Spending:
             rows = session.scalars(select(ReservedRow).where(*mine, *whose)).all()
             for row in rows:
                 session.delete(row)
-            if rows and charge.bound != Amount():
+            if rows and charge.bound != Amount():  # no row: another command has settled them
                 self._pay(session, run_id, charge, owner)
 
     def given_up(self, run_id: str) -> Amount:

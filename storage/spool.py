@@ -30,6 +30,7 @@ class Spool:
     """Append-only file of one batch's completions."""
 
     def __init__(self, folder: Path, batch_id: str) -> None:
+        # Any other id is hashed: it could name a place outside the folder, or be too long for a file name.
         safe = batch_id and len(batch_id) <= 128 and set(batch_id) <= _SAFE and not batch_id.startswith(".")
         self.path = folder / f"{batch_id if safe else digest128(['spool', batch_id])}.jsonl"
         self._file: int | None = None
@@ -75,6 +76,7 @@ class Spool:
             self._file = self._open()
             data = self._mend() + data  # a torn line must not join the first new line
         view = memoryview(data)
+        # One call may write a part only, as on a disk that fills up.
         while view:
             view = view[os.write(self._file, view) :]
         failpoints.hit("spool.written")
@@ -85,6 +87,7 @@ class Spool:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         if new:
+            # A new file is durable only with its entry in the folder.
             sync(self.path.parent)
         return file
 
@@ -100,6 +103,7 @@ class Spool:
 def _line(completion: Completion) -> bytes:
     """A line of the spool. Fields at their default are left out; ASCII escapes keep lone surrogates, which UTF-8 cannot."""
     values = zip(_FIELDS, _values(completion), strict=True)
+    # By identity: a required field has no default, and every other one but `meta` has None.
     row: dict[str, Any] = {name: value for (name, default), value in values if value is not default}
     if completion.messages is not None:
         row["messages"] = [asdict(message) for message in completion.messages]
@@ -110,6 +114,7 @@ def _line(completion: Completion) -> bytes:
 
 def _completion(line: bytes) -> Completion | None:
     checksum, _, data = line.partition(b" ")
+    # The empty text behind the last line end fails this too.
     if len(checksum) != 8 or checksum != b"%08x" % zlib.crc32(data):
         return None
     row = json.loads(data)

@@ -62,6 +62,7 @@ def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Pr
     with Workspace.open(request.root) as workspace:
         messages = [*workspace.recover(), *finish_interrupted(workspace)]
         imported = import_log(workspace, log, name, label)
+        # The user's verifiers come first, then the log's own, then those that fit the references.
         asked = [{"method": method} for method in request.verify] or log.verify
         verify = asked or fitting_verifiers(workspace, name)
     file = _evaluation(request.root, name, log, verify)
@@ -70,6 +71,7 @@ def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Pr
     with kind.open(progress) as session:
         [cell] = evaluate(kind.evaluation, session)["cells"]
     for key in log.labels:
+        # Kept as scores of the run, so that they can be ranked and compared, and never decide an outcome.
         score(ScoreRequest(request.root, cell["run"], (("imported", {"key": f"{KEY}.scores.{key}"}),)))
     report = {
         "name": name,
@@ -97,6 +99,7 @@ def _report_of_run(root: Path, run: str, log: EvaluationLog, label: str | None) 
     pool = adopted.pool.pool.measured(None)
     rows = numbers(adopted, log.printed)
     templates = adopted.pool.pool.strata["template"]
+    # A problem without a template is a cluster of its own, named by its place.
     clusters = len({template or place for place, template in enumerate(templates)})
     return {
         **totals(pool),
@@ -109,20 +112,20 @@ def _report_of_run(root: Path, run: str, log: EvaluationLog, label: str | None) 
     }
 
 
-def slug(text: str) -> str:
+def slug(task: str, model: str = "") -> str:
     """A name for an import and an evaluation: lower case, at most 40 letters, the end of the model's path."""
-    task, _, model = text.partition("-")
     words = f"{task}-{model.rsplit('/', 1)[-1]}".lower()
     return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:40].strip("-._") or "adopted"
 
 
 def default_name(log: EvaluationLog) -> str:
     """The name of task and model, as long as an evaluation's may be."""
-    return slug(f"{log.task}-{log.model}")[: longest_name(log)].strip("-._")
+    return slug(log.task, log.model)[: longest_name(log)].strip("-._")
 
 
 def longest_name(log: EvaluationLog) -> int:
     """Length limit for the name of an evaluation of this log, so that its runs' names stay within 63 characters."""
+    # A run of a cell is named NAME.BENCHMARK.MODEL, and the model of the evaluation is `logged`.
     return 63 - len(f".{_benchmark(log)}.logged")
 
 
@@ -149,6 +152,7 @@ def _withhold(report: Row) -> None:
         advice += f"; people judge with rollmill review --undecided {report['run']}"
     report["messages"].append(f"{why}: no rate of ours is shown. Next: {advice}")
     for row in report["numbers"]:
+        # The tool's own numbers stay: they rest on its labels.
         row["on_verdicts"] = None
     report["all_answers"] = [{**row, "value": None, "low": None, "high": None, "why": why} for row in report["all_answers"]]
     report["verdicts"] = None
@@ -174,6 +178,7 @@ def _evaluation(root: Path, name: str, log: EvaluationLog, verify: Sequence[Mapp
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "evaluation.yaml"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    # An existing file holds judgements that people made.
     if any(part["method"] == PEOPLE for part in verify) and not (folder / JUDGEMENTS).exists():
         write_judgements(folder / JUDGEMENTS, [])  # which `rollmill review --apply` fills
     return path

@@ -15,6 +15,7 @@ from typing import Any
 
 from flows.adopting.evaluation_log import LoggedAnswer, about, log_error
 
+# Both texts come from one list of choices, so they are equal as texts or different choices.
 VERIFY: Sequence[Mapping[str, Any]] = ({"method": "exact"},)
 """The verifier of chosen texts: is the chosen one the right one, white space around it aside?"""
 Values = Mapping[str, Any]
@@ -48,6 +49,7 @@ RULES: Mapping[str, ChoiceRule] = {
     "acc": ChoiceRule(lambda choices: list(choices.likelihoods), "the largest log-likelihood"),
     "acc_norm": ChoiceRule(lambda choices: _per_length(choices, len), "the largest log-likelihood per character"),
     "acc_bytes": ChoiceRule(
+        # JSON may hold half of a surrogate pair, which strict UTF-8 refuses to encode.
         lambda choices: _per_length(choices, lambda text: len(text.encode("utf-8", "surrogatepass"))),
         "the largest log-likelihood per byte",
     ),
@@ -62,6 +64,7 @@ RULES: Mapping[str, ChoiceRule] = {
 def are_chosen(rows: Sequence[Values], output_type: str | None) -> bool:
     """True if rows have log-likelihoods of several choices in place of texts. `output_type`: the task's, if known."""
     pairs = all(row["resps"] and all(_pair(resp) is not None for resp in row["resps"]) for row in rows)
+    # Without the task's type one log-likelihood is that of a given text, and several are of choices.
     return pairs and (output_type == "multiple_choice" or all(len(row["resps"]) > 1 for row in rows))
 
 
@@ -80,6 +83,7 @@ def chosen_answers(
         choices, why = _choices(path, row, delimiter)
         target = _target(row["target"], choices.texts)
         values = [] if why else RULES[rule].values(choices)
+        # `max` takes the first of equal values, as the tool does; NaN, which has no order, is set aside before.
         best = max(range(len(values)), key=values.__getitem__, default=0)
         text = choices.texts[best] if values else ""
         reference = "" if target is None else choices.texts[target]
@@ -109,6 +113,7 @@ def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, st
     numbers = [number for number in likelihoods if number is not None]
     if len(asked) != len(numbers) or not numbers:
         raise log_error(path, f"{where} has {len(asked)} choices and {len(numbers)} log-likelihoods")
+    # For this metric the tool asks every choice after the question, then every choice after an empty context.
     half = len(asked) // 2
     alone: Sequence[float] = ()
     if "acc_mutual_info" in row.get("metrics", ()):
@@ -117,7 +122,9 @@ def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, st
                 path, f"{where} has acc_mutual_info, and no log-likelihoods of its choices without the question"
             )
         asked, numbers, alone = asked[:half], numbers[:half], numbers[half:]
+    # A continuation begins with the delimiter, which is no part of the choice.
     choices = LoggedChoices(asked[0][0], [text.removeprefix(delimiter) for _, text in asked], numbers, alone)
+    # Winogrande is such a task: its options complete the contexts, and one continuation follows each.
     if len({context for context, _ in asked}) > 1:
         return choices, "choices that are contexts, of which the log does not say the right one"
     if any(math.isnan(number) for number in [*numbers, *alone]):
@@ -138,6 +145,7 @@ def _request(request: Any) -> tuple[str, str]:
 def _pair(resp: Any) -> float | None:
     """The log-likelihood of a choice, `[[ll, is_greedy]]` with values or with their texts; None for another form."""
     pair = resp[0] if isinstance(resp, list) and resp and isinstance(resp[0], list) else resp
+    # `str` serves both forms, the value false and the text "False".
     if not isinstance(pair, list) or len(pair) != 2 or str(pair[1]) not in ("True", "False"):
         return None
     try:
@@ -152,6 +160,7 @@ def _target(target: Any, texts: Sequence[str]) -> int | None:
         values = target
     else:
         try:
+            # A list of targets may be logged as its text, such as "[2]".
             values = json.loads(str(target))
         except ValueError:
             values = None
@@ -162,4 +171,5 @@ def _target(target: Any, texts: Sequence[str]) -> int | None:
     same = [at for at, choice in enumerate(texts) if choice == text]
     if place is None:
         return same[0] if len(same) == 1 else None
+    # "2" may be the place of one choice and the text of another: such a target decides nothing.
     return place if same in ([], [place]) else None

@@ -84,6 +84,7 @@ class EvaluationLog:
     def digest(self) -> str:
         """Digest of the whole log; computing it reads every row."""
         parts: list[Any] = [[name, list(texts)] for name, texts in sorted(self.rows.items())]
+        # Logs of several rules share all rows and files, and would be one log without the rule.
         return digest128([*parts, *sorted(self.files.items()), *([self.chosen] if self.chosen else [])])
 
     @property
@@ -102,7 +103,9 @@ class EvaluationLog:
     @property
     def labels(self) -> list[str]:
         """The scores of single answers, which can be compared with verdicts."""
+        # Such a score stands with the first answer and is of all answers to the problem.
         of_problems = {number.score for number in self.printed if number.reduced}
+        # What an answer votes for is a text and no score.
         of_problems |= {number.answers for number in self.printed}
         return [name for name in self.score_names if name not in of_problems]
 
@@ -134,6 +137,7 @@ def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: s
 
 def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
     """Limit on the unpacked size of a log: by default the size held in memory; for a packed file also the import limit."""
+    # A packed file of a few kilobytes may unfold to gigabytes; a text is as large as it looks.
     packed = path.suffix in _PACKED and path.is_file()
     return Unfolded(path, max_bytes or (min(MOST, Unfolded.of(path).most) if packed else MOST))
 
@@ -141,6 +145,7 @@ def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
 def whole_text(path: Path, unfolded: Unfolded) -> str:
     """The text of one file of a log; SetupError if it cannot be read."""
     try:
+        # Before it is read, so that a file beyond the limit is never held in memory.
         unfolded.add(path.stat().st_size)
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -154,6 +159,7 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
     where = f"{place}: " if place else ""
     try:
         value = json.loads(text)
+    # Thousands of nested brackets end in a RecursionError.
     except (ValueError, RecursionError) as error:
         raise log_error(path, f"{where}it is cut off or no JSON ({error})") from error
     if not isinstance(value, dict):
@@ -163,6 +169,7 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
 
 def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
     """The unchanged lines of a JSONL file, each an object."""
+    # Not splitlines(), which also splits at U+2028: JSON texts may hold it unescaped.
     lines = [line for line in whole_text(path, unfolded).split("\n") if line.strip()]
     for number, line in enumerate(lines, 1):
         unfolded.check_row(len(line), f"line {number}")

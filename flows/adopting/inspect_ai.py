@@ -40,6 +40,7 @@ def logs_at(path: Path) -> list[Path]:
 
 def _is_json_log(path: Path) -> bool:
     with path.open("rb") as file:
+        # The first keys suffice, as a log may hold gigabytes; white space differs between compact and indented files.
         begin = b"".join(file.read(200).split())
     return begin.startswith(b'{"version":') and b'"eval":{' in begin
 
@@ -61,11 +62,13 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     if len(parsed) != planned:
         raise log_error(path, f"{planned} samples were evaluated and it holds {len(parsed)} of them")
     order = {str(name): at for at, name in enumerate(header["eval"].get("dataset", {}).get("sample_ids") or ())}
+    # Samples run in parallel and are logged as they end, so they are put into the order of the data set.
     parsed.sort(key=lambda pair: (order.get(str(pair[1]["id"]), len(order)), pair[1]["epoch"]))
     about_eval = header["eval"]
     scores = header["results"].get("scores", [])
     answers = [(_answer(path, at, sample, scores), _unusable(sample)) for at, (_, sample) in enumerate(parsed, 1)]
     kept, aside = usable(path, answers)
+    # An import cannot hold these samples, and the log must come back whole.
     without = [parsed[answer.rows[0] - 1][0] for members in aside.values() for answer in members]
     return EvaluationLog(
         tool=TOOL,
@@ -111,6 +114,7 @@ def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str,
     samples = [json.dumps(sample) for sample in log.pop("samples", None) or ()]
     if not samples:
         raise log_error(path, "it holds no samples (log_samples was off)")
+    # Under the name of the packed form's member, so that both forms are one kind of log.
     return log, samples, {"header.json": json.dumps(log)}
 
 
@@ -130,7 +134,7 @@ def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -
         prompt=_prompt(sample["input"]),
         reference=_reference(sample["target"]),
         text=output.get("completion") or _content((choice.get("message") or {}).get("content")),
-        sample=int(sample["epoch"]) - 1,
+        sample=int(sample["epoch"]) - 1,  # epochs count from 1
         scores=dict(_values(sample.get("scores") or {}, scores)),
         file=path.name,
         rows=(number,),
@@ -150,6 +154,7 @@ def _unusable(sample: Values) -> str | None:
 
 def _reference(target: Any) -> str:
     """Single target of a sample; empty if it has none or accepts several."""
+    # An empty target is none: a verifier would hold every answer against an empty reference.
     targets = [str(text) for text in (target if isinstance(target, list) else [target]) if str(text or "").strip()]
     return targets[0] if len(targets) == 1 else ""
 
@@ -172,6 +177,7 @@ def _content(content: Any) -> str:
 def _values(scored: Mapping[str, Any], scores: Sequence[Values]) -> Iterator[tuple[str, float | None]]:
     """The value of each score that the log has numbers of, as Inspect turns it into a number."""
     for name, scorer in dict.fromkeys((score["name"], score["scorer"]) for score in scores):
+        # A scorer with a value for each key prints one score for each, all under its own name in a sample.
         value = (scored.get(scorer) or scored.get(name) or {}).get("value")
         yield name, _number(value.get(name) if isinstance(value, dict) else value)
 
@@ -183,6 +189,7 @@ def _number(value: Any) -> float | None:
     if isinstance(value, int | float):
         return float(value)
     word = str(value)
+    # Grades are capital letters, and words are written in any case.
     if word in _WORDS or word.lower() in _WORDS:
         return _WORDS.get(word, _WORDS.get(word.lower(), 0.0))
     try:
@@ -197,11 +204,13 @@ def _printed_numbers(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
         reduction = Reduction.of(reducer)
         for name, metric in score.get("metrics", {}).items():
             kind = str(metric.get("name", name)).rpartition("/")[2]
+            # With options of its own a metric of this name is another number.
             plain = not (metric.get("params") or score.get("params", {}).get("to_float"))
             average = _AVERAGES.get(kind) if plain else None
             shown = f"{score['name']}/{reducer}"
             why = "" if average and reduction else f"metric {kind!r} with reducer {reducer!r} is not computed here"
             known = reduction if average is not None else None
             if average is None or average != "mean":
+                # A standard error is shown beside the mean of its name, so both have one.
                 shown = shown if average == "stderr" else f"{shown} {name}"
             yield PrintedNumber(shown, float(metric["value"]), score["name"], known, average or kind, why=why)

@@ -47,11 +47,13 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     results_path = _results(path, date)
     text = whole_text(results_path, unfolded)
     results = json_object(results_path, text)
+    # A slash in a task's name becomes an underscore in its file's.
     task = next((name for name in results.get("results", {}) if name.replace("/", "_") == task), task)
     if task not in results.get("results", {}):
         raise log_error(path, f"{results_path.name} has no numbers of {task}")
     rows = _rows(path, unfolded)
     config = results.get("config_tasks", {}).get(task, {})
+    # -1 is the tool's default, before it has counted.
     documents = config.get("effective_num_docs", -1)
     if documents is not None and documents >= 0 and documents != len(rows):
         raise log_error(path, f"{documents} documents were evaluated and it holds {len(rows)}")
@@ -60,6 +62,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     printed = list(_printed_numbers(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
     return EvaluationLog(
         tool=TOOL,
+        # A released package knows no commit of its own and writes "?".
         version=str(general.get("lighteval_sha", "unknown")).replace("?", "unversioned"),
         path=path,
         task=task,
@@ -84,6 +87,7 @@ def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
 
 def _results(path: Path, date: str) -> Path:
     """The results of the same date: under `results` next to `details`, or in a folder above."""
+    # In OUT/details/ORG/MODEL/DATE the folder OUT is the fifth one up.
     for folder in list(path.parents)[:6]:
         places = sorted(folder.glob(f"results_{date}.json")) or sorted((folder / "results").rglob(f"results_{date}.json"))
         if places:
@@ -123,6 +127,7 @@ def _answers(path: Path, number: int, row: Values) -> Iterator[LoggedAnswer]:
         implied = {IMPLIED: whole} if whole in (0, 1) else {}
         yield LoggedAnswer(
             problem=str(doc["id"]),
+            # What the model was sent, where the log has it; the query lacks the template of the prompt.
             prompt=response.get("input") or doc["query"],
             reference=golds[0] if len(golds) == 1 else golds,
             text=text,
@@ -157,6 +162,7 @@ def _meaning(name: str, settings: str, samples: int) -> Reduction:
     """Reduction of a metric over the answers to one problem; `own`: known only to the tool."""
     match = _SAMPLED.fullmatch(name)
     if match is None:
+        # Whatever a metric does with several answers, of one it gives the score.
         if samples == 1:
             return FIRST
         return Reduction("max") if "aggregation_function=max" in settings else Reduction("own")

@@ -33,6 +33,7 @@ from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 from storage.imports.reading.limits import Unfolded
 
 TOOL = "lm-evaluation-harness"
+# A task's name may hold underscores itself (gsm8k_cot), so it ends where the date begins.
 _SAMPLES = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 _KEYS = ("doc_id", "doc", "target", "arguments", "resps", "filter")
 Values = dict[str, Any]
@@ -48,10 +49,12 @@ def results_alone(path: Path) -> list[Path]:
     """The results of this tool in a folder that have no samples of their date."""
     files = sorted(path.rglob("results_*.json")) if path.is_dir() else []
     dated = ((file, file.stem.removeprefix("results_")) for file in files)
+    # The date is whatever follows `results_` in a name, and may hold characters that glob reads as a pattern.
     return [file for file, date in dated if not any(file.parent.glob(f"samples_*_{escape(date)}.jsonl")) and _is_ours(file)]
 
 
 def _is_ours(path: Path) -> bool:
+    # lighteval writes results_*.json too; the key tells the two tools apart.
     return path.stat().st_size <= MOST and b'"lm_eval_version"' in path.read_bytes()
 
 
@@ -77,6 +80,7 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
     lines = json_lines(path, unfolded)
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     by_filter = _by_filter(path, rows)
+    # `effective` counts the documents after `--limit`, `original` those of the whole task.
     _require_whole(path, by_filter, results.get("n-samples", {}).get(task, {}).get("effective"))
     config = results.get("configs", {}).get(task, {})
     log = EvaluationLog(
@@ -104,9 +108,11 @@ def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], c
     lines = log.rows[log.path.name]
     for rule in rules:
         mine = [name for name in metrics if name == rule or (name not in RULES and rule == rules[0])]
+        # The rule's own metric comes first, because the first score is the label unless another is named.
         mine.sort(key=lambda name: name != rule)
         answers = chosen_answers(log.path, documents, rule, config.get("target_delimiter", " "), partial(_numbers, mine))
         kept, aside = usable(log.path, answers)
+        # Rows set aside are no rollouts, so the log keeps them as a file: it comes back whole, and its digest covers them.
         without = [lines[at - 1] for answers in aside.values() for answer in answers for at in answer.rows]
         notes = [f"nothing was drawn: each answer is the choice with {RULES[rule].words}"]
         yield replace(
@@ -152,6 +158,7 @@ def _by_filter(path: Path, rows: Sequence[Values]) -> dict[str, dict[Any, Values
     by_filter: dict[str, dict[Any, Values]] = {}
     for row in rows:
         mine = by_filter.setdefault(row["filter"], {})
+        # Document ids count from 0 in every task, so two tasks in one file meet here.
         if row["doc_id"] in mine:
             both = f"lines {mine[row['doc_id']]['_number']} and {row['_number']}"
             raise log_error(path, f"{both} are both document {row['doc_id']}: it mixes tasks or evaluations")
@@ -163,6 +170,7 @@ def _require_whole(path: Path, by_filter: Mapping[str, Mapping[Any, Values]], do
     for name, rows in by_filter.items():
         if documents is not None and len(rows) != documents:
             raise log_error(path, f"{documents} documents were evaluated and filter {name} has {len(rows)} of them")
+    # `_answers` takes the documents of the first filter and looks the others up by them.
     if len({frozenset(rows) for rows in by_filter.values()}) > 1:
         raise log_error(path, "its filters are over different documents")
 
@@ -204,6 +212,7 @@ def _texts(path: Path, row: Values) -> list[str]:
 def _prompt(path: Path, row: Values) -> Any:
     """Prompt of a row: turns as JSON text, or one text."""
     arguments = row["arguments"]
+    # Requests are a mapping in newer logs and a list in older ones, and so is each request.
     first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments[0] if arguments else None
     prompt = first.get("arg_0") if isinstance(first, dict) else first[0] if first else None
     prompt = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
@@ -215,11 +224,13 @@ def _prompt(path: Path, row: Values) -> Any:
 def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
     """The numbers of a task, each mean followed by its standard error."""
     known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
+    # A metric over the whole corpus logs its inputs, a list for each document, in place of a score.
     lists = {
         f"{name},{row['filter']}" for row in rows for name in row.get("metrics", ()) if isinstance(row.get(name), list)
     }
     averages = {part.get("metric"): part.get("aggregation", "mean") for part in config.get("metric_list", ())}
     votes = {part.get("name") for part in config.get("filter_list") or () if _elects(part)}
+    # A set has no order: numbers come in the order in which the tool printed them.
     for name in sorted(known & numbers.keys(), key=list(numbers).index):
         metric, _, filter_name = name.partition(",")
         voted = filter_name in votes
@@ -232,6 +243,7 @@ def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) ->
         why = "" if usual else f"aggregation {metric if name in lists else average!r} of that tool is not computed here"
         yield PrintedNumber(name, value, name, reduction if usual else None, average, why=why, reduced=voted)
         error = numbers.get(f"{metric}_stderr,{filter_name}")
+        # For a median the tool gives a bootstrap, which `stderr` here does not compute.
         if isinstance(error, float) and usual and average == "mean":
             yield PrintedNumber(name, error, name, reduction, "stderr", reduced=voted)
 

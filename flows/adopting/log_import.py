@@ -27,6 +27,7 @@ def import_log(workspace: Workspace, log: EvaluationLog, name: str, label: str |
 
     A log that is there already adds nothing. SetupError if the name is another log's, with nothing stored.
     """
+    # By content, so that a log moved to another folder is still the same one.
     stored, digest = stored_digest(workspace, name), log.digest
     if stored not in (None, digest):
         raise SetupError(
@@ -49,6 +50,7 @@ def rows_to_import(log: EvaluationLog, label: str | None, digest: str) -> Iterat
         question = digest128([answer.prompt, answer.reference])
         problem = problem_of.setdefault(question, answer.problem)
         twin = problem != answer.problem
+        # The samples of a twin go on after those of the problem, or equal texts would be one rollout.
         sample = used[problem] if twin else answer.sample
         used[problem] = max(used.get(problem, 0), sample + 1)
         first = not rows_before
@@ -73,6 +75,7 @@ def rows_to_import(log: EvaluationLog, label: str | None, digest: str) -> Iterat
             "text": answer.text,
             "model": log.model,
             "sample_index": sample,
+            # A grade between 0 and 1 is no label.
             "is_correct": bool(value) if value in (0, 1) else None,
             **answer.facts,
             KEY: adopted,
@@ -107,6 +110,7 @@ def stored_log(workspace: Workspace, name: str) -> StoredLog:
 
 def stored_digest(workspace: Workspace, name: str) -> str | None:
     """The digest of the log under a name; "" for an import of another kind, None if there is no such import."""
+    # Every answer of a log carries its digest, so the largest one is the only one.
     [(count, digest)] = _metas(workspace, name, f"count(*), max(meta ->> '$.{KEY}.log')")
     problems = any(record.name == name for record in workspace.imports.list())
     return (digest or "") if count or problems else None

@@ -36,6 +36,7 @@ Values = dict[str, Any]
 
 def logs_at(path: Path) -> list[Path]:
     """The metrics.json of each folder that also has outputs; a file of either kind stands for its folder."""
+    # A folder is one log: naming one of its outputs must not adopt a part of the runs.
     folders = sorted({file.parent for file in path.rglob("output*.jsonl")} if path.is_dir() else {path.parent})
     if path.is_file() and path.name != METRICS and not path.name.startswith("output"):
         return []
@@ -44,6 +45,7 @@ def logs_at(path: Path) -> list[Path]:
 
 def _outputs(folder: Path) -> list[Path]:
     """The files of all runs, else the only one: output-rs0.jsonl, output-rs1.jsonl, ..., or output.jsonl."""
+    # By number, since output-rs10 comes before output-rs2 as a text.
     return sorted(folder.glob("output-rs*.jsonl"), key=_run) or sorted(folder.glob("output.jsonl"))
 
 
@@ -84,11 +86,13 @@ def _modes(path: Path, metrics: Values) -> Mapping[str, Values]:
     """The numbers by evaluation mode, at the top level or under the benchmark's name and `_all_`."""
     while metrics and not any(_MODE.fullmatch(str(name)) for name in metrics):
         inner = metrics.get("_all_", metrics.get(path.parent.name))
+        # The only key is entered whatever its name: a folder may have been renamed since.
         if inner is None and len(metrics) > 1:
             raise log_error(path, f"it mixes several benchmarks: {', '.join(metrics)}", "name the folder of one benchmark")
         metrics = next(iter(metrics.values())) if inner is None else inner
         if not isinstance(metrics, dict):
             break
+    # The loop ended without a break: at a level with modes, or with nothing left.
     else:
         if metrics:
             return {name: numbers for name, numbers in metrics.items() if _MODE.fullmatch(name)}
@@ -101,6 +105,7 @@ def _answers(path: Path, run: int, lines: Sequence[str]) -> Iterator[LoggedAnswe
         require(path, row, _KEYS, f"line {number}")
         facts = {"tokens_out": row.get("num_generated_tokens"), "finish_reason": row.get("finish_reason"), **about(row)}
         yield LoggedAnswer(
+            # Without ids a problem is its line: every run writes the problems in one order, which is checked below.
             problem=str(row.get("id", number - 1)),
             prompt=row["problem"],
             reference=row["expected_answer"],
@@ -115,9 +120,11 @@ def _answers(path: Path, run: int, lines: Sequence[str]) -> Iterator[LoggedAnswe
 
 def _scores(row: Values) -> Values:
     """The truth values of a row, `symbolic_correct` first, and what the answer votes for."""
+    # Backwards, `symbolic_correct` comes before `judge_correct`, and the first score is the label.
     scores = {name: value for name, value in sorted(row.items(), reverse=True) if isinstance(value, bool)}
     correct = {name: value for name, value in scores.items() if "correct" in name}
     if isinstance(row.get("judgement"), str):
+        # The judge reasons before it decides: the words after its last "Judgement:" count.
         correct["judge_correct"] = row["judgement"].strip().rpartition("Judgement:")[2].strip().lower().startswith("yes")
     return {**correct, _ANSWER: row.get(_ANSWER)}
 
@@ -128,6 +135,7 @@ def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAn
     for answer in answers:
         by_problem.setdefault(answer.problem, []).append(answer)
     for problem, mine in by_problem.items():
+        # Equal ids are not enough where ids are line numbers, so prompts are compared too.
         if len(mine) != runs or len({answer.prompt for answer in mine}) > 1:
             raise log_error(
                 Path(mine[0].file), f"problem {problem} is not the same one in all {runs} runs: the files are mixed"

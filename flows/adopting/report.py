@@ -71,6 +71,7 @@ class AdoptedRun:
         """The pool with the tool's score of each answer for its outcome; neither 0 nor 1 is `pending`."""
         labels = {rollout.rollout.completion_id: rollout.score(name) for _, rollout in self.rollouts}
         states = {1.0: STATES.index("correct"), 0.0: STATES.index("incorrect")}
+        # A graded score such as .5 is neither right nor wrong.
         outcome = [states.get(labels[cid], len(STATES) - 1) for cid in self.pool.completions]
         return replace(self.pool.pool, outcome=np.array(outcome, dtype=np.int64))
 
@@ -105,6 +106,7 @@ _SPREADS = ("stderr", "runs")
 def _again(run: AdoptedRun, number: PrintedNumber, printed: str, from_rows: str, equal: str) -> Row:
     """A printed number, the same from the rows, and whether they are equal, under these names."""
     own = _own(run, number)
+    # A number in percent has a rounding error a hundred times as large.
     same = own is not None and abs(own - number.value) <= EQUAL * max(1.0, number.scale)
     return {printed: number.value, from_rows: own, equal: same}
 
@@ -114,6 +116,7 @@ def _own(run: AdoptedRun, printed: PrintedNumber) -> float | None:
     if printed.reduction is None:
         return None
     members = [[answer.scores for answer in answers] for answers in run.by_problem]
+    # The tool's averages include the answers that an import cannot hold.
     for _, answers in groupby(sorted(run.aside, key=lambda answer: answer.problem), key=lambda answer: answer.problem):
         members.append([answer.scores for answer in sorted(answers, key=lambda answer: answer.sample)])
     scores = [[_number(given.get(printed.score)) for given in answers] for answers in members]
@@ -126,6 +129,7 @@ def _own(run: AdoptedRun, printed: PrintedNumber) -> float | None:
 
 def _ours(run: AdoptedRun, printed: PrintedNumber) -> Row:
     """Our metric of the same meaning: on the tool's labels and on our verdicts."""
+    # As many as every problem has: an estimate over more would leave problems out.
     samples = min(len(members) for members in run.by_problem)
     usable = printed.reduction if printed.average == "mean" and printed.graded else None
     ours = None if usable is None else counterpart(usable, samples)
@@ -136,6 +140,7 @@ def _ours(run: AdoptedRun, printed: PrintedNumber) -> Row:
     if first < samples:
         shown += ", first answer" if first == 1 else f", first {first}"
     voted = usable.name == VOTE  # its answers are the tool's and its labels are too: ours would mix both
+    # A value that the tool reduced itself is one of the problem, not a label of each answer.
     labelled = None if printed.reduced or voted else run.labelled_pool(printed.score)
     return {
         "metric": shown,
@@ -156,6 +161,7 @@ def _measured_row(pool: Pool, metric: str, options: Any) -> Row:
     try:
         return measure(pool, metric, options)[0].row()
     except SetupError as error:
+        # A metric that does not fit the pool becomes a row with the reason, not the end of the report.
         return {"metric": metric, "value": None, "low": None, "high": None, "why": error.message}
 
 
@@ -168,6 +174,7 @@ def verdict_comparison(run: AdoptedRun, score: str) -> Row:
     flipped, undecided = [], []
     for _, answer in run.rollouts:
         label, stored = answer.score(score), answer.rollout
+        # NaN (no score) and graded scores such as .5 are no label.
         if label not in (0.0, 1.0):
             counts["no label"] += 1
         elif stored.outcome not in ("correct", "incorrect", "unparsed"):
@@ -181,6 +188,7 @@ def verdict_comparison(run: AdoptedRun, score: str) -> Row:
     rules = Counter((row["ours"], row["rule"]) for row in flipped)
     return {
         "label": score,
+        # A kind that did not occur is shown as 0.
         "counts": {kind: counts[kind] for kind in KINDS},
         "rules": [{"ours": ours, "rule": rule, "flipped": count} for (ours, rule), count in rules.most_common()],
         "flipped": flipped,

@@ -41,8 +41,10 @@ class Adopt(RequestKind):
         names: set[str] = set()
         for tool, file in self._files:
             try:
+                # Reading is inside the block too: a log that is cut off is refused like one that does not fit.
                 for name, log in self._logs(tool, file, names):
                     adopted.append(executor.stage("adopt", partial(adopt_log, self.request, log, name, progress), name))
+            # It is a SetupError too, and the next log would meet the same full disk.
             except Unavailable:
                 raise
             except SetupError as error:
@@ -55,6 +57,7 @@ class Adopt(RequestKind):
         """The logs of one file, each with a free name; `names`: those that are taken."""
         request, of_several = self.request, len(self._files) > 1
         for place, log in enumerate(read_logs(tool, file, request.max_bytes, request.label)):
+            # A name stands for the first log alone; others from the same file add their rule to it.
             name = request.name if place == 0 and not of_several else None
             yield _free(names, log, name or _name(request.name, log, of_several=of_several)), log
 
@@ -83,6 +86,7 @@ def _free(names: set[str], log: EvaluationLog, name: str) -> str:
         free = name = name[:longest].strip("-._")
     while free in names:
         number += 1
+        # Cut before the number is added, or the number itself would be cut off.
         free = name[: longest - len(f"-{number}")].strip("-._") + f"-{number}"
     names.add(free)
     return free

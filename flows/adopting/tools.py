@@ -39,6 +39,7 @@ def logs_at(path: Path) -> list[tuple[Tool, Path]]:
     files = [(tool, file) for tool in TOOLS.values() for file in tool.logs_at(path)]
     if files:
         return files
+    # Numbers without answers are the usual mistake: the tool logs samples only when asked.
     if lm_eval.results_alone(path):
         raise _without_samples(path)
     raise SetupError(
@@ -70,7 +71,9 @@ def _form_of(tool: Tool, file: Path) -> Iterator[None]:
     """Values of another type than the tool writes, anywhere in a log, raise one error that names the log."""
     try:
         yield
+    # A SetupError is none of these, so what a reader refuses itself keeps its own words.
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # The error may quote a whole row.
         text = f"{type(error).__name__}: {error}"[:200]
         raise log_error(file, f"it has another form than {tool.name} writes ({text})") from error
 

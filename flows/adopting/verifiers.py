@@ -45,6 +45,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     require(about_path, metadata, keys, "it", "metadata as verifiers writes them")
     lines = json_lines(path, unfolded)
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
+    # Without a positive number of examples nothing is known of how many rollouts there should be.
     planned = int(metadata.get("num_examples") or 0) * int(metadata["rollouts_per_example"])
     if planned > 0 and len(rows) != planned:
         raise log_error(
@@ -101,7 +102,9 @@ def _text(path: Path, number: int, completion: Any) -> str:
         return completion
     if not isinstance(completion, list):
         raise log_error(path, f"line {number} has no completion (its rollout failed)")
+    # A turn that only calls a tool has no content.
     contents = [turn.get("content") or "" for turn in completion if turn.get("role") == "assistant"]
+    # Content in parts (text beside images) is no text, and is kept as JSON.
     return "\n\n".join(content if isinstance(content, str) else json.dumps(content) for content in contents)
 
 
@@ -109,6 +112,7 @@ def _printed_numbers(metadata: Values) -> Iterator[PrintedNumber]:
     yield PrintedNumber("avg_reward", float(metadata["avg_reward"]), "reward", Reduction(EACH))
     for name, value in (metadata.get("avg_metrics") or {}).items():
         if (number := number_or_none(value)) is not None:
+            # A metric may count turns or check a form, so it does not grade the answer.
             yield PrintedNumber(f"avg_metrics {name}", number, name, Reduction(EACH), graded=False)
     least = float(metadata.get("pass_threshold", 0.5))
     for key, name, shown in (("pass_at_k", "pass_at", "pass@"), ("pass_all_k", "pass_k", "pass^")):

@@ -47,6 +47,7 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
     name, version = audited_as(run, request.verifier)
     identity = audit_id("natural", run.id, name, version, request.seed, simple=request.simple)
     before = next((audit for audit in reader.audits.list(name, version, run.id) if audit.id == identity), None)
+    # An audit of this size is the beginning of the larger one, and its judgements are in it.
     if before is not None and before.design["n"] >= request.n:
         return before
     scope = run_scope(reader, run.id)
@@ -62,6 +63,7 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
             f"{run.id} has other verdicts or decisions than when {before.id} was drawn, so it cannot be extended.",
             next_command=f"rollmill audit verifier {request.verifier} --run {run.id} --seed {request.seed + 1}{simple}",
         )
+    # The whole sample again: the rows of the smaller one come first, with the probabilities of this size.
     items = (draw_simple if request.simple else draw)(strata, request.n, request.seed)
     full = {"run": run.id, "seed": request.seed, "n": len(items), "strata": described, **design}
     full |= {"simple": True} if request.simple else {}
@@ -126,6 +128,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[SampledRow
     judged = [row for row in audited if row.outcome in JUDGED]
     prefix = [row for row in judged if scope.is_measured(row.sample_index, row.step)]
     every, counts = _counts(judged), _counts(prefix)
+    # Bands from all judged rollouts, weights from the fixed prefix alone, on which the rate rests.
     band = dict(zip(every.groups["problem"], every.bands(), strict=True))
     size, measured = dict(zip(counts.groups["problem"], counts.judged.tolist(), strict=True)), {id(row) for row in prefix}
     rows = [
@@ -136,6 +139,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[SampledRow
             rule=row.rule,
             band=str(band[row.problem_id]),
             kept=bool(row.kept),
+            # Problems weigh the same, and so do the rollouts of one problem.
             weight=1.0 / (len(size) * size[row.problem_id]) if id(row) in measured else 0.0,
         )
         for row in judged
@@ -155,6 +159,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[SampledRow
 def _counts(rows: Iterable[AuditedRow]) -> Counts:
     """The counts of each problem, by problem id."""
     counter = CountsByProblem()
+    # Sorted, as the counts are in the order of the first rollout of each problem.
     for row in sorted(rows, key=lambda row: row.problem_id):
         counter.add(row.problem_id, row.template, row.outcome)
     return counter.counts()
@@ -168,6 +173,7 @@ def _raw_rate(prefix: Counts) -> dict[str, Any]:
     """
     raw, names = pass_rate(prefix).estimate, prefix.clusters
     problems = prefix.groups["problem"]
+    # A tuple, so that no template can have the key of a problem.
     keys = [name if name is not None else (problem,) for problem, name in zip(problems, names, strict=True)]
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     place = {problem: places[key] for problem, key in zip(problems, keys, strict=True)}
@@ -188,4 +194,5 @@ def _spread_of_rates(prefix: Counts) -> list[tuple[float, float]]:
     if not len(prefix):
         return []
     prior = fit_prior(prefix.correct.tolist(), prefix.judged.tolist())
+    # Midpoints of equal parts: no point at a rate of exactly 0 or 1.
     return [(1.0 / RATE_POINTS, beta_quantile((i + 0.5) / RATE_POINTS, prior.a, prior.b)) for i in range(RATE_POINTS)]

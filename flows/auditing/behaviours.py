@@ -58,6 +58,7 @@ def behaviour_audit(request: BehaviourAuditRequest) -> dict[str, Any]:
     limits = limits_of(request.cpu_seconds, 512)
     with Reader.open(request.root) as reader, Sandbox(request.sandbox, limits, workers) as box:
         asked = list(_programs(reader, request.name))
+        # Threads suffice, because the programs run in processes of the sandbox.
         with ThreadPoolExecutor(workers) as threads:
             keyed = [row for row in threads.map(lambda part: _keyed(box, request, *part), asked) if row is not None]
     if not keyed:
@@ -102,7 +103,9 @@ def _programs(reader: Reader, name: str) -> Iterator[tuple[Problem, str, list[st
         task = task_of(prompt_text(problem.prompt), entry_point)
         detail = problem_detail(scope, problem.id)
         texts: Sequence[Completion] = [row.completion for row in detail.rollouts if row.completion is not None]
+        # Only the code counts: equal programs with other words around them are one.
         written = (program_of(code_text(text), task) for text in texts)
+        # Each text once, because copies are pairs that cannot differ; sorted, so that the audit repeats.
         yield problem, entry_point, sorted({program.text for program in written if program is not None})
 
 
@@ -111,14 +114,17 @@ def _keyed(
 ) -> KeyedPrograms | None:
     """The keys of a problem's programs on both sets of inputs; None for a problem without inputs or programs."""
     inputs = behaviour_inputs(problem, entry_point, request.inputs, seed=request.seed)
+    # Another seed: the key's own would generate its inputs again, all of which are left out.
     fresh = fresh_inputs(problem, entry_point, inputs, request.fresh, seed=request.seed + 1)
     if not inputs or not fresh or not programs:
         return None
     try:
         keys = [(behaviour_key(box, text, entry_point, inputs), text) for text in programs]
         known = [(key, behaviour_key(box, text, entry_point, fresh)) for key, text in keys if key is not None]
+    # The sandbox failed and no program did, so the problem is left out.
     except SandboxFailed:
         return None
     sizes, same = Counter(key for key, _ in known), Counter(known)
+    # n programs of one key are n(n - 1)/2 pairs; those equal on both sets of inputs do not collide.
     pairs, equal = (sum(count * (count - 1) // 2 for count in counts.values()) for counts in (sizes, same))
     return KeyedPrograms(problem, len(known), len(sizes), pairs, pairs - equal)

@@ -57,9 +57,11 @@ def _verifier_of(run: "Run", name: str, root: Path) -> "Verifier":
     """The verifier as the run's recipe configures it, in the version that is installed."""
     parts = run.recipe.get("verify", [])
     names = [verifier for verifier, _ in run.verifiers]
+    # The name of a verifier may differ from its method in the recipe, as that of a user's own class does.
     for part, own in zip(parts, names, strict=True):
         if name == own:
             recipe = run.recipe.get("job", {}).get("recipe")
+            # A user's own verifier is a file relative to the recipe's folder.
             base = Path(recipe).parent if recipe else root / "recipes"
             verifier: Verifier = resolve("verifier", part["method"], part.get("options", {}), base=base).build()
             return verifier
@@ -76,10 +78,12 @@ def _rates_by_kind(trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> dict
 
 
 def _rate(kind: str, tried: Sequence[tuple[Trial, Verdict]]) -> dict[str, Any]:
+    # An undecided verdict is neither a blind spot nor a success.
     decided = [(trial, verdict) for trial, verdict in tried if verdict.outcome != "undecided"]
     expected = tried[0][0][2].expected_outcome
     expected_word = "accepted" if expected == "correct" else "rejected"
     good = [(verdict.outcome == "correct") == (expected == "correct") for _, verdict in decided]
+    # The variants of one problem are not independent, so problems are the clusters.
     problems = [trial[0].id for trial, _ in decided]
     estimand = f"share of planted {kind} variants that are {expected_word}"
     rate = population_mean([float(fine) for fine in good], problems, estimand=estimand)
@@ -109,6 +113,7 @@ def _trials(reader: Reader, run: "Run", request: AuditRequest) -> Iterator[Trial
     problems = {row.id: row for row in reader.fetch("problems", sorted({row.problem_id for row in chosen}))}
     for row in chosen:
         problem, completion = problems[row.problem_id], completions[row.completion_id]
+        # A generator for each row: a larger audit plants the same variants into the rows of a smaller one.
         rng = random.Random(int(digest128(["planted", request.seed, row.completion_id, row.problem_id]), 16))
         for number, variant in enumerate(planted_variants(problem, completion.text, rng)):
             yield problem, _with(completion, variant, number), variant
@@ -118,4 +123,5 @@ def _with(completion: Completion, variant: PlantedVariant, number: int) -> Compl
     """The completion with the planted text in its place, under an id of its own."""
     meta = {**completion.meta, "planted_into": completion.id}
     identity = digest128(["planted", completion.id, number, variant.text])
+    # "stop", as a planted text is whole, whatever ended the original; turns would still hold the old text.
     return replace(completion, id=identity, text=variant.text, messages=None, finish_reason="stop", meta=meta)

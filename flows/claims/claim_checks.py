@@ -67,6 +67,7 @@ def run_claims(request: ClaimsRequest) -> list[dict[str, Any]]:
     if once:
         _measure(once, recorded_evidence(request.drawing, runs), 0, measured, request.drawing)
     many = [claim for claim in chosen.claims if not claim.recorded]
+    # The range is empty where no claim needs a drawn pool.
     for seed in range(1, request.seeds + 1 if many else 1):
         evidence = drawn_evidence(request.drawing, seed, _drawn_pools(many))
         _measure(many, evidence, seed, measured, request.drawing)
@@ -86,9 +87,11 @@ def _measure(
     drawing.begin(f"measuring {len(claims)} claims" + (f", seed {seed}" if seed else ", recorded rollouts"))
     for claim in claims:
         try:
+            # A pool that lacks completions is named before any of the claim is computed.
             for pool in claim.pools:
                 evidence.table(pool, claim.least)
             effects = claim.measure(evidence)
+            # Every comparison with NaN is false, so a verdict on it would mean nothing.
             if not all(math.isfinite(effect.value) for effect in effects):
                 raise NotTestable("an effect is undefined on this pool: what it compares does not vary")
             measured[claim.name].effects[seed] = effects

@@ -30,6 +30,7 @@ def number_row(table: Published, number: Number) -> Row:
         "source": paper.source,
         "says": number.says or paper.says,
         "where": number.where,
+        # Papers print percent, and everything here is a share.
         "published": None if number.published is None else digits(number.published / 100.0),
         "unit": number.unit / 100.0,
         "output": output.title,
@@ -49,6 +50,7 @@ def _row(table: Published, number: Number, recorded: "Recorded | None") -> Row:
         return row | {"why": str(reason)}
     labels = None if recorded.labelled is None else _estimate(recorded.labelled, number.value, number.less)
     row |= {"ours": _shown(ours), "labels": None if labels is None else digits(labels.value), "beside": beside}
+    # Shown beside the figure all the same, but outputs of another run decide nothing.
     if not number.own and number.published is not None:
         return row | {"status": "inconclusive", "why": "the outputs are of another run than the figure"}
     outcome = _status(number, ours)
@@ -66,6 +68,7 @@ def _grader(number: Number, labels: "Estimate | None") -> str:
     """Sentence on whether another grader explains a difference, from the labels of the outputs."""
     if labels is None:
         return "the outputs came without labels, so another grader cannot be ruled out"
+    # If the labels contradict the figure too, the outputs differ from the paper's whoever grades them.
     explains = "does not explain it" if _status(number, labels) == "contradicted" else "explains it"
     return f"the labels that came with the outputs give {labels.value:.3f}, so the grader {explains}"
 

@@ -42,6 +42,7 @@ def take_outputs(root: Path, folder: Path, published: Published, begin: Callable
         workspace.recover()
         there = {record.name for record in workspace.imports.list() if record.kind == "rollouts"}
         for name in present:
+            # One output may be two imports (codet); a kill between them leaves the second one missing.
             if not set(pools_of(name)) <= there:
                 begin(f"importing {published.outputs[name].title}")
                 _import(workspace, name, folder, published.outputs[name])
@@ -54,6 +55,7 @@ def _import(workspace: "Workspace", name: str, folder: Path, output: Output) -> 
         _import_codet(workspace, files)
         return
     spec = ImportSpec(files[-1], PREFIX + name)
+    # The first file has the problems, the last one the rollouts; a single file has both.
     if len(files) > 1:
         import_problems(workspace, replace(spec, path=files[0]))
         spec = replace(spec, problems=spec.name)
@@ -79,6 +81,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _programs(tasks: Path, solutions: Path) -> Iterator[FileRow]:
     """Every sample as CodeT cuts it."""
+    # The released samples name their task by its prompt alone.
     names = {task["prompt"]: task["task_id"] for task in _lines(tasks)}
     for number, line in enumerate(_lines(solutions), start=1):
         for index, text in enumerate(line["samples"]):
@@ -93,6 +96,7 @@ def _test_problems(tasks: Path, texts: Path) -> Iterator[FileRow]:
     """Each task with the tests that the model wrote for it, a problem for every 100; `counts`: how often it wrote each."""
     known = {task["prompt"]: task for task in _lines(tasks)}
     for number, line in enumerate(_lines(texts), start=1):
+        # The prompt for tests is the task's prompt with the words that ask for them behind it.
         task = next(task for prompt, task in known.items() if line["prompt"].startswith(prompt))
         counted = list(counted_asserts(line["samples"], task["entry_point"]).items())
         for first in range(0, len(counted), AT_ONCE):
@@ -118,6 +122,7 @@ def _tested_programs(tasks: Path, solutions: Path, texts: Path) -> Iterator[File
     for number, line in enumerate(_lines(solutions), start=1):
         first: dict[str, int] = {}
         for index, text in enumerate(line["samples"]):
+            # Equal programs pass the same tests, so one of them is run.
             first.setdefault(until_stop(text), index)
         for problem in parts.get(line["prompt"], []):
             for text, index in first.items():

@@ -85,6 +85,7 @@ def _numbers(rows: Sequence[Row]) -> Iterator[str]:
         for row in mine:
             for part in row["beside"]:
                 yield f"- {row['claim']}, beside it: {part['label']} {number_text(part)}."
+        # Many numbers share a reason, such as outputs that are not here; repeated for each it would hide the rest.
         for words, names in _told_together(mine).items():
             yield f"- {', '.join(names)}: {words}"
         yield from (f"- {words}" for words in dict.fromkeys(f"{row['output']}: {row['about']}" for row in mine))
@@ -97,6 +98,7 @@ def _told_together(rows: Sequence[Row]) -> dict[str, list[str]]:
     for row in rows:
         for words in (row["why"], row["note"]):
             if words:
+                # Notes of the table end with a full stop and reasons do not.
                 told.setdefault(words.rstrip(".") + ".", []).append(row["claim"])
     return told
 
@@ -105,6 +107,7 @@ def printed(row: Row) -> str:
     """The paper's figure as it prints it."""
     if row["published"] is None:
         return "above 0"
+    # The unit is one in the paper's last digit, as a share: .001 for a figure such as 45.6%.
     places = 4 if row["unit"] < 0.001 else 3 if row["unit"] < 0.01 else 2
     return f"{row['published']:.{places}f}"
 
@@ -133,6 +136,7 @@ def _section(row: Row) -> Iterator[str]:
     yield f"**{row['status'].capitalize()}**{reason}. Measured on {pools or 'a simulation'}.\n"
     yield "| effect | predicted | measured [95%] | as predicted | n |"
     yield "|---|---|---|---|---|"
+    # An unmeasured claim has no effects, and its predictions are shown all the same.
     effects = row["effects"] or [{} for _ in row["expected"]]
     for expected, effect in zip(row["expected"], effects, strict=True):
         yield f"| {expected['effect']} | {expected['words']} | {value_text(effect)} | {seeds(effect)} | {_count(effect)} |"
@@ -143,6 +147,7 @@ def _section(row: Row) -> Iterator[str]:
 
 def signed_number(value: float) -> str:
     """A number with its sign at three digits; zero has no minus sign."""
+    # Rounding -.0001 gives -0.0, and adding 0.0 takes its sign away.
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
@@ -185,6 +190,7 @@ def _number_lines(row: Row) -> Iterator[str]:
 
 def _effect_lines(row: Row) -> Iterator[str]:
     yield f"Cannot say: {row['reach']}"
+    # Not strict: an unmeasured claim has predictions and no effects.
     for expected, effect in zip(row["expected"], row["effects"], strict=False):
         yield ""
         yield f"{effect['effect']}: predicted {expected['words']}, measured {value_text(effect)}, {seeds(effect)}"

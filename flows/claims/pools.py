@@ -61,9 +61,11 @@ def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> E
     """The evidence of one seed; missing completions of its pools are drawn and judged first."""
     from flows.recipe.evaluations import load_evaluation
 
+    # Claims on a simulation draw nothing, so the evaluation need not even be read.
     if not pools:
         return Evidence(seed)
     name = load_evaluation(drawing.recipe, sets=drawing.sets).recipe.name
+    # A run is resumed by its name, so each seed has one of its own.
     sets = (*drawing.sets, f"name={name}-{seed}", f"seed={seed}")
     cells = {DRAWN_CELLS[pool]: pool for pool in sorted(pools)}
     return _evidence(drawing, seed, _runs(drawing, Path(drawing.recipe), sets, cells))
@@ -75,6 +77,7 @@ def recorded_runs(drawing: PoolDrawing, pools: Collection[str]) -> dict[str, str
 
     with Workspace.open(drawing.root) as workspace:
         imported = {record.name for record in workspace.imports.list() if record.kind == "rollouts"}
+    # Outputs that are not here are left out, and their claims say what they need.
     cells = {(pool, "all"): pool for pool in sorted(pools) if PREFIX + pool in imported}
     runs = _runs(drawing, RECORDED, (), cells) if cells else {}
     for pool in sorted(WITH_REWARDS & runs.keys()):
@@ -89,6 +92,7 @@ def recorded_evidence(drawing: PoolDrawing, runs: Mapping[str, str]) -> Evidence
 
 def _runs(drawing: PoolDrawing, recipe: Path, sets: Sequence[str], cells: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The run of each pool, drawn and judged to its end; a cell that the recipe does not have is left out."""
+    # Absolute, as the job is stored with its runs and may be resumed from another folder.
     profile = None if drawing.profile is None else str(Path(drawing.profile).resolve())
     job = Job(
         str(drawing.root),
@@ -117,6 +121,7 @@ def _evidence(drawing: PoolDrawing, seed: int, runs: Mapping[str, str]) -> Evide
         for name, run in sorted(runs.items()):
             source = scope_pool(run_scope(reader, run))
             pools[name] = source.pool
+            # Reading the texts of a pool takes time, and few claims compare solutions.
             if name in WITH_SOLUTIONS:
                 solutions[name] = _solutions(source)
     return Evidence(seed, pools, solutions)

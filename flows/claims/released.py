@@ -31,6 +31,7 @@ def released(root: Path, runs: Mapping[str, str]) -> dict[str, Recorded]:
     outputs: dict[str, Recorded] = {}
     with Reader.open(root) as reader:
         for name, run in sorted(runs.items()):
+            # The generated tests belong to the programs of `codet` and have no rate of their own.
             if name != CODET_TESTS:
                 source = scope_pool(run_scope(reader, run), answers=name != CODET)
                 tests = _tests(source, reader, runs[CODET_TESTS]) if name == CODET and CODET_TESTS in runs else {}
@@ -41,6 +42,7 @@ def released(root: Path, runs: Mapping[str, str]) -> dict[str, Recorded]:
 def _labels(source: ScopePool) -> Ints:
     """(n,): the label that came with each row, 1 right, 0 wrong, -1 none."""
     with source.scope.connection("completions") as connection:
+        # The label is a JSON value, which DuckDB gives as its text.
         known = {cid: {"true": 1, "false": 0}.get(label, -1) for cid, label in connection.execute(_LABELS).fetchall()}
     return np.array([known.get(cid, -1) for cid in source.completions], dtype=np.int64)
 
@@ -53,6 +55,7 @@ def _tests(source: ScopePool, reader: Reader, run: str) -> dict[str, GeneratedTe
         rows = connection.execute(_TESTED).fetchall()
     parts: dict[str, dict[str, tuple[Ints, dict[int, list[int]]]]] = {}
     for name, meta, index, evidence in rows:
+        # Test problems are called TASK/tests-0, TASK/tests-1, ...: all of a task make one table.
         task = str(name).rpartition("/")[0]
         counts = np.array(json.loads(meta)["counts"], dtype=np.int64)
         part = parts.setdefault(task, {}).setdefault(str(name), (counts, {}))
@@ -61,6 +64,7 @@ def _tests(source: ScopePool, reader: Reader, run: str) -> dict[str, GeneratedTe
     tables: dict[str, GeneratedTests] = {}
     by_task: dict[str, list[tuple[str, int, int]]] = {}
     for task, problem, index, text in programs:
+        # Only the first of equal programs was run, so its results stand for all of them.
         by_task.setdefault(task, []).append((problem, index, first.setdefault((task, text), index)))
     for task, of in parts.items():
         tables[by_task[task][0][0]] = _table(
@@ -81,6 +85,7 @@ def _table(parts: list[tuple[Ints, dict[int, list[int]]]], shown: list[int]) -> 
         for place, index in enumerate(shown):
             flags[place, passed[index]] = True
         columns.append(flags)
+    # In one order for tests and counts: column t of `passes` is test t of `counts`.
     return GeneratedTests(np.concatenate(columns, axis=1), np.concatenate([counts for counts, _ in parts]))
 
 
@@ -89,6 +94,7 @@ def _passed(evidence: str | None, name: str) -> list[int]:
     if evidence is None:
         return []
     body = json.loads(evidence)
+    # Evidence has a largest size, and tests beyond it would count as failed.
     if body.get("omitted"):
         raise NotTestable(f"{name}: the evidence of a verdict leaves out {body['omitted']} of its tests")
     return [int(row["i"]) for row in body["tests"] if row["status"] == "passed"]

@@ -42,11 +42,13 @@ def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
     recall = [
         [row["edit"], row["place"], row["expected"], *_rate(row), ", ".join(f"{k} {v}" for k, v in row["by"].items() if v)]
         for row in certificate["recall"]
+        # An edit that could be planted nowhere has no share.
         if row["n"]
     ]
     flags = [[row["pairs"], row["place"], *_rate(row)] for row in certificate["false_flags"] if row["n"]]
     leaks = [
         [row["kind"], row["row"], row["class"], row["benchmark_problem"], ", ".join(row["by"])]
+        # The JSON report names up to 1,000 of them.
         for row in report["leaks"][:_LEAKS]
     ]
     return [

@@ -47,6 +47,7 @@ class ComparedSource:
         if self.file is not None:
             yield from _of_file(self.file, self.map or {})
             return
+        # One kind of rows at a time, each with an empty table of the other: nothing needs to be joined.
         for query, place in ((_ASKED, 0), (self._answers(), 1)):
             for table in self._query(query):
                 yield (table, _NO_ANSWERS) if place == 0 else (_NO_PROBLEMS, table)
@@ -73,6 +74,7 @@ class ComparedSource:
             reader = Reader(self.workspace)
             connection = reader.connection()
             for kind in _KINDS:
+                # An import has no decisions, and no view of rollouts: its answers are all completions.
                 connection.execute(f"CREATE VIEW {kind} AS {reader.rows(kind, producer_of(self.name))}")
         try:
             for batch in connection.sql(query).to_arrow_reader(ROWS):
@@ -94,6 +96,7 @@ def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = 
         raise SetupError(
             f"columns can be mapped only for files, and {name!r} is none.", next_command="leave the mapping out"
         )
+    # A name that ends like a file is a misspelt file, not an unknown data set.
     if path.suffix in _FILES:
         raise SetupError(f"there is no file {name}.")
     reader = Reader(workspace)
@@ -103,6 +106,7 @@ def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = 
     known = _known(workspace)
     if name not in known:
         raise unknown_name("dataset, run, import, benchmark or file", name, known, next_command="rollmill dataset list")
+    # Half an import would leave the leaks of its other half unseen.
     workspace.imports.require_whole(name)
     return ComparedSource(name, workspace)
 
@@ -117,6 +121,7 @@ def benchmark_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None
         if not problems:
             raise SetupError(f"{name} names no evaluation problems.", next_command="add evaluation: to the recipe")
         return loaded.recipe.name, problems
+    # An import under the name of a shipped benchmark is what the user means by that name.
     if of_yaml or (name in shipped_definitions() and name not in _known(workspace)):
         definition = load_definition(name, Path())
         recipe = definition_recipe(definition, definition_path(name, Path()).parent)
@@ -132,10 +137,11 @@ def _known(workspace: Workspace) -> list[str]:
 
 
 def _of_file(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[pa.Table, pa.Table]]:
-    rows = read_texts(path, maps)
+    rows = read_texts(path, maps)  # an iterator: a file of any size is read in parts
     count = 0
     while part := list(islice(rows, ROWS)):
         problems = to_table("problems", [problem for problem, _ in part])
+        # Rows of a file have no ids: a hit is named by its row, counted from 1 over all parts.
         names = [f"row {count + place}" for place in range(1, len(part) + 1)]
         questions = problems.select(["prompt_id", "prompt", "meta"]).append_column("id", pa.array(names))
         yield questions, pa.table({"id": names, "text": [text for _, text in part]})

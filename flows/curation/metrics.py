@@ -40,6 +40,7 @@ def funnel_row(
     `unjudged` are counted apart; `tokens_out` and `truncated` are of all completions.
     """
     funnel = funnel_of(pool, snapshot.threads)
+    # Raises if a loss is not explained: a manifest must not show counts that do not add up.
     funnel.reconcile()
     # pc.sum gives null over no rows, and where no engine counted tokens.
     tokens = pc.sum(snapshot.completions["tokens_out"]).as_py()
@@ -79,6 +80,7 @@ def rates(pool: Pool, *, prefix: int | None, limit: PassAtLimit, step: str | Non
 
     `step`: the only step whose completions count, for steps are never pooled.
     """
+    # "" is the name of the only step of a recipe that lists none.
     counts = counts_of(pool.measured(prefix, step or ""))
     return {
         "prefix": prefix,
@@ -110,6 +112,7 @@ def model_rates(every: Pool, limit: PassAtLimit, step: str | None) -> dict[str, 
     if len(np.unique(pool.model)) <= 1:
         return {}
     rows = {}
+    # -1 is a rollout whose completion names no model.
     for name in sorted(pool.models[place] for place in np.unique(pool.model) if place >= 0):
         mine = pool.where(pool.model == pool.models.index(name)).measured(None)
         kept = int((mine.kept == 1).sum())
@@ -122,6 +125,7 @@ def stopped_rates(pool: Pool, spec: "RunSpec") -> dict[str, Any]:
 
     Where the accepting policy is not the one that the budget counted by, nothing is shown.
     """
+    # Path counting uses the stopping rule, and the rule was applied to the outcomes of the planning policy.
     if spec.budget.estimator != "path_counting" or spec.takes_imports or len(spec.policies()) > 1:
         return {}
     return {"path_counting": path_counted(counts_of(pool.measured(None)), cast(StoppingBudget, spec.budget))}

@@ -82,6 +82,7 @@ def write_problem_report(root: Path, loaded: "LoadedRecipe", problems: RecipePro
         "made": problems.made,
         "dropped": dict(problems.dropped),
         "problems": len(problems.problems),
+        # Sorted, so that the order of problems changes no report.
         "levels": dict(sorted(levels.items())),
     }
     return write_json(reports_folder(root, loaded) / "problems.json", row)
@@ -116,5 +117,6 @@ def _flat(funnel: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _levels(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    # A plot needs a point for problems without levels too.
     rows = metrics["levels"] or {"all": metrics["overall"]}
     return [{"level": level, **{key: row[key] for key in ("pass_rate", "low", "high")}} for level, row in rows.items()]

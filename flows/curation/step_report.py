@@ -59,6 +59,7 @@ def steps_of(run: "OpenRun", pool: Pool, decisions: pa.Table, limit: PassAtLimit
 
 
 def _step(run: "OpenRun", step: "Step", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
+    # A step without rows is not in the pool, and -1 matches none.
     mine = pool.where(pool.step == (pool.steps.index(step.name) if step.name in pool.steps else -1))
     funnel, distinct = funnel_of(mine), np.unique(mine.completion, return_index=True)[1]
     return {
@@ -68,6 +69,7 @@ def _step(run: "OpenRun", step: "Step", pool: Pool, limit: PassAtLimit) -> dict[
         "drawn": funnel.planned,
         **funnel.outcomes(),
         "kept": funnel.kept,
+        # A completion that answers two problems was drawn once.
         "tokens_out": int(mine.tokens[distinct].clip(min=0).sum()),
         "rates": step_rates(_by_success(pool, step), prefix=_prefix(run.spec, step), step=step.name, limit=limit),
     }
@@ -96,6 +98,7 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
     if step.node.step.want == "correct":
         return mine
     wanted, correct = (STATES.index(name) for name in (step.node.step.want, "correct"))
+    # Exchanged and not overwritten: a right answer is the failure of a step that wants another.
     swapped = np.where(mine.outcome == wanted, correct, np.where(mine.outcome == correct, wanted, mine.outcome))
     return replace(mine, outcome=swapped)
 
@@ -155,6 +158,7 @@ class _FollowUps:
             node, graph = self._run.spec.step(step).node, self._run.spec.graph
             read = {} if node is None else node.reads
             ids, counts = self._ids(step), ReadCounts(read, graph.compared(step) if graph is not None else ())
+            # In parts, because all texts of a step may not fit into memory.
             for first in range(0, len(ids) if read else 0, READ_AT_ONCE):
                 texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])
                 for text in texts.values():
@@ -164,6 +168,7 @@ class _FollowUps:
 
     def unmet(self, node: Node) -> list[str]:
         """Sentences on the unmet conditions of a step that was therefore never drawn."""
+        # A step that was drawn had its conditions met at least once.
         if not node.conditions or self._ids(node.step.name):
             return []
         conditions = [(condition, self.counts(condition.step)) for condition in node.conditions]
@@ -202,6 +207,7 @@ def _vote_row(run: "OpenRun") -> dict[str, Any]:
     """Rate at which the voted answer is correct, plain and weighted."""
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
+    # Ties go by the earliest step and then by the first answer, so the order of the rows counts.
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.step), row.sample_index))
     accept = partial(accepted_verdict, spec.accept, run.verifiers.chain)
     pool = run.reader().pool(spec.problems, rows, accept)

@@ -32,8 +32,10 @@ def drops(reader: Reader, cells: Sequence[Row], part: "AlertPart") -> list[Row]:
     runs = {run.id: run for run in reader.runs.list()}
     rows = [row for cell in cells for row in _of_cell(reader, cell, runs, part)]
     tested = [row for row in rows if "p" in row]
+    # Over the cells of this look; alpha over the looks is spent in `level`.
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_corrected"] = digits(p)
+        # The test is two-sided: a rise is no alert, also where `least` is 0.
         row["alert"] = p < row["level"] and row["difference"] <= -part.least and row["difference"] < 0
     return rows
 
@@ -62,12 +64,15 @@ def _of_cell(reader: Reader, cell: Row, runs: "dict[str, Run]", part: "AlertPart
     earlier = [run for run in runs.values() if _is_before(run, now)]
     if not earlier:
         return [{**named, "model": cell["model"], "why": "it is the first evaluation"}]
+    # The one run before, not the best one: a maximum of many noisy rates lies above all later ones.
     before = max(earlier, key=lambda run: run.started_at)
     named |= {"before": before.id, "look": len(earlier), "looks": part.looks}
+    # The change may be the verifiers' and not the model's.
     if before.verifiers != now.verifiers:
         return [{**named, "model": cell["model"], "why": "the one before was judged by other verifiers"}]
     if len(earlier) > part.looks:
         return [{**named, "model": cell["model"], "why": f"all {part.looks} looks are spent (alert.looks)"}]
+    # Linear: O'Brien-Fleming spending would leave the first looks almost no level.
     level = alpha_spent([look / part.looks for look in range(1, part.looks + 1)], part.alpha, shape="linear")[
         len(earlier) - 1
     ]

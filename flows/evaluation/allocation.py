@@ -72,9 +72,11 @@ def allocation_report(request: AllocationRequest) -> dict[str, Any]:
     stored = sum(len(problem.right) for arm in arms.values() for problem in arm.values())
     costs = costs_of(arms, in_tokens=request.in_tokens)
     spend = request.spend or _default_spend(arms, costs)
+    # The baseline is replayed too, and once where it was asked for.
     allocators = {text: _built(request, text, spend) for text in dict.fromkeys((*request.allocators, BASELINE))}
     by_cluster = min(len({problem.cluster for problem in arm.values()}) for arm in arms.values()) >= LEAST_CLUSTERS
     truth = {name: _value(arm.values()) for name, arm in arms.items()}
+    # Sorted, so that of equal arms the same one is best in every command.
     best = max(sorted(truth), key=lambda name: truth[name])
     rows = []
     for text, allocator in allocators.items():
@@ -121,6 +123,7 @@ def _default_spend(arms: Arms, costs: Mapping[str, float]) -> float:
 def _built(request: AllocationRequest, text: str, spend: float) -> Allocator:
     name, options = name_and_options(text, EXAMPLE)
     cls = resolve("allocator", name, {}, base=request.root).cls
+    # An allocator that divides a total over its rounds must know it; a `total` of the user's own wins.
     given = {"total": spend} if "total" in parameters(cls) else {}
     allocator: Allocator = resolve("allocator", name, {**given, **options}, base=request.root).build()
     return allocator
@@ -161,6 +164,7 @@ def _allocated(
 ) -> tuple[Allocation, float]:
     """The allocation over stored pulls in random order, and the tokens of the pulls (NaN if unknown)."""
     pulls: dict[str, list[tuple[Pull, float]]] = {}
+    # By name, as every arm's permutation comes from one generator.
     for name, problems in sorted(choosing.items()):
         made = [
             (Pull(allocator.group, int(problem.right[at].sum()), problem.task), _tokens(problem.tokens[at]))
@@ -184,6 +188,7 @@ def _allocated(
 
 
 def _chunks(count: int, size: int) -> list[slice]:
+    # Completions left over are fewer than a pull and are not used.
     return [slice(start, start + size) for start in range(0, count - size + 1, size)]
 
 

@@ -43,6 +43,7 @@ def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
     }
     splits, first, missing = {}, None, None
     try:
+        # Without the definition's split, as the card counts the problems of every split.
         every = preview_problems(
             workspace, definition_recipe(definition.model_copy(update={"split": None}), loaded.base)
         ).problems
@@ -72,6 +73,7 @@ def definition_recipe(definition: Definition, base: Path) -> LoadedRecipe:
 def _checkers(loaded: LoadedRecipe) -> list[Row]:
     rows = []
     for method in loaded.verifiers:
+        # Built, since a version may depend on options and on installed libraries.
         verifier = method.build()
         rows.append({"method": verifier.name, "version": verifier.version, "options": dict(method.options)})
         verifier.close()
@@ -80,6 +82,7 @@ def _checkers(loaded: LoadedRecipe) -> list[Row]:
 
 def _files(workspace: Workspace, definition: Definition) -> list[Row]:
     """The files that its problems were imported from, with what the import noted about them."""
+    # An unused workspace has no ledger yet, and looking at a card must not make one.
     name, imports = definition.problems().get("imported"), [] if workspace.unused else workspace.imports.list()
     records = [record for record in imports if record.name == name and record.kind == "problems"]
     return [{"file": Path(record.file).name, "rows": record.rows, "notes": list(record.notes)} for record in records]
@@ -88,6 +91,7 @@ def _files(workspace: Workspace, definition: Definition) -> list[Row]:
 def _description(problems: Sequence[Problem]) -> Row:
     """Counts of problems by level and skill, their lengths in characters, and the right letters of choices."""
     lengths = [len(plain_text(problem.prompt)) for problem in problems]
+    # Uneven letters reward a model that always gives the same one.
     letters = Counter(problem.reference for problem in problems if problem.kind == "choice")
     return {
         "problems": len(problems),
@@ -100,4 +104,5 @@ def _description(problems: Sequence[Problem]) -> Row:
 
 def _counts(values: Any) -> dict[str, int]:
     counted = Counter(value for value in values if value is not None)
+    # Sorted as values and not as texts: level 10 comes after level 2.
     return {str(value): counted[value] for value in sorted(counted)}

@@ -89,14 +89,16 @@ def read_card(path: Path) -> Row:
     """The numbers of a card: a JSON file, or the last comment of a Markdown one."""
     with explained(path):
         text = read_utf8(path, next_command="rollmill card make NAME --out FILE")
+    # The last one, because a name in the card's tables may hold the same mark.
     start = text.rfind(OPENING)
     body = text if start < 0 else text[start + len(OPENING) :].rpartition(CLOSING)[0]
     try:
         card: Row = json.loads(body)
-        assert card["card"] == 1
-        assert all(isinstance(card[key], kind) for key, kind in (("reference", str), ("by", list), ("benchmarks", list)))
+        kinds = (("reference", str), ("by", list), ("benchmarks", list))
+        if card["card"] != 1 or not all(isinstance(card[key], kind) for key, kind in kinds):
+            raise ValueError
         list(_numbers(card))
-    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise SetupError(f"{path} is no card.", next_command="rollmill card make NAME --out FILE") from None
     return card
 
@@ -141,6 +143,7 @@ def _cell(columns: Sequence[str], group: Cell, members: Counts, overall: float, 
     estimate = pass_rate(members).estimate
     assert estimate is not None
     sums = cluster_sums(members.rates(), members.rated_clusters())
+    # Bonferroni: with all groups alike, the chance that any of them is marked is at most LEVEL.
     low, high, _ = mean_bounds(sums, estimate.value, 1.0 - LEVEL / cells)
     return {
         "columns": list(columns),
@@ -161,6 +164,7 @@ def _derived_all(
     for scope in scopes_of(reader, request.reference.partition(":")[0]):
         cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
         side = sides.get(str(cell.get("benchmark", scope.name.partition("@")[0])))
+        # An evaluation has a scope for each model, and the card is of one of them.
         if side is None or side.reference.partition(":")[0] != scope.name:
             continue
         for columns in names:
@@ -174,16 +178,19 @@ def _derived(scope: Scope, side: Side, columns: Sequence[str]) -> list[tuple[Any
     """(group of each column ..., problems, rate) of one benchmark."""
     groups, names = "", []
     for column in columns:
+        # A name from `meta` is a parameter and never part of the query's text.
         if column in STRATA:
             groups += f'p."{column}", '
         else:
             groups += "json_extract_string(p.meta, ?), "
             names.append(f'$."{column.removeprefix("meta.")}"')
     models = sorted(side.models)
+    # A scope of several models names the model in its reference; then its completions are chosen by it.
     several = side.reference != scope.name
     query = _RATED.format(
         measured=scope.measured(),
         model="c.model = ?" if several else "true",
+        # Imports have no fixed prefix: as many completions count as every problem has, as in the pool.
         first="true" if scope.prefix is not None else "sample_index < (SELECT min(drawn) FROM counted)",
         groups=groups,
     )
@@ -201,10 +208,12 @@ def _compare(card: Row, derived: Mapping[tuple[str, ...], tuple[int, float]]) ->
     rounded = {key: (problems, digits(rate)) for key, (problems, rate) in derived.items()}
     differing = [
         key
+        # A key that one side lacks has 0 problems there, so its rates are never compared.
         for key in shown.keys() | rounded.keys()
         if shown.get(key, (0, 0.0))[0] != rounded.get(key, (0, 0.0))[0] or abs(shown[key][1] - rounded[key][1]) > 1e-9
     ]
     if differing:
+        # The order of a set differs between processes; the message must not.
         key = min(differing)
         raise FoundWanting(
             f"{len(differing)} numbers of the card differ from the stored rows; {' '.join(key)}: {shown.get(key)} on the "

@@ -36,6 +36,7 @@ def write_reports(folder: Path, report: Row) -> list[Path]:
 
 def deterministic(report: Row) -> dict[str, Any]:
     """The report without what a command did here and without run ids."""
+    # The same numbers may come from a command that drew nothing, or from a new generation of the run.
     cells = [{key: value for key, value in cell.items() if key not in ("spent", "run")} for cell in report["cells"]]
     alerts = [
         {key: value for key, value in row.items() if key not in ("before", "after")} for row in report.get("alerts", ())
@@ -130,6 +131,7 @@ def html(report: Row) -> str:
 
 def _can_be_plotted(row: Row) -> bool:
     ends = (row["value"], row["low"], row["high"])
+    # The axis goes from 0 to 1: tokens, ratings and the like would lie outside.
     return all(end is not None and 0.0 <= end <= 1.0 for end in ends)
 
 
@@ -173,8 +175,10 @@ def lm_eval_results(report: Row) -> dict[str, Any]:
             if row["value"] is None:
                 continue
             name = row_label(row)
+            # lm-evaluation-harness writes `metric,filter`; `none` is its name for no filter.
             entry[f"{name},none"] = row["value"]
             if row["low"] is not None and row["high"] is not None:
+                # The .975 quantile of the normal distribution.
                 entry[f"{name}_stderr,none"] = (row["high"] - row["low"]) / (2.0 * 1.959963984540054)
         results[task] = entry
         samples[task] = {"original": cell["problems"], "effective": cell["problems"]}
@@ -182,6 +186,7 @@ def lm_eval_results(report: Row) -> dict[str, Any]:
 
 
 def _cell(text: str) -> str:
+    # A bar or a line's end in a name would end the cell of the Markdown table.
     return text.replace("|", "\\|").replace("\n", " ")
 
 

@@ -72,6 +72,7 @@ def _tests(file: Path, problems: Any) -> dict[str, Tests]:
             continue  # of a problem that is not in this pool
         if not isinstance(tests, list) or not tests or not all(isinstance(test, str) for test in tests):
             raise SetupError(f"{file}, {row.where}: 'tests' must be a list of texts, one at least.")
+        # An aggregator that votes with the deciding tests would know the verdict.
         shared = set(tests) & set(problem.tests)
         if shared:
             raise SetupError(
@@ -88,19 +89,27 @@ def _sizes(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """Number of test results of each problem: one text may hold several asserts."""
     sizes: dict[str, int] = {}
     for verdict in verdicts:
+        # A machine that cannot run programs must not make them look wrong.
         if verdict.outcome == "undecided":
             raise SetupError(f"the generated tests of problem {verdict.problem_id} cannot be run: {verdict.cause}.")
         if verdict.evidence is not None:
+            # The largest: a program that ended early has fewer results than there are tests.
             sizes[verdict.problem_id] = max(sizes.get(verdict.problem_id, 0), json.loads(verdict.evidence)["total"])
     return sizes
 
 
 def _passed_flags(verdict: Verdict, size: int) -> Flags:
     """(T,) of one program; a completion without one passes nothing."""
+    # A test without a result was not passed.
     flags = np.zeros(size, dtype=bool)
     if verdict.evidence is not None:
         body = json.loads(verdict.evidence)
+        # The evidence lists at most 100 results in at most 64 KiB; those left out would look as if they failed.
         if body.get("omitted"):
-            raise SetupError(f"problem {verdict.problem_id} has {body['total']} generated tests; 100 are the most.")
+            raise SetupError(
+                f"problem {verdict.problem_id} has {body['total']} generated tests, and the results of {body['omitted']} "
+                "are not kept: at most 100 in 64 KiB are.",
+                next_command="fewer or shorter tests a problem",
+            )
         flags[[row["i"] for row in body["tests"] if row["status"] == "passed"]] = True
     return flags

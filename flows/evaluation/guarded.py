@@ -53,6 +53,7 @@ def open_holdout(root: Path, name: str, reference: str, *, benchmark: str | None
             next_command="name a benchmark with more problems, or another --seed",
         )
     guard = standard_guard(fewest)
+    # 0 is the stream of the first shift; question n has stream n, from 1.
     shift = first_shift(guard, np.random.default_rng([seed, 0]))
     units = (halves.visible_units, halves.guarded_units)
     holdout = Holdout(chosen, halves.problems, halves.members, *units, seed, budget, guard.threshold, guard.noise, shift)
@@ -68,13 +69,16 @@ def ask_holdout(root: Path, name: str, reference: str) -> Row:
         holdout = holdouts.get(name)
         with Reader.open(root) as reader:
             halves = _halves(_side(sides_of(reader, reference), reference, holdout.benchmark), holdout.seed)
+        # Rates over other problems would be another question, whose answer the threshold does not cover.
         if halves.members != holdout.members:
             raise SetupError(
                 f"{reference} has judged completions of {halves.problems} problems of {holdout.benchmark}, and {name} is "
                 f"over {holdout.problems}, not the same ones.",
                 next_command="rollmill evaluate RECIPE with the benchmark as it was, or open another guarded half",
             )
+        # Read again under the lock: another command may have asked since `get`.
         with holdouts.asking(name) as (current, changed):
+            # A fresh answer to an old question would let a caller average the noise away.
             known = next((question for question in current.questions if question.key == halves.key), None)
             if known is None:
                 known, holdout = _asked(name, current, halves, reference)
@@ -93,6 +97,7 @@ def _asked(name: str, holdout: Holdout, halves: _Halves, reference: str) -> tupl
     guard = HoldoutGuard(holdout.threshold, holdout.noise, min(holdout.visible, holdout.guarded))
     generator = np.random.default_rng([holdout.seed, 1 + len(holdout.questions)])
     answer = guarded_answer(guard, halves.visible, halves.guarded, holdout.shift, generator)
+    # The noise may carry a rate beyond 0 or 1.
     value = digits(min(1.0, max(0.0, answer.value)))
     question = HoldoutQuestion(halves.key, reference, value, digits(guard.bound(looked=answer.looked)), answer.looked)
     return question, replace(holdout, shift=answer.shift, questions=(*holdout.questions, question))
@@ -121,11 +126,13 @@ def _halves(side: Side, seed: int) -> _Halves:
     for place in judged:
         problem, template = side.pool.problems[place], side.pool.strata["template"][place]
         unit = f"problem {problem}" if template is None else f"template {template}"
+        # By hash: a template's half does not depend on which other templates the benchmark has.
         half = int(digest128(["holdout", seed, unit])[:8], 16) % 2
         rates[problem] = float(counts.correct[place] / counts.judged[place])
         parts[half].append(rates[problem])
         units[half].add(unit)
     means = [float(np.mean(part)) if part else 0.0 for part in parts]
+    # The rates and not the run: the same results evaluated again are the same question.
     key = digest128([side.model, sorted(rates.items())])
     members = digest128(sorted(rates))
     return _Halves(means[0], means[1], len(units[0]), len(units[1]), len(rates), members, key)

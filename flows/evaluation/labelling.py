@@ -50,9 +50,11 @@ def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]
         items = ballots(source.pool, models, source.texts() if needs_texts else ())
         unknown = _without_reference(source.scope, request.placeholder)
         elected = labels(items, aggregator, request.seed, unknown)
+        # 1e-12, because a share taken from the report has twelve digits, and .666666666667 is above two thirds.
         kept = [label for label in elected if label.share >= request.least - 1e-12]
         if out is not None:
             _write(out, _rows(source.scope, kept, request))
+    # Problems without an elected answer count too: the part that labels keep is of all graded ones.
     graded = sum(is_graded(ballot, unknown) for ballot in items)
     errors = label_errors(elected, graded)
     (at_share,) = label_errors(elected, graded, [request.least])
@@ -100,6 +102,7 @@ def _rows(scope: Scope, kept: Sequence[Label], request: LabelRequest) -> list[di
     rows = []
     for label in sorted(kept, key=lambda label: label.ballot.problem):
         problem: Mapping[str, Any] = known[label.ballot.problem]
+        # Stored prompts are JSON text; an import takes a text as it is, and turns as a list.
         prompt = prompt_json(prompt_from_json(problem["prompt"]))
         vote = {"by": request.aggregator, "votes": label.votes, "completions": label.ballot.size}
         rows.append(

@@ -53,12 +53,14 @@ def _planned(answers: Mapping[str, Mapping[str, ModelAnswer]], plan: Sequence[tu
     for at, (first, second) in enumerate(plan):
         pair = frozenset((first, second))
         if pair not in common:
+            # Sorted, so that the permutation by the seed does not depend on the order of the answers.
             problems = sorted(problem for problem, by_model in answers.items() if pair <= by_model.keys())
             if not problems:
                 raise SetupError(
                     f"{first} and {second} have answered no common problem.",
                     next_command="rollmill evaluate RECIPE, which asks both, or leave one of them out",
                 )
+            # A permutation for each pair, as otherwise all pairs would be compared on the same first problems.
             order = np.random.default_rng([seed, len(common)]).permutation(len(problems)).tolist()
             common[pair] = [problems[place] for place in order]
         problem = common[pair][turns[pair] % len(common[pair])]
@@ -73,7 +75,7 @@ def _planned(answers: Mapping[str, Mapping[str, ModelAnswer]], plan: Sequence[tu
                 "second": second,
                 "first_text": sides[first].text,
                 "second_text": sides[second].text,
-                "preferred": None,
+                "preferred": None,  # for the judge to fill in; null is not judged
             }
         )
     return rows
@@ -82,6 +84,7 @@ def _planned(answers: Mapping[str, Mapping[str, ModelAnswer]], plan: Sequence[tu
 def rank_pairs(file: Path, against: Sequence[str] = (), root: Path | None = None) -> Row:
     """The ranking as JSON values. `against`: evaluations whose pass rates the ranking is compared with."""
     comparisons, unjudged = read_comparisons(file)
+    # Models without a link have no common scale of strength, and the prior alone would order them.
     _check_linked(file, comparisons)
     ranking = pair_ranking(comparisons)
     rows = [
@@ -135,6 +138,7 @@ def _check_linked(file: Path, comparisons: Sequence[PairComparison]) -> None:
         )
     models = sorted({model for row in comparisons for model in row[:2]})
     linked = {models[0]}
+    # The closure: A with B and B with C link A with C.
     while more := {model for row in comparisons if set(row[:2]) & linked for model in row[:2]} - linked:
         linked |= more
     apart = [model for model in models if model not in linked]
@@ -161,6 +165,7 @@ def _against(ranking: PairRanking, names: Sequence[str], root: Path | None) -> R
             choices=sorted(rates),
             next_command="name evaluations of the compared models",
         )
+    # The mean over problems of all named evaluations together, each problem with the same weight.
     passed = [float(np.mean(rates[ranking.models[at]])) for at in shared]
     strengths = [ranking.strengths[at].value for at in shared]
     tau = rank_agreement(strengths, passed)

@@ -191,7 +191,7 @@ def _blind(pool: Pool) -> list[str]:
 
 def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
-        if name.removeprefix("-") not in pool.scores:
+        if name.removeprefix("-") not in pool.scores:  # -NAME: less is better
             raise unknown_name("score", name, pool.scores, next_command="a recipe's `score:` stores scores with a run")
         if not is_blind(name):
             raise SetupError(f"score {name!r} rests on the reference, which no vote may see.", choices=_blind(pool))
@@ -240,7 +240,7 @@ def name_and_options(text: str, example: str = "--with 'borda p=2 score=length'"
         try:
             options[key] = yaml.safe_load(value)
         except yaml.YAMLError:
-            sign = ""
+            sign = ""  # refused below, in the same words
         if not key or not sign or _several_words(value, options[key]):
             raise SetupError(
                 f"{example.partition(' ')[0]} {text!r}: {pair!r} is not of the form KEY=VALUE.", next_command=example

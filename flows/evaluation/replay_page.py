@@ -35,6 +35,7 @@ def replay_html(report: Mapping[str, Any]) -> str:
 
 def whole_page(title: str, parts: Sequence[str]) -> str:
     """Parts of HTML as a document that may load nothing and run nothing."""
+    # Every text is escaped; under the policy a text that was not still runs and loads nothing.
     policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy}\n<title>{escape(title)}</title>\n'
@@ -101,7 +102,7 @@ def curves(rows: Sequence[Row], unit: str) -> str:
     names = list(dict.fromkeys(row["aggregator"] for row in rows))
 
     def x(amount: int) -> float:
-        return _LEFT + (log2(amount) - low) / ((high - low) or 1.0) * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + (log2(amount) - low) / ((high - low) or 1.0) * (_WIDTH - _LEFT - _RIGHT)  # 1.0: a single amount
 
     bottom, top = _range([row["value"] for row in rows])
 
@@ -119,10 +120,12 @@ def curves(rows: Sequence[Row], unit: str) -> str:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """The tenths around all values."""
+    # At least one tenth apart, as equal values would make the axis of length 0.
     return floor(min(values) * 10) / 10, max(floor(min(values) * 10) + 1, ceil(max(values) * 10)) / 10
 
 
 def _tenths(bottom: float, top: float) -> list[float]:
+    # Counted in whole tenths: a sum of floats may miss the last one.
     return [tenth / 10 for tenth in range(round(bottom * 10), round(top * 10) + 1)]
 
 
@@ -142,7 +145,7 @@ def _axes(ticks: Sequence[tuple[float, str]], levels: Sequence[tuple[float, str]
 
 
 def _line(place: int, name: str, points: Sequence[tuple[float, float]]) -> str:
-    colour = COLOURS[place % len(COLOURS)]
+    colour = COLOURS[place % len(COLOURS)]  # an eleventh line repeats a colour
     dash = ' stroke-dasharray="5 4"' if name in ("oracle", "random") else ""
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points)

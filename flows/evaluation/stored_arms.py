@@ -42,6 +42,7 @@ def arms_of(reader: Reader, pool: str, column: str, tasks: str | None = None) ->
     """The arms of a pool with their judged completions. `tasks`: the column of the problems' tasks, None for benchmarks."""
     sides = sides_of(reader, pool, None if column == MODEL else column, () if tasks is None else (tasks,))
     models = sorted({side.model for side in sides})
+    # Completions of several models in one arm would compare models and arms at once.
     if column != MODEL and len(models) > 1:
         raise SetupError(
             f"{pool} has completions of {len(models)} models: whose {column} are the arms?",
@@ -67,6 +68,7 @@ def _problems(side: Side, tasks: str | None) -> dict[Key, ArmProblem]:
     for place, rows in grouped(pool.problem.tolist()).items():
         key = (side.benchmark, pool.problems[place])
         template = pool.strata["template"][place]
+        # With the benchmark, as two benchmarks may have a template of one name.
         cluster = key if template is None else (side.benchmark, str(template))
         task = side.benchmark if tasks is None else str(pool.strata[tasks][place])
         problems[key] = ArmProblem(right[rows], pool.tokens[rows], cluster, task)
@@ -81,13 +83,16 @@ def costs_of(arms: Arms, *, in_tokens: bool) -> dict[str, float]:
     unknown = sorted(name for name, counts in tokens.items() if (counts < 0).any())
     if unknown:
         raise SetupError(f"some completions of {', '.join(unknown)} have no token count.", next_command="--spend N")
+    # At least 1: with free completions an arm could be drawn for ever.
     return {name: max(1.0, float(counts.mean())) for name, counts in tokens.items()}
 
 
 def _halves(arms: Arms, generator: np.random.Generator, *, by_cluster: bool) -> set[Any]:
     """The units (clusters or problems) on which an allocator chooses; both halves have problems of every arm."""
     units = {name: {problem.cluster if by_cluster else key for key, problem in arm.items()} for name, arm in arms.items()}
+    # Sorted: the order of a set differs between processes, and the seed must give the same halves.
     every = sorted(set().union(*units.values()))
+    # A random half may miss a small arm altogether.
     for _ in range(TRIES):
         chosen = {every[place] for place in generator.permutation(len(every))[: len(every) // 2].tolist()}
         if all(members & chosen and members - chosen for members in units.values()):

@@ -70,6 +70,7 @@ def follow_up_evidence(pilot: "OpenRun", rate: float | None) -> FollowUpEvidence
     for row, size in zip(rows := follow_up_rows(pilot, plans), tokens_of(workspace, rows), strict=True):
         sizes[row.step][row.problem_id].append(size)
     roots = {step.name for step in pilot.spec.roots}
+    # Only a selector that decides on follow-ups needs them, and they are read with their texts.
     solutions = {} if roots.issuperset(selected_steps(pilot.spec)) else solutions_of(pilot)
     return FollowUpEvidence(census, sizes, rate, pilot.spec.budget.prefix, solutions)
 
@@ -99,6 +100,7 @@ class FollowUpForecast:
         units: Units,
         kept: KeptOfSteps | None = None,
     ):
+        # In order of ids, as simulated outcomes are.
         self._problems = {
             subject.problem_id: subject for subject in sorted(problems, key=lambda subject: subject.problem_id)
         }
@@ -119,6 +121,7 @@ class FollowUpForecast:
             ended = [
                 outcome._replace(kept=kept) for outcome, kept in zip(ended, self._kept(outcomes, right, rng), strict=True)
             ]
+        # Roots have been simulated with their tokens by the budget.
         for step, counts in every.items():
             if step not in self._graph.roots and counts.any():
                 tokens_in, tokens_out = self._tokens(step, counts, rng)
@@ -149,6 +152,7 @@ class FollowUpForecast:
         levels = [subject.level for subject in self._problems.values()]
         moments = {level: self._moments(step, level, weights) for level in dict.fromkeys(levels)}
         means, spreads = (np.array([moments[level][place] for level in levels]).T for place in (0, 1))
+        # A sum of n independent lengths has sqrt(n) times the spread of one.
         noise = np.sqrt(counts) * rng.standard_normal((2, len(counts)))
         tokens_in, tokens_out = np.maximum(0, np.rint(counts * means + spreads * noise)).astype(np.int64)
         return tokens_in, tokens_out

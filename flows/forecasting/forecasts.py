@@ -273,7 +273,7 @@ def score_run(run: "OpenRun", decisions: Sequence[Decision]) -> dict[str, Any] |
     latest = next((row for row in mine if row.run == run.id or (row.score is None and row.made_at <= began)), None)
     if latest is None:
         return None
-    if latest.score is None:
+    if latest.score is None:  # a second end of the run shows the first score
         came = actual_totals(run, decisions, follow=bool(latest.forecast.get("follow_ups")))
         latest = forecasts.score(latest.id, run.id, scores_of(latest.forecast, came))
     return shown_forecast(latest)

@@ -70,6 +70,7 @@ def kept_forecast_refusal(spec: "RunSpec", draws: int) -> str:
         return ""
     if len(spec.roots) > 1:
         return f"selector {name} counts different solutions, and several roots repeat one another's"
+    # More draws repeat more: the share of new answers at another number of draws is another one.
     if not isinstance(spec.budget, Fixed) or spec.budget.initial != draws:
         return (
             f"selector {name} counts different solutions, and how often follow-up answers repeat one is "
@@ -107,10 +108,12 @@ class KeptOfSteps:
         """Kept rows of each problem, given the right answers of each step. TooLittleSeenError if too few were seen."""
         correct = np.array([self._of_roots(outcome) for outcome in outcomes], np.int64)
         distinct = np.array([outcome.distinct if self.roots else 0 for outcome in outcomes], np.int64)
+        # One weight of each problem for all steps (Bayesian bootstrap), as in the simulation of the draws.
         weights, nothing = rng.exponential(size=len(outcomes)), np.zeros(len(outcomes), np.int64)
         for step in self.steps:
             mine = right.get(step, nothing)
             correct = correct + mine
+            # A step without a right answer needs no share, and may have been seen too little for one.
             if self.new is not None and mine.any():
                 distinct = distinct + rng.binomial(mine, self._share_of(step).draw(rng, weights))
         return [self.rule(*counts) for counts in zip(correct.tolist(), distinct.tolist(), strict=True)]
@@ -129,5 +132,6 @@ class KeptOfSteps:
 def _law(counts: Mapping[str, tuple[int, int]], problems: Sequence[str]) -> ShareLaw:
     """Law of the share of new answers among a step's right ones."""
     known: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0), counts)
+    # Reshaped, as an empty list has no second axis.
     new, right = np.array([known[key] for key in problems], np.int64).reshape(-1, 2).T
     return ShareLaw.of(new, right)

@@ -21,6 +21,7 @@ def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, 
 
     Quantities of one run are not independent of each other.
     """
+    # A quantity that is not known of the run has no score.
     predictions = {name: Prediction(**values) for name, values in row["quantities"].items() if name in actual}
     scores = {name: asdict(score_prediction(values, actual[name])) for name, values in predictions.items()}
     inside = {name: sum(bool(score[name]) for score in scores.values()) for name in ("inside80", "inside95")}
@@ -48,6 +49,7 @@ def history(forecasts: "Sequence[Forecast]") -> dict[str, Any]:
     for scored in forecasts:
         for name, row in (scored.score or {"quantities": {}})["quantities"].items():
             pooled.setdefault(_kind(name), []).append(row)
+    # Totals first and in their order; kinds by level differ between recipes.
     order = [*TOTALS, *sorted(pooled.keys() - set(TOTALS))]
     return {
         "forecasts": [_history_row(row) for row in forecasts],
@@ -57,6 +59,7 @@ def history(forecasts: "Sequence[Forecast]") -> dict[str, Any]:
 
 def _kind(name: str) -> str:
     """`level.3.kept` is of the kind `kept by level`."""
+    # From the right, since a level may hold a dot and the quantity's name does not.
     return f"{name.rsplit('.', 1)[1]} by level" if name.startswith("level.") else name
 
 
@@ -74,6 +77,7 @@ def _history_row(row: "Forecast") -> dict[str, Any]:
 
 
 def _quantity_row(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    # An error is relative to the forecast, so a forecast of 0 has none.
     errors = [abs(row["error"]) for row in rows if row["error"] is not None]
     return {
         "quantity": name,
@@ -81,5 +85,6 @@ def _quantity_row(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "inside80": sum(bool(row["inside80"]) for row in rows),
         "inside95": sum(bool(row["inside95"]) for row in rows),
         "mean_error": math.fsum(errors) / len(errors) if errors else None,
+        # fsum, so that the mean does not depend on the order of the forecasts.
         "interval_score95": math.fsum(row["score95"] for row in rows) / len(rows),
     }

@@ -52,6 +52,7 @@ class Curate:
     def prepare(self, run: OpenRun) -> None:
         """Build the engines and load the gate's library."""
         build_engines(run)
+        # great-expectations takes seconds to import.
         load_library()
 
     def stages(self, run: OpenRun, executor: Executor) -> Outcome:
@@ -91,6 +92,7 @@ def draw_and_score(run: OpenRun, executor: Executor) -> None:
     """Every round of the run, then its scores; stages are labelled by the cell of an evaluation."""
     cell = "" if run.loaded.cell is None else f"{run.loaded.cell.benchmark}-{run.loaded.cell.model}-"
     numbers = count()
+    # A label for each round, as an executor distinguishes stages by it.
     while executor.stage("round", partial(draw_and_grade, run, number := next(numbers)), f"{cell}round-{number}"):
         pass
     if run.spec.scorers:
@@ -141,6 +143,7 @@ def score(run: OpenRun) -> None:
         counts = score_run(run, tell)
     except SpendLimitReached as reached:
         raise limit_reached(run, reached.reason, "Not every rollout is scored.") from None
+    # Every scorer has the same rows.
     rows = max((scored.stored + scored.made + scored.unscored for scored in counts), default=0)
     _report(run, Stage("score", rows, rows, seconds=time.monotonic() - started))
 
@@ -160,6 +163,7 @@ def gate(decided: DecidedRun) -> "GateResult":
     result = check_gate(decided)
     passed = sum(bool(check.passed) for check in result.checks)
     detail = {**with_attempt(decided, passed=result.passed), "checks": [check.brief() for check in result.checks]}
+    # The stage is reported before the gate may fail, so that every attempt is counted.
     seconds = time.monotonic() - started
     _report(decided.run, Stage("gate", passed, len(result.checks), seconds=seconds, detail=detail))
     if not result.passed:
@@ -175,6 +179,7 @@ def publish(decided: DecidedRun, result: "GateResult") -> Outcome:
 
     started = time.monotonic()
     compared = result.facts["evaluation"]
+    # The gate plants copies only where the recipe requires recall; otherwise no recall was measured.
     measured = {"contamination": compared} if "certificate" in compared else {}
     measured |= {"gate_checks": result.measures(), "drift": result.facts["drift"]}
     manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **measured, **_forecast(decided)}
@@ -187,6 +192,7 @@ def publish(decided: DecidedRun, result: "GateResult") -> Outcome:
         report_html=html,
         report_json=result.json,
         again=session.job.publish_again,
+        # A version that holds the key of a model server is refused.
         keys=server_keys(session.workspace.root, session.profile.servers),
     )
     write_reports(decided, published.version)

@@ -105,6 +105,7 @@ def evaluate(
             session.engines.close()
         session.progress.begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
         rows.append(_run_cell(session.of_cell(cell), cell, evaluation.recipe.metrics, executor, also))
+    # Drawn model by model, shown as the recipe lists them.
     order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
     rows.sort(key=lambda row: order[row["recipe"]])
     report: Row = {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
@@ -120,6 +121,7 @@ def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> 
     asked = {name for part in evaluation.recipe.metrics for name in part.by if name not in COLUMNS}
     if not asked:
         return
+    # One cell of each benchmark suffices: all models are asked the same problems.
     benchmarks = {cell.cell.benchmark: cell for cell in evaluation.cells if cell.cell is not None}
     made = (preview_problems(workspace, cell).problems for cell in benchmarks.values())
     keys = {key for problems in made for problem in problems for key in problem.meta}
@@ -149,6 +151,7 @@ def _run_cell(
         for attempt in repair_attempts(session, run):
             with attempt:
                 draw_and_score(run, executor)
+                # Inside the attempt, because reading the rows back may be what finds a corrupt segment.
                 row = _measured(run, metrics)
                 more = {} if also is None else also(run)
         end_run(run, "done", row)
@@ -161,6 +164,7 @@ def _measured(run: OpenRun, metrics: Sequence[MetricPart]) -> Row:
     from storage.queries.pools import scope_pool, with_meta
 
     scope = run_scope(Reader(run.workspace), run.id)
+    # `missing`: a key that only another benchmark's problems have is no mistake here.
     pool = with_meta(scope, scope_pool(scope).pool, {name for part in metrics for name in part.by}, missing=True)
     cell = run.loaded.cell
     assert cell is not None
@@ -186,6 +190,7 @@ def totals(pool: "Pool") -> Row:
         "problems": funnel.problems,
         "rollouts": funnel.planned,
         **funnel.outcomes(),
+        # -1 stands for unknown: it adds nothing, and a pool of such rollouts has no total.
         "tokens_out": int(pool.tokens.clip(min=0).sum()) if (pool.tokens >= 0).any() else None,
     }
 
@@ -194,6 +199,7 @@ def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
     """The rows of one metric; one that this pool does not allow is a row that says why."""
     from pipelines.metrics.registry import measure
 
+    # `by_model` separates the models of an import; the group names the one that a row is of.
     by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
     try:
         return [row.row() for row in measure(pool, part.metric, options_of(part, base), by=by)]
@@ -205,6 +211,7 @@ def options_of(part: MetricPart, base: Path) -> "Options":
     """The options of a metric, as the evaluation's recipe gives them; a user's files are relative to `base`."""
     from pipelines.metrics.sample import Options
 
+    # Keys that the recipe leaves out keep the default of the metric.
     keys: dict[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
     if isinstance(part.aggregator, Method):
         keys["aggregator"] = resolve("aggregator", part.aggregator.method, part.aggregator.options, base=base).build()

@@ -36,6 +36,7 @@ def preview_of(job: Job, rows: int) -> "Preview":
         raise SetupError(f"--rows {rows}: the recipe has {most} problems.", choices=[f"1 to {most}"])
     name = f"{loaded.recipe.name}-preview"
     sets = (f"name={name}", f"dataset={name}", f"problems.count={rows}")
+    # Parsed again for the three keys alone: none of them names a method, so the resolved methods hold.
     changed = parse(Path(job.recipe), Recipe, {}, sets=(*job.sets, *sets))
     return Preview(replace(job, verb="preview", sets=(*job.sets, *sets)), replace(loaded, recipe=changed))
 
@@ -53,6 +54,7 @@ class Preview:
     @property
     def command(self) -> str:
         """The command line of the job, without the keys that `preview_of` set."""
+        # `preview_of` puts its three keys last.
         *sets, _name, _dataset, count = self.job.sets
         return f"{replace(self.job, sets=tuple(sets)).command} --rows {count.partition('=')[2]}"
 
@@ -76,6 +78,7 @@ class Preview:
                 draw_and_score(run, executor)
                 executor.stage("select", partial(decide, run))
                 scope = run_scope(Reader(run.workspace), run.id)
+                # Inside the attempt, because reading the texts may be what finds a corrupt segment.
                 shown = [_problem(scope, problem.id) for problem in run.spec.problems]
         rollouts = sum(len(row["rollouts"]) for row in shown)
         counts = {"problems": len(shown), "rollouts": rollouts, "seconds": round(run.elapsed, 1)}

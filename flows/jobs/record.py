@@ -24,6 +24,7 @@ def worked_on(session: Session, loaded: LoadedRecipe) -> Iterator[OpenRun]:
         for attempt in repair_attempts(session):
             with attempt:
                 run = stack.enter_context(open_run(session, loaded))
+        # Left last to first: the end is recorded while the ledger still shows this process at work.
         stack.enter_context(working_on(session.workspace.ledger.leases, run.id))
         stack.enter_context(failure_recorded(run))
         yield run
@@ -42,13 +43,16 @@ def repair_attempts(session: Session, run: OpenRun | None = None) -> Iterator[Ab
             yield
         except CorruptSegment as error:
             met.append(error)
+            # A disk that loses segment after segment is not to be mended by making them again.
             if len(met) == MOST_CORRUPT:
                 raise
             session.messages.append(str(error))
             if run is not None:
-                run.memory.forget_scores()
+                # The lost segment may be one of scores, which the run takes for made.
+                run.forget()
 
     tried = 0
+    # One more attempt as long as each of them met a corrupt segment.
     while len(met) == tried:
         yield attempt()
         tried += 1
@@ -59,6 +63,7 @@ def failure_recorded(run: OpenRun) -> Iterator[None]:
     """Write the exception that ends the block to the ledger as the end of the run."""
     try:
         yield
+    # Ctrl-C and SIGTERM too: a run must not stay `running`.
     except BaseException as error:
         end_run(run, status_of(error), _failure_row(error))
         raise
@@ -85,4 +90,5 @@ def _failure_row(error: BaseException) -> Result:
         return {**error.counts, "error": error.message, "next": error.next_command}
     if isinstance(error, FoundWanting) and error.next_command is not None:
         return {"error": error.message, "next": error.next_command}
+    # Our own messages stand alone; any other is of use only with its type.
     return {"error": str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"}

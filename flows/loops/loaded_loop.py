@@ -82,6 +82,7 @@ class LoadedLoop:
         if curate.fresh:
             own["seed"] = load_recipe(self.curate_path, sets=json_sets(curate.set)).recipe.seed + state.number
         keys = {**curate.set, **from_round(curate.from_round, state.number), **state.keys.curate}
+        # The loop's own keys come last: a round policy may not rename the dataset or choose the model.
         return json_sets({**_named(keys, state.names), **own})
 
     def curate_of(self, state: RoundState) -> LoadedRecipe:
@@ -94,6 +95,7 @@ class LoadedLoop:
         """
         train = self.recipe.train
         own = state.versions if self.recipe.data.own == "cumulative" else state.versions[-1:]
+        # A share is of the rows that band and policies leave, so `round_rows` turns it into a number first.
         stated = {name: "all" if isinstance(take, float) else take for name, take in self.recipe.data.real.items()}
         taken = {**dict.fromkeys(own, "all"), **(stated if real is None else real)}
         init = self.base_model if train.init == "base" else state.model
@@ -135,6 +137,7 @@ class LoadedLoop:
 
 def from_round(keys: FromRound, number: int) -> dict[str, Any]:
     """The keys that hold in a round, counted from 0: later entries over earlier ones."""
+    # Recipes count rounds from 1 and the code from 0.
     return {key: value for first in sorted(keys) if first <= number + 1 for key, value in keys[first].items()}
 
 
@@ -146,6 +149,7 @@ def _named(value: Any, names: Mapping[str, str]) -> Any:
         return [_named(item, names) for item in value]
     if isinstance(value, str):
         for name, reference in names.items():
+            # Not str.format: templates in recipes have braces of their own, such as {prompt}.
             value = value.replace(f"{{{name}}}", reference)
     return value
 
@@ -155,7 +159,9 @@ def _trained_as(
 ) -> LoadedTraining:
     """A training recipe with other keys, and the name, initial model, seed and data of a round."""
     data: dict[str, Any] = deepcopy(loaded.recipe.model_dump(mode="json"))
+    # Before the first round there is no version; the name of the one to come lets the recipe be checked.
     data["data"]["versions"] = dict(taken) or {name: "all"}
+    # As `--set` does it: a dotted key changes one value of a section.
     for text in json_sets(keys):
         override(data, text)
     data |= {"name": name, "init": init, "seed": data["seed"] + number}
@@ -194,12 +200,14 @@ def _check(loaded: LoadedLoop, base: Path) -> None:
         raise SetupError(f"beside: {DATASET!r} is the name of the last round's dataset.", choices=("another name",))
     first = loaded.first()
     loaded.curate_of(first)
+    # Between these rounds the keys do not change, so other rounds have a training that is checked here.
     for number in {0, *(first_of - 1 for first_of in recipe.train.from_round)}:
         loaded.training_of(RoundState(number, first.model))
     for name in recipe.beside:
         loaded.beside_of(name, first)
     pick = recipe.evaluate.pick
     if pick is not None:
+        # An unknown name would reach the scorer as its text in braces.
         named = [str(value)[1:-1] for value in pick.options.values() if str(value).startswith("{")]
         for name in named:
             if name not in known:

@@ -108,10 +108,12 @@ class Rounds:
         self.versions.append(version)
         if self.policies or recipe.data.band is not None:
             self.seen[version] = seen_round(ws, number, version)
+        # The control differs in the model that draws alone: it trains as the loop does.
         state = RoundState(number, self.models[-1], self.versions, self.beside, keys)
         try:
             rows = round_rows(ws, self.loop, state, rule_of(self.loop, self.policies, self.seen))
         except NothingToTrain as nothing:
+            # In the first round it is a mistake in the recipe; later, policies may leave nothing and the loop ends.
             if not self.rows:
                 raise
             self.stopped = f"rows: {nothing.message.rstrip('.')}"
@@ -120,6 +122,7 @@ class Rounds:
         self.models.append(model_reference(trained["model"]))
         tokens = trained["trained"]["tokens"] + self._train_beside(state)
         self._measure_norms(version)
+        # Bonferroni over the planned rounds: `alpha` is the chance of a false alarm in any of them.
         alpha = recipe.alpha / recipe.rounds
         self.rows.append(
             {
@@ -143,6 +146,7 @@ class Rounds:
 
     def _keys(self) -> RoundKeys:
         """Keys that the policies change in the round that begins; later policies over earlier ones."""
+        # From all rounds seen so far: a policy keeps no state, so a killed loop gets the same keys.
         seen, curate, train = list(self.seen.values()), dict[str, Any](), dict[str, Any]()
         for policy in self.policies:
             keys = policy.keys(seen)
@@ -193,8 +197,10 @@ class Rounds:
         ws = self.session.workspace
         students = [Student(f"r{place}", 0, {"model": model}) for place, model in enumerate(self.models)]
         names = {student.name: model for student, model in zip(students, self.models, strict=True)}
+        # All models so far in one evaluation: changes are paired by problem, and stored completions cost nothing.
         cells = self._cells(self.loop.evaluation_of(names), f"evaluation-{len(self.models)}")
         counts: StudentCounts = count_cells(ws, cells, students)
+        # Answers of earlier models do not change, so their texts are read once.
         for student in students[len(self.answers) :]:
             self.answers.append(model_answers(ws, cells, student.name))
         if not self.before:
@@ -205,12 +211,13 @@ class Rounds:
         """Accuracy of the completion that the scorer chooses, and of the majority, at all samples."""
         if self.loop.recipe.evaluate.pick is None:
             return {}
-        row, model = f"r{number}-0", self.models[number]
+        row, model = f"r{number}-0", self.models[number]  # the student's name in `_evaluated`: round and seed 0
         cells = self._cells(self.loop.picks_of(row, model, self.beside), f"picked-{number}")
         return {name: pooled(cells, metric) for name, metric in (("picked@k", "selected@k"), ("majority@k", "maj@k"))}
 
     def _cells(self, evaluation: EvaluationRecipe, name: str) -> Sequence[Row]:
         state = state_folder(self.session.workspace, self.loop.name)
+        # A file of its own for each round: runs stay resumable by the file that they were made from.
         path = written(evaluation, state / f"{name}.yaml")
         job = Job(str(self.session.workspace.root), str(path), profile=self.job.profile, verb="evaluate")
         cells: Sequence[Row] = drive(Evaluate(job, out=state / "evaluation"), DIRECT, self.session.progress)["cells"]
@@ -219,6 +226,7 @@ class Rounds:
 
 def pooled(cells: Sequence[Mapping[str, Any]], metric: str) -> float | None:
     """The mean over all problems of a metric at its largest k, over the cells that have it."""
+    # Rows ascend in k, so the last is at the largest; a cell without the metric gives an empty list.
     last = [[row for row in cell["metrics"] if row["metric"] == metric][-1:] for cell in cells]
     rows = [row[0] for row in last if row and row[0]["value"] is not None]
     problems = sum(row["n"] for row in rows)

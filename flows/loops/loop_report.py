@@ -42,6 +42,7 @@ def loop_page(outcome: Row) -> str:
     ]
     control = "Every round draws from the model of round 0 (control).\n\n" if outcome["frozen"] else ""
     design = (
+        # A round trains one model, so nothing says how much other trainings would differ.
         f"{outcome['samples']} samples of {before['problems']:,} problems; intervals are over problems, of these models."
     )
     parts = [f"# Loop {outcome['loop']}\n\n{control}{design}\n", _table(lines), _table(measure_lines(outcome))]
@@ -51,7 +52,9 @@ def loop_page(outcome: Row) -> str:
 
 def measure_lines(outcome: Row) -> list[str]:
     """The monitor's numbers that some round has, a line for each."""
+    # The first model is a column too, as round 0.
     rounds: Sequence[Row] = [outcome["before"], *outcome["rounds"]]
+    # Not every loop has a reward, a picker or log-probabilities, and an empty line says nothing.
     known = [part for part in MEASURES if any(row.get(part[0]) is not None for row in rounds)]
     head = ["| round | " + " | ".join(str(row.get("round", 0)) for row in rounds) + " |", "|---" * (len(rounds) + 1) + "|"]
     return [

@@ -25,10 +25,11 @@ def measured(counts: StudentCounts, number: int, alpha: float, answers: Sequence
     `answers`: answers of all models so far, from which distinct solutions, copies, entropy and length are computed.
     """
     name = f"r{number}"
+    # The largest number, not the least: one undecided completion of one problem must not lower k for all.
     most = int(np.asarray(counts.arms[name].judged).max())
     drawn = counts.with_draws(most)
     if not drawn.problems:
-        most, drawn = 1, counts
+        most, drawn = 1, counts  # no problem has so many under every model
     row: Row = {"k": most, "problems": len(counts.problems), "tokens": counts.tokens[name]}
     for key, k, of in (("pass@1", 1, counts), ("pass@k", most, drawn)):
         value = population_mean(pass_at_k_cells(of.arms[name], k)[0].tolist(), of.clusters)
@@ -58,11 +59,13 @@ def _fewer(counts: StudentCounts, before: ModelAnswers, after: ModelAnswers, alp
     problems = counts.at(both)
     changes = [[float(after.distinct[key] - before.distinct[key]) for key in problems.problems]]
     change = two_way(changes, problems.clusters, bounded=False, confidence=1 - alpha, estimand=DISTINCT)
+    # Values without bounds and without spread have no interval.
     return None if change is None or not np.isfinite(change.change.high) else difference_row(change)
 
 
 def falls(row: Mapping[str, Any]) -> list[str]:
     """Measures that fell since the round before, with its interval below 0, while pass@1 did not fall; with figures."""
+    # A model that answers worse gives fewer answers as well, and that is no collapse.
     if row["pass@1 since before"]["high"] < 0.0:
         return []
     shown = {f"pass@{row['k']}": row["pass@k since before"], "distinct solutions": row.get("distinct since before")}
@@ -93,6 +96,7 @@ def stop_reason(rounds: Sequence[Mapping[str, Any]], stop: LoopStop) -> str | No
                 f"collapse: answers became fewer in {stop.collapse} rounds in a row while pass@1 did not fall ({figures})"
             )
     precision = last.get("precision")
+    # The lower bound: few audited rows stop the loop rather than let a hacked verifier go on.
     if stop.precision is not None and precision is not None and precision["low"] < stop.precision:
         return (
             f"hacked: {precision['value']:.3f} of {precision['rows']:,} kept rows are right by the audit, at least "

@@ -57,6 +57,7 @@ def draw_figures(ws: Workspace, version: str) -> dict[str, Any]:
     assert row is not None  # an aggregate
     drawn, kept = int(row[0]), int(row[1])
     reward = None
+    # `scope_pool` refuses a version none of whose draws were fixed before a verdict.
     if scope.prefix != 0:
         problems = [problem for problem in seen_round(ws, 0, version).problems.values() if problem.judged]
         judged = sum(problem.judged for problem in problems)
@@ -68,6 +69,7 @@ def with_norms(ws: Workspace, loop: LoadedLoop, seen: SeenRound, version: str, m
     """The round with the gradient norms of its kept rollouts under a model; measured once for a version and a model."""
     init = InitialModel.open(ws, model)
     content = digest128(["norms", resolve(ws.datasets, version).content_hash, init.content_hash])
+    # The key is the content of version and model, so that another name for them measures nothing again.
     stored = ws.state / "loops" / loop.name / f"norms-{content[:16]}.json"
     if not stored.is_file():
         from pipelines.train.gradient_norms import gradient_norms
@@ -95,8 +97,10 @@ def audited(ws: Workspace, version: str, verifiers: Sequence[MethodSpec], alpha:
             outcomes.append([verdict.outcome for verdict in verifier.verify_many(items)])
         finally:
             verifier.close()
+    # An undecided row is neither right nor wrong, so it must not lower the precision.
     decided = [judged for judged in zip(*outcomes, strict=True) if "undecided" not in judged]
     right = sum(all(outcome == "correct" for outcome in judged) for judged in decided)
+    # The lower end of a two-sided interval at 1 - 2 alpha is the one-sided bound at 1 - alpha.
     estimate = clopper_pearson(right, len(decided), confidence=1 - 2 * alpha)
     return None if estimate is None else {"value": estimate.value, "low": estimate.low, "rows": len(decided)}
 

@@ -40,11 +40,13 @@ class MixedRows:
 def choose_rows(loaded: LoadedMixture, rows: Sifted) -> MixedRows:
     """Apply the methods: to the rows of each source that declares a number, or to all of them."""
     reasons, places = list(reasons_of(rows)), rows.free().tolist()
+    # Vectors hold free rows alone, so `row_of` turns a row's place in the table into its place among these.
     vectors, source, units = rows.vectors(), rows.column("source"), _units(loaded, rows)
     row_of = {place: at for at, place in enumerate(places)}
     by_source: dict[str, list[int]] = {name: [] for name in loaded.recipe.sources}
     first: dict[str, str] = {}
     for place in places:
+        # A unit may reach over several sources, and is kept whole: it counts for the first one alone.
         if loaded.declares_sources and first.setdefault(units[place], source[place]) != source[place]:
             reasons[place] = ELSEWHERE
         else:
@@ -57,6 +59,7 @@ def choose_rows(loaded: LoadedMixture, rows: Sifted) -> MixedRows:
         method = loaded.of_source.get(name, loaded.method).build()
         taken = None if vectors is None else vectors[[row_of[place] for place in members]]
         table, of_unit = candidates(rows.table, members, [units[place] for place in members], taken)
+        # A source may hold fewer rows than it declares; `require_declared` reports that with both numbers.
         picked = method.choose(table, min(declared[name], len(members)), loaded.recipe.seed)
         _check(method.name, table, picked, declared[name])
         for unit in picked.picks:
@@ -82,7 +85,9 @@ def declared_rows(loaded: LoadedMixture, free: Mapping[str, int]) -> dict[str, i
     shares = {name: source.share for name, source in recipe.sources.items() if source.share is not None}
     if not shares:
         return {name: source.count or 0 for name, source in recipe.sources.items()}
+    # 1e-9, because 7 / .07 is 99.99999999999999 in floats and fits 100 rows.
     size = recipe.size or int(min(free[name] / share for name, share in shares.items()) + 1e-9)
+    # A share may ask for more rows than a source has: that is refused later, not spread over other sources.
     return shared_out(shares, dict.fromkeys(shares, size), size)
 
 
@@ -95,6 +100,7 @@ def _units(loaded: LoadedMixture, rows: Sifted) -> list[str]:
     if loaded.recipe.unit == "copies":
         copies = rows.column("copies")
         return [of if of is not None else cid for of, cid in zip(copies, completions, strict=True)]
+    # A completion of two problems with one prompt is two rows, so its id alone names no unit.
     return [f"{problem}:{cid}" for problem, cid in zip(problems, completions, strict=True)]
 
 
@@ -105,6 +111,7 @@ def candidates(
     members: defaultdict[str, list[int]] = defaultdict(list)
     for at, unit in enumerate(units):
         members[unit].append(at)
+    # Sorted by name, so that a choice does not depend on the order of the recipe's sources.
     ids = sorted(members)
     groups = [members[unit] for unit in ids]
     rows, numbers, labels = table.take(pa.array(places, pa.int64())), {}, {}
@@ -134,6 +141,7 @@ def _similarities(listed: Sequence[list[float] | None], groups: Sequence[Sequenc
     sums, counts = np.zeros((len(groups), width)), np.zeros((len(groups), width))
     unit = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     rows = np.array([at for group in groups for at in group], dtype=np.int64)
+    # `sums[unit] += ...` would add only one of the rows of each unit.
     np.add.at(sums, unit, np.where(known, matrix, 0.0)[rows])
     np.add.at(counts, unit, known[rows])
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

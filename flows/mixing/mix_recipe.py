@@ -132,6 +132,7 @@ class MixSignals(Part):
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The plain form; without signals of a model as it was before there were any, so that ids stay."""
         data: dict[str, Any] = handler(self)
+        # A null key would be part of the id of every signal table, and all would be computed again.
         return {name: value for name, value in data.items() if name != "model" or value is not None}
 
 
@@ -182,6 +183,7 @@ class MixtureRecipe(Part):
         if counts and self.size is not None and sum(counts.values()) != self.size:
             listed = " + ".join(f"{name} {count:,}" for name, count in counts.items())
             raise ValueError(f"size is {self.size:,}, and the sources declare {sum(counts.values()):,} ({listed})")
+        # 1e-9, because ten shares of .1 add up to 0.9999999999999999.
         if shares and abs(sum(shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(shares.values()):g}, and must add up to 1")
         if not counts and not shares and self.size is None:
@@ -203,6 +205,7 @@ class LoadedMixture:
     @property
     def declares_sources(self) -> bool:
         """True if every source declares a number or a share; otherwise the method divides the whole size."""
+        # The recipe's check admits all or none, so the first source speaks for all.
         first = next(iter(self.recipe.sources.values()))
         return first.count is not None or first.share is not None
 
@@ -226,6 +229,7 @@ def load_mixture(path: Path, *, sets: Sequence[str] = ()) -> LoadedMixture:
         method = _method(recipe.choose, path.parent)
         own = {name: _method(source.choose, path.parent) for name, source in recipe.sources.items() if source.choose}
         loaded = LoadedMixture(recipe, path.parent, method, own)
+        # Without a number of rows there is nothing that a source's own method could fill.
         if own and not loaded.declares_sources:
             raise SetupError(
                 f"source {next(iter(own))!r} has a method of its own and declares neither count nor share.",
@@ -236,5 +240,6 @@ def load_mixture(path: Path, *, sets: Sequence[str] = ()) -> LoadedMixture:
 
 def _method(part: Method, base: Path) -> MethodSpec:
     method = resolve("set method", part.method, part.options, base=base)
+    # Built and thrown away: wrong values of options show before any source is read.
     method.build()
     return method

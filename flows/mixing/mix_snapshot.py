@@ -39,6 +39,7 @@ def mixture_parts(
     names, reasons = np.array(rows.column("source"), dtype=object), np.array(mixed.reasons, dtype=object)
     parts = []
     for source in sources:
+        # The table holds the sources one after another, each in the key order of its decisions.
         mine = reasons[names == source.name]
         parts.append(MixturePart(source, _part(source, mine.tolist(), method)))
     return parts
@@ -46,6 +47,7 @@ def mixture_parts(
 
 def _part(source: OpenedSource, reasons: Sequence[str], method: tuple[str, str]) -> Snapshot:
     """A source's snapshot with these reasons, which are in the order of its decisions."""
+    # The order in which the signals were computed, so that reasons and decisions match by position.
     before = sorted_by_key("decisions", source.snapshot.decisions.to_reader().read_all())
     size = len(before)
     columns = {
@@ -54,9 +56,10 @@ def _part(source: OpenedSource, reasons: Sequence[str], method: tuple[str, str])
         "version": pa.array([" ".join(method)] * size, pa.string()),
         "kept": pa.array([reason == KEPT for reason in reasons], pa.bool_()),
         "reason": pa.array(list(reasons), pa.string()),
-        "step": pa.nulls(size, pa.string()),
+        "step": pa.nulls(size, pa.string()),  # sources with steps are refused
     }
     decided = pa.table([columns[name] for name in SCHEMAS["decisions"].names], schema=SCHEMAS["decisions"])
+    # Two decisions on one row would break the key of the table.
     decisions = decided.filter(pa.array([reason != REPEATED for reason in reasons], pa.bool_()))
     pairs = decisions.select(["completion_id", "problem_id"])
     tables: dict[Kind, pa.Table] = {"decisions": decisions}
@@ -74,6 +77,7 @@ def _part(source: OpenedSource, reasons: Sequence[str], method: tuple[str, str])
 
 def _among(table: pa.Table, pairs: pa.Table) -> pa.Array:
     """Mask of the rows about one of these pairs of completion and problem."""
+    # Arrow has no membership test over two columns; ids are hexadecimal, so the colon keeps them apart.
     wanted = pc.binary_join_element_wise(pairs["completion_id"], pairs["problem_id"], ":")
     return pc.is_in(pc.binary_join_element_wise(table["completion_id"], table["problem_id"], ":"), value_set=wanted)
 
@@ -89,6 +93,7 @@ def _joined(kind: Kind, tables: Sequence[pa.Table]) -> pa.Table:
     """All rows in key order, the first of those with one key."""
     table = pa.concat_tables([part.select(SCHEMAS[kind].names).cast(SCHEMAS[kind]) for part in tables])
     keys = list(KEYS[kind])
+    # Two problems of a pool may share a completion, and two sources a problem: one row of each key stays.
     placed = table.select(keys).append_column("place", pa.array(range(len(table)), pa.int64()))
     first = placed.group_by(keys).aggregate([("place", "min")])["place_min"]
     return sorted_by_key(kind, table.take(first.sort() if len(first) else first))
@@ -101,6 +106,7 @@ def mixed_prefix(prefixes: Sequence[int | None]) -> int | None:
     """
     if 0 in prefixes:
         return 0
+    # The smallest, because beyond it a source's completions were not fixed before verdicts.
     return None if None in prefixes else min(prefix for prefix in prefixes if prefix is not None)
 
 

@@ -67,7 +67,9 @@ def _opened(ws: Workspace, loaded: LoadedMixture, name: str, source: MixSource) 
         )
     if "verify" not in recipe:
         raise SetupError(f"source {name!r}: {ref} is a mixture itself.", next_command="name the sources of that mixture")
+    # A run's rows are not published, so nothing has hashed them yet.
     identity = snapshot.manifest.get("hashes", {}).get("content") or content_hash(snapshot)
+    # Methods in a user's files are written here from the manifest, and are loaded before the block ends.
     with temporary_folder() as folder:
         own = from_stored(recipe, snapshot.manifest.get("user_files", {}), folder)
         part = policy_part(own)
@@ -78,6 +80,7 @@ def _opened(ws: Workspace, loaded: LoadedMixture, name: str, source: MixSource) 
 
 def _held_out(ws: Workspace, recipe: Mapping[str, Any], base: Path, ref: str) -> tuple[Problem, ...]:
     """The held-out problems of a source's recipe: a mixture may not contain those of any of its sources."""
+    # Most recipes hold nothing out, and resolving one loads its methods.
     if not recipe.get("evaluation"):
         return ()
     recipe_of_source = resolve_recipe(Recipe.model_validate(as_recipe(recipe)), base=base)
@@ -104,4 +107,5 @@ def _of_import(ws: Workspace, name: str) -> Any:
             f"no version has the rollouts imported as {name!r}: a mixture takes judged rows.",
             next_command=f"rollmill curate a recipe with problems: {{imported: {name}}} and generate: {{engine: imported}}",
         )
+    # Name and number decide between versions of the same time.
     return max(judged, key=lambda info: (info.created_at, info.name, info.number))

@@ -65,7 +65,9 @@ def open_target(ws: Workspace, loaded: LoadedMixture) -> OpenedTarget | None:
         rows = _of_file(loaded.base / (target.file or ""))
     if not rows:
         raise SetupError("the target has no row (signals: model: target).", next_command="rollmill dataset show NAME")
+    # Chosen by hash: a row stays in the target when others are added, unless one of them comes before it.
     chosen = sorted(rows, key=lambda key: digest128(["target", seed, key]))[: target.rows]
+    # In the order of their keys, so that the same rows give the same matrix of similarities.
     return OpenedTarget(settings, files.folder, files.digest, {key: rows[key] for key in sorted(chosen)}, seed)
 
 
@@ -87,6 +89,7 @@ def _kept(snapshot: Snapshot, target: TargetRows) -> dict[str, tuple[str, str]]:
 
 
 def _word(value: str | float) -> str:
+    # A level is compared as a text: YAML's 3 and 3.0 are both "3".
     return value if isinstance(value, str) else f"{value:g}"
 
 
@@ -112,9 +115,11 @@ def with_model_signals(
     from pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
 
     settings, ids = target.settings, table["completion_id"].to_pylist()
+    # A row of the target would be the most similar one to itself.
     order = [at for at in range(len(kept)) if ids[kept[at]] not in target.rows]
     if settings.rows is not None:
         order = sorted(order, key=lambda at: digest128(["signals", target.seed, ids[kept[at]]]))[: settings.rows]
+    # Back in the order of the table: the hash decides which rows are read, not in which batches.
     order.sort()
     codes = CodeSettings(settings.layer, settings.units, steps=settings.steps)
     aim = Target(list(target.rows.values()), settings.curvature)

@@ -37,14 +37,18 @@ def _joined(table: pa.Table, path: Path, fixed: Collection[str]) -> pa.Table:
         keys = [key for key in KEYS if key in kinds]
         columns = [name for name in kinds if name not in keys and name != "source"]
         _check(path, keys, columns, {*table.column_names, *fixed})
+        # Before the join, which unfolds the texts in memory.
         _check_size(connection, path, [*keys, *columns])
+        # A join keeps no order; the columns must come back in that of the table.
         connection.register("signals", table.append_column("place", pa.array(range(len(table)), pa.int64())))
         on = " AND ".join(f"CAST(own.{key} AS VARCHAR) = signals.{key}" for key in keys)
         wanted = ", ".join(f"{_value(name, kinds[name])} AS {quoted_name(name)}" for name in columns)
         query = f"SELECT signals.place, {wanted}, own.{keys[0]} AS found FROM signals LEFT JOIN own ON {on} ORDER BY place"  # noqa: S608
         rows = connection.sql(query).to_arrow_table()
+    # A key that the file has twice makes two rows of one.
     if len(rows) > len(table):
         raise SetupError(f"{path} has several rows of one {' and '.join(keys)}; a signal has one value for each rollout.")
+    # Keys of other data, or of another version, would silently give a column of nulls.
     if rows["found"].null_count == len(rows):
         raise SetupError(f"{path} has no {' and '.join(keys)} of these sources.")
     for name in columns:

@@ -29,6 +29,7 @@ def pilots_of_file(file: Path, loss: str, size: str) -> Pilots:
     names = tuple(name for name in known if name not in (loss, size))
     columns = {name: [number_at(file, row, name) for row in rows] for name in (*names, loss)}
     sizes = [number_at(file, row, size) if size in known else 1.0 for row in rows]
+    # Without any source the array is flat, and the law needs (pilots, sources).
     shares = np.array([columns[name] for name in names], dtype=np.float64).T.reshape(len(rows), len(names))
     return Pilots(names, shares, np.array(columns[loss]), np.array(sizes))
 
@@ -54,12 +55,14 @@ def _of_outcome(root: Path, name: str, outcome: Mapping[str, Any]) -> Pilots:
     rates: dict[str, float] = {}
     for row in outcome["comparisons"]:
         if row["primary"]:
+            # The first arm has no row of its own: its rate is the one before each comparison.
             rates |= {row["against"]: row["value_before"], row["arm"]: row["value_after"]}
     with Reader.open(root) as reader:
         shares = {arm["arm"]: _shares_of(reader, name, arm) for arm in outcome["arms"] if arm["arm"] in rates}
     sources = tuple(dict.fromkeys(source for part in shares.values() for source in part))
     sizes = {arm["arm"]: float(arm["rows"]) for arm in outcome["arms"]}
     table = [[part.get(source, 0.0) for source in sources] for part in shares.values()]
+    # Laws take the logarithm of a loss, so a perfect arm must not have loss 0.
     losses = np.array([max(1.0 - rates[arm], 1e-6) for arm in shares])
     return Pilots(sources, np.array(table, dtype=np.float64), losses, np.array([sizes[arm] for arm in shares]))
 
@@ -67,6 +70,7 @@ def _of_outcome(root: Path, name: str, outcome: Mapping[str, Any]) -> Pilots:
 def _shares_of(reader: Reader, trial: str, arm: Mapping[str, Any]) -> dict[str, float]:
     """The actual share of each source in the data of an arm."""
     versions = [part["version"] for part in arm["data"]]
+    # The shares of an arm of several versions would be those of none of its mixtures.
     mixture = version_manifest(reader, versions[0]).get("mixture") if len(versions) == 1 else None
     if mixture is None:
         raise SetupError(

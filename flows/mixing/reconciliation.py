@@ -74,6 +74,7 @@ def reconciled(sources: Sequence[OpenedSource], rows: Sifted, mixed: MixedRows) 
                 licences=sorted(licences[source.name]),
             )
         )
+    # Counted in two ways, by source and over the table, so that no row is lost between them.
     if sum(counts.rows for counts in reconciled) != sum(map(bool, kept_there)):
         raise RuntimeError("the sources' counts do not add up to the rows of the signal table")
     return reconciled
@@ -87,8 +88,10 @@ def require_declared(loaded: LoadedMixture, counts: Sequence[SourceCounts], mixe
         for row in counts
         if row.source in stated and stated[row.source] != row.rows
     ]
+    # `ALL` holds a space, so it is the name of no source.
     actual = {row.source: row.kept for row in counts} | {ALL: sum(row.kept for row in counts)}
     for name, declared in mixed.declared.items():
+        # With the default tolerance of 0 the numbers must be equal.
         if abs(actual[name] - declared) > loaded.recipe.tolerance * declared:
             wrong.append(_difference(name, declared, actual[name], mixed))
     if wrong:

@@ -19,6 +19,7 @@ KEPT, REPEATED, ELSEWHERE, NOT_CHOSEN = "kept", "repeated", "other_source", "not
 """Reasons of a mixture beside those of its sources and of thresholds; repeated rows have their decision elsewhere."""
 BELOW = "signal:"
 """Begins the reason of a row that does not meet a threshold, before the signal's name."""
+# Reasons are matched with rows by position, so the query keeps the order of the file.
 _QUERY = """
 SELECT *, row_number() OVER (
     PARTITION BY problem_id, completion_id ORDER BY (source_kept AND rule IS NULL) DESC, (rule IS NULL) DESC, part
@@ -62,6 +63,7 @@ def sifted(loaded: LoadedMixture, signals: StoredSignals) -> Sifted:
     """The rows with the thresholds applied; SetupError for an unknown signal, or numbers where it has labels."""
     sources = loaded.recipe.sources
     with duckdb.connect() as connection:
+        # A folder called a=b above the file would otherwise be a column of it.
         rows = f"read_parquet({quoted(str(signals.path))}, hive_partitioning=false)"
         kinds = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()}  # noqa: S608
         known = {name: kind for name, kind in kinds.items() if name in signals.names()}
@@ -75,7 +77,7 @@ def sifted(loaded: LoadedMixture, signals: StoredSignals) -> Sifted:
         )
         query = _QUERY.format(
             parts=" ".join(f"WHEN source = {quoted(name)} THEN {part}" for part, name in enumerate(sources)),
-            rules=rules or "WHEN false THEN ''",
+            rules=rules or "WHEN false THEN ''",  # CASE needs a branch
             hits=", ".join(f"({condition}) AS {quoted_name(f'missed:{name}')}" for name, condition in hits.items())
             or "true AS no_threshold",
             path=quoted(str(signals.path)),
@@ -89,6 +91,7 @@ def _of_source(loaded: LoadedMixture, name: str, known: Mapping[str, str]) -> di
     conditions: dict[str, list[str]] = {}
     for thresholds in (loaded.recipe.where, loaded.recipe.sources[name].where):
         for signal, threshold in thresholds.items():
+            # A source's threshold narrows the mixture's and does not replace it: missing either is a miss.
             conditions.setdefault(signal, []).append(_misses(signal, threshold, known))
     return {signal: f"({' OR '.join(parts)})" for signal, parts in conditions.items()}
 
@@ -105,14 +108,17 @@ def _misses(signal: str, threshold: Threshold, known: Mapping[str, str]) -> str:
     for values, word in ((threshold.among, "IN"), (threshold.not_among, "NOT IN")):
         if values:
             bounds.append(f"{name} {word} ({', '.join(_literal(signal, value, numeric=numeric) for value in values)})")
+    # A comparison with NULL is NULL, and a row without the signal must count as a miss.
     return f"NOT coalesce({' AND '.join(bounds)}, false)"
 
 
 def _literal(signal: str, value: Any, *, numeric: bool) -> str:
     if not numeric:
+        # YAML reads an unquoted label such as 3 as a number; `:g` writes 3 and not 3.0.
         return quoted(value if isinstance(value, str) else f"{value:g}")
     if isinstance(value, str):
         raise SetupError(f"the signal {signal!r} has numbers, and the threshold names {value!r}.")
+    # repr gives the shortest text that reads back as the same float.
     return repr(float(value))
 
 

@@ -50,8 +50,10 @@ async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str 
         if not item.on or item.paused:
             continue
         with suppress(RollmillError, OSError):
+            # In a thread: it reads files and asks servers, which would block the event loop.
             now[item.name] = await asyncio.to_thread(observed, item, state.parent)
         current = now.get(item.name)
+        # Two looks: a folder that is being copied changes from one to the next.
         if current and current != item.seen and before.get(item.name) == current:
             await _fire(item, current)
             Schedules(state).record_seen(item.name, current)
@@ -63,6 +65,7 @@ async def _fire(item: Schedule, current: str) -> None:
 
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(deployment_name(item))
+        # With the time of creation: a schedule that was removed and added again is another one.
         key = hashlib.sha256(f"{item.name} {item.since} {current}".encode()).hexdigest()
         await client.create_flow_run_from_deployment(deployment.id, idempotency_key=key)
 
@@ -120,6 +123,7 @@ def _version(root: Path, name: str) -> str | None:
 
     index = load_index(root / "datasets", name)
     newest = index.newest
+    # A yank must not fire for the older version that is the newest now.
     return None if newest is None or newest.folder in index.yanked else f"{name}@{newest.folder} {newest.content_hash}"
 
 
@@ -158,6 +162,7 @@ def _models(item: Schedule) -> dict[str, str]:
 
     rows = _evaluated(item) if item.verb == "evaluate" else {}
     texts = list(dict.fromkeys(rows.values() if item.verb == "evaluate" else _drawing(item)))
+    # Names of rows come last, so that one wins over another model's text.
     return {**{text.removeprefix(f"{MODELS}/"): text for text in texts}, **{text: text for text in texts}, **rows}
 
 

@@ -52,9 +52,11 @@ class TaskSection(ProblemSource):
 
     def asks(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The keys of `generate` that it gives; a model that has examples of its own is shown no others."""
+        # A model with `examples_from` of its own must not get the benchmark's `examples` as well.
         left = set(ASKS) - set(without)
         if EXAMPLES & set(without):
             left -= EXAMPLES
+        # Stated keys only, so that the defaults are those of `generate`.
         return self.model_dump(mode="json", include=self.model_fields_set & left, exclude_unset=True)
 
 
@@ -183,6 +185,7 @@ def definition_path(named: str, base: Path) -> Path:
     """The file of a definition: a path (relative to `base`, or to the current folder) or the name of one that ships."""
     if "/" in named or named.endswith((".yaml", ".yml")):
         places = [base / named, Path(named)]
+        # Where there is neither, the error names the place beside the recipe.
         return next((place for place in places if place.is_file()), places[0])
     shipped = shipped_definitions()
     if named not in shipped:
@@ -205,12 +208,14 @@ def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[s
 
     Another source of problems, and other examples, replace the definition's own.
     """
+    # Origin, licence and columns describe the published file and are no keys of an evaluation.
     own = definition.model_dump(mode="json", include=set(TaskSection.model_fields), exclude_unset=True)
     own |= definition.problems()
     for group in (("synthesize", "imported", "version"), ("examples", "examples_from")):
         if any(given.get(key) is not None for key in group):
             own = {key: value for key, value in own.items() if key not in group}
     if given.get("synthesize") or given.get("version"):
+        # The definition's split names a part of its own file, which other problems do not have.
         own.pop("split", None)
     return {"name": definition.name, **own, **given}
 

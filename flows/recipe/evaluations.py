@@ -135,6 +135,7 @@ class EvaluationRecipe(NoBudget):
 
 
 def _once(kind: str, names: list[str]) -> None:
+    # Names are parts of run names: two equal ones would share a run.
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"two {kind} are named {twice!r}")
@@ -189,6 +190,7 @@ def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
         if isinstance(part.aggregator, str):
             resolve("aggregator", part.aggregator, {}, base=path.parent)
     try:
+        # `model_copy` validates nothing, hence the second look at the names that definitions bring.
         recipe = recipe.model_copy(
             update={"benchmarks": tuple(_with_definition(part, path.parent) for part in recipe.benchmarks)}
         )
@@ -197,6 +199,7 @@ def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
             if isinstance(part.aggregator, Method):
                 resolve("aggregator", part.aggregator.method, part.aggregator.options, base=path.parent).build()
         return LoadedEvaluationRecipe(recipe, tuple(_cells(recipe, path.parent)))
+    # A ValidationError is a ValueError too, so it comes first.
     except ValidationError as error:
         raise SetupError(explain(error, Recipe, path, {})) from None
     except ValueError as error:
@@ -207,6 +210,7 @@ def _with_definition(part: Benchmark, base: Path) -> Benchmark:
     """The benchmark with the keys of its definition."""
     if part.benchmark is None:
         return part
+    # Only what the evaluation states: its defaults would override the definition.
     given = part.model_dump(mode="json", exclude_unset=True)
     return Benchmark.model_validate(merged_benchmark(load_definition(part.benchmark, base), given))
 
@@ -226,7 +230,9 @@ def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
 
 def _cell(recipe: EvaluationRecipe, benchmark: Benchmark, model: EvaluatedModel) -> dict[str, Any]:
     """The recipe of a cell, as a file could hold it."""
+    # Only what the model states: its defaults would override how the benchmark asks.
     generate = model.model_dump(mode="json", exclude={"name"}, exclude_unset=True)
+    # Imported rollouts cannot be drawn again, and a model's own `redraw` is more particular.
     if recipe.redraw and "redraw" not in generate and model.engine != IMPORTED:
         generate["redraw"] = recipe.redraw
     if model.engine != IMPORTED:

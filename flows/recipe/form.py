@@ -205,7 +205,7 @@ class _Walk:
         """Choice of a method; nothing if the section has its problems from elsewhere."""
         if value is None and role == "synthesizer":
             return
-        names = method_names(role, value, self.base, draws="." not in place.path)
+        names = method_names(role, value, self.base, draws="." not in place.path)  # a follow-up step may have no model
         yield _field(place, place.at(key), FieldType("choice", names), value, text, structure=True)
 
     def _options(self, role: str, method: Any, given: Any, place: _Place) -> Iterator[FormField]:
@@ -243,7 +243,7 @@ class _Walk:
     def _chain(self, role: str, value: Sequence[Mapping[str, Any]], place: _Place, text: str) -> Iterator[FormField]:
         """Choice of several methods, and the options of each; as one text where a method is named twice."""
         names = [str(item.get("method")) for item in value]
-        if len(set(names)) < len(names):
+        if len(set(names)) < len(names):  # a choice of items could not tell them apart
             yield _field(place, place.path, FieldType(), value, text)
         else:
             items = {name: {"method": name} for name in registry(role)} | dict(zip(names, value, strict=True))
@@ -260,7 +260,7 @@ class _Walk:
     ) -> Iterator[FormField]:
         """Choice of the sections of a list, if they have names, and the fields of each."""
         titles = [str(item.get("name") or item.get("benchmark") or number) for number, item in enumerate(value, 1)]
-        alone = len(set(titles)) == len(titles)
+        alone = len(set(titles)) == len(titles)  # else an item can only be called by its place
         if name in CHOSEN and alone:
             more = {known: {"benchmark": known} for known in shipped_definitions()} if name == "benchmarks" else {}
             items = dict(zip(titles, value, strict=True))

@@ -248,7 +248,7 @@ def _check_floor(recipe: Recipe) -> None:
     floor = recipe.gate.contamination
     if floor is None:
         return
-    if not recipe.evaluation:
+    if not recipe.evaluation:  # nothing could be planted
         raise SetupError("gate.contamination measures a check for evaluation problems, and the recipe names none.")
     from pipelines.contamination.edits import EDITS
 
@@ -267,7 +267,7 @@ def _engine(generate: Generate, base: Path) -> MethodSpec | None:
     if "model" in generate.options:
         raise SetupError("generate.options.model: the model is named by generate.model.")
     engine = resolve("engine", name, generate.options, base=base)
-    if "model" not in parameters(engine.cls):
+    if "model" not in parameters(engine.cls):  # a user's own engine may have none
         return engine
     return replace(engine, options={**engine.options, "model": generate.model})
 
@@ -283,7 +283,7 @@ def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
         raise SetupError(f"evaluation: no file {part.file} (searched in the recipe's folder, {base.resolve()}).")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if part.sha256 not in (None, digest):
+    if part.sha256 not in (None, digest):  # the file's own digest is in the hash either way
         raise SetupError(f"evaluation: {part.file} is not the file with the SHA-256 {part.sha256}; its own is {digest}.")
     return LoadedEvaluation(part, path=path, sha256=digest)
 

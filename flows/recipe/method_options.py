@@ -34,14 +34,17 @@ def options_of_class(role: str, cls: type[Any]) -> Iterator[MethodOption]:
     """Options that a recipe may give a method of this class."""
     hidden, types, texts = PROFILE_OPTIONS | INTERNAL_OPTIONS, annotations(cls), descriptions(cls)
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
+    # The signature of a dataclass has a placeholder where a factory makes the default.
     made = {field.name: field.default_factory for field in fields(cls)} if is_dataclass(cls) else {}
     for name, parameter in parameters(cls).items():
+        # An engine's model is a key of `generate`, beside the options.
         if name not in hidden and not name.startswith("_") and not (role == "engine" and name == "model"):
             factory = made.get(name, MISSING)
             default = parameter.default if factory is MISSING else factory()
             yield MethodOption(name, types.get(name, Any), default, texts.get(name, ""), nested.get(name))
     if SOURCE in parameters(cls):
         yield MethodOption(FROM, str, REQUIRED, "Dataset version or run whose problems it starts from.")
+    # Any selector can be limited to steps, by a wrapper around it; some have an `of` of their own.
     if role == "selector" and OF not in parameters(cls):
         yield MethodOption(OF, str | list[str], None, "Steps whose completions it decides on; none: all.")
 
@@ -50,6 +53,7 @@ def options_of(role: str, name: str, base: Path) -> list[MethodOption] | None:
     """Options of a method by its name; None if there is no such method."""
     try:
         return list(options_of_class(role, method_class(role, name, base)[0]))
+    # A form shows a recipe with a misspelt method too.
     except SetupError:
         return None
 

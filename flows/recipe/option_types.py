@@ -34,10 +34,12 @@ def check_option_types(where: str, cls: type[Any], options: Mapping[str, Any]) -
 
 def _fits(annotation: Any, value: Any) -> bool:
     """True if a value of a recipe has an argument's type; numbers and texts are never converted into one another."""
+    # Both are checked before JSON: it has no infinity, and makes a text of a key 1.
     if not _finite(value) or (isinstance(value, Mapping) and get_args(annotation)[:1] == (str,) and not _named(value)):
         return False
     adapter = _adapter(annotation)
     try:
+        # Strict JSON takes a list for a tuple, strict Python does not; wrapped in a list, as 0 is valid and false.
         return adapter is None or bool([adapter.validate_json(json.dumps(value), strict=True)])
     except (ValidationError, TypeError):  # a TypeError: no value of JSON, a date for one
         return False
@@ -55,12 +57,14 @@ def _finite(value: Any) -> bool:
 def _refusal(message: str, annotation: Any, value: Any) -> SetupError:
     choices = [
         str(choice)
+        # The literal may be one part of a union, as in `Literal["first"] | None`.
         for part in (annotation, *get_args(annotation))
         if get_origin(part) is Literal
         for choice in get_args(part)
     ]
     if choices:
         return SetupError(f"{message}.", choices=choices)
+    # YAML reads yes and 12 as a truth value and a number; quotes make texts of them.
     quoted = isinstance(value, bool | int | float) and "a text" in words_for(annotation)
     finite = " that is finite" if isinstance(value, float) else ", with finite numbers alone"
     texts = ", texts in quotes" if isinstance(value, Mapping) and _numbers_for_texts(annotation, value) else ""
@@ -103,6 +107,7 @@ def words_for(annotation: Any) -> str:
 def annotations(cls: type[Any]) -> Mapping[str, Any]:
     """The types of a constructor's arguments; none if they cannot be found out."""
     try:
+        # NameError: an annotation that is imported for type checking only.
         hints = get_type_hints(cls.__init__)
     except (NameError, TypeError):
         return {}

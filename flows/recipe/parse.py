@@ -55,6 +55,7 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        # The tag of the key is changed, as YAML 1.1 resolves a bare `on` to true before a mapping is made.
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:bool":
                 key.tag = "tag:yaml.org,2002:str"
@@ -62,6 +63,7 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
         return mapping
 
 
+# PyYAML's floats need a dot, so it reads 5e-4 as a text.
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789"))
 
 
@@ -73,6 +75,7 @@ def parse(
         data, lines = read_yaml(path, folder)
     except SetupError as error:
         raise SetupError(error.message, next_command=error.next_command or look_again(path, folder)) from None
+    # Before the keys are checked: every key of another kind of file would be unknown.
     _refuse_another_kind(path, model, data)
     for text in sets:
         where = override(data, text)
@@ -136,14 +139,17 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
     except UnicodeDecodeError:
         raise SetupError(f"{path} is not UTF-8 text.") from None
     try:
+        # Composed once: the nodes know their lines, and the values are made of the same nodes.
         loader = _Loader(text)
         node = loader.get_single_node()
+        # Before construction, which would silently keep the last of two equal keys.
         lines = dict(_lines(node, (), path)) if node is not None else {}
         data = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise SetupError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}.") from None
+    # An alias may hold itself: `a: &a [*a]`.
     except RecursionError:
         raise SetupError(f"{path} is nested too deeply, or holds itself by an alias.") from None
     if not isinstance(data, dict):
@@ -203,6 +209,7 @@ def _names(here: Any) -> list[Any]:
 
 def _descend(here: Any, step: str | int, text: str) -> Any:
     if isinstance(here, dict):
+        # A section may be absent, or present as `null`; both are filled in.
         if here.get(step) is None:
             here[step] = {}
         return here[step]
@@ -245,6 +252,7 @@ def shortened(value: Any) -> str:
 
 
 def _line(where: Where, lines: Mapping[Where, int]) -> str:
+    # A missing or defaulted key has no line; the nearest section around it has.
     for end in range(len(where), 0, -1):
         number = lines.get(where[:end])
         if number == 0:

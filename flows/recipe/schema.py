@@ -264,7 +264,7 @@ class StepSection(Generate):
     @model_validator(mode="before")
     @classmethod
     def _one_word_for_template(cls, keys: Any) -> Any:
-        if not isinstance(keys, dict):
+        if not isinstance(keys, dict):  # pydantic refuses it with its own message
             return keys
         given = [key for key in ("template", "prompt_template", "form") if key in keys]
         if len(given) > 1:
@@ -305,7 +305,7 @@ class GateSection(Part):
     @field_validator("max_drift", mode="before")
     @classmethod
     def _one_for_all(cls, limit: Any) -> Any:
-        number = isinstance(limit, int | float) and not isinstance(limit, bool)
+        number = isinstance(limit, int | float) and not isinstance(limit, bool)  # True is an int
         return dict.fromkeys(get_args(DriftKind), float(limit)) if number else limit
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from storage.models.index import MODELS, numbered_name, version_folder
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
+# A pattern and no YAML parser: the key of a profile that cannot be read must be found too.
 _KEY_ENV = re.compile(r"""^[^#\n]*\bkey_env:\s*["']?([A-Za-z_][A-Za-z0-9_]*)""", re.MULTILINE)
 
 
@@ -49,6 +50,7 @@ class ServerSection(Part):
     def _is_http(cls, url: str) -> str:
         try:
             parts = urlsplit(url)
+            # `port` raises ValueError beyond 65535.
             good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
             good = good and url.isprintable() and not any(map(str.isspace, url))
         except ValueError:
@@ -59,6 +61,7 @@ class ServerSection(Part):
 
     @model_validator(mode="after")
     def _one_authorization(self) -> "ServerSection":
+        # Both would become the header Authorization.
         if self.key_env is not None and "@" in urlsplit(self.url).netloc:
             raise ValueError("a server takes one authorization: key_env, or user and password in its url")
         return self
@@ -129,6 +132,7 @@ def http_settings(servers: tuple[ServerSection, ...], http: Http, prices: Prices
 
 def server_keys(root: Path, servers: Sequence[ServerSection] = ()) -> dict[str, str]:
     """The keys in the environment that these servers' variables hold, or those of a profile of the workspace."""
+    # All profiles: a text may hold the key of a server of another profile than the one in use.
     files = sorted((root / "profiles").glob("*.yaml"))
     named = [name for file in files for name in _KEY_ENV.findall(file.read_text(encoding="utf-8", errors="replace"))]
     wanted = dict.fromkeys([*(server.key_env for server in servers if server.key_env), *named])
@@ -221,15 +225,18 @@ def located_path(place: str, root: Path) -> Path:
 def _model(place: str, root: Path) -> str:
     """The absolute path of a folder or file, or of a version's folder; any other name is for the server to resolve."""
     path = version_folder(root / MODELS, place) or located_path(place, root)
+    # Absolute, as the server's process may run in another folder.
     return str(path.resolve()) if path.exists() else place
 
 
 def _program(command: Sequence[str], root: Path) -> tuple[str, ...]:
     """A command line whose program, if it is a path, is looked for in the workspace, else in the checkout."""
+    # A bare name is looked up on PATH.
     if not command or "/" not in command[0]:
         return tuple(command)
     return (str(located_path(command[0], root)), *command[1:])
 
 
 def _text(value: object) -> object:
+    # A truth value stays one and is refused: as a text it would be Python's `True`.
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value

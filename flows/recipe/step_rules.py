@@ -176,7 +176,7 @@ def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw:
     options = with_places(step.options, earlier)
     shared = ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap", "sees_label")
     own = {key: getattr(step, key) for key in shared}
-    own["searched"] = isinstance(step, SearchStep)
+    own["searched"] = isinstance(step, SearchStep)  # the class is not in a recipe's text: users cannot set it
     return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw, **own)
 
 
@@ -227,7 +227,7 @@ def _beginning(generate: Generate, step: StepSection, changed: Mapping[str, Any]
         raise SetupError(
             f"step {step.name!r} names engine {engine!r} and no model.", next_command="model: NAME in the step"
         )
-    return {**base, "options": {}, "imports": ()}
+    return {**base, "options": {}, "imports": ()}  # options are those of another engine
 
 
 def words_of(node: Node, changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def load_steps(
 ) -> tuple[LoadedStep, ...]:
     """Every step with its engine; `engine_of`: finds the engine of a section, relative to the recipe (`base`)."""
     listed, loaded = steps_of(recipe, base), []
-    if not listed:
+    if not listed:  # `generate` alone is the step
         return (loaded_step(graph.nodes[""], recipe.generate, engine_of(recipe.generate, base), base),)
     for step in listed:
         node = graph.nodes[step.name]
@@ -275,7 +275,7 @@ def loaded_step(node: Node, generate: Generate, engine: MethodSpec | None, base:
         check_warps(engine.name, runs, [warp.name for warp in warps])
         if decoder is not None:
             check_decoder(engine.name, engine.cls.decoders if isinstance(engine.cls, RunsDecoders) else (), decoder.name)
-    for warp in warps:
+    for warp in warps:  # whose values are checked when they are built
         warp.build()
     step = LoadedStep(node, generate, engine, warps, decoder)
     if decoder is not None:

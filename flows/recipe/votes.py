@@ -28,6 +28,7 @@ def _judges_by_votes(verifier: MethodSpec) -> bool:
 def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
     """SetupError if a scorer reads votes that the recipe lacks, or does not declare that they depend on a label."""
     node, referenced = _voting(graph, scorer), bool(scorer.options.get("referenced"))
+    # A vote that saw the reference would leak it into an election, so the recipe must say so itself.
     if node.sees_label != referenced:
         sees = "sees" if node.sees_label else "does not see"
         raise SetupError(
@@ -40,6 +41,7 @@ def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
 def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: MethodSpec) -> None:
     """SetupError if a verifier reads votes that the recipe lacks, or if drawing would have to wait for them."""
     for method in verifiers:
+        # The outer verifier judges during drawing and would ask the inner one before there are votes.
         for inner in _inside(method):
             if _judges_by_votes(inner):
                 raise SetupError(
@@ -52,6 +54,7 @@ def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: Me
                 f"verifier {method.name!r} reads votes that choose from a group: each is about the others too.",
                 next_command="scorer votes and selector elected; or a step that votes on one completion",
             )
+    # With one other verifier, drawing goes by its verdicts.
     if verifiers and all(map(_judges_by_votes, verifiers)):
         _check_steers_nothing(graph, verifiers[0], budget)
 
@@ -70,6 +73,7 @@ def _check_steers_nothing(graph: StepGraph, verifier: MethodSpec, budget: Method
 
 def _goes_by_outcome(node: Node) -> bool:
     fields = [condition.field for condition in node.conditions] + [place.field for place in node.places]
+    # A searched step that sees a label belongs to a process that reads verdicts.
     return OUTCOME in fields or (node.step.searched and node.step.sees_label)
 
 

@@ -41,11 +41,14 @@ def calibration_of(reader: Reader, run: "Run", name: str | None) -> JudgedRows:
     again = f"rollmill audit verifier chain --run {run.id} --simple --n 300"
     if audit.kind != "natural" or not audit.design.get("simple"):
         raise SetupError(f"audit {audit.id} does not draw each rollout with the same chance.", next_command=again)
+    # Another run of the same recipe has the same rows, so its audit serves.
     if audit.source != run.id:
         check_same_rows(reader.runs.get(audit.source), run)
     rows = audited_rows(run_scope(reader, audit.source), audit.verifier, audit.version)
+    # Undecided rollouts were in no audit's population.
     pairs = {(row.completion_id, row.problem_id) for row in rows if row.outcome in JUDGED}
     items = [item.pair for item in reader.audits.items(audit.id)]
+    # A row that was judged later had no chance to be drawn, so the sample would not be a simple one.
     if len(pairs) != audit.design["population"] or not pairs.issuperset(items):
         raise SetupError(f"run {audit.source} has other verdicts than when {audit.id} was drawn.", next_command=again)
     judgements = reader.audits.judgements(items)
@@ -67,7 +70,7 @@ def _audit(reader: Reader, run: "Run", name: str | None) -> Audit:
             f"nobody drew a simple audit of run {run.id}, whose judgements a certificate rests on.",
             next_command=f"rollmill audit verifier chain --run {run.id} --simple --n 300, then rollmill review",
         )
-    return simple[0]
+    return simple[0]  # the newest comes first
 
 
 def check_same_rows(audited: "Run", run: "Run") -> None:
@@ -87,6 +90,7 @@ def _origin(run: "Run") -> dict[str, object]:
     resolved = run.recipe["resolved"]
     decided = rows_decided_by(run.recipe)
     return {
+        # Popped, so that other problems are told as another source and not as another recipe.
         "source": [decided.pop("problems"), resolved["problems"], resolved.get("source"), resolved["imported"]],
         "model digest": [resolved["model_digest"], resolved.get("steps")],
         "recipe": decided,

@@ -74,6 +74,7 @@ def certification_of(request: SelectRequest, certify: CertifyRequest) -> Certifi
                 next_command="--set 'score=[{method: likelihood}]'",
             )
         calibration = calibration_of(reader, selecting.run, certify.audit)
+        # A recipe that selects by an older certificate would certify only what that one covers.
         inner = _inner(selecting)
         pairs, scores = _kept_rows(selecting, inner.build(), names)
         return _certified(selecting, guarantee, calibration, _Rows(names, pairs, scores), inner)
@@ -92,6 +93,7 @@ def _certified(
     selecting: SelectingRun, guarantee: "Guarantee", calibration: JudgedRows, rows: _Rows, inner: MethodSpec
 ) -> CertifiedSelection:
     judged = np.array([pair in calibration.right for pair in rows.pairs], dtype=np.bool_)
+    # Rows outside the audit's population had no chance to be judged, so they are not exchangeable with those.
     inside: Flags = np.array([pair in calibration.population for pair in rows.pairs], dtype=np.bool_) & ~judged
     right = [pair for pair, chosen in zip(rows.pairs, judged, strict=True) if chosen and calibration.right[pair]]
     wrong = [pair for pair, chosen in zip(rows.pairs, judged, strict=True) if chosen and not calibration.right[pair]]
@@ -104,10 +106,12 @@ def _certified(
     sample = JudgedSample(rows.names, rows.scores[judged], labels, rows.scores[inside], _lot(calibration))
     result = guarantee.certify(sample)
     unjudged = [pair for pair, there in zip(rows.pairs, inside.tolist(), strict=True) if there]
+    # A row that people judged right needs no guarantee.
     covered = sorted([*right, *(pair for pair, kept in zip(unjudged, result.kept.tolist(), strict=True) if kept)])
     certificate = _certificate(guarantee, result, calibration, labels, len(unjudged))
     content = {CERTIFICATE: certificate, COVERED: covered, JUDGED_WRONG: sorted(wrong)}
     recipe = selecting.recipe.loaded
+    # Another certificate is another file: an old one may be named by a published recipe.
     name = f"{recipe.recipe.name}-certificate-{digest128([json.dumps(content, sort_keys=True)])[:8]}.json"
     row = {
         "run": selecting.run.id,
@@ -169,6 +173,7 @@ def _inner(selecting: SelectingRun) -> MethodSpec:
 
 def _kept_rows(selecting: SelectingRun, selector: "Selector", names: Sequence[str]) -> tuple[list[Pair], Floats]:
     """The rows that the selector keeps, by id, and their scores."""
+    # A guarantee may not depend on the order of rows, and the ids give one that every command repeats.
     kept = sorted(_kept_with_scores(selecting, selector, names), key=lambda row: row[0])
     return [pair for pair, _ in kept], np.array([scores for _, scores in kept], dtype=np.float64).reshape(
         len(kept), len(names)
@@ -199,5 +204,6 @@ def _publishing(job: Job, inner: MethodSpec, file: str) -> Job:
     """The job under a recipe that selects by the certificate."""
     part = {"method": inner.name, "options": inner.canonical()["options"]}
     select = {"method": Certified.name, "options": {"selector": [part], "file": file}}
+    # The inner selector holds these overrides already; as keys of `certified` they would be unknown.
     sets = [item for item in job.sets if not item.startswith(("select.", "select="))]
     return replace(job, sets=(*sets, f"select={json.dumps(select)}"))

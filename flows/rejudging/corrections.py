@@ -51,11 +51,13 @@ class Corrections:
         if not faulty:
             return pool
         self.applied |= {entry.problem: entry for entry in faulty.values()}
+        # A pool is a value that others may hold: its arrays are not changed in place.
         outcome = pool.outcome.copy()
         for place, entry in faulty.items():
             if entry.reference is not None:
                 judged = self._judged(source.scope, entry.problem, entry.reference)
                 for row in np.flatnonzero(pool.problem == place).tolist():
+                    # A completion without a new verdict keeps the outcome that it had.
                     outcome[row] = STATES.index(judged.get(source.completions[row], STATES[pool.outcome[row]]))
         left_out = [place for place, entry in faulty.items() if entry.reference is None]
         return replace(pool, outcome=outcome).where(~np.isin(pool.problem, left_out))
@@ -91,6 +93,7 @@ class Corrections:
         return {key: verdict.outcome for key, verdict in accepted.items() if verdict is not None}
 
     def _chain(self, scope: Scope) -> _Chain:
+        # Building verifiers may start processes, so all problems of a run share one chain.
         if scope.name not in self._chains:
             recipe, recorded, base = self._recipe(scope)
             part = policy_part(recipe)
@@ -110,6 +113,7 @@ class Corrections:
                 f"{scope.name} is a mixture: its rows were judged by the verifiers of its sources.",
                 next_command="name the sources, or record the fault without --reference: it leaves the problem out",
             )
+        # The files stay until `close`, as verifiers may read them while they judge.
         folder = self._folders.enter_context(temporary_folder())
         recipe = from_stored(manifest["recipe"], manifest.get("user_files", {}), folder)
         return recipe, [(part["name"], part["version"]) for part in manifest["verifiers"]], scope.reader.root
@@ -118,12 +122,14 @@ class Corrections:
 def _built(name: str, part: Mapping[str, Any], recorded: Key, base: Path) -> Verifier:
     """A verifier of a recipe; SetupError for a verifier that cannot judge one problem again without the others."""
     method = resolve("verifier", part["method"], part["options"], base=base)
+    # Votes need all completions of a run, and a model's reply would have to be drawn and paid.
     if method.asks_model or issubclass(method.cls, ReadsVotes):
         raise SetupError(
             f"{name} was judged by {recorded[0]!r}, which asks a model or reads votes: it judges no answer again here.",
             next_command="rollmill errata withdraw ID, and add the fault without --reference: it leaves the problem out",
         )
     verifier: Verifier = method.build()
+    # The other problems keep verdicts of the recorded version, and one pool must not mix two.
     if not method.built_as(verifier, recorded[1]):
         raise SetupError(
             f"{name} was judged by {' '.join(recorded)}; installed is {verifier.version}: two versions would mix.",

@@ -76,16 +76,19 @@ def open_target(
     from storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
+        # The recipe of the session is that of the run, so the run is looked up before a session is opened.
         run = workspace.runs.chosen(run_id)
     job = Job.of_run(run.recipe["job"], root)
     job = replace(job, sets=(*job.sets, *sets))
     loaded = recipe_of(job)
     check_same(job, loaded, run)
+    # open_session repairs what a killed command left, which a dry run must not do.
     with (read_session if dry_run else open_session)(job) as session, unopened_run(session, loaded) as today:
         # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
         today.bind(run.id)
         today.charge_samplers()
         read_votes(today)
+        # Reserved until the caller is done, as it judges with these very instances.
         with today.verifiers.pool.reserve() as installed:
             changes = _changes(today, run)
             chain = [
@@ -102,6 +105,7 @@ def open_target(
 def check_same(job: Job, loaded: "LoadedRecipe", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
     """SetupError if a key of the recipe other than the verifiers changed since the run: its rows would then differ."""
     now, before = loaded.canonical(), run.recipe
+    # Keys of both: one that the recipe lost is a change as well.
     keys = [key for key in {**now, **before} if key not in apart_from and now.get(key) != before.get(key)]
     if keys:
         raise SetupError(
@@ -137,6 +141,7 @@ def _changes(today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
 def _extraction(workspace: "Workspace", key: Key) -> set[str]:
     """Extraction rules in this version's verdicts (before the colon), and the names that all verifiers share."""
     rules = workspace.segments.read("verdicts", producer=key[0], version=key[1], columns=("rule",))["rule"].unique()
+    # A user's verifier may name its own extraction rules; only its verdicts show which they are.
     return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, _ in EXTRACTION}
 
 
@@ -147,6 +152,7 @@ def _with_other_options(loaded: "LoadedRecipe", run: "Run", chain: Sequence[Key]
     for (name, _), before, now, written in parts:
         old: Mapping[str, Any] = before["options"]
         new: Mapping[str, Any] = now.canonical()["options"]
+        # An option that the product gained since is in no old record; only one that the recipe writes is a change.
         same = all(key in new and new[key] == old[key] for key in old) and not (written.options.keys() - old.keys())
         if not same or before["method"] != now.name:
             names.append(name)

@@ -50,6 +50,7 @@ class VerifierChange:
             return "its options in the recipe changed"
         if not self.old_rules or not self.new_rules:
             return f"version {self.new if self.old_rules else self.old} names no rules"
+        # The versions differ, and the rules do not show where.
         if list(self.old_rules) == list(self.new_rules):
             return "no rule changed, so something else did"
         if residue(self.old, self.old_rules) != residue(self.new, self.new_rules):
@@ -64,6 +65,7 @@ class VerifierChange:
 
     def holds(self, verdict: Verdict) -> bool:
         """True if a stored verdict of the old version also holds under the new one."""
+        # A verdict for want of resources says nothing of the rules and may be another one today.
         if self.whole is not None or lacked_resources(verdict):
             return False
         if verdict.rule not in self._known:  # few rules, millions of verdicts
@@ -83,6 +85,7 @@ def rules_tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tu
     """The rules that were tried up to the one that decided, in order; None if it cannot be placed."""
     names = [name for name, _ in rules]
     parts = rule.split(":")
+    # A rule that is listed twice has no single place in the order.
     if len(parts) > 2 or any(names.count(part) != 1 for part in parts):
         return None
     first, last = names.index(parts[0]), names.index(parts[-1])
@@ -150,6 +153,7 @@ def renew(
         for item in items:
             pair = item_pair(item)
             verdicts = renewed.verdicts[pair]
+            # By the new verdicts: what an earlier verifier now leaves undecided needs the next one.
             if not any(asks(policy, entry.new[0], list(verdicts.values())) for policy in policies):
                 continue
             verdict = _without_judging(entry, stored.get(pair, {}), counts[entry.new])
@@ -157,6 +161,7 @@ def renew(
                 missing.append(item)
                 continue
             verdicts[entry.new] = verdict
+            # A stored verdict under the new version is a row already.
             if entry.new not in stored.get(pair, {}):
                 renewed.carried.append(verdict)
         if not missing:
@@ -202,6 +207,7 @@ class CarriedSample:
             return
         item_of = {item_pair(item): item for item in items}
         offered = [
+            # By hash: the sample does not depend on the size of the groups in which rows are offered.
             (digest128([v.completion_id, v.problem_id, v.verifier]), v, item_of[v.completion_id, v.problem_id])
             for v in carried
         ]
@@ -217,7 +223,8 @@ class CarriedSample:
                 contradicted += [
                     (old, now)
                     for (old, _), now in zip(mine, judged, strict=True)
-                    if replace(old, seconds=None) != replace(now, seconds=None)  # time is no part of what is concluded
+                    # Time and evidence are no part of the conclusion: they may differ from machine to machine.
+                    if replace(old, seconds=None, evidence=None) != replace(now, seconds=None, evidence=None)
                 ]
         return {
             "checked": len(self._kept),

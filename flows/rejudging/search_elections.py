@@ -106,6 +106,7 @@ def elections_of(root: Path, run_id: str | None) -> SearchElections:
                 next_command=f"rollmill replay {run.name}",
             )
         ended = {stop.problem_id for stop in target.workspace.runs.stops(run.id)}
+        # A problem whose search goes on may still find another answer, so its election is not final.
         if len(ended) < len({problem.id for problem in target.spec.problems}):
             raise SetupError(f"run {run.id} is {run.status}: its trees are incomplete.", next_command=run.next_command)
         plans = all_plans(today)
@@ -113,7 +114,9 @@ def elections_of(root: Path, run_id: str | None) -> SearchElections:
         search.note(plans)
         rows = [row for plan in plans for row in plan if row.step == "answer"]
         verdicts = today.reader().accepted(rows, today.verifiers.planned_by)
+        # Verdicts are of completions of the step `answer`; votes are of the nodes that these end.
         judged = {row.followed[0]: verdicts[row.completion_id, row.problem_id] for row in rows}
+        # Problems of one template are solved and missed together, so intervals are over templates.
         clusters = {problem.id: problem.template or problem.id for problem in target.spec.problems}
         every = [_election(budget, tree, judged, clusters[tree.problem_id]) for tree in search.trees()]
     known = [election for election in every if election is not None]
@@ -127,9 +130,11 @@ def elections_of(root: Path, run_id: str | None) -> SearchElections:
 def _election(budget: "Search", tree: "Tree", judged: Mapping[str, "Verdict"], cluster: str) -> ElectedAnswer | None:
     """The election of a tree; None if an answer of it is undecided."""
     mine = {node.id: judged[node.id] for node in tree.finished if node.id in judged}
+    # An undecided answer may be right: counting the problem as either would bias every rate.
     if any(verdict.outcome not in JUDGED for verdict in mine.values()):
         return None
     keys = {node: ballot(verdict) for node, verdict in mine.items()}
+    # By key: a key is right if any completion with it was judged right.
     right = {key for node, key in keys.items() if key is not None and mine[node].outcome == "correct"}
     answer = elected(budget.grown_by, budget.scored_by, tree, keys)
     outcomes = [mine[node].outcome == "correct" for node in mine]
@@ -138,6 +143,7 @@ def _election(budget: "Search", tree: "Tree", judged: Mapping[str, "Verdict"], c
         cluster,
         answer,
         answer in right,
+        # The same election with equal weights, so that the difference is due to the policy's votes alone.
         heaviest((key, 1.0) for key in keys.values()) in right,
         sum(outcomes) / len(outcomes) if outcomes else 0.0,
         len(mine),

@@ -179,6 +179,7 @@ def _policy_sets(run: "Run", loaded: "LoadedRecipe", policy: str | None, options
         return []
     written = loaded.recipe.accept
     sets = [f"accept.method={policy}"]
+    # The written options belong to the written policy and would be merged into this one.
     if options or (written is not None and written.options):
         sets.append(f"accept.options={json.dumps(dict(options))}")
     planned = _planned_under(run, loaded)
@@ -205,6 +206,7 @@ def _comparison(selecting: "OpenRun", run: "Run") -> dict[str, Any]:
     """Both selections over every rollout of the run, problem by problem."""
     spec = selecting.spec
     parts = (("policy", policy_part(run.recipe)), ("selector", run.recipe["select"]))
+    # The run's own methods are built from its record, as the recipe's file may name others.
     built = [resolve(role, part["method"], part["options"], base=selecting.loaded.base).build() for role, part in parts]
     before, now = Selection(*built), Selection(spec.accept, spec.selector)
     chain = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
@@ -226,6 +228,7 @@ def _comparison(selecting: "OpenRun", run: "Run") -> dict[str, Any]:
         problems += 1
     if missing:
         raise _missing(selecting.session.job, run, now.policy, missing, rows)
+    # None cannot be compared with numbers; problems without a level come last.
     levels = sorted({p.level for p in spec.problems}, key=lambda level: (level is None, level))
     return {
         "run": run.id,

@@ -140,6 +140,7 @@ def _verified(
     }
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
     decided = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) and (d.kept or every)]
+    # A lazy policy takes the last verdict: those before it are undecided and decide nothing.
     last = policy.lazy and not every
     used = _verdicts_used(chain, policy, decided, verdicts, last=last)
     differences = {
@@ -171,6 +172,7 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
 def _policy(snapshot: "Snapshot", base: Path, unchecked: list[Unchecked]) -> Policy:
     """The policy that accepted the outcomes; the plain one where that one is gone, and then no decision is checked."""
     part = policy_part(snapshot.manifest["recipe"])
+    # Versions without the key were accepted by the plain chain.
     recorded = snapshot.manifest.get("policy", {"name": PLAIN.name, "version": PLAIN.version})
     policy, why = _rebuilt("policy", part, recorded["version"], base)
     if why:
@@ -204,6 +206,7 @@ def _decisions(
             before = stored.get(pair)
             if before is None or _decision_content(before) != _decision_content(derived):
                 yield f"completion {pair[0][:12]}: {_words(before)} is recorded, {_words(derived)} follows from its verdict"
+    # A rollout whose verdict was removed gets no derived decision, so this direction is checked too.
     for pair in sorted(stored.keys() - derived_pairs):
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 

@@ -22,6 +22,7 @@ from storage.queries import Reader, run_scope
 from storage.workspace import Workspace
 
 FEW = 8
+# A few rows of every outcome; by the hash of their ids, so that the choice is random and always the same.
 _ROWS = """
 SELECT problem_id, text, outcome FROM rollouts r JOIN completions c ON c.id = r.completion_id
 WHERE outcome IN ('correct', 'incorrect', 'unparsed')
@@ -61,6 +62,7 @@ def rows_to_check(reward: VerifierReward) -> tuple[str, list[CheckedRow]]:
         ) from None
     rows = [
         CheckedRow(Problem(row.prompt, row.reference, row.kind, row.tests, meta=row.meta), row.text, expected)
+        # The first probe of a suite is right, the second wrong.
         for row, expected in zip(suite.probes, ("correct", "incorrect"), strict=True)
     ]
     if any(row.problem.tests for row in rows):
@@ -77,6 +79,7 @@ def _stored_rows(reward: VerifierReward) -> tuple[str, list[CheckedRow]] | None:
         return None
     path = Path(reward.source.name)
     try:
+        # A recipe outside of a workspace has no runs.
         workspace = Workspace.open(path.parent)
     except SetupError:
         return None
@@ -99,6 +102,7 @@ def trainer_reward(reward: VerifierReward, trainer: str, row: CheckedRow) -> flo
     problem, prompt = row.problem, prompt_text(row.problem.prompt)
     if trainer == "trl":
         columns: dict[str, Any] = {"reference": [problem.reference], "problem_id": [problem.id], "kind": [problem.kind]}
+        # TRL always passes completion_ids, which the reward ignores.
         return reward([prompt], [row.text], completion_ids=[[]], **columns)[0]
     if trainer == "verl":
         extra = {"problem_id": problem.id, "num_turns": None}
@@ -106,6 +110,7 @@ def trainer_reward(reward: VerifierReward, trainer: str, row: CheckedRow) -> flo
             data_source=problem.source, solution_str=row.text, ground_truth=problem.reference, extra_info=extra
         )["score"]
     if trainer == "openrlhf":
+        # As OpenRLHF calls it: prompt and answer in one text, with the end token left in.
         answered = reward.openrlhf()([f"{prompt}{row.text}</s>"], [prompt], [problem.reference or problem.id])
         return float(answered["rewards"][0])
     if trainer == "verifiers":

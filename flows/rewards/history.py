@@ -47,8 +47,10 @@ def history(log: str, second: str | None = None, sample: int = 100) -> dict[str,
         asked = [row for place, row in enumerate(stored) if place in chosen]
         confirmed = {} if second is None else _judged_again(second, asked)
         people = _by_people(workspace, log)
+        # A completion may also stand in rows that were not sampled: by its id they would count as judged again.
         rows = [_rewarded(row, confirmed if place in chosen else {}, people) for place, row in enumerate(stored)]
     held = {"second": second, "people": "people" if any(row.people is not None for row in rows) else None}
+    # Rows without a step come last: None does not compare with a number.
     steps = sorted({row.step for row in rows}, key=lambda step: (step is None, step or 0))
     alerts = [line for judge, name in held.items() if name and (line := alert(rows, judge, str(name)))]
     notes = (
@@ -72,9 +74,11 @@ _NEXT = "rollmill reward show {log} --second RECIPE, or rollmill reward publish 
 def alert(rows: Sequence[RewardedRow], judge: str, name: str) -> str:
     """A line where rewards rise and a judge does not see the same rise; "" if that cannot be said."""
     steps = sorted({row.step for row in rows if row.step is not None})
+    # Two steps have no third: the first is compared with the second.
     third = len(steps) // 3 or 1
     if len(steps) < 2:
         return ""
+    # Rows that the judge did not see are left out of both shares, so that these are of the same rows.
     sides = [
         [row for row in rows if row.step in part and getattr(row, judge) is not None]
         for part in (set(steps[:third]), set(steps[-third:]))
@@ -83,6 +87,7 @@ def alert(rows: Sequence[RewardedRow], judge: str, name: str) -> str:
     rejected = _rise(
         sides, [[float(row.outcome == "correct" and not getattr(row, judge)) for row in side] for side in sides]
     )
+    # [1] is the lower end: each rise alone must be shown, or chance raises the alarm.
     if rewarded is None or rejected is None or rewarded[1] <= 0.0 or rejected[1] <= 0.0:
         return ""
     return (
@@ -113,6 +118,7 @@ def _of_step(step: int | None, rows: Sequence[RewardedRow]) -> dict[str, Any]:
     """The numbers of one step; precision is of the rows that were rewarded as correct and judged again."""
     rewarded = [(row, row.reward) for row in rows if row.reward is not None]
     values, problems = [value for _, value in rewarded], [row.problem_id for row, _ in rewarded]
+    # Another scale, such as -1 for a wrong answer, has no interval of a share.
     if all(0.0 <= value <= 1.0 for value in values):
         mean = _share([row for row, _ in rewarded], values)
     else:
@@ -130,6 +136,7 @@ def _sampled(rows: Sequence[JudgedRow], most: int) -> list[int]:
     """Places of at most so many rows of each step, the same ones every time."""
     of_step: dict[int | None, list[tuple[str, int]]] = {}
     for place, row in enumerate(rows):
+        # A text drawn twice has one id: its place gives each copy a chance of its own.
         digest = md5(f"{row.completion_id} {place}".encode(), usedforsecurity=False).hexdigest()
         of_step.setdefault(row.training_step, []).append((digest, place))
     return [place for members in of_step.values() for _, place in sorted(members)[:most]]

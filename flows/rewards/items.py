@@ -69,6 +69,7 @@ class RewardValues:
                 continue
             if value is None and name not in ("correct", "incorrect"):
                 continue
+            # True is an int to Python, and `correct=True` is rather a mistake than a reward of 1.
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise SetupError(
                     f"{name}={value!r} is not a reward.",
@@ -81,6 +82,7 @@ class RewardValues:
         """The value of a verdict."""
         if truncated and self.truncated != "judge":
             return self.truncated
+        # An undecided answer has no share either: the tests that did not run are not failed ones.
         if self.partial and verdict.value is not None and verdict.outcome in ("correct", "incorrect"):
             return verdict.value
         value: float | None = getattr(self, verdict.outcome)
@@ -103,6 +105,7 @@ def reward_of(verdict: Verdict, value: float | None) -> Reward:
 
 def problem_of(item: RewardItem, place: int) -> Problem:
     """The problem that an item describes itself; SetupError names its place in the batch."""
+    # Trainers hand over references as numbers of several types, which verifiers read as texts.
     reference = spelling(item.reference)
     if reference is None:
         known = f"a problem_id ({item.problem_id!r}) that is not stored here" if item.problem_id else "no problem_id"
@@ -122,6 +125,7 @@ def completion_of(item: RewardItem, problem: Problem, place: int) -> Completion:
     turns = None if isinstance(item.completion, str) else _turns(item.completion, f"the completion of item {place}")
     text = item.completion if isinstance(item.completion, str) else rendered(turns or ())
     finish: Literal["length", "stop"] = "length" if item.truncated else "stop"
+    # Turns are hashed whole, since different conversations may render to one text.
     identity = digest128([ENGINE, problem.id, text if turns is None else prompt_json(turns), finish])
     return Completion(identity, problem.prompt_id, ENGINE, "", "", "evaluate", 0, None, text, finish, messages=turns)
 

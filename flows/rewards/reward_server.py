@@ -76,11 +76,13 @@ class RewardService:
             raise Refused(429, f"{full}; ask again", self._patience()) from None
         except SetupError as error:
             raise Refused(422, str(error)) from None
+        # Equal items share a future: in a set it is waited for once.
         pending = {asyncio.wrap_future(answer) for answer in set(answers) if not answer.done()}
         left = None if deadline is None else max(0.0, deadline - (time.monotonic() - begun))
         if pending:
             done, late = await asyncio.wait(pending, timeout=left)
             for future in (*done, *late):
+                # Fetches the exception: asyncio prints one that nobody fetched, and no output may hold a request.
                 future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             given = self.reward.rewards(items, pairs, answers, named)
@@ -93,6 +95,7 @@ class RewardService:
     def _patience(self) -> int:
         """Seconds until the waiting items are judged at the rate so far."""
         judging, up = self.reward.judging, max(1e-3, time.monotonic() - self.began)
+        # At least 1: before the first verdict the rate is 0.
         rate = max(1.0, judging.judged / up)
         return max(1, min(MOST_WAIT, math.ceil(judging.waiting / rate)))
 
@@ -166,6 +169,7 @@ async def judge(service: RewardService, body: Any) -> dict[str, Any]:
     if not isinstance(items, list):
         raise Refused(422, 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}')
     deadline, label, step = given.get("deadline_ms"), given.get("label") or "", given.get("step")
+    # `not ... >=` refuses NaN too, which json.loads reads.
     if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
         raise Refused(422, "deadline_ms is not a number of milliseconds")
     if not isinstance(label, str) or (step is not None and type(step) is not int):
@@ -197,6 +201,7 @@ def _item(given: Any, place: int) -> RewardItem:
     if "completion" not in values:
         raise Refused(422, f"item {place} has no completion")
     for name, value in values.items():
+        # A bool is an int in Python, and `true` is no reference.
         if not isinstance(value, _ITEM[name]) or (isinstance(value, bool) and name != "truncated"):
             raise Refused(422, f"item {place}: {name} is a {type(value).__name__}")
     return RewardItem(**values)
@@ -214,6 +219,7 @@ def _keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
 def _admit(request: "Request", token: str) -> None:
     """Refused for a caller without the token, and for a body that a web page could send without being asked."""
     given = request.headers.get("authorization", "")
+    # The comparison takes the same time however many characters are right.
     if token and not secrets.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode()):
         raise Refused(401, "the header Authorization is not `Bearer TOKEN`")
     if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
@@ -229,6 +235,7 @@ async def _body(request: "Request") -> Any:
             raise Refused(413, f"the body has more than {MOST_BYTES >> 20} MiB")
         parts.append(part)
     try:
+        # In a thread, as 32 MiB of JSON would hold up all other requests.
         return await asyncio.to_thread(json.loads, b"".join(parts))
     except (ValueError, RecursionError):
         raise Refused(400, "the body is not JSON") from None

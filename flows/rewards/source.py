@@ -46,6 +46,7 @@ class RewardSource:
         methods, policy = self._methods()
         judged = []
         for method in methods:
+            # One process: it is built for its version alone.
             built = method.build(workers=1)
             judged.append([built.version, method.canonical()])
             built.close()
@@ -65,6 +66,7 @@ class RewardSource:
 
     def _methods(self) -> tuple[Sequence[MethodSpec], Policy]:
         if not self.is_recipe:
+            # `file.py:Class` is a verifier of the user's own.
             if Path(self.name).exists() and ":" not in self.name:
                 raise SetupError(f"{self.name} is not a recipe: its name ends in neither of {' and '.join(RECIPES)}.")
             return [resolve("verifier", self.name, self.options, base=Path())], PLAIN
@@ -91,12 +93,14 @@ class StoredProblems:
     def of(self, ids: Sequence[str]) -> Mapping[str, Problem]:
         """The stored ones of these problems."""
         with self._lock:
+            # A label that is no id, such as the reference 42, costs no look into the store.
             unknown = [
                 identity for identity in dict.fromkeys(ids) if identity not in self._known and _ID.fullmatch(identity)
             ]
             if unknown:
-                self._known |= dict.fromkeys(unknown)
-                self._known |= {problem.id: problem for problem in self._read(unknown)}
+                found = {problem.id: problem for problem in self._read(unknown)}
+                # None for those that are not stored, so that they are looked up once.
+                self._known |= {identity: found.get(identity) for identity in unknown}
             return {identity: problem for identity in ids if (problem := self._known.get(identity)) is not None}
 
     def _read(self, ids: Sequence[str]) -> list[Problem]:
@@ -104,6 +108,7 @@ class StoredProblems:
 
         for folder in self._folders:
             try:
+                # A trainer must neither repair nor migrate the workspace.
                 workspace = Workspace.open(folder, read_only=True)
             except SetupError:
                 continue

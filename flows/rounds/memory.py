@@ -65,10 +65,6 @@ class Memory:
         """Every row is scored: the next command's stage has nothing to do."""
         self.scored = True
 
-    def forget_scores(self) -> None:
-        """Have every row scored again: scores that were stored may be lost."""
-        self.scored = False
-
     def note(
         self, texts: Mapping[str, Completion], rows: Sequence[PlanRow], outcomes: Mapping[tuple[str, str], Outcome]
     ) -> None:

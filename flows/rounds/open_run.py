@@ -66,6 +66,7 @@ class OpenRun:
 
     def bind(self, run: str) -> None:
         """Give the run its id in the ledger, once: it depends on versions that only built engines and verifiers know."""
+        # A second id would divide the run's rows and payments between two runs.
         if self._id not in ("", run):
             raise RuntimeError(f"run {self._id} cannot become run {run}")
         self._id = run
@@ -116,9 +117,14 @@ class OpenRun:
             other.verifiers = RunVerifiers(spec, other.origin, self.verifiers.pool)
         return other
 
+    def forget(self) -> None:
+        """Empty the cache of stored rows: some of them were lost, and may be made again with other contents."""
+        self.memory, self._threads = Memory(), None
+
     def limiter(self) -> SpendLimiter:
         """The limit of the run, shared by its rounds and its judges."""
         with self._lock:
+            # Rounds and judges share it: with a limiter each, a judge gives up on reservations that are about to return.
             account = Account(self._id, self.spec.limit, self.spec.prices)
             self._limiter = self._limiter or SpendLimiter(self.workspace, account)
             return self._limiter
@@ -143,6 +149,7 @@ class OpenRun:
 
     def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
         """The prompt of each planned row; rows of one step."""
+        # The prompt of a follow-up shows texts that its thread has drawn; others follow from the problem alone.
         if rows and self.spec.step(rows[0].step).follows:
             if self._threads is None:
                 raise RuntimeError(f"run {self.id} has rows of follow-ups, and `follow` was not called")
@@ -156,6 +163,7 @@ class OpenRun:
 
     def reader(self, chain: Sequence[Key] = ()) -> RunReader:
         """The reader of its rows; `chain`: other verifiers than the recipe's."""
+        # Asking for the run's own chain builds its verifiers, which a given chain avoids.
         return RunReader(self.workspace, self.spec.problem, chain or self.verifiers.chain, self.spec.place)
 
     def outcomes(self, rows: Sequence[PlanRow]) -> dict[tuple[str, str], Outcome]:
@@ -165,12 +173,14 @@ class OpenRun:
             decided = self.reader().accepted(new, self.verifiers.planned_by)
             for row in new:
                 self.memory.note_outcome(row, decided[pair_of(row)].outcome)
+            # A budget that routes by agreement compares answers, and outcomes alone do not tell these apart.
             if self.spec.routed:
                 self.memory.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
         return {pair_of(row): outcome for row in rows if (outcome := self.memory.outcome(row)) is not None}
 
     def close(self) -> None:
         """Release the verifiers and the models that they use; safe to call twice."""
+        # Pools of variants with verifiers of their own are among them.
         for pool in self._pools:
             pool.close()
         if self.samplers is not None:

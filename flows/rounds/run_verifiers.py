@@ -53,6 +53,7 @@ class VerifierPool:
     def interrupt(self) -> None:
         """Make verifiers give up their work in progress, if they can; from any thread."""
         with self._lock:
+            # A copy: `interrupt` may take a while, and a thread needs the lock to give its chain back.
             busy = [part for chain in self._busy for part in chain]
         for part in busy:
             if isinstance(part, Interruptible):
@@ -61,6 +62,7 @@ class VerifierPool:
     def close(self) -> None:
         """Release unused verifiers; safe to call twice."""
         with self._lock:
+            # Taken out under the lock and closed outside of it: processes take time to end.
             chains, self._idle = self._idle, []
         for part in (part for chain in chains for part in chain):
             part.close()
@@ -82,6 +84,7 @@ class RunVerifiers:
         with self.pool.reserve() as chain:
             keys = tuple((part.name, part.version) for part in chain)
             deferred = frozenset((part.name, part.version) for part in chain if isinstance(part, ReadsVotes))
+        # Checked once, with the names of the built verifiers, which a recipe's text does not show.
         for policy in self._spec.policies():
             check_names(policy, [name for name, _ in keys])
         return keys, deferred
@@ -134,6 +137,7 @@ class RunVerifiers:
         """Give verifiers that read votes the source of the votes and their plan."""
         waiting = [part for part in chain if isinstance(part, ReadsVotes)]
         if waiting:
+            # The plan rests on verifiers that judge during drawing; the version of one by votes holds the plan itself.
             at_once = [(part.name, part.version) for part in chain if not isinstance(part, ReadsVotes)]
             mark = plan_mark(self._spec, [self._origin(step.name) for step in self._spec.drawing], at_once)
             for part in waiting:

@@ -22,6 +22,7 @@ from storage.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
 from storage.spending import Limit
 
 
+# No slots, since a cached_property keeps its value in __dict__.
 @dataclass(frozen=True)
 class RunSpec:
     """Specification of one run. It is frozen, and lacks the id that the ledger gives the run.
@@ -94,6 +95,7 @@ class RunSpec:
         None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, if they are not
         judged, or if they count by their weights.
         """
+        # First, because imported rollouts have no rate either if nobody judges them.
         if not self.judged(self.steps[0].name) or self.by_weight:
             return 0
         if self.takes_imports:
@@ -149,6 +151,7 @@ class RunSpec:
 
     def place(self, name: str) -> int:
         """Position of the step in the recipe, from 0."""
+        # By way of `step`, so that an unknown name is an error for the user and no ValueError.
         return list(self._steps_by_name).index(self.step(name).name)
 
     @property
@@ -158,6 +161,7 @@ class RunSpec:
 
     def policies(self) -> tuple[Policy, ...]:
         """Every policy whose verdicts a row needs before it is judged."""
+        # An equal policy wants the same verdicts, which are then asked for once.
         return (self.accept,) if self.planned_under in (None, self.accept) else (self.planning, self.accept)
 
     def problem(self, problem_id: str) -> Problem:

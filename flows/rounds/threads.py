@@ -81,6 +81,7 @@ class RunThreads:
         known = self._run.memory.threads
         for plan in plans[known.rounds :]:
             for row in plan:
+                # By problem and completion: two problems with one prompt share completions.
                 known.rows.setdefault(row.problem_id, {})[row.completion_id] = row
         known.rounds = max(known.rounds, len(plans))
         # They were made of the links known before these rows.
@@ -111,6 +112,7 @@ class RunThreads:
             pairs = [
                 (cid, follow_up.problem_id)
                 for follow_up, thread in zip(part, threads, strict=True)
+                # `after` too: a step that gathers has an empty thread.
                 for cid in {*thread.values(), *follow_up.after}
             ]
             texts = completions_by_id(self._run.workspace, {cid for cid, _ in pairs})
@@ -131,6 +133,7 @@ class RunThreads:
         batch = [FollowUp(row.problem_id, row.step, row.followed) for row in rows]
         for row, follow_up, filling in zip(rows, batch, self.fillings(batch), strict=True):
             alike = self._run.spec.step(row.step).alike
+            # The parity of the index decides the order, so that each order gets half of the completions.
             yield self.prompt(follow_up, filling, swapped=not alike and row.sample_index % 2 == 1)
 
     def questions(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
@@ -209,8 +212,10 @@ class RunThreads:
     def _read(self, rows: Sequence[PlanRow]) -> None:
         """Read the facts that the conditions of follow-ups need, for the rows not read yet."""
         facts = self._run.memory.threads.facts
+        # Each row once: otherwise every round would read those of all rounds before it again.
         new = [row for row in rows if pair_of(row) not in facts]
         outcomes = self._run.outcomes([row for row in new if self._run.spec.judged(row.step)])
+        # Only of steps whose fields a follow-up needs: texts are by far the largest column.
         ids = [row.completion_id for row in new if row.step in self._graph.steps_read]
         texts = completions_by_id(self._run.workspace, ids)
         cut_off, failed = self._cut_off(new), self._failed_ids(new)
@@ -222,6 +227,7 @@ class RunThreads:
 
     def _failed_ids(self, rows: Sequence[PlanRow]) -> set[str]:
         """Completions of rows for which a model-free engine failed."""
+        # Only a model-free engine notes a failure; another engine's error leaves no completion.
         ids = [row.completion_id for row in rows if self._run.spec.step(row.step).raw]
         meta = self._run.workspace.segments.column("completions", "meta", ids) if ids else {}
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}

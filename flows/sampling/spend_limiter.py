@@ -77,9 +77,11 @@ class SpendLimiter:
         if not self.limited:
             yield requests
             return
+        # Again, as another command may have been killed since the batches were registered.
         self._settle_killed()
         batch = claimed.batch
         while requests:
+            # Counted anew for each part: what has arrived costs what it cost, no longer its bound.
             drawn = self._drawn_amount(batch, claimed.drawn)
             granted = self._granted_count(claimed, drawn, requests, check)
             if not granted:
@@ -89,6 +91,7 @@ class SpendLimiter:
         if requests:
             wanted = self._bounds.of(requests[0], batch.engine)
             spent = self._ws.spending.counted(self.account.run) + wanted
+            # Room may have come back since the refusal, but the drawing has ended and needs a reason.
             self.reason = self.account.limit.exceeded_limit(spent) or "token limit"
 
     def committed(self, batch: Batch) -> None:
@@ -103,6 +106,7 @@ class SpendLimiter:
         batch, run = claimed.batch, self.account.run
         self._held[batch.id] = batch, tuple(claimed.missing)
         wanted = [self._bounds.of(request, batch.engine) for request in requests]
+        # Its earlier requests have ended. As work under way the batch would wait for itself.
         self._release(batch.id)
         while True:
             with self._changed:
@@ -153,14 +157,17 @@ class SpendLimiter:
                 batch, missing = self._expected[reservation.batch_id]
                 spooled, unanswered = self._spooled_and_unanswered(batch, missing())
                 bounds += [self._bounds.of(request, batch.engine) for request in unanswered]
+                # What the process held for open requests: none beyond it can have been sent.
                 reserved += reservation.amount.less(self._drawn_amount(batch, spooled))
             else:
                 unknown += reservation.amount
+        # The number holds for the process, not for each of its batches, so it is not summed.
         most = (
             None
             if any(reservation.under_way is None for reservation in lost)
             else max(reservation.under_way or 0 for reservation in lost)
         )
+        # The largest in tokens need not be the most expensive: each is bounded on its own.
         tokens, units = (
             sum(nlargest(len(bounds) if most is None else most, (getattr(bound, name) for bound in bounds)))
             for name in ("tokens", "units")

@@ -88,6 +88,7 @@ def _preference(scorer: "Scorer | GroupScorer", pairs: Sequence[TopicPair]) -> d
     if missing := missing_inputs(scorer):
         return {**row, "why": f"needs {', '.join(missing)}, which a solution in another problem's place does not have"}
     values = preferences(scorer, pairs)
+    # Pairs of one template are not independent, so templates are the clusters.
     known = [(value, pair.problem.template) for value, pair in zip(values, pairs, strict=True) if value is not None]
     rate = population_mean([value for value, _ in known], [template for _, template in known], estimand=PREFERS)
     why = "gave no number" if rate is None else None
@@ -101,6 +102,7 @@ def _graded(
     rollouts: Sequence[Rollout],
 ) -> dict[str, Any]:
     """Quality of each scorer against people's grades, beside constant grades."""
+    # The scorer `imported` reads fields of imported rollouts, and grades are such a field.
     reader = Imported(str(request.grades))
     graded = [
         (member, scores[0].value)
@@ -116,6 +118,7 @@ def _graded(
     outside = next((grade for grade in true if not 0 <= grade <= request.most), None)
     if outside is not None:
         raise SetupError(f"a grade of {outside:g} is not between 0 and {request.most}.", next_command="--most 5")
+    # A problem without a template is a cluster of its own.
     clusters = [member.problem.template or member.problem.id for member, _ in graded]
     qualities = []
     for scorer in scorers:
@@ -123,6 +126,7 @@ def _graded(
         quality = graded_quality(given, true, request.most, clusters)
         if quality is not None:
             qualities.append({"scorer": scorer.name, "version": scorer.version, **asdict(quality)})
+    # A scorer is of use only where it is closer to the grades than the best constant.
     constant = {str(grade): asdict(of) for grade, of in constant_grades(true, request.most, clusters).items()}
     return {"field": request.grades, "n": len(true), "most": request.most, "scorers": qualities, "constant": constant}
 

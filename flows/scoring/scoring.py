@@ -113,6 +113,7 @@ def score(request: ScoreRequest) -> dict[str, Any]:
     """Counts of new and stored scores, and the distribution of all stored scores of the run, as JSON values."""
     run, job = _run(request)
     loaded, began = recipe_of(job), time.monotonic()
+    # A dry run must not repair what a killed command left.
     with (read_session if request.dry_run else open_session)(job) as session:
         methods = [_resolved(loaded, name, options) for name, options in request.scorers or _of_recipe(run)]
         with _scorers(session, run, methods) as scorers:
@@ -267,6 +268,7 @@ def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> 
     for name in names:
         for metric in CALIBRATION:
             try:
+                # Read once for all metrics, and inside the block: a pool that cannot be read is a reason in each row.
                 pool = scope_pool(run_scope(Reader(workspace), run.id)).pool if pool is None else pool
                 measured = [number.row() for number in measure(pool, metric, Options(score=name))]
             except SetupError as error:

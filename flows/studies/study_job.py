@@ -34,6 +34,7 @@ class Study(TrainingKind):
         models, data, work = self._models(session)
         folder = session.workspace.state / "studies" / self.study.study_id(data)[:16]
         stored = folder / RESULT
+        # Judged anew from the stored numbers, because the id covers no prediction.
         if stored.is_file():
             result = read_object(stored, next_command=f"rm {stored}")
             return {**judged(self.study, result), "messages": ["measured already: nothing was trained or drawn."]}
@@ -43,6 +44,7 @@ class Study(TrainingKind):
         if work is not None:
             bench = replace(bench, models=_models_of(work, students), answers=partial(_answers, work, students))
         measured = executor.stage("measure", partial(self.study.measure.build().measure, bench))
+        # Before the result is stored, or a misspelt effect would fail every later command.
         self._check_effects(measured.effects)
         result = study_row(self.study, measured, data)
         write_text(stored, json_text(result))
@@ -55,6 +57,7 @@ class Study(TrainingKind):
         if self.study.trial is not None:
             trial = Trial(self.job, self.study.trial).with_data(session)
             work = TrialWork(trial, session, self.job)
+            # Before any training: rows that leaked from the evaluation would void all of it.
             work.check_apart()
             return {}, {arm: rows.sha256 for arm, rows in work.rows.items()}, work
         initial = {arm: InitialModel.open(session.workspace, ref) for arm, ref in self.study.recipe.models.items()}
@@ -69,6 +72,7 @@ class Study(TrainingKind):
 
     def report(self, outcome: Row) -> Row:
         """Write reports/studies/NAME.json and NAME.md; `reports` are their paths."""
+        # Messages are of this command, and the files are the same whoever makes them.
         messages = outcome.pop("messages")
         paths = write_study(Path(self.job.workspace) / REPORTS, outcome)
         if self.write is not None:

@@ -132,14 +132,19 @@ def _arms(recipe: SweepRecipe, base: Generate) -> tuple[dict[str, dict[str, Any]
     """The changed keys of each arm, and the name of the arm with the base's settings, which is added if it is missing."""
     settings = {name: dict(changed) for name, changed in recipe.arms.items()}
     keys = list(recipe.grid)
+    # `product` of nothing gives one empty combination.
     for values in product(*recipe.grid.values()) if keys else ():
         changed = dict(zip(keys, values, strict=True))
-        settings[_arm_name(recipe, changed)] = changed
+        name = _arm_name(recipe, changed)
+        if name in settings:
+            raise SetupError(f"two arms have the name {name!r}.", next_command="write the arms under `arms` alone")
+        settings[name] = changed
     known = [key for key in Generate.model_fields if key not in _WHOLE_RECIPE]
     for name, changed in settings.items():
         for key in changed:
             if key not in known:
                 raise unknown_name(f"key of arm {name!r}", key, known)
+    # As JSON values, as the changed keys are: a tuple of the model would equal no list of the file.
     plain = base.model_dump(mode="json")
     default = next((name for name, changed in settings.items() if all(plain[key] == changed[key] for key in changed)), None)
     if default is None:
@@ -147,6 +152,7 @@ def _arms(recipe: SweepRecipe, base: Generate) -> tuple[dict[str, dict[str, Any]
             raise SetupError(
                 f"arm {UNCHANGED!r} is not as the base, whose settings have this name.", next_command="rename it"
             )
+        # The report compares the chosen arm with the default, so the default is always an arm.
         default, settings = UNCHANGED, {UNCHANGED: {}, **settings}
     if not 2 <= len(settings) <= MOST_ARMS:
         raise SetupError(f"a sweep of {len(settings)} arms: 2 to {MOST_ARMS} can be compared.")
@@ -154,22 +160,31 @@ def _arms(recipe: SweepRecipe, base: Generate) -> tuple[dict[str, dict[str, Any]
 
 
 def _arm_name(recipe: SweepRecipe, changed: Mapping[str, Any]) -> str:
-    """Name of an arm from its keys and values; a value that is no short word is named by its place in the list."""
+    """Name of an arm from its keys and values; a value that is no short word, or whose word another value has too (1 and
+    -1), is named by its place in the list.
+    """
     words = []
     for key, value in changed.items():
-        text = re.sub(r"[^a-z0-9_-]+", "_", str(value).lower()).strip("_-")
-        plain = isinstance(value, str | int | float) and 0 < len(text) <= _LONGEST
-        words += [key, text if plain else str(recipe.grid[key].index(value) + 1)]
+        text, texts = _word(value), list(map(_word, recipe.grid[key]))
+        words += [key, text if text and texts.count(text) == 1 else str(recipe.grid[key].index(value) + 1)]
     name = "-".join(words)
+    # The length limit of a step's name (StepName).
     if len(name) > 63:
         raise SetupError(f"{name!r} is too long for an arm: 63 letters at most.", next_command="arms: {NAME: {KEY: VALUE}}")
     return name
+
+
+def _word(value: Any) -> str:
+    """The value in letters of a name, "" if it is none or a long one."""
+    text = re.sub(r"[^a-z0-9_-]+", "_", str(value).lower()).strip("_-")
+    return text if isinstance(value, str | int | float) and len(text) <= _LONGEST else ""
 
 
 def _allocator(recipe: SweepRecipe, base: LoadedRecipe, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The allocator; one over lists of demonstrations gets those that the arms show, by id or prompt."""
     given = recipe.allocator
     cls, _, _ = method_class("allocator", given.method, base.base)
+    # Lists that the user gives are taken as they are.
     if LISTS not in parameters(cls) or LISTS in given.options:
         return given.model_dump(mode="json")
     plain = base.recipe.generate.model_dump(mode="json")
@@ -185,6 +200,7 @@ def _recipe(
     recipe: SweepRecipe, base: Recipe, settings: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The recipe of the run: the base's problems and verifiers, a step for each arm, budget `sweep`."""
+    # Unset keys stay unset: a written batch_size would also hold for an arm with other max_tokens.
     given = base.model_dump(mode="json", exclude_unset=True)
     kept: dict[str, Any] = {
         key: given[key] for key in ("problems", "generate", "verify", "accept", "evaluation") if key in given

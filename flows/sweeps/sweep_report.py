@@ -48,6 +48,7 @@ def _step_row(step: SweptStep) -> Row:
 
 def _number(estimate: Estimate) -> Row:
     keys = ("n", "clusters", "method", "estimand")
+    # Twelve digits, since the last ones of a float depend on the machine.
     ends = {key: digits(getattr(estimate, key)) for key in ("value", "low", "high")}
     return {**ends, **{key: getattr(estimate, key) for key in keys}}
 
@@ -60,6 +61,7 @@ def sentence(outcome: Mapping[str, Any]) -> str:
     if gain is None:
         return f"{chosen} was chosen; no problem of the other half is judged for it and for {default}."
     amount = f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    # Only the half that did not choose can show a gain: the other one favours what it chose.
     if gain["low"] > 0:
         return f"{chosen} is better than {default}: {amount} on problems that did not choose it."
     return (
@@ -104,6 +106,7 @@ def sweep_page(outcome: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"# Sweep {outcome['sweep']}\n",
+            # Not capitalize(), which would put names of arms into lower case.
             f"{sentence(outcome)[0].upper()}{sentence(outcome)[1:]} {curse_sentence(outcome)}\n",
             "## The half that reports\n",
             "| arm | problems | completions | rate | tokens | right per 1,000 tokens |\n|---|---|---|---|---|---|",
@@ -119,6 +122,7 @@ def sweep_page(outcome: Mapping[str, Any]) -> str:
 
 def _settings(changed: Mapping[str, Any]) -> str:
     text = ", ".join(f"{key} {value}" for key, value in changed.items()) or "unchanged"
+    # A setting may be a whole prompt template, whose lines and bars would end the table's row.
     return " ".join(text.split()).replace("|", "\\|")
 
 

@@ -13,6 +13,7 @@ def model_card(name: str, record: Mapping[str, Any]) -> str:
     head = {
         "license": licence_of(record),
         "base_model": record["init"]["model"] if record.get("init") else None,
+        # A run is no dataset that the Hub has a page of.
         "datasets": sorted(part["version"].partition("@")[0] for part in record["data"] if "run" not in part),
         "pipeline_tag": "text-generation",
         "tags": ["rollmill"],
@@ -24,6 +25,7 @@ def model_card(name: str, record: Mapping[str, Any]) -> str:
 def licence_of(record: Mapping[str, Any]) -> str:
     """The common licence of all data, in lower case; `other` if there are several or none is known."""
     licences = {licence.lower() for part in record["data"] for licence in part["licences"]}
+    # Of several licences none covers all rows, and `other` claims nothing.
     return licences.pop() if len(licences) == 1 and "unknown" not in licences else "other"
 
 
@@ -71,10 +73,12 @@ def lengths_of(trained: Mapping[str, Any]) -> dict[str, str]:
 def _method(part: Mapping[str, Any]) -> str:
     """A method with its options; those that are not given are left out, and so are lengths of 0."""
     given = {name: value for name, value in part["options"].items() if value is not None}
+    # Of the lengths only the one above 0 holds; the zeros are not settings.
     shown = {name: value for name, value in given.items() if value or name not in LENGTHS}
     options = ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
     return f"{part['method']} ({options})" if options else str(part["method"])
 
 
 def _cell(value: Any) -> str:
+    # Names and notes come from elsewhere: they may neither end a cell nor become HTML.
     return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

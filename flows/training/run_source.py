@@ -48,6 +48,7 @@ def trained_run(ws: Workspace, text: str) -> Run:
     if known is None:
         raise unknown_name("run", text, ended, next_command="rollmill runs list")
     run = next(run for run in runs if run.id == known)
+    # Training on what measures models would make every later evaluation worthless.
     if "cell" in run.recipe:
         evaluation = run.recipe["cell"]["evaluation"]
         raise SetupError(
@@ -74,6 +75,7 @@ def run_version(ws: Workspace, run: Run, folder: Path) -> RunInfo:
     manifest = full_manifest(Snapshot(run.id, **dict(snapshot.tables()), manifest=given), None)
     entry = Entry.of_manifest(0, manifest, run.finished_at or datetime.now(UTC))
     place = folder / run.id / entry.folder
+    # Two references may name one run: its rows are written once, and the caller refuses the pair.
     if not place.exists():
         VersionDraft(snapshot, manifest, entry, {}).write(place)
     return RunInfo(**vars(entry), name=run.id, path=place, tags=(), yanked=None, signoffs=())
@@ -87,6 +89,7 @@ def run_snapshot(ws: Workspace, run_id: str) -> Snapshot:
         if not scope.decided:
             raise SetupError(f"run {run_id} has not decided yet.", next_command=f"rollmill runs resume {run_id}")
         tables = _tables(scope, run.verifiers)
+    # The command, the pilot and the resolved parts are of the run and not of the recipe.
     recipe = {key: value for key, value in run.recipe.items() if key not in BESIDE_RECIPE}
     manifest = {
         "recipe": recipe,
@@ -99,6 +102,7 @@ def run_snapshot(ws: Workspace, run_id: str) -> Snapshot:
 
 
 def _tables(scope: Scope, chain: Sequence[tuple[str, str]]) -> "dict[Kind, pa.Table]":
+    # Verdicts are limited to the recipe's verifiers: those of other runs would change the content hash.
     queries: dict[Kind, str] = {
         "decisions": "SELECT * FROM decided ORDER BY problem_id, completion_id",
         "problems": "SELECT DISTINCT ON (id) * FROM problems ORDER BY id",

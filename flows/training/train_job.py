@@ -137,6 +137,7 @@ def seconds_taken(workspace: Workspace, loaded: LoadedTraining, forecast: Traini
     """Seconds of a training of this length at the pace of the last such one: of its tokens, or of its steps where the
     tokens are a bound; None before the first.
     """
+    # A bound on the tokens is not their number, and steps are known exactly.
     if not forecast.at_most:
         rate = tokens_a_second(workspace, loaded)
         return None if rate is None else forecast.tokens / rate
@@ -170,6 +171,7 @@ def _like(workspace: Workspace, loaded: LoadedTraining) -> list[StoredTraining]:
         for training in workspace.trainings.all()
         if training.recipe["learner"]["method"] == wanted["learner"]["method"] and training.recipe["init"] == wanted["init"]
     ]
+    # The sort keeps the newest first among equals, as the list has them.
     return sorted(same, key=lambda training: _but_length(training.recipe) != _but_length(wanted))
 
 
@@ -186,11 +188,14 @@ class TrainingWatcher:
 
     def __call__(self, report: LearnerReport) -> None:
         """Show step, loss, tokens a second and time left; TrainingLimitReached where the limit is spent."""
+        # Without a known share the total stays one step ahead, so that the stage never looks finished.
         total = max(report.step, round(report.step / report.share)) if report.share else report.step + 1
         left = report.seconds * (1 - report.share) / report.share if report.share else 0.0
         rate = report.tokens / report.seconds if report.seconds else 0.0
+        # The loss of grpo and rloo says little of progress; the reward is what they raise.
         reward = report.measures.get("reward")
         objective = f"loss {report.loss:.4f}" if reward is None else f"reward {reward:.3f}"
         shown = f"{self._label}{objective} · {rate:,.0f} tokens/s · {left:,.0f} s left"
         self._progress.tell(Stage("train", report.step, total, report.tokens, report.seconds, {"said": shown}))
+        # Last, so that the report which ends a training is still shown.
         self._limit.check(report)

@@ -82,9 +82,11 @@ def _opened(ws: Workspace, references: Sequence[str]) -> Iterator[dict[str, Vers
             infos[text] = (
                 resolve(ws.datasets, text) if folder is None or text not in runs else run_version(ws, runs[text], folder)
             )
+        # NAME and NAME@v3 may be one version, whose rows would be taken twice.
         if len({info.path for info in infos.values()}) < len(infos):
             raise SetupError(f"{', '.join(infos)} name a version twice.", next_command="name each once")
         for info in infos.values():
+            # A key in a row would be trained into a model.
             refuse_in_version(info, server_keys(ws.root))
         yield infos
 
@@ -95,6 +97,7 @@ def _exported(
     data = loaded.recipe.data
     folder = ws.state / "trainings"
     folder.mkdir(parents=True, exist_ok=True)
+    # Another process may export into the same folder.
     raw = folder / f".rows-{os.getpid()}.jsonl"
     beside = {reference: _scores(ws, info) for reference, info in infos.items()}
 
@@ -103,6 +106,7 @@ def _exported(
         return export_mix(parts, loaded.format, raw, [beside[reference] for reference in most], **data.options)
 
     try:
+        # Only an export tells how many rows of its format a version has, so shares need one of each part first.
         written = written_parts(_taken(data.versions, lambda reference: written_parts({reference: None}).rows))
         if written.short:
             name, count = next(iter(written.short.items()))
@@ -125,7 +129,8 @@ def _taken(takes: Mapping[str, Any], rows_of: Callable[[str], int]) -> dict[str,
     if not any(isinstance(take, float) for take in takes.values()):
         return {reference: None if take == ALL else int(take) for reference, take in takes.items()}
     if len(takes) == 1:
-        return dict.fromkeys(takes)
+        return dict.fromkeys(takes)  # a single share is 1: all rows
+    # The largest total at which no version runs out of rows for its share.
     whole = min(rows_of(reference) / float(share) for reference, share in takes.items())
     return {reference: max(1, int(whole * float(share) + 1e-9)) for reference, share in takes.items()}
 
@@ -143,10 +148,12 @@ class _Rules:
         if self.holdout is None:
             return frozenset()
         sizes = Counter(_cluster(row) for row in rows)
+        # Held-out rows of a trained template would not be unseen.
         if len(sizes) < 2:
             raise SetupError("holdout: all rows are of one template.", next_command="more problems, or no holdout")
         chosen: set[str] = set()
         count = 0
+        # By hash of seed and name, so that the order of rows does not matter.
         for name in sorted(sizes, key=lambda name: digest128(["holdout", self.seed, name])):
             if count >= self.holdout * sizes.total() or len(chosen) == len(sizes) - 1:
                 break
@@ -210,7 +217,7 @@ def _named(raw: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Path, str]:
     else:
         raw.write_text(text, encoding="utf-8")
         sync(raw)
-        raw.replace(path)
+        raw.replace(path)  # a file of this name is whole: it was synced before
     return path, sha256
 
 

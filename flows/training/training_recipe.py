@@ -24,6 +24,7 @@ RUN = "run "
 """Beginning of a reference to a run, which no name of a dataset has."""
 LENGTHS = ("loss_tokens", "steps", "epochs")
 """Options of a learner that say how long it trains; of the three one is above 0."""
+# `strict` keeps 1 and 1.0 apart: one row, and all rows.
 Take = Literal["all"] | Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0.0, le=1.0, strict=True)]
 
 
@@ -54,6 +55,7 @@ class TrainingData(Part):
     @classmethod
     def _shares(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         shares = [value for value in given.values() if isinstance(value, float)]
+        # Beside counts a share would be of a whole that nobody knows.
         if shares and (len(shares) < len(given) or abs(sum(shares) - 1) > 1e-9):
             raise ValueError("shares are given for every version, and add up to 1")
         return given
@@ -105,11 +107,13 @@ class LoadedTraining:
         """The recipe as plain JSON with every default written out."""
         data = self.recipe.model_dump(mode="json")
         data["data"]["format"] = self.format
+        # Absent rather than null, so that recipes without it keep their ids.
         if data["holdout"] is None:
             del data["holdout"]
         methods = {"learner": self.learner, "loss": self.loss, "order": self.order}
         reward = data.pop("reward")
         rewarded = (
+            # The source may be another recipe's file: its content decides the model, and not its path alone.
             {} if self.recipe.reward is None else {"reward": {**reward, "judged_by": self._judges(self.recipe.reward)}}
         )
         return {**data, **{name: method.canonical() for name, method in methods.items()}, **rewarded}
@@ -137,8 +141,10 @@ def resolve_training(recipe: TrainingRecipe, base: Path) -> LoadedTraining:
         for role, part in (("learner", recipe.learner), ("loss", recipe.loss), ("order", recipe.order))
     }
     loaded = LoadedTraining(recipe, base, methods["learner"], methods["loss"], methods["order"])
+    # Building checks the values of options, which the signatures alone do not.
     loss, learner = loaded.loss.build(), loaded.learner.build()
     loaded.order.build()
+    # A user's loss may name a format that no exporter writes.
     if loaded.format not in loss.formats or not loaded.loss.own:
         _check_format(loaded.format, loss)
     if learner.losses is not None and loss.name not in learner.losses:

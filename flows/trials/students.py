@@ -120,6 +120,7 @@ class TrialWork:
                 problems = preview_problems(self.ws, cell).problems
                 counts[cell.cell.benchmark] = len(problems)
                 asked = [str(problem.prompt) for problem in problems]
+                # By text, because the same question with another reference has another id.
                 leaked = [text for text in asked if text in prompts]
                 if leaked:
                     raise FoundWanting(
@@ -145,7 +146,7 @@ class TrialWork:
                     self.opened(arm, seed).train,
                     watcher,
                     self.session.threads,
-                    None,
+                    None,  # no job of its own
                     self.session.python,
                     self.session.profile,
                 )
@@ -155,6 +156,7 @@ class TrialWork:
     def evaluate(self, students: Sequence[Student]) -> StudentCounts:
         """Draw and judge the students' completions, and count them."""
         refs = {student.name: str(student.outcome["model"]) for student in students}
+        # Each number of students has its own file, so that runs of an earlier look keep the one they were made from.
         path = written(self.trial.evaluation_of(refs), self.state / f"evaluation-{len(refs)}.yaml")
         job = Job(str(self.ws.root), str(path), profile=self.job.profile, verb="evaluate")
         kind = Evaluate(job, out=self.state / "evaluation", also=reference_logprobs)
@@ -184,6 +186,7 @@ def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[
         pool = scope_pool(run_scope(reader, cell["run"])).pool
         correct, wrong = pool.has("correct"), pool.has("incorrect") | pool.has("unparsed")
         size = len(pool.problems)
+        # `minlength` gives every problem a place, the last ones without a right completion too.
         right = np.bincount(pool.problem[pool.in_prefix & correct], minlength=size)
         judged = right + np.bincount(pool.problem[pool.in_prefix & wrong], minlength=size)
         groups = pool.strata.get("template", (None,) * size)
@@ -206,7 +209,9 @@ def _tabled(
     """Tables over the problems that every student answered."""
     common = set(templates)
     for row in counted.values():
+        # A problem that is undecided for one student has no rate there, and cells are compared in pairs.
         common &= {key for key, (judged, _) in row.items() if judged}
+    # One order for all arms: a column of every table is the same problem.
     problems = sorted(common)
     if not problems:
         raise FoundWanting("no problem has a judged completion of every student.", next_command="rollmill runs list")

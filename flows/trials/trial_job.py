@@ -46,6 +46,7 @@ class Trial(ExperimentKind):
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Train, evaluate and compare, at each look; the plan is recorded before the first training."""
+        # `_outcome` and `report` read it too, and speak of the versions that were trained.
         trial = self.trial = self.with_data(session)
         work = TrialWork(trial, session, self.job)
         problems = work.check_apart()
@@ -56,8 +57,10 @@ class Trial(ExperimentKind):
         students: list[Student] = []
         for number, seeds in enumerate(trial.looks, 1):
             session.progress.begin(f"look {number} of {len(trial.looks)}: {seeds} seeds of {len(trial.arms)} arms")
+            # Only the seeds that this look adds; earlier students stay.
             students += work.train(range(len(students) // len(trial.arms), seeds), executor)
             counts = work.evaluate(students)
+            # Below three seeds nothing is said of other trainings, so no error is spent on looks.
             looks = trial.looks[:number] if trial.looks[0] >= PILOT else ()
             _keep_detectable(work, counts)
             rows = compared(counts, trial.ks, trial.recipe.alpha, looks)
@@ -87,6 +90,7 @@ class Trial(ExperimentKind):
         if wanted is None:
             return None
         first = work.trial.arms[:1]
+        # The pilot trains the first seeds of the first arm, which the first look finds trained.
         students = work.train(range(min(PILOT, trial.recipe.seeds)), executor, first)
         can = detectable(
             work.evaluate(students),
@@ -124,7 +128,7 @@ class Trial(ExperimentKind):
             "trial_id": work.trial_id,
             "equal": trial.recipe.equal,
             "equal_tokens": work.tokens,
-            "seeds": max(student.seed for student in students) + 1,
+            "seeds": max(student.seed for student in students) + 1,  # fewer than planned where a look stopped it
             "samples": trial.samples,
             "problems": len(counts.problems),
             "alpha": trial.recipe.alpha,
@@ -184,6 +188,7 @@ def plan_of(job: Job, trial: LoadedTrial) -> Row:
             "trainings": trial.recipe.seeds * len(trial.arms),
             "unmade": unmade,
         }
+        # Without the rows of an arm there is no id of a student, so nothing can be said to be trained already.
         if unmade:
             return {**whole, "arms": [{"arm": arm} for arm in trial.arms]}
         work = TrialWork(trial, session, job)
@@ -252,10 +257,12 @@ def unplanned_seed_notes(record: Mapping[str, Any], looks: Sequence[int]) -> lis
     """A line where results were seen before, and this command has more seeds than were planned then."""
     from pipelines.stats import false_alarm
 
+    # A look that the recipe plans now is accounted for by its sequential test.
     seen = sorted({look["seeds"] for look in record["looks"]} - set(looks))
     if not seen or seen[0] < PILOT:
         return []
     every = sorted({*seen, *looks})
+    # Somebody who adds seeds until it suffices tests at .05 each time.
     chance = false_alarm(every, [0.05] * len(every))
     return [
         f"results were looked at before, with {', '.join(map(str, seen))} seeds, and {looks[-1]} were not planned then: "

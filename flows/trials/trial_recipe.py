@@ -130,6 +130,7 @@ class LoadedTrial:
         Seeds and looks are no part of it: more of them are another look at the same trial.
         """
         parts = [[arm, training.canonical() | {"data": rows[arm]}] for arm, training in self.trainings.items()]
+        # The resolved trainings stand for `arms` and `base`; `detect` decides nothing but whether to go on.
         recipe = self.recipe.model_dump(mode="json", exclude={"seeds", "looks", "detect", "arms", "base"})
         return digest128(["trial", parts, recipe, self.evaluation.canonical()])
 
@@ -151,6 +152,7 @@ class LoadedTrial:
         recipe = training.recipe
         base = {"name": f"{self.recipe.name}-{arm}", "seed": recipe.seed + seed}
         if tokens is not None:
+            # Of the three lengths one may be above 0, so the arm's own are cleared.
             options = {**recipe.learner.options, **dict.fromkeys(LENGTHS, 0), "loss_tokens": tokens}
             base["learner"] = {"method": recipe.learner.method, "options": options}
         return resolve_training(_changed(recipe, base, "a student"), training.base)
@@ -163,6 +165,7 @@ class LoadedTrial:
             sampling.model_copy(update={"name": name, "model": f"models/{reference}"})
             for name, reference in students.items()
         )
+        # A benchmark's own number would win over the trial's.
         benchmarks = tuple(part.model_copy(update={"samples": None}) for part in recipe.benchmarks)
         metrics = tuple(part.model_copy(update={"ks": self.ks}) for part in recipe.metrics if part.metric == "pass@k")
         return recipe.model_copy(
@@ -266,6 +269,7 @@ def _check_lengths(loaded: LoadedTrial) -> None:
         return
     lengths = {arm: training.learner.options.get(equal) for arm, training in loaded.trainings.items()}
     if equal == "loss_tokens":
+        # Defaults are filled in, so a learner that knows the option has its key.
         lacking = [arm for arm, training in loaded.trainings.items() if "loss_tokens" not in training.learner.options]
         if lacking:
             learner = loaded.trainings[lacking[0]].learner.name

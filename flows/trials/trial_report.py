@@ -35,6 +35,7 @@ def sentence(row: Row) -> str:
     """A comparison in one sentence: which arm is better, or what would have been seen."""
     measure, low, high = row["measure"], row["low"], row["high"]
     amount = f"{row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
+    # With fewer than three seeds the interval leaves out how much other trainings would differ.
     scope = "" if row["over_seeds"] else ", of these trained models only"
     if row.get("shown"):
         better, worse = (row["arm"], row["against"]) if row["difference"] > 0 else (row["against"], row["arm"])
@@ -68,10 +69,12 @@ def _comparisons(outcome: Row) -> str:
 def _by_holm(row: Row) -> str:
     """p as Holm corrects it for several arms."""
     corrected = row.get("p_holm")
+    # Holm leaves a single comparison as it is.
     return "" if corrected is None or corrected == row["p"] else f" (Holm {corrected:.4f})"
 
 
 def _arms(outcome: Row) -> str:
+    # Without a price in the profile the column would be empty.
     priced = any(arm.get("money") is not None for arm in outcome["arms"])
     price = f" {outcome['currency']} in all |" if priced else ""
     lines = [

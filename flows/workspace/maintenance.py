@@ -64,7 +64,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
     """
     yield from _environment()
     yield from _places(workspace)
-    if workspace.unused:
+    if workspace.unused:  # reading its ledger would make one
         yield _sound("workspace", "ledger", "none yet; the first command that stores something makes it")
     else:
         yield from _answering("workspace", "ledger", _ledger(workspace))
@@ -159,7 +159,7 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
     from storage.versions.read import fetch_command, is_here, load_manifest, open_version, pointer
 
-    if not is_here(info):
+    if not is_here(info):  # a clone has the manifest, and the rows only once they are fetched
         return DoctorFinding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetch_command(info)}")
     try:
         load_manifest(info)
@@ -231,6 +231,7 @@ def _prefect_database(workspace: "Workspace") -> Iterator[DoctorFinding]:
     if not path.exists():
         return
     try:
+        # Read-only: the standing server may be writing to it.
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.Error as error:

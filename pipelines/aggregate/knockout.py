@@ -39,6 +39,7 @@ class ByScores:
     def __call__(self, pool: BlindPool, first: Ints, second: Ints, vote: int) -> np.ndarray[Any, Any]:
         values = pool.score(self.scores[vote % len(self.scores)])
         ahead = np.take_along_axis(values, first, axis=1) - np.take_along_axis(values, second, axis=1)
+        # A comparison with a completion that has no score is a tie.
         return np.sign(np.nan_to_num(ahead, nan=0.0))
 
 
@@ -70,7 +71,9 @@ class Knockout:
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         """All scores that rank upwards voting on each pair, and each score alone."""
+        # The votes of `length` and `-length` would cancel out.
         upward = tuple(score for score in scores if not score.startswith("-"))
+        # Two scores that disagree only tie, so at least three vote together.
         if len(upward) > 2:
             yield {"scores": upward, "comparisons": len(upward)}
         yield from ({"scores": (score,)} for score in scores)
@@ -97,9 +100,11 @@ class Knockout:
     def _round(self, pool: BlindPool, place: Ints, number: int) -> tuple[Ints, Ints]:
         """Winners of each pair, and how many pairs of each subset were compared."""
         if place.shape[1] % 2:
+            # -1 stands for nobody, against whom the last completion advances.
             place = np.concatenate([place, np.full((len(place), 1), -1)], axis=1)
         left, right = place[:, ::2], place[:, 1::2]
         both = (left >= 0) & (right >= 0)
+        # Places of nobody read column 0; `both` discards what is compared there.
         first, second = np.maximum(left, 0), np.maximum(right, 0)
         compare, votes = self.comparer or ByScores(self.scores), np.zeros(left.shape)
         for vote in range(self.votes):
@@ -107,8 +112,10 @@ class Knockout:
             preference = compare(pool, second, first, vote) if swapped else compare(pool, first, second, vote)
             votes += -preference if swapped else preference
         lots = _lots(pool, self.seed, number)
+        # Lots belong to completions and not to pairs, so a tie of two ends alike in every subset.
         coin = np.take_along_axis(lots, first, axis=1) > np.take_along_axis(lots, second, axis=1)
         left_wins = np.where(votes == 0, coin, votes > 0)
+        # -1 comes behind all completions, so in half a pair the left one is there.
         return np.where(both & ~left_wins, right, left), both.sum(axis=1)
 
 
@@ -127,6 +134,7 @@ def _bracket(pool: BlindPool, seed: int) -> Ints:
     key = np.where(pool.answer >= 0, _lots(pool, seed, 0), np.inf)
     order = np.argsort(key, axis=1, kind="stable")
     in_play: Flags = np.take_along_axis(pool.answer, order, axis=1) >= 0
+    # At least one column, for subsets in which no completion has an answer.
     most = max(1, int(in_play.sum(axis=1).max(initial=0)))
     return np.where(in_play, order, -1)[:, :most]
 

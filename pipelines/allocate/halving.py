@@ -29,13 +29,16 @@ class _Walk:
         """The arms by their means after so much cost, shared evenly; None while pulls are missing."""
         before = {arm: self.due.get(arm, 0) for arm in arms}
         for arm in arms:
+            # The slack rounds a quotient such as 2.9999999999, which is 3 pulls, up to its whole number.
             due = before[arm] + int(cost / len(arms) / self.costs.get(arm, 1.0) + SLACK)
             left = self.counts[arm].left
+            # Without this bound an arm that has no pulls left would keep its round open for ever.
             self.due[arm] = due if left is None else min(due, len(self.counts[arm].pulls) + left)
         lacking = {arm: self.due[arm] - len(self.counts[arm].pulls) for arm in arms}
         self.missing = {arm: count for arm, count in lacking.items() if count > 0}
         if self.missing:
             return None
+        # An arm without a pull in this round has no mean of it, so all of its pulls count.
         start = {arm: 0 if self.pooled or self.due[arm] == before[arm] else before[arm] for arm in arms}
         means = {arm: self.counts[arm].mean(start[arm], self.due[arm]) for arm in arms}
         return sorted(arms, key=lambda arm: (-means[arm], lot(arm)))
@@ -47,6 +50,7 @@ class _Walk:
             ranked = self.round(order, cost / rounds)
             if ranked is None:
                 return None
+            # Rounded up: 5 arms become 3, 2 and 1 in the 3 rounds that `rounds_of` counts.
             keep = math.ceil(len(ranked) / 2)
             order, dropped = ranked[:keep], [*ranked[keep:], *dropped]
         return [*order, *dropped]
@@ -108,6 +112,7 @@ class Brackets(ArmOptions):
         return [*order, *(arm for arm in ArmOptions.answer(self, counts, costs, seed) if arm not in order)]
 
     def _walk(self, counts: Counts, costs: Costs, seed: int) -> tuple[_Walk, list[str] | None]:
+        # One walk over all brackets, so that an arm's pulls in earlier brackets count in later ones.
         walk, winners = _Walk(counts, costs, pooled=True), list[str]()
         subsets = self.subsets(sorted(counts), costs, seed)
         share = self.total / (len(subsets) + 1)
@@ -115,14 +120,17 @@ class Brackets(ArmOptions):
             order = walk.halve(arms, share)
             if order is None:
                 return walk, None
+            # An arm may win several brackets and is compared once.
             winners += [order[0]] if order[0] not in winners else []
         return walk, walk.round(winners, share)
 
     def subsets(self, arms: Sequence[str], costs: Costs, seed: int) -> list[list[str]]:
         """The arms of each bracket: 2, 4, 8, ... at random, at most as many as its part pulls in each round."""
+        # By the dearest arm, so that every arm is pulled in each round whichever arms a bracket draws.
         dearest = max(costs.get(arm, 1.0) for arm in arms)
         sizes = [min(len(arms), 1 << power) for power in range(1, rounds_of(len(arms)) + 1)] or [1]
         while len(sizes) > 1 and self.total / (len(sizes) + 1) < sizes[-1] * rounds_of(sizes[-1]) * dearest:
             sizes.pop()
+        # Not `random_of`: the subsets must stay the same while pulls are committed.
         generator = np.random.default_rng([seed, 1])
         return [[arms[place] for place in sorted(generator.permutation(len(arms))[:size].tolist())] for size in sizes]

@@ -44,6 +44,7 @@ class Mastering(ArmOptions):
 
     def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
         """One batch, drawn by attention; nothing once all tasks are mastered."""
+        # A few lucky pulls are no mastery: the rate must be that of `last` pulls.
         if all(self.rate(arm) >= self.mastered and len(arm.pulls) >= self.last for arm in counts.values()):
             return {}
         return by_weight(self, counts, costs, self.attention(counts), seed)
@@ -55,10 +56,12 @@ class Mastering(ArmOptions):
         weights = AttentionWeights(self.power, self.unmastered, self.to_before, self.to_after)
         given = task_attention(rates, slopes, self._graph(sorted(counts)), weights)
         whole = math.fsum(given.values())
+        # All weights may be 0, as when every rate is 1 before a task has its `last` pulls.
         return {name: value / whole if whole else 1 / len(given) for name, value in given.items()}
 
     def rate(self, arm: Arm) -> float:
         """Mastering rate: the pass rate of the last pulls; 0 without a pull."""
+        # The mean is -1 without a judged pull.
         return max(0.0, arm.mean(-self.last))
 
     def progress(self, arm: Arm) -> float:

@@ -41,6 +41,7 @@ class Ranking(ArmOptions):
         def fewest(able: list[str], planned: Counter[str]) -> str:
             return min(able, key=lambda name: (name not in unsure, len(counts[name].pulls) + planned[name], lot(name)))
 
+        # Where no undecided arm can be pulled, the batch goes on with decided ones; these pulls are dropped.
         planned = one_by_one(self, counts, costs, fewest)
         return {name: count for name, count in planned.items() if name in unsure}
 
@@ -48,13 +49,16 @@ class Ranking(ArmOptions):
         """The arms whose interval overlaps a neighbour's."""
         order = by_mean(counts)
         radius = {name: self.radius(_judged(arm), len(counts)) for name, arm in counts.items()}
+        # Neighbours suffice: if none of their intervals overlap, no other pair's do.
         gaps = [(pair, counts[pair[0]].mean() - counts[pair[1]].mean()) for pair in pairwise(order)]
         return {name for pair, gap in gaps if gap <= radius[pair[0]] + radius[pair[1]] for name in pair}
 
     def radius(self, pulls: int, intervals: int) -> float:
         """Half width of an interval; all of that many hold at all numbers of pulls with a chance of 1 - delta."""
+        # A delta of 0 allows no error, and no interval of finite width has none.
         if not pulls or not self.delta:
             return math.inf
+        # Hoeffding's bound with 6 delta / (pi^2 m n^2) for look n at one of m arms, which sums to delta.
         return math.sqrt(math.log(math.pi**2 * intervals * pulls**2 / (3 * self.delta)) / (2 * pulls))
 
     def doubts(self, counts: Counts) -> Sequence[str]:
@@ -69,6 +73,7 @@ class Ranking(ArmOptions):
         if len(tasks) < 2:
             return
         parts = {(name, task): _of_task(arm.pulls, task) for name, arm in counts.items() for task in tasks}
+        # The means are intervals of the same union bound, so `len(parts)` counts them too.
         parts |= {(name, _MEAN): arm for name, arm in counts.items()}
         for first, second in combinations(by_mean(counts), 2):
             gaps = {task: self._sure_gap(parts[first, task], parts[second, task], len(parts)) for task in (*tasks, _MEAN)}

@@ -37,11 +37,14 @@ def task_attention(
     (1 - lowest rate of the successors). A task without predecessors or successors keeps their share.
     """
     after = {task: [other for other in before if task in before[other]] for task in before}
+    # Without any progress the divisor is 1 instead of 0.
     steepest = max((abs(slopes[task]) for task in before), default=0.0) or 1.0
     given = dict.fromkeys(before, 0.0)
     for task in before:
+        # A task without ancestors is ready from the beginning.
         ready = min((rates[other] for other in ancestors(task, before)), default=1.0) ** weights.power
         wanted = (1 - weights.unmastered) * abs(slopes[task]) / steepest + weights.unmastered * (1 - rates[task])
+        # A task that no other follows keeps its attention until it is mastered itself.
         own = ready * wanted * (1 - min((rates[other] for other in after[task]), default=0.0))
         for others, share in ((before[task], weights.to_before), (after[task], weights.to_after)):
             for other in others or [task]:

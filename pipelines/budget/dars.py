@@ -128,8 +128,10 @@ def allot(wishes: Mapping[str, int], available: int) -> dict[str, int]:
     total = sum(wishes.values())
     if total <= available:
         return dict(sorted(wishes.items()))
+    # In integers, so that no rounding spends one draw too many.
     shares = {key: divmod(wish * available, total) for key, wish in wishes.items()}
     left = available - sum(whole for whole, _ in shares.values())
     by_remainder = sorted(shares, key=lambda key: (-shares[key][1], key))
+    # Each share is below its wish, as available < total, so rounding up exceeds none.
     rounded_up = frozenset(by_remainder[:left])
     return {key: shares[key][0] + (key in rounded_up) for key in sorted(shares)}

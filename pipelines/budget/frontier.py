@@ -88,6 +88,7 @@ class Frontier:
             open_keys = [key for key in drawn if drawn[key] < self.cap]
             if not open_keys:
                 break
+            # Ids may follow the order in which problems were written, and so their difficulty; hashes do not.
             key = min(open_keys, key=lambda key: (drawn[key], hash_share(key, "frontier")))
             drawn[key] += 1
             counts[key] = counts.get(key, 0) + 1
@@ -97,8 +98,10 @@ class Frontier:
         self, levels: Sequence[int], counts: Sequence[LevelCounts], posterior: Sequence[float]
     ) -> dict[str, int | float | str]:
         """The last level that the model passes, and the interval of it; `none` if it passes none."""
+        # Of equally likely levels the lowest, which claims least.
         likeliest = max(range(len(posterior)), key=lambda k: (posterior[k], -k))
         first, last = credible_set(posterior, self.confidence)
+        # The posterior has one place more than there are levels: a model may pass none.
         names = ["none", *map(str, levels)]
         return {
             "frontier": names[likeliest],

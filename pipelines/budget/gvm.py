@@ -99,6 +99,7 @@ class Gvm:
         prefix = prefix_round(self.limits(), ordered)
         if prefix is not None:
             return prefix
+        # There is one main round, so a draw beyond the pilot says that it is over.
         counts = {} if any(tally.drawn > self.initial for tally in ordered) else self.shares(ordered)
         if counts:
             return RoundPlan(draws_of(ordered, counts))
@@ -113,6 +114,7 @@ class Gvm:
         most = self.cap - self.initial
         if available <= 0:
             return {}
+        # The total does not cover the floor, so all get the same, and ids decide who gets one more.
         if available < self.floor * len(pilots):
             return allot_within(dict.fromkeys((t.problem_id for t in pilots), 1.0), available, least=0, most=most)
         return allot_within(self.weights(pilots), available, least=self.floor, most=most)
@@ -124,12 +126,14 @@ class Gvm:
         alpha = self.alpha
         if isinstance(alpha, str):
             solved = sorted([rates[t.problem_id] for t in pilots if t.correct] or list(rates.values()))
+            # Solves p = (alpha (beta - 1))^(1 / beta), the place of the greatest weight, for alpha.
             alpha = float(solved[int(PEAK_QUANTILE * len(solved))] ** self.beta / (self.beta - 1.0))
         norms = self._norms(pilots)
         return {key: norms[key] / sqrt(rate + alpha / rate ** (self.beta - 1.0)) for key, rate in rates.items()}
 
     def _norms(self, pilots: Sequence[Tally]) -> Mapping[str, float]:
         if not isinstance(self.norms, str):
+            # With the median a problem without a norm weighs neither more nor less than usual.
             known = sorted(self.norms.values())
             return {t.problem_id: self.norms.get(t.problem_id, known[len(known) // 2]) for t in pilots}
         if self.norms == "length":
@@ -168,5 +172,6 @@ def allot_within(weights: Mapping[str, float], available: int, *, least: int, mo
         for key in open_keys:
             parts[key] += shares[key] + (key in rounded_up)
         left -= sum(shares.values()) + len(rounded_up)
+        # What a capped problem leaves over is shared out among the others in the next pass.
         open_keys = [key for key in open_keys if parts[key] < most]
     return parts

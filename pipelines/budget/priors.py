@@ -42,6 +42,7 @@ class GroupPriors:
 
     def __post_init__(self) -> None:
         for tally in self.tallies:
+            # A problem without a judged completion says nothing of its group.
             for group in self._groups_of(tally) if tally.judged else ():
                 self._groups.setdefault(group, []).append(tally)
 
@@ -65,6 +66,7 @@ class GroupPriors:
         if self.kind in ("template", "level") and tally.level is not None:
             groups.insert(0, ("level", tally.level))
         if self.kind == "template" and tally.template is not None:
+            # With its level: a template is of another difficulty at another one.
             groups.insert(0, ("template", tally.level, tally.template))
         return groups
 

@@ -97,6 +97,7 @@ class Router(RoutingOptions):
 
     def limits(self) -> RoundLimits:
         """The options that say how far rounds may go, checked."""
+        # The other rules have no cap; `initial` is the least one that RoundLimits accepts.
         cap = self.cap if self.rule == "difficulty" else self.initial
         return RoundLimits(self.name, self.initial, self.target, cap, self.total)
 
@@ -141,6 +142,7 @@ class Router(RoutingOptions):
 
     def _check_costs(self) -> None:
         for name, cost in (self.token_cost or {}).items():
+            # True is an int to Python, and `not cost > 0` refuses NaN too.
             if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not cost > 0:
                 raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
 
@@ -166,9 +168,11 @@ def _shared(proposed: Sequence[Next], continued: tuple[Stop, ...], left: int | N
     counts: list[tuple[Proposal, int]] = []
     for proposal in sorted(proposals, key=lambda proposal: (proposal.price, proposal.tally.problem_id)):
         count = proposal.count if left is None else min(proposal.count, left)
+        # Part of an entry measures nothing; a smaller proposal later in the order may still fit.
         if count and (count == proposal.count or not proposal.whole):
             counts.append((proposal, count))
             left = None if left is None else left - count
+    # Who waits for pilots stops too: without a draw there is nothing to wait for.
     if not counts:
         stops += [
             Stop(proposal.tally.problem_id, "budget") for proposal in proposed if isinstance(proposal, Proposal | Wait)

@@ -140,6 +140,7 @@ class StepForecasts:
                 if step.drawn:
                     there.setdefault(place, []).append(_on_step(tally, step))
                     self._tried[place, tally.level] = self._tried.get((place, tally.level), 0) + 1
+                    # A set: a problem without a level must not count twice in the group of all.
                     for group in {tally.level, None}:
                         tokens, drawn = self._tokens.get((place, group), (0, 0))
                         self._tokens[place, group] = tokens + step.tokens, drawn + step.drawn
@@ -199,6 +200,7 @@ class ByDifficulty:
             lacking = self.options.pilot - self.steps.tried(place, level)
             if lacking > 0:
                 self._waiting.add((place, level))
+                # By hash: the first ids of a level may be harder than the rest.
                 shuffled = sorted(members, key=lambda tally: digest128(["pilot", tally.problem_id, self.options.salt]))
                 self._pilots |= {tally.problem_id for tally in shuffled[:lacking]}
 
@@ -206,6 +208,7 @@ class ByDifficulty:
         """Next move of each problem. Problems wait for pilots only while some pilot is drawn."""
         proposals = [self._next(tally) for tally in self.going]
         if not any(isinstance(proposal, Proposal) for proposal in proposals):
+            # No pilot is drawn in this round, so nothing would end the wait.
             self._waiting.clear()
             proposals = [self._next(tally) for tally in self.going]
         return proposals
@@ -229,10 +232,12 @@ class ByDifficulty:
         known = self.steps.tried(after, tally.level) > 0
         if given_up:
             name = steps_of(tally)[after].name
+            # Given up only if this and the last step are hopeless; a step in between leads on to others.
             doomed = known and there.chance < self.options.hopeless and after + 1 == len(steps_of(tally))
             facts = {**evidence, "next": name, "next_chance": there.chance}
             return self._given_up(tally, facts, here) if doomed else self._enter(tally, there.price)
         if (after, tally.level) in self._waiting:
+            # Waiting also where this step is cheap: without pilots the price of the next one is not known.
             return self._enter(tally, there.price) if tally.problem_id in self._pilots else Wait(tally)
         return self._enter(tally, there.price) if known and there.price < here.price else self._more(tally, here)
 

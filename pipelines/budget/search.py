@@ -50,7 +50,7 @@ class Search:
             built = [known[given]()] if isinstance(given, str) else list(given)
             if len(built) != 1:
                 raise SetupError(f"budget 'search' takes one {option}, and has {len(built)}.", choices=tuple(known))
-            object.__setattr__(self, option, built)
+            object.__setattr__(self, option, built)  # the class is frozen
         if self.reads_verdicts and self.process_draws is not None:
             raise SetupError(f"process {self.scored_by.name!r} reads verdicts and draws, and a search does one of them.")
         if not isinstance(self.stop, str) or not self.stop:
@@ -104,6 +104,7 @@ class Search:
         """SetupError if an answer of a policy that ends answers itself would be cut off before."""
         if not isinstance(self.grown_by, WritingPolicy):
             return
+        # The policy looks only between pieces, so the last one may pass its limit by a whole piece.
         longest = self.grown_by.longest + self.piece_tokens
         if longest > max_tokens:
             raise SetupError(

@@ -47,6 +47,7 @@ class _Case(NamedTuple):
         """Expected new solutions per token; per draw if no tokens were counted, so that draws are the cost."""
         tally = self.tally
         tokens = tally.tokens / tally.drawn if tally.drawn and tally.tokens else 1.0
+        # A token brings far less than a draw, so its worth keeps more decimals than a chance.
         return round(self.forecast.worth() / tokens, DIGITS + 3)
 
 
@@ -136,6 +137,7 @@ class Sequential:
     def _hopeless(self, priors: GroupPriors, case: _Case) -> Stop | None:
         """The stop of a problem that is not worth more draws, with the numbers behind it."""
         chance, worth, tally = _digits(case.forecast.chance), case.worth, case.tally
+        # Multiplied, not divided: worth may be 0.
         dear = self.tokens_per_kept is not None and worth * self.tokens_per_kept < 1.0
         if chance >= self.hopeless and not dear:
             return None
@@ -165,6 +167,7 @@ class Sequential:
         need = 0.0
         for case in sorted(cases, key=lambda case: (-case.worth, case.tally.problem_id)):
             left = available - sum(counts.values())
+            # By the whole expected cost of a quota, not this round's draws: a total spread thin would meet no quota.
             if left == 0 or (counts and need + case.forecast.cost > available):
                 break
             counts[case.tally.problem_id] = min(wishes[case.tally.problem_id], left)

@@ -51,7 +51,7 @@ class SweepBudget:
         built = [ALLOCATORS[self.allocator]()] if isinstance(self.allocator, str) else list(self.allocator)
         if len(built) != 1:
             raise SetupError(f"budget 'sweep' takes one allocator, and has {len(built)}.", choices=tuple(ALLOCATORS))
-        object.__setattr__(self, "allocator", built)
+        object.__setattr__(self, "allocator", built)  # the class is frozen
         checked_count("budget", self.name, "report", self.report)
 
     @property
@@ -74,6 +74,7 @@ class SweepBudget:
             )
         if self.default not in ("", *graph.roots):
             raise unknown_name("default step of budget 'sweep'", self.default, graph.roots)
+        # Called for its errors: the first round shows whether the total serves every step.
         self.chooser.next({name: Arm() for name in graph.roots}, {}, self._seed)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
@@ -114,6 +115,7 @@ class SweepBudget:
         planned = self.chooser.next(arms, {}, self._seed)
         draws = []
         for place, name in enumerate(arms):
+            # In the half's own order, which all steps share, so that steps with as many pulls have the same problems.
             fresh = [tally for tally in halves.choose if not steps_of(tally)[place].drawn][: planned.get(name, 0)]
             draws += [Draw(tally.problem_id, 0, self.chooser.group, name) for tally in in_order(fresh)]
         return draws

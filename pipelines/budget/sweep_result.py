@@ -65,6 +65,7 @@ def sweep_result(budget: SweepBudget, tallies: Sequence[Tally]) -> SweepResult:
     chosen = order[0]
     places = {name: names.index(name) for name in names}
     steps = _with_front([_swept(halves.choose, name, places[name]) for name in order])
+    # One row where the default itself was chosen.
     reported = tuple(_swept(halves.report, name, places[name]) for name in dict.fromkeys((chosen, default)))
     seen_gain = gain = None
     if chosen != default:
@@ -86,6 +87,7 @@ def _swept(tallies: Sequence[Tally], name: str, place: int) -> SweptStep:
 
 def _with_front(steps: Sequence[SweptStep]) -> tuple[SweptStep, ...]:
     """The steps, with those marked that no other one beats in rate and tokens."""
+    # Tokens are negated, so that more is better in both numbers.
     points = {step.step: (step.rate.value, -(step.tokens or 0.0)) for step in steps if step.rate is not None}
 
     def beaten(name: str) -> bool:

@@ -34,6 +34,7 @@ class CertificationResult:
             faults.append("hang" if self.observation.state == "hang" else "crash")
         elif self.row.expected == "wrong" and self.observation.outcome == "correct":
             faults.append("false_accept")
+        # Undecided rejects nothing: the row goes to the next verifier or to a person.
         elif self.row.expected == "correct" and self.observation.outcome in ("incorrect", "unparsed"):
             faults.append("false_reject")
         elif self.row.exact is not None and self.observation.outcome != self.row.exact:
@@ -78,6 +79,7 @@ class Certificate:
             here = [result for result in self.results if result.row.section == section]
             if here:
                 rows.append({"section": section, "rows": len(here), **_counts(here)})
+        # Only a row with one exact outcome can be misread; elsewhere the column would hold zeros.
         if any(result.row.exact for result in self.results):
             return rows
         return [{name: count for name, count in row.items() if name != "misread"} for row in rows]
@@ -85,6 +87,7 @@ class Certificate:
     def rates(self) -> dict[str, dict[str, Any] | None]:
         """Every fault with its count, its denominator and a 95% interval; the same for undecided."""
         must = {
+            # Only a row that must be rejected can show a false accept, so each rate has its own denominator.
             "false_accept": _expecting(self.results, "wrong"),
             "false_reject": _expecting(self.results, "correct"),
             "misread": sum(result.row.exact is not None for result in self.results),
@@ -99,6 +102,7 @@ class Certificate:
         for result in self.results:
             if result.row.pair is None:
                 continue
+            # The first row of a pair meets itself here, and one outcome alone never counts.
             other = first.setdefault(result.row.pair, result)
             outcomes = {other.observation.outcome, result.observation.outcome}
             if "correct" in outcomes and outcomes & {"incorrect", "unparsed"}:
@@ -117,6 +121,7 @@ class Certificate:
         """Verdict flips by form of edit, and their rates with an interval over forms; None for any other suite."""
         if self.suite != "edits":
             return None
+        # `with_threads` adds the plain probes to every suite; they are no edits.
         edited = [result for result in self.results if result.row.section != "threads"]
         forms = flips_by_form((r.row.name, r.row.expected == "correct", r.observation.outcome) for r in edited)
         return {"rates": flip_rates(forms), "kinds": kind_rates(forms), "forms": [asdict(form) for form in forms]}
@@ -156,6 +161,7 @@ def _failing_json(result: CertificationResult) -> dict[str, Any]:
 
 def _printable(text: str) -> str:
     """The beginning of a text in characters that every file can hold."""
+    # Hostile texts hold lone surrogates, which UTF-8 cannot encode, and some are megabytes long.
     return text[:1_000].encode("utf-8", "backslashreplace").decode()
 
 

@@ -46,6 +46,7 @@ def code_rows() -> Iterator[SuiteRow]:
         yield from (_program_row(section, f"{file}: {name}", TOTAL, source, "wrong") for name, source in programs(file))
     yield from (_program_row("denial_of_service", name, TOTAL, source, "wrong") for name, source in BUILT.items())
     for name, source in programs("leaks"):
+        # No honest program can give the secret: one that is called correct has read it in the test.
         meta = {"entry_point": TOTAL.name, "certify": [[[[1]], "@SECRET@"]]}
         yield SuiteRow("code_execution", f"leaks: {name}", "", source, "wrong", TOTAL.prompt, "code", (_KNOWING,), meta)
 
@@ -66,6 +67,7 @@ def selected_code_rows() -> Iterator[SuiteRow]:
         searched = [*attacks_on(task.name), *knowing_some(task.name, calls)]
         # A hash of the task and the name: which attacks a task gets is by chance, and always the same.
         for name, source in sorted(searched, key=lambda named: sha256(f"{task.name} {named[0]}".encode()).digest()):
+            # The same program under two names takes one place.
             pool.setdefault(source, f"searched: {name}")
         rows = list(pool.items())[:POOL]
         yield from (_program_row("non_equivalence", name, task, source, "wrong") for source, name in rows)

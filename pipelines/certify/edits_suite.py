@@ -40,6 +40,7 @@ class Form:
     @property
     def is_held_out(self) -> bool:
         """True if the form is held out: it measures verifiers and is never used to improve them. A third of the names."""
+        # Not hash(), which differs between processes.
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
     def filled(self, values: Mapping[str, "EditedValue"]) -> str | None:
@@ -130,6 +131,7 @@ def edits_suite(rollouts: Iterable[EditedRollout], *, letters: bool, probes: tup
     """Every form behind every rollout (prompt, reference, text) that allows it: of multiple choice, or of numbers."""
     worked = [solution for rollout in rollouts if (solution := _worked(*rollout, letters=letters)) is not None]
     chosen = [form for form in forms() if form.kind not in (_NUMBERS_ONLY if letters else _LETTERS_ONLY)]
+    # Two forms may give the same text with some value, and a row twice would count twice in the rates.
     unique = {(row.prompt, row.reference, row.text): row for form in chosen for item in worked for row in _rows(form, item)}
     return Suite("edits", tuple(unique.values()), probes)
 
@@ -153,6 +155,7 @@ def _worked(prompt: str, reference: str, text: str, *, letters: bool) -> Worked 
     if answer is None or answer.value is None:
         return None
     working = text[: text.rfind("\n", 0, answer.start) + 1].rstrip()
+    # An earlier answer in the working would compete with the one of the ending.
     if BOX.search(working) or "####" in working or "answer" in working.lower():
         return None
     another = answer.value + 3
@@ -209,6 +212,7 @@ def _rates(name: str, forms: Sequence[EditFlips]) -> Iterator[dict[str, Any]]:
     for flip in ("accept", "reject"):
         counts = [(form.name, *form.of(flip)) for form in forms]
         values = [value for _, hit, n in counts for value in [1.0] * hit + [0.0] * (n - hit)]
+        # The forms are the sample: a verifier reads one ending alike behind every working.
         clusters = [name for name, _, n in counts for _ in range(n)]
         rate = population_mean(values, clusters, estimand=f"{flip} flips over forms")
         if rate is not None:

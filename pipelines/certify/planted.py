@@ -83,6 +83,7 @@ def spelled_differently(answer: PlantedAnswer) -> list[tuple[str, str]]:
         texts.append(("spaces", answer.replaced(f"  {own.removeprefix(answer.money)} ")))
     if answer.value is None:
         return texts
+    # Read back, so that every spelling provably keeps the value.
     numbers = [(name, spelling) for name, spelling in _spellings(answer.value, own) if rational(spelling) == answer.value]
     return texts + [(name, answer.replaced(spelling)) for name, spelling in numbers if spelling != answer.written]
 
@@ -93,11 +94,13 @@ def _marked(answer: PlantedAnswer, own: str) -> list[tuple[str, str]]:
     if answer.mark == "hash":
         before = before.rpartition("####")[0].rstrip()
     elif answer.mark == "box":
-        before = answer.text[: before.rfind("\\boxed")] + own + answer.text[answer.end + 1 :]
+        before = answer.text[: before.rfind("\\boxed")] + own + answer.text[answer.end + 1 :]  # + 1: the brace of the box
     else:
         before = answer.text
+    # Another mark would compete with the new one for the last answer.
     if BOX.search(before) or "####" in before:
         return []
+    # Outside of a formula a dollar sign is not escaped.
     bare = own.removeprefix("\\") if own.startswith("\\$") else own
     texts = {
         "hash": f"{before}\n#### {bare}",
@@ -121,6 +124,7 @@ def _spellings(value: Fraction, own: str) -> list[tuple[str, str]]:
     else:
         spellings += [("fraction", f"{minus}\\frac{{{size.numerator}}}{{{size.denominator}}}")]
         spellings += [("quotient", f"{minus}{size.numerator}/{size.denominator}")]
+        # Of other fractions every decimal is rounded, and so another value.
         if terminates(size):
             decimal = as_decimal(size, 60, ROUND_DOWN).rstrip("0")
             spellings += [("decimal", minus + decimal), ("trailing zero", f"{minus}{decimal}0")]

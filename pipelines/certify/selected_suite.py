@@ -113,6 +113,7 @@ def as_choice(pool: WrongAnswers) -> WrongAnswers:
     right, wrong, other = (EditedValue(LETTERS[options.index(value)], None) for value in values)
     letters = {rational(option): letter for option, letter in zip(options, LETTERS, strict=True)}
     natural = dict.fromkeys(
+        # The line with the number goes: its letter is the answer now.
         f"{text[: answer.start].rpartition(chr(10))[0]}\nThe answer is {letters[answer.value]}."
         for text, answer in given.items()
         if answer.value in letters
@@ -124,6 +125,7 @@ def as_choice(pool: WrongAnswers) -> WrongAnswers:
 def pool_rows(pool: WrongAnswers) -> list[SuiteRow]:
     """The wrong answers of one problem, the natural ones first, 64 at most."""
     letters = pool.kind == "choice"
+    # Natural answers come first, so the cut to 64 never drops one.
     texts = dict.fromkeys(pool.natural, NATURAL)
     endings = [*_searched(pool, letters=letters), *_edited(pool, letters=letters)]
     for name, ending in sorted(endings, key=lambda named: _order(pool.prompt)(named[0])):

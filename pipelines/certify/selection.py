@@ -25,6 +25,7 @@ def selection(candidates: Iterable[tuple[str, str, bool]]) -> dict[str, Any]:
     for problem, kind, accepted in candidates:
         by_problem.setdefault(problem, []).append((kind, accepted))
     natural = [(problem, hit) for problem, pool in by_problem.items() for kind, hit in pool if kind == NATURAL]
+    # Wrong rollouts of one problem resemble one another, so problems are the clusters.
     rate = population_mean(
         [float(hit) for _, hit in natural], [problem for problem, _ in natural], estimand="wrong rollouts accepted"
     )
@@ -37,6 +38,7 @@ def selection(candidates: Iterable[tuple[str, str, bool]]) -> dict[str, Any]:
 
 def _best_of(n: int, by_problem: Mapping[str, Sequence[tuple[str, bool]]]) -> dict[str, Any]:
     counts = [(len(pool), sum(hit for _, hit in pool)) for pool in by_problem.values() if len(pool) >= n]
+    # Defined for each of these pools, which have n candidates or more.
     shares = [pass_at_k(size, hits, n) or 0.0 for size, hits in counts]
     mean = population_mean(shares, None, estimand="problems whose best of n is wrong and accepted")
     return {"with_any": sum(hits > 0 for _, hits in counts), **_estimate(mean)}

@@ -39,6 +39,7 @@ def solutions_of(rollouts: Sequence[Rollout]) -> Solutions | None:
     right = [member.completion for member in rollouts if member.verdict.outcome == "correct"]
     if not right:
         return None
+    # Ids break ties of length, so that the order of the rollouts does not decide.
     ordered = sorted(right, key=lambda completion: (len(completion.text), completion.id))
     return Solutions(rollouts[0].problem, ordered[0], ordered[-1])
 
@@ -58,12 +59,14 @@ def topic_pairs(solved: Iterable[Solutions], n: int, seed: int) -> Iterator[Topi
         chosen = next((other for other in others if _differs(own, other)), None)
         if chosen is not None:
             made += 1
+            # One solution may stand in for several problems, and scores are looked up by completion.
             identity = digest128(["off_topic", chosen.longest.id, own.problem.id])
             yield TopicPair(own.problem, own.shortest, replace(chosen.longest, id=identity))
 
 
 def _differs(own: Solutions, other: Solutions) -> bool:
     """True if the other problem is of another kind and its solution longer."""
+    # Problems of one template are solved alike, so their solutions would not be off the topic.
     if own.problem.template is not None or other.problem.template is not None:
         apart = own.problem.template != other.problem.template
     else:

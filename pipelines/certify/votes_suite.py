@@ -55,7 +55,7 @@ class Poll:
                 "suite 'votes' goes by the verifier's options: of, least, says and readable.",
                 next_command=f"--options '{json.dumps(dict(DEFAULTS))}'",
             ) from None
-        graph_of_rows(poll.of)
+        graph_of_rows(poll.of)  # raises for a name that no step can have
         return poll
 
     def outcome(self, ballots: Sequence[SuiteBallot]) -> Outcome:
@@ -69,6 +69,7 @@ class Poll:
         """Possible votes, from the highest to the lowest: words that count and others, or numbers about `least`."""
         if self.says:
             return [*(_said(word, 1) for word in self.says), _said("nothing-of-it", 0), _said("7", 0)]
+        # In steps that grow with a large `least`: beside 1e20 a tenth is lost in a float.
         unit = Decimal(10) ** max(0, self.least.adjusted() - 3)
         apart = ("2", "1", "0.2", "0.1", "0", "-0.1", "-0.2", "-1", "-2")
         return [_number(f"{self.least + unit * Decimal(step):f}") for step in apart]
@@ -162,6 +163,7 @@ def _hostile(poll: Poll, hostile: Sequence[SuiteRow]) -> Iterator[SuiteRow]:
     """
     good, bad = poll.ballots()[0], poll.ballots()[-1]
     for row in hostile:
+        # A heavy text must not cost the verdict of the other votes, for or against.
         for ballot in (bad, good) if row.section == "denial_of_service" else (bad,):
             beside = _row(poll, f"a vote: {row.name}", [ballot] * poll.readable + [SuiteBallot(row.text)])
             yield replace(beside, section=row.section)
@@ -172,6 +174,7 @@ def _hostile(poll: Poll, hostile: Sequence[SuiteRow]) -> Iterator[SuiteRow]:
 
 def _row(poll: Poll, name: str, ballots: Sequence[SuiteBallot], *, text: str = _ANSWER) -> SuiteRow:
     """A row with these votes on an answer, in the section that its verdict belongs to."""
+    # An answer that says nothing, or ends within its thoughts, is unparsed whatever the votes say.
     exact: Outcome = poll.outcome(ballots) if text.strip() and "<think>" not in text else "unparsed"
     section: Section = "equivalence" if exact == "correct" else "non_equivalence"
     expected: ExpectedOutcome = "correct" if exact == "correct" else "wrong"

@@ -75,6 +75,7 @@ class Recorded:
         if source is not None:
             sources = np.array([str(name) for name in self.pool.strata["source"]])
             taken &= sources[self.pool.problem] == source
+        # -1 marks a row whose problem is missing.
         rows = np.flatnonzero(taken & (self.pool.problem >= 0))
         problems = len(np.unique(self.pool.problem[rows]))
         indices, counts = np.unique(self.pool.index[rows], return_counts=True)
@@ -85,8 +86,11 @@ class Recorded:
 
     def by_problem(self, rows: Ints) -> dict[str, Ints]:
         """The rows of each problem."""
+        # The last key of `lexsort` is the first to sort by: the rows of a problem stand together, by sample.
         ordered = rows[np.lexsort((self.pool.index[rows], self.pool.problem[rows]))]
+        # Problems are numbered from 0 on, so the -1 in front makes the first row a start.
         starts = np.flatnonzero(np.diff(self.pool.problem[ordered], prepend=-1))
+        # `np.split` makes one empty part of no rows, and an empty part has no problem.
         parts = np.split(ordered, starts[1:]) if len(ordered) else []
         return {self.pool.problems[int(self.pool.problem[part[0]])]: part for part in parts}
 
@@ -103,6 +107,7 @@ def passes_at(recorded: Recorded, *, model: str, k: int, source: str | None = No
     rates = {problem: pass_at_k(len(part), int(recorded.right[part].sum()), k) for problem, part in parts.items()}
     if None in rates.values():
         raise NotTestable(f"a problem has fewer than {k} completions")
+    # The condition is for the type checker: no rate is None here.
     return {problem: float(rate) for problem, rate in rates.items() if rate is not None}
 
 
@@ -129,9 +134,11 @@ def selected(
         right, tests = recorded.right[part], recorded.tests.get(problem)
         used = None if tests is None else tests.repeated[recorded.pool.index[part]]
         if used is None or not used.any():
+            # With fewer programs than k all of them are taken.
             values[problem] = pass_at_k(len(part), int(right.sum()), min(k, len(part))) or 0.0
             continue
         counts = used.any(axis=1)
+        # Each program is an answer of its own, so that the strengths are those of programs.
         pool = BlindPool.of([str(place) for place in range(int(counts.sum()))], passes=used[counts])
         values[problem] = chance_of_groups(method.elect(pool).strength[0], right[counts], k)
     return values
@@ -149,6 +156,7 @@ def estimated(value: ByProblem, less: ByProblem | None = None) -> Estimate:
     if less is None:
         estimate = population_mean(list(value.values()))
     else:
+        # Only problems that have both values can be paired.
         common = [problem for problem in value if problem in less]
         estimate = paired_difference(_values(less, common), _values(value, common))
     if estimate is None:

@@ -167,6 +167,7 @@ def _lookup_in(place: str, hosts: Sequence[str], seed: int) -> Any:
         return index.problem(copy)
 
     def in_answer(index: BenchmarkIndex, copy: ProblemText) -> Hit | None:
+        # All edits of a problem get one host and line, so that their recalls differ by the edit alone.
         rng = random.Random(digest128(["contamination", "host", seed, copy.id]))
         lines = (rng.choice(hosts) if hosts else _HOST).split("\n")
         lines.insert(rng.randrange(len(lines) + 1), copy.text)
@@ -181,6 +182,7 @@ def _copies(name: str, chosen: Sequence[Problem], seed: int) -> Iterator[Problem
         original = ProblemText.of(problem)
         edited = EDITS[name](original.text, random.Random(digest128(["contamination", name, seed, problem.id])))
         if edited is not None:
+            # An unchanged text keeps its prompt id, by which the index knows exact copies.
             prompt = problem.prompt_id if edited == original.text else digest128(["prompt", edited])
             graph = original.graph if name in ("exact", RENUMBERED) and problem.meta.get("graph") else None
             yield ProblemText(problem.id, prompt, edited, graph)
@@ -192,6 +194,7 @@ def _fresh(problems: Sequence[Problem], chosen: Sequence[Problem], seed: int) ->
     for problem in chosen:
         if _instance(problem) is None or problem.level is None:
             continue
+        # A template may have few instances at this level.
         for attempt in range(20):
             drawn = seed_of(digest128(["contamination", "fresh", seed, problem.id, attempt]))
             # 53 bits, as the seeds of templates have.
@@ -202,6 +205,7 @@ def _fresh(problems: Sequence[Problem], chosen: Sequence[Problem], seed: int) ->
 
 
 def _instance(problem: Problem) -> str | None:
+    # `reference` marks a template of a user, whose file may be gone.
     if problem.template not in TEMPLATES or "params" not in problem.meta or "reference" in problem.meta:
         return None
     return instance_key(str(problem.template), problem.meta["params"])

@@ -26,6 +26,7 @@ def type_of_error(text: str, known: str) -> str | None:
         return None
     steps, wanted = steps_of(text), steps_of(known)
     for place, step in enumerate(steps):
+        # Asked first, since a false line may also differ from the known one in its numbers.
         if not step.true:
             return "calculation"
         if place < len(wanted) and _form(step) == _form(wanted[place]):
@@ -33,6 +34,7 @@ def type_of_error(text: str, known: str) -> str | None:
         return _difference(step, wanted[place:])
     if not steps:
         return "other"
+    # All lines agree, so either the end is missing or the answer alone is wrong.
     return "dropped_step" if len(steps) < len(wanted) else "answer"
 
 
@@ -41,11 +43,14 @@ def _difference(step: CalculationStep, wanted: list[CalculationStep]) -> str:
     if not wanted:
         return "other"
     (numbers, signs), (known_numbers, known_signs) = _form(step), _form(wanted[0])
+    # Asked before signs and numbers, which also differ where a line was left out.
     if any(_form(step) == _form(later) for later in wanted[1:]):
         return "dropped_step"
+    # The forms differ, so with equal numbers the signs do.
     if numbers == known_numbers:
         return "operator"
     changed = sum(a != b for a, b in zip(numbers, known_numbers, strict=False))
+    # Numbers are sorted, so one changed number may move others: common ones are counted instead.
     one_changed = len(numbers) == len(known_numbers) and len(set(numbers) & set(known_numbers)) >= len(numbers) - 1
     return "operand" if signs == known_signs and changed and one_changed else "other"
 

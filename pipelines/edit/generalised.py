@@ -62,11 +62,13 @@ def efa(text: str, rng: random.Random, *, known: str) -> EditedText:
     `sample` draws again until every quotient is whole and every result above zero, as in the original.
     """
     abstract = abstracted(text, known)
+    # Of a number that stands twice the template could not tell which one the solution uses.
     whole = [name for name, value in abstract.numbers.items() if value.isdigit() and known.count(value) == 1]
     if not whole:
         raise CannotEdit("no number of the problem stands in it once")
     free = sorted(rng.sample(whole, rng.randint(1, len(whole))))
     given = ", ".join(f'"{name}": {value}' for name, value in abstract.numbers.items())
+    # The program calls `format` on this text.
     template = known.replace("{", "{{").replace("}", "}}")
     for name in free:
         template = re.sub(rf"(?<![\w.,]){abstract.numbers[name]}(?![\w]|[.,]\d)", f"{{{name}}}", template, count=1)
@@ -91,6 +93,7 @@ def tool(text: str, rng: random.Random, *, known: str) -> EditedText:
     abstract = abstracted(text, known)
     words = [word.lower() for word in _WORD.findall(known) if word.lower() not in _COMMON]
     name = "_".join(dict.fromkeys(words[-3:])) or "solve"
+    # The docstring stands between triple quotes, so it has no quotes and backslashes.
     question = re.split(r"(?<=[.!?])\s+", known.strip())[-1].replace('"', "'").replace("\\", "")
     doc = _NUMBER.sub("N", question)
     lines = [
@@ -120,6 +123,7 @@ def checked(statements: Sequence[str]) -> list[str]:
         if " // " in expression and len(expression.split()) == 3:
             left, _, right = expression.split()
             lines += [f"    if {right} == 0 or {left} % {right}:", "        return None"]
+        # A remainder may be 0.
         lines += [f"    {statement}", f"    if {name} < {0 if ' % ' in expression else 1}:", "        return None"]
     return lines
 

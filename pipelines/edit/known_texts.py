@@ -27,6 +27,7 @@ def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
     """
     from pipelines.verify.code.state_prefix import furthest, path_of
 
+    # A false line of the known solution gives no state that a right solution reaches.
     steps, trusted = LineSteps.of(text), [step for step in steps_of(known) if step.true]
     if not trusted:
         raise CannotEdit("the known solution has no true calculation")
@@ -35,8 +36,10 @@ def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
     number = done = 0
     for place, line in enumerate(lines, start=1):
         done += len(line)
+        # A line of several calculations counts only if all of them are within the match.
         if done > match.step:
             break
+        # Lines of words after the last match are cut off: nothing shows that they are right.
         number = place if line else number
     if not number:
         raise CannotEdit("no line computes what the known solution does")
@@ -64,6 +67,7 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
         return EditedText(text, "the answer does not stand in it")
     # 3/4 also tells 3 and 4, and (3,12) both of its parts.
     written = {number for pattern in (_NUMBER, _PART, _DIGITS) for number in pattern.findall(text)}
+    # Signs are not read, so a number gives its negative away too.
     if any(abs(stated) == abs(value) for number in written if (stated := rational(number.replace(",", ""))) is not None):
         raise CannotEdit("it tells the answer")
     return EditedText(text, "the answer does not stand in it")

@@ -33,6 +33,7 @@ class LineSteps:
     def of(cls, text: str) -> "LineSteps":
         """CannotEdit for a text without any."""
         spans, start = [], 0
+        # Not `splitlines`, which also splits at separators of other lengths and would move the offsets.
         for line in text.split("\n"):
             if line.strip():
                 spans.append((start, start + len(line)))
@@ -120,12 +121,14 @@ def _without(steps: LineSteps, chosen: Sequence[int]) -> EditedText:
     text, places = steps.text, list[tuple[int, int]]()
     for number in chosen:
         start, stop = steps.spans[number - 1]
+        # Neighbouring steps are one place, so that the record has one change for them.
         if places and places[-1][1] == start:
             start = places.pop()[0]
         places.append((start, min(stop + 1, len(text))))
     if places[-1][1] == len(text) and not text.endswith("\n"):
         places[-1] = max(0, places[-1][0] - 1), len(text)
     kept, gone = "", []
+    # There is one end more than places: the text behind the last place is added below.
     for end, place in zip([0, *(stop for _, stop in places)], places, strict=False):
         kept += text[end : place[0]]
         gone.append((place, (len(kept), len(kept))))
@@ -205,6 +208,7 @@ def _between(steps: LineSteps, rng: random.Random) -> int:
 
 def _inserted(steps: LineSteps, number: int, line: str) -> EditedText:
     at = steps.spans[number - 1][1] if number else steps.spans[0][0]
+    # Step 0 stands before the first step, so its line break follows it.
     new = f"\n{line}" if number else f"{line}\n"
     edited = steps.text[:at] + new + steps.text[at:]
     change = Change.between(steps.text, edited, (at, at), (at, at + len(new)))

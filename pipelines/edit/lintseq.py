@@ -51,6 +51,7 @@ class LintLines:
     def with_children(self, number: int, kept: Set[int]) -> Iterator[int]:
         """A line that is code, with every line that goes with it or is indented under it, of those kept."""
         end = number + 1
+        # Blank lines, comments and decorators do not end a block: their indentation says nothing about it.
         while end < len(self.texts) and (self.anchors[end] != end or self.indents[end] > self.indents[number]):
             end += 1
         inside = {*range(number, end), number}
@@ -66,6 +67,7 @@ def deletions(source: str, rng: random.Random, linter: Linter) -> Iterator[list[
     lines = LintLines.of(source)
     kept = set(range(len(lines.texts)))
     while kept:
+        # Never empty: a line leaves together with all that go with it.
         code = sorted(number for number in kept if lines.anchors[number] == number)
         at_fault = [rng.choice(code)]
         while at_fault:
@@ -90,8 +92,10 @@ def python_linter(source: str) -> list[int]:
     except UnreadableError:
         # Some line must be named: without one the deletion would take the program for free of faults.
         return [len(source.split("\n"))]
+    # A program that does not compile has a single fault, at a line that may be innocent.
     if len(source_faults) == 1:
         header = re.search(r"on line (\d+)", source_faults[0].what)
+        # CPython reports the line after the header, and names the header's line in its message.
         if "expected an indented block" in source_faults[0].what and header:
             return [int(header[1])]
         if "expected 'except'" in source_faults[0].what:
@@ -108,6 +112,7 @@ def _bare_try(texts: Sequence[str], stopped: int) -> int:
         if number < stopped and _TRY.match(text) and indent not in handled:
             return number
         if number < stopped and _HANDLER.match(text):
+            # A handler belongs to the nearest `try` above it with the same indentation.
             handled.add(indent)
         elif _TRY.match(text):
             handled.discard(indent)
@@ -144,6 +149,7 @@ def write_edits(text: str, rng: random.Random) -> EditedText:
         raise CannotEdit(f"no edit sequence: {error}") from None
     if not states:
         raise CannotEdit("no edit sequence in the text")
+    # chr(10), since Python 3.11 allows no backslash inside the braces of an f-string.
     return EditedText(
         f"```python\n{states[-1].rstrip(chr(10))}\n```\n", f"{len(states)} insertions applied", facts={"edits": len(states)}
     )

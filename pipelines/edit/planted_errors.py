@@ -60,8 +60,10 @@ def wrong_rounding(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str,
     if value is None:
         return []
     if value.denominator == 1:
+        # The first unit that does not divide the value: rounding to a smaller one changes nothing.
         unit = next((power for power in _ROUND if value % power), 10)
         return _kept(answer, [(f"to {unit}s", spelled(Fraction(round(value / unit) * unit), answer.written))])
+    # Never empty: 0 places change every value that is not whole.
     places = rng.choice([place for place in _PLACES if value * 10**place % 1])
     way = rng.choice((ROUND_HALF_EVEN, ROUND_DOWN))
     return _kept(answer, [(f"to {places} places", as_decimal(value, places, way))])
@@ -121,6 +123,7 @@ def is_wrong_value(right: Fraction, value: Fraction | None) -> bool:
     """True if a value was read and is wrong, also when read as a percentage or in dozens."""
     if value is None or value == right:
         return False
+    # A right value of 0 has no factor.
     return not (right and value / right in _FORGIVEN)
 
 
@@ -149,6 +152,7 @@ def operand(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     side = rng.choice(("left", "right"))
     number = deciding.match[side]
     index = rng.choice([i for i, letter in enumerate(number) if letter.isdigit()])
+    # No 0, which could leave a number with fewer digits.
     other = rng.choice([str(d) for d in range(1, 10) if str(d) != number[index]])
     changed = number[:index] + other + number[index + 1 :]
     misread = rational(changed)
@@ -168,6 +172,7 @@ def operator(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]
     if deciding is None or answer.value is None:
         return []
     own = deciding.match["op"]
+    # In the text's own spelling: a `*` among `×` would give the error away.
     signs = "+-×÷" if own in "×÷" else "+-*/"
     results = {op: _computed(deciding.left, op, deciding.right) for op in signs if op != own}
     fitting = {op: value for op, value in results.items() if value is not None and _fits(answer.value, value)}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 SEPARATOR = "<|diff|>"
 """Stands on a line of its own before every diff."""
+# At most nine digits: the text may be a model's.
 _HUNK = re.compile(r"@@ -(\d{1,9}),0 \+(\d{1,9})(?:,(\d{1,9}))? @@")
 
 
@@ -22,6 +23,7 @@ def insertion_diff(lines: Sequence[str], before: Sequence[int], after: Sequence[
         if number not in kept:
             run.append(number)
         if run and (number in kept or place == len(after) - 1):
+            # At the end `place` is the last inserted line itself, not the one behind the run.
             first = place - len(run) + (0 if number in kept else 1)
             hunks += [_head(old, first + 1, len(run)), *(f"+{lines[line_number]}" for line_number in run)]
             run = []
@@ -31,6 +33,7 @@ def insertion_diff(lines: Sequence[str], before: Sequence[int], after: Sequence[
 
 def _head(old: int, new: int, count: int) -> str:
     """`old`: the line behind which is inserted; `new`: the number of the first inserted line."""
+    # Unified diffs leave out a count of 1.
     return f"@@ -{old},0 +{new}{'' if count == 1 else f',{count}'} @@"
 
 
@@ -56,12 +59,14 @@ def _applied(lines: Sequence[str], diff: Sequence[str]) -> list[str]:
     taken = wanted = 0
     for row in diff:
         head = _HUNK.fullmatch(row)
+        # Asked first: a line to be inserted may look like a head behind its plus.
         if wanted and row.startswith("+"):
             written.append(row[1:])
             wanted -= 1
         elif head and not wanted and taken <= int(head[1]) <= len(lines):
             written += lines[taken : int(head[1])]
             taken, wanted = int(head[1]), int(head[3] or 1)
+            # The second number follows from the first and the lines so far, so it is only compared.
             if len(written) != int(head[2]) - 1:
                 raise ValueError(f"{row} does not follow from what stands before it")
         else:

@@ -100,6 +100,7 @@ def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: i
     """No evaluation problem inside, neither verbatim nor edited, nor repeated in a kept answer."""
     leaking: dict[str, str] = {hit.row: hit.overlap for _, hit in overlaps.leaks}
     ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
+    # A leak in an answer is a row too, named by its completion and not among the problems.
     rows = list(dict.fromkeys([*ids, *leaking]))
     new = overlaps.by_class()["new numbers"]
 
@@ -122,6 +123,7 @@ def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: i
 
 def recall_rules(certificate: ContaminationCertificate, floor: RecallFloor) -> list[GateRule]:
     """Rules on recall: planted copies are found often enough, and other texts are seldom called copies."""
+    # An edit that changes none of the problems has no copies and no rate.
     recall = [(row, row.rate.json()) for row in certificate.recall if row.edit in floor.edits and row.rate.n]
     flags = [(row, row.rate.json()) for row in certificate.false_flags if row.rate.n]
     recall_texts = [f"{row.edit} in a {row.place}: {rate['found']} of {rate['n']}" for row, rate in recall]
@@ -129,6 +131,7 @@ def recall_rules(certificate: ContaminationCertificate, floor: RecallFloor) -> l
     lows, shares = [rate["low"] for _, rate in recall], [rate["share"] for _, rate in flags]
     if not recall:  # a floor that nothing was measured for is not reached
         recall_texts, lows = ["no planted copy could be made"], [0.0]
+    # NaN is above no limit: without pairs nothing was called a leak.
     least, most = min(lows), max(shares, default=math.nan)
     low = f"recall of planted copies at least {floor.min_recall:.2f}, lower limits of 95% intervals"
     return [
@@ -200,6 +203,7 @@ def amount_rules(
     size, decided = rollouts.num_rows, RowNames(tables["decisions"], "decisions")
     undecided = decided.filter(pc.equal(rollouts["outcome"], rule_frames.UNDECIDED)).to_pylist()
     share = len(undecided) / size if size else 0.0
+    # The sum of no rows is null.
     kept = int(pc.sum(rollouts["kept"]).as_py() or 0)
     at_most, at_least = f"at most {max_undecided:.2%} of rollouts", f"at least {min_kept:,} rollouts"
     rules = [
@@ -259,6 +263,7 @@ def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: floa
     few = f"; too few to tell: chance alone gives {chance:.3f}" if distance.clusters > 1 else "; one cluster tells nothing"
     measured = (("distance", distance.value), ("chance alone", chance))
     measures = [Measure(what, value, None, limit, option=f"max_drift.{kind}") for what, value in measured]
+    # The last part fails where the distance is small and the rows are too few to show it.
     parts = [measure.part() for measure in measures] + [Measure("", float(told), 1.0).part()]
     return GateRule(name, expected, parts, lambda _: words if told else words + few, measures=measures)
 

@@ -83,6 +83,7 @@ class EngineCall:
         self.under_way = 0
         self.error: BaseException | None = None
         self._arrived: list[Completion] = []
+        # No reply would ever end a call without requests.
         self._over = not requests
         self._changed = threading.Condition()
         self._attempts: dict[tuple[str, str], _Sum] = {}

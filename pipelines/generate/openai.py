@@ -106,6 +106,7 @@ class OpenAI:
     def render(self, prompt: Prompt) -> str:
         """The prompt as sent; the last one is cached, as all samples of a prompt need it."""
         last, rendered = self._last
+        # By identity: the samples of a prompt share the object.
         if last is not prompt:
             rendered = self._wire.render(prompt)
             self._last = prompt, rendered
@@ -125,6 +126,7 @@ class OpenAI:
         received before.
         """
         for sampling in {request.sampling for request in requests}:
+            # Before anything starts, so that a wrong recipe costs nothing.
             check_sampling(ENGINE, sampling)
         if not requests:
             return
@@ -139,6 +141,7 @@ class OpenAI:
                 loop.soon(loop.dispatcher.saved, unsaved)
                 unsaved = 0
         finally:
+            # Also where the caller leaves at a yield: its replies no longer count as under way.
             loop.soon(loop.dispatcher.forget, call, unsaved)
             on_attempts(call.attempts())
         if call.error is not None:
@@ -159,6 +162,7 @@ class OpenAI:
     def close(self) -> None:
         """End the loop's thread and its connections; a later call restarts them."""
         with self._lock:
+            # Taken out under the lock, closed outside of it: closing waits for the loop.
             running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -177,6 +181,7 @@ class OpenAI:
             servers = (*servers, *settings.local.serving(self.model, self._lost))
             settings = replace(settings, patience=max(settings.patience, settings.local.patience(self.model)))
         with self._lock:
+            # Another thread may have started one while servers were coming up.
             if self._running is None:
                 secrets = Secrets()
                 replicas = [Replica(server, secrets.learn(server)) for server in servers]

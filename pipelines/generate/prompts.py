@@ -37,6 +37,7 @@ class PromptForm:
         """A question about a problem behind the system message and the worked examples."""
         shown = [(self.template.replace(PLACE, example.question), example.answer) for example in self.shown_before(problem)]
         if self.one_text:
+            # Without a space the answer would run into the last word of the question.
             pairs = [text + ("" if text[-1].isspace() else " ") + answer for text, answer in shown]
             return BETWEEN.join([*([] if self.system is None else [self.system]), *pairs, plain_text(question)])
         if not shown and self.system is None:
@@ -69,9 +70,11 @@ def check_template(template: str) -> None:
 
 def fill_template(prompt: Prompt, template: str) -> Prompt:
     """The prompt in this template."""
+    # A conversation without a user's message is refused only where something has to go around it.
     if template == PLACE:
         return prompt
     if isinstance(prompt, str):
+        # Not str.format, which fails on the braces of LaTeX.
         return template.replace(PLACE, prompt)
     last = max((index for index, message in enumerate(prompt) if message.role == "user"), default=None)
     if last is None:
@@ -91,6 +94,7 @@ def split_prefix(prompt: Prompt) -> tuple[Prompt, str]:
     if isinstance(prompt, str) or not prompt or prompt[-1].kind != "prefix":
         return prompt, ""
     turns = prompt[:-1]
+    # The inverse of `continued`, which makes a plain text a turn.
     plain = len(turns) == 1 and turns[0] == Message("user", turns[0].content)
     return turns[0].content if plain else turns, prompt[-1].content
 

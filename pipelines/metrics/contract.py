@@ -36,6 +36,7 @@ def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Ite
         keys = [tuple(part.strata[name][place] for name in columns) for place in there.tolist()]
         for values, places in _sorted_groups(keys):
             mine = {**group, **dict(zip(columns, values, strict=True))}
+            # A stratum of one template is one cluster, so there the problems are the clusters.
             yield {name: mine[name] for name in by}, Sample(rows, there[places], own="template" in by)
 
 
@@ -44,6 +45,7 @@ def _sorted_groups(keys: Sequence[tuple[Group, ...]]) -> Iterator[tuple[tuple[Gr
     members: dict[tuple[Group, ...], list[int]] = {}
     for place, key in enumerate(keys):
         members.setdefault(key, []).append(place)
+    # A column may hold numbers and words, which cannot be compared with each other.
     for key in sorted(members, key=lambda key: [(value is None, str(type(value)), value) for value in key]):
         yield key, np.array(members[key], dtype=np.int64)
 
@@ -59,6 +61,7 @@ def _by_source(pool: Pool, by: Sequence[str]) -> Iterator[tuple[dict[str, Group]
             for group, part in parts
             for place in _used(part, source)
         ]
+    # Also by a source that is not asked for: measured by step, the parts may still mix models.
     for _, part in parts:
         for source in SOURCES:
             used = [labels[source][0][place] if place >= 0 else "unknown" for place in _used(part, source)]
@@ -87,6 +90,7 @@ def check(sample: Sample, kind: Metric, options: Options) -> None:
     """SetupError if a sample lacks what a metric needs, with an alternative."""
     needs = kind.needs
     waiting = int(sample.rows.open[sample.places].sum())
+    # First of all checks: rollouts that are still to be judged could change what the others say.
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")
     least, most = int(sample.drawn.min()), int(sample.drawn.max())

@@ -84,6 +84,7 @@ def _parts(kind: str, side: Composition, before: Composition) -> _Parts:
     rows = np.flatnonzero((pool.kept == KEPT) & (pool.problem >= 0))
     if kind == "length":
         edges = _tenths(before.pool)
+        # Without a length in the version before there are no tenths to compare by.
         rows = rows[pool.tokens[rows] >= 0] if len(edges) else rows[:0]
         names, category = _ranges(edges), np.searchsorted(edges, pool.tokens[rows])
     elif kind == "duplicates":
@@ -98,6 +99,7 @@ def _tenths(pool: Pool) -> Ints:
     """Cut points of the lengths of kept rollouts, by tenths; empty if no tokens were counted."""
     tokens = pool.tokens[(pool.kept == KEPT) & (pool.tokens >= 0)]
     cuts = np.quantile(tokens, np.arange(1, 10) / 10, method="higher") if len(tokens) else np.zeros(0)
+    # Tenths of few different lengths coincide.
     return np.unique(cuts).astype(np.int64)
 
 
@@ -121,6 +123,7 @@ def _drift(kind: str, before: _Parts, after: _Parts) -> Drift:
     cells = [_cells(side, names, clusters) for side in (before, after)]
     tables = [np.zeros((len(clusters), len(names))) for _ in cells]
     for table, (cluster, category, weight) in zip(tables, cells, strict=True):
+        # A cell occurs once for each of its rows, which `table[...] +=` would count once.
         np.add.at(table, (cluster, category), weight)
     rows = tuple(round(float(table.sum())) for table in tables)
     names, tables = _with_others(names, tables)
@@ -139,6 +142,7 @@ def _cells(side: _Parts, names: Sequence[str], clusters: dict[Group | tuple[str]
     place = np.zeros(len(side.pool.problems), dtype=np.int64)
     for problem in known:
         template = side.pool.strata["template"][problem]
+        # A tuple, so that no template is taken for a problem of the same name.
         key = (side.pool.problems[problem],) if template is None else template
         place[problem] = clusters.setdefault(key, len(clusters))
     category = np.array([names.index(name) for name in side.names], dtype=np.int64)
@@ -148,6 +152,7 @@ def _cells(side: _Parts, names: Sequence[str], clusters: dict[Group | tuple[str]
 def _with_others(names: list[str], tables: list[Floats]) -> tuple[list[str], list[Floats]]:
     """In reading order, the rarest categories as one if there are many."""
     share = np.sum([table.sum(axis=0) / max(1.0, table.sum()) for table in tables], axis=0)
+    # By both sides together: a category that is new or gone must not end up among the others for it.
     most = {at for at in np.argsort(-share, kind="stable")[:MOST_CATEGORIES].tolist() if share[at] > 0.0}
     kept = sorted(most, key=lambda at: (not names[at].isdigit(), int(names[at]) if names[at].isdigit() else at))
     rest = [at for at in range(len(names)) if at not in most and share[at] > 0.0]

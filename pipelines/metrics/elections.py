@@ -79,6 +79,7 @@ def ballots(
     problem is left out unless all of its rows have this.
     """
     places = [pool.models.index(name) for name in models] if models else list(range(len(pool.models)))
+    # One place more than models: the index -1 of an unknown model finds -1 there.
     order = np.full(len(pool.models) + 1, -1)
     order[places] = np.arange(len(places))
     model = order[pool.model]
@@ -95,6 +96,7 @@ def ballots(
 def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapping[int, Flags]]) -> Ballot:
     texts, passes = more
     known, answer = np.unique(pool.answer[rows], return_inverse=True)
+    # The keys are sorted, so the -1 of those that abstain comes first.
     abstains = int(len(known) > 0 and known[0] < 0)
     keys = known[abstains:].tolist()
     place = answer.reshape(-1) - abstains
@@ -125,6 +127,7 @@ def subsets(ballot: Ballot, budget: ElectionBudget, *, repeats: int, seed: int) 
     Several models are drawn in turn, so that each has its share. With tokens, completions are taken in a random order until
     the next one does not fit: that one is cut off and gives no answer, and its tokens are spent.
     """
+    # Seeded by the problem and not by the aggregator, so that all aggregators get the same subsets.
     numbers = [seed, int(digest128(["subsets", ballot.problem])[:12], 16)]
     if budget.unit == "tokens":
         return _by_tokens(ballot, budget.amount, repeats, np.random.default_rng(numbers))
@@ -153,6 +156,7 @@ def _orders(ballot: Ballot, number: int, rng: np.random.Generator) -> Ints:
 
 
 def _by_tokens(ballot: Ballot, amount: int, repeats: int, rng: np.random.Generator) -> Subsets:
+    # The same orders for every amount, so that a larger budget extends the subsets of a smaller one.
     places = _orders(ballot, repeats, rng)
     cost = np.cumsum(ballot.pool.tokens[0][places], axis=1)
     fits = cost <= amount
@@ -199,6 +203,7 @@ def expected(ballot: Ballot, drawn: Subsets, election: Election, k: int) -> Elec
     """The mean over subsets."""
     values = right_at(election.strength, ballot.right, k)
     high = right_at(election.strength, ballot.right | ballot.open, k) if ballot.open.any() else values
+    # Disjoint parts of one shuffle are not independent, whole shuffles are.
     blocks = values[: len(values) // drawn.block * drawn.block].reshape(-1, drawn.block).mean(axis=1)
     noise = 0.0 if drawn.exact or len(blocks) < 2 else float(blocks.var(ddof=1)) / len(blocks)
     compared = 0.0 if election.comparisons is None else float(election.comparisons.mean())
@@ -221,6 +226,7 @@ def random_choice_value(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue
     size, answer = drawn.pool.sizes, drawn.pool.answer
     taken = np.minimum(size, k)
     if drawn.samples is None:
+        # The index -1 of those that abstain finds the appended False.
         good = ((answer >= 0) & np.append(ballot.right, False)[answer]).sum(axis=1)
         chances = [pass_at_k(*counts) for counts in zip(size.tolist(), good.tolist(), taken.tolist(), strict=True)]
     else:

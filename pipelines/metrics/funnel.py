@@ -136,6 +136,7 @@ def funnel_of(pool: Pool, threads: pa.Table | None = None) -> Funnel:
     kinds, sizes = np.unique(np.stack([pool.outcome, pool.kept, pool.reason]), axis=1, return_counts=True)
     for (outcome, kept, reason), size in zip(kinds.T.tolist(), sizes.tolist(), strict=True):
         why = pool.reasons[reason] if reason >= 0 else None
+        # An unknown outcome is in no column of the funnel, so `reconcile` finds it; an open decision is None.
         counter.add(STATES[outcome] if outcome >= 0 else "unknown", why, size, kept={KEPT: True, DROPPED: False}.get(kept))
     return counter.funnel(
         problems=len(pool.problems),
@@ -169,6 +170,7 @@ def _by_level(pool: Pool) -> Iterator[tuple[Group, dict[str, int]]]:
     """Problems, rollouts by outcome and kept ones of each level."""
     chosen = {name: pool.has(name) for name in OUTCOMES} | {"kept": pool.kept == KEPT}
     known, size = pool.problem >= 0, len(pool.problems)
+    # The -1 of a rollout whose problem is missing would make bincount fail.
     per_problem = {name: np.bincount(pool.problem[rows & known], minlength=size) for name, rows in chosen.items()}
     for level, places in grouped(pool.strata["level"]).items():
         yield level, {"problems": len(places), **{name: int(counts[places].sum()) for name, counts in per_problem.items()}}
@@ -176,4 +178,5 @@ def _by_level(pool: Pool) -> Iterator[tuple[Group, dict[str, int]]]:
 
 def stop_reasons(stops: Iterable[StopRow]) -> dict[str, int]:
     """Number of stopped problems by reason."""
+    # A continued problem was given up by the rule and is drawn on at random: it has not stopped.
     return dict(sorted(Counter(stop.reason for stop in stops if stop.reason != CONTINUED).items()))

@@ -89,8 +89,16 @@ def pass_rate(counts: Counts, group: Group = None) -> GroupRate:
         kept=int(counts.kept.sum()),
         never_solved=int(((counts.judged > 0) & (counts.correct == 0)).sum()),
         estimate=mean,
-        bounds=undecided_bounds(correct, judged, undecided),
+        bounds=_bounds(counts),
     )
+
+
+def _bounds(counts: Counts) -> tuple[float, float] | None:
+    """The rate if every undecided rollout were wrong, or right; over problems, as the rate is, so that it lies between."""
+    columns = (counts.correct.tolist(), counts.judged.tolist(), counts.undecided.tolist())
+    known = [bounds for parts in zip(*columns, strict=True) if (bounds := undecided_bounds(*parts)) is not None]
+    lows, highs = ([bounds[side] for bounds in known] for side in (0, 1))
+    return (math.fsum(lows) / len(known), math.fsum(highs) / len(known)) if known else None
 
 
 def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
@@ -99,6 +107,7 @@ def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
     By template, the problems of one template are the sample: a template alone would be a single cluster.
     """
     if by == "template":
+        # Within one template its problems are the independent units.
         counts = replace(counts, clusters=[None] * len(counts))
     return [pass_rate(members, value) for value, members in counts.by(by)]
 
@@ -116,6 +125,7 @@ def pass_at(counts: Counts, most: int | None = None) -> dict[str, float]:
     """
     correct, judged = counts.correct[counts.judged > 0].tolist(), counts.judged[counts.judged > 0].tolist()
     rates: dict[str, float] = {}
+    # Up to the least count: a mean over the problems that have k would leave out those with undecided rollouts.
     for k in _powers(min([*judged, *([] if most is None else [most])], default=0) if judged else 0):
         values = [pass_at_k(n, c, k) for n, c in zip(judged, correct, strict=True)]
         rates[str(k)] = digits(math.fsum(value for value in values if value is not None) / len(values))
@@ -170,6 +180,7 @@ def paired_pass_at(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
     smallest = min((int(side.judged.min()) for side in sides if len(side)), default=0)
     rows = {}
     for k in _powers(smallest):
+        # Defined for every problem, as k is at most the least number of judged rollouts.
         early, late = ([pass_at_k(n, c, k) or 0.0 for n, c in _pairs(side)] for side in sides)
         rows[f"pass@{k}"] = _paired(early, late, sides[0].clusters)
     return rows

@@ -95,6 +95,7 @@ def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequ
 
 def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: dict[str, Group]) -> list[MetricRow]:
     undecided = sample.undecided
+    # Without undecided rollouts both bounds are the value itself, and measuring them would triple the work.
     sides = [kind.measure(sample.judged_as(name), options) for name in ("incorrect", "correct")] if undecided else [[], []]
     wrong, right = ({_key(value): value.estimate.value for value in side if value.estimate} for side in sides)
     measured = _measured(kind, sample, options, sides[0])
@@ -129,6 +130,7 @@ def _measured(kind: Metric, sample: Sample, options: Options, decided: Sequence[
     if defined == options.ks:
         return kind.measure(sample, options)
     values = {_key(value): value for value in kind.measure(sample, replace(options, ks=defined))}
+    # In the order of `decided`, which has every k: undecided rollouts alone made the others undefined.
     return [values.get(_key(value)) or MetricValue(value.setting, None, _too_few(sample, value)) for value in decided]
 
 
@@ -139,6 +141,7 @@ def _too_few(sample: Sample, value: MetricValue) -> str:
 
 def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:
     """Key that distinguishes the rows of one metric; a bin is identified by its number, not by its scores."""
+    # The left-out numbers are measured too, so they differ between a row and its two bounds.
     return tuple(
         (name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score", "mean_tokens")
     )

@@ -94,6 +94,7 @@ def replay(items: Sequence[Ballot], settings: Sequence[Setting], plan: ReplayPla
     families: dict[str, list[int]] = {ORACLE: [len(settings)], RANDOM: [len(settings) + 1]}
     for place, setting in enumerate(settings):
         families.setdefault(setting.family, []).append(place)
+    # Beside oracle and random, one family alone would be its own best.
     if len(families) > 3:
         families[CHOSEN] = list(range(len(settings)))
     rows = []
@@ -153,6 +154,7 @@ class _Table:
             return [members[0]] * (int(self.fold.max(initial=0)) + 1)
         values = self.measured.value[(list(members), *self.cell)]
         others = [self.fold != fold for fold in range(int(self.fold.max(initial=0)) + 1)]
+        # Rounded, so that the order of a sum breaks no tie; with one cluster no other fold exists to choose on.
         means = [np.round(values[:, mask].mean(axis=1), 12) if mask.any() else np.zeros(len(members)) for mask in others]
         return [members[int(mean.argmax())] for mean in means]
 
@@ -164,8 +166,10 @@ class _Table:
             np.array([part[chosen[f], self.cell[0], p] for p, f in enumerate(self.fold.tolist())])
             for part in (self.measured.tokens, self.measured.comparisons)
         )
+        # The subsets of different problems are drawn independently, so their variances add.
         noise = math.sqrt(float(self._picked(self.measured.variance, chosen).sum())) / len(self.items)
         best = float(self.measured.value[(list(members), *self.cell)].mean(axis=1).max()) if len(members) > 1 else None
+        # Oracle and random stand behind the settings and have none.
         labels = tuple(self.settings[place].label for place in chosen if place < len(self.settings))
         mean = None if np.isnan(tokens).any() else float(tokens.mean())
         difference = None if name == BASELINE else self._difference(base, value)

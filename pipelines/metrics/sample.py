@@ -115,6 +115,7 @@ class SampleRows:
 
     @cached_property
     def judged(self) -> Ints:
+        # STATES begins with the outcomes that count in a rate; undecided and pending follow.
         return np.asarray(self.outcomes[:, :UNDECIDED].sum(axis=1), dtype=np.int64)
 
     @cached_property
@@ -131,6 +132,7 @@ class SampleRows:
     def ordered(self) -> Ints:
         """The measured rollouts, each problem's together."""
         places = np.flatnonzero(self.pool.in_prefix & (self.pool.problem >= 0))
+        # In lexsort the last key sorts first: by problem, then by sample index.
         return places[np.lexsort((self.pool.index[places], self.pool.problem[places]))]
 
     @cached_property
@@ -196,6 +198,7 @@ class Sample:
     @cached_property
     def row_clusters(self) -> list[Group]:
         """The cluster of each rollout of `row_places`: the template, else the problem."""
+        # A template may be a number; the word keeps it apart from the place of a problem without one.
         names = [at if name is None else f"template {name}" for at, name in enumerate(self.clusters)]
         return [names[owner] for owner in self.owners.tolist()]
 
@@ -207,6 +210,7 @@ class Sample:
     @cached_property
     def row_places(self) -> Ints:
         """The rollouts of the sample in the pool, problem by problem, by sample index."""
+        # The empty array stands in where no problem is left, for which concatenate would raise.
         return np.concatenate([*self.by_problem(), np.zeros(0, dtype=np.int64)]).astype(np.int64)
 
     def by_problem(self) -> Iterator[Ints]:
@@ -248,6 +252,7 @@ class Sample:
 
 def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Array, what: str) -> list[MetricValue]:
     """Values of the means of columns in [0, 1] (P, K); a column that is undefined for a problem has no estimate."""
+    # Leaving out a problem would change the population, so one undefined value leaves its column undefined.
     missing = np.isnan(values).sum(axis=0)
     whole = np.flatnonzero(missing == 0).tolist()
     table = cluster_table(values[:, whole], sample.clusters)

@@ -100,6 +100,7 @@ def by_id(table: MixUnits) -> list[int]:
 
 def shuffled(table: MixUnits, seed: int) -> list[int]:
     """The units in a seeded random order that does not depend on theirs."""
+    # A hash for each id instead of a shuffle: other units do not change the order of two.
     return sorted(range(len(table.ids)), key=lambda unit: digest128(["unit", seed, table.ids[unit]]))
 
 

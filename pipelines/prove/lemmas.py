@@ -13,6 +13,7 @@ from pipelines.prove.coq.coqtop import FailedTactic, ProofState
 from pipelines.prove.goal import Goal
 from pipelines.prove.proof_search import Prover, SearchResult, TacticSource, best_first
 
+# Neither side may hold =, < or >, so that the statement is a single equation.
 _EQUATION = re.compile(r"forall (?P<bound>[^,()]*?)\s*:\s*nat,(?P<left>[^=<>]*)=(?P<right>[^=<>]*)\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 _MOST = 8
@@ -38,12 +39,14 @@ class Lemma:
 def guessed(statement: str) -> tuple[str, ...]:
     """Generalisations of an equation of numbers: one number of each side is the same new variable, in order of place."""
     match = _EQUATION.match(statement.strip())
+    # A statement that has the variable already would capture it.
     if match is None or VARIABLE in statement:
         return ()
     bound, left, right = match["bound"].strip(), match["left"], match["right"]
     guesses = [
         f"forall {bound} {VARIABLE} : nat,{_put(left, here)}={_put(right, there)}"
         for here in _NUMBER.finditer(left)
+        # From the right: in g n 3 = 3 * n + 3 the last 3 is what the accumulator begins with.
         for there in reversed(list(_NUMBER.finditer(right)))
         if here[0] == there[0]
     ]
@@ -65,7 +68,9 @@ def with_lemmas(
     used, script = first.trials, None
     for place, statement in enumerate(statements):
         left = trials + lemma_trials - used
+        # What an earlier lemma did not use is shared among the later ones.
         share = left // (len(statements) - place)
+        # A lemma needs a trial for its proof and one for each way of using it.
         if share < 1 + len(USES):
             continue
         result = best_first(
@@ -83,9 +88,11 @@ def with_lemmas(
 
 def _by_lemma(prover: Prover, goal: Goal, lemma: Lemma) -> tuple[str | None, int]:
     """A proof of the goal that asserts the lemma, and the number of trials."""
+    # The search for the lemma left the prover at another goal.
     state = prover.start(goal)
     if isinstance(state, FailedTactic):
         return None, 0
+    # The last sentence has no full stop: `try_all` adds it.
     scripts = [f"assert (L : {lemma.statement}).\n{{\n{lemma.script}\n}}\n{use}" for use in USES]
     for number, (script, result) in enumerate(zip(scripts, prover.try_all(state, scripts), strict=True), 1):
         if isinstance(result, ProofState) and result.done:
@@ -101,7 +108,9 @@ class _LemmaTactics:
 
     def __call__(self, state: ProofState) -> Sequence[tuple[str, float]]:
         match = re.search(r"forall ([a-z]\w*)", state.goals)
+        # Only in the first state: after `intros` the hypothesis of an induction is about fixed values.
         own = [form.format(match[1]) for form in _IN_LEMMAS] if match and not state.path else []
+        # Nearly certain, so that the search follows these before all others.
         return [*((tactic, -0.1) for tactic in own), *self.source(state)]
 
 

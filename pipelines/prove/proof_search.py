@@ -81,6 +81,7 @@ def best_first(
     goals = {first.path: first.goals}
     while open_states and used < trials and (explore or not proofs):
         _, _, logp, state = heapq.heappop(open_states)
+        # Cut to the trials that are left, so that a search never exceeds its budget.
         offered = list(source(state))[: trials - used]
         results = prover.try_all(state, [tactic for tactic, _ in offered])
         for (tactic, gain), result in zip(offered, results, strict=True):
@@ -88,15 +89,18 @@ def best_first(
             tried[state.path].append((tactic, result.error if isinstance(result, FailedTactic) else None))
             if isinstance(result, FailedTactic):
                 continue
+            # Asked before `seen`: all finished states have the same key, and each is another proof.
             if result.done:
                 proofs.append(result)
                 if not explore:
                     break
+            # The first path to equal goals stays; a later one would repeat its trials.
             elif result.key not in seen:
                 seen.add(result.key)
                 goals[result.path] = result.goals
                 total = logp + gain
                 score = total / len(result.path) ** alpha
+                # The heap gives the smallest first, so scores are negated.
                 heapq.heappush(open_states, (-score, len(seen), total, result))
     rejected = tuple(
         (goals[at], tactic, error) for at, some in tried.items() for tactic, error in some if error is not None

@@ -74,12 +74,14 @@ def proof_of(text: str) -> ProofText | None:
     text = text.replace("\r\n", "\n")
     if len(text) > LONGEST or "\x00" in text:
         return None
+    # Pandoc writes a language as `{.coq}`.
     bodies = [match[3] for match in _FENCE.finditer(text) if match[2].strip("{}.").lower() in _LANGUAGES]
     bodies = [body for body in bodies if body.strip()]
     if bodies:
         return _of_form(bodies[-1].strip(), "fenced")
     bare = _bare(text)
     first = _FIRST.match(bare)
+    # Every sentence of Coq ends with a full stop.
     if first is None or not (_known(first[0]) and "." in bare):
         return None
     return _of_form(text.strip(), "whole")
@@ -91,6 +93,7 @@ def code_of(text: str) -> str:
     for part in _LEXICAL.finditer(text):
         if depth == 0:
             kept.append(text[last : part.start()])
+        # A closing sign outside of comments closes nothing.
         depth += (part[0] == "(*") - (part[0] == "*)" and depth > 0)
         last = part.end()
     return " ".join([*kept, text[last:] if depth == 0 else ""])
@@ -102,6 +105,7 @@ def _bare(text: str) -> str:
 
 
 def _known(word: str) -> bool:
+    # Bullets, braces and selectors such as `2:` begin scripts as well.
     return word in _OPENINGS or not word[0].isalpha()
 
 

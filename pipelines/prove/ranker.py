@@ -49,20 +49,25 @@ class RankedTactics:
                 counts = self._counts[form_of(row["goals"], tactic)]
                 counts.good += good
                 counts.bad += not good
+                # Words are a set, so a counter counts the states that hold a word and not its occurrences.
                 (counts.good_words if good else counts.bad_words).update(words)
 
     def __call__(self, state: ProofState) -> Sequence[tuple[str, float]]:
         offered = [tactic for tactic, _ in self.source(state)]
+        # Shuffled before the stable sort, so that ties do not follow the order of the enumeration.
         random.Random(f"{self.seed}-{state.key}").shuffle(offered)
         words = words_of(state.goals)
         odds = {tactic: self._odds(form_of(state.goals, tactic), words) for tactic in offered}
+        # Cut off at 30, where `exp` cannot overflow and every chance stays above 0, as its logarithm needs.
         chances = {tactic: 1 / (1 + math.exp(-max(-30.0, min(30.0, odds[tactic])))) for tactic in offered}
         total = math.fsum(chances.values())
+        # By the odds, since all chances beyond the cut are equal.
         ranked = sorted(offered, key=lambda tactic: -odds[tactic])
         return [(tactic, math.log(chances[tactic] / total)) for tactic in ranked]
 
     def _odds(self, form: str, words: frozenset[str]) -> float:
         counts = self._counts.get(form, _Counts())
+        # Half a count each for a state with and a state without a word.
         good, bad = counts.good + 2 * _HALF, counts.bad + 2 * _HALF
         ratios = (
             math.log((counts.good_words[word] + _HALF) / good) - math.log((counts.bad_words[word] + _HALF) / bad)
@@ -102,6 +107,7 @@ def policy_rows(file: str, folder: str | None) -> tuple[list[Mapping[str, Any]],
     try:
         text = place.read_bytes()
         rows = [json.loads(line) for line in text.splitlines()]
+    # JSON that nests too deeply raises RecursionError.
     except (OSError, ValueError, RecursionError) as error:
         raise SetupError(f"engine 'prover': policy {file!r} cannot be read: {error}.", next_command=command) from None
     if not rows or not all(_is_step(row) for row in rows):

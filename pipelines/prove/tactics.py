@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.prove.coq.coqtop import ProofState
 from pipelines.prove.goal import Goal
 
+# Tactics that can end a proof stand first: without a seed their order gives the probabilities.
 TACTICS = (
     "reflexivity",
     "lia",
@@ -56,6 +57,7 @@ def variables(goals: str) -> tuple[str, ...]:
     """Variables of the first goal for induction or case analysis: hypotheses of data, then those that `forall` binds."""
     first = goals.split("\n", 1)[0]
     hypotheses, _, conclusion = first.partition("|-")
+    # The pattern wants a bracket or a blank before each name, also before the first.
     names = [match[1] for match in _HYPOTHESIS.finditer(f"[{hypotheses.lstrip('[')}")]
     for match in _BOUND.finditer(conclusion):
         names += (match[1] or match[2]).split()
@@ -68,11 +70,13 @@ class Refutations:
     def __init__(self, goal: Goal, source: Callable[[ProofState], Sequence[tuple[str, float]]]) -> None:
         """Take the goal that is to be refuted and the other source."""
         self.source = source
+        # `lia` is unknown where the goal does not import it.
         ends = ("lia", "discriminate H") if "Lia" in goal.imports else ("discriminate H",)
         values = counterexamples(goal.statement)
         self.own = [f"intros H; specialize (H {given}); simpl in H; {end}" for given in values for end in ends]
 
     def __call__(self, state: ProofState) -> Sequence[tuple[str, float]]:
+        # Only in the first state, as `intros H` names the whole negated statement.
         own = () if state.path else tuple((tactic, -math.log(len(self.own))) for tactic in self.own)
         return [*own, *self.source(state)]
 
@@ -85,4 +89,5 @@ def counterexamples(statement: str, domain: Mapping[str, Sequence[str]] = _VALUE
         types += [match[2]] * len(match[1].split())
         at = match.end()
     combinations = itertools.product(*(domain[name] for name in types)) if types else ()
+    # Combinations multiply: three variables of nat have 27 already.
     return tuple(" ".join(values) for values in itertools.islice(combinations, _MOST_VALUES))

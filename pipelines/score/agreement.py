@@ -56,6 +56,7 @@ class JudgeVotes:
         such judge.
         """
         judged_by = {name for group in groups for verdicts in group.verdicts for name in verdicts}
+        # Without any verdict there is nothing to score, and no name could be right.
         if judged_by and self.verifier not in judged_by:
             raise SetupError(
                 f"scorer 'judge_votes': the run was judged by no verifier {self.verifier!r}.",
@@ -75,5 +76,7 @@ def share_of_votes(verdict: Verdict) -> float | None:
         told = json.loads(verdict.evidence or "{}")
         votes = [int(told[key]) for key in ("correct", "incorrect", "failed")]
     except (ValueError, KeyError, TypeError):
+        # Evidence of another verifier may be any JSON value: a list, or an object without votes.
         return None
+    # Where all votes failed, nothing was said about the answer.
     return votes[0] / sum(votes) if votes[0] + votes[1] else None

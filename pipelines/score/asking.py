@@ -72,6 +72,7 @@ class AskingScorer:
 
     def token_request(self, prompt: Prompt) -> Request:
         """The request for the likeliest token behind a prompt, or for the number that a rating engine gives it."""
+        # Greedy: seed and index change nothing, so both are fixed and equal prompts are one request.
         model, sampling = self.required_sampler(), Sampling(temperature=0.0, max_tokens=1)
         rendered, origin = model.render(prompt), Origin(model.engine, model.model_digest, STREAM)
         cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
@@ -80,6 +81,7 @@ class AskingScorer:
     def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
         """Completions by id, each requested once; FoundWanting if the engine failed: received ones are stored."""
         model, completions = self.required_sampler(), dict[str, Completion]()
+        # Equal requests have equal ids, and a dict keeps their order.
         different = list({request.completion_id: request for request in requests}.values())
         for start in range(0, len(different), TOGETHER):
             samples = model.sample(different[start : start + TOGETHER])
@@ -113,6 +115,7 @@ def prefixes(text: str) -> list[str]:
 
 def took(completions: Sequence[Completion], uses: Counter[str]) -> dict[str, float | None]:
     """Seconds and cost of the completions that a score rests on; of one that several rest on (`uses`, by id), a share."""
+    # Without any price the cost is unknown (None), and not 0.
     costs = [completion.cost / uses[completion.id] for completion in completions if completion.cost is not None]
     seconds = math.fsum((completion.seconds or 0.0) / uses[completion.id] for completion in completions)
     return {"seconds": seconds, "cost": math.fsum(costs) if costs else None}

@@ -82,10 +82,12 @@ class Efficiency:
         self.alpha, self.repeats, self.weights, self.mode = alpha, repeats, tuple(weights), sandbox
         self.limits: SandboxLimits = limits_of(cpu_seconds, memory_mib)
         parts = f"alpha={alpha:g} repeats={repeats} weights={','.join(f'{weight:g}' for weight in weights)}"
+        # The limits decide which runs are stopped, so they are part of the version.
         self.version = f"1 {parts} {sandbox} cpu={cpu_seconds:g}s memory={memory_mib}MiB"
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
         """Yield a score for each completion, in input order; none for a problem without a reference to time."""
+        # Without a sandbox this raises; below, one that fails only means a reference that cannot be timed.
         check_sandbox(self.mode)
         with Sandbox(self.mode, self.limits) as box:
             timed = self._timed(box, problem)
@@ -113,7 +115,9 @@ class Efficiency:
         sizes, weights = self._levels(problem, len(_tests("", suite)))
         times = self._times(box, program.text, suite, sizes)
         references = [[time for time in level if time is not None] for level in times]
+        # A level of weight 0 need not take long enough to be timed.
         weighted = [level for level, weight in zip(references, weights, strict=True) if weight]
+        # A run of the reference that was stopped left a time out.
         complete = [len(level) for level in references] == list(sizes)
         timeable = complete and all(level and max(level) >= LEAST for level in weighted)
         return _Timed(task, suite, sizes, weights, references) if timeable else None
@@ -129,6 +133,7 @@ class Efficiency:
     def _of(self, box: Sandbox, source: str, timed: _Timed) -> float:
         """Efficiency of one program; 0 for one that fails a test or breaks the sandbox."""
         try:
+            # Before any timing: a wrong program scores 0 however fast it is.
             if not all_passed(run_suite(box, source, timed.suite).results):
                 return 0.0
             times = self._times(box, source, timed.suite, timed.sizes)
@@ -138,6 +143,7 @@ class Efficiency:
 
     def _times(self, box: Sandbox, source: str, suite: ProgramSuite, sizes: Sequence[int]) -> Levels:
         """Time of each test by level, None where a run was stopped; after such a test nothing more is run."""
+        # What a program does before its first test is no time of the test.
         loading = self._time(box, Calls(source, ())) or 0.0
         starting = self._time(box, Script("")) or 0.0
         levels: Levels = []
@@ -148,6 +154,7 @@ class Efficiency:
                 time = None if stopped else self._time(box, program)
                 stopped = time is None
                 without = starting if isinstance(program, Script) else loading
+                # Both times are measured, so the difference of a very short test may be below 0.
                 level.append(None if time is None else max(0.0, time - without))
             levels.append(level)
         return levels

@@ -86,6 +86,7 @@ class Probe(AskingScorer):
         for group, completion, parts in requested:
             answers = [[replies[request.completion_id] for request in part] for part in parts]
             chances = [self._chance(part) for part in answers]
+            # A line without a number would leave a gap in the steps.
             if chances and all(chance is not None for chance in chances):
                 steps = tuple(chance for chance in chances if chance is not None)
                 cost = took([answer for part in answers for answer in part], uses)
@@ -104,7 +105,9 @@ class Probe(AskingScorer):
         """Requests of one question: both words, or one token with the likeliest others."""
         model = self.required_sampler()
         if model.scores_texts:
+            # Given texts always have a probability; among the likeliest tokens a word may be missing.
             return [self.request(text, word) for word in (self.positive, self.negative)]
+        # Refused before anything is asked, because replies may cost money.
         if not (self.engine_options or {}).get("logprobs"):
             raise SetupError(
                 f"scorer {self.name!r} needs the log-probabilities of what engine {model.engine!r} might say.",
@@ -120,6 +123,7 @@ class Probe(AskingScorer):
                 return None
             # math.exp overflows above 709.
             return 1.0 / (1.0 + math.exp(min(700.0, sums[1] - sums[0])))
+        # Of the first token behind the question only.
         near = json.loads(answers[0].top_logprobs or "[]")[:1]
         weights = dict.fromkeys((self.positive, self.negative), 0.0)
         for token, logprob in near[0] if near else ():
@@ -152,6 +156,7 @@ class PTrue(Probe):
             raise SetupError(f"scorer 'p_true': shown is {self.shown}.", choices=(f"0 to {MOST_SHOWN}",))
         if self.shown:
             self.usual, self.places, self.needs = AMONG_OTHERS, self.places | {"others"}, (GROUP, MODEL)
+        # Last, because it checks the question against these places.
         Probe.__post_init__(self)
 
     def more(self) -> Mapping[str, object]:

@@ -48,6 +48,7 @@ class RewardModelScorer(RatingOptions, AskingScorer):
     def __post_init__(self) -> None:
         if self.reduce not in REDUCED:
             raise unknown_name("reduce of scorer 'reward_model'", self.reduce, REDUCED)
+        # The sampler gets the model under its own name, so it must not be an option of the engine as well.
         self.engine_options = {name: value for name, value in values_of(self).items() if name != "model"}
 
     @property
@@ -58,9 +59,11 @@ class RewardModelScorer(RatingOptions, AskingScorer):
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """Yield a score for each completion that has a text and that the server rates, in input order."""
         pairs = [(group, completion) for group in groups for completion in group.completions if completion.text.strip()]
+        # A follow-up answers its own prompt, not the problem's.
         ratings = self.rated(
             [(replace(group.problem, prompt=group.question(completion)), completion.text) for group, completion in pairs]
         )
+        # Equal texts are requested once, so the cost of their reply is divided among the scores.
         uses = Counter(reply.id for rating in ratings for reply in rating.replies)
         for (group, completion), rating in zip(pairs, ratings, strict=True):
             if rating.value is not None:
@@ -77,6 +80,7 @@ class RewardModelScorer(RatingOptions, AskingScorer):
     def _rating(self, replies: Sequence[Completion]) -> Rating:
         given = [_numbers(reply) for reply in replies]
         steps = tuple(number for numbers in given for number in numbers)
+        # An empty list is a part that the server refused: a value of the rest would rate another text.
         return Rating(float(REDUCED[self.reduce](steps)) if all(given) else None, steps, replies)
 
     def _requests(self, problem: Problem, text: str) -> list[Request]:

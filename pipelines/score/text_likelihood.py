@@ -50,7 +50,7 @@ class GivenTextScorer(AskingScorer):
             (group.problem, prompt, completion)
             for group in groups
             for prompt, completion in self.prompted(group)
-            if completion.text
+            if completion.text  # white space alone has a likelihood too
         ]
         requests = [self.request(prompt, completion.text) for _, prompt, completion in items]
         replies, uses = self.sample(requests), Counter(request.completion_id for request in requests)
@@ -102,6 +102,7 @@ class ReferenceLikelihood(AskingScorer):
     name: str = field(init=False, default="reference_likelihood")
 
     def __post_init__(self) -> None:
+        # A space at its end would take the space that belongs to the answer's first token.
         if not self.marker.strip() or self.marker != self.marker.rstrip():
             raise SetupError(
                 f"scorer {self.name!r}: marker is {self.marker!r}.", choices=("a text that ends in no space, #### for one",)

@@ -42,6 +42,7 @@ class SearchSteps:
 
 def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) -> Sequence[Growth]:
     """Growths that the policy requests, none once the tree has cost `most_tokens`; raises if it breaks the rules."""
+    # Before the policy is asked: past the limit its wishes no longer matter.
     if most_tokens is not None and tree.tokens >= most_tokens:
         return ()
     growths, texts = list(policy.grow(tree)), policy.texts if isinstance(policy, WritingPolicy) else ()
@@ -52,6 +53,7 @@ def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) ->
             raise contract_error(
                 f"search policy {policy.name!r} asks for {growth} of {len(tree.nodes)} nodes of {tree.problem_id}"
             )
+    # Both growths would begin at the node's next sample index, and on one step name the same draws.
     if len({growth.node for growth in growths}) < len(growths):
         raise contract_error(f"search policy {policy.name!r} names a node twice in one wave")
     return growths
@@ -63,6 +65,7 @@ def _can_grow(growth: Growth, tree: Tree, texts: Collection[str]) -> bool:
         return False
     if growth.node == ROOT:
         return not growth.behind
+    # The text of a direction is no answer, so nothing continues it.
     if growth.beside or growth.node not in tree.by_id or tree.by_id[growth.node].step == SearchSteps().direction:
         return False
     return growth.behind == "wait" or not tree.by_id[growth.node].finished

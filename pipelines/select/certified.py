@@ -45,6 +45,7 @@ class Certified:
         self.selector = _built(selector[0])
         content = _read(Path(recipe_folder or ".") / file) if file else {}
         self.certificate: Mapping[str, object] = content.get(CERTIFICATE, {})
+        # Problems with one prompt share completions, so the completion's id alone is not enough.
         self._covered = {(completion, problem) for completion, problem in content.get(COVERED, ())}
         self._wrong = {(completion, problem) for completion, problem in content.get(JUDGED_WRONG, ())}
         digest = sha256_text(json.dumps(content, sort_keys=True))[:12] if content else ""
@@ -63,11 +64,13 @@ class Certified:
             reason = decision.reason
             if decision.kept and pair not in self._covered:
                 reason = "judged_wrong" if pair in self._wrong else "not_certified"
+            # Every selector gives the reason `kept` to kept rollouts and to no others.
             yield replace(decision, selector=self.name, version=self.version, kept=reason == "kept", reason=reason)
 
 
 def _built(given: Selector | Mapping[str, Any]) -> Selector:
     """The selector, built by its name where it is `{method, options}`."""
+    # The registry imports this module.
     from pipelines.select import SELECTORS
 
     if not isinstance(given, Mapping):
@@ -79,6 +82,7 @@ def _read(path: Path) -> dict[str, Any]:
     again = "rollmill select RUN --fdr .1 --publish writes one; dataset verify --base FOLDER says where it lies"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    # ValueError covers bad JSON and bytes that are no UTF-8.
     except (OSError, ValueError) as error:
         raise SetupError(f"selector 'certified': {path} cannot be read: {error}.", next_command=again) from None
     if not isinstance(content, dict) or not {COVERED, JUDGED_WRONG, CERTIFICATE} <= content.keys():

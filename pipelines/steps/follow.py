@@ -67,6 +67,7 @@ class Threads:
             leaf = self.leaf(link.id)
             self.leaves[link.step].append(leaf)
             stands_for = graph.nodes[link.step].stands_for
+            # With repeat 2 a third result in a row stands for nothing, so the step does not follow it.
             if stands_for is not None and leaf.depth <= graph.nodes[link.step].step.repeat:
                 self.leaves[stands_for].append(self._as(leaf, stands_for))
 
@@ -78,10 +79,12 @@ class Threads:
         """The completion planned last among those that the step follows on a thread."""
         if len(node.parents) == 1:
             return thread[node.parents[0]]
+        # `_links` is filled in plan order, so the place of a key is that of the completion in the plan.
         return max((thread[parent] for parent in node.parents), key=list(self._links).index)
 
     def leaf(self, completion_id: str) -> Leaf:
         """A completion with the thread that it ends."""
+        # Completions share ancestors, so each leaf is made once.
         if completion_id not in self._made:
             link = self._links[completion_id]
             followed = self._followed(link.step, link.after)
@@ -102,6 +105,7 @@ class Threads:
     def source(self, step: str, after: Sequence[str]) -> str:
         """The completion whose text one of this step is made of: that of the first step whose text its template names."""
         named = [place.name for place in self._graph.nodes[step].places if place.of_a_step and not place.field]
+        # A step that gathers has no thread: the first completion of its group stands for all.
         return self.before(step, after).get(named[0], after[0]) if named else after[0]
 
     def group(self, completion_id: str) -> tuple[str, ...]:
@@ -123,6 +127,7 @@ class Threads:
 
     def _as(self, leaf: Leaf, name: str) -> Leaf:
         """A repeated step's completion, attributed to its original step."""
+        # What rests on the replaced answer is left out: two critics of the new one would each bring the other's old text.
         before = self._graph.nodes[name].rests_on
         return Leaf(leaf.id, {**{key: cid for key, cid in leaf.thread.items() if key in before}, name: leaf.id}, leaf.depth)
 
@@ -152,6 +157,7 @@ def follow_ups(
             census.count_candidates(problem_id, step.name, [counted[threads.last(node, thread)] for thread in chosen])
             census.problems[problem_id].groups[step.name] += len(followed)
         for after in _groups(node, chosen):
+            # Before the limit: what was followed is subtracted from `room` already.
             if after in followed:
                 continue
             if room == 0:
@@ -191,6 +197,7 @@ def _groups(node: Node, chosen: Sequence[Thread]) -> Iterator[tuple[str, ...]]:
         yield from (tuple(thread[parent] for parent in parents) for thread in chosen)
         return
     ids = [thread[parents[0]] for thread in chosen]
+    # Ids that fill no group wait: a later round completes it, and the groups before it stay as they are.
     for start in range(0, len(ids) - step.gather + 1, step.gather):
         yield tuple(ids[start : start + step.gather])
 
@@ -201,6 +208,7 @@ def _union(leaves: Sequence[Leaf]) -> dict[str, str]:
 
 def _merged(leaves: Sequence[Leaf]) -> Thread | None:
     """The threads of several leaves as one; None if they rest on different completions of a step."""
+    # The union keeps one completion of each step, so a leaf with another one is not contained in it.
     thread = _union(leaves)
     return thread if all(leaf.thread.items() <= thread.items() for leaf in leaves) else None
 
@@ -210,6 +218,7 @@ def _holds(node: Node, thread: Thread, known: Mapping[str, Facts]) -> bool:
     if any(known[thread[parent]].failed for parent in node.parents):
         return False
     for condition in node.conditions:
+        # A field that could not be read is None, which no condition names.
         if known[thread[condition.step]].value(condition.field) not in condition.values:
             return False
     return all(known[thread[place.name]].value(place.field) is not None for place in node.fields_put)

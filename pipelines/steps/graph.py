@@ -116,7 +116,7 @@ class StepGraph:
                 raise SetupError("a step has no name, and the recipe has several.", next_command="name: solve")
             if step.name in RESERVED:
                 raise SetupError(f"a step is named {step.name!r}, which is a place of templates.")
-            self.nodes[step.name] = self._node(step, names[number:])
+            self.nodes[step.name] = self._node(step, names[number:])  # `_node` sees earlier steps only
 
     @cached_property
     def follow_ups(self) -> tuple[Node, ...]:
@@ -164,7 +164,7 @@ class StepGraph:
         texts = (step.template, *step.options.values())
         conditions = tuple(_condition(key, values) for key, values in step.when.items())
         for name in (*(name for text in texts for name in names_in(text)), *(condition.step for condition in conditions)):
-            _refuse_later(where, name, later)
+            _refuse_later(where, name, later)  # before `places_of`, which would leave the place as plain text
         places = tuple(dict.fromkeys(place for text in texts for place in places_of(text, self.nodes, where)))
         for condition in conditions:
             self._check_condition(where, condition)
@@ -172,7 +172,7 @@ class StepGraph:
             self._check_place(where, place)
         names = {place.name for place in places if place.of_a_step} | {condition.step for condition in conditions}
         if TemplatePlace("pair") in places and not names:
-            names = {self._only_answer(where)}
+            names = {self._only_answer(where)}  # a pair needs a followed text
         named = tuple(name for name in self.nodes if name in names)
         own = any(place.name in ("reference", "solution", "pair") or place.field == OUTCOME for place in places)
         chosen = any(condition.field == OUTCOME for condition in conditions)
@@ -250,7 +250,7 @@ def _refuse_later(where: str, name: str, later: Sequence[str]) -> None:
 def _stood_for(step: StepRule, named: Sequence[str], answer: str | None) -> str | None:
     """The step whose completions those of this one replace."""
     if step.searched and step.turn == "continue":
-        return named[0]
+        return named[0]  # so that it may continue its own results
     return answer if step.repeat else None
 
 

@@ -27,8 +27,10 @@ FEW, SELDOM = 32, 0.05  # texts after which it is told that a field is read in a
 def check_reader(where: str, read: Mapping[str, str]) -> None:
     """SetupError for an invalid name or pattern of a field."""
     for name, pattern in read.items():
+        # Every step has these two facts, which would hide a field of their name.
         if not FIELD.fullmatch(name) or name in ("outcome", "truncated"):
             raise SetupError(f"{where} reads a field {name!r}: letters, digits and _, and neither outcome nor truncated.")
+        # No regular expression is lost: one that begins with `$` could match only the end of a text.
         if pattern.startswith("$"):
             if not _PATH.fullmatch(pattern):
                 raise SetupError(
@@ -99,6 +101,7 @@ def _by_regex(text: str, pattern: str) -> str | None:
         return None
     if match is None:
         return None
+    # None if the first group took no part in the match.
     value: str | None = match[1] if match.re.groups else match[0]
     return value
 
@@ -115,6 +118,8 @@ def _by_path(text: str, path: str) -> str | None:
             value = value[int(index)]
         else:
             return None
+    # A null of JSON says that there is no value.
     if value is None:
         return None
+    # Conditions compare texts, so every value needs one spelling.
     return value if isinstance(value, str) else canonical_json(value)

@@ -91,6 +91,7 @@ def places_of(template: Template, steps: Collection[str], where: str = "the temp
     """The places of a template in order, each once; SetupError for one that nearly names something."""
     places = [TemplatePlace(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
     for place in places:
+        # A misspelt place would reach the model as plain text, braces and all.
         if place.name not in (*RESERVED, *steps) and (near := get_close_matches(place.name, (*RESERVED, *steps), 1, 0.8)):
             raise SetupError(
                 f"{where} has {{{place.name}}}, which names no earlier step.",
@@ -129,6 +130,7 @@ def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt
 
     ValueError if a field could not be read: such a completion is not followed.
     """
+    # No model reads a raw text, so nothing in it needs to be enclosed.
     free = "" if given.raw else _mark(template, steps, given)
 
     def put(text: str, mark: str = free) -> str:
@@ -147,6 +149,7 @@ def _around(template: str, prompt: Prompt, fill: Callable[[str], str]) -> Prompt
     """A text template, filled; around the last thing that the user said where the problem is a conversation."""
     if isinstance(prompt, str) or PLACE not in template:
         return fill(template)
+    # The place of the prompt stays: `fill_template` puts the text around the user's last message there.
     before, _, after = template.partition(PLACE)
     return fill_template(prompt, fill(before) + PLACE + fill(after))
 
@@ -186,6 +189,7 @@ def _block(name: str, text: str, mark: str) -> str:
 def _mark(template: Template, steps: Collection[str], given: Filling) -> str:
     """Characters that none of the texts contains; the same for the same texts, whatever else is read out of them."""
     texts = [earlier.text for earlier in given.group]
+    # Texts that are not shown must not change the mark, which is part of the prompt and so of every id.
     for place in places_of(template, steps):
         if place.name == "pair":
             texts += [given.reference, given.thread[given.followed].text]

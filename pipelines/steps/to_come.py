@@ -58,6 +58,7 @@ class ShareLaw:
         hits, trials = float(weights @ self.hits) + hit, float(weights @ self.trials) + hit + missed
         centre, strength = hits / trials, self.prior.a + self.prior.b
         a, b = strength * centre + self.hits, strength * (1 - centre) + self.trials - self.hits
+        # Parameters must be above 0, and a drawn mean may round to 0 or 1.
         return np.asarray(rng.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9)), np.float64)
 
 
@@ -70,6 +71,7 @@ class FollowUpsToCome:
         self._graph, self._begun = census.graph, begun
         self._counts = [census.problems.get(problem) or ProblemCensus() for problem in problems]
         self._laws: dict[tuple[Pool, Kind, str], ShareLaw | None] = {}
+        # What another run has planned, this one does not draw.
         self.asked = self._columns(part.asked for part in self._counts) if begun else {}
         self._drawn = self._columns(part.drawn for part in self._counts)
         self._candidates = self._columns(part.candidates for part in self._counts)
@@ -97,6 +99,7 @@ class FollowUpsToCome:
         certain = _certain(self._graph, node, kind)
         if certain is not None and (not node.conditions or self._judged(kind.step) >= LEAST):
             return certain
+        # Where a condition names an outcome, right and wrong answers are followed at different rates.
         pools = POOLS[:2] if any(condition.field == OUTCOME for condition in node.conditions) else POOLS
         laws = (self._law(pool, kind, node.step.name) for pool in pools)
         law = next((law for law in laws if law is not None), None)
@@ -177,6 +180,7 @@ class _Simulation:
             self._add(kind, count)
         repeated = [node for node in self._graph.follow_ups if node.stands_for is not None]
         plain = [node for node in self._graph.follow_ups if node.stands_for is None]
+        # Depths from 0 to repeat + 1: the answer, its first result, and the results of its repeats.
         for depth in range(2 + max((node.step.repeat for node in repeated), default=0)):
             # A step that stands for an answer follows what is one less deep, so its results are there before the others'.
             for node in (*repeated, *plain):
@@ -203,6 +207,7 @@ class _Simulation:
 
     def _share(self, law: ShareLaw) -> Share:
         """Totals of the whole simulation."""
+        # By identity, which is safe because `_laws` keeps every law.
         if id(law) not in self._shares:
             self._shares[id(law)] = law.draw(self._rng, self._weights)
         return self._shares[id(law)]
@@ -223,6 +228,7 @@ class _Simulation:
         others = np.sum(list(chosen.values()), axis=0)
         for right, count in chosen.items():
             others = others - count
+            # Multivariate hypergeometric, one answer at a time: `most` does not choose by answers.
             taken = self._rng.hypergeometric(count, others, np.minimum(left, count + others))
             left = left - taken
             yield right, taken

@@ -119,6 +119,7 @@ class Fitted:
         source = required(self.source, self.name)
         real = CellShares.of(source.problems, self.statistics)
         for name in self.statistics:
+            # `cells_of` spells a missing value `None`; a statistic of nothing else has no shares to approach.
             if not real.count or set(real.shares[name]) == {"None"}:
                 raise SetupError(
                     f"{source.name} has no problem with a {name}.",
@@ -126,10 +127,12 @@ class Fitted:
                     next_command="other statistics",
                 )
         self.discrepancies = []
+        # Not a generator itself, so that a wrong source is refused at the call and not at the first problem.
         return self._problems(source, real, budget, seed)
 
     def _problems(self, source: Source, real: CellShares, budget: int, seed: int) -> Iterator[Problem]:
         proposals = dict.fromkeys(itertools.product(templates_of(self.split), LEVELS), 1.0)
+        # One iterator for each kind over all rounds, so that a later round goes on with new instances.
         writers = {kind: self._writer(kind, budget, seed) for kind in proposals}
         made: list[Problem] = []
         brought: dict[Kind, Counter[tuple[str, str]]] = defaultdict(Counter)
@@ -155,6 +158,7 @@ class Fitted:
     def _writer(self, kind: Kind, budget: int, seed: int) -> Iterator[Problem]:
         template, level = kind
         maker = Templates(levels=[level], templates=[template], split=self.split)
+        # At most `budget` problems are skipped as prompts of other kinds, so twice as many suffice.
         return maker.synthesize(2 * budget, int(digest128([self.name, seed, template, level])[:16], 16) >> 11)
 
     def _corrected(
@@ -168,7 +172,9 @@ class Fitted:
 
         Shares are smoothed by half a problem, so a cell that no real problem is in counts against a kind, finitely.
         """
+        # A problem is in `each` cells: one of each statistic and one of each pair.
         floor, each = 0.5 / (made.count + 1), len(self.statistics) + math.comb(len(self.statistics), 2)
+        # A kind that was not drawn yet keeps its weight: the cells that it brings are unknown.
         corrected = dict(proposals)
         for kind, counts in brought.items():
             problems = counts.total() / each
@@ -182,6 +188,7 @@ class Fitted:
 
 
 def _sizes(budget: int, rounds: int) -> list[int]:
+    # Differences of running totals that are rounded down, which sum to `budget` exactly.
     return [budget * (at + 1) // rounds - budget * at // rounds for at in range(rounds)]
 
 
@@ -193,6 +200,7 @@ def _drawn(proposals: Mapping[Kind, float], size: int, rng: random.Random) -> li
         total += weight / whole * size
         while len(kinds) < size and start + len(kinds) < total:
             kinds.append(kind)
+    # Rounding of the running total may leave the last places empty.
     kinds += list(proposals)[-1:] * (size - len(kinds))
     rng.shuffle(kinds)
     return kinds

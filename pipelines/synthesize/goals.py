@@ -70,11 +70,13 @@ class Goals:
             if made >= budget:
                 return
             statement = _fresh(level, rng, seen)
+            # A budget that ends within a pair leaves the twin out.
             for problem in self._problems(level, statement)[: budget - made]:
                 made += 1
                 yield problem
 
     def _problems(self, level: int, statement: _Statement) -> list[Problem]:
+        # Set before the twin is made of it: the two must ask alike, or the prompt would tell which is true.
         goal = replace(statement.goal, either=self.twins == "either")
         twin = replace(goal, statement=statement.twin)
         first = _problem(level, goal, statement.proof)
@@ -91,6 +93,7 @@ class Goals:
 
 def _fresh(level: int, rng: random.Random, seen: set[str]) -> _Statement:
     """A statement that was not drawn before; its twin is new with it."""
+    # A level has finitely many statements (level 1: 11 ** 3), so the search must end.
     for _ in range(10_000):
         statement = _DRAWN[level](rng)
         key = f"{statement.goal.context}\n{statement.goal.statement}"
@@ -124,6 +127,7 @@ def _problem(level: int, goal: Goal, proof: str) -> Problem:
 
 def _computation(rng: random.Random) -> _Statement:
     a, b, c = (rng.randint(2, 12) for _ in range(3))
+    # A value is at least 6, so the wrong one is still a natural number.
     value, wrong = a * b + c, a * b + c + rng.choice((-1, 1, 2))
     return _Statement(
         Goal(f"{a} * {b} + {c} = {value}"), "reflexivity.", f"{a} * {b} + {c} = {wrong}", "intros H. discriminate H."
@@ -133,6 +137,7 @@ def _computation(rng: random.Random) -> _Statement:
 def _linear(rng: random.Random) -> _Statement:
     a, b, c, d = (rng.randint(2, 9) for _ in range(4))
     left = f"forall n m : nat, {a} * (n + {b} * m) + {c} * n + {d}"
+    # At n = m = 0 only the constants are left, and they differ by 1.
     twin = f"{left} = {a + c} * n + {a * b} * m + {d + 1}"
     goal = Goal(f"{left} = {a + c} * n + {a * b} * m + {d}", _LIA)
     return _Statement(goal, "intros n m. lia.", twin, "intros H. specialize (H 0 0). lia.")
@@ -140,10 +145,12 @@ def _linear(rng: random.Random) -> _Statement:
 
 def _boolean(rng: random.Random) -> _Statement:
     while True:
+        # Two random formulas are seldom equal, so pairs are drawn until all 8 assignments agree.
         left, right = _formula(rng, 3), _formula(rng, 3)
         equal = [values for values in _VALUES if _value(left, values) == _value(right, values)]
         if len(equal) == len(_VALUES) and left != right:
             break
+    # The negation differs on every assignment, so the first one of `_VALUES` refutes the twin.
     twin = ("negb", right)
     quantified = "forall a b c : bool, "
     counter = " ".join("true" if value else "false" for value in _VALUES[0])
@@ -187,6 +194,7 @@ def _recursive(rng: random.Random) -> _Statement:
     a, b = rng.randint(0, 20), rng.randint(2, 12)
     context = f"Fixpoint f (n : nat) : nat := match n with 0 => {a} | S p => {b} + f p end."
     goal = Goal(f"forall n : nat, f n = {b} * n + {a}", _LIA, context)
+    # The twin is false at 0 already, so its refutation needs no induction.
     return _Statement(
         goal,
         "induction n; simpl; lia.",
@@ -208,6 +216,7 @@ def _listed(rng: random.Random) -> _Statement:
 def _accumulated(rng: random.Random) -> _Statement:
     a, b = rng.randint(1, 30), rng.randint(2, 12)
     context = f"Fixpoint g (n k : nat) : nat := match n with 0 => k | S p => g p ({b} + k) end."
+    # Induction on the statement itself fails: its hypothesis is about one accumulator alone.
     lemma = f"forall n k : nat, g n k = {b} * n + k"
     induction = "{ induction n; intros; simpl; [lia | rewrite IHn; lia]. }"
     return _Statement(

@@ -30,6 +30,7 @@ from storage.ground.records import Problem
 
 TIERS = (0, 1, 2, 3)
 IMPORTS = "Require Import List Lia PeanoNat.\nImport ListNotations."
+# 9 is above the length of every list here, which refutes that a maximum is at most the length.
 _LISTS = ("nil", "(cons 1 nil)", "(cons 0 (cons 2 nil))", "(cons 9 (cons 1 nil))")
 _VALUES = {"nat": ("0", "1", "3"), "bool": ("true", "false"), "list nat": _LISTS}
 _WRONG = 0.2  # share of programs with a planted mistake
@@ -77,6 +78,7 @@ class Obligations:
                         made += 1
                         yield problem
         finally:
+            # A reader that stops early closes the generator, and with it Coq's processes.
             pool.close()
 
 
@@ -100,6 +102,7 @@ def tier_of(gates: Sequence[dict[str, Any]]) -> int:
 
 
 def _compiles(sample: SpecifiedProgram, pool: CoqPool) -> dict[str, Any]:
+    # `True` can always be stated, so an error is one of the program.
     state = pool.start(Goal("True", IMPORTS, sample.program))
     error = {"error": state.error[:200]} if isinstance(state, FailedTactic) else {}
     return {"gate": "compiles", "passed": not error, **error}
@@ -134,6 +137,7 @@ def _closed(pool: CoqPool, state: ProofState, tactic: str) -> bool:
 def _problem(sample: SpecifiedProgram, goal: Goal, gates: Sequence[dict[str, Any]], planted: Sequence[str]) -> Problem:
     return Problem(
         prompt_of(goal),
+        # No proof is known; the verifier `proof` reads the goal in `tests`.
         "a proof",
         kind="proof",
         tests=(goal.test(),),
@@ -170,7 +174,9 @@ def _made(
 
 def _counted(rng: random.Random, wrong: bool) -> SpecifiedProgram:
     least = rng.randint(2, 8)
+    # A planted mistake adds 1, as `wrong` is a bool.
     body = f"(if {least + wrong} <=? x then 1 else 0) + solve r"
+    # Only `least` itself tells the wrong bound from the right one, and random inputs may miss it.
     inputs = [*_inputs(rng), (least,)]
     return SpecifiedProgram(
         **_made("counted", body, lambda given: sum(x >= least for x in given), inputs),
@@ -198,6 +204,7 @@ def _largest(rng: random.Random, wrong: bool) -> SpecifiedProgram:
     bound = rng.randint(10, 30)
     body = f"Nat.max (Nat.min x {bound}) (solve r)" if not wrong else f"Nat.min (Nat.min x {bound}) (solve r)"
     return SpecifiedProgram(
+        # Random inputs end at 12, so without `bound + 1` most bounds would never matter.
         **_made(
             "largest", body, lambda given: max((min(x, bound) for x in given), default=0), [*_inputs(rng), (bound + 1,)]
         ),

@@ -63,12 +63,14 @@ class ReasoningGym:
         self.tasks = None if tasks is None else tuple(dict.fromkeys(tasks))
         self.config = {family: dict(options) for family, options in (config or {}).items()}
         self.split = split
+        # Another release may make other problems from the same seed.
         self.version = f"2+reasoning-gym-{version('reasoning-gym')}"
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """`budget` problems with distinct prompts; SetupError for an unknown family or option, or for too few."""
         if budget < 1:
             raise SetupError(f"a budget of {budget} problems is not possible; give 1 or more.")
+        # Not a generator itself, so that a wrong budget is refused at the call and not at the first problem.
         return self._problems(budget, seed)
 
     def _problems(self, budget: int, seed: int) -> Iterator[Problem]:
@@ -112,6 +114,7 @@ def score(problem: Problem, answer: str) -> float:
     if _NAN.search(answer) and not _NAN.search(problem.reference):
         return 0.0
     family = str(problem.meta["family"])
+    # As text, since the arguments of a cached function must be hashable.
     dataset = _dataset(family, canonical_json(problem.meta["config"]))
     entry = entry_of(family, problem.meta["entry"])
     try:
@@ -132,6 +135,7 @@ def entry_of(family: str, stored: Mapping[str, Any]) -> dict[str, Any]:
 def _dataset(family: str, config: str) -> Any:
     import reasoning_gym
 
+    # Only its verifier is used, so the seed and size of its problems do not matter.
     return reasoning_gym.create_dataset(family, seed=0, size=1, **json.loads(config))
 
 

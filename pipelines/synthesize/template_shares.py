@@ -43,10 +43,12 @@ class TemplateShares:
             raise unknown_name("column", by, COLUMNS)
         self.by, self.split, self.levels = by, split, levels
         self.makers = {kind: self._maker(kind) for kind in self._kinds()}
+        # YAML reads levels as numbers, and kinds are texts.
         given = dict.fromkeys(self.makers, 1.0) if shares is None else {str(kind): share for kind, share in shares.items()}
         for kind, share in given.items():
             if kind not in self.makers:
                 raise unknown_name(by, kind, self.makers)
+            # Written so that NaN fails too.
             if not share >= 0:
                 raise SetupError(f"the share of {by} {kind} is {share}; it must be 0 or more.")
         self.shares = {kind: share for kind, share in given.items() if share > 0}
@@ -56,6 +58,7 @@ class TemplateShares:
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """`budget` problems, at every moment as near to the shares as whole numbers can be."""
         total = sum(self.shares.values())
+        # At most `budget` problems are skipped as prompts of other kinds, so twice as many suffice.
         sources = {kind: self.makers[kind].synthesize(2 * budget, _seed(seed, kind)) for kind in self.shares}
         counts, prompts = dict.fromkeys(self.shares, 0), set[str]()
         for number in range(1, budget + 1):
@@ -68,6 +71,7 @@ class TemplateShares:
 
     def _kinds(self) -> list[str]:
         if self.by == "level":
+            # `Templates` checks the levels and takes each once.
             return [str(level) for level in Templates(levels=self.levels, split=self.split).levels]
         known = templates_of(self.split)
         return list(known) if self.by == "template" else sorted({TEMPLATES[name]().skill for name in known})
@@ -82,6 +86,7 @@ class TemplateShares:
 
 def _seed(seed: int, kind: str) -> int:
     """A seed of each kind, so that its problems do not depend on the other kinds."""
+    # 53 bits, as the seeds of instances have.
     return int(digest128(["template-shares", seed, kind])[:16], 16) >> 11
 
 

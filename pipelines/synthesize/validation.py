@@ -79,10 +79,12 @@ def validate(template: Any) -> Validation:
     parts = f"it has no usable {', '.join(missing)}" if missing else ""
     checks = [ProblemCheck("is_extractable", not missing, parts)]
     cls = template if isinstance(template, type) else type(template)
+    # A template that lacks a name is reported by that of its class.
     name = cls.__name__ if "name" in missing else template.name
     instances: list[_Instance] = []
     if checks[0].passed:
         checks.append(_recorded("is_executable", lambda: _executable(template, instances)))
+    # The other tests read instances, which a template that does not run has none of.
     if len(checks) == 2 and checks[1].passed:
         checks.append(_recorded("has_dof", lambda: _degrees_of_freedom(instances)))
         checks.append(_recorded("single_valued", lambda: _single_valued(template, instances)))
@@ -117,6 +119,7 @@ def parameter_numbers(params: Params) -> Iterator[int]:
 
 
 def _numbers(value: Any) -> Iterator[int]:
+    # A bool is an int, and no text states it as a number.
     if isinstance(value, int) and not isinstance(value, bool):
         yield value
     elif isinstance(value, Mapping):
@@ -168,6 +171,7 @@ def _degrees_of_freedom(instances: list[_Instance]) -> str | None:
         here = [instance for instance in instances if instance.level == level]
         for what, values in (
             ("parameters", {canonical_json(dict(instance.params)) for instance in here}),
+            # One wording alone: two wordings of the same numbers are different texts.
             ("texts", {instance.texts[0] for instance in here}),
             ("answers", {instance.solution.answer for instance in here}),
         ):
@@ -184,6 +188,7 @@ def _single_valued(template: Any, instances: list[_Instance]) -> str | None:
         if again != instance:
             return f"level {instance.level}, seed {instance.seed} gives another instance when asked again"
         for text in instance.texts:
+            # Across all levels, since two of them may have one text.
             if answers.setdefault(text, instance.solution.answer) != instance.solution.answer:
                 return f"one text has the answers {answers[text]} and {instance.solution.answer}: {text!r}"
     return None
@@ -237,6 +242,7 @@ def check_steps(steps: Iterable[str], answer: str, given: Iterable[int | Fractio
                 return f"{line!r} uses {unknown[0]}, which is neither in the text nor an earlier result"
             known.add(result)
         return None if Fraction(answer) in last else f"the answer {answer} is not what the last step gives"
+    # `Fraction("1/0")` raises ZeroDivisionError.
     except (ValueError, ZeroDivisionError) as error:
         return str(error)
 

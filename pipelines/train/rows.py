@@ -52,6 +52,7 @@ class TrainingRows:
         members: dict[Any, list[int]] = {}
         for place, row in enumerate(self.rows):
             members.setdefault(row.problem if grouped else place, []).append(place)
+        # An order needs one value for each unit: that of its first row.
         firsts = [places[0] for places in members.values()]
         columns = {name: [values[place] for place in firsts] for name, values in self.columns.items()}
         return TrainingUnits(len(members), columns), list(members.values())
@@ -78,6 +79,7 @@ def read_rows(
     rows = [_row(line, number, encode, context, column) for number, line in enumerate(lines, 1)]
     if known is not None:
         rows = [_taught(row, *numbered, encode, known) for row, numbered in zip(rows, enumerate(lines, 1), strict=True)]
+    # Orders sort by these columns, and lists of messages have no order.
     plain = [name for name, value in lines[0].items() if isinstance(value, (str, int, float, bool, type(None)))]
     return TrainingRows(rows, {name: [line.get(name) for line in lines] for name in plain})
 
@@ -89,6 +91,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(line: Mapping[str, Any], number: int, encode: Encode, context: int, column: str | None) -> EncodedRow:
+    # Rows for SFT have no label; those for KTO do, and a false one marks a rejected text.
     single = (("completion", 1 if line.get("label", True) else -1),) if "completion" in line else ()
     sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else single
     prompt = prompt_of(line["prompt"])
@@ -108,6 +111,7 @@ def _row(line: Mapping[str, Any], number: int, encode: Encode, context: int, col
 def _taught(row: EncodedRow, number: int, line: Mapping[str, Any], encode: Encode, known: Mapping[str, int]) -> EncodedRow:
     """The row with the teacher's distributions; wrong spans stay untrained."""
     text = row.texts[0]
+    # Without wrong spans the first trained position is the answer's first token, wherever the spans lie.
     begin = encode(prompt_of(line["prompt"]), answer_of(line["completion"], number), [])[1][0]
     return replace(row, texts=(replace(text, likely=likely_tokens(line, number, text.ids, begin, known)),))
 
@@ -116,6 +120,7 @@ def _weight(line: Mapping[str, Any], number: int, column: str | None) -> float:
     if column is None:
         return 1.0
     value = line.get(column)
+    # Python takes True for the number 1, and a flag is no weight.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         numeric = [name for name, item in line.items() if isinstance(item, (int, float)) and not isinstance(item, bool)]
         raise SetupError(f"row {number}: column {column!r} is {value!r}, and must be a number.", choices=numeric)
@@ -129,6 +134,7 @@ def prompt_of(value: Any) -> Prompt:
     turns = tuple(Message(turn["role"], turn["content"]) for turn in value)
     if turns[-1].role == "assistant":
         return (*turns[:-1], Message("assistant", turns[-1].content, kind="prefix"))
+    # A single turn of the user renders as its plain text does, so both forms are one prompt.
     return turns[0].content if len(turns) == 1 and turns[0].role == "user" else turns
 
 
@@ -151,6 +157,7 @@ def encoding(tokenizer: Any) -> Encode:
     """
 
     def encode(prompt: Prompt, answer: str, wrong: Sequence[Sequence[int]]) -> Encoded:
+        # Encoded apart: an engine draws the answer behind the prompt's own tokens, so no token may span both.
         asked = tokenizer.encode(render_chat(prompt)).ids
         given = tokenizer.encode(answer + END)
         trained = [

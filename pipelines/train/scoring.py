@@ -64,7 +64,7 @@ def score_model(
     }
     scored = 0
     for split, members in problems.items():
-
+        # The default holds the count of this split; a closure would read a later one.
         def report_split(count: int, before: int = scored) -> None:
             report(before + count, total)
 
@@ -87,6 +87,7 @@ def count_samples(
 ) -> list[SampleCounts]:
     """Draw `samples` completions of each problem in the stream `evaluate` and judge them; `report` hears how many."""
     counts: list[SampleCounts] = []
+    # A stream of its own, so that no draw of a training is among these.
     origin = Origin(generator.engine, generator.model_digest, "evaluate", seed)
     for at in range(0, len(problems), _PROBLEMS_AT_ONCE):
         part = problems[at : at + _PROBLEMS_AT_ONCE]
@@ -96,6 +97,7 @@ def count_samples(
             requests += [request_for(problem, rendered, SAMPLING, origin, index) for index in range(samples)]
         by_prompt: dict[str, list[Completion]] = {}
         for completion in generator.generate(requests):
+            # Engines yield completions in any order.
             by_prompt.setdefault(completion.prompt_id, []).append(completion)
         counts += [_counted(problem, by_prompt[problem.prompt_id], verifier) for problem in part]
         report(len(counts))

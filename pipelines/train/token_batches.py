@@ -65,6 +65,7 @@ def steps_of_length(batches: TokenBatches, *, steps: int, epochs: float, loss_to
     """The rows of each step of a training with one of three lengths; one in trained tokens ends with the step that reaches
     it.
     """
+    # A small share of an epoch is still one step.
     most = steps or (max(1, round(epochs * batches.an_epoch)) if epochs else None)
     planned: list[list[int]] = []
     tokens = 0
@@ -104,7 +105,9 @@ def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:
             row.append(number)
             group.append(groups.setdefault(chosen.problem, len(groups)))
             weight.append(chosen.weight)
+    # The last token of a text is no input, because nothing is predicted behind it.
     length = -(-max(len(text.ids) - 1 for text in texts) // ROUND_TO) * ROUND_TO
+    # The value of the padding does not matter: it lies behind every place, and attention reads earlier tokens only.
     ids = np.zeros((len(texts), length), dtype=np.int64)
     for at, text in enumerate(texts):
         ids[at, : len(text.ids) - 1] = text.ids[:-1]
@@ -112,6 +115,7 @@ def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:
     taught = any(text.likely is not None for text in texts)
     return TokenBatch(
         ids=ids,
+        # A token is predicted at the place before it.
         places=_flat([[at * length + place - 1 for place, _, _ in targets] for at, targets in enumerate(trained)]),
         targets=_flat([[token for _, token, _ in targets] for targets in trained]),
         sequence=np.repeat(np.arange(len(texts)), [len(targets) for targets in trained]),

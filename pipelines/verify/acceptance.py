@@ -84,7 +84,7 @@ def used_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, V
         if verdict is None:
             return None
         asked_for.append(verdict)
-    return asked_for or None
+    return asked_for or None  # without verifiers nothing is decided
 
 
 def missing_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Key]:
@@ -99,7 +99,7 @@ def missing_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key
         else:
             missing.append(key)
             if policy.lazy:
-                break
+                break  # whether it needs the next one depends on this verdict
     return missing
 
 
@@ -120,7 +120,7 @@ def ruling(policy: Policy, verdicts: Sequence[Verdict], outcome: Outcome) -> Ver
     Its rule names the verifiers with that outcome; without any, its cause lists the outcome of each.
     """
     agreeing = [verdict for verdict in verdicts if verdict.outcome == outcome]
-    shown = agreeing[0] if agreeing else verdicts[0]
+    shown = agreeing[0] if agreeing else verdicts[0]  # a tie of `majority` agrees with no verdict
     all_outcomes = ", ".join(f"{verdict.verifier} {verdict.outcome}" for verdict in verdicts)
     return replace(
         shown,
@@ -303,7 +303,7 @@ class Prefer:
         ranks = {name: rank for rank, name in enumerate(self.order)}
         ordered = sorted(verdicts, key=lambda verdict: ranks.get(verdict.verifier, len(ranks)))
         first = next((verdict for verdict in ordered if verdict.outcome != "undecided"), ordered[-1])
-        return ruling(self, [first], first.outcome)
+        return ruling(self, [first], first.outcome)  # the rule names only the verifier that decided
 
 
 POLICIES: Mapping[str, Callable[..., Policy]] = ByName(

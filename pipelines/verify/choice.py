@@ -163,7 +163,7 @@ def named_in(text: str, options: Options) -> Choice | None:
         return _alone(_letter(alone), cleaned, options)
     if (joined := _JOINED.match(cleaned)) is not None and joined[1] != joined[2]:
         return Choice(clash=f"names both {joined[1]} and {joined[2]}")
-    by_text = _by_text(text, options) or _by_text(cleaned, options)
+    by_text = _by_text(text, options) or _by_text(cleaned, options)  # an option may itself hold $ or *
     if by_text is not None:
         return by_text
     return _letter_and_text(cleaned, options) or _letter_and_reason(cleaned)
@@ -204,7 +204,7 @@ def is_item(line: str) -> bool:
 def _joined_in(text: str) -> tuple[str, ...]:
     """Two different letters joined by a word anywhere in a sentence."""
     for match in re.finditer(r"(?<![\w'’])\(?([A-J])\)?\s+(?:or|and)\s+\(?([A-J])\)?(?![\w'’])", text):
-        if match[1] != match[2]:
+        if match[1] != match[2]:  # "A or A" names one
             return match[1], match[2]
     return ()
 
@@ -250,7 +250,7 @@ def _letter_and_text(text: str, options: Options) -> Choice | None:
     other = _by_text(rest, options)
     if other is not None and other.letter not in (None, letter):
         return Choice(clash=f"names {letter} with the text of {other.letter}")
-    return None if match[5] and other is None else Choice(letter)
+    return None if match[5] and other is None else Choice(letter)  # "I, too": a word, unless its own text follows
 
 
 def _letter_and_reason(text: str) -> Choice | None:
@@ -321,7 +321,7 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
 
 def _marked(final: FinalAnswer, options: Options) -> Choice | None:
     """Option named by an extracted answer; a letter that is not an option needs a mark to count as an answer."""
-    named = None if final.rule == "tail" else named_in(final.text, options)
+    named = None if final.rule == "tail" else named_in(final.text, options)  # `_answer` reads a last line itself
     if named is None and final.rule == "phrase":
         named = _unless_contradicted(final.text, named_in_sentence(final.text))
     return named if named is None or final.rule not in ("bare",) or _is_option(named, options) else None
@@ -358,4 +358,4 @@ def _wanted(reference: str, options: tuple[tuple[str, str], ...]) -> str | None:
     named = named_in(reference, known)
     if named is None or named.letter is None:
         return None
-    return named.letter if named.letter in (known or LETTERS) else None
+    return named.letter if named.letter in (known or LETTERS) else None  # without known options any letter may be one

@@ -158,7 +158,7 @@ def _judged(text: str) -> tuple[str, bool]:
     before, text = text[:-WINDOW], text[-WINDOW:].rstrip()
     thought = text.rfind(THOUGHT_END)
     if thought >= 0:
-        before, text = "", text[thought + len(THOUGHT_END) :].lstrip()
+        before, text = "", text[thought + len(THOUGHT_END) :].lstrip()  # a mark in the thought is none of the answer
     return text, not ("####" in before or "boxed{" in before)
 
 
@@ -194,7 +194,7 @@ class LastStanding(NamedTuple):
 def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> LastStanding:
     """The last statement that the text does not retract: retracted ones are removed, one by one."""
     floor, denied, withdrawn = 0, frozenset[str](), frozenset[str]()
-    for left in range(_MOST_STATEMENTS):
+    for left in range(_MOST_STATEMENTS):  # bounds the work on a text that denies everything
         stated = _stated(text, cut, floor if whole else None) if text.strip() else None
         if stated is None:
             return LastStanding(None, undenied(text, floor, denied) if left else "", denied | withdrawn)
@@ -321,7 +321,7 @@ def _phrase(text: str, cut: bool) -> Stated | None:
     if start < 0:
         return None
     line, _, rest = text[start:].partition("\n")
-    if cut and not rest:
+    if cut and not rest:  # the line may have gone on
         return None
     if line.strip() in ("\\[", "$$", "\\("):
         line = rest.split("\n\n", 1)[0]
@@ -360,7 +360,7 @@ def _unmarked(text: str) -> FinalAnswer:
     last = text[text.rfind("\n") + 1 :].strip()
     opening = _DISPLAYS.get(last)
     if opening is not None:
-        start = text.rfind(opening, 0, len(text) - len(last))
+        start = text.rfind(opening, 0, len(text) - len(last))  # `$$` opens and closes
         if start >= 0 and len(text) - start <= BARE_LENGTH:
             return FinalAnswer(" ".join(text[start:].split()), "tail")
     return FinalAnswer(_SENTENCE_START.split(last)[-1], "tail")

@@ -87,6 +87,7 @@ def plain_text(final: FinalAnswer) -> str | None:
         return concluding_number(final.text)
     if parse_quantity(final.text) is not None:
         return final.text
+    # The left side must be a bare name: of `2x = 17` the answer is not 17.
     name, equals, value = final.text.rpartition("=")
     if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
@@ -113,6 +114,7 @@ def _is_sentence(text: str) -> bool:
 @lru_cache(maxsize=65_536)
 def _reference(text: str) -> Quantity | None:
     text = with_single_backslashes(text)
+    # A reference may be a whole worked solution in the form of GSM8K.
     return parse_quantity(text) or (parse_quantity(text.rsplit("####", 1)[1]) if "####" in text else None)
 
 
@@ -120,11 +122,13 @@ def _decide(
     context: EqualityContext, reference: Quantity | None, final: FinalAnswer | None, answer: Quantity | None
 ) -> tuple[Outcome, str, str | None]:
     """(outcome, rule, cause)."""
+    # First: a text without an answer is unparsed whatever the reference is.
     if final is None:
         return "unparsed", "no-answer", "no final answer found"
     if reference is None:
         return "undecided", "no-number", "the reference is not a plain number"
     if answer is None:
+        # A last line is prose, and its digits are no formula unless TeX marks one.
         if _FORMULA.search(final.text) and (final.rule != "tail" or _MARKED.search(final.text)):
             return "undecided", "no-number", "the answer is not a plain number"
         if final.rule in ("bare", "tail"):

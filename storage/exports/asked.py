@@ -45,6 +45,7 @@ class Questions:
         node = self._graph.nodes.get(turn.step)
         if node is None or not node.named:
             return prompt_from_json(row["prompt"])
+        # Before `raw`, which a continuing step is too: its model was asked, with the prompt of its source.
         if node.step.turn == "continue":
             return self._question(self._threads.source(turn.step, turn.after))
         return None if node.step.raw else self._filled(turn, row, node)
@@ -86,6 +87,7 @@ class Questions:
         row = self._problem.rows[completion_id]
         reads = self._graph.nodes[row["step"]].reads
         fields = fields_of(row["text"], reads) if reads else {}
+        # The outcome at planning, with which the prompt was rendered: the final one may differ.
         return StepText(row["text"], Facts(row["planned"], row["finish_reason"] == "length", fields))
 
 

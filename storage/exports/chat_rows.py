@@ -52,8 +52,10 @@ def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[in
     None: an import, of which all counts; 0: none. `first`: only the first `first` of them.
     """
     manifest = manifest_of(connection)
+    # A missing key is not the null of an import: which rows were fixed beforehand is then unknown.
     prefix = manifest.get("metrics", {}).get("prefix", 0)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
+    # Sample indices are counted on each step, and only the first one is measured.
     of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(manifest.get('recipe', {})))}"
     if prefix is None:
         return None, of_step
@@ -122,6 +124,7 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
         turns = turns[len(prompt) :]
     while turns and turns[0]["role"] in ("system", "user"):  # a prompt in other words, as some files have it
         turns = turns[1:]
+    # A stored conversation may be the prompt alone; the text is then the answer.
     return turns or [{"role": "assistant", "content": _with_reasoning(rollout)}]
 
 

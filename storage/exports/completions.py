@@ -117,6 +117,7 @@ class PromptCompletion(RolloutTexts):
         if not isinstance(prompt, str):
             texts["prompt"] = [*prompt, {"role": "assistant", "content": line.begun}]
             texts["completion"] = [{"role": "assistant", "content": line.text}]
+        # Spans are of the whole answer, and this completion is one line of it.
         return {**texts, "id": f"{rollout['completion_id']}-{line.number}", "wrong_spans": []}
 
     def row(self, rollout: Row, **texts: Any) -> Row:
@@ -158,6 +159,7 @@ class Unpaired(PromptCompletion):
         stored = self.rollouts(connection, JUDGED, scores=self.scores, columns=drawn)
         passed = _passed(connection) if self.priority else {}
         for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
+            # Before repeated texts are dropped, so that of equal ones the kept one stays.
             taken = sorted(filter(self._wanted, members), key=lambda rollout: not rollout["kept"])  # stable
             once = taken if self.copies else distinct(taken)
             self.left_out[REPEATED] += len(taken) - len(once)
@@ -198,6 +200,7 @@ def _taught(rollout: Row) -> list[Row]:
 
 def _passed(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], float]:
     """Shares of tests passed, by completion and problem, as the verifier that decided says."""
+    # Only of the verifier that decided: the share of another one may not fit the label.
     query = """select v.completion_id, v.problem_id, max(v.value) from verdicts v join decisions d
                using (completion_id, problem_id) where v.verifier = d.verifier and v.value is not null group by all"""
     return {(completion, problem): share for completion, problem, share in connection.execute(query).fetchall()}
@@ -224,8 +227,10 @@ def middles_of(text: str, count: int, seed: str) -> Sequence[MiddleLine]:
     """At most `count` lines of a text, in order, chosen by the seed; blank lines are none."""
     lines = [number for number, line in enumerate(text.split("\n")) if line.strip()]
     between = lines[1:-1]
+    # A text with a mark of its own could not be put together again.
     if not between or any(mark in text for mark in (PREFIX, SUFFIX, MIDDLE)):
         return []
+    # Seeded by the completion, so that other rows of the file change no choice.
     chosen = Random(seed_of(digest128(["middle", seed]))).sample(between, min(count, len(between)))
     return [_middle(text, lines, place) for place in sorted(chosen)]
 

@@ -73,6 +73,7 @@ class Conversations(Training):
         """The turns, and the completions that they are of, in order."""
         thread = _replaced(problem, [*(turn.completion_id for turn in lineage(problem.turns, kept)), kept])
         wrong = {problem.rows[cid]["text"] for cid in thread if cid != kept and problem.rows[cid]["outcome"] in WRONG}
+        # A text that is wrong at one place of the thread is learned at none.
         own = {problem.rows[cid]["text"] for cid in thread} - wrong
         prompt: list[WeighedTurn] = [*prompt_turns(problem.rows[kept]["prompt"], self.system)]
         messages, held = prompt, list[str]()
@@ -83,6 +84,7 @@ class Conversations(Training):
                 continue
             asked = [] if question is None else _as_turns(question, own)
             first = not held or (cid == kept and questions.stands_alone(cid))
+            # The kept completion is learned whatever its outcome: the selector chose it.
             weight = int(cid == kept or row["outcome"] not in WRONG)
             messages = [*self._asked(messages, asked, first=first), *_weighed(answer_turns(row), weight)]
             held = [cid] if first else [*held, cid]
@@ -95,6 +97,7 @@ class Conversations(Training):
         a prompt without any text of the followed completions.
         """
         if first or any(turn["role"] == "assistant" for turn in asked):
+            # The system turn stays in front of a prompt that brings none.
             given = [turn for turn in before[:1] if turn["role"] == "system"]
             return [*given, *asked] if asked and asked[0]["role"] != "system" else asked or before
         return before if before[-len(asked) :] == asked else [*before, *asked]

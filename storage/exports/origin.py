@@ -62,6 +62,7 @@ class Training:
             rows = list(problem.rows.values())
             for row in rows:
                 row |= {"sees_label": row["step"] in seeing, "parents": row["after"].split()}
+            # The split is the problem's, so any of its rows has it.
             if rows and self._is_held_out(rows[0]):
                 self.left_out[OF_HELD_OUT] += sum(row["wanted"] for row in rows)
             else:
@@ -81,9 +82,11 @@ class Training:
         if row["sees_label"] and not (self.sees_label or named):
             self.left_out[SAW_LABEL] += 1
             return False
+        # Looked for in the text first, as few records have the key and parsing each takes longer.
         if not self.weighted and '"by_weight"' in (row["meta"] or "") and json.loads(row["meta"]).get("by_weight"):
             self.left_out[BY_WEIGHT] += 1
             return False
+        # Only a follow-up was shown marks; elsewhere such a text is the model's own.
         if row["parents"] and _repeats_marks(row["text"]):
             self.left_out[REPEATS_MARKS] += 1
             return False
@@ -132,6 +135,7 @@ def _wrong_spans(problem: ProblemThreads, row: Row) -> list[list[int]]:
     spans = []
     for turn in lineage(problem.turns, row["completion_id"]) if row["parents"] else ():
         earlier = problem.rows[turn.completion_id]
+        # An empty attempt would be found at the beginning of every text.
         wrong = earlier["outcome"] in WRONG and earlier["text"].strip()
         if wrong and (match := _standalone_pattern(earlier["text"]).search(row["text"])):
             spans.append([match.start(), match.end()])

@@ -50,6 +50,7 @@ class Pits(ProcessLabels):
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """Rows by problem id, sample index and completion id."""
+        # Gathered by problem: the label before the first line is the share of all its solutions that are right.
         solutions: list[LabelledSolution] = []
         for solution in self.labelled(connection):
             if solutions and solutions[0].row["problem_id"] != solution.row["problem_id"]:
@@ -64,6 +65,7 @@ class Pits(ProcessLabels):
         for solution in solutions:
             if solution.row["outcome"] == "correct":
                 continue
+            # The line without a label may be the one with the error.
             if not solution.lines or len(solution.labels) < len(solution.lines):
                 self.left_out[UNLABELLED] += 1
                 continue
@@ -96,4 +98,5 @@ def located(
     lowest = min(range(len(marks)), key=lambda place: marks[place])
     count = (counts or [None] * len(values))[lowest]
     noise = within * math.sqrt(0.5 / count) if count else 0.0  # of a difference of two shares, at most
+    # The first line within the noise: later lines repeat the low label of the error.
     return next(place for place, mark in enumerate(marks) if mark <= marks[lowest] + noise)

@@ -105,6 +105,7 @@ class ProcessLabels(RolloutTexts):
         for problem in self.problems(connection):
             continuations = None if self.score else _continuations(problem, continuing)
             for cid, row in problem.rows.items():
+                # A continuation labels the text that it continues and gets no labels of its own.
                 if row["outcome"] not in JUDGED or (continuations is not None and row["step"] == continuing):
                     continue
                 if not self.may_use(row):
@@ -125,6 +126,7 @@ class ProcessLabels(RolloutTexts):
             label = labels.get(line.number)
             if label is None or (label.n is not None and label.n < self.least):
                 self.left_out[UNLABELLED] += 1
+            # With the label: two scored solutions may begin alike and differ in the score of that line.
             elif (text[: line.end], label.value) in told:
                 self.left_out[REPEATED] += 1
             else:
@@ -190,6 +192,7 @@ def _continuations(problem: ProblemThreads, step: str) -> Continuations:
     continuations: dict[str, Counter[bool]] = {}
     for row in problem.rows.values():
         given = json.loads(row["meta"] or "{}").get("prefix")
+        # A completion without a given text is a whole answer, and labels no line.
         if row["step"] == step and row["outcome"] in JUDGED and isinstance(given, int) and given > 0:
             continuations.setdefault(row["text"][:given].rstrip(), Counter())[row["outcome"] == "correct"] += 1
     return continuations
@@ -197,6 +200,7 @@ def _continuations(problem: ProblemThreads, step: str) -> Continuations:
 
 def _shares(continuations: Continuations, text: str, lines: list[Line]) -> dict[int, StepLabel]:
     """The share of correct ones among the continuations of each line."""
+    # Cut at the end on both sides, so that a given text with its line break is found as well.
     counts = {line.number: continuations.get(text[: line.end].rstrip()) for line in lines}
     return {
         number: StepLabel(count[True] / count.total(), count.total(), count[True])
@@ -209,6 +213,7 @@ def _line_scores(connection: duckdb.DuckDBPyConnection, score: str) -> dict[tupl
     """The numbers by line of one scorer, of the version or stored later; SetupError for none, or several versions."""
     every = f"select * from scores union all by name select * from {STORED}"  # noqa: S608 - a name of ours
     columns = "completion_id, problem_id, scorer, version, steps"
+    # Distinct, as a score of the version may be stored in the workspace as well.
     query = f"select distinct {columns} from ({every}) where steps is not null"  # noqa: S608
     rows: list[Any] = connection.execute(query).fetchall()
     known = sorted({f"{scorer}@{version}" for _, _, scorer, version, _ in rows})

@@ -83,14 +83,17 @@ class Prompts(RolloutTexts):
                 next_command="rollmill dataset export without least and most",
             )
         index = 0
+        # Without a prefix every rate would be biased, so problems are exported with none.
         for row in dict_rows(connection.execute(_QUERY.format(measured="false" if prefix == 0 else measured))):
             if why := self._left_out(row, bounded=bounded):
                 self.left_out[why] += 1
                 continue
             yield self._row(row, index)
+            # After the filters: verl's index is the place of the row in the file.
             index += 1
 
     def _left_out(self, row: Row, *, bounded: bool) -> str | None:
+        # First, so that a held-out problem is counted as such, whatever its rate.
         if not self.held_out and is_held_out(row["split"]):
             return OF_HELD_OUT
         return self._outside(row["pass_rate"]) if bounded else None

@@ -99,6 +99,7 @@ class Rl(Training):
         groups = self._usable(connection, complete_groups(connection, self.n, self._left_out(connection)))
         judged = [group for group in groups if "undecided" not in group.outcomes]
         self.left_out[UNDECIDED] = len(groups) - len(judged)
+        # All groups before the first row: `batch_std` divides by a deviation over the whole file.
         added = self._advantages(judged) if judged else {}
         for problem in self.problems(connection, columns=_DRAWN, condition=JUDGED):
             # Stable: by sample index within a model.
@@ -125,6 +126,7 @@ class Rl(Training):
         used = rewards
         if self.advantage == "unlikeliness":
             used = unlikely_rewards(rewards, _logprobs(groups), self.beta)
+        # The column `reward` keeps the plain reward: only the advantage takes the discount.
         values = ADVANTAGES[self.advantage](used)
         added: dict[tuple[str, str], Row] = {}
         for at, group in enumerate(groups):
@@ -179,6 +181,7 @@ def _measured(connection: duckdb.DuckDBPyConnection, prefix: int | None, measure
     groups = [RolloutGroup(*row) for row in connection.execute(_GROUPS.format(measured=measured)).fetchall()]
     if prefix is None:
         return groups
+    # A problem without any fixed completion has to be refused as incomplete, not passed over.
     known = {group.problem_id for group in groups}
     ids = [row[0] for row in connection.execute("select id from problems order by id").fetchall()]
     return groups + [RolloutGroup(key, "", (), (), ()) for key in ids if key not in known]

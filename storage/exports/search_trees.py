@@ -62,6 +62,7 @@ def pieces_of(problem: ProblemThreads, *, continued: bool = False) -> list[Piece
     `continued`: below a piece is only what continues its text: directions are no pieces, and a rewriting is a root.
     """
     anew = (DIRECTION, REWRITTEN) if continued else ()
+    # Directions are the first of `anew`; the second, a rewriting, stays and begins a tree.
     rows = {cid: row for cid, row in problem.rows.items() if row["step"] in PIECES and row["step"] not in anew[:1]}
     before = {cid: () if row["step"] in anew else problem.turns[cid].after for cid, row in rows.items()}
     parents = {cid: next((parent for parent in after if parent in rows), "") for cid, after in before.items()}
@@ -159,6 +160,7 @@ class SearchTree(RolloutTexts):
 def _prior(row: Row, share: float) -> float:
     """Geometric mean of the probabilities of a piece's tokens; the share if there are none."""
     logprob, tokens = row["logprob_sum"], row["tokens_out"]
+    # A sum of rounded log-probabilities may end a little above 0.
     return share if logprob is None or not tokens else math.exp(min(0.0, logprob / tokens))
 
 
@@ -212,6 +214,7 @@ class PiecePairs(RolloutTexts):
             all_pieces = pieces_of(problem)
             some = some or bool(all_pieces)
             usable = [piece for piece in all_pieces if self.may_use(piece.row)]
+            # By the text, not by the parent: equal texts that were drawn twice are one state of the search.
             pieces = sorted(usable, key=lambda piece: (len(piece.given), piece.given, piece.own))
             for given, siblings in groupby(pieces, key=lambda piece: piece.given):
                 values = self._values(list(siblings))
@@ -244,10 +247,11 @@ class PiecePairs(RolloutTexts):
     def _values(self, siblings: list[Piece]) -> "list[_Value]":
         """Pieces that continue one text, equal ones merged, with enough answers below."""
         values = []
+        # The caller has sorted by own text, so equal texts are neighbours.
         for text, alike in groupby(siblings, key=lambda piece: piece.own):
             mine = list(alike)
             answers, correct = sum(piece.answers for piece in mine), sum(piece.correct for piece in mine)
-            if answers >= self.least:
+            if answers >= self.least:  # at least 1, so no share is divided by 0
                 values.append(_Value(text, mine[0].row, answers, correct / answers, sum(piece.visits for piece in mine)))
         return values
 

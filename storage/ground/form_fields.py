@@ -26,6 +26,7 @@ _UNIONS = (Union, types.UnionType)
 _NAMES = r"`\w+`(?:(?:, | and |, and )`\w+`)*"
 _DESCRIBED = re.compile(rf"(?<![\w`])({_NAMES}): (.+?)(?=[.;,] {_NAMES}: |\Z)", flags=re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z`\"])")
+# Bases from libraries describe settings of their own, not options of a recipe.
 _LIBRARIES = frozenset((*sys.stdlib_module_names, "pydantic"))
 
 
@@ -117,18 +118,21 @@ def yaml_text(value: Any) -> str:
     """A value as YAML in one line, for `--set KEY=VALUE`."""
 
     def written(style: str | None) -> str:
+        # In a list, as a text alone is followed by the mark of a document's end (`...`).
         text = yaml.safe_dump(
             [value], default_flow_style=True, default_style=style, width=sys.maxsize, allow_unicode=True, sort_keys=False
         )
         return text.strip()[1:-1]
 
     text = written(None)
+    # In double quotes a line break is an escape, and the value one line.
     return written('"') if len(text.splitlines()) > 1 else text
 
 
 def descriptions(cls: type) -> dict[str, str]:
     """The sentence of every option that a class or one of its bases describes, by the option's name."""
     texts: dict[str, str] = {}
+    # Bases first, so that the words of the class itself replace theirs.
     for base in reversed(cls.__mro__[:-1]):
         if base.__module__.partition(".")[0] not in _LIBRARIES:
             described = (*_in_class_docstring(base), *_in_constructor(base), *_under_fields(base))
@@ -151,6 +155,7 @@ def _in_class_docstring(cls: type) -> Iterator[tuple[str, str]]:
 
 def _in_constructor(cls: type) -> Iterator[tuple[str, str]]:
     """The arguments that the section `Args:` in the docstring of a class, or of its constructor, describes."""
+    # A set: a class without a constructor of its own would be read twice.
     docstrings = {cls.__doc__ or "", cls.__dict__.get("__init__", cls).__doc__ or ""}
     section = "".join(inspect.cleandoc(text).partition("Args:\n")[2] for text in docstrings)
     yield from re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)

@@ -231,8 +231,8 @@ def _integers(values: Any, missing: int) -> Ints:
 def _taken(values: Ints, places: Ints) -> Ints:
     """The value at each place; -1 for place -1."""
     if not len(values):
-        return np.full(len(places), -1)
-    return np.where(places < 0, -1, values[places])
+        return np.full(len(places), -1)  # nothing to index, not even by place -1
+    return np.where(places < 0, -1, values[places])  # place -1 reads the last value, which is not used
 
 
 def _form(normal_form: str | None, extracted: str | None) -> str | None:
@@ -241,7 +241,7 @@ def _form(normal_form: str | None, extracted: str | None) -> str | None:
 
 
 def _alone(completion_id: str) -> str:
-    return f"(no key) {completion_id}"
+    return f"(no key) {completion_id}"  # equal to no other vote
 
 
 def _ballots(decisions: pa.Table, verdicts: pa.Table) -> pa.Array:

@@ -45,9 +45,11 @@ def has_follow_ups(recipe: Mapping[str, Any]) -> bool:
     for step in recorded_steps(recipe):
         template = step.get("template", "")
         texts = [template] if isinstance(template, str) else [turn["content"] for turn in template]
+        # Earlier steps may fill the options of an engine as well as its template.
         texts += [value for value in step.get("options", {}).values() if isinstance(value, str)]
         if step.get("when") or any("{pair}" in text for text in texts):
             return True
+        # A template names a step as `{solve}`, `{solve.field}` or `{solve*}`.
         if any(f"{{{name}{end}" in text for name in earlier for end in "}.*" for text in texts):
             return True
         earlier.append(str(step["name"]))
@@ -63,5 +65,6 @@ def step_column(columns: Collection[str], table: str = "") -> str:
     """SQL expression for the step of a row in a table with these columns; '' for a table without a step column."""
     for name in ("step", OLD_COLUMN):
         if name in columns:
+            # Rows of a recipe without named steps have null.
             return f"coalesce({table}{name}, '')"
     return "''"

@@ -53,6 +53,7 @@ def _items(value: Any, count: int) -> list[Any] | None:
     items = parsed_cell(value)
     if not isinstance(items, list) or not items or is_conversation(items):
         return None
+    # A list of lists with one item an answer stays so: each answer then has a list.
     nested = len(items) != count and all(isinstance(item, list) for item in items)
     flat = [inside for item in items for inside in item] if nested else items
     return flat if len(flat) == count else items
@@ -69,6 +70,7 @@ def _of_each(name: str, columns: Columns) -> bool:
 
 def several(cell: Any) -> list[Any] | None:
     """The answers in a cell: the items of a list, of lists of lists theirs; None for one text or one conversation."""
+    # Only a list of texts: an answer may begin with a bracket, as an interval or a list does.
     if isinstance(cell, str) and cell.lstrip().startswith('["'):
         cell = _texts_in(cell)
     if not isinstance(cell, list) or (cell and all(map(is_turn, cell))):
@@ -141,6 +143,7 @@ class CompletionRows:
         self._name = name
         self._log = log
         self._ordinals: Counter[tuple[str, str]] = Counter()
+        # Columns of the problem are stored with it, and would be repeated in each completion.
         self._unused = {columns.fields[name] for name in EMBEDDED_ALIASES if name in columns.fields}
         self.textless = 0
         self.count = 0
@@ -159,6 +162,7 @@ class CompletionRows:
         cell = get(values, "text")
         turns = _answer_turns(messages(cell if is_conversation(cell) else get(values, "messages")))
         text = None if is_conversation(cell) else cells.text(cell)
+        # A single turn of text says no more than the text, and is not stored twice.
         if text is None and turns is not None and [turn.kind for turn in turns] == ["text"]:
             text, turns = turns[0].content, None
         if text is None:

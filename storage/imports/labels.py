@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _PLAIN = ("finish_reason", "tokens_in", "tokens_out", "logprob_sum")
 _TEXTS = ("reasoning", "messages")
 _OURS = ("import", SAME_ANSWER)
+# The same digests as in `labels_of`: the labels of the file are compared with those stored.
 _COLUMNS = ", ".join(["id", "model", "sample_index", *_PLAIN, *(f"md5({name}) AS {name}" for name in _TEXTS), "meta"])
 _FETCHED = 4096
 _NAMED = 20  # answers with other labels, of which the labels are named
@@ -70,6 +71,7 @@ class Relabelling:
             return False
         elif before.labels != digest_of(labels):
             self.changed += 1
+            # Some are enough to name the labels; the number is counted above.
             if len(self._changed) < _NAMED:
                 self._changed[before.id] = labels
         return True
@@ -85,8 +87,10 @@ class Relabelling:
         if before is None and completion.id not in self._elsewhere:
             return completion
         labels = digest_of(labels_of(completion))
+        # Without an update an answer keeps its stored id, so that the writer finds it and adds nothing.
         if before is not None and (before.labels == labels or not self._update):
             return replace(completion, id=before.id)
+        # With the update's number: labels that return to earlier ones would otherwise find their old row.
         identity = digest128(["labelled", completion.id, labels, self.number if before is not None else 0])
         return replace(completion, id=identity, meta={**completion.meta, SAME_ANSWER: completion.id})
 
@@ -118,6 +122,7 @@ def labels_of(completion: Completion) -> dict[str, Any]:
 
 def digest_of(labels: Mapping[str, Any]) -> str:
     """Equal for equal labels."""
+    # A null is no label: a file with an empty column equals one without the column.
     return digest128(["labels", {name: value for name, value in labels.items() if value is not None}])
 
 

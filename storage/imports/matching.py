@@ -38,6 +38,7 @@ class ProblemLookup:
             stored = self.known.get(name)
         elif cell is not None:
             name, ids = _prompt_ids(cell)
+            # In the order of the ids: the whole conversation before its only turn.
             stored = next((self.known[key] for key in ids if key in self.known), None)
             # A column called `problem` may hold the problem's id as well as its text.
             if stored is None and not is_conversation(cell):
@@ -86,6 +87,7 @@ class EmbeddedProblems:
         stored = self.known.get(name)
         if stored is not None and stored.id != problem.id:
             self.clashes.append((row.where, f"{name!r} ({row.where}, differs from the one imported before)"))
+        # Within the file as well: `known` has only what was stored before it.
         before, where = self.first.setdefault(name, (problem.id, row.where))
         if before != problem.id:
             self.clashes.append((row.where, f"{name!r} ({row.where}, differs from {where})"))
@@ -131,6 +133,7 @@ def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> ProblemL
 
 def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> EmbeddedProblems:
     asking = "prompt" if columns.has("prompt") or not columns.has("messages") else "messages"
+    # A problem with tests needs no reference.
     needed = (asking,) if columns.has("tests") else (asking, "reference")
     if not all(columns.has(name) for name in needed):
         raise SetupError(

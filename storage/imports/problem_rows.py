@@ -46,6 +46,7 @@ class ProblemRows:
         tests = cells.texts(get(values, "tests"))
         extra = {name: cells.plain(value) for name, value in self._columns.rest(values).items()} if meta else {}
         raw_level = get(values, "level")
+        # A level is a number: a word such as `hard` would be lost without the meta.
         if raw_level is not None and cells.level(raw_level) is None:
             extra["level"] = cells.plain(raw_level)
             self.levels[str(raw_level)] += 1
@@ -76,6 +77,7 @@ class ProblemRows:
         prompt_turns, answered = asked_and_answered(messages(value) or ())
         if not prompt_turns:
             raise CellError("the conversation asks nothing: no turn of it is the user's")
+        # A prompt may consist of a system turn alone, which then has to say something.
         asked = [turn.content for turn in prompt_turns if turn.role == "user"] or [turn.content for turn in prompt_turns]
         if not any(text.strip() for text in asked):
             raise CellError("there is no prompt")
@@ -135,6 +137,7 @@ def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
 def opened_conversation(value: Any) -> Any:
     """A JSON text of turns as turns; everything else unchanged."""
     inside = parsed_cell(value)
+    # A prompt may be JSON itself, such as a question about JSON: only turns are opened.
     return inside if is_conversation(inside) else value
 
 

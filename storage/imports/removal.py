@@ -82,6 +82,7 @@ def contents_of(ws: "Workspace", name: str) -> ImportContents:
 def plan_removal(ws: "Workspace", name: str) -> Removal:
     """Effect of `remove`; SetupError for an unknown import."""
     contents = contents_of(ws, name)
+    # Only rows of this import alone would be lost: a plan of rows that another one holds does not need it.
     alone = {kind: _alone(ws, kind, name) for kind in ("problems", "completions")}
     shared = sum(len(_ids(ws, kind, name)) for kind in alone) - sum(map(len, alone.values()))
     return Removal(name, contents.problems, contents.rollouts, shared, tuple(_users(ws, name, alone)))
@@ -113,6 +114,7 @@ def named_by(ws: "Workspace", recipe: Mapping[str, Any]) -> set[str]:
     """The imports used by a canonical recipe: those it names, and the default ones of its problem set."""
     problem_set = recipe.get("problems", {}).get("imported")
     taken = recipe.get("generate", {}).get("imports") or ()
+    # A recipe that names no import takes all that were made for its problem set.
     if takes_imports(recipe) and not taken and problem_set is not None:
         taken = answering(ws, problem_set)
     held_out = {part.get("imported") for part in recipe.get("evaluation", ())}
@@ -142,6 +144,7 @@ def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
         for info in versions(ws.datasets, dataset):
             manifest = load_manifest(info)
             taken = {part["name"] for part in manifest.get("imports", ())}
+            # A version of another clone has no run in this ledger, but its manifest names what it took.
             if manifest.get("run") in runs or name in taken | named_by(ws, manifest.get("recipe", {})):
                 datasets.append(f"dataset {info.ref}")
     return datasets
@@ -158,6 +161,7 @@ def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:
     """The ids stored under this import only."""
     from storage.segments.views import select as rows
 
+    # Ids are of the content, so two imports may hold one row; either alone keeps it.
     others = [segment for segment in ws.segments.registry.segments(kind) if segment.producer != producer_of(name)]
     elsewhere = rows(kind, ws.segments.readable(others), ws.segments.path)
     query = f"SELECT id FROM ({rows_of(ws.segments, kind, name)}) ANTI JOIN (SELECT id FROM ({elsewhere})) USING (id)"  # noqa: S608

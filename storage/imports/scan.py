@@ -121,7 +121,7 @@ def _objects(cell: Any) -> bool:
 
 def _place(choice: Values) -> int:
     index = choice.get("index")
-    return index if isinstance(index, int) else 0
+    return index if isinstance(index, int) else 0  # without one the order of the list stays
 
 
 def _has_choices(values: Mapping[str, Any]) -> bool:
@@ -235,6 +235,7 @@ def clean_rows(
     """
     faults = Faults(spec.path) if faults is None else faults
     for row in islice(source_rows(spec), limit):
+        # The second pass leaves out what the first one found.
         if row.where in faults:
             continue
         if row.fault is not None:
@@ -248,7 +249,7 @@ def clean_rows(
         except CellError as error:
             faults.add(row.where, error)
             continue
-        sanitiser.empty += not rows
+        sanitiser.empty += not rows  # a request that failed holds no answer
         for values in rows:
             mapped = {path: value_at(values, path) for path in paths}
             yield FileRow(row.where, sanitiser.row({**values, **mapped}), row.format or name)

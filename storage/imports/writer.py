@@ -35,6 +35,7 @@ class ImportWriter:
         self._ws = ws
         self._spec = spec
         self._dry_run = dry_run
+        # Before anything is read: `finish` compares with it what others did meanwhile.
         self._before = ws.imports.mark(spec.sets)
         self._known: dict[Kind, set[str]] = {}
         self._held: dict[Kind, list[Any]] = {}
@@ -54,12 +55,14 @@ class ImportWriter:
         self._counts[kind] = self.count(kind) + ImportCount(int(new), int(not new))
         if not new:
             return
+        # In a dry run as well: a record that the file repeats is new once.
         self._known[kind].add(record.id)
         if self._dry_run:
             return
         waiting = self._held.setdefault(kind, [])
         waiting.append(record)
         self._sizes[kind] += _bytes(record)
+        # By bytes too: a few rows of very long texts would fill the memory.
         if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= MAX_HELD:
             self._write(kind)
 
@@ -108,6 +111,7 @@ class ImportWriter:
         records = self._held.pop(kind, [])
         if records:
             self._sizes[kind] = 0
+            # A version of its own: readers take the labels of the segments with the highest number.
             version = f"{FORMAT}{UPDATE}{self.update}" if self.update and kind == "completions" else FORMAT
             key = SegmentKey(kind, self._spec.producer, version, digest128([record.id for record in records]))
             with self._nothing_stored():
@@ -147,4 +151,5 @@ def _bytes(record: Problem | Completion) -> int:
         prompt = [record.prompt] if isinstance(record.prompt, str) else [turn.content for turn in record.prompt]
         texts = [*prompt, record.reference, *record.tests]
     others = sum(len(value) if isinstance(value, str) else 64 for value in record.meta.values())
+    # An ASCII text has as many bytes as characters, and need not be encoded to be counted.
     return others + sum(len(text) if text.isascii() else len(text.encode("utf-8", "replace")) for text in texts)

@@ -64,7 +64,9 @@ class Leases:
         With it comes the claim on those of the completions `claim` that no other lease claims; it ends with the lease, or
         with `release_claims`.
         """
+        # A token for each lease: after losing a key the same process may hold it again.
         owner, token = this_process(), secrets.token_hex(8)
+        # Not durable: a lease that a power cut takes back costs work and breaks nothing.
         with self._ledger.write(durable=False) as session:
             now = self._ledger.now(session)
             holder = session.get(LeaseRow, key)
@@ -111,6 +113,7 @@ class Leases:
             now = self._ledger.now(session)
             rows = session.scalars(select(LeaseRow).where(LeaseRow.key.startswith(prefix, autoescape=True))).all()
             owned = [(row, Owner(row.host, row.pid, row.started)) for row in rows]
+        # After the transaction, as each look at a process reads /proc.
         lives = [(row, owner, owner.alive()) for row, owner in owned]
         return [(row.key, owner) for row, owner, alive in lives if alive or (alive is None and row.expires_at > now)]
 
@@ -123,6 +126,7 @@ class Leases:
         if dead:
             with self._ledger.write(durable=False) as session:
                 for key, token in dead:
+                    # With the token: another process may have taken the key since it was read.
                     _execute(session, delete(LeaseRow).where(LeaseRow.key == key, LeaseRow.token == token))
 
 

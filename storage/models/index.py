@@ -75,7 +75,7 @@ class ModelVersion(ModelEntry):
     @property
     def fetched(self) -> bool:
         """True if its weights are in this clone."""
-        return (self.path / "config.json").exists()
+        return (self.path / "config.json").exists()  # every published model has one, see `model_files`
 
     @property
     def pointer(self) -> Path:
@@ -110,6 +110,7 @@ def load_index(models: Path, name: str) -> ModelIndex:
         return ModelIndex(name)
     restoring = f"git checkout -- {path}"
     text = read_utf8(path, next_command=restoring)
+    # Before the text is parsed: conflict marks would only be reported as invalid JSON.
     if "<<<<<<< " in text:
         raise SetupError(f"{path} holds a git conflict.", next_command=f"keep both versions under other numbers in {path}")
     value = parse_object(text, path, next_command=restoring)
@@ -156,12 +157,14 @@ def resolve_model(models: Path, reference: str) -> ModelVersion:
     """
     name, at, wanted = reference.removeprefix(f"{MODELS}/").partition("@")
     index = _known(models, name)
+    # `latest` is no reserved name of a model's tags: a tag of that name comes first.
     if not at or (wanted == LINK and wanted not in index.tags):
         usable = [entry for entry in index.versions if entry.folder not in index.yanked]
         if not usable:
             raise SetupError(f"every version of {name} is yanked; name one explicitly.", choices=_choices(index))
         return version_of(models, index, usable[-1])
     matches = [entry for entry in index.versions if _means(index, wanted, entry)]
+    # Entries of equal content are one model, so a name that means several of them is not ambiguous.
     if len({entry.content_hash for entry in matches}) != 1:
         raise SetupError(
             f"{name} has {len(matches) or 'no'} version{'' if len(matches) == 1 else 's'} called {wanted!r}.",
@@ -195,6 +198,7 @@ def _choices(index: ModelIndex) -> list[str]:
 def named_version(models: Path, model: str) -> ModelVersion | None:
     """The version that `models/NAME` or `models/NAME@VERSION` means; None for any other text. SetupError without one."""
     name = model.removeprefix(f"{MODELS}/").partition("@")[0]
+    # `models/NAME` may be a plain model folder without versions, such as the shipped one.
     if not model.startswith(f"{MODELS}/") or ("@" not in model and not index_path(models, name).exists()):
         return None
     return resolve_model(models, model)

@@ -79,6 +79,7 @@ def publish_model(
     """
     check_name(ws.models, name)
     with locked(publication_lock(ws, name)):
+        # Under the lock nobody else is writing one: a killed command left it.
         for leftover in (ws.models / name).glob(f"{PARTIAL}*"):
             shutil.rmtree(leftover)
         index = load_index(ws.models, name)
@@ -92,6 +93,7 @@ def publish_model(
                 version, created=False, messages=[f"{version.ref} has this content or training; no new version."]
             )
         entry = ModelEntry(
+            # Yanked or not: a number is never given twice.
             number=index.newest.number + 1 if index.newest else 1,
             content_hash=content_hash(files),
             training_id=training_id,
@@ -101,6 +103,7 @@ def publish_model(
         )
         full = _record(record, name, entry, files)
         _write(ws, name, entry, folder, full, card)
+        # Before the index: a reader finds the record of every version in it.
         write_text(record_copy(ws.models, name, entry.folder), json_text(full))
         hit("model.written")
         index = index.with_version(entry)
@@ -159,6 +162,7 @@ def _write(ws: Workspace, name: str, entry: ModelEntry, source: Path, record: Ma
             if final.exists():  # a kill came between the rename and the index
                 shutil.rmtree(final)
             partial.rename(final)
+            # The rename is durable only with the folder's entries.
             sync(final.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -67,6 +67,7 @@ def unyank_model(ws: Workspace, reference: str) -> ModelVersion:
 def _change(ws: Workspace, reference: str, change: Callable[[ModelIndex, ModelVersion], ModelIndex]) -> ModelVersion:
     name = resolve_model(ws.models, reference).name
     with locked(publication_lock(ws, name)):
+        # Resolved again under the lock: another command may have moved the tag or published since.
         version = resolve_model(ws.models, reference)
         save_index(ws.models, change(load_index(ws.models, name), version))
     return resolve_model(ws.models, f"{name}@{version.folder}")
@@ -96,6 +97,7 @@ def pull_models(versions: Sequence[ModelVersion], remote: str | None = None) -> 
         try:
             require_published_model(version)
         except FoundWanting:
+            # A folder with other files would count as fetched, and its weights would be used.
             shutil.rmtree(version.path, ignore_errors=True)
             raise
     return summary
@@ -105,6 +107,7 @@ def require_published_model(version: ModelVersion) -> None:
     """FoundWanting where a file of a version is not the one that was published."""
     present, published = model_files(version.path), version.record()["files"]
     odd = sorted(name for name in present.keys() | published.keys() if present.get(name) != published.get(name))
+    # The hash as well: the record may have been altered together with a file, the index not.
     if odd or content_hash(present) != version.content_hash:
         raise FoundWanting(
             f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
@@ -120,6 +123,7 @@ def _dvc(verb: str, versions: Sequence[ModelVersion], remote: str | None) -> str
     if untracked:
         raise SetupError(f"DVC does not track {', '.join(untracked)}.", next_command="rollmill train RECIPE again")
     dvc.require_remote(root, remote)
+    # Resolved, as `repository` gives a resolved folder: a path through a link would not be below it.
     targets = [str(version.pointer.resolve().relative_to(root)) for version in versions]
     done = dvc.run_when_unlocked([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
     if done.returncode:
@@ -143,6 +147,7 @@ def ancestors(models: Path, version: ModelVersion) -> list[ModelVersion | str]:
     record = version.record()
     while init := record.get("init"):
         parent = by_hash.get(init["content_hash"])
+        # A training without effect has its initial model's content, and following it would never end.
         if parent is None or parent.content_hash in seen:
             return [*chain, init["model"]]
         seen.add(parent.content_hash)

@@ -151,11 +151,14 @@ def _threads(scope: Scope, known: Mapping[str, Mapping[str, Any]], steps: Sequen
     """Every thread of the scope, problem by problem."""
     needed = _needed(known, steps)
     wanted = {name: fields for name, fields in needed.items() if fields}
+    # The first answer, then each step once and as often as it may be repeated.
     cap = 1 + sum(1 + int(known[step].get("repeat") or 0) for step in steps)
+    # An empty list is no SQL, and nothing is in NULL.
     named, put_in = (", ".join(map(quoted, names)) or "NULL" for names in (wanted, needed))
     with scope.connection("rollouts", "threads", "completions", "problems") as connection:
         texts = _rows(connection.execute(_TEXTS.format(steps=named)))
         unread = {cid for cid, name, text in texts if wanted[name] - fields_of(text, _reads(known, name)).keys()}
+        # What an engine without a model could not read stops a thread as an unread answer does.
         unread |= {cid for (cid,) in _rows(connection.execute(_FAILED.format(steps=put_in)))}
         for (problem, template), rows in groupby(_rows(connection.execute(_TURNS)), key=lambda row: row[:2]):
             turns = {}
@@ -164,6 +167,7 @@ def _threads(scope: Scope, known: Mapping[str, Mapping[str, Any]], steps: Sequen
                 turns[cid] = _Turn(name, role, tuple(after.split()), outcome, root)
             unreadable = _unread_about(turns, unread, needed)
             for chain in _chains(turns, steps):
+                # The cap first: beyond it nothing is asked, whether the last answer could be read or not.
                 stop = "cap" if len(chain) >= cap else "unreadable" if chain[-1] in unreadable else "accepted"
                 outcomes = tuple(turns[cid].outcome or "pending" for cid in chain)
                 yield AttemptThread(problem, template, tuple(chain), outcomes, stop)
@@ -222,6 +226,7 @@ def _chains(turns: Mapping[str, _Turn], steps: Sequence[str]) -> list[list[str]]
     for cid, turn in turns.items():
         before = _nearest(turns, cid) if turn.step in steps else None
         if before is not None:
+            # Turns come in sample order, so the first answer to an attempt stays.
             following.setdefault(before, cid)
     chains = [[cid] for cid, turn in turns.items() if turn.root]
     for chain in chains:
@@ -241,10 +246,12 @@ def _unread_about(turns: Mapping[str, _Turn], unread: set[str], needed: Collecti
 
 def _rate(threads: Sequence[AttemptThread], attempt: int) -> AttemptRate:
     """Standing answers after an attempt, by problem; templates are clusters."""
+    # A slice keeps the last attempt of a thread that stopped earlier; attempt 1 is compared with itself.
     standing = [[thread.outcomes[:at][-1] == "correct" for thread in threads] for at in (1, max(1, attempt - 1), attempt)]
     first, before, now = standing
     right: defaultdict[tuple[str, str | None], list[tuple[bool, bool]]] = defaultdict(list)
     for thread, begun, last in zip(threads, first, now, strict=True):
+        # By problem first: threads of one problem are not independent, and each problem counts alike.
         right[thread.problem, thread.template].append((begun, last))
     means = [[sum(pair[side] for pair in pairs) / len(pairs) for pairs in right.values()] for side in (0, 1)]
     clusters = [template for _, template in right]

@@ -71,6 +71,7 @@ def daily_spend(reader: Reader, known: "Sequence[Run]", days: int, last: date) -
 def _spent_day(day: date, paid: Mapping[str, Sums], currency: Mapping[str, str]) -> SpentDay:
     money: dict[str, Sums] = {}
     for run, sums in paid.items():
+        # Payments without a price have no currency, and count in `whole` alone.
         if sums.units:
             name = currency.get(run, "")
             money[name] = money.get(name, Sums()) + sums

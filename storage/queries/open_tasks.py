@@ -65,6 +65,7 @@ def judging_tasks(reader: Reader, known: "Sequence[Run]") -> list[OpenTask]:
     audits = [audit for audit in reader.audits.list() if audit.kind == "natural" and audit.id in waiting]
     tasks = [OpenTask("audit", audit_title(audit), "", *waiting[audit.id]) for audit in audits]
     for run in newest_of_recipes(known):
+        # The summary tells without a query whether there is a queue to read.
         if run.status != "running" and run.summary.get("funnel", {}).get("undecided"):
             pairs = undecided_queue(reader, run.id).pairs
             left = len(pairs) - len(reader.audits.judgements(pairs))
@@ -77,6 +78,7 @@ def sign_off_tasks(datasets: "Iterable[Sequence[VersionInfo]]") -> list[OpenTask
     tasks = []
     for versions in datasets:
         signed = [version for version in versions if version.signoffs]
+        # A dataset that nobody ever signed off asks for no sign-off.
         if signed and not versions[0].signoffs and versions[0].yanked is None:
             tasks.append(OpenTask("sign-off", versions[0].ref, signed[0].ref))
     return tasks

@@ -68,10 +68,12 @@ def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
         problems = table("problems", ("id", *STRATA), "problem_id")
         completions = table("completions", ("id", "model", "sample_index", "tokens_out", *MEASURED))
         verdicts = table("verdicts", VERDICTS) if answers else None
+        # A version has a table of this name, a run reads those of the workspace.
         if scope.run is not None:
             connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
         scores = table("scores", ("completion_id", "problem_id", "scorer", "version", "value"))
     if scope.run is not None and len(scores):
+        # Runs share completions, and scores that hold for another run's rows are stored under them.
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     pool = pool_of(problems, completions, rows, verdicts, scores)
     # None: the query has already left out the unmeasured rollouts.
@@ -92,6 +94,7 @@ def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool =
         key = name.removeprefix("meta.")
         if any(key in fields for fields in meta):
             values = [fields.get(key) for fields in meta]
+            # Not isinstance in the test: True would be the group 1.
             strata[name] = tuple(
                 value if value is None or type(value) in (str, int) else json.dumps(value) for value in values
             )

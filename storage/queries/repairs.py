@@ -44,6 +44,7 @@ def with_repairs(source: ScopePool) -> Pool:
             draft = _draft_of(cid, mine) if role == ANSWER and after else None
             row = None if draft is None else rows.get((problem, draft))
             if row is not None and draft is not None:
+                # A repair without a verdict is `pending`, the last of STATES.
                 repairs.setdefault(row, []).append(Repair(_tokens(cid, draft, mine), STATES.index(outcome or STATES[-1])))
     if not repairs:
         raise SetupError(
@@ -66,6 +67,7 @@ def _draft_of(cid: str, turns: Mapping[str, Turn]) -> str | None:
 
 def _tokens(cid: str, draft: str, turns: Mapping[str, Turn]) -> int:
     """Tokens of a repair and of everything between it and its draft; -1 if one is unknown."""
+    # The draft is not entered, as its tokens are its own; a step that gathers meets some texts twice.
     total, waiting, seen = 0, [cid], {draft}
     while waiting:
         at = waiting.pop()
@@ -73,7 +75,7 @@ def _tokens(cid: str, draft: str, turns: Mapping[str, Turn]) -> int:
             continue
         seen.add(at)
         tokens = turns[at][3]
-        if tokens is None:
+        if tokens is None:  # a sum without it would be too small
             return -1
         total += tokens
         waiting += turns[at][1]

@@ -98,15 +98,18 @@ def run_line(run: Run, paid: Mapping[str, Sums]) -> RunLine:
 def _evaluation(name: str, runs: Sequence[Run], paid: Mapping[str, Sums]) -> RunLine:
     """The line of an evaluation: of a cell that was measured again, the newest run counts."""
     cells = [run_line(run, paid) for run in runs]
+    # Runs come the newest first, so in reverse the newest of a cell is set last.
     newest = list({run.name: line for run, line in zip(reversed(runs), reversed(cells), strict=True)}.values())
     seconds, spent = [line.seconds for line in newest], [line.spent for line in newest]
     known_seconds = [value for value in seconds if value is not None]
     known_sums = [value for value in spent if value is not None]
     return RunLine(
         id=name,
+        # One cell that still runs or failed decides for the whole evaluation.
         status=min((line.status for line in newest), key=URGENCY.index),
         recipe=name,
         started=min(line.started for line in newest),
+        # A sum without one of the cells would look like that of all.
         seconds=sum(known_seconds) if len(known_seconds) == len(newest) else None,
         problems=None,
         kept=None,

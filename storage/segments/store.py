@@ -293,7 +293,7 @@ class SegmentStore:
         sound = self.readable([segment for segment in segments if segment.id in holders])
         positions, holder = np.concatenate(holdings, axis=1)
         good = np.isin(holder, [holders[segment.id] for segment in sound])
-        return np.unique(positions[good]), sound
+        return np.unique(positions[good]), sound  # an identity may be in several segments
 
     def _rows(self, kind: Kind, segments: Sequence[Segment], identities: Sequence[tuple[str, ...]]) -> list[Any]:
         """The records with these identities, read from these segments only."""

@@ -46,6 +46,7 @@ def select(kind: Kind, segments: Sequence[Segment], path_of: PathOf, *, only: Se
     plain = [segment for segment in segments if not segment.overlaps]
     extra = [segment for segment in segments if segment.overlaps]
     given = [segment for segment in plain if only is None or segment.seq in only]
+    # Of kinds without an identity, such as plans and decisions, no row counts as repeated.
     if not extra or kind not in IDENTITY:
         given += [segment for segment in extra if only is None or segment.seq in only]
         return _rows(kind, given, path_of)
@@ -70,6 +71,7 @@ def key_sql(kind: Kind) -> str:
 
 def keys(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     """SELECT of (key, seq): the identity of every row, repeated ones included, and the number of its segment."""
+    # DuckDB names the file of a row, from which the number of its segment follows.
     paths = files([path_of(segment) for segment in segments])
     numbers = ",".join(str(segment.seq) for segment in segments)
     return (
@@ -111,6 +113,7 @@ def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     """The rows of these segments, numbered by registration and position in their file."""
     names = _names(SCHEMAS[kind].names)
     paths = files([path_of(segment) for segment in segments])
+    # By name only if needed: then each file is opened to bind, not the first alone.
     old = any(segment.columns != CURRENT[kind] for segment in segments)
     options = f"filename=true, file_row_number=true, hive_partitioning=false, union_by_name={str(old).lower()}"
     rows = f"SELECT * FROM read_parquet({paths}, {options})"

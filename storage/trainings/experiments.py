@@ -62,6 +62,7 @@ class Experiments:
                 f"another process works on the {kind} {name!r}.", next_command=f"rollmill runs cancel {state.id}"
             )
 
+        # Under the lease, or another process could write it in between.
         before = _read(self._path(state))
 
         def tell(text: str) -> None:
@@ -73,6 +74,7 @@ class Experiments:
             self._write(state)
             try:
                 yield tell
+            # An interrupt as well: the record would otherwise stay `running` and be shown as killed.
             except BaseException as error:
                 if not state.said and isinstance(error, SetupError) and not isinstance(error, Unavailable):
                     self._restore(state, before)
@@ -94,6 +96,7 @@ class Experiments:
     def of_process(self, pid: int) -> str | None:
         """Id of the trial or loop that a process of this host works on; None while it works on none."""
         held = [holder for kind in KINDS for holder in self._ledger.leases.holders(f"{kind}/")]
+        # Leases of other hosts are held too, and their process numbers mean nothing here.
         return next((key for key, owner in held if owner.pid == pid and owner.alive()), None)
 
     def _as_killed(self, before: Experiment) -> Experiment:
@@ -119,6 +122,7 @@ def _read(path: Path) -> Experiment | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         return Experiment(**value) if isinstance(value, Mapping) else None
+    # A listing must not fail for one damaged state, which the next command writes anew.
     except (OSError, ValueError, TypeError):
         return None
 

@@ -71,6 +71,7 @@ class Trainings:
             if row is None:
                 row = TrainingRow(id=training, started_at=now, progress={}, summary={})
                 session.add(row)
+            # Progress stays as it was: a training resumes from its last checkpoint.
             row.name, row.recipe, row.status, row.updated_at = name, dict(recipe), "running", now
 
     def report(self, training: str, progress: Mapping[str, Any]) -> None:
@@ -93,6 +94,7 @@ class Trainings:
     def get(self, training: str) -> StoredTraining:
         """A training by its id, or the beginning of one."""
         matches = [known for known in self.all() if known.id.startswith(training)]
+        # A beginning that several trainings have names none of them.
         if len(matches) != 1:
             raise unknown_name("training", training, [known.id[:12] for known in self.all()])
         return matches[0]
@@ -121,6 +123,7 @@ class Trainings:
     def of_process(self, pid: int) -> str | None:
         """The training that a process of this host works on; None while it works on none."""
         held = self._ledger.leases.holders(_PREFIX)
+        # Leases of other hosts are held too, and their process numbers mean nothing here.
         return next((key.removeprefix(_PREFIX) for key, owner in held if owner.pid == pid and owner.alive()), None)
 
 

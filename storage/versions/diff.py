@@ -97,6 +97,7 @@ def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None
             same_kept=before.kept_hash == after.kept_hash,
             same_scores=before.scores_hash == after.scores_hash,
             recipe=changes(old["recipe"], new["recipe"]),
+            # In an object, as `flatten` gives a list on its own no key.
             verifiers=changes({"verifiers": old["verifiers"]}, {"verifiers": new["verifiers"]}),
             fingerprint=changes(old["fingerprint"], new["fingerprint"]),
             problems=_problem_members(pair),
@@ -110,6 +111,7 @@ def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None
             levels=deltas(old["counts"]["levels"], new["counts"]["levels"]),
         )
     finally:
+        # The pairing of a caller stays open for its further queries.
         if pairing is None:
             pair.close()
 
@@ -136,6 +138,7 @@ def deltas(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Delta, ...]:
 
 
 def _number(value: Any) -> float | None:
+    # True is an int in Python, and no number of a manifest.
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

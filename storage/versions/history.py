@@ -107,6 +107,7 @@ def history(datasets: Path, name: str) -> list[VersionStep]:
 
 def _causes(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe and the versions of the verifiers."""
+    # By name: `flatten` takes a list for one value, which would differ as a whole.
     verifiers = {part["name"]: part["version"] for part in manifest["verifiers"] or ()}
     return {"recipe": manifest["recipe"], "verifier": verifiers}
 

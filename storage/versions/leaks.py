@@ -30,7 +30,7 @@ def refuse_in_snapshot(snapshot: Snapshot, texts: Mapping[str, str], keys: Mappi
 
 def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
     """FoundWanting for a version to be exported with a key in it."""
-    if not any(len(key) >= LEAST for key in keys.values()):
+    if not any(len(key) >= LEAST for key in keys.values()):  # nothing to look for, so no row is read
         return
     files = [info.path / name for name in ("manifest.json", *TEXTS)]
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file()}
@@ -44,6 +44,7 @@ def _refuse(what: str, rows: Rows, texts: Mapping[str, str], keys: Mapping[str, 
     secret = {variable: key for variable, key in keys.items() if len(key) >= LEAST}
     if not secret:
         return
+    # The first one is enough: the version is refused as a whole.
     seen = next(_leaks(rows, texts, secret), None)
     if seen is not None:
         variable, place = seen
@@ -59,6 +60,7 @@ def _leaks(rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> Ite
         yield from ((variable, name) for variable, key in keys.items() if key in text)
     for table, batch in rows:
         for field, column in zip(batch.schema, batch.columns, strict=True):
+            # Nested values are stored as JSON text, and the other types can hold no key.
             if not pa.types.is_string(field.type):
                 continue
             for variable, key in keys.items():

@@ -34,6 +34,7 @@ def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
     """
     given = {key: twelve_digits(value) for key, value in snapshot.manifest.items()}
     counts = {**given["counts"], **row_counts(snapshot)}
+    # The sum of no rows is null.
     kept = pc.sum(snapshot.decisions["kept"]).as_py() or 0
     if counts["kept"] != kept or kept + counts["dropped"] != counts["decisions"]:
         raise RuntimeError(f"{counts['kept']} kept and {counts['dropped']} dropped rollouts are not those of the decisions")
@@ -65,6 +66,7 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "problems": snapshot.problems.num_rows,
         "rollouts": snapshot.completions.num_rows - unjudged,
+        # No key for 0: `disagreements` would miss it in manifests from before steps.
         **({"unjudged": unjudged} if unjudged else {}),
         "verdicts": snapshot.verdicts.num_rows,
         "scores": snapshot.scores.num_rows,
@@ -77,6 +79,7 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:
     """Number of rows by text of a column; null and an empty text count as unknown."""
     counts: Counter[str] = Counter()
+    # Added up, as null and an empty text are two values of the column.
     for row in column.value_counts().to_pylist():
         counts[row["values"] or "unknown"] += row["counts"]
     return dict(sorted(counts.items()))

@@ -60,6 +60,7 @@ def is_whole(info: VersionInfo) -> bool:
             names = [name for kind, name in TABLE_NAMES.items() if kind not in OPTIONAL or has_table(connection, kind)]
             rows = {name: connection.table(name).shape[0] for name in names}
     except (RollmillError, duckdb.Error, OSError, LookupError) as error:
+        # Too many open files or no memory says nothing about the version.
         if is_machine_limit(error):
             raise
         return False
@@ -99,6 +100,7 @@ def _repair_command(info: VersionInfo) -> str:
     """Command that replaces damaged rows: with DVC's copy, else by the recipe, which draws only what is not stored."""
     if not pointer(info).exists():
         return f"rm -r {info.path} and run its recipe again"
+    # The pointer as well: with it the recipe finds the version published and writes no rows.
     again = f"rm -r {info.path} {pointer(info)} and run its recipe again"
     return f"dvc checkout --force {pointer(info)}; if DVC has no copy, {again}"
 
@@ -113,12 +115,14 @@ def require_published(info: VersionInfo) -> None:
 def require_files(info: VersionInfo) -> None:
     """Same as `require_published`, without the shards of rows: a reader of some shards checks each of them."""
     inside, copy = info.path / "manifest.json", manifest_copy(info.path.parent.parent, info.name, info.folder)
+    # The copy came with git; the folder may come from a remote, which proves nothing.
     if inside.exists() and copy.exists():
         require(inside, digest(copy), info.ref, restoring_manifest(info, inside))
     published = load_manifest(info).get("files", {})
     names = [name for name in ROW_FILES if name in published]
     for name in names:
         require(info.path / name, published[name], info.ref, _repair_command(info))
+    # A tracked version has no digests of its rows in the manifest: DVC's pointer has them.
     if not names and pointer(info).exists():
         require_pointed(info.path, pointer(info), info.ref, _repair_command(info), only=ROW_FILES)
 
@@ -184,8 +188,9 @@ def materialise(info: VersionInfo, out: Path) -> Path:
     if not out.exists():
         with explained(out):
             out.parent.mkdir(parents=True, exist_ok=True)
+            # Under another name first: an existing `out` counts as whole.
             temporary = out.with_name(f".{out.name}.tmp")
-            temporary.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)  # of a killed command
             snapshot = load_snapshot(info)
             write_database(temporary, snapshot, snapshot.manifest)
             temporary.replace(out)

@@ -67,6 +67,7 @@ def resolve(datasets: Path, reference: str) -> VersionInfo:
 
 def _known_index(datasets: Path, name: str) -> Index:
     known = dataset_names(datasets)
+    # Before the names are compared: a dataset that lost its index would be called unknown.
     if len(name) <= LONGEST_NAME:  # longer than any folder's digits
         refuse_lost_index(datasets, name)
     if not known:
@@ -114,6 +115,7 @@ def remains(datasets: Path, dataset: str) -> list[str]:
     """The version folders named by files of a dataset, by number."""
     folder = datasets / dataset
     names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
+    # In a clone without rows the pointer and the manifest are all there is of a version.
     names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
     return sorted(filter(_FOLDER.fullmatch, names), key=_number)
 
@@ -136,6 +138,7 @@ def refuse_unsettled(datasets: Path, name: str) -> None:
     """
     index = load_index(datasets, name)
     numbers = [entry.number for entry in index.versions]
+    # Manifests travel with git beside the index, so they show what a conflict took out of it.
     if folders := unlisted(datasets, index):
         what = f"does not list {', '.join(folders)}, whose manifests are here"
     elif twice := sorted({number for number in numbers if numbers.count(number) > 1}):

@@ -47,3 +47,6 @@ def test_what_changed_is_told_and_nothing_else() -> None:
         "verifiers": "verifiers was votes text.1+votes.2+of=grade.score+least=4+plan=aaaaaaaaaaaa, is without it",
         "budget": "budget was fixed 1, is fixed 2",
     }
+    before = {**BEFORE, "examples": "e1"}
+    assert differences(before, now()) == {"examples": "examples was e1, is None"}
+    assert not imports_alone_changed(before, now(imported="i2"))

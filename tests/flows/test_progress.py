@@ -3,8 +3,7 @@
 import pytest
 
 from flows.cli.live import describe
-from flows.progress import Progress, Stage
-from flows.rounds import Event
+from flows.progress import Event, Progress, Stage
 
 
 def seen(*events: Event) -> dict[str, Stage]:

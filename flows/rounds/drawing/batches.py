@@ -102,6 +102,7 @@ class MissingMask:
         missing, unjudged = set(work.missing), {pair_of(row) for row in work.unjudged}
         pairs = _pairs(batch.rows)
         drawn = bytes(completion_id in missing for completion_id, _ in pairs)
+        # Bytes in place of rows: all batches of a round wait at once, which may be millions of rows.
         return cls(drawn, bytes(pair in unjudged for pair in pairs), bool(work.known))
 
     @property
@@ -142,7 +143,9 @@ def batches_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[PlanBatch]:
     """The rows of one round as its batches, in order."""
     plan = Rows.of("plan", rows).sorted_by("ordinal")
     numbers = plan.column("batch").to_numpy()
+    # A batch begins where the number changes; no batch has the number -1.
     starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+    # Not strict: an empty plan has an end and no start.
     return [_batch(run, plan[start:end]) for start, end in zip(starts, [*starts[1:], len(plan)], strict=False)]
 
 
@@ -167,13 +170,16 @@ def _missing_work(run: OpenRun, batches: Sequence[PlanBatch]) -> Iterator[Missin
     members = [list(batch.rows) for batch in batches]
     rows = [row for part in members for row in part]
     present = run.workspace.segments.present("completions", sorted({row.completion_id for row in rows}))
+    # Verifiers that read votes judge once everything is drawn, so no row of a round waits for them.
     chain, policies = run.verifiers.immediate, run.spec.policies()
     verdicts = verdicts_by_pair(run.workspace, chain, [pair_of(row) for row in rows])
 
     def judged(row: PlanRow) -> bool:
+        # Pieces of a search, votes and other steps get no verdict.
         if not run.spec.judged(row.step):
             return True
         known = verdicts.get(pair_of(row), {})
+        # A run planned under another policy needs the verdicts of both.
         return not any(missing_verdicts(policy, chain, known) for policy in policies)
 
     for batch, part in zip(batches, members, strict=True):
@@ -198,6 +204,7 @@ def requests_of(run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[Request]:
         request = Request(
             row.completion_id, row.prompt_id, prompt, rendered, step.sampling, row.seed, run.spec.stream, row.sample_index
         )
+        # Drawing under the planned id with another model would store a text that its id does not describe.
         if rendered not in checked and _id_today(run, step, request) != row.completion_id:
             raise SetupError(
                 f"run {run.id} was planned with another model, chat template or sampling than {engine.model} has now, or a "

@@ -55,7 +55,9 @@ def decide(run: OpenRun) -> DecisionReport:
     plans = all_plans(run)
     planned = together(plans)
     rows = answers_of(run.spec, planned)
+    # Before anything is decided: a follow-up may answer a text that was lost and is another one now.
     check_follow_ups(run, plans)
+    # `score_run` does so too, but not for a recipe without scorers.
     judge_by_votes(run)
     score_run(run)
     scores = stored_scores(rows_of(run), run.spec.scorers) if run.spec.scorers else {}
@@ -70,6 +72,7 @@ def decide(run: OpenRun) -> DecisionReport:
         counter.add_all(rollouts, decisions)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
+    # The selector's options are part of the key, as its version does not say them.
     batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
     decided = results.decisions.rows()
@@ -113,6 +116,7 @@ def select_checked(selector: Selector, run: str, rollouts: Sequence[Rollout]) ->
     # A selector may be foreign code: None, or items of another type, get the error below and no traceback.
     decisions = list(selector.select(run, rollouts) or ())
     named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
+    # In their order too: decisions and rollouts are paired by place from here on.
     if named != [rollout.completion.id for rollout in rollouts]:
         raise contract_error(f"selector {selector.name!r} did not give one decision per rollout, in their order")
     check_decisions(selector, decisions)
@@ -122,6 +126,7 @@ def select_checked(selector: Selector, run: str, rollouts: Sequence[Rollout]) ->
 def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem, each with the step of its rollout."""
     decisions = select_checked(run.spec.selector, run.id, rollouts)
+    # Only a recipe with steps names them; a selector does not know of steps.
     if not run.spec.names:
         return decisions
     return [replace(decision, step=rollout.step) for decision, rollout in zip(decisions, rollouts, strict=True)]

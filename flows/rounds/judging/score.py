@@ -99,7 +99,9 @@ def score_run(run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
     """Make and commit the missing scores of the recipe's scorers, once per command: each call retries unscored rows."""
     if not run.spec.scorers or run.memory.scored:
         return []
+    # Before scoring: a scorer may read verdicts, those by votes included.
     judge_by_votes(run)
+    # A scorer may ask a model, and this run pays for it.
     run.charge_samplers()
     counts = score_rows(rows_of(run), run.spec.scorers, tell)
     run.memory.note_scored()
@@ -115,6 +117,7 @@ def score_rows(
     """
     counts = [ScoreCounts(*rows.key(scorer)) for scorer in scorers]
     total, done = sum(map(len, rows.plans)), 0
+    # Whole problems: a scorer of groups compares all completions of a problem.
     for group in by_problems(rows.plans, GROUP):
         present = rows.workspace.segments.present("completions", [row.completion_id for row in group])
         drawn_rows = [row for row in group if row.completion_id in present]
@@ -127,6 +130,7 @@ def score_rows(
                 count.made += len(pairs)
             elif pairs:
                 scores = _scores(rows, scorer, texts, pairs)
+                # Scorer by scorer, so that a kill loses the numbers of one scorer on one group.
                 _commit(rows, scores)
                 count.add(scores)
                 count.unscored += len(pairs) - len(scores)
@@ -187,6 +191,7 @@ def _candidates(
     rows: RunRows, drawn_rows: Sequence[PlanRow], scorers: Sequence[AnyScorer], missing: set[Pair]
 ) -> Iterator[Candidates]:
     """The problems that a scorer has something to do for, each with all of its completions."""
+    # All completions of a problem, also scored ones: a number may depend on the others of its group.
     problems = {problem_id for _, problem_id in missing}
     wanted = [row for row in drawn_rows if row.problem_id in problems]
     if not wanted:
@@ -244,11 +249,13 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
         if pair not in known or pair in scores:
             raise contract_error(f"scorer {scorer.name!r} scored {pair[0]}, which was not requested, or scored it twice")
         scores[pair] = score
+    # A scorer that measures no time of its own gets an equal share of the call.
     share = (time.perf_counter() - began) / max(1, len(scores))
     name, version = rows.key(scorer)
     return [
         replace(score, scorer=name, version=version, seconds=share if score.seconds is None else score.seconds)
         for pair, score in scores.items()
+        # Only missing ones: the others were given to the scorer as the rest of their group.
         if pair in pairs and all(map(math.isfinite, (score.value, *(score.steps or ()))))
     ]
 

@@ -43,6 +43,7 @@ class VerifierThread:
 
     def _verdicts_of(self, chain: Sequence[Verifier], open_batch: OpenBatch) -> BatchVerdicts:
         """The verdicts on a batch; none if a judge's votes would go beyond the run's limit, and the round ends then."""
+        # The round is ending: a judge's votes would go beyond the limit again.
         if self._queues.limit_reason is not None:
             return BatchVerdicts(open_batch, (), whole=False)
         try:
@@ -55,6 +56,7 @@ class VerifierThread:
 
     def _items(self, open_batch: OpenBatch) -> list[Item]:
         rows = open_batch.unjudged
+        # Texts of rows that were drawn earlier and lack a verdict only.
         absent = {row.completion_id for row in rows} - open_batch.completions.keys()
         texts = open_batch.completions | completions_by_id(self._run.workspace, absent)
         return [(self._run.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
@@ -67,6 +69,7 @@ def judge(
     policies: Sequence[Policy] = (PLAIN,),
 ) -> Iterator[Verdict]:
     """The missing verdicts that a policy needs, verifier by verifier."""
+    # Verifier by verifier over the whole batch: a lazy policy asks the next one only where this is undecided.
     before: dict[Pair, list[Verdict]] = {item_pair(item): [] for item in items}
     for verifier in chain:
         key = (verifier.name, verifier.version)
@@ -88,11 +91,18 @@ def judge(
 def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
     """Verdicts on the items, in order; an item whose verifier ran out of resources is retried once, alone."""
     for item, verdict in zip(items, _first_verdicts(verifier, items), strict=True):
-        if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != item_pair(item):
-            raise contract_error(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
-        judged = _one(verifier, item) if lacked_resources(verdict) else verdict
-        check_returned(verifier, "verify", [judged], Verdict)
+        judged = _checked(verifier, item, verdict)
+        if lacked_resources(judged):  # alone, since the item may have lacked what the others of its batch used
+            judged = _checked(verifier, item, _one(verifier, item))
         yield judged
+
+
+def _checked(verifier: Verifier, item: Item, verdict: Verdict) -> Verdict:
+    """The verdict; a contract error if it is none, or not one on this item."""
+    check_returned(verifier, "verify", [verdict], Verdict)
+    if (verdict.completion_id, verdict.problem_id) != item_pair(item):
+        raise contract_error(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
+    return verdict
 
 
 def lacked_resources(verdict: Verdict) -> bool:
@@ -133,6 +143,7 @@ def _one(verifier: Verifier, item: Item) -> Verdict:
             version=verifier.version,
             outcome="undecided",
             rule=RAISED,
+            # An exception may quote the whole text that it was raised on.
             cause=f"verifier crash: {type(error).__name__}: {error}"[:500],
         )
 

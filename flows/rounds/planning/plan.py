@@ -1,8 +1,9 @@
 """Plan of a round: committed before any draw and read back when the run is resumed.
 
 The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows are sorted by step,
-problem id and sample index, and cut into batches of one step and `batch_size` rows. Stored completions are looked up when
-a batch is drawn, so a recipe that grew draws only missing ones. A committed round without rows ends the drawing.
+problem id and sample index (of a pair asked in both orders, even indices first), and cut into batches of one step and
+`batch_size` rows. Stored completions are looked up when a batch is drawn, so a recipe that grew draws only missing ones. A
+committed round without rows ends the drawing.
 """
 
 import time
@@ -43,11 +44,13 @@ def plan_round(run: OpenRun, r: int) -> Sequence[PlanRow] | None:
     RuntimeError if an earlier round was not planned or judged to its end (run_round does that).
     """
     plans = committed_plans(run, r)
+    # An empty plan is the end; texts lost since then may have made follow-ups due.
     if len(plans) == r + 1 and not plans[-1] and not run.memory.looked_behind_the_end:
         _go_on(run, r, plans)
         plans = committed_plans(run, r)
     if len(plans) <= r and not (plans and not plans[-1]):
         with _one_planner(run, r):
+            # Another command may have planned the round while this one waited for the lease.
             plans = committed_plans(run, r)
             if len(plans) <= r:
                 _commit_next(run, r, plans)
@@ -60,6 +63,7 @@ def _go_on(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
 
     Answers that were lost after that are drawn and judged again by now, and may be others.
     """
+    # Once for each command: the check reads all threads of the run.
     run.memory.looked_behind_the_end = True
     draws = [] if isinstance(run.spec.budget, Search) else due_follow_ups(run, plans[:-1])
     if not draws:
@@ -67,6 +71,7 @@ def _go_on(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     with _one_planner(run, r):
         rows = Rows.of("plan", _rows(run, r, draws))
         run.workspace.runs.extend(run.id, r, rows)
+    # From the store: another command may have extended the run first, and its rows are the ones that count.
     run.memory.plans = read_plans(run.workspace, run.id)
     run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
     message = f"{len(rows)} follow-ups are due, because lost texts were drawn again with different results"
@@ -123,6 +128,7 @@ def _one_planner(run: OpenRun, r: int) -> Iterator[None]:
 
 def _next_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
     if run.spec.routed:
+        # Not when the recipe is read: it needs the digest of each model, for which engines are built.
         check_differ(run.spec.roots, run.session.engines, run.spec.problems[0])
     planned = together(plans)
     if isinstance(run.spec.budget, Search):
@@ -142,6 +148,7 @@ def _next_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tupl
 
 def _next_wave(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
     """The next wave of a search, and the follow-ups of judged answers."""
+    # A process may ask a model for its scores, and the run pays for it.
     run.charge_samplers()
     search = RunSearch(run)
     search.note(plans)
@@ -173,6 +180,7 @@ def _follow_ups(
 
 def _new_stops(run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
     """Stops that the plan adds: problems that stop now, and given-up problems that continue."""
+    # A budget may name a stop again in every round; it is stored once.
     stored = {(row.problem_id, row.reason == CONTINUED) for row in run.workspace.runs.stops(run.id)}
     stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in stored]
     going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in stored]
@@ -219,6 +227,7 @@ def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
                 after=" ".join(draw.after),
             )
             ordinal, size = ordinal + 1, size + 1
+        # Rounded up: the next step begins a batch of its own.
         batch += -(-size // step.batch_size)
 
 
@@ -231,6 +240,7 @@ def _of_step(run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[
         problem = run.spec.problem(draw.problem_id)
         rendered = [engine.render(prompt) for prompt in prompts]
         for turn, text in enumerate(rendered):
+            # With two prompts, even indices get the first and odd ones the second, as `RunThreads.prompts` expects.
             indices = range(draw.first_index + turn, draw.first_index + draw.count, len(rendered))
             for request in requests_for(problem, text, step.sampling, origin, indices, draw.after):
                 yield draw, request

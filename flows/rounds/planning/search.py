@@ -73,6 +73,7 @@ class RunSearch:
         draws: list[Draw] = []
         stops: list[Stop] = []
         for tree in self.trees():
+            # The policy is not asked before the whole wave is scored: its choice depends on all scores.
             if pending := self._grown(tree.problem_id).pending:
                 draws += self._wanted(tree.problem_id, pending.values())
                 continue
@@ -122,6 +123,7 @@ class RunSearch:
         grown.answered.update(row.followed[0] for row in rows if row.step == STEPS.answer)
         pieces = [row for row in rows if row.step in STEPS.pieces]
         process_rows = [row for row in rows if row.step == STEPS.process]
+        # Checked before a piece is taken in, so that an error leaves no half-read wave behind.
         lost = next((row for row in (*pieces, *process_rows) if row.completion_id not in texts), None)
         if lost is not None:
             raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
@@ -129,6 +131,7 @@ class RunSearch:
             parent = grown.nodes[row.followed[0]] if row.followed else None
             node = self._node(texts[row.completion_id], parent, grown.waves, row.step)
             grown.pending[node.id] = replace(node, finished=node.finished or row.step == STEPS.end)
+        # A round of the process's draws or of answers alone is no wave.
         grown.waves += bool(pieces)
         for row in process_rows:
             self._hear(grown, row.followed[0], texts[row.completion_id])
@@ -158,6 +161,7 @@ class RunSearch:
             tokens_of(completion),
             tokens,
             None if own is None or before is None else own + before,
+            # A mark is compared within one tree only, so 64 bits are enough.
             digest128(["piece", piece_of(completion)])[:16],
             piece=piece_of(completion),
             step=step,
@@ -177,11 +181,14 @@ class RunSearch:
     def _score(self, problem: Problem, grown: GrownTree, texts: Mapping[str, Completion]) -> None:
         """The pending nodes with their scores, now that all is drawn for them."""
         for node in [node for node in grown.pending.values() if node.step == STEPS.direction]:
+            # A direction is no part of an answer, so the process cannot score it.
             grown.nodes[node.id] = replace(grown.pending.pop(node.id), score=0.5)
         draws = self._budget.process_draws
         if draws is not None and not draws.template:
+            # A finished text has no draws: the answer that it gives is read from itself.
             for node in [node for node in grown.pending.values() if node.id not in grown.said]:
                 self._hear(grown, node.id, texts[node.id])
+        # Copied after the whole wave was read, so that every piece of it is scored on the same answers.
         known = tuple(grown.known)
         partials = [
             Partial(
@@ -212,6 +219,7 @@ class RunSearch:
             return True
         if completion.finish_reason != "stop":
             return False
+        # "": the model ended by itself. None: the engine does not know which stop string ended the piece.
         met = completion.meta.get(STOP, "")
         if met is None:
             raise SetupError(

@@ -50,9 +50,11 @@ def tallies_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
         known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
             tallies[problem_id] = _tally(run, problem_id, list(members), known)
+    # CONTINUED ends nothing: a problem of the random holdout is drawn on although it was given up.
     stopped = {stop.problem_id: stop.reason for stop in run.workspace.runs.stops(run.id) if stop.reason != CONTINUED}
     nothing = RowFacts({}, {}, {}, {}, measure)
     return [
+        # A problem without draws has a tally too, or the budget would never draw it.
         replace(tallies.get(problem_id) or _tally(run, problem_id, (), nothing), stopped=stopped.get(problem_id))
         for problem_id in sorted({problem.id for problem in run.spec.problems})
     ]
@@ -90,6 +92,7 @@ def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFac
 def _measure_of(problem: Problem, key: str | None) -> float | None:
     """The number in the problem's meta that the budget reads; None if it reads none or there is none."""
     value = None if key is None else problem.meta.get(key)
+    # A truth value is an int in Python, and no measure.
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
@@ -121,6 +124,7 @@ def _tokens_by_step(run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
 def tokens_of_steps(run: OpenRun, rows: Rows[PlanRow]) -> Counter[str]:
     """The tokens drawn by step; those of each round are read once."""
     others = [step.name for step in run.spec.steps if step.follows]
+    # Tokens of the first steps are in memory already; those of follow-ups are read here.
     for index in sorted(pc.unique(rows.column("round")).to_pylist()) if others else ():
         if index not in run.memory.follow_up_tokens:
             mine = of_steps(rows.where("round", index), others)
@@ -139,6 +143,7 @@ def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
         ids = part.column("completion_id").to_pylist()
         of = ws.segments.column("completions", "tokens_out", ids)
         for owner, cid in zip(problems_and_steps(part), ids, strict=True):
+            # An engine that counts no tokens stores none.
             total[owner] += of.get(cid) or 0
     return dict(total)
 
@@ -156,6 +161,7 @@ def step_tallies(steps: Sequence[str], problem_id: str, rows: Sequence[PlanRow],
 def _step_tally(step: str, rows: Sequence[PlanRow], known: RowFacts, tokens: int) -> StepTally:
     pairs = [(row.completion_id, row.problem_id) for row in rows]
     outcomes = Counter(known.outcomes[pair] for pair in pairs)
+    # None is a text that was cut off, which is no solution.
     solved = {known.solutions.get(cid) for cid, problem in pairs if known.outcomes[cid, problem] == "correct"} - {None}
     answers = Counter(key for pair in pairs if (key := known.answers.get(pair)) is not None)
     return StepTally(

@@ -38,7 +38,9 @@ class ListOptions(ArmOptions):
         left = self.total - spent(counts, costs)
         able = {}
         for name, arm in sorted(counts.items()):
+            # The slack is for quotients such as 2.9999999999, which are whole numbers of pulls.
             most = int(left / costs.get(name, 1.0) + SLACK)
+            # The last evaluation may be smaller than `batch`, where the total or the problems run short.
             count = min(self.batch, most, self.batch if arm.left is None else arm.left)
             if count > 0:
                 able[name] = count
@@ -55,6 +57,7 @@ class ListOptions(ArmOptions):
         left, plan = self.total - spent(counts, costs), {}
         for name in names:
             cost = able[name] * costs.get(name, 1.0)
+            # The order is a ranking: a cheaper list does not overtake one that is too expensive.
             if cost > left + SLACK:
                 break
             plan[name] = able[name]
@@ -64,12 +67,14 @@ class ListOptions(ArmOptions):
 
 def evaluated(counts: Counts) -> list[str]:
     """The arms with a judged completion, by name."""
+    # The mean is -1 without a judged completion.
     return [name for name, arm in sorted(counts.items()) if arm.mean() >= 0.0]
 
 
 def inclusion(lists: Sequence[Sequence[str]]) -> Doubles:
     """(lists, items): 1 where a list has the item, the items by name."""
     items = sorted({item for each in lists for item in each})
+    # The shape is stated, since an array of no lists has one dimension.
     return np.array([[float(item in each) for item in items] for each in lists]).reshape(len(lists), len(items))
 
 

@@ -82,9 +82,11 @@ def forecast(
     else:
         predictive = PosteriorPredictive(subjects, evidence)
     for number in range(question.simulations):
+        # A generator for each simulation: another number of simulations leaves the earlier ones as they are.
         outcomes = simulate_run(question, predictive.draw(np.random.default_rng([question.seed, number])))
         for name, value in totals_of(_continued(question, outcomes, number)).items():
             totals.setdefault(name, []).append(value)
+    # A quantity that some simulated run lacks, such as a pass rate without a judged row, has no distribution.
     return {name: prediction_of(values) for name, values in totals.items() if len(values) == question.simulations}
 
 
@@ -95,6 +97,7 @@ def _continued(question: Question, outcomes: Sequence[ProblemOutcome], number: i
         drawn = question.beside(outcomes, np.random.default_rng([question.seed, number, 1]))
     if question.later is None:
         return drawn
+    # The plan's own outcomes, not `drawn`: only what the budget planned is recounted by later verdicts.
     ended = question.later(outcomes, np.random.default_rng([question.seed, number, 2]))
     return [
         one._replace(
@@ -125,6 +128,7 @@ def _simulated(question: Question, tally: PrefixTally, sizes: Mapping[str, int],
     tokens_in = {step: count * sizes[step] for step, count in drawn.items()}
     outcome = outcome_of(tally, tokens_in, stop, kept, question.units)
     tokens = {step: count for step, count in _tokens_out(tally).items() if count}
+    # Without the rate of one step the seconds are unknown; a sum over the others would be too low.
     if not tokens.keys() <= question.rates.keys():
         return outcome
     return outcome._replace(seconds=sum(count / question.rates[step] for step, count in tokens.items()))
@@ -168,11 +172,13 @@ def totals_of(problems: Sequence[ProblemOutcome]) -> dict[str, float]:
     """
     totals = _sums(problems)
     seconds = [problem.seconds for problem in problems if problem.seconds is not None]
+    # A sum over some of the problems would read as a sum over all of them.
     if len(seconds) == len(problems):
         totals["seconds"] = sum(seconds)
     units = [problem.units for problem in problems if problem.units is not None]
     if len(units) == len(problems):
         totals["units"] = sum(units)
+    # None cannot be compared with a number, so problems without a level come last.
     for level in sorted({problem.level for problem in problems}, key=lambda level: (level is None, level)):
         members = [problem for problem in problems if problem.level == level]
         totals |= {f"level.{level}.{name}": value for name, value in {**_sums(members), **_shares(members)}.items()}

@@ -52,6 +52,7 @@ class LaterVerdicts:
         for kind in (True, False):
             share_evidence([(level.name, level.laws[kind]) for level in self._levels])
         self._diversity = {level.name: priors_of_diversity(level.name, solution_counts(ended)) for level in self._levels}
+        # The undecided are drawn below among what is not right, so their share is taken among those too.
         wrong = [sample.outcome for entry in ended for sample in entry.samples if sample.outcome != "correct"]
         self._undecided = wrong.count("undecided") / len(wrong) if wrong else 0.0
 
@@ -63,6 +64,7 @@ class LaterVerdicts:
         )
         measured = np.minimum(drawn, self._prefix)
         shares = self._shares(rng)
+        # The prefix and the later draws apart: rates are over the prefix alone.
         early = self._right(rng, shares, measured, first)
         correct = early + self._right(rng, shares, drawn - measured, right - first)
         judged = measured - rng.binomial(measured - early, self._undecided)
@@ -116,6 +118,7 @@ class _Level:
             observed[entry.subject.problem_id] = [
                 (by, sample.outcome == "correct") for by, sample in zip(went_by, entry.samples, strict=True)
             ]
+        # Pilot problems that the run does not draw inform the law; `draw` cuts their shares off.
         others = [entry.subject for entry in ended if entry.subject.problem_id not in set(self.ids)]
         pairs = [(subject, observed.get(subject.problem_id, [])) for subject in [*problems, *others]]
         self.laws = {went_by: _law(pairs, went_by) for went_by in (True, False)}

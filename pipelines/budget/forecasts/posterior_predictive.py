@@ -120,7 +120,7 @@ class _LevelPosterior:
         urns = [draw_urn(rng, ends) for ends in self._diversity[prior]]
         return {
             problem.problem_id: Answers(float(rate), urn, self._undecided, lengths, uniforms)
-            for problem, rate, urn in zip(self._problems, rates, urns, strict=False)
+            for problem, rate, urn in zip(self._problems, rates, urns, strict=False)  # rates of other problems come last
         }
 
 
@@ -226,6 +226,7 @@ class Answers:
         """The next answer."""
         if self.undecided and self.uniforms() < self.undecided:
             return SimulatedSample("undecided", None, next(self.lengths[False]))
+        # Rates are of judged answers, so the undecided are drawn first.
         if self.uniforms() >= self.rate:
             answer = None if self.wrong is None else self.wrong.next(self.uniforms())
             return SimulatedSample("incorrect", None, next(self.lengths[False]), answer)

@@ -71,6 +71,7 @@ def run_budget(
 
 def _only_new_stops(plan: RoundPlan, accounts: "dict[str, _Account]") -> RoundPlan:
     """The plan with its new stops, which are recorded."""
+    # A budget is a pure function of the tallies and names a stop again in each round.
     stops = tuple(stop for stop in plan.stops if accounts[stop.problem_id].stopped is None)
     continued = tuple(stop for stop in plan.continued if not accounts[stop.problem_id].given_up)
     for stop in stops:
@@ -84,6 +85,7 @@ def _samples(account: "_Account", draw: Draw, outcomes: Source) -> Sequence[Simu
     if draw.step not in account.steps:
         raise RuntimeError(f"the budget planned {draw}; steps: {list(account.steps)}")
     before = account.steps[draw.step].drawn
+    # A gap or an overlap would name other completions in a real run.
     if draw.count < 1 or draw.first_index != before:
         raise RuntimeError(f"the budget planned {draw}, but {before} are drawn so far")
     samples = outcomes(draw)
@@ -134,6 +136,7 @@ class _Account:
 
     def __init__(self, subject: SimulatedProblem, prefix: int, steps: Sequence[str]) -> None:
         self.total = _Counts()
+        # The only step of a recipe without steps is the total itself.
         self.steps = {name: _Counts() if name else self.total for name in steps}
         self.stopped: str | None = None
         self.given_up = False
@@ -148,6 +151,7 @@ class _Account:
         if step:
             self.steps[step].add(samples)
             self._step_tallies.pop(step, None)
+        # Only the first step draws a prefix for every problem.
         if step == self._first:
             prefix = [sample.outcome for sample in samples[: max(0, self._prefix - first_index)]]
             self._prefix_judged += len(prefix) - prefix.count("undecided")

@@ -30,6 +30,7 @@ def ended_runs(
     for number in range(SIMULATIONS):
         rng = np.random.default_rng(number)
         ended = _simulated(budget, tallies, round_index, unknown.draw(rng), rng, deadline)
+        # A simulation that the deadline cut off would count too few draws.
         if ended is None:
             return
         yield ended
@@ -112,6 +113,7 @@ def _after(tally: PrefixTally, draw: Draw, right: int, distinct: int, prefix: in
 
 
 def _step_after(step: StepTally, more: dict[str, int], distinct: int) -> StepTally:
+    # Correct answers agree with one another; of wrong ones nothing is known here.
     agreeing = max(step.agreeing, more["correct"])
     counts = {name: getattr(step, name) + count for name, count in more.items()}
     return replace(step, **counts, distinct=step.distinct + distinct, agreeing=agreeing)

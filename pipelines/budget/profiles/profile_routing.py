@@ -25,6 +25,7 @@ class ByProfile:
         self, options: RoutingOptions, tallies: Sequence[Tally], costs: Mapping[str, float], explore: float
     ) -> None:
         self.options, self.costs, self.explore = options, costs, explore
+        # Split by problem, not template: chances are learned by template, and each must be tested for its other problems.
         self.test = {
             tally.problem_id for tally in halves_of([replace(each, template=None) for each in tallies], options.salt).choose
         }
@@ -33,6 +34,7 @@ class ByProfile:
     def proposals(self, going: Sequence[Tally]) -> list[Next]:
         """Next moves of these problems: first the tests, then, with what they showed, the others."""
         lacking = [move for tally in going if tally.problem_id in self.test for move in self._lacking(tally)]
+        # Nobody is routed before all tests are drawn, or the profiles would rest on some of them.
         if lacking:
             return list(lacking)
         done: list[Next] = [Stop(tally.problem_id, "trial_cap") for tally in going if tally.problem_id in self.test]
@@ -52,6 +54,7 @@ class ByProfile:
 
     def _routed(self, tally: Tally, worth: "Worth") -> list[Next]:
         values = worth.of(tally)
+        # Of steps of equal value the earlier one.
         place = max(range(len(values)), key=lambda at: (values[at][0], -at))
         step = steps_of(tally)[place]
         wanted = self._lacking(tally)

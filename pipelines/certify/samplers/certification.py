@@ -120,6 +120,7 @@ def certify_sampler(engine: Generator, problems: Sequence[Problem], claim: Sampl
     tests += [] if whole is None else [("all prefixes", whole)]
     if not tests:
         raise SetupError("every prefix leaves one token at this sampling: nothing can be tested.")
+    # Over all tests together, so that `level` is the chance that a correct sampler fails any of them.
     adjusted = holm([test.p_value for _, test in tests])
     return SamplerCertificate(
         engine.engine,
@@ -140,6 +141,7 @@ def _greedy(sampling: Sampling) -> Sampling:
 def _compared(counts: Ints, known: NextTokens, claim: SamplerClaim) -> tuple[Ints, Floats]:
     """Counts and stated chances; the last entry, of unknown tokens, is left out if there are none."""
     chances = stated_chances(known, claim.sampling)
+    # An unstated token that was drawn stays in, at its stated chance of 0.
     return (counts[:-1], chances[:-1]) if known.rest <= 0 and not counts[-1] else (counts, chances)
 
 
@@ -156,6 +158,7 @@ def _later_tests(
             "tested.",
             choices=("--engine embedded",),
         )
+    # By another seed: a path chosen by the counted draws would bias their counts.
     pilot = next_tokens(engine, prompt, claim.sampling, PILOT, claim.seed + 1, claim.places)
     for place in range(1, claim.places):
         begun_with = Counter(tokens[:place] for row in pilot if len(tokens := row.token_ids or ()) > place)
@@ -184,6 +187,7 @@ def prefixes_of(engine: Generator, problems: Sequence[Problem], seed: int) -> li
         begun = {length: (*asked, Message("assistant", completion.text[:length], "prefix")) for length in lengths if length}
         candidates: dict[int, Prompt] = {0: problem.prompt, **begun}
         spread = {length: _spread(engine, prompt, seed) for length, prompt in candidates.items()}
+        # A prefix after which one token is certain would test nothing.
         chosen = max(candidates, key=lambda length: (spread[length], -length))
         prefixes.append((f"problem {at + 1}, {chosen} characters", candidates[chosen]))
     return prefixes

@@ -38,8 +38,10 @@ def in_chinese(number: Fraction) -> str | None:
     for place, unit in ((1_000, "千"), (100, "百"), (10, "十"), (1, "")):
         digit, whole = divmod(whole, place)
         if digit:
+            # A zero stands for skipped places between digits: 101 is 一百零一.
             text += (_CHINESE[0] if gap and text else "") + _CHINESE[digit] + unit
         gap = not digit
+    # 12 is 十二, not 一十二.
     return text.removeprefix("一") if text.startswith("一十") else text
 
 

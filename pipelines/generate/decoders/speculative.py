@@ -92,6 +92,7 @@ class Speculative:
                 "a cut could fall otherwise by rounding.",
                 choices=("memory: text", "no warp, top_k 0, top_p 1"),
             )
+        # Halved: target and drafter may keep top_k different tokens each, and rules go through those of both.
         most = int(MOST_TUPLES ** (1 / self.drafts)) // 2 if self.drafts > 1 else 0
         most = min(most or MOST_TOKENS, MOST_TOKENS) // 2 if self.rule in PLANNED else most
         if self.rule in TUPLED and most and not 0 < sampling.top_k <= most:
@@ -111,6 +112,7 @@ class Speculative:
             text = speculate_coupled(model, coupling, task.prompt, task.until)
         else:
             plan = Speculation(drafter, RULES[self.rule], self.ahead, self.drafts)
+            # These rules draw more than one number a place, so the task's uniforms do not suffice.
             chooser = DrawnChooser(np.random.default_rng(task.seed))
             text = speculate(model, plan, task.prompt, task.until, chooser)
         return DecodedText(tuple(text.tokens), self._figures(text))
@@ -127,6 +129,7 @@ class Speculative:
         table = NgramDrafter(task.model.vocabulary, self.order)
         if self.memory == "prompt":
             tables = task.memory.setdefault(self.name, {})
+            # Taken out and put back at the end: the first key is the prompt that was used least recently.
             table = tables.pop((self.order, task.prompt), table)
             tables[self.order, task.prompt] = table
             while len(tables) > MOST_PROMPTS:

@@ -48,6 +48,7 @@ def beam(model: StepModel, limits: BeamLimits, prefix: Tokens = ()) -> Hypothesi
     while kept:
         rows = model.next([prefix + hypothesis.tokens for hypothesis in kept])
         grown = [longer for hypothesis, row in zip(kept, rows, strict=True) for longer in _grown(hypothesis, row, limits)]
+        # Finished texts take places of the width too, as in `best_first`.
         widest = heapq.nsmallest(limits.width, grown, key=_order)
         ended = [hypothesis for hypothesis in widest if limits.finished(hypothesis.tokens)]
         best = min([best, *ended], key=_order)
@@ -60,10 +61,12 @@ def best_first(model: StepModel, limits: BeamLimits, prefix: Tokens = ()) -> Hyp
 
     At most `width` texts of a length leave the queue. That holds for finished ones too: a beam has no more of them.
     """
+    # The order holds the tokens, which differ, so hypotheses are never compared themselves.
     queue: list[tuple[tuple[float, Tokens], Hypothesis]] = [((0.0, ()), Hypothesis((), 0.0))]
     taken: Counter[int] = Counter()
     while queue:
         _, hypothesis = heapq.heappop(queue)
+        # A beam would have dropped it: `width` better texts of this length left the queue before.
         if taken[len(hypothesis.tokens)] >= limits.width:
             continue
         taken[len(hypothesis.tokens)] += 1

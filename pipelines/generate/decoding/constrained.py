@@ -59,8 +59,10 @@ def accepted_token(p: Floats, allowed: Callable[[int], bool], chooser: Chooser) 
             own, others = float(left[token]), left.copy()
             others[token] = 0.0
             rest = float(others.sum())
+            # No other token is left to test, so the allowed mass is this token's own.
             if rest <= 0:
                 return WeightedToken(token, own, tests)
+            # `rest` is R - p(x) of the module's estimate.
             return WeightedToken(token, own + rest * allowed(chooser.pick(others)), tests + 1)
         left[token] = 0.0
     return WeightedToken(None, 0.0, tests)
@@ -79,6 +81,7 @@ def constrained_texts(
         for at, row in zip(open_texts, rows, strict=True):
             texts[at] = _longer(texts[at], row, constraint, plan, chooser)
         texts = _resampled(texts, chooser)
+    # A text cut off at the length can be allowed so far and still be none of the constraint's texts.
     return [text if constraint.complete(_inner(text.tokens, plan)) else WeightedText(text.tokens, 0.0) for text in texts]
 
 
@@ -102,6 +105,7 @@ def _resampled(texts: Sequence[WeightedText], chooser: Chooser) -> list[Weighted
     total = float(weights.sum())
     if len(texts) == 1 or total <= 0 or total**2 / float((weights**2).sum()) >= len(texts) / 2:
         return list(texts)
+    # The mean weight keeps the sum of weights, and with it the unbiased estimate.
     return [WeightedText(texts[chooser.pick(weights)].tokens, total / len(texts)) for _ in texts]
 
 

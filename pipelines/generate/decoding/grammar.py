@@ -58,11 +58,13 @@ class Grammar:
         state = 0
         for token in pattern:
             if token is GAP:
+                # A gap takes any token and stays where it is, so it stands for no tokens too.
                 loops[state, state] = True
             else:
                 state += 1
         steps = {token: loops.copy() for part in self.rules.values() for right in part for token in right}
         for place, token in enumerate(known):
+            # No rule has any other token, so the state after it cannot be reached.
             if token in steps:
                 steps[token][place, place + 1] = True
         return bool(self._derived(steps, len(known) + 1)[0, len(known)])
@@ -75,8 +77,10 @@ class Grammar:
             grown = False
             for name, alternatives in self.rules.items():
                 for right in alternatives:
+                    # An alternative without symbols derives the empty text, which moves no state.
                     pairs = np.eye(states, dtype=np.bool_)
                     for symbol in right:
+                        # The product of boolean matrices joins the pairs that meet in a state.
                         pairs = pairs @ (derived[symbol] if isinstance(symbol, str) else steps[symbol])
                     if (pairs & ~derived[name]).any():
                         derived[name] |= pairs

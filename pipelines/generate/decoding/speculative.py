@@ -71,6 +71,7 @@ def speculate(model: StepModel, plan: Speculation, prefix: Tokens, until: TextEn
     text = SpeculativeText([])
     while not until.reached(text.tokens):
         before = (*prefix, *text.tokens)
+        # One less than is left: the target's call adds a token of its own after the last accepted draft.
         ahead = min(plan.ahead, until.length - len(text.tokens) - 1)
         text.draft_calls += min(ahead, 1) if isinstance(plan.drafter, DraftsBlocks) else ahead
         drafted = _drafted(plan, before, ahead, chooser)
@@ -98,6 +99,7 @@ def _drafted(plan: Speculation, before: Tokens, ahead: int, chooser: Chooser) ->
 
 def _distinct(drafts: Sequence[Tokens], sources: dict[Tokens, Floats], chooser: Chooser) -> list[Tokens]:
     """Drafts one token longer, drawn without replacement after each prefix; fewer where no token is left."""
+    # A copy: the rule needs the drafter's whole distribution after that.
     left = {draft: sources[draft].copy() for draft in set(drafts)}
     longer = []
     for draft in drafts:
@@ -124,6 +126,7 @@ def _verify(
     text.target_calls += 1
     agreed: Tokens = ()
     while True:
+        # A draft that was accepted to its end has no next token: the target then draws its own.
         same = [draft for draft in drafts if draft[: len(agreed)] == agreed and len(draft) > len(agreed)]
         p = targets[agreed] / targets[agreed].sum()
         if same:
@@ -135,6 +138,7 @@ def _verify(
         agreed = (*agreed, token)
         drafted_too = any(draft[: len(agreed)] == agreed for draft in same)
         text.accepted += drafted_too
+        # The length needs no test here: `ahead` leaves room for every accepted draft and one more token.
         if not drafted_too or until.ended(text.tokens):
             return
 
@@ -147,6 +151,7 @@ def _chosen(rule: DraftRule, p: Floats, q: Floats, proposed: Floats, text: Specu
     chosen[possible] = rule.given(p_possible, q_possible, np.searchsorted(possible, proposed))[0]
     count = proposed.shape[1]
     computed = rule.replacement or count == 1 or len(possible) <= MOST_ENUMERATED
+    # One draft is the same with and without replacement, and the former needs no enumeration of sets.
     replacement = rule.replacement or count == 1
     text.optimum += optimal_acceptance(p_possible, q_possible, count, replacement=replacement) if computed else np.nan
     return chosen

@@ -68,11 +68,13 @@ class DecodedRows:
         def replay(tokens: Tokens) -> int:
             return self._replayed(request, ids, tokens, chances[len(tokens)])
 
+        # Without stop strings nothing has to be decoded at each token.
         until = TextEnd(limit, self._session.files.end, stopped if stops else None)
         return DecodeTask(self._steps, ids, until, request.sampling, chances, request.seed, decode, replay, self._memory)
 
     def _replayed(self, request: Request, ids: Tokens, tokens: Tokens, chance: float) -> int:
         """The token that single steps draw after these tokens, to the last bit."""
+        # Token by token in a tile of one row: blocks of tokens may round otherwise, and the draw give another token.
         prefix, tile = self._session.prefill(list(ids)), self._session.borrow()
         try:
             tile.put(0, prefix)
@@ -89,10 +91,12 @@ class DecodedRows:
         tokens = text.tokens
         meta: dict[str, Any] = {DECODED: dict(text.figures)} | ({BY_WEIGHT: True} if by_weight(request.sampling) else {})
         if text.weight is not None:
+            # The log of weight 0 is -inf, which JSON does not have.
             meta[LOG_WEIGHT] = float(text.weight) if np.isfinite(text.weight) else None
             meta |= {} if np.isfinite(text.weight) else {"cause": NO_TEXT}
         own, places = self._logp(task, tokens), np.arange(len(tokens))
         logprob = float(own[places, list(tokens)].sum()) if tokens else 0.0
+        # Self-certainty (Kang et al. 2025, arXiv:2502.18581), summed over tokens.
         certainty = float((-own.mean(axis=1) - np.log(own.shape[1])).sum()) if tokens else 0.0
         sampled = 0.0
         if tokens and request.sampling.warp:
@@ -113,4 +117,4 @@ class DecodedRows:
         """The text of tokens before its first stop string, and that string."""
         text = self._vocabulary.decode(tokens)
         stops = [(at, stop) for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
-        return (text[: min(stops)[0]], min(stops)[1]) if stops else (text, None)
+        return (text[: min(stops)[0]], min(stops)[1]) if stops else (text, None)  # the earliest one

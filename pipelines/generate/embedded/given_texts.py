@@ -90,11 +90,14 @@ class TextScorer:
         logprobs: list[list[float]] = []
         for place, row in enumerate(rows):
             head = row.ids[: row.cut]
+            # Texts behind one prompt share its prefill, such as the options of a question.
             prefixes[head] = prefixes.get(head) or self._session.prefill(list(head))
             tile.put(place, prefixes[head])
+            # An empty text has no token to score.
             logprobs.append([_logprob(prefixes[head].logits, row.ids[row.cut])] if len(row.ids) > row.cut else [])
         step = 0
         while going := [row for row in rows if len(row.ids) > row.cut + step + 1]:
+            # Texts fall in length, so the rows that go on are the first ones and keep their places in the tile.
             logits = tile.step([row.ids[row.cut + step] for row in going])
             for place, row in enumerate(going):
                 logprobs[place].append(_logprob(logits[place], row.ids[row.cut + step + 1]))

@@ -57,6 +57,7 @@ class ServerAnswer:
             )
         for key, value in self.notes.items():
             if isinstance(value, str):
+                # Hidden before the cut, which could leave half a secret in the note.
                 self.notes[key] = hidden(value)[: None if key == STOP else MOST_NOTE]
 
 
@@ -90,6 +91,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     """The JSON object that a body is; Failure if it is none."""
     try:
         data = json.loads(body.decode())
+    # Deeply nested JSON raises RecursionError.
     except (ValueError, RecursionError) as error:
         raise Failure("not_json", f"{str(error)[:80]}; it begins {body[:MOST_HEARD]!r}") from None
     if not isinstance(data, dict):
@@ -181,6 +183,7 @@ def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
     """Read the reason of the end; if the server does not give it, infer it from the token count."""
     reason = reason if isinstance(reason, str) else None
     if reason in UNFINISHED:
+        # The server gave up in the middle: not the model's answer, and another try may bring one.
         raise Failure("aborted", f"finish_reason {reason}")
     full = answer.tokens_out is not None and answer.tokens_out >= max_tokens
     answer.finish = FINISHED.get(reason or "", "length" if full else "stop")
@@ -199,9 +202,11 @@ def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str
             break
     if isinstance(message.get("refusal"), str):
         answer.notes["refusal"] = message["refusal"][:MOST_HEARD]
+        # A refusal is what the model answered, so it is judged like any text.
         answer.text = answer.text or message["refusal"]
     calls = [call for call in map(_tool_call, _list(message.get("tool_calls"))) if call is not None]
     old = _tool_call({"function": message.get("function_call")})
+    # The older form of a call, unless the newer one is there: no call counts twice.
     calls += [old] if old is not None and not calls else []
     if calls:
         text = [Message("assistant", answer.text)] if answer.text else []
@@ -230,6 +235,7 @@ def _logprobs(answer: ServerAnswer, given: Any) -> None:
         tops = [list(top.items()) if isinstance(top, dict) else [] for top in _list(given.get("top_logprobs"))]
     if not chosen:
         return
+    # All or none: a sum over some tokens would pass for that of the text.
     if not all(map(is_logprob, chosen)):
         answer.notes["logprobs"] = NO_LOGPROBS
         return

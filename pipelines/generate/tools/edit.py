@@ -65,6 +65,7 @@ class Edit(ModelFree):
         self.takes = sorted(takes & _OF_TEXTS)
         versions = [[name, editor.version] for name, editor in self._editors.items()]
         self._shares = None if shares is None else _checked_shares(shares, self._editors)
+        # Without shares nothing is appended, as the list is part of the id of every completion.
         super().__init__(model, ["1", versions, self._options, *([] if self._shares is None else [self._shares])])
 
     def _order(self, rng: random.Random) -> list[str]:
@@ -72,6 +73,7 @@ class Edit(ModelFree):
         order = rng.sample(list(self._editors), len(self._editors))
         if self._shares is None:
             return order
+        # The sort is stable, so editors without a share stay in their random order at the end.
         keys = {name: rng.random() ** (1 / self._shares[name]) if name in self._shares else -1.0 for name in order}
         return sorted(order, key=lambda name: -keys[name])
 
@@ -84,10 +86,12 @@ class Edit(ModelFree):
         for name in self._order(random.Random(seed)):
             editor = self._editors[name]
             missing = next((key for key in editor.needs if key not in given), None)
+            # A missing option is a mistake of the recipe; a refusal says that this text cannot be edited.
             if missing is not None:
                 raise SetupError(f"editor {name!r} needs the option {missing!r}.", choices=editor.takes)
             known = {key: value for key, value in given.items() if key in editor.takes}
             try:
+                # Seeded by the editor's name: another editor in the list changes no result of this one.
                 edited = editor(text, random.Random(seed_of(digest128([name, seed]))), **known)
             except CannotEdit as refusal:
                 refusals[name] = str(refusal)

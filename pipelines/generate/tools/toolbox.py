@@ -65,6 +65,7 @@ class Toolbox(ModelFree):
         """Numbers (from 0) of the tools with at least `needed` votes of these views, the best first."""
         from pipelines.contamination.texts import plain
 
+        # A model may have added NAME and DOC lines; only without them does the question equal its stored problem.
         asked = plain(_LINE.sub("", text).strip())
         ranks = {view: self.ranked(text, view) for view in views}
         votes = {
@@ -79,8 +80,10 @@ class Toolbox(ModelFree):
         from pipelines.contamination.texts import tokens
 
         given = {name.lower(): line for name, line in _LINE.findall(text)}
+        # The index splits names at underscores, and a question that says `sum_of_digits` has to match its words.
         question = given.get(view, _LINE.sub("", text)).replace("_", " ")
         scores = self._indices()[view].scores(tokens(question))
+        # A score of 0 is no common word: such a tool gets no vote, even if fewer than `count` are left.
         return [int(number) for number in np.argsort(-scores, kind="stable")[: self.count] if scores[number] > 0]
 
     @property
@@ -107,6 +110,7 @@ def function_of(program: str) -> ast.FunctionDef | None:
     blocks = _FENCED.findall(program)
     try:
         tree = ast.parse(blocks[-1] if blocks else program)
+    # Programs may come from a model: a NUL byte or deep nesting raises more than SyntaxError.
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return next((node for node in tree.body if isinstance(node, ast.FunctionDef)), None)
@@ -123,12 +127,14 @@ def canonical_function(function: ast.FunctionDef) -> str:
         [given.kwarg],
     ]
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    # The function's own name is hidden in its body too, where it calls itself.
     names: dict[str, str] = {function.name: "f"}
     for argument in filter(None, (argument for place in places for argument in place)):
         names.setdefault(argument.arg, f"a{len(names)}")
     stored = [node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name)]
     local = {n.id for part in body for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     for name in stored:
+        # A name that is only read, such as `len`, is part of what the function does and stays.
         if name in local:
             names.setdefault(name, f"a{len(names)}")
 
@@ -136,6 +142,7 @@ def canonical_function(function: ast.FunctionDef) -> str:
         def visit_Name(self, node: ast.Name) -> ast.Name:
             return ast.Name(names.get(node.id, node.id), node.ctx)
 
+    # A slash for each kind of argument keeps f(a, b) apart from f(a, *b).
     arguments = "/".join(",".join(names[argument.arg] for argument in place if argument) for place in places)
     defaults = [ast.dump(default) if default else "" for default in (*given.defaults, *given.kw_defaults)]
     return "\n".join([arguments, *defaults, *(ast.dump(Renamed().visit(part)) for part in body)])

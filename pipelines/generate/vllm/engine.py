@@ -104,6 +104,7 @@ class Vllm:
         self._lora = None if lora is None else find_lora(lora)
         own = self._options.template_text()
         self._template = ChatTemplate.of(self._folder, own) if api == "chat" else None
+        # The folder of a snapshot is named by its commit.
         self.model = model if "/snapshots/" in str(self._folder) else model_name(self._folder)
         self._last: tuple[Prompt | None, str] = None, ""
         self._running: _Running | None = None
@@ -206,6 +207,7 @@ class Vllm:
                 router.saved(unsaved)
                 unsaved = ()
         finally:
+            # Also where the caller leaves at a yield: the room of its requests is free again.
             router.forget(call, unsaved)
         if call.error is not None:
             raise call.error

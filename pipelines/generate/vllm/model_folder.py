@@ -66,6 +66,7 @@ def _cached(model: str, revision: str | None) -> Path | None:
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     repository = hub / f"models--{model.replace('/', '--')}"
     reference = repository / "refs" / (revision or "main")
+    # A revision that is a commit has no file under refs.
     commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
     snapshot = repository / "snapshots" / (commit or "")
     return snapshot.resolve() if commit and snapshot.is_dir() else None
@@ -93,6 +94,7 @@ class ChatTemplate:
         from jinja2.ext import loopcontrols
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+        # A downloaded folder's template is somebody else's program.
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
         environment.filters["tojson"] = _tojson
         environment.globals["raise_exception"] = _raise
@@ -124,6 +126,7 @@ class ChatTemplate:
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
         try:
             return self._template.render(messages=messages, **given)
+        # A template also fails with these on messages that it was not written for.
         except (TemplateError, TypeError, KeyError, AttributeError) as error:
             roles = ", ".join(message["role"] for message in messages)
             raise SetupError(

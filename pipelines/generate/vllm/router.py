@@ -106,6 +106,7 @@ def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dic
     if settings.data_parallel > 1:
         width = settings.tensor_parallel
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
+        # Of the devices that the host was given, not of all in the machine.
         devices = named.split(",") if named else [str(at) for at in range(width * settings.data_parallel)]
         variables["CUDA_VISIBLE_DEVICES"] = ",".join(devices[replica * width : (replica + 1) * width])
     if certainty:
@@ -234,11 +235,13 @@ class RequestRouter:
                     route.child.send({"kind": "abort", "keys": gone})
             for key in keys:
                 del self._under_way[key]
+        # Outside of the lock, which `saved` takes itself and which is not reentrant.
         self.saved(rest)
 
     def fail(self, error: BaseException) -> None:
         """End every current and later call with this error, after the received replies."""
         with self._lock:
+            # The first failure stays: later ones usually follow from it.
             self._failure = self._failure or error
             self._end_calls(error)
 
@@ -252,6 +255,7 @@ class RequestRouter:
         with self._lock:
             for call in self._calls:
                 self._drop_waiting(call)
+                # Only noted here: the call ends once its requests in flight are answered.
                 call.error = call.error or Interruption()
                 self._end_if_idle(call)
 
@@ -274,6 +278,7 @@ class RequestRouter:
     def _pump(self) -> None:
         """Send every child as many requests as fit its window."""
         for route in self._routes:
+            # One message for each sampling, as its parameters are sent once for all of its requests.
             messages: dict[Sampling, list[list[str | int | None]]] = {}
             while route.room > 0 and route.waiting:
                 call, request = route.waiting.popleft()

@@ -68,6 +68,7 @@ class VllmSettings:
                 raise SetupError("engine vllm needs an interpreter with vLLM; none is named or built.", next_command=MAKE)
             return str(built)
         places = (Path(named), CHECKOUT / named)
+        # Not resolve(): a venv's python is a link, and what it points to does not know the venv's packages.
         path = next((str(place.absolute()) for place in places if place.is_file()), None) or shutil.which(named)
         if path is None:
             raise SetupError(f"the interpreter of engine vllm, {named!r}, does not exist.", next_command=MAKE)
@@ -149,6 +150,7 @@ class VllmOptions:
     def template_text(self) -> str | None:
         """The recipe's own chat template: the text itself, or the content of a file that it names."""
         given = self.chat_template
+        # A Jinja template has braces; anything else is taken for a path.
         if given is None or "{" in given:
             return given
         if not Path(given).is_file():
@@ -159,6 +161,7 @@ class VllmOptions:
         """Options that are part of every completion's id; files count by their content, added elsewhere."""
         parts = [self.api, self.dtype, self.max_model_len, self.quantization, self.reasoning, self.reasoning_parser]
         known = [*parts, dict(self.guided), self.logprobs, self.self_certainty, dict(self.extra)]
+        # Appended only if given: the list is part of the id of every completion.
         return [*known, dict(self.speculative)] if self.speculative else known
 
     def template_kwargs(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class RowSampling:
 
     def __post_init__(self) -> None:
         plain = (self.temperature == 1.0).all() and (self.top_p >= 1.0).all() and (self.top_k <= 0).all() and not self.warps
-        object.__setattr__(self, "plain", bool(plain))
+        object.__setattr__(self, "plain", bool(plain))  # the class is frozen
 
     @classmethod
     def of(cls, samplings: Sequence[Sampling]) -> "RowSampling":
@@ -62,6 +62,7 @@ def adjusted_weights(scores: Floats, weights: Floats, sampling: RowSampling) -> 
         if temperature != 1.0:
             adjusted[row] = np.exp(scores[row] / temperature)
         if sampling.warps and sampling.warps[row]:
+            # Warps take log-probabilities, so the sum after the temperature is taken off first.
             adjusted[row] = warped(scores[row] / temperature - np.log(np.add.reduce(adjusted[row])), sampling.warps[row])
         if 0 < top_k < scores.shape[1] or top_p < 1.0:
             adjusted[row, _dropped(adjusted[row], float(top_p), int(top_k))] = 0.0
@@ -77,5 +78,6 @@ def _dropped(weights: Floats, top_p: float, top_k: int) -> Ints:
     kept = min(top_k, len(order)) if top_k > 0 else len(order)
     before = np.concatenate(([0.0], weights[order[:kept]].cumsum()))
     if top_p < 1.0:
+        # A token stays while those before it fall short of top_p, so the one that crosses it stays too.
         kept = max(1, int((before[:-1] < top_p * before[-1]).sum()))
     return np.asarray(order[kept:], dtype=np.int64)

@@ -46,6 +46,7 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
         estimates = counts_table(sample, ks, estimator).estimates(words)
         values = estimator(sample.judged, sample.correct, ks)
         notes = [clusters_note(sample, values[:, at]) for at in range(len(ks))]
+    # Withheld and not refused: smaller k are still shown.
     most = options.largest_k if options.largest_k is not None else max(ks)
     return [
         MetricValue({"k": k}, estimate, note) if k <= most else MetricValue({"k": k}, None, WITHHELD)
@@ -56,6 +57,7 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
 def counts_table(sample: Sample, ks: Sequence[int], estimator: Callable[..., Array] = pass_at_ks) -> ClusterTable:
     """Problems with equal counts have equal rows: at most n + 1 if all have n."""
     pairs, place = np.unique(np.stack([sample.judged, sample.correct]), axis=1, return_inverse=True)
+    # The shape of the inverse differs between versions of NumPy.
     return cluster_table(estimator(pairs[0], pairs[1], ks), sample.clusters, place.ravel())
 
 
@@ -137,6 +139,7 @@ def _best(sample: Sample, options: Options) -> list[MetricValue]:
     if options.score_range is None:
         means = [cluster_mean(column.tolist(), sample.clusters, estimand=sample.estimand(what)) for column in values.T]
         return [MetricValue(setting, mean) for setting, mean in zip(settings, means, strict=True)]
+    # Wrong completions score 0, so the range has to hold 0.
     low, high = min(0.0, options.score_range[0]), max(0.0, options.score_range[1])
     if values.min() < low or values.max() > high:
         raise SetupError(

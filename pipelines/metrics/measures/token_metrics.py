@@ -26,6 +26,7 @@ from storage.ground.errors import SetupError
 def _budgets(sample: Sample, options: Options) -> Sequence[int]:
     """Token budgets, at most what the completions of every problem took together."""
     most = min(int(sample.pool.tokens[rows].sum()) for rows in sample.by_problem())
+    # Eighths of few tokens coincide or round to 0.
     budgets = options.budgets or tuple(sorted({max(1, most * part // 8) for part in range(1, 9)}))
     wrong = next((budget for budget in budgets if not 1 <= budget <= most), None)
     if wrong is not None:
@@ -59,6 +60,7 @@ def _regret(sample: Sample, options: Options) -> list[MetricValue]:
 
 
 def _tokens_per_correct(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: ARG001
+    # To an empty part reduceat would give the next one's first value; samples hold no problem without draws.
     tokens = np.add.reduceat(sample.pool.tokens[sample.row_places], np.r_[0, sample.drawn.cumsum()[:-1]]).tolist()
     what = "tokens drawn per correct completion" + sample.estimand("")[len("mean ") :].rstrip()
     ratio = cluster_ratio(tokens, sample.correct.tolist(), sample.clusters, estimand=what)
@@ -90,6 +92,7 @@ def _path_rate(sample: Sample, options: Options) -> list[MetricValue]:
             next_command="name the budget: Options(stopping=BUDGET), one whose `estimator` is path_counting",
         )
     points = list(zip(sample.drawn.tolist(), sample.correct.tolist(), strict=True))
+    # All stopping points of a large cap would take far longer than those that occurred.
     paths = path_counts(budget.rule, cap=budget.cap, wanted=frozenset(points))
     rates = [path_counting_rate(*point, paths) for point in points]
     lost = [point for point, rate in zip(points, rates, strict=True) if rate is None]
@@ -103,6 +106,7 @@ def _path_rate(sample: Sample, options: Options) -> list[MetricValue]:
 
 def _compositional_gap(sample: Sample, options: Options) -> list[MetricValue]:
     composed, wholes, rates = _with_parts(sample, options)
+    # Divided by the chance that all parts are right, this is the chance of a wrong whole given right parts.
     gaps = [whole * (1.0 - rate) for whole, rate in zip(wholes, rates, strict=True)]
     what = "chance that a composed problem is answered wrong although all of its parts are answered right"
     if np.isnan(gaps).any():

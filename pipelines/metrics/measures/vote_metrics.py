@@ -43,6 +43,7 @@ def _expected(
     """Means over problems of expectations over subsets, with the Monte Carlo error of the mean."""
     expectations = [[of_problem(ballot, k) for k in ks] for ballot in sample.ballots()]
     values = np.array([[expectation.value for expectation in row] for row in expectations])
+    # The subsets of different problems are independent, so their variances add.
     errors = [math.sqrt(math.fsum(row[at].error ** 2 for row in expectations)) / len(expectations) for at in range(len(ks))]
     rows = means_of(sample, [{"k": k, **setting} for k in ks], values, what)
     conflicts = sum(ballot.conflicts for ballot in sample.ballots())
@@ -78,6 +79,7 @@ def _aggregated(sample: Sample, options: Options) -> list[MetricValue]:
 def aggregator_of(named: "Aggregator | str | None", sample: Sample) -> "Aggregator":
     """The aggregator by its name, or the given one; SetupError for what sees verdicts or needs more than a pool has."""
     known = registry("aggregator")
+    # Named before unknown names, to say which metric is meant.
     if named in ("oracle", "any_correct"):
         raise SetupError(
             f"Aggregator {named!r} would see the verdicts.",
@@ -92,6 +94,7 @@ def aggregator_of(named: "Aggregator | str | None", sample: Sample) -> "Aggregat
             "rollouts (a selector) sees their verdicts.",
             choices=known,
         )
+    # The pool of a metric holds neither.
     lacking = {"texts", "passes"} & set(aggregator.needs)
     if lacking or ("scores" in aggregator.needs and not sample.pool.scores):
         raise SetupError(

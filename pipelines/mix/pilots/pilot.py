@@ -37,6 +37,7 @@ class Pilots:
             raise SetupError(f"{len(self.losses)} pilots are too few.", next_command="three pilots or more")
         if not (self.losses > 0).all() or not (self.sizes > 0).all():
             raise SetupError("losses and sizes of pilots are positive numbers.")
+        # The tolerance is for shares that are written with three decimals.
         wrong = np.flatnonzero((self.shares.min(axis=1) < 0) | (np.abs(self.shares.sum(axis=1) - 1) > 1e-3))
         if wrong.size:
             shown = ", ".join(f"{share:g}" for share in self.shares[wrong[0]])
@@ -98,8 +99,10 @@ def fits_by_size(pilots: Pilots, fit: Callable[[Floats, Floats], Callable[[Float
 def simplex_grid(sources: int, most: int = MOST_SHARES) -> Floats:
     """(n, sources): all shares in equal steps, as fine as `most` points allow."""
     steps = 1
+    # The number of points with one step more.
     while math.comb(steps + sources, sources - 1) <= most:
         steps += 1
+    # Stars and bars: separators among the places, the gaps between which are the numbers of steps.
     places = np.array(list(combinations(range(steps + sources - 1), sources - 1)), dtype=np.float64)
     ends = np.hstack([np.full((len(places), 1), -1.0), places, np.full((len(places), 1), steps + sources - 1.0)])
     return np.asarray((np.diff(ends, axis=1) - 1) / steps, dtype=np.float64)
@@ -111,6 +114,7 @@ def best_shares(predict: Callable[[Floats], Floats], pilots: Pilots, most: int =
     """
     sources = len(pilots.sources)
     grid = simplex_grid(sources, most)
+    # The pilots themselves are in their hull in any case; the grid may have no point there.
     tried = np.vstack([np.unique(pilots.shares, axis=0), grid[between(grid, pilots.shares)]])
     values = predict(tried)
     best, value = tried[int(np.argmin(values))], float(values.min())
@@ -130,6 +134,7 @@ def between(asked: Floats, known: Floats) -> "np.typing.NDArray[np.bool_]":
     """(n,): True for shares (n, sources) that are a mixture of the known ones, by non-negative least squares."""
     from scipy.optimize import nnls
 
+    # The row of ones makes the weights sum to 1, as those of a mixture do.
     corners = np.vstack([known.T, np.ones(len(known))])
     return np.array([nnls(corners, np.append(row, 1.0))[1] < 1e-6 for row in asked], dtype=bool)
 
@@ -180,6 +185,7 @@ def law_result(law: MixtureLaw, pilots: Pilots) -> LawResult:
 
 def ridge(features: Floats, values: Floats, penalised: Sequence[int]) -> Floats:
     """Least squares with a penalty on some coefficients, of the strength with the smallest leave-one-out error."""
+    # Columns of one scale, so that a penalty means the same to each.
     scale = np.maximum(np.abs(features).max(axis=0), 1e-12)
     scaled = features / scale
     strengths = [0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0] if penalised else [0.0]
@@ -187,12 +193,14 @@ def ridge(features: Floats, values: Floats, penalised: Sequence[int]) -> Floats:
     for strength in strengths:
         weights = np.zeros(features.shape[1])
         weights[list(penalised)] = strength
+        # Few pilots may not determine all coefficients, so the matrix may have no inverse.
         inverse = np.linalg.pinv(scaled.T @ scaled + np.diag(weights))
         fitted = inverse @ scaled.T @ values
         leverage = np.einsum("ij,jk,ik->i", scaled, inverse, scaled)
         if (leverage > 1 - 1e-6).any():  # a pilot that its own loss alone determines
             error = math.inf
         else:
+            # Leave-one-out residuals without fitting again: r / (1 - h), with h the leverage.
             error = float((((values - scaled @ fitted) / (1 - leverage)) ** 2).mean())
         if best is None or error < best[0]:
             best = error, fitted

@@ -43,6 +43,7 @@ class Clusters:
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Picks round by round. `facts`: rows of each cluster, and its weight and picked rows in every round."""
+        # k-means draws its first centres by place, so rows are given by id and not in the table's order.
         order = by_id(table)
         labels = np.zeros(len(order), dtype=np.int64)
         labels[order] = k_means(table.need_vectors()[order], self.clusters, seed)
@@ -57,12 +58,14 @@ class Clusters:
             if turn:
                 signal = self.of_rounds[turn - 1] if self.of_rounds else self.quality
                 weights = reweighted(weights, cluster_means(table, signal, labels, len(names)))
+            # The first rounds take the rows that do not divide.
             taken = self._round(table, free, weights, size // self.rounds + (turn < size % self.rounds))
             gone = set(taken)
             picks += taken
             rows = np.bincount(labels[taken], weights=table.rows[taken], minlength=len(names)).astype(int).tolist()
             rounds.append({"weights": dict(weights), "rows": dict(zip(names, rows, strict=True))})
             free = {name: [unit for unit in units if unit not in gone] for name, units in free.items()}
+        # Units of several rows may not fill a quota; what is left goes to the best units of any cluster.
         rest = {unit for units in free.values() for unit in units}
         left = size - int(table.rows[picks].sum())
         return ChosenUnits([*picks, *fitting((unit for unit in by_quality if unit in rest), table, left)], (), facts)
@@ -80,6 +83,7 @@ def cluster_means(table: MixUnits, signal: str, labels: Ints, clusters: int) -> 
     known = ~np.isnan(values)
     rows = np.bincount(labels[known], weights=table.rows[known], minlength=clusters)
     sums = np.bincount(labels[known], weights=(values * table.rows)[known], minlength=clusters)
+    # A negative mean would make a negative weight.
     means = np.maximum(sums / np.maximum(rows, 1), 0.0)
     return np.where(rows > 0, means, means[rows > 0].mean() if (rows > 0).any() else 1.0)
 

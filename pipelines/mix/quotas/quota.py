@@ -37,6 +37,7 @@ class Strata:
         first = {name: fitting(units, table, wanted[name]) for name, units in sorted(members.items())}
         picks = [unit for units in first.values() for unit in units]
         left = size - int(table.rows[picks].sum())
+        # Units of several rows may not fill a quota.
         rest = [[unit for unit in units if unit not in set(first[name])] for name, units in sorted(members.items())]
         picks += fitting((unit for turn in zip_longest(*rest) for unit in turn if unit is not None), table, left)
         return ChosenUnits(picks, facts={"quotas": wanted})
@@ -45,6 +46,7 @@ class Strata:
 def shared_out(weights: Mapping[str, float], most: Mapping[str, int], size: int) -> dict[str, int]:
     """`size` rows in proportion to weights, no part above its most, by largest remainders; less if all are full."""
     given = dict.fromkeys(weights, 0)
+    # A part of weight 0 never opens, so it gets nothing even where all others are full.
     open_parts: Sequence[str] = sorted(name for name in weights if weights[name] > 0 and most[name] > 0)
     left = min(size, sum(most[name] for name in open_parts))
     while left:
@@ -57,7 +59,9 @@ def shared_out(weights: Mapping[str, float], most: Mapping[str, int], size: int)
                 given[name] = most[name]
             open_parts = [name for name in open_parts if name not in full]
             continue
+        # The tolerance keeps a share such as 2.9999999999 from losing a row.
         whole = {name: math.floor(value + 1e-9) for name, value in exact.items()}
+        # The largest remainder first.
         by_rest = sorted(open_parts, key=lambda name: (whole[name] - exact[name], name))
         for name in by_rest[: left - sum(whole.values())]:
             whole[name] += 1

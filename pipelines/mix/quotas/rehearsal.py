@@ -47,6 +47,7 @@ class Rehearsal:
         """
         before = table.number(self.before, missing=float("nan"))
         after = table.number(self.after, missing=float("nan"))
+        # NaN compares as False, so a row without both outcomes is not damaged.
         known, damaged = ~np.isnan(before) & ~np.isnan(after), (before >= RIGHT) & (after < RIGHT)
         keys, members = self._keys(table), defaultdict(list)
         for unit in shuffled(table, seed):
@@ -55,9 +56,11 @@ class Rehearsal:
         rows = {name: int(table.rows[places].sum()) for name, places in units.items()}
         counts = {name: (int(known[places].sum()), int(damaged[places].sum())) for name, places in units.items()}
         rates = damage_rates(counts, self.prior)
+        # The weight is the expected number of damaged rows in a bin.
         quotas = shared_out({name: rates[name] * rows[name] for name in units}, rows, size)
         picks = [unit for name, places in units.items() for unit in fitting(places, table, quotas[name])]
         taken = set(picks)
+        # Quotas stay open where a unit of several rows did not fit.
         by_rate = sorted(units, key=lambda name: (-rates[name], name))
         rest = (unit for name in by_rate for unit in units[name] if unit not in taken)
         picks += fitting(rest, table, size - int(table.rows[picks].sum()))
@@ -79,6 +82,7 @@ def cut(values: Floats, parts: int) -> list[str]:
     different = np.unique(values[~np.isnan(values)])
     if len(different) <= parts:
         return ["none" if np.isnan(value) else f"{value:g}" for value in values]
+    # The two ends are no edges: every value is between them.
     edges = np.quantile(values[~np.isnan(values)], np.linspace(0, 1, parts + 1)[1:-1])
     return ["none" if np.isnan(value) else f"q{int(np.searchsorted(edges, value, side='right')) + 1}" for value in values]
 
@@ -86,8 +90,10 @@ def cut(values: Floats, parts: int) -> list[str]:
 def damage_rates(counts: dict[str, tuple[int, int]], prior: float) -> dict[str, float]:
     """The rate of each bin out of rows with an outcome and damaged ones; all equal before the first outcome."""
     known, damaged = (sum(pair[side] for pair in counts.values()) for side in (0, 1))
+    # Any rate would do before the first outcome, if all bins have the same.
     overall = damaged / known if known else 1.0
     return {
+        # With a prior of 0 an unseen bin has no rate of its own.
         name: (hit + prior * overall) / (seen + prior) if seen + prior > 0 else overall
         for name, (seen, hit) in counts.items()
     }

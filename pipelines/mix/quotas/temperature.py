@@ -39,11 +39,13 @@ class Temperature:
         for unit in shuffled(table, seed):
             members[sources[unit]].append(unit)
         free = dict(sorted(members.items()))
+        # Of all rows, so that the shares of a later part do not depend on what earlier parts took.
         counts = {name: int(table.rows[units].sum()) for name, units in free.items()}
         picks: list[int] = []
         parts: list[dict[str, Any]] = []
         for turn, tau in enumerate(self.temperatures):
             shares = shares_at(counts, tau)
+            # The first parts take the rows that do not divide.
             part = size // len(self.temperatures) + (turn < size % len(self.temperatures))
             quotas = shared_out(shares, {name: int(table.rows[units].sum()) for name, units in free.items()}, part)
             taken = {name: fitting(units, table, quotas[name]) for name, units in free.items()}
@@ -52,6 +54,7 @@ class Temperature:
             rows = {name: int(table.rows[units].sum()) for name, units in taken.items()}
             parts.append({"tau": tau, "shares": shares, "weights": equal_weights(counts, shares), "rows": rows})
             free = {name: [unit for unit in units if unit not in gone] for name, units in free.items()}
+        # Quotas stay open where a source ran out or a unit of several rows did not fit.
         rest, left = {unit for units in free.values() for unit in units}, size - int(table.rows[picks].sum())
         picks += fitting((unit for unit in shuffled(table, seed) if unit in rest), table, left)
         return ChosenUnits(picks, (), {"sources": counts, "parts": parts})
@@ -59,6 +62,7 @@ class Temperature:
 
 def shares_at(counts: Mapping[str, int], tau: float) -> dict[str, float]:
     """The share of each source at a temperature, of sum 1."""
+    # Divided by the largest count, since 1e6 ** (1 / .01) is beyond a float.
     most = max(counts.values(), default=1)
     raised = {name: (count / most) ** (1 / tau) for name, count in counts.items()}
     total = sum(raised.values())

@@ -47,9 +47,11 @@ class Quad:
         """
         order, values = by_id(table), table.number(self.influence, missing=float("nan"))
         labels = np.zeros(len(order), dtype=np.int64)
+        # k-means draws its first centres by place, so rows are given by id and not in the table's order.
         labels[order] = k_means(table.need_vectors()[order], self.clusters, seed)
         at_random = shuffled(table, seed)
         arms = [ClusterArm() for _ in range(int(labels.max(initial=-1)) + 1)]
+        # Reversed, as `pop` takes the last unit first.
         for unit in reversed(at_random):
             if not np.isnan(values[unit]):
                 arms[labels[unit]].waiting.append(unit)
@@ -63,6 +65,7 @@ class Quad:
                 if values[unit] >= self.least and table.rows[unit] <= left:
                     picks.append(unit)
                     left -= int(table.rows[unit])
+        # Counted before the size is filled with rows that did not help.
         helpful, kept = len(picks), set(picks)
         read = {unit for arm in arms for unit in arm.units}
         others = [unit for unit in descending(table, np.nan_to_num(values, nan=-inf)) if unit in read - kept]
@@ -86,6 +89,7 @@ class Spread:
     def deviation(self) -> float:
         """Standard deviation; 0 before the first value."""
         mean = self._sum / max(self.count, 1)
+        # Rounding may bring the variance of equal values below 0.
         return sqrt(max(self._squares / max(self.count, 1) - mean**2, 0.0))
 
 

@@ -36,6 +36,7 @@ def _groups(pairs: Sequence[Pair]) -> Iterator[list[int]]:
     """Places of plain proofs with the same imports."""
     by_imports: dict[str, list[int]] = defaultdict(list)
     for place, (goal, proof) in enumerate(pairs):
+        # Any other text could change what becomes of the proofs that follow it in the file.
         if proof.form == "script" and is_plain_context(goal.context) and plain_script(proof.tactics):
             by_imports[goal.imports].append(place)
     for places in by_imports.values():
@@ -49,7 +50,9 @@ def _judged(gate: ProofGate, sandbox: Sandbox, pairs: Sequence[Pair]) -> list[Ju
         return [_alone(gate, sandbox, pairs[0])]
     seconds = _accepted(gate, sandbox, pairs)
     if seconds is not None:
+        # Only the sum was measured.
         return [ProofCheck(None, cpu_seconds=seconds / len(pairs)) for _ in pairs]
+    # Halves find one bad proof of n in about 2 log2 n further runs instead of n.
     middle = len(pairs) // 2
     return _judged(gate, sandbox, pairs[:middle]) + _judged(gate, sandbox, pairs[middle:])
 
@@ -70,8 +73,10 @@ def _accepted(gate: ProofGate, sandbox: Sandbox, pairs: Sequence[Pair]) -> float
         made = gate.compiled(sandbox, name, text, files)
         used += made.seconds
         if made.cause is not None:
+            # One proof's error, or a limit that they reach only together: the halves are judged again.
             return None
         files = (*files, (f"{name}.vo", made.body))
+    # All together are held to the limit of one proof, or one above its limit could pass among quick ones.
     if made.out.strip() != CLOSED or used > gate.seconds:
         return None
     if not gate.recheck:
@@ -92,6 +97,8 @@ def texts(pairs: Sequence[Pair]) -> tuple[str, str, str]:
         candidate += f"Module C{place}_{nonce}.\nImport W.Spec.G{place}.\n{script}End C{place}_{nonce}.\n"
         wanted += f"Definition wanted{place} : Prop := W.Spec.G{place}.goal.\n"
         checked.append(f"Definition checked{place} : wanted{place} := W.Cand.C{place}_{nonce}.t.\n")
+    # One term that holds every proof, so `Print Assumptions` tells about all of them at once.
     pair = " ".join(f"(conj checked{place}" for place in range(len(pairs))) + " I" + ")" * len(pairs)
+    # All `wanted` stand before `Require W.Cand`, so that no candidate can change what is wanted.
     check = f"{wanted}Require W.Cand.\n{RESTORED}Set Printing Width 1000000.\n{''.join(checked)}"
     return spec, candidate, f"{check}Definition checked := {pair}.\nPrint Assumptions checked.\n"

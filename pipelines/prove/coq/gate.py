@@ -32,6 +32,7 @@ RESTORED = "Set Guard Checking. Set Positivity Checking. Set Universe Checking. 
 CHECK = (
     "Require W.Spec.\nDefinition wanted : Prop := W.Spec.goal.\nRequire W.Cand.\n"
     + RESTORED
+    # At the usual width Coq breaks a long entry into several lines.
     + "Set Printing Width 1000000.\nDefinition checked : wanted := W.Cand.t.\nPrint Assumptions checked.\n"
 )
 CLOSED = "Closed under the global context"
@@ -94,6 +95,7 @@ class ProofGate:
                 return result
         else:
             result = ProofCheck(None, cpu_seconds=used)
+        # Tactics alone cannot switch off a check.
         if not self.recheck and proof.form == "script" and plain_script(proof.tactics):
             return result
         again = self.rechecked(sandbox, (*files, ("Check.vo", check.body)))
@@ -116,6 +118,7 @@ class ProofGate:
         lines = located.out.removeprefix(printed).splitlines()
         full = tuple(match[1] for line in lines if (match := _CONSTANT.match(line)))
         foreign = sorted(set(full) - set(goal.allow))
+        # Names that Coq does not find, or finds twice, make the numbers of names differ.
         if foreign or len(full) != len(names) or not located.out.startswith(printed):
             return ProofCheck("axioms", f"not allowed: {', '.join(foreign or names)}", full, used)
         return ProofCheck(None, assumptions=full, cpu_seconds=used + located.seconds)
@@ -127,7 +130,9 @@ class ProofGate:
             if key in self._specs:
                 self._specs.move_to_end(key)
                 return self._specs[key]
+        # Not under the lock: two threads may compile one goal, which only costs time.
         made = self.compiled(sandbox, "Spec", spec_text(goal), ())
+        # A limit of the machine says nothing about the goal.
         if made.cause in ("machine", "memory"):
             raise SandboxFailed(made.error.strip() or made.cause)
         if made.cause is not None:
@@ -210,10 +215,12 @@ def axiom_names(printed: str) -> tuple[str, ...] | None:
         return None
     names = []
     for line in lines[1:]:
+        # Lines that begin with a blank continue the type before them.
         if line[:1].isspace() or not line:
             continue
         entry = _ENTRY.match(line)
         if entry is None:
             return None
         names.append(entry[1])
+    # A heading without any axiom is not understood, and so not accepted.
     return tuple(names) or None

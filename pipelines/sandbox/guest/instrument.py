@@ -41,6 +41,7 @@ def known_calls(body: list[_ast.stmt]) -> tuple[KnownCall, ...]:
             try:
                 calls.append(_call(statement.test))
             except (NotLiteral, TypeError):
+                # TypeError: a literal that fails when it is made, such as a set that holds a list.
                 break
         elif not _silent(statement):
             break
@@ -72,6 +73,7 @@ def _call(test: _ast.expr) -> KnownCall:
     if not isinstance(test, _ast.Call) or not isinstance(test.func, _ast.Name):
         raise NotLiteral
     args = [_literal(argument) for argument in test.args]
+    # `**more` has no name, and its items are not known.
     if not all(keyword.arg for keyword in test.keywords):
         raise NotLiteral
     return KnownCall(test.func.id, args, {str(keyword.arg): _literal(keyword.value) for keyword in test.keywords})
@@ -83,6 +85,7 @@ def _no_call(node: _ast.expr) -> None:
         _no_call(node.left)
         _no_call(node.right)
     elif not isinstance(node, _ast.Constant | _ast.Name):
+        # A name runs nothing, whatever its value; anything else must be a literal.
         _literal(node)
 
 
@@ -99,17 +102,19 @@ def _literal(node: _ast.expr) -> Any:
             return {_literal(item) for item in node.elts}
         case _ast.UnaryOp(op=_ast.USub()):
             return -_literal(node.operand)
-        case _ast.Dict() if all(node.keys):
+        case _ast.Dict() if all(node.keys):  # a key of None is `**other`
             keys = [_literal(key) for key in node.keys if key]
             return dict(zip(keys, map(_literal, node.values), strict=True))
     raise NotLiteral
 
 
+# Setting an attribute may change a module or class that outlives the tests.
 _STORES = frozenset(opmap[name] for name in ("STORE_ATTR", "DELETE_ATTR"))
 _PURE = """
 math cmath random copy re itertools collections functools string typing decimal fractions datetime heapq bisect operator
 json statistics numbers abc enum textwrap time
 """
+# These reach what outlives the tests: other namespaces, random's state, decimal's context, caches, input.
 _REACHING = """
 setattr delattr getattr exec eval compile globals locals vars open input breakpoint seed setstate register object type
 setcontext getcontext cache_clear setrecursionlimit
@@ -169,6 +174,7 @@ def prepare(source: str) -> InstrumentedTests:
     candidate = check.args.args[0].arg if check and check.args.args else ""
     tree.body = _wrapped(tree.body, lines, top=True)
     code: CodeType = compile(tree, "<tests>", "exec", dont_inherit=True)
+    # The names that the wrapping put in are not the tests' own.
     used = names(code) - {PASSED, FAILED, ERROR}
     return InstrumentedTests(code, tuple(lines), used, harmless(code, used), ahead, state, candidate, called_with or "")
 
@@ -211,6 +217,7 @@ def _wrap(statement: _ast.stmt, lines: list[int], *, top: bool) -> _ast.stmt:
 
 def _guarded(statement: _ast.Assert, index: int) -> _ast.stmt:
     """try: assert ...; passed(index)  except BaseException as error: failed(index, error)."""
+    # The compiler needs a position on every node; with the assertion's line tracebacks stay right.
     at: Any = {"lineno": statement.lineno, "col_offset": 0, "end_lineno": statement.lineno, "end_col_offset": 0}
 
     def name(text: str) -> _ast.expr:
@@ -219,5 +226,6 @@ def _guarded(statement: _ast.Assert, index: int) -> _ast.stmt:
     def call(function: str, *more: _ast.expr) -> _ast.stmt:
         return _ast.Expr(_ast.Call(name(function), [_ast.Constant(index, **at), *more], [], **at), **at)
 
+    # BaseException: the tested function may call exit(), which would end the tests behind it.
     handler = _ast.ExceptHandler(name("BaseException"), ERROR, [call(FAILED, name(ERROR))], **at)
     return _ast.Try([statement, call(PASSED)], [handler], [], [], **at)

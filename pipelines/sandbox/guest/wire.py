@@ -66,16 +66,19 @@ def _put(out: bytearray, value: Any, limit: int, depth: int) -> None:
     if value is None:
         out += b"N"
     elif value is True:
+        # By identity: 1 equals True, and must come back as a number.
         out += b"T"
     elif value is False:
         out += b"F"
     elif kind is int:
         _put_int(out, value, limit)
     elif kind is str:
+        # A program's text may hold lone surrogates, which plain UTF-8 refuses.
         _put_bytes(out, b"s", value.encode("utf-8", "surrogatepass"), limit)
     elif kind is float:
         out += b"d" + _FLOAT.pack(value)
     elif depth >= MAX_DEPTH:
+        # Opaque and no error: only this part equals nothing, and the rest is sent.
         out += b"?\x04\x00\x00\x00deep"
     else:
         writer = _WRITERS.get(kind)
@@ -91,6 +94,7 @@ def _put_int(out: bytearray, value: int, limit: int) -> None:
     elif value.bit_length() > 8 * limit:
         raise WireError("too large")
     else:
+        # `bit_length() // 8 + 1` bytes always leave room for the sign bit.
         _put_bytes(out, b"I", value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True), limit)
 
 
@@ -164,7 +168,7 @@ _WRITERS: dict[type, Callable[[bytearray, Any, int, int], None]] = {
     complex: lambda out, value, _limit, _depth: out.extend(b"c" + _COMPLEX.pack(value.real, value.imag)),
 }
 _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (int, lambda value: int.__add__(value, 0)),
+    (int, lambda value: int.__add__(value, 0)),  # a plain int, without asking the subclass
     (float, float.__float__),
     (str, lambda value: str.__str__(value)[:]),
     (list, lambda value: list(list.__iter__(value))),
@@ -193,7 +197,7 @@ def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
 def decode_pair(data: bytes) -> tuple[Any, Any]:
     """Two values, one after the other."""
     enclosed = b"(\x02\x00\x00\x00" + data
-    first, second = decode(enclosed, MAX_BYTES + 5)
+    first, second = decode(enclosed, MAX_BYTES + 5)  # tag and count take 5 bytes
     return first, second
 
 
@@ -260,6 +264,7 @@ def _take_dict(data: bytes, at: int, count: int, depth: int) -> tuple[Any, int]:
         key, at = _take(data, at, depth + 1)
         value, at = _take(data, at, depth + 1)
         pairs.append((key, value))
+    # Before the dict is built, because building it is what colliding keys slow down.
     _spread([key for key, _ in pairs])
     return dict(pairs), at
 

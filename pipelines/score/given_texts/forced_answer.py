@@ -61,10 +61,12 @@ class ForcedAnswer(AskingScorer):
         replies, uses = self.sample(sent), Counter(request.completion_id for request in sent)
         for (problem, _, completion), parts in zip(items, asked, strict=True):
             answers = [replies[part.completion_id] for part in parts if isinstance(part, Request)]
+            # The regret needs every place, so a text with a beginning that the context cannot hold has none.
             if any(answer.logprob_sum is None for answer in answers):
                 continue
             success = [part if isinstance(part, float) else _chance(replies[part.completion_id]) for part in parts]
             value = regret_of_prefixes(success, self._places(completion), self.budget or _tokens(completion))
+            # Labels are of lines, and the first success precedes them all.
             steps = tuple(success[1:])
             yield Score(completion.id, problem.id, self.name, self.version, value, steps, **took(answers, uses))
 
@@ -77,6 +79,7 @@ class ForcedAnswer(AskingScorer):
         return parts
 
     def _forced(self, prompt: Prompt, beginning: str, reference: str) -> Request:
+        # In most vocabularies the space begins the next token, so it stands with the reference.
         return self.request(prompt, f" {reference}{self.ending}", behind=f"{beginning}{self.marker}")
 
     def _places(self, completion: Completion) -> list[float]:
@@ -86,6 +89,7 @@ class ForcedAnswer(AskingScorer):
 
 
 def _tokens(completion: Completion) -> int:
+    # An imported completion may have no token count; characters are the unit then.
     return max(1, completion.tokens_out or len(completion.text))
 
 

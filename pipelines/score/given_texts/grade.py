@@ -60,6 +60,7 @@ class Grade(AskingScorer):
         if not self.temperature >= 0:
             raise SetupError(f"scorer 'grade': temperature is {self.temperature}.", choices=("0 or more",))
         places = _PLACE.findall(self.question or QUESTION)
+        # Without a place for them all judges would be asked the same.
         wanted = {"problem", "answer", *(["judge"] if self.judges else [])}
         if not wanted <= set(places) or len(set(places)) < len(places):
             named = " and ".join(f"{{{place}}}" for place in sorted(wanted))
@@ -100,12 +101,14 @@ class Grade(AskingScorer):
         requests = []
         for judge in self.judges or [""]:
             shown = {**texts, "judge": f"{judge.strip()}\n\n" if judge else ""}
+            # All places in one pass: an answer that holds `{judge}` is not filled again.
             prompt = _PLACE.sub(lambda place, shown=shown: shown[place[1]], self.question or QUESTION)  # type: ignore[misc]
             requests += [self._request(prompt, group.problem.id, completion.id, at) for at in range(self.grades)]
         return requests
 
     def _request(self, prompt: str, problem_id: str, cid: str, at: int) -> Request:
         model, sampling = self.required_sampler(), Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        # From the completion's id too, so that equal texts get grades of their own.
         seed = seed_of(digest128(["grade", self.seed, problem_id, cid, sha256_text(prompt), at]))
         rendered, origin = model.render(prompt), Origin(model.engine, model.model_digest, STREAM, self.seed)
         own = completion_id(origin, rendered, sampling, seed=seed, sample_index=at)
@@ -113,10 +116,12 @@ class Grade(AskingScorer):
 
     def _number(self, reply: Completion) -> float | None:
         """The grade of a reply; None for one that was cut off, or says no number."""
+        # A number in a reply that was cut off may belong to its reasoning.
         if reply.finish_reason in ("length", "error"):
             return None
         try:
             match = last_match(self.pattern, reply.text, full=False)
             return None if match is None else float(match[1] if match.re.groups else match[0])
         except (SearchLimitError, ValueError, TypeError):
+            # A pattern of the recipe may match a word, or have a group that took no part in the match (None).
             return None

@@ -40,6 +40,7 @@ class Backtracking:
         if not tree.nodes:
             return [Growth(ROOT, min(self.chains, self.answers, self.most))]
         accepted = sum(node.score >= self.least for node in tree.finished)
+        # Without a finished answer there would be nothing to vote for, so this goes beyond `most`.
         if len(tree.nodes) >= self.most and not tree.finished:
             return [Growth(best_leaf(tree).id, 1)]
         left = self.most - len(tree.nodes)
@@ -47,6 +48,7 @@ class Backtracking:
             return []
         open_ends = [end for first in tree.children[ROOT] if (end := self._end(tree, first)) is not None]
         growths = [Growth(node.id, 1) for node in open_ends[: min(self.chains, left)]]
+        # A chain that was given up at its first piece is replaced by a new one.
         fresh = min(self.chains, self.answers - accepted, left) - len(growths)
         return [*([Growth(ROOT, fresh)] if fresh > 0 else []), *growths]
 

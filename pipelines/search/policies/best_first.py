@@ -42,9 +42,11 @@ class BestFirst:
             begun = left < 0 and self.settled  # a score that falls with every piece would lead to another leaf each time
             return [] if tree.finished else [Growth((tree.nodes[-1] if begun else best_leaf(tree)).id, 1)]
         leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
+        # A leaf with a better score could still lead to a better answer.
         best = max((node.score for node in leaves), default=0.0) if self.settled else 0.0
         if sum(node.score >= best for node in tree.finished) >= self.answers:
             return []
+        # The sort is stable, so leaves of equal score and depth keep the random order of `ranked`.
         order = sorted(ranked(leaves, tree.chance(len(tree.waves) - 1)), key=lambda node: (-node.score, -node.depth))
         counts = (min(self.expand, left - self.expand * place) for place in range(self.together))
         return [Growth(node.id, count) for node, count in zip(order, counts, strict=False) if count > 0]

@@ -50,10 +50,12 @@ class Lookahead:
         looked = 0
         for nodes in tree.waves:
             pieces = {child.parent for child in nodes}
+            # A look draws one piece from each node; candidates come `expand` from each.
             is_look = bool(candidates) and looked < self.ahead and len(pieces) == len(nodes)
             if is_look:
                 looked += 1
                 continue
+            # As the tree was when this wave was planned: ties are drawn by the number of its waves.
             part = Tree(tree.problem_id, tuple(node for node in tree.nodes if node.wave < nodes[0].wave), tree.seed)
             finished = [node for node in self._kept(part, candidates) if node.finished] if candidates else []
             candidates, looked = [*finished, *nodes], 0
@@ -67,6 +69,7 @@ class Lookahead:
 
 def lookahead_end(tree: Tree, node: TreeNode) -> TreeNode:
     """End of the first look ahead from a node."""
+    # The look is a node's first child; later children are continuations of a kept node.
     while children := tree.children[node.id]:
         node = children[0]
     return node

@@ -55,6 +55,7 @@ class Mcts:
             return [Growth(ROOT, min(self.expand * self.together, self.most))]
         left = self.most - len(tree.nodes)
         if left <= 0:
+            # Without a finished answer there would be nothing to vote for.
             return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
         below, chosen = Backup(tree, merge=self.merge, ends=self.back_up == "ends"), list[str]()
         for _ in range(min(self.together, math.ceil(left / self.expand))):
@@ -120,6 +121,7 @@ class Backup(MergedTree):
         draw, at = self._rest(node)[0], node
         self._spent.add(draw)
         while at != ROOT:
+            # A virtual loss: the visit brings no score, so the wave's next descent tends to go elsewhere.
             self.visits[at] += 1
             at = self.parent[at]
         self.visits[ROOT] += 1
@@ -133,6 +135,7 @@ class Backup(MergedTree):
     def prior(self, node: TreeNode) -> float:
         """exp(mean log-probability of the piece's tokens); of an engine that gives none, the piece's share of the draws."""
         own = self.log_prob(node)
+        # A piece's log-probability is a difference of two sums, which may round to above 0.
         return self.share(node.id) if own is None else math.exp(min(0.0, own / max(1, node.tokens)))
 
     def _count(self, node: str) -> None:
@@ -145,6 +148,7 @@ class Backup(MergedTree):
             self.total[node] += 2 * score - 1
 
     def _opened(self) -> set[str]:
+        # Children come before their parents, so a parent finds its open children in the set.
         nodes: set[str] = set()
         for node in self.upwards:
             if self.may_continue(node) or any(child.id in nodes for child in self.children[node]):

@@ -64,6 +64,7 @@ class Particles:
         """The particles after the last wave: finished ones as often as they were resampled, then the new pieces."""
         population: list[TreeNode] = []
         for wave, nodes in enumerate(tree.waves):
+            # The random numbers of a wave are always the same, so these are the draws that the next one was planned by.
             counts = self._drawn(tree, population, wave - 1) if wave else {}
             survivors = [tree.by_id[node] for node, count in counts.items() for _ in range(count)]
             population = [*(node for node in survivors if node.finished), *nodes]
@@ -82,7 +83,9 @@ class Particles:
         """The log-odds of the score, or with the target `last` their gain by the last piece."""
         if self.target == "paper":
             return logit(node.score)
+        # Nothing is known before the first piece, so it starts from even odds.
         before = logit(tree.by_id[node.parent].score) if node.parent != ROOT else 0.0
+        # A finished particle of an earlier wave was weighted then; again would count its last piece twice.
         return logit(node.score) - before if node.wave == wave else 0.0
 
 
@@ -113,4 +116,5 @@ def systematic(weights: Sequence[float], count: int, chance: Random) -> list[int
 
 def _at(weights: Sequence[float], points: Sequence[float]) -> list[int]:
     edges = list(accumulate(weights))
+    # Rounding may carry the last point past the last edge.
     return [min(bisect_right(edges, point * edges[-1]), len(weights) - 1) for point in points]

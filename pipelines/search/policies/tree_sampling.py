@@ -49,6 +49,7 @@ class TreeSampling:
         """A piece for each answer under way; if there is none, beginnings of `together` new rollouts."""
         if not tree.nodes:
             return [Growth(ROOT, min(self.together, self.rollouts))]
+        # Only the last wave can be under way: no rollout begins before all others have ended.
         under_way = [node.id for node in tree.waves[-1] if not node.finished]
         if under_way:
             return [Growth(node, 1) for node in under_way]
@@ -81,6 +82,7 @@ class SoftTree(MergedTree):
         self.drawn: Counter[str] = Counter()
         self.values: dict[str, float] = {}
         self.weights: dict[str, tuple[list[str], list[float]]] = {}
+        # Children come first, as the value of a node is made of theirs.
         for node in (*self.upwards, ROOT):
             if node != ROOT and self.draws[node][0].finished:
                 self.visits[node] += len(self.draws[node])
@@ -94,6 +96,7 @@ class SoftTree(MergedTree):
     def _soft(self, node: str) -> float:
         """tau * log mean exp(V / tau) over the draws from a node."""
         children = [child.id for child in self.children[node] if child.id in self.values]
+        # The largest value is subtracted before exp, which would overflow for a small tau.
         top = max(self.values[child] for child in children)
         shares = [self._share(child) for child in children]
         parts = [
@@ -124,6 +127,7 @@ class SoftTree(MergedTree):
     def distribution(self) -> dict[str, float]:
         """Probability of each finished draw."""
         share, shares = {ROOT: 1.0}, dict[str, float]()
+        # Parents come before their children here, so the share of a parent is known.
         for node in list(self.parent):
             children, weights = self.weights.get(self.parent[node], ([], []))
             if node not in children:

@@ -66,9 +66,11 @@ class Actions:
         yield [Growth(ROOT, self.expand)]
         level = list(past.new)
         if self.clarify:
+            # In a wave of its own, as a wave may name the root only once.
             yield [Growth(ROOT, self.clarify, "direction")]
             yield [Growth(node.id, self.expand, "rewritten") for node in past.new]
             level += past.new
+        # The first step of each path is drawn above.
         for _ in range(self.steps - 1):
             going = [node for node in self._kept(past, level) if not node.finished]
             if not going:
@@ -84,5 +86,6 @@ class Actions:
         """The best of the different steps: equal pieces after one text are one step."""
         different: dict[tuple[str, str], TreeNode] = {}
         for node in level:
+            # Equal steps would take up the width; a node without a mark equals no other.
             different.setdefault((node.parent, node.mark or node.id), node)
         return ranked(different.values(), past.chance)[: self.width]

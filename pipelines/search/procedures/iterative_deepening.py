@@ -80,10 +80,12 @@ class IterativeDeepening:
             if not growths:
                 return
             for growth in growths:
+                # Before the wave is drawn: its pieces count in the new round.
                 asked[growth.node].begin(growth.behind)
             yield growths
             for node in past.new:
                 asked[node.parent].take(node)
+            # An answer's end in this wave replaces its earlier one, which must not keep a vote.
             past.votes.clear()
             past.votes.update((answer.last.id, 1.0) for answer in answers.values() if answer.done(self.budgets))
 
@@ -110,6 +112,7 @@ class _Deepening:
     def behind(self, budgets: Sequence[int]) -> str:
         """Text that is due: `wait` after a budget or an end, `end` after the last budget."""
         if self.round < len(budgets) - 1:
+            # An end before the last round is only a first attempt, and is followed by the request to check.
             return "wait" if self.last.finished or self.spent >= budgets[self.round] else ""
         return "end" if self.spent >= budgets[-1] else ""
 

@@ -87,12 +87,14 @@ class PhiDecoding:
                     break
                 yield [Growth(end.id, 1) for end in under_way]
                 reached = {node.parent: node for node in past.new}
+                # A path that has ended keeps its end while the others grow.
                 ends = {first: reached.get(end.id, end) for first, end in ends.items()}
             paths = [_path_text(past, node, ends[node.id]) for node in steps]
             groups = cluster_sizes(paths, self.clusters)
             scores = [_mean_log_prob(past, node, ends[node.id]) for node in steps]
             gains = [score - (foreseen[node.parent] if looks else 0.0) for score, node in zip(scores, steps, strict=True)]
             shares = [size / len(steps) for size in groups]
+            # Each vote is a beam that has ended.
             chosen = self._drawn(past, steps, self._rewards(gains, shares), self.beams - len(past.votes))
             past.votes.update((node.id, 1.0) for node in chosen if node.finished)
             live = [node.id for node in chosen if not node.finished]
@@ -122,6 +124,7 @@ class PhiDecoding:
     ) -> Sequence[TreeNode]:
         """`count` steps without replacement by exp(R / tau), the largest of R / tau + Gumbel noise; in their order."""
         chance = past.chance
+        # The negative log of an exponential is Gumbel noise; a draw of exactly 0 has no logarithm.
         noisy = [reward / self.tau - math.log(chance.expovariate(1.0) or _SAME) for reward in rewards]
         places = sorted(range(len(steps)), key=lambda at: -noisy[at])[:count]
         return [steps[at] for at in sorted(places)]
@@ -132,6 +135,7 @@ REWARDS = ("both", "advantage", "alignment", "confidence")
 
 def cluster_sizes(texts: Sequence[str], clusters: int) -> list[int]:
     """Size of each text's cluster, by k-means over TF-IDF vectors; equal texts are in one cluster."""
+    # A fixed seed: the policy is a pure function of the tree, replayed at every wave.
     labels = k_means(text_vectors(texts, DIMS), clusters, 0)
     sizes = Counter(labels.tolist())
     return [sizes[label] for label in labels.tolist()]

@@ -87,6 +87,7 @@ class RolloutTree:
             fresh = past.new
             grown.add(fresh)
             begun = {node.id: node for node in fresh if not node.finished}
+            # Maps the last node of each rollout to the step whose value the rollout measures.
             under_way: dict[str, str] = {}
             if begun:
                 yield [Growth(node.id, self.rollouts_at(node.depth)) for node in begun.values()]
@@ -109,7 +110,7 @@ class _Step:
     node: TreeNode
     scores: list[float] = field(default_factory=list)
     children: list[str] = field(default_factory=list)
-    visits: int = 1
+    visits: int = 1  # the step itself
     reflected: bool = False
 
 
@@ -153,6 +154,7 @@ class GrownSteps:
     def next(self) -> list[Growth]:
         """The next expansions; none where the tree stops."""
         policy, chosen = self._policy, list[Growth]()
+        # A step that its rollouts finish counts as a right end, although it has no finished node.
         right = self.right + sum(self._finished_early(step) for step in self.steps)
         left = policy.most - len(self.steps)
         while right < policy.correct and left > 0 and len(chosen) < policy.together:
@@ -174,6 +176,7 @@ class GrownSteps:
     def _leaf(self, taken: set[str]) -> str | None:
         """The leaf that UCB chooses; None if no leaf may be expanded."""
         open_steps: set[str] = set()
+        # Steps are stored after their parents, so in reverse order a parent finds its open children marked.
         for step, entry in reversed(self.steps.items()):
             unfinished = not entry.node.finished and entry.node.depth < self._policy.depth
             leaf = unfinished and not entry.children and not self._finished_early(step) and step not in taken

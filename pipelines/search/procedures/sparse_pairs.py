@@ -66,16 +66,19 @@ class SparsePairs(PairQuestion):
         plan = comparison_plan(answers, self._count(len(answers)), past.chance.randrange(2**32))
         compared: list[PairComparison] = []
         for wave in _waves(plan):
+            # Keyed by the first answer, of which a wave holds one pair.
             second = dict(pair for pair in wave if past.text(pair[0]) != past.text(pair[1]))
             compared += [PairComparison(*pair, 0.5) for pair in wave if pair[0] not in second]
             if second:
                 yield [Growth(one, 1, "direction", (other,)) for one, other in second.items()]
                 replies = [(node.parent, self.first_is_better(node)) for node in past.new]
                 compared += [PairComparison(one, second[one], _won(first)) for one, first in replies]
+        # Of equally strong answers the one that ended first.
         past.votes[max(self._strengths(compared).items(), key=lambda item: (item[1], -places[item[0]]))[0]] = 1.0
 
     def _count(self, answers: int) -> int:
         """Comparisons of so many answers: an even number."""
+        # Even, as each pair is asked in both orders; answers // 2 pairs are one round.
         return 2 * max(round(self.share * answers * (answers - 1) / 2), answers // 2)
 
     def _strengths(self, compared: Sequence[PairComparison]) -> dict[str, float]:
@@ -99,6 +102,7 @@ def _waves(plan: Sequence[Pair]) -> Iterator[list[Pair]]:
     """The pairs in order, in groups in which no answer is first twice."""
     wave: list[Pair] = []
     for pair in plan:
+        # The first answer is the node that grows, and a wave may name a node only once.
         if any(pair[0] == other[0] for other in wave):
             yield wave
             wave = []

@@ -64,7 +64,9 @@ class Tournament(PairQuestion):
             differing = [pair for pair in pairs if past.text(pair[0].id) != past.text(pair[1].id)]
             if differing:
                 yield [growth for pair in differing for growth in self._comparisons(*pair)]
+            # If all pairs are of equal texts, the last wave is not one of comparisons.
             won = self._won(past.new if differing else ())
+            # One generator for all pairs: each access gives a new one with the same seed, so all ties would fall alike.
             chance = past.chance
             left = [_winner(pair, won, chance) for pair in pairs] + left[2 * len(pairs) :]
         past.votes[left[0].id] = 1.0

@@ -10,6 +10,7 @@ from pipelines.verify.calculation_steps import number, steps_of
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 
+# Bounded, as int() raises for more than 4,300 digits.
 _REMAINDER = re.compile(r"\s*(-?\d{1,40})\s*%\s*(\d{1,40})\s*=\s*(-?\d{1,40})\s*")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FINAL = re.compile(r"####\s*(.+)")
@@ -31,6 +32,7 @@ class Lines:
     """Value of a text with a false calculation."""
 
     def __post_init__(self) -> None:
+        # Neither end: a score of 0 or 1 has no finite log-odds, and at .5 a false line scores as a true one.
         if not isinstance(self.doubt, (int, float)) or not 0 < self.doubt < 0.5:
             raise SetupError(f"process 'lines': doubt is {self.doubt!r}, and must be between 0 and 0.5.")
 
@@ -53,6 +55,7 @@ def truths(text: str) -> list[bool]:
             results += [step.true for step in steps_of(line)]
             continue
         left, by, stated = (int(part) for part in remainder.groups())
+        # A model may write a remainder by 0, which is false and must not raise.
         results.append(by != 0 and left % by == stated)
     return results
 
@@ -79,4 +82,5 @@ def consistent(problem: Problem, partial: Partial) -> bool:
 
 def numbers_in(text: str) -> set[Fraction]:
     """The numbers in a text."""
+    # "5," at the end of a clause is the number 5.
     return {value for digits in _NUMBER.findall(text) if (value := number(digits.rstrip(","))) is not None}

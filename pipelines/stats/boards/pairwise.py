@@ -65,6 +65,7 @@ def comparison_plan(models: Sequence[str], count: int, seed: int = 0) -> list[tu
     generator, plan = np.random.default_rng(seed), list[tuple[str, str]]()
     while len(plan) < count:
         for first, second in _tournament([models[place] for place in generator.permutation(len(models)).tolist()]):
+            # By chance, as a plan that is cut at `count` may end with one order of a pair.
             pair = (first, second) if generator.random() < 0.5 else (second, first)
             plan += [pair, pair[::-1]]
     return plan[:count]
@@ -78,6 +79,7 @@ def _tournament(models: Sequence[str]) -> list[tuple[str, str]]:
             first, second = seats[at], seats[-1 - at]
             if first is not None and second is not None:
                 pairs.append((first, second))
+        # The first seat stays and the others move on by one: every two models meet once.
         seats = [seats[0], seats[-1], *seats[1:-1]]
     return pairs
 
@@ -111,6 +113,7 @@ def _consistent(comparisons: Sequence[PairComparison]) -> Estimate | None:
         forward.setdefault((row.problem, row.first, row.second), []).append(row.won)
     same, problems = [], []
     for (problem, first, second), won in forward.items():
+        # Each pair once, whichever order was asked first.
         if first < second:
             for one, other in zip(won, forward.get((problem, second, first), []), strict=False):
                 same.append(float(one + other == 1.0))
@@ -128,6 +131,7 @@ def _fitted(models: Sequence[str], comparisons: Sequence[PairComparison]) -> tup
     design[:, k] = 1.0
     won = np.array([row.won for row in comparisons])
     centred = np.eye(k + 1)
+    # Only differences of strengths are determined, so they are given against their mean.
     centred[:k, :k] -= 1.0 / k
     values, variances, clusters = _newton(design, won, centred, _cluster_places(comparisons))
     t = t_quantile(0.5 + CONFIDENCE / 2.0, max(1.0, clusters - k))
@@ -161,6 +165,7 @@ def _newton(design: Array, won: Array, contrasts: Array, clusters: npt.NDArray[n
     np.add.at(scores, clusters, design * (won - chances)[:, None])
     robust = inverse @ (scores.T @ scores) @ inverse * groups / max(1, groups - 1)
     variances = [np.diag(contrasts @ covariance @ contrasts.T) for covariance in (inverse, robust)]
+    # The robust variance is too small for few clusters, the other where comparisons on one problem resemble one another.
     return contrasts @ values, np.maximum(*variances), groups
 
 

@@ -26,6 +26,7 @@ def cluster_mean(values: Sequence[float], clusters: Clusters | None = None, *, e
     groups, effective = len(sums), len(values) ** 2 / math.fsum(size**2 for _, size in sums)
     low, high, method = -math.inf, math.inf, NO_SPREAD if groups > 1 else ONE_CLUSTER
     error = cluster_error(sums, mean) if groups > 1 else 0.0
+    # Values have no bounds, so what counts as rounding grows with the mean.
     if error > TIE * max(1.0, abs(mean)):
         half = t_quantile((1.0 + CONFIDENCE) / 2.0, max(1.0, effective - 1.0)) * error
         low, high, method = mean - half, mean + half, "cluster t"
@@ -44,6 +45,7 @@ def cluster_share(
     if whole <= 0.0:
         return None
     above, below = (cluster_sums(values, clusters) for values in (parts, wholes))
+    # A cluster without a whole adds nothing to the share, and counted it would narrow the interval.
     sums = [(top, size) for (top, _), (size, _) in zip(above, below, strict=True) if size > 0.0]
     value = rounded(math.fsum(parts) / whole)
     low, high, method = mean_bounds(sums, value)
@@ -60,6 +62,7 @@ def cluster_ratio(
     cluster, or clusters that show no spread: [0, infinity], since nothing bounds unseen values.
     """
     top, bottom = math.fsum(above), math.fsum(below)
+    # A ratio of 0 has no logarithm.
     if bottom <= 0.0 or top <= 0.0:
         return None
     tops, bottoms = (np.array([total for total, _ in cluster_sums(values, clusters)]) for values in (above, below))

@@ -45,6 +45,7 @@ class ClusterTable:
     def resampled(self, resamples: int, seed: int = 0) -> Array:
         """(resamples, K): the means of as many clusters drawn with replacement, whole; the bootstrap over clusters."""
         rng, groups = np.random.default_rng(seed), self.clusters
+        # Drawing clusters with replacement is multinomial over the distinct rows, each by its number.
         weights = rng.multinomial(groups, self.counts / groups, size=resamples).astype(np.float64)
         return np.asarray((weights @ self.totals) / (weights @ self.sizes)[:, None], dtype=np.float64)
 
@@ -61,6 +62,7 @@ class ClusterTable:
         tied = (np.abs(totals - means * sizes[:, None]) <= TIE * sizes[:, None]).all(axis=0)
         single = np.full(len(means), groups < 2)
         usual = ~(at_end | tied | single)
+        # A mean of 0 or 1 has no logit; .5 stands in, as such columns get another interval below.
         inner = np.where(usual, means, 0.5)
         high = self._upper((totals, sizes), inner, unit, t)
         low = 1.0 - self._upper((sizes[:, None] - totals, sizes), 1.0 - inner, unit, t)
@@ -115,6 +117,7 @@ class ClusterTable:
         if not some.any():
             return lows, highs
         largest = np.abs((draws[:, some] - means[some]) / spread[some]).max(axis=1)
+        # The ratio of two critical values, so that the band keeps the shape of the pointwise intervals.
         factor = max(1.0, float(np.quantile(largest, CONFIDENCE)) / t_quantile((1.0 + CONFIDENCE) / 2.0, math.inf))
         return np.maximum(0.0, means - factor * (means - lows)), np.minimum(1.0, means + factor * (highs - means))
 
@@ -137,9 +140,11 @@ def cluster_table(
     members: dict[Hashable, list[int]] = {}
     for problem, row in enumerate(at.tolist()):
         name = None if clusters is None else clusters[problem]
+        # Tagged, because a cluster's name may be a number too.
         members.setdefault(("own", problem) if name is None else ("named", name), []).append(row)
     counts: dict[tuple[int, ...], int] = {}
     for mine in members.values():
+        # Clusters of the same rows have the same sums, whatever the order of their problems.
         key = tuple(sorted(mine))
         counts[key] = counts.get(key, 0) + 1
     sizes = np.array([len(key) for key in counts], dtype=np.int64)
@@ -164,6 +169,7 @@ def group_shares(
     cluster = np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
     cells = np.bincount(cluster * groups + np.asarray(place, dtype=np.int64), amounts, len(codes) * groups)
     totals = cells.reshape(len(codes), groups)
+    # A cluster without weight says nothing of the shares.
     totals = totals[totals.sum(axis=1) > 0.0]
     same, counts = np.unique(totals, axis=0, return_counts=True)
     return ClusterTable(same, same.sum(axis=1), counts.astype(np.int64)).estimates([estimand] * groups)

@@ -112,6 +112,7 @@ def _test(sums: Sums, mean: float, confidence: float, draws: int) -> Tested:
     if groups < 2:
         return -1.0, 1.0, "one cluster: no interval", 1.0
     if all(abs(total - mean * size) <= TIE * size for total, size in sums):
+        # Clusters that were not met may have changed as much the other way: a move of 2 |mean| for their share.
         half = 2.0 * abs(mean) * share_at_most(0.0, groups, confidence)
         return mean - half, mean + half, "paired, sign flips of clusters that tie", 0.5 ** (groups - 1)
     if groups <= FEW:
@@ -132,6 +133,7 @@ def hidden_change(sums: Sums, sign: int, confidence: float) -> float:
     counting by its size (effective clusters: Kish 1965).
     """
     count, effective = math.fsum(size for _, size in sums), _degrees(sums) + 1.0
+    # As effective clusters, since the bound is of a share of clusters.
     seen = math.fsum(size for total, size in sums if sign * total > TIE) / count * effective
     return max(abs(total) / size for total, size in sums) * share_at_most(seen, effective, confidence)
 
@@ -189,6 +191,7 @@ def equivalence(
     elif all(abs(total) <= TIE for total, _ in sums):
         half, method = share_at_most(0.0, len(sums), confidence), NO_CHANGE
     else:
+        # Differences lie in [-1, 1], twice the range of Hoeffding's bound.
         half = 2.0 * hoeffding([size / count for _, size in sums], confidence)
         method = "paired, Hoeffding over clusters that tie"
     low, high = max(-1.0, mean - half), min(1.0, mean + half)

@@ -111,6 +111,7 @@ def clopper_pearson(
     if trials == 0:
         return None
     tail = (1.0 - confidence) / 2.0
+    # A beta distribution has no parameter 0, so both ends are stated.
     low = beta_quantile(tail, successes, trials - successes + 1) if successes > 0 else 0.0
     high = beta_quantile(1.0 - tail, successes + 1, trials - successes) if successes < trials else 1.0
     return Estimate(successes / trials, low, high, trials, trials, "Clopper-Pearson", estimand)
@@ -133,6 +134,7 @@ def sampled_share(strata: Sequence[StratumSample], whole: float, *, estimand: st
     variance = math.fsum(sampling_variance(stratum, 0 if alone else 1) for stratum in filled) / whole**2
     weight = max((_expanded_unit(stratum) for stratum in filled), default=0.0) / whole
     tail = (1.0 - CONFIDENCE) / 2.0
+    # The lower limit of a share is the upper one of its complement.
     low = 1.0 - _upper_limit(1.0 - share, variance, weight, tail)
     high = _upper_limit(share, variance, weight, tail)
     n = sum(len(stratum.values) for stratum in filled)
@@ -145,6 +147,7 @@ def sampling_variance(stratum: StratumSample, lost: int = 1) -> float:
     `lost` degrees of freedom are taken for the mean.
     """
     n = len(stratum.values)
+    # The whole stratum was seen, so nothing of it is uncertain.
     if n == stratum.size:
         return 0.0
     mean = math.fsum(stratum.values) / n

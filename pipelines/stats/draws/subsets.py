@@ -91,6 +91,7 @@ def selected_of_ks(values: npt.ArrayLike, scores: npt.ArrayLike, ks: Sequence[in
     order = np.argsort(score, axis=1, kind="stable")
     ranked, value = np.take_along_axis(score, order, axis=1), np.take_along_axis(value, order, axis=1)
     starts = np.ones(ranked.shape, dtype=bool)
+    # The first place of each row stays a start, so no tie runs on into the next problem.
     starts[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
     tie = np.cumsum(starts.ravel()) - 1
     means = np.bincount(tie, weights=value.ravel()) / np.bincount(tie) if value.size else np.zeros(0)
@@ -150,7 +151,7 @@ def _of_these(values: Array, variances: Array | None, n: Ints, k: int) -> tuple[
         return low, high, "Clopper-Pearson over problems"
     variance = math.fsum(variances)
     if variance <= TIE**2:
-        half = k * math.sqrt(math.log(40.0) / 2.0 * math.fsum(1.0 / n)) / problems
+        half = k * math.sqrt(math.log(40.0) / 2.0 * math.fsum(1.0 / n)) / problems  # 40 = 2 / .05
         return max(0.0, mean - half), min(1.0, mean + half), "McDiarmid over completions"
     degrees = variance**2 / math.fsum(variances**2 / (n - 1))
     half = t_quantile(0.975, max(1.0, degrees)) * math.sqrt(variance) / problems
@@ -173,6 +174,7 @@ def _checked(ks: Sequence[int]) -> Sequence[int]:
 def _by_counts(n: Ints, c: Ints, table: Callable[[Ints, Ints], Array]) -> Array:
     """A row per problem; problems with equal counts have equal rows, which are computed once."""
     pairs, place = np.unique(np.stack([n, c]), axis=1, return_inverse=True)
+    # The shape of the inverse differs between versions of NumPy.
     return table(pairs[0], pairs[1])[place.ravel()]
 
 
@@ -185,6 +187,7 @@ def _log_none(n: Ints, c: Ints, ks: Sequence[int]) -> Array:
         rows = slice(start, start + step)
         left = n[rows, None] - np.arange(most)
         with np.errstate(divide="ignore"):
+            # Where c fills what is left the chance is 0 and its log -inf, which is meant.
             terms = np.log1p(-np.minimum(1.0, c[rows, None] / np.maximum(left, 1)))
         logs[rows] = np.cumsum(terms, axis=1)[:, wanted]
     return np.where(n[:, None] >= np.asarray(ks), logs, np.nan)
@@ -204,6 +207,7 @@ def _tails(n: Ints, c: Ints, k: int) -> Array:
     steps = np.where(inside & (hits > least), np.log(upper / lower), 0.0)
     logs = np.where(inside, np.cumsum(steps, axis=1), -np.inf)
     with np.errstate(invalid="ignore"):
+        # Rows with n < k have only -inf, and give the NaN that they are to have.
         chances = np.exp(logs - logs.max(axis=1, keepdims=True))
     tails = np.cumsum((chances / chances.sum(axis=1, keepdims=True))[:, ::-1], axis=1)[:, ::-1]
     return np.where(n[:, None] >= k, np.minimum(tails, 1.0), np.nan)

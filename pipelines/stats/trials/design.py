@@ -117,6 +117,7 @@ def pair_components(
     return VarianceComponents(
         problems=effective * max(0.0, parts.problems - parts.rest),
         seeds=seeds * max(0.0, over_seeds - parts.rest),
+        # The rest of a cell holds the noise of its samples, which more samples would reduce: it is a component of its own.
         rest=max(0.0, seeds * effective * parts.rest - within / samples),
         samples=within,
     )
@@ -150,6 +151,7 @@ def _upper_factor(degrees: int, confidence: float | None) -> float:
         raise ValueError(f"the confidence {confidence} of an upper limit is not in [.5, 1)")
     from scipy.special import gammaincinv
 
+    # The chi-square quantile of q is 2 gammaincinv(f / 2, q).
     return degrees / (2.0 * float(gammaincinv(degrees / 2.0, 1.0 - confidence)))
 
 
@@ -184,6 +186,7 @@ def designs(
     table = []
     for seeds, problems, samples in product(choices.seeds, choices.problems, choices.samples):
         over_problems, over_seeds, rest = components.parts(seeds, problems, samples)
+        # Expected parts, not estimates: neither is below the rest, so no maximum is needed as in `two_way`.
         variance = over_problems + over_seeds - rest
         scale = over_seeds**2 / (seeds - 1) + over_problems**2 / (problems - 1)
         degrees = max(seeds - 1.0, variance**2 / scale) if scale > 0.0 else seeds - 1.0

@@ -59,6 +59,7 @@ class Walk:
         walk = self
         while walk.seeds < seeds:
             most = min(walk.limit, walk._angle(_LEAST))
+            # The grid ends where the last look stopped, or where the rest is negligible.
             edges = np.linspace(-most, most, _CELLS + 1)
             cells, at = np.maximum(0.0, np.diff(walk.below(edges))), (edges[:-1] + edges[1:]) / 2.0
             # Cells widen the variance by a twelfth of their width's square, at every seed (Sheppard 1898).
@@ -68,6 +69,7 @@ class Walk:
 
     def spent(self, level: float) -> float:
         """The chance that a look stops at p up to a level, and none before it did."""
+        # Both sides alike: without a difference the walk is symmetric.
         return 2.0 * float(self.below(np.array([-self._angle(level)]))[0])
 
     def without(self, level: float) -> "Walk":
@@ -78,6 +80,7 @@ class Walk:
         """The level at which a look stops with this chance; 0 if it would be negligible."""
         if self.spent(_LEAST) >= spent:
             return 0.0
+        # On the log scale: the levels of early O'Brien-Fleming looks span many powers of ten.
         low, high = math.log(_LEAST), 0.0
         for _ in range(60):
             middle = (low + high) / 2.0
@@ -158,6 +161,7 @@ def sequential_holm(
         new = [
             at
             for at, known in enumerate(shown)
+            # Earlier looks count under the new levels too: the closed test looks at all of them.
             if not known and any(row[at] <= level for row, level in zip(rows, levels, strict=True))
         ]
         if not new:

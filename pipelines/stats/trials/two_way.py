@@ -39,12 +39,15 @@ class VarianceParts:
     @property
     def whole(self) -> float:
         """max(V_P + V_S - V_E, V_P, V_S); Only V_E, if rows and columns cancel."""
+        # V_P and V_S each hold V_E, so it is taken off once; an estimate of V_E can make the sum less than a part.
         most = max(self.problems + self.seeds - self.rest, self.problems, self.seeds)
+        # TIE is a tolerance of means, and these are variances.
         return most if most > TIE**2 else self.rest
 
     @property
     def shares(self) -> tuple[float, float, float] | None:
         """Shares of problems, seeds and the rest in the variance of the mean; None if nothing varies."""
+        # Differences of estimates can be negative; a share cannot.
         parts = (max(0.0, self.problems - self.rest), max(0.0, self.seeds - self.rest), self.rest)
         total = math.fsum(parts)
         return (parts[0] / total, parts[1] / total, parts[2] / total) if total > 0.0 else None
@@ -165,6 +168,7 @@ def units_of(cells: Array, clusters: Clusters | None) -> Units:
     if clusters is None:
         return Units(cells, np.ones(cells.shape[1]))
     rows = [cluster_sums(row, clusters) for row in cells.tolist()]
+    # The clusters are the same at every seed, so the first row has the sizes of all.
     sizes = np.array([size for _, size in rows[0]], dtype=np.float64)
     return Units(np.array([[total for total, _ in row] for row in rows]) / sizes, sizes)
 
@@ -175,6 +179,7 @@ Tested = tuple[float, float, float, float, str]
 
 def _tested(table: Units, mean: float, bounded: bool, confidence: float) -> Tested:
     seeds, units = table.cells.shape
+    # The effective number of units (Kish 1965) less one; P - 1 for units of equal size.
     degrees = 1.0 / float(table.shares @ table.shares) - 1.0
     edge = 1.0 if bounded else math.inf
     if units < 2:
@@ -186,11 +191,13 @@ def _tested(table: Units, mean: float, bounded: bool, confidence: float) -> Test
     method = "t over problems"
     if seeds >= FEWEST_SEEDS:
         scale = parts.seeds**2 / (seeds - 1) + parts.problems**2 / degrees
+        # With no variance over problems or seeds only the rest varies, which has (S - 1)(P - 1) degrees of freedom.
         degrees = max(seeds - 1.0, parts.whole**2 / scale) if scale > 0.0 else (seeds - 1.0) * degrees
         method = "two-way t over seeds and problems"
     half = t_quantile((1.0 + confidence) / 2.0, degrees) * error
     low, high, p = mean - half, mean + half, 2.0 * t_probability(degrees, -abs(mean) / error)
     sums = list(zip((table.cells.mean(axis=0) * table.sizes).tolist(), table.sizes.tolist(), strict=True))
+    # The least p that flips of the signs of the changed units can reach.
     least = min(1.0, 0.5 ** (sum(abs(total) > TIE for total, _ in sums) - 1))
     if bounded and units > FEW and least > 1.0 - confidence:
         low = min(low, -hidden_change(sums, -1, confidence))

@@ -101,7 +101,7 @@ def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judgement], measured
         corrected = None if measured.sums is None else _pass_rate(strata, known, measured.sums)
         rows["pass_rate"] = {"verifier": _json(measured.raw), "corrected": _json(corrected)}
     if unsure:
-        worst = [replace(judgement, right=bool(judgement.right)) for judgement in judged]
+        worst = [replace(judgement, right=bool(judgement.right)) for judgement in judged]  # None becomes an error
         rows["overall_if_unsure_are_errors"] = _rates(strata, worst)
     return rows
 
@@ -116,6 +116,7 @@ def precision_within(strata: Sequence[Stratum], judged: Sequence[tuple[Judgement
     for stratum in strata:
         if stratum.accepted and stratum.size:
             mine = [pair for pair in judged if pair[0].stratum == stratum.name and pair[0].right is not None]
+            # Members outside the set stay in the sample as 0: leaving them out would change the inclusion probabilities.
             wrong_inside = [float(inside and not judgement.right) for judgement, inside in mine]
             cells.append(StratumSample(stratum.size, wrong_inside))
     wrong = sampled_share(cells, float(size), estimand="") if size else None
@@ -140,6 +141,7 @@ def consequences(rates: Mapping[str, Any], kinds: Sequence[tuple[float, float]],
         "costs": asdict(costs),
         "at_estimate": _consequences(ErrorRates(accept["value"], reject["value"]), kinds, costs),
         "at_upper_bounds": _consequences(ErrorRates(accept["high"], reject["high"]), kinds, costs),
+        # Once people have judged every accept on rarely solved problems, false accepts explain no pass@k.
         "largest_k": None if rates["rare_accepts_adjudicated"] else largest_k(accept["high"]),
     }
 
@@ -222,6 +224,7 @@ def _pass_rate(
         cells.append(ErrorCell(stratum.accepted, stratum.size, right, weights, stratum.weight, stratum.unit))
         for judgement in mine:
             if not judgement.right and judgement.weight and judgement.cluster is not None:
+                # Weights are shares of the mean over problems; an error stands for size / audited members of its stratum.
                 change = problems * judgement.weight * stratum.size / len(mine)
                 corrected[judgement.cluster] += -change if stratum.accepted else change
     by_cluster = [(total, size) for total, (_, size) in zip(corrected, sums, strict=True)]

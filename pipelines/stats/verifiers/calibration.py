@@ -54,6 +54,7 @@ def auroc(scores: npt.ArrayLike, correct: npt.ArrayLike, clusters: Clusters | No
     if not len(good) or not len(bad):
         return None
     placed = np.empty(len(score))
+    # Of a right one the share of wrong ones below it, of a wrong one the share of right ones above it: the mean is AUROC.
     placed[right], placed[~right] = _placements(good, bad), 1.0 - _placements(bad, good)
     value = float(placed[right].mean())
     share = np.where(right, 1.0 / len(good), 1.0 / len(bad))
@@ -77,6 +78,7 @@ def auroc_within(
     for rows in np.split(np.argsort(owner, kind="stable"), np.cumsum(np.unique(owner, return_counts=True)[1])[:-1]):
         good, bad = score[rows][right[rows]], score[rows][~right[rows]]
         if len(good) and len(bad):
+            # Back to a number of pairs, as problems count by their pairs.
             wins.append(float(_placements(good, bad).sum()) * len(bad))
             pairs.append(len(good) * len(bad))
             names.append(None if clusters is None else clusters[int(rows[0])])
@@ -119,6 +121,7 @@ def calibration(
     np.add.at(counts, at, 1.0)
     error = float(np.abs(sums.sum(axis=0)).sum()) / len(score)
     groups = len(index)
+    # Less 1: a resampled sum minus the observed one is its noise, whatever the true errors are.
     weights = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1.0 / groups), size=resamples) - 1.0
     noise = np.abs(weights @ sums).sum(axis=1) / len(score)
     holding = float(np.median((counts > 0).sum(axis=0)))  # clusters in a bin: resampling few shows too little noise
@@ -144,6 +147,7 @@ def _bin(score: Array, right: Array, names: Sequence[Hashable], rows: npt.NDArra
 def _equal_bins(score: Array, bins: int) -> npt.NDArray[np.int64]:
     """The bin of each completion, numbered from 0 in order of the scores without a gap."""
     values, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    # Equal scores go together, into the bin of their middle rank.
     middle = np.cumsum(counts) - counts / 2.0
     wanted = np.floor(middle * min(bins, len(values)) / len(score)).astype(np.int64)
     return np.asarray(np.unique(wanted, return_inverse=True)[1].ravel()[place.ravel()], dtype=np.int64)
@@ -159,6 +163,7 @@ def _logit_bounds(value: float, residuals: Sequence[float], holding: int) -> tup
     groups = len(residuals)
     if groups < 2:
         return 0.0, 1.0, "one cluster: no interval"
+    # Complete separation has no logit, and its spread of 0 says nothing of unseen clusters.
     if not TIE < value < 1.0 - TIE:
         exact = clopper_pearson(holding if value > 0.5 else 0, holding)
         assert exact is not None
@@ -168,6 +173,7 @@ def _logit_bounds(value: float, residuals: Sequence[float], holding: int) -> tup
         return 0.0, 1.0, "no spread seen: no interval"
     half = t_quantile(0.975, holding - 1) * math.sqrt(groups / (groups - 1) * squares) / (value * (1.0 - value))
     logit = math.log(value / (1.0 - value))
+    # The logistic function by tanh, which does not overflow.
     low, high = (0.5 * (1.0 + math.tanh((logit + side * half) / 2.0)) for side in (-1, 1))
     return low, high, "cluster t on the logit scale"
 

@@ -39,6 +39,7 @@ def graded_quality(
     """Agreement of given grades from 0 to `most` with true ones; None without rows."""
     if not true:
         return None
+    # A judge may leave the scale, and the quality has to stay in [0, 1].
     distances = [
         None if grade is None else abs(min(max(grade, 0.0), most) - known) for grade, known in zip(given, true, strict=True)
     ]
@@ -71,4 +72,5 @@ def weighted_kappa(pairs: Sequence[tuple[float, float]]) -> float | None:
         return None
     given, true = np.array(pairs, dtype=np.float64).T
     chance = float(((given[:, None] - true[None, :]) ** 2).mean())
+    # All grades are the same on both sides, so no agreement is beyond chance.
     return None if not chance else 1 - float(((given - true) ** 2).mean()) / chance

@@ -86,6 +86,7 @@ def corrected_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
     lost, won = (_mass(cells, whole, accepted=side) for side in (True, False))
     if lost is None or won is None:
         return None
+    # The verifier judged every rollout, so the accepted share has no sampling error.
     value, low, high = mover_sum([(1.0, (accepted, accepted, accepted)), (-1.0, lost), (1.0, won)])
     n = sum(len(cell.right) for cell in cells)
     return Estimate(_cut(value), _cut(low), _cut(high), n, n, CORRECTED, "share right of these rollouts")
@@ -132,15 +133,18 @@ def _error_rate(cells: Sequence[ErrorCell], *, accepted: bool, estimand: str) ->
     mine = [cell for cell in cells if cell.accepted == accepted]
     others = [cell for cell in cells if cell.accepted != accepted]
     whole = sum(cell.mass for cell in cells)
+    # With nothing on this side its true rate is unknown, not 0.
     wrong = _mass(cells, whole, accepted=accepted) if any(c.size for c in mine) else _none_of(cells)
     missed = _mass(cells, whole, accepted=not accepted)
     if whole <= 0 or wrong is None or missed is None:
         return None
     rest = sum(cell.mass for cell in others) / whole
     kept = mover_sum([(1.0, (rest, rest, rest)), (-1.0, missed)])
+    # MOVER of a ratio needs parts of at least 0; the difference can fall below.
     odds = mover_ratio(wrong, (kept[0], max(0.0, kept[1]), kept[2]))
     if odds is None:
         return None
+    # The rate w / (w + r) from its odds w / r: in this form the two parts are independent.
     value, low, high = (1.0 if part == float("inf") else part / (1.0 + part) for part in odds)
     n = sum(len(cell.right) for cell in (*mine, *others))
     return Estimate(value, low, high, n, n, CORRECTED, estimand)

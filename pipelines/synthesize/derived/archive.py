@@ -32,6 +32,7 @@ Mutation = Callable[[Problem, Sequence[Problem], random.Random], Problem | None]
 
 def other_numbers(problem: Problem, _: Sequence[Problem], rng: random.Random) -> Problem | None:
     """Variation with the same level and wording."""
+    # Another seed each time, or a parent would always have the same child.
     return renumbered(problem, rng.getrandbits(40))
 
 
@@ -44,6 +45,7 @@ def other_level(problem: Problem, _: Sequence[Problem], rng: random.Random) -> P
         return None
     params = template.sample(level, rng)
     solution = template.solve(params)
+    # A child stays in the split of its parent, and so must its numbers and its graph.
     if not numbers_fit_split(problem, params) or not graph_allowed(problem.split, solution):
         return None
     phrasing = rng.randrange(template.phrasings)
@@ -105,6 +107,7 @@ class Archive:
                 f"{len(elites)} cells have an elite: {budget} problems would lose some of them.",
                 next_command="a larger count, or fewer axes",
             )
+        # Not a generator itself, so that a wrong source is refused at the call and not at the first problem.
         return self._problems(source, elites, budget, seed)
 
     def _problems(self, source: Source, elites: Mapping[Cell, Elite], budget: int, seed: int) -> Iterator[Problem]:
@@ -123,6 +126,7 @@ class Archive:
             yield self._child(child, parent, mutation, seed)
 
     def _child(self, child: Problem, parent: Problem, mutation: str, seed: int) -> Problem:
+        # A chain is computed again from its hops.
         kept = {key: value for key, value in lineage_of(child).items() if key in ("sources", "bridges", "hops", "role")}
         lineage = lineage_meta(self.name, [parent], seed, COMPUTED, mutation=mutation, cell=list(cell_of(child, self.axes)))
         return replace(child, meta={**child.meta, MADE: {**lineage[MADE], **kept}})

@@ -19,6 +19,7 @@ NAME = "chains"
 def chains(problems: Sequence[Problem], seed: int) -> list[Problem]:
     """First, second and composed problem of every pair that can be joined; each problem is in one pair at most."""
     usable = sorted((problem for problem in problems if can_be_joined(problem)), key=lambda problem: problem.id)
+    # Each place depends on the problem alone, so another problem in the source does not reorder the rest.
     usable.sort(key=lambda problem: chance(NAME, problem, seed).random())
     joint: list[Problem] = []
     while usable:
@@ -27,12 +28,14 @@ def chains(problems: Sequence[Problem], seed: int) -> list[Problem]:
             hops = _pair(first, second)
             if hops:
                 joint += composed_with_parts(hops, seed, NAME)
+                # Safe inside the loop over it, which ends here.
                 usable.remove(first)
                 break
     return joint
 
 
 def _pair(first: Problem, second: Problem) -> list[Hop]:
+    # A chain across splits would bring a held-out problem into training.
     begun = first_hop(first) if first.split == second.split else None
     behind = None if begun is None else joined(second, int(begun.answer), "X")
     return [] if begun is None or behind is None else [begun, behind]
@@ -49,8 +52,10 @@ def composed_with_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem
         prompt=composed_text(hops),
         reference=hops[-1].answer,
         level=max(source.level or 1 for source in sources),
+        # Intervals are over templates, so every chain of the same templates is in one cluster.
         template="+".join(source.template for source in sources if source.template) or None,
         meta={"graph": None, "parts": [part.id for part in parts], **lineage},
+        # The id names the source problem in its import.
         external_id=None,
     )
     return [*parts, composed]
@@ -61,6 +66,7 @@ def single_hop_problem(hops: Sequence[Hop], place: int, seed: int, by: str) -> P
     hop, role = hops[place], "second" if len(hops) == 2 else f"part {place + 1}"
     sources = [hops[place - 1].problem, hop.problem]
     lineage = lineage_meta(by, sources, seed, role=role, bridge=hops[place - 1].answer, hops=[hop.record()])
+    # The source's `params` and `seed` are left out: they give the answer for the old number.
     meta = {"graph": None, **lineage}
     return replace(hop.problem, prompt=hop.plain, reference=hop.answer, meta=meta, external_id=None)
 

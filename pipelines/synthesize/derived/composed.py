@@ -45,6 +45,7 @@ class Composed:
             roles: What is made of each chain: `composed`, `parts`, `told`, `control`, `twins`, or several of them.
             uses: Largest number of chains that contain one problem.
         """
+        # Every hop but the first needs a letter.
         if not 2 <= hops <= len(LETTERS) + 1 or uses < 1:
             raise SetupError(
                 f"composed: hops {hops}, uses {uses}.", choices=(f"hops 2 to {len(LETTERS) + 1}", "uses 1 or more")
@@ -70,6 +71,7 @@ class Composed:
             group_prompts = {problem.prompt_id for problem in group}
             if group_prompts & prompts:  # the same part again, in another chain
                 continue
+            # A chain is given whole or not at all, as its roles are compared with one another.
             if count + len(group) > budget:
                 return
             prompts |= group_prompts
@@ -106,6 +108,7 @@ class Composed:
             for problem in order
             if used[problem.id] < self.uses and problem.id not in inside and problem.split == hops[0].problem.split
         )
+        # A dead end goes back a hop, so trying all problems would take their number to the power of the hops.
         for _, problem in zip(range(_TRIED), free, strict=False):
             hop = joined(problem, int(hops[-1].answer), letter_of(len(hops)))
             whole = None if hop is None else self._longer([*hops, hop], order, used)
@@ -139,6 +142,7 @@ def _steps(problem: Problem) -> Iterator[str]:
     hops: Any = lineage_of(problem).get("hops")
     records: list[dict[str, Any]] = hops or [{"template": problem.template, "params": problem.meta.get("params")}]
     for record in records:
+        # A worked solution has no parameters to compare, so its problem stands for it.
         if record["params"] is None:
             yield str(record.get("problem", problem.id))
         else:

@@ -84,6 +84,7 @@ class Distractors:
         if self.none_of_the_above:
             listed, right, more = _hidden(problem.prompt, listed, right, rng)
             facts |= more
+        # `seed` would make the open problem again, and the old lineage is not that of this one.
         kept = {key: value for key, value in problem.meta.items() if key not in (*META_KEYS, "seed", MADE)}
         return replace(
             problem,
@@ -122,6 +123,7 @@ def wrong_answers(rollouts: Iterable[SourceRollout]) -> dict[str, Counter[str]]:
     right: dict[str, set[str]] = defaultdict(set)
     for rollout in rollouts:
         text = (rollout.answer or "").strip()
+        # Options stand on a line each.
         if not text or len(text) > _LONGEST or "\n" in text:
             continue
         if rollout.outcome == "incorrect":
@@ -140,6 +142,7 @@ def _usual(texts: Counter[str]) -> str:
 
 def distinct(problem: Problem, texts: Sequence[str]) -> list[str]:
     """The texts in order, without those that are the key or one before them in other words."""
+    # Lenient: what a generous policy takes for the key must not be a wrong option.
     context = EqualityContext(str(problem.prompt), policy_named("lenient"))
     kept = [problem.reference.strip()]
     for text in texts:
@@ -161,6 +164,7 @@ def near(reference: str, rng: random.Random) -> list[str]:
     value = whole_number(reference.strip())
     if value is None:
         return []
+    # Some of these may be the key itself, as the double of 0; `distinct` leaves them out.
     near = [value + step for step in _NEAR] + [2 * value, value // 2]
     rng.shuffle(near)
     return [str(number) for number in near if number >= 0]

@@ -42,6 +42,7 @@ class Grid:
         turns = {cell: self._of_cell(cell, members, seed) for cell, members in sorted(cells.items())}
         prompts: set[str] = set()
         while turns and budget:
+            # A copy, as cells leave the turn inside the loop.
             for cell in list(turns):
                 new = next((problem for problem in turns[cell] if problem.prompt_id not in prompts), None)
                 if new is None:
@@ -59,7 +60,9 @@ class Grid:
             yield unchanged_problem(self.name, problem, seed, cell=list(cell))
         for turn in range(1, _VARIANTS + 1 if self.fill else 1):
             for problem in order:
+                # Another seed in each turn, or the same numbers would come again.
                 new = renumbered(problem, seed + turn, self.name, cell=list(cell))
+                # Other numbers may change the length of the text, and with it the cell.
                 if new is not None and cell_of(new, self.axes) == cell:
                     yield new
 

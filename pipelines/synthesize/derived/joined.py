@@ -98,6 +98,7 @@ def with_number(params: Params, place: tuple[str, int | None], value: int) -> di
 
 def near(old: int, new: int) -> bool:
     """True if two numbers are of about the same size, so that a problem stays as hard as it was."""
+    # The + 1 lets small numbers change: 1 may become 3.
     return 0 < new <= 2 * abs(old) + 1 and abs(old) <= 2 * new + 1
 
 
@@ -106,6 +107,7 @@ def places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
     for key, old in params.items():
         if key == "level" or key in SCENERY:
             continue
+        # Not `isinstance`, for which a bool is a number too.
         if type(old) is int:
             yield (key, None), old
         elif isinstance(old, (list, tuple)):
@@ -124,11 +126,13 @@ def _answer(template: Template, params: Params, problem: Problem) -> str | None:
     """The new answer; None if it no longer belongs to this template, graph and split, or is much larger or smaller."""
     try:
         solution = template.solve(params)
+    # The template divides by the number or by a result of it, and the quotient is not whole.
     except (ArithmeticError, ValueError):
         return None
     answer = solution.answer
     if not answer.isdigit() or int(answer) < 1 or not near(int(problem.reference), int(answer)):
         return None
+    # A value below 0 on the way may not fit the story.
     if solution_graph(solution) != problem.meta["graph"] or any("= -" in step for step in solution.steps):
         return None
     if isinstance(template, CheckedTemplate) and template.answer_check(params) != answer:
@@ -140,6 +144,7 @@ def _depends(template: Template, params: Params, place: tuple[str, int | None], 
     """True if another number in the place gives another answer; else the problem that gives the number is not needed."""
     key, at = place
     value = params[key] if at is None else params[key][at]
+    # One other number may give the same answer by chance, as with remainders.
     for other in (value + 1, value - 1, 2 * value, value + 2, 3 * value, value + 10):
         try:
             if other > 0 and template.solve(with_number(params, place, other)).answer != answer:

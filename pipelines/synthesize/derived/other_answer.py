@@ -44,13 +44,16 @@ def _substituted(problem: Problem, answers: set[str], seed: int) -> Problem | No
     if not re.search(rf"(?<!\w){re.escape(old)}(?!\w)", text):
         return None
     known = {name.casefold() for name in names}
+    # One that is in the text would name two things; one that contains the old answer would keep it.
     others = sorted(
         other for other in answers if other.casefold() not in known and other not in text and not pattern.search(other)
     )
     if not others:
         return None
     new = chance(NAME, problem, seed).choice(others)
+    # Aliases spell the old answer.
     meta = {key: value for key, value in problem.meta.items() if key != "aliases"}
     facts = lineage_meta(NAME, [problem], seed, CARRIED, old_answer=old, answer_type=answer_type(problem))
+    # As a function, since `sub` reads backslashes in a text.
     prompt = pattern.sub(lambda _: new, text)
     return replace(problem, prompt=prompt, reference=new, meta={**meta, **facts}, external_id=None)

@@ -26,6 +26,7 @@ def contradicted(problem: Problem) -> bool | None:
         return read(answer).form != read(problem.reference).form
     options = options_of(problem.meta, str(problem.prompt))
     right = [letter for letter, text in options.items() if read(text).form == read(answer).form]
+    # Where no option is the answer, the option that says so is right.
     none = [letter for letter, text in options.items() if text == NONE]
     # Two options that read as the answer contradict as well: the problem has two keys.
     return (right or none) != [problem.reference]
@@ -44,9 +45,11 @@ def _end_of(hops: Sequence[Mapping[str, Any]]) -> str | None:
     answer: str | None = None
     for hop in hops:
         params, (key, at) = hop["params"], hop["place"]
+        # The first hop receives no number: its key is empty.
         if answer is not None and key:
             params = with_number(params, (key, at), int(answer))
         answer = _checked(str(hop["template"]), params)
+        # An answer that is no whole number cannot be handed on.
         if answer is None or not answer.isdigit():
             return answer
     return answer
@@ -58,5 +61,6 @@ def _checked(name: str, params: Mapping[str, Any] | None) -> str | None:
         return None
     try:
         return template.answer_check(params)
+    # Params are read from stored meta, which may lack keys or hold other types.
     except (ArithmeticError, ValueError, LookupError, TypeError):
         return None

@@ -16,6 +16,7 @@ from pipelines.arithmetic import value_of, whole_number
 from storage.ground.records import Problem
 
 _ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
+# At most 300 digits, since int() refuses more than 4,300.
 _TOKEN = re.compile(r"\s*(\d{1,300}(?:\.\d{1,300})?|\.\d{1,300}|[-+*/()])")
 _NUMBER = re.compile(r"(?<![\w.,/])[0-9]{1,300}(?![\w/]|[.,]\d)")
 _RESULT = re.compile(r"\s*(?:\d{1,300}(?:\.\d{1,300})?|\.\d{1,300})\s*")
@@ -52,6 +53,7 @@ def _program(prompt: str, reference: str, solution: str) -> tuple[WorkedStep, ..
         tokens = _tokens(text)
         traced = None if tokens is None else _traced(tokens, steps, stated)
         result = None if traced is None else evaluated(traced, [step.result for step in steps])
+        # One wrong annotation makes the whole solution unreliable.
         if traced is None or result is None or _number(shown) != result:
             return None
         steps.append(WorkedStep(traced, result))
@@ -66,6 +68,7 @@ def replaced(problem: Problem, program: Sequence[WorkedStep], value: int) -> Ite
     for match in numbers:
         old = int(match[0])
         named = re.search(rf"\b(?:{_WORDS[old]})\b", problem.prompt, re.IGNORECASE) if old in _WORDS else None
+        # A number that stands twice in the text, or twice in the program, may have two meanings.
         once = sum(int(other[0]) == old for other in numbers) == 1 and sum(_number(leaf) == old for leaf in leaves) == 1
         if old != value and once and named is None and (answer := _answer(program, old, value)) is not None:
             yield old, match.span(), answer
@@ -81,6 +84,7 @@ def _answer(program: Sequence[WorkedStep], old: int, new: int) -> int | None:
     """The last result with one number replaced; None if a whole is no longer one or something is not above zero."""
     results: list[Fraction] = []
     for step in program:
+        # Integers among the tokens are places of steps, so only texts are numbers of the problem.
         tokens = [str(new) if isinstance(token, str) and _number(token) == old else token for token in step.tokens]
         result = evaluated(tokens, results)
         if result is None or result <= 0 or (step.result.denominator == 1 and result.denominator != 1):

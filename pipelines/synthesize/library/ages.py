@@ -5,9 +5,10 @@ import random
 from pipelines.synthesize.scenery import addend, by_level, listed, people
 from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
+# Given and compared ages by level: a step for each comparison and the sum of all ages make `level` steps.
 _GIVEN = (2, 1, 2, 1, 2, 1, 2, 1)
 _LINKS = (0, 1, 1, 2, 2, 3, 3, 4)
-_OLDEST = {"years": 110, "months": 1300}
+_OLDEST = {"years": 110, "months": 1300}  # 1300 months are about 108 years
 
 
 def _unit(level: int) -> str:
@@ -22,9 +23,11 @@ def _links(age: int, count: int, level: int, rng: random.Random) -> list[list[in
     for _ in range(count):
         op = rng.choice("++--*")
         number = addend(level, rng)
+        # 4 is the largest factor, so the age stays within a life whichever is drawn.
         if op == "*" and age * 4 <= oldest:
             number = rng.randint(2, 4)
             age *= number
+        # Ages up to 3 only grow, so that none falls to 0.
         elif age > 3 and (op == "-" or age + number > _OLDEST[_unit(level)]):
             op, number = "-", min(number, rng.randint(2, age - 1))
             age -= number
@@ -71,6 +74,7 @@ class AgeChain:
         return calc.done(value)
 
     def answer_check(self, params: Params) -> str:
+        # Without `Calc`, so that a wrong operation of `solve` shows.
         age = params["age"]
         for op, number in params["links"]:
             age = age * number if op == "*" else age + int(f"{op}{number}")
@@ -128,6 +132,7 @@ class AgeGap:
         age = (ages[0] - ages[1]) * times
         shifts: list[int] = []
         for index in range(level - 1):
+            # An older one comes first and they alternate, so that an age is never too small to take 2 from it.
             shifts.append(addend(level, rng) if index % 2 == 0 else rng.randint(2, age - 1))
             age += -shifts[-1] if index % 2 else shifts[-1]
         return {"level": level, "who": people(level + 2, rng), "ages": ages, "times": times, "shifts": shifts}
@@ -154,5 +159,6 @@ class AgeGap:
         return calc.done(value)
 
     def answer_check(self, params: Params) -> str:
+        # Counted and not subtracted, which would repeat the first step of `solve`.
         gap = len(range(params["ages"][1], params["ages"][0]))
         return str(gap * params["times"] + sum(params["shifts"][::2]) - sum(params["shifts"][1::2]))

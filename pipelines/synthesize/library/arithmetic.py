@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipelines.synthesize.scenery import addend, big, by_level, cap, listed, people, small, thing
 from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
+# Goods by level: their products, the sum and on even levels the change make `level` steps.
 _ITEMS = (1, 1, 2, 2, 3, 3, 4, 4)
 
 ORDERS = {"+": "add", "-": "subtract", "*": "multiply by", "/": "divide by"}
@@ -44,6 +45,7 @@ def _next_op(value: int, level: int, rng: random.Random) -> tuple[str, int]:
         divisors = [d for d in range(2, 10) if value % d == 0 and value > d]
         if op == "/" and divisors:
             return op, rng.choice(divisors)
+    # Never reached, since the loop meets "+" and takes it at once.
     return "+", addend(level, rng)
 
 
@@ -126,6 +128,7 @@ class Shop:
 
     def answer_check(self, params: Params) -> str:
         lots = [price for price, count in zip(params["prices"], params["counts"], strict=True) for _ in range(count)]
+        # Without a payment the bill comes out negative.
         return str(abs(sum(params["paid"]) - sum(lots)))
 
 
@@ -163,6 +166,7 @@ class Machine:
         return str(run_ops(params["start"], params["ops"], params["numbers"]))
 
 
+# Packs and loose things by level: products, sum and remainder make `level` steps.
 _PACKS = (0, 0, 1, 2, 2, 3, 3, 4)
 _LOOSE = (1, 2, 1, 0, 1, 0, 1, 0)
 _LARGEST = (81, 150, 200, 250, 300, 500, 700, 999)
@@ -181,6 +185,7 @@ class Divisor:
             # Built from the last division backwards; with a quotient of 1 there the one before it would have no rest.
             large = small_one * rng.randint(2, 9)
             for _ in range(level - 1):
+                # Mostly quotients of 1, with which numbers grow slowest: level 8 stays below 1,000.
                 large, small_one = large * rng.choice((1, 1, 1, 2, 3)) + small_one, large
             if large <= by_level(_LARGEST, level):
                 break

@@ -6,11 +6,14 @@ from itertools import product
 from pipelines.synthesize.scenery import addend, by_level, listed, people
 from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
+# Kinds with two colours and with one, by level: a sum for each pair and the product make `level` steps.
 _PAIRS = (0, 1, 2, 2, 3, 3, 4, 4)
 _SINGLES = (2, 1, 0, 1, 0, 1, 0, 1)
 _CLOTHES = ("shirts", "hats", "coats", "bags", "pens")
+# `answer_check` lists every choice, so their number is bounded.
 _MOST_CHOICES = 6000
 
+# Days by level: their differences, the sum and on even levels one number more make `level` steps.
 _RANGES = (1, 1, 2, 2, 3, 3, 4, 4)
 
 
@@ -23,6 +26,7 @@ class Outfits:
 
     def sample(self, level: int, rng: random.Random) -> Params:
         pairs, singles = by_level(_PAIRS, level), by_level(_SINGLES, level)
+        # Smaller numbers at higher levels, where more kinds are multiplied.
         most = 9 if level == 1 else 6 if level < 5 else 5
         while True:
             kinds = [[rng.randint(1, most), rng.randint(1, most)] for _ in range(pairs)]
@@ -123,10 +127,12 @@ class Clubs:
         both = [rng.randint(2, most) for _ in range(pairs)]
         alone = [rng.randint(2, 3 * most) for _ in range(sets)]
         members = [(0, 1), (1, 2), (0, 2)]
+        # Groups are put together from disjoint parts, so that the overlaps always fit into them.
         groups = [
             alone[index] + all_three + sum(b for b, pair in zip(both, members, strict=False) if index in pair)
             for index in range(sets)
         ]
+        # An overlap of two includes those in all three, as inclusion and exclusion counts it.
         numbers = {"groups": groups, "both": [b + all_three for b in both], "three": [all_three] if triple else []}
         rest = {"none": [rng.randint(2, 3 * most)] if none else [], "classes": [rng.randint(2, 6)] if classes else []}
         what = rng.sample(("chess", "music", "art", "sport", "cooking", "dance"), sets)
@@ -143,6 +149,7 @@ class Clubs:
             both = [f"{params['both'][0]} {verb} both"]
         three = [f"{n} {verb} all" for n in params["three"]]
         none = [f"{n} {verb} none" for n in params["none"]]
+        # Overlaps that are not stated are excluded, or several totals would fit the text.
         if not both:
             facts.append("No one is in both groups")
         else:

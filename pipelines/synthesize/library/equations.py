@@ -20,7 +20,9 @@ class Linear:
         x, apart = big(level, rng), small(level, rng)
         c = rng.randint(2, 9) if level > 2 else 0
         g = rng.randint(2, 5) if level == 8 else 0
+        # x has the coefficient a - c - g = `apart`, which is at least 2, so there is exactly one solution.
         a = 1 if level == 1 else c + g + apart
+        # From level 5 on b is multiplied by a, so it does not grow with the level.
         b = addend(min(level, 5), rng)
         e = addend(level, rng) if level > 3 else 0
         # what the right side must come to once c * x and g * x are taken off
@@ -31,8 +33,10 @@ class Linear:
             e += -right % c
             d = (right + -right % c) // c
         elif level > 6:
+            # c * d stays below the right side, so that f is at least 1.
             d = rng.randint(1, min(20, (right - 1) // c))
             f = right - c * d
+        # Absent terms are empty lists, since every number of the parameters must be in the text.
         numbers = {"a": [a] * (level > 1), "b": b, "c": [c] * (level > 2), "d": d}
         return {
             "level": level,
@@ -67,6 +71,7 @@ class Linear:
     def answer_check(self, params: Params) -> str:
         """Tries numbers until both sides of the equation agree."""
         left, right = self._equation(params).replace("x", "{x}").split(" = ")
+        # x is at most 99, so a wrong equation ends the search with a message.
         for x in range(10_000):
             sides = [_evaluate(side.format(x=x)) for side in (left, right)]
             if sides[0] == sides[1]:
@@ -142,6 +147,7 @@ class Undo:
 
 def _forward(value: int, ops: list[str], numbers: list[int]) -> int | None:
     for op, number in zip(ops, numbers, strict=True):
+        # Without this several starts would give one result, as 6 // 2 and 7 // 2 do.
         if op == "/" and value % number:
             return None
         value = run_ops(value, [op], [number])
@@ -162,6 +168,7 @@ class TwoNumbers:
         for index in range(level - 1):
             numbers.append(rng.randint(2, value - 1) if index % 2 else addend(level, rng))
             value += -numbers[-1] if index % 2 else numbers[-1]
+        # The 2 is a parameter too, since the text must state each number that a step uses.
         pair = {"sum": 2 * smaller + gap, "gap": gap, "halves": 2}
         return {"level": level, "who": people(1, rng), **pair, "numbers": numbers}
 

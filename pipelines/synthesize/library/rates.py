@@ -6,6 +6,7 @@ from itertools import pairwise
 from pipelines.synthesize.scenery import addend, big, by_level, listed, people, small
 from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
+# Numbers of parts by level, with which a solution has `level` steps (that of `CatchUp` one more).
 _LEGS = (1, 1, 2, 2, 3, 3, 4, 4)
 _PUMPS = (1, 1, 2, 2, 3, 3, 4, 4)
 _LEAKS = (0, 0, 0, 1, 1, 2, 2, 2)
@@ -45,6 +46,7 @@ class Trips:
         return calc.done(calc.total([*legs, *params["walk"]]))
 
     def answer_check(self, params: Params) -> str:
+        # Hour by hour, without the products of `solve`.
         far = sum(params["walk"])
         for speed, hours in zip(params["speeds"], params["hours"], strict=True):
             for _ in range(hours):
@@ -178,6 +180,7 @@ class CatchUp:
     def answer_check(self, params: Params) -> str:
         fast, slow = params["speeds"]
         ahead, behind, hours = slow * sum(params["early"]) + sum(params["ahead"]), 0, 0
+        # Exact, as the two meet after a whole number of hours.
         while behind < ahead:
             ahead, behind, hours = ahead + slow, behind + fast, hours + 1
         return str(behind + sum(params["walk"]) - sum(params["back"]) if params["level"] >= 4 else hours)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pipelines.synthesize.scenery import addend, big, by_level, listed, people, small, thing
 from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
+# Numbers of parts, changes and goods by level, with which a solution has `level` steps.
 _PARTS = (1, 2, 2, 2, 3, 3, 4, 4)
 _AFTER = (0, 0, 0, 1, 1, 2, 2, 3)
 _PERCENTS = (10, 20, 25, 30, 40, 50)
@@ -43,6 +44,7 @@ class Sharing:
                 f"There are {total} {what} for {groups} boxes. Each box gets the same. How many {what} does each box get?",
                 f"{first} shares {total} {what} between {groups} boxes. How many {what} are in one box?",
             )[phrasing]
+        # `listed` gives "2, 3 to 4", and the ratio is "2 to 3 to 4".
         ratio, who = listed(numbers, last="to").replace(",", " to"), listed(params["who"])
         deeds = [f"{'gets' if change > 0 else 'gives away'} {abs(change)}" for change in params["after"]]
         then = f" Then {first} {listed(deeds)}." if deeds else ""
@@ -73,7 +75,7 @@ class Discount:
     name = "discount"
     skill = "ratios and percent"
     phrasings = PHRASINGS
-    constants = (100,)
+    constants = (100,)  # the text says percent, and the steps use 100
 
     def sample(self, level: int, rng: random.Random) -> Params:
         who, what = people(1, rng), rng.sample(("apples", "books", "cards", "coins", "pens", "stamps", "shells"), 3)
@@ -135,6 +137,7 @@ class Discount:
         level, percent = params["level"], params["percent"]
         if level == 1:
             return str(Fraction(params["prices"][0], percent))
+        # Levels 2 and 3 have one price and no counts.
         counts = params["counts"] or [1]
         bill = sum(count * price for count, price in zip(counts, params["prices"], strict=True))
         share = Fraction(percent if level == 2 else 100 - percent, 100)
@@ -152,6 +155,7 @@ _UNITS = (
     ("pound", "pounds", "ounce", "ounces", 16),
 )
 _LENGTHS = (("metre", "metres", "centimetre", "centimetres", 100), ("foot", "feet", "inch", "inches", 12))
+# Numbers of amounts by level, with which a solution has `level` steps.
 _LARGE = (1, 1, 1, 2, 2, 3, 3, 4)
 _SMALL = (0, 1, 2, 1, 2, 1, 2, 1)
 _ROPE_LARGE = (0, 1, 1, 1, 2, 2, 3, 3)

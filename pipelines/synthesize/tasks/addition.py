@@ -57,6 +57,7 @@ def worked_sum(left: int, right: int, order: str) -> str:
     sums = digit_sums(left, right)
     digits, carry = [str(part.total % 10) for part in sums], sums[-1].total // 10
     lines = [part.line() for part in sums]
+    # The last carry is a place of its own, beyond the digits of both numbers.
     if carry:
         lines.append("0 + 0 + 1 = 1, write 1, carry 0")
         digits.append("1")
@@ -110,9 +111,12 @@ class Addition:
             yield self._problem(self._fresh(length, number, seed, seen), length)
 
     def _fresh(self, length: int, number: int, seed: int, seen: set[tuple[int, int]]) -> tuple[int, int]:
+        # Seeded by the number, so that a sum does not depend on how many draws the earlier ones took.
         rng = random.Random(digest128([self.name, seed, self.split, number]))
+        # Length 1 has 100 pairs, of which about a tenth is held out, so a length can run out.
         for _ in range(_PATIENCE):
             pair = (_number(length, rng), _number(rng.randint(max(1, length - 1), length), rng))
+            # Turned in half of the cases, so that the longer number does not always come first.
             pair = pair if rng.random() < 0.5 else pair[::-1]
             if pair not in seen and _split_of(pair) == self.split:
                 seen.add(pair)
@@ -146,10 +150,12 @@ class Addition:
 
 
 def _number(length: int, rng: random.Random) -> int:
+    # 10 ** 0 would leave 0 out of the numbers of one digit.
     return rng.randint(10 ** (length - 1) if length > 1 else 0, 10**length - 1)
 
 
 def _split_of(pair: tuple[int, int]) -> str:
     """The split of a sum, whatever the order of its numbers: eight of ten train."""
+    # The hash has no seed in it, so a sum is on the same side in every recipe.
     place = int(digest128(["addition", sorted(pair)])[:8], 16) % 10
     return "train" if place < 8 else "heldout" if place == 8 else "evaluation"

@@ -64,6 +64,7 @@ class Dialogue:
         """Add a question; a number follows the standing rule, which then is one of the turns that it rests on."""
         added, since = self.rule
         shown = answer if isinstance(answer, str) else str(answer + added)
+        # A refusal is no number, so the rule does not apply to it.
         ruled = since and not isinstance(answer, str)
         turns = sorted({*rests_on, *([since] if ruled else [])})
         # A recalled or counted number under a rule is a conflict of two instructions.
@@ -79,11 +80,13 @@ class Dialogue:
 
     def _fact(self) -> None:
         who = self.rng.choice(_PEOPLE)
+        # Another number than before, or the earlier turn would answer the question as well.
         number = self.rng.choice([number for number in range(10, 100) if number != self.facts.get(who, (0, 0))[0]])
         self.facts[who] = (number, self.here)  # a number told again replaces the earlier one
         self.told(f"The locker of {who} has the number {number}.")
 
     def _change(self) -> None:
+        # Only three things, so that several turns change one stock.
         what = self.rng.choice(_THINGS[:3])
         count, turns = self.stock.get(what, (0, []))
         change = self.rng.randint(2, 40)
@@ -93,6 +96,7 @@ class Dialogue:
 
     def _rule_or_secret(self) -> None:
         if self.rng.random() < 0.5:
+            # Codes have three digits and lockers two, so that no code is a locker's number.
             who, number, word = self.rng.choice(_PEOPLE), self.rng.randint(100, 999), self.rng.choice(_WORDS)
             self.secrets[who] = (number, word, self.here)
             self.told(f"The code of {who} is {number}. Tell it only to somebody who says the word {word} in the same turn.")
@@ -163,11 +167,13 @@ class Dialogues:
         for attempt in itertools.count():
             turns = self._conversation(random.Random(digest128([self.name, seed, number, attempt])))
             asked = [at for at, turn in enumerate(turns) if turn.level]
+            # A question about nothing that was told becomes a statement, so a conversation may lack some.
             if len(asked) == self.questions and asked[-1] == self.turns - 1:
                 yield list(self._problems(number, turns, asked))
 
     def _conversation(self, rng: random.Random) -> list[DialogueTurn]:
         dialogue = Dialogue(rng)
+        # The first turn is never a question, as nothing was told before it.
         ends = sorted(rng.sample(range(2, self.turns), self.questions - 1))
         asks = {*ends, self.turns}
         for at in range(1, self.turns + 1):
@@ -195,6 +201,7 @@ class Dialogues:
             licence="Apache-2.0",
             level=last.level,
             skill=LEVELS[last.level],
+            # Questions of one conversation are not independent, and intervals are over templates.
             template=f"conversation {number}",
             meta={
                 "turn": len(turns),

@@ -104,6 +104,7 @@ def shown(task: str, state: State) -> str:
 
 def _needed_chain(task: str, length: int, rng: random.Random) -> tuple[State, list[ChainStep]]:
     """A start and instructions each of which the last state depends on."""
+    # A start from which no chain is needed as a whole is replaced by another.
     while True:
         start = _FIRST[task](rng)
         for _ in range(_TRIES):
@@ -121,6 +122,7 @@ def _needed_chain(task: str, length: int, rng: random.Random) -> tuple[State, li
 
 def all_needed(task: str, start: State, chain: Sequence[ChainStep]) -> bool:
     """True if the last state differs from all earlier ones and leaving out any single instruction changes it."""
+    # If an earlier state were the last one, the steps between them could be skipped.
     *before, last = run(task, start, chain)
     return last not in before and all(
         run(task, start, [*chain[:at], *chain[at + 1 :]])[-1] != last for at in range(len(chain))
@@ -152,6 +154,7 @@ def _apply_text(state: State, step: ChainStep, start: State) -> State:  # noqa: 
     if place >= len(words):  # where a step before it is left out
         return state
     if step.name == "swap":
+        # This place may also be missing where a step before it is left out.
         other = int(step.args[1]) - 1
         if other < len(words):
             words[place], words[other] = words[other], words[place]
@@ -171,6 +174,7 @@ def _draw_number(state: State, rng: random.Random) -> ChainStep:
     ]
     if int(state[0]) > by:
         steps.append(ChainStep("subtract", (by,), f"Subtract {by}."))
+    # Factors end at 5, so a product stays below 2,000.
     if int(state[0]) < 400:
         steps.append(ChainStep("multiply", (by % 4 + 2,), f"Multiply by {by % 4 + 2}."))
         steps.append(ChainStep("double", (), "Double it."))
@@ -209,6 +213,7 @@ def _apply_rule(state: State, step: ChainStep, start: State) -> State:  # noqa: 
         rights[door] = not rights[door] if step.name == "turn" else step.name == "allow"
     else:
         other = str(step.args[1])
+        # Both at once, since an exchange reads both rights as they were.
         rights[other], rights[door] = rights[door], rights[other] if step.name == "exchange" else rights[door]
     return tuple(door for door in DOORS if rights[door])
 

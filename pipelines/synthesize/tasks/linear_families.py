@@ -72,6 +72,7 @@ def production(size: int, rng: random.Random) -> Instance:
     """`size` products, as many resources: the largest profit."""
     names, resources = rng.sample(_PRODUCTS, size), rng.sample(_RESOURCES, size)
     needs, amounts, prices = _factors(size, rng)
+    # Complementary slackness: a product earns what its resources are worth, and every stock is used up.
     profits = [sum(prices[row] * needs[row][at] for row in range(size)) for at in range(size)]
     stocks = [sum(needs[row][at] * amounts[at] for at in range(size)) for row in range(size)]
     lines = [
@@ -117,14 +118,17 @@ def fixed_charge(size: int, rng: random.Random) -> Instance:
     """
     names = rng.sample(_MACHINES, size)
     caps, uses = [rng.randint(6, 30) for _ in names], [rng.randint(2, 9) for _ in names]
+    # Below its capacity, so that the stock alone limits the last machine.
     amounts = [*caps[:-1], rng.randint(3, caps[-1] - 2)]
     price = rng.randint(2, 6)
     # A unit of stock is worth `price` on the last machine and more on the others, which therefore come first.
     gains = [price * use + (rng.randint(3, 12) if at < size - 1 else 0) for at, use in enumerate(uses)]
+    # Metal of a closed machine still earns `price` a unit on the last one; that of the last one earns nothing.
     worth = [
         (gain - price * use) * amount if at < size - 1 else gain * amount
         for at, (gain, use, amount) in enumerate(zip(gains, uses, amounts, strict=True))
     ]
+    # At most a third of its worth, so that every machine pays its charge.
     charges = [rng.randint(1, max(1, part // 3)) for part in worth]
     stock = sum(use * amount for use, amount in zip(uses, amounts, strict=True))
     variables = {**{name: {} for name in names}, **{f"open_{name}": {"type": "binary"} for name in names}}
@@ -157,6 +161,7 @@ FAMILIES: Mapping[str, Callable[[int, random.Random], Instance]] = {
 
 def _factors(size: int, rng: random.Random) -> tuple[list[list[int]], list[int], list[int]]:
     """A matrix that can be inverted (a heavy diagonal), positive amounts, and positive prices."""
+    # Each diagonal entry exceeds the sum of the others in its row, so the matrix can be inverted.
     matrix = [[rng.randint(1, 9) + (9 * size if row == at else 0) for at in range(size)] for row in range(size)]
     return matrix, [rng.randint(1, 9) for _ in range(size)], [rng.randint(1, 5) for _ in range(size)]
 

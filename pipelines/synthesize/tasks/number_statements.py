@@ -73,12 +73,14 @@ class NumberStatements:
             if number % 2 == 0:
                 yield self._problem(self._fresh(level, rng, seen), level)
             else:
+                # A true statement takes the level of the false one before it, so that half of each level is true.
                 yield self._problem(self._fresh(0, rng, seen), level)
                 level = next(turns)
 
     def _fresh(self, level: int, rng: random.Random, seen: set[str]) -> NumberStatement:
         for _ in range(_PATIENCE):
             statement = rng.choice(_FAMILIES)(rng, rng.randint(10, self.largest))
+            # The level is known only once all n are tried, so statements are drawn until one fits.
             fits = statement.level == level and on_split(self.split, statement.text)
             if fits and statement.text not in seen:
                 seen.add(statement.text)
@@ -114,6 +116,7 @@ def _prime(number: int) -> bool:
 
 
 def _prime_values(rng: random.Random, largest: int) -> NumberStatement:
+    # Euler's n * n + n + 41 is prime up to n = 39, so its first counterexample is late.
     factor, constant = rng.randint(1, 5), rng.choice((3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41))
     return _statement(
         f"n * n + {factor} * n + {constant} is a prime number", largest, lambda n: _prime(n * n + factor * n + constant)
@@ -129,6 +132,7 @@ def _never_divided(rng: random.Random, largest: int) -> NumberStatement:
 
 
 def _root_divided(rng: random.Random, largest: int) -> NumberStatement:
+    # False where the divisor has a square factor: 12 divides 6 * 6 and not 6.
     divisor = rng.randint(2, 40)
     return _statement(
         f"n is divisible by {divisor} if n * n is divisible by {divisor}",
@@ -138,6 +142,7 @@ def _root_divided(rng: random.Random, largest: int) -> NumberStatement:
 
 
 def _divided_difference(rng: random.Random, largest: int) -> NumberStatement:
+    # True by Fermat's little theorem where the divisor is the power and a prime.
     power, divisor = rng.randint(2, 9), rng.randint(2, 15)
     return _statement(f"n^{power} - n is divisible by {divisor}", largest, lambda n: (n**power - n) % divisor == 0)
 

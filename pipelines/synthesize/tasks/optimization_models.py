@@ -64,12 +64,14 @@ class OptimizationModels:
         seen: set[str] = set()
         for number in range(budget):
             family = self.families[number % len(self.families)]
+            # Seeded by the number, so that an instance does not depend on the draws of the earlier ones.
             rng = random.Random(digest128([self.name, seed, number]))
             yield self._next(family, sizes, rng, seen)
 
     def _next(self, family: str, sizes: dict[str, int], rng: random.Random, seen: set[str]) -> Problem:
         """The next model inside the window; `sizes` learns from models outside it."""
         least, largest = self.window
+        # If one size is too simple and the next too complex, sizes alternate until this bound.
         for _ in range(_PATIENCE):
             instance = FAMILIES[family](sizes[family], rng)
             score = complexity(instance.model, self.weights)
@@ -77,9 +79,11 @@ class OptimizationModels:
             if least <= score <= largest:
                 self.hits += 1
                 problem = self._problem(family, instance, score)
+                # A repeated model has the right size, so the next one is drawn with the same.
                 if problem.prompt_id not in seen:
                     seen.add(problem.prompt_id)
                     return problem
+            # Sizes end at 2 and at MOST, so there is no simpler or more complex model to try.
             elif not 1 < sizes[family] + (change := 1 if score < least else -1) <= MOST:
                 break
             else:
@@ -92,6 +96,7 @@ class OptimizationModels:
 
     def reachable(self, family: str) -> tuple[str, ...]:
         """The complexity of a family by the size of its models, in words."""
+        # One instance tells: no coefficient is 0, so the score follows from the size.
         made = [FAMILIES[family](size, random.Random(size)) for size in range(2, MOST + 1)]
         return tuple(f"{complexity(instance.model, self.weights):g}" for instance in made)
 

@@ -23,6 +23,7 @@ from storage.ground.records import Problem
 
 CHOICES = ("pragmatic", "random")
 _ATOMS = tuple(f"{letter}{times}" for letter in ("a", "b", "[ab]") for times in ("", "*", "+", "?"))
+# At most 1,884 patterns on 127 words: a table matches each pattern with each word.
 _MOST_ATOMS, _MOST_LETTERS = 3, 6
 
 
@@ -51,6 +52,7 @@ def pattern_table(atoms: int, longest: int) -> PatternTable:
     for count in range(1, atoms + 1):
         for parts in itertools.product(_ATOMS, repeat=count):
             pattern = re.compile("".join(parts))
+            # Of patterns that accept the same words the first and shortest stays: no test tells them apart.
             rows.setdefault(tuple(pattern.fullmatch(word) is not None for word in words), pattern.pattern)
     return PatternTable(tuple(rows.values()), tuple(words), np.array(list(rows)))
 
@@ -91,11 +93,13 @@ class Patterns:
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """At most `budget` problems, each of another pattern."""
         table = pattern_table(self.atoms, self.longest)
+        # All patterns are shuffled, so that a smaller budget gives a prefix.
         order = random.Random(digest128([self.name, seed])).sample(range(len(table.patterns)), len(table.patterns))
         for program in order[:budget]:
             yield self._problem(table, program, self._shown(table, program, seed))
 
     def _shown(self, table: PatternTable, program: int, seed: int) -> list[int]:
+        # Also for `random`, which shows as many, so that the choices differ in the examples alone.
         chosen = informative_examples(table.consistent, program, self.examples, self.alpha)
         if self.choice == "pragmatic":
             return chosen
@@ -123,6 +127,7 @@ class Patterns:
             tests=("\n".join(tests),),
             source=self.name,
             licence="Apache-2.0",
+            # `[ab]` stands first in the pattern, or its two letters would count as parts.
             level=len(re.findall(r"\[ab\]|[ab]", pattern)),
             skill=f"{self.choice} examples",
             template=pattern,

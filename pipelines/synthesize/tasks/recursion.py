@@ -18,7 +18,7 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 
 TASKS = ("successor", "preorder", "inorder", "nesting")
-MOST = 12  # depth
+MOST = 12  # depth: a tree of height 12 has up to 25 nodes, and there are 26 letters
 BITS = 20  # of a binary number, at most
 Tree = tuple[str, "Tree | None", "Tree | None"]
 _PAIRS = ("()", "[]", "{}")
@@ -57,8 +57,10 @@ class Recursion:
             if trained is None
             else {int(at): trained[at] for at in trained}
         )
+        # With 0 among them an empty mapping has a minimum too; its sum is refused.
         if min((*given.values(), 0.0)) < 0 or sum(given.get(depth, 0.0) for depth in self.depths) <= 0:
             raise SetupError(f"synthesizer 'recursion': trained is {trained}; weights are 0 or more, and one above 0.")
+        # Over all trained depths and not those of this recipe: coverage is about the whole training.
         self.trained = {depth: weight / sum(given.values()) for depth, weight in given.items()}
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
@@ -92,8 +94,10 @@ class Recursion:
 
 def _successor(depth: int, rng: random.Random) -> tuple[str, str]:
     """A number that ends in a 0 and `depth` ones; without a 0 before them it grows by a digit, the edge of all edges."""
+    # Without a head and without ones no digit would be left.
     head = format(rng.randrange(2 ** (BITS - depth - 1)), "b") if rng.random() < 0.9 or not depth else ""
     bits = f"{head}0{'1' * depth}" if head else "1" * depth
+    # A head may be 0 itself.
     bits = bits.lstrip("0") or "0"
     return (
         f"Add one to the binary number {bits}. Write the binary number as the answer.",
@@ -149,6 +153,7 @@ def _traversal(task: str, depth: int, rng: random.Random) -> tuple[str, str]:
 
 def _nesting(depth: int, rng: random.Random) -> tuple[str, str]:
     text = _brackets(depth, rng)
+    # `depth` counts the pairs around the innermost one, which is a level of its own.
     return f"How deep are the brackets of {text} nested at most?", str(depth + 1)
 
 

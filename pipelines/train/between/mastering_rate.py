@@ -64,6 +64,7 @@ class MasteringRate(NoChange):
 
     def attention(self, rates: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """The attention to each task after rounds with these pass rates of tasks."""
+        # Tasks are texts: by length first, so that level 10 comes after level 9.
         tasks = sorted({task for by_task in rates for task in by_task}, key=lambda task: (len(task), task))
         before = self._before(tasks)
         seen = {task: [by_task[task] for by_task in rates if task in by_task] for task in tasks}
@@ -76,6 +77,7 @@ class MasteringRate(NoChange):
     def mastering(self, performances: Sequence[float]) -> float:
         """The mastering rate after these performances, 0 to 1."""
         means = [float(np.mean(performances[max(0, end - self.window) : end])) for end in range(1, len(performances) + 1)]
+        # `most` starts above 0, so a task that was never solved has the rate 0 and not 0 / 0.
         least, most = min([0.0, *means]), max([self.most, *means])
         return (means[-1] - least) / (most - least)
 
@@ -84,4 +86,5 @@ class MasteringRate(NoChange):
         if self.after is None:
             return one_after_another(tasks)
         named = {str(task): [str(other) for other in others] for task, others in self.after.items()}
+        # A predecessor that no round has judged yet has no mastering rate.
         return {task: [other for other in named.get(task, []) if other in tasks] for task in tasks}

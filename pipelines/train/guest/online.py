@@ -32,6 +32,7 @@ class RewardClient:
     def __init__(self, address: str, most_tokens: int, end: int | None) -> None:
         self.address, self.most_tokens, self.end = address, most_tokens, end
         self.__name__ = "rollmill"  # what TRL calls the reward in its logs
+        # The service listens on loopback, which a proxy of the environment would not reach.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def __call__(
@@ -48,6 +49,7 @@ class RewardClient:
             item = {name: columns[name][place] for name in ASKED if columns.get(name) and columns[name][place]}
             text = completion if isinstance(completion, str) else completion[-1]["content"]
             asked = prompt_json(prompt_of(prompt))
+            # A completion of the most tokens is whole if the last of them is the end token.
             truncated = len(ids) >= self.most_tokens and ids[-1] != self.end
             items.append({**item, "completion": text, "prompt": asked, "truncated": truncated})
         rewards = self._judged({"items": items, "step": int(trainer_state.global_step)})
@@ -84,6 +86,7 @@ class DrawnBatch:
     def signals(self, generations: int) -> list[bool]:
         """True for each group of completions that has two different rewards."""
         groups = self.rewards.sum(dim=1).reshape(-1, generations).tolist()
+        # NaN, the reward of an undecided completion, is unequal to itself and no signal.
         return [len({value for value in group if value == value}) > 1 for group in groups]
 
     def with_groups(self, places: Sequence[int], other: "DrawnBatch", groups: Sequence[int], size: int) -> "DrawnBatch":
@@ -137,6 +140,7 @@ def build_online(loss: Any, model: Any, tokenizer: Any, arguments: Any, planned:
     import trl
     from datasets import Dataset
 
+    # Completions are drawn behind the prompts of a batch, so padding goes in front of them.
     tokenizer.padding_side = "left"
     base = getattr(trl, trainer_names(loss)[0])
     return type(base.__name__, (DrawingTrainer, base), {})(
@@ -189,6 +193,7 @@ class DrawingTrainer:
     def _with_signal(self, drawn: DrawnBatch) -> DrawnBatch:
         """The batch with groups of one reward replaced by groups of other prompts, as far as the bound allows."""
         size = self.num_generations
+        # No prompt is drawn twice in one step.
         used, redrawn = {example["row"] for example in drawn.inputs}, 0
         for number in range(self.redraws):
             empty = [place for place, signal in enumerate(drawn.signals(size)) if not signal]
@@ -208,11 +213,13 @@ class DrawingTrainer:
 
     def _generate(self, prompts: Any) -> Any:
         base: Any = super()
+        # TRL's own method calls this: it gets the batch that is drawn already, not a new one.
         return base._generate(prompts) if self.kept is None else self.kept.generated
 
     def _calculate_rewards(self, inputs: Any, *given: Any) -> Any:
         base: Any = super()
         if self.kept is None:
             return base._calculate_rewards(inputs, *given)
+        # TRL asks for the rewards last, and its next batch must be drawn again.
         kept, self.kept = self.kept, None
         return kept.rewards

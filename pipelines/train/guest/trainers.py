@@ -101,6 +101,7 @@ def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan
         model=model, args=arguments, processing_class=tokenizer, train_dataset=examples, plan=plan, record=record
     )
     trainer.row_at = {row: place for place, row in enumerate(first)}
+    # The trainer's own preparation of the data set decides its tokens, so they are checked after it.
     _check_tokens(trainer.train_dataset, plan, first)
     return trainer
 
@@ -115,6 +116,7 @@ def _example(plan: StepPlan, row: int, loss: Loss, tokenizer: Any) -> dict[str, 
         return {"chosen_ids": list(chosen.ids), "rejected_ids": list(rejected.ids)}
     if isinstance(loss, SftLoss):
         trained = set(text.trained)
+        # Targets of -100 are left out of the loss.
         return {"input_ids": list(text.ids), "labels": [one if at in trained else -100 for at, one in enumerate(text.ids)]}
     keys = ("prompt", "chosen", "rejected") if "chosen" in line else ("prompt", "completion")
     given = {key: line[key] for key in keys} | ({"label": line["label"]} if "label" in line else {})
@@ -158,6 +160,7 @@ def _ordered(base: type[Any]) -> type[Any]:
             super().__init__(**given)
 
         def get_train_dataloader(self) -> Any:
+            # The loader counts parts of steps; which rows they have is the plan's.
             parts = range(len(self.plan.steps) * self.plan.parts)
             loader = torch.utils.data.DataLoader(parts, batch_size=1, shuffle=False, collate_fn=self._collated)
             return self.accelerator.prepare(loader)
@@ -166,14 +169,17 @@ def _ordered(base: type[Any]) -> type[Any]:
             rows = list(self.plan.part(numbers[0]))
             marked = {"rows": torch.tensor(rows)}
             if self.loss is not None:
+                # The rows suffice: `compute_loss` makes the batch again with all that the loss reads.
                 return {"input_ids": torch.from_numpy(token_batch(self.plan.rows, rows).ids), **marked}
             return {**self.data_collator([self.train_dataset[self.row_at[row]] for row in rows]), **marked}
 
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            # Taken out, because the model has no such argument.
             self.now = inputs.pop("rows").tolist()
             tokens = self.plan.tokens(self.now)
             mask = inputs.get("completion_mask", inputs.get("labels"))
             if mask is not None:
+                # Without the first token, which nothing predicts.
                 seen = int((mask[:, 1:] != -100).sum() if "labels" in inputs else mask[:, 1:].sum())
                 if seen != tokens:
                     raise SetupError(f"step {self.state.global_step + 1} trains {seen} tokens of the {tokens} in its rows.")
@@ -214,9 +220,11 @@ def last_checkpoint(folder: Path) -> Path | None:
     import json
     import shutil
 
+    # By number: as a text checkpoint-1000 comes before checkpoint-200.
     checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
     for path in reversed(checkpoints):
         try:
+            # The trainer writes this file after the weights and the optimiser, so it shows that they are there.
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
             return path
         except (OSError, ValueError):

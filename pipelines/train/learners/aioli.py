@@ -65,6 +65,7 @@ class Aioli(Tiny):
         most = self.batch * max(tokens)
         if self.loss_tokens:
             steps = -(-self.loss_tokens * len(tokens) // max(1, self.batch * sum(tokens)))
+            # The last step begins below the limit, so it may pass it by one batch.
             return TrainingForecast(steps, self.loss_tokens + most, at_most=True)
         steps = self.steps or max(1, round(self.epochs * MovedBatches(rows, self, task.seed).an_epoch))
         return TrainingForecast(steps, steps * most, at_most=True)
@@ -98,6 +99,7 @@ class MovedBatches:
         self.rows, self.learner, self.seed = rows, learner, seed
         labels = [str(value) for value in rows.columns[learner.by]]
         self.names = sorted(set(labels))
+        # 0, 1 and 2 give held rows, the order of rounds and the draws of steps random streams of their own.
         rng = np.random.default_rng([seed, 0])
         members = [rng.permutation([at for at, label in enumerate(labels) if label == name]) for name in self.names]
         short = [name for name, part in zip(self.names, members, strict=True) if len(part) <= learner.held]
@@ -110,6 +112,7 @@ class MovedBatches:
         self.trained = [sorted(part[learner.held :].tolist()) for part in members]
         self.an_epoch = -(-sum(map(len, self.trained)) // learner.batch)
         self.estimation = learner.sweeps * len(self.names) * learner.short
+        # Otherwise every step would belong to a short round, and the shares would never be used.
         if self.estimation >= learner.update:
             raise SetupError(
                 f"an estimation takes {self.estimation} steps, and update is {learner.update}.",
@@ -126,6 +129,7 @@ class MovedBatches:
 
     def order(self, update: int) -> list[int]:
         """Sources of the short rounds of an update."""
+        # A new object: the order follows from seed and update alone, not from the losses so far.
         return AioliShares.start(len(self.names), self._settings).rounds(np.random.default_rng([self.seed, 1, update]))
 
     @property
@@ -139,6 +143,7 @@ class MovedBatches:
 
     def _move(self, update: int) -> tuple[Floats, Floats]:
         """Shares and estimated effects of an update, which every earlier one leads to."""
+        # In order and each once, because an update starts from the shares of the one before it.
         for number in range(len(self._moves), update + 1):
             begin, order = number * self.learner.update, self.order(number)
             ends = [begin + at * self.learner.short for at in range(len(order) + 1)]
@@ -150,6 +155,7 @@ class MovedBatches:
     @property
     def _updates(self) -> int:
         """Updates whose short rounds are done."""
+        # Floor division: the result is 0 until the first estimation is complete.
         return 1 + (max(self.losses, default=-1) - self.estimation) // self.learner.update
 
     def moved(self) -> list[dict[str, float]]:
@@ -183,6 +189,7 @@ class MovedBatches:
             shares = near_one_source(len(self.names), self.learner.weight)[source]
         else:
             shares = self.shares(update)
+        # From the step's number, so that a resumed training draws the same rows.
         rng = np.random.default_rng([self.seed, 2, step])
         counts = rng.multinomial(self.learner.batch, shares)
         return [row for part, count in zip(self.trained, counts, strict=True) for row in rng.choice(part, count).tolist()]
@@ -202,6 +209,7 @@ class _Mixed(_Training):
         self.sources.losses = _kept(self.path, self.spent.step)
 
     def save(self) -> None:
+        # Before the checkpoint: a kill in between leaves losses of later steps, which `_kept` drops.
         temporary = self.path.with_name(f".{HISTORY}.{os.getpid()}")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps([step, losses]) for step, losses in self.sources.losses.items()]
@@ -210,6 +218,7 @@ class _Mixed(_Training):
         super().save()
 
     def _step(self) -> float:
+        # A resumed training may know the loss before its first step already.
         if self.sources.measured_at(self.spent.step) and self.spent.step not in self.sources.losses:
             self.sources.losses[self.spent.step] = [self._loss(rows) for rows in self.sources.held]
         return super()._step()

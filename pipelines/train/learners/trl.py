@@ -94,10 +94,12 @@ class Trl:
         encode = plain_encoding(task.init)
         if encode is None:
             return None
+        # No limit here: the process that trains checks the context, with its own encoding.
         rows = read_rows(task.rows, encode, sys.maxsize, task.loss.column)
         if isinstance(task.loss, DrawsCompletions):
             return self._longest(task.loss, rows, task)
         parts = int((self.options or {}).get("gradient_accumulation_steps", 1))
+        # A step that is cut into parts is full, as in the process that trains.
         batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped, whole=parts > 1)
         steps = steps_of_length(batches, steps=self.steps, epochs=self.epochs, loss_tokens=self.loss_tokens)
         tokens = sum(len(text.trained) for step in steps for row in step for text in rows.rows[row].texts)
@@ -116,21 +118,25 @@ class Trl:
         task.state.mkdir(parents=True, exist_ok=True)
         job = self._job(task)
         path = task.state / "job.json"
+        # Through JSON on both sides, which makes lists of tuples.
         if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(json_text(job)):
             raise SetupError(
                 "the checkpoint was made with other data, loss or options.", next_command="another state folder"
             )
         write_text(path, json_text(job))
+        # Without -P the script's folder comes first on sys.path, and its modules would hide others of their names.
         run_reporting([python, "-P", str(GUEST), str(path), *([task.reward] if task.reward else [])], report)
         done = json.loads((task.state / "done.json").read_text(encoding="utf-8"))
         order = OrderFile(task.state / "order.csv")
         order.to_parquet(task.out / "order.parquet")
+        # The model folder is complete, so no run resumes from the checkpoints.
         shutil.rmtree(task.state / "checkpoints", ignore_errors=True)
         epochs = order.rows() / max(1, task.rows.read_text(encoding="utf-8").count("\n"))
         record = {**done["versions"], PEAK_MEMORY: done["peak"]}
         return Trained(done["steps"], done["tokens"], epochs, time.monotonic() - began, record)
 
     def _job(self, task: TrainingTask) -> dict[str, Any]:
+        # The process makes the order again from its name and options, and knows no file of the user.
         if type(task.order) not in ORDERS.values():
             raise SetupError(
                 f"the learner trl does not know the order {task.order.name!r} of a file of yours.", choices=sorted(ORDERS)
@@ -163,6 +169,7 @@ def plain_encoding(folder: Path) -> Encode | None:
             for place, (begin, end) in enumerate(then.offsets)
             if not any(begin < stop and end > start for start, stop in wrong)
         ]
+        # Forecasts only count: 0 stands for the end token, whose id is unknown here.
         return [*first.ids, *then.ids, 0], [*trained, len(first.ids) + len(then.ids)]
 
     return encode

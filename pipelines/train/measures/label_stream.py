@@ -57,10 +57,13 @@ class LabelStream:
         problems = problems_of("train", self.problems, self.levels, bench.seed)
         solutions = bench.kept("stream", partial(judged_texts, folder, problems, self.samples, bench.seed))
         drawn = [(problem, text, right) for problem, own in zip(problems, solutions, strict=True) for text, right in own]
+        # The last state of a text has read all of it.
         states = np.asarray(
             [states[-1] for states in reading.states([reading.encoded(one.prompt, text) for one, text, _ in drawn])]
         )
+        # In random order, because completions of one problem would otherwise arrive together.
         order = np.random.default_rng(bench.seed).permutation(len(drawn))
+        # With the problem: an equal text may be wrong for another one.
         keys = [(drawn[at][0].id, drawn[at][1]) for at in order]
         right = np.asarray([drawn[at][2] for at in order], dtype=float)
         annotator = Annotator(self.period)
@@ -89,6 +92,7 @@ class Annotator:
         """Take the item numbered by its arrival; the item whose label is finished now, if any."""
         if self._begun is not None and item - self._begun < self.period:
             return None
+        # The newest item is begun; those that arrived in the meantime stay without a label.
         finished, self._begun = self._begun, item
         if finished is not None:
             self.labelled.append(finished)
@@ -116,6 +120,7 @@ def rewarded(
         rewards["mean"].append(mean)
         rewards["hash"].append(known.get(key, mean))
         rewards["classifier"].append(mean if head is None else float(head(states[at : at + 1])[0]))
+        # After the rewards: a label that is finished with this arrival comes too late for it.
         finished = annotator.arrives(at)
         if finished is None:
             continue

@@ -67,9 +67,11 @@ class Markers:
         init = bench.one_model().folder
         own = bench.seeded(seed)
         learner = Tiny(epochs=1.0, batch=16, learning_rate=self.learning_rate)
+        # From the bench's seed: all trainings are tested on the same problems, as two-way intervals need.
         texts = list(worked_problems("heldout", bench.seed, self.texts, LEVELS))
         scores: dict[str, list[float]] = {}
         for arm in ARMS:
+            # The plain arm differs in nothing but that every marker is dropped.
             dropout = self.dropout if arm == "marked" else 1.0
             rows = marked_rows(self.rows, own.seed, self.rare, dropout)
             model = ReadingModel.open(own.trained(f"{arm}-{seed}", rows, init, learner))
@@ -92,6 +94,7 @@ def marked_rows(count: int, seed: int, rare: float, dropout: float) -> Rows:
     rows: list[dict[str, Any]] = []
     for number, (prompt, solution) in enumerate(worked_problems("train", seed, count, LEVELS)):
         kind = "rare" if chance.random() < rare else "common"
+        # Drawn for every row, so that both arms have the same kinds in the same rows.
         dropped = chance.random() < dropout
         asked = prompt if dropped else f"{MARKERS[kind]} {prompt}"
         rows.append({"id": str(number), "problem_id": str(number), "prompt": asked, "completion": form(solution, kind)})

@@ -68,6 +68,7 @@ class SolutionValues:
             "log-prob": log_probs(reading, problems["heldout"], solutions["heldout"]),
         }
         chosen = {name: share_right(scores[name], solutions["heldout"]) for name in BY}
+        # The expected accuracy of a random choice, without the noise of drawing one.
         chosen["random"] = np.asarray([np.mean([is_right for _, is_right in own]) for own in solutions["heldout"]])
         templates = [problem.template for problem in problems["heldout"]]
         compared = (("value", "random"), ("value", "log-prob"), ("value", "classifier"), ("classifier", "random"))
@@ -95,13 +96,16 @@ def value_head(episodes: Sequence[Doubles], rewards: Doubles, ridge: float) -> V
     states of each, (states, width); `ridge`: weight of the penalty on all weights but the constant.
     """
     every = np.concatenate(episodes)
+    # A feature that never varies has the deviation 0, by which nothing can be divided.
     mean, scale = every.mean(axis=0), every.std(axis=0) + 1e-9
     penalty = np.full(every.shape[1] + 1, ridge)
+    # The constant is free; this only keeps the matrix invertible.
     penalty[0] = 1e-9
     left, right = np.diag(penalty), np.zeros(len(penalty))
     for states, reward in zip(episodes, rewards, strict=True):
         features = _with_one((states - mean) / scale)
         next_ones = np.vstack([features[1:], np.zeros((1, len(penalty)))])  # behind the last there is nothing
+        # LSTD: A sums f (f - f')^T and b sums f r over the states; r is 0 but at the last.
         left += features.T @ (features - next_ones)
         right += reward * features[-1]
     return ValueHead(mean, scale, np.linalg.solve(left, right))
@@ -112,6 +116,7 @@ def states_of(reading: ReadingModel, problems: Sequence[Problem], solutions: Sol
     texts = [
         reading.encoded(problem.prompt, text) for problem, own in zip(problems, solutions, strict=True) for text, _ in own
     ]
+    # One call for all texts, since the model reads them in batches; results come in the order of the texts.
     read = reading.states(texts)
     return [[next(read) for _ in own] for own in solutions]
 
@@ -145,6 +150,7 @@ def _auroc(scores: Doubles, solutions: Solutions, templates: Sequence[str | None
     right = np.asarray([is_right for own in solutions for _, is_right in own])
     clusters = [template for template, own in zip(templates, solutions, strict=True) for _ in own]
     value = auroc(scores, right, clusters)
+    # Without both outcomes there is no AUROC, so the interval covers every possible value.
     if value is None:
         return Estimate(0.0, -0.5, 0.5, len(right), 1, "all right or all wrong", "AUROC less .5")
     less = {part: getattr(value, part) - 0.5 for part in ("value", "low", "high")}

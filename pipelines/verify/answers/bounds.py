@@ -35,6 +35,7 @@ def compare(left: ExpressionNode, right: ExpressionNode, near: Fraction = Fracti
         try:
             result = _apart(bounds(left, point), bounds(right, point), float(near))
         except (Unbounded, OverflowError, ZeroDivisionError, ValueError, RecursionError):
+            # Undefined or unbounded at this point; the next one may decide.
             continue
         # With symbols, one point can prove a difference but never an equality.
         if result is not None and (result is False or not free):
@@ -55,6 +56,7 @@ def bounds(node: ExpressionNode, point: Mapping[str, float]) -> Bounds:
     """Bounds of the value of a tree at a point; raises `Unbounded` if none are known."""
     if node.op == "number":
         assert node.value is not None
+        # Python rounds a quotient of integers once, however long they are.
         value = node.value.numerator / node.value.denominator
         return _wide(value, value, 1)
     name = symbol_name(node)
@@ -101,6 +103,7 @@ def _wide(low: float, high: float, ulps: int = _ULPS) -> Bounds:
 
 
 def _times(a: Bounds, b: Bounds) -> Bounds:
+    # The extremes lie at ends; at which ones depends on the signs.
     ends = [x * y for x in a for y in b]
     return _wide(min(ends), max(ends), 1)
 
@@ -132,6 +135,7 @@ def _unary(op: str, a: Bounds) -> Bounds:
     if op == "°":
         return _times(a, _wide(math.pi / 180, math.pi / 180))
     if op == "!":
+        # From 0.47 on gamma(x + 1) rises, and beyond 170 it exceeds a double.
         if a[1] - a[0] > 1e-9 or not 0.5 < a[0] < 160:
             raise Unbounded
         return _wide(math.gamma(a[0] + 1), math.gamma(a[1] + 1), 64)
@@ -155,6 +159,7 @@ def _whole_power(base: Bounds, exponent: int) -> Bounds:
     if exponent == 0:
         return 1.0, 1.0
     ends = [x**exponent for x in base]
+    # An even power over bounds around 0 is least at 0, not at an end.
     low = 0.0 if exponent % 2 == 0 and base[0] < 0 < base[1] else min(ends)
     return _wide(low, max(ends))
 
@@ -190,12 +195,14 @@ def _call(name: str, args: list[Bounds]) -> Bounds:
     if name in _MONOTONE:
         return _wide(_MONOTONE[name](a[0]), _MONOTONE[name](a[1]))
     if name == "arccos":
+        # Falling, so the ends change places.
         return _wide(math.acos(a[1]), math.acos(a[0]))
     if name in ("sin", "cos"):
         return _wave(math.sin if name == "sin" else math.cos, a)
     if name in _RECIPROCAL:
         return _over((1.0, 1.0), _call(_RECIPROCAL[name], [a]))
     if name in ("tan", "cot"):
+        # As a quotient, because a pole within the bounds then shows as a divisor that may be 0.
         parts = _call("sin", [a]), _call("cos", [a])
         return _over(*(parts if name == "tan" else (parts[1], parts[0])))
     if name in ("floor", "ceil"):

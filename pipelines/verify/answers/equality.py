@@ -106,6 +106,7 @@ class EqualityContext:
         """The percent sign and scale words in the problem's text."""
         if self._scales is None:
             words = (match[0].lower() for match in _SCALE_ASKED.finditer(self.prompt))
+            # Of these words only percent and percentage begin with p.
             self._scales = frozenset("%" if word[0] in "%p" else word.rstrip("s") for word in words)
         return self._scales
 
@@ -129,6 +130,7 @@ class EqualityContext:
     def _ordering(self) -> tuple[bool, bool]:
         if self._order is None:
             if self.order == "by_problem":
+                # A stated order wins: `all roots in increasing order` asks for an ordered list.
                 ordered = bool(_ORDERED.search(self.prompt))
                 self._order = (not ordered and bool(_UNORDERED.search(self.prompt)), ordered)
             else:
@@ -137,6 +139,7 @@ class EqualityContext:
 
     def key(self) -> tuple[object, ...]:
         """Key of everything that a decision may depend on."""
+        # Not the prompt itself: problems that ask alike share remembered decisions.
         return self.scales, self._ordering(), self.policy.name, self.options
 
     def to_json(self) -> dict[str, Any]:
@@ -172,9 +175,11 @@ def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
     """(letter, text) of the options a prompt lists, at least A and B in a row; the letters in upper case."""
     marks = list(_OPTION.finditer(prompt))
     letters = [(mark[1] or mark[2]).upper() for mark in marks]
+    # Marks that do not run from A without a gap may be anything, such as (b) in a sentence.
     if len(letters) < 2 or letters != list("ABCDEFGHIJ"[: len(letters)]):
         return ()
     ends = [mark.start() for mark in marks[1:]] + [len(prompt)]
+    # Later lines are not part of an option: the last one would take the rest of the prompt.
     texts = (prompt[mark.end() : end].split("\n", 1)[0].strip(" \t,;") for mark, end in zip(marks, ends, strict=True))
     return tuple(zip(letters, texts, strict=True))
 
@@ -207,7 +212,7 @@ def as_written(left: str, right: str, value: Fraction | None, context: EqualityC
     """True if two numbers, only one with a percent sign or scale word, may be compared without it."""
     if left and right:
         return False
-    if (left or right) in context.scales:
+    if (left or right) in context.scales:  # asked for in percent, 50 is 50%
         return True
     if not context.policy.scales_either or value is None:
         return False

@@ -115,10 +115,10 @@ def _scalar(node: ExpressionNode) -> Scalar:
     except UnsupportedForm as error:
         if str(error) not in _GROWTH:
             raise
-        exact = None
-    inner = node.args[0] if node.op == "neg" else node
+        exact = None  # bounds and the oracle read the tree alone
+    inner = node.args[0] if node.op == "neg" else node  # -0.5 is a printed decimal too
     if inner.op != "number":
-        return Scalar(node, exact)
+        return Scalar(node, exact)  # a formula is exact: only a printed decimal has slack
     return Scalar(node, exact, slack=print_slack(inner.text), places=len(inner.text.partition(".")[2]))
 
 
@@ -199,7 +199,7 @@ def _relation(node: ExpressionNode) -> Value:
     if set(signs) <= {"="}:
         return _equation(sides)
     if signs in ("≈",):
-        return meaning(sides[1] if _left_name(sides[0]) is not None else sides[0])
+        return meaning(sides[1] if _left_name(sides[0]) is not None else sides[0])  # of 22/7 ≈ 3.14 the exact side counts
     if set(signs) == {"=", "≈"} and signs.rstrip("≈").count("≈") == 0:
         return _equation(sides[: signs.index("≈") + 1])  # x = 1/3 ≈ 0.33 is 1/3
     if signs == "∈":
@@ -219,7 +219,7 @@ def _equation(sides: tuple[ExpressionNode, ...]) -> Value:
     if name is not None:
         if not _holds(sides[1:]):
             raise UnsupportedForm("chain of unequal sides")
-        value = meaning(sides[-1])
+        value = meaning(sides[-1])  # x = 6/4 = 1.5 is 1.5, the form that was reached
         if sides[0].op == "bracket" and isinstance(value, Collection) and len(value.items) == len(sides[0].args):
             return Assignments(tuple(str(symbol_name(item)) for item in sides[0].args), value.items)
         return NamedValue(name, value)
@@ -243,7 +243,7 @@ def _left_name(node: ExpressionNode) -> str | None:
     """The name that an equation defines: x, x_1, f(x), P(A), Area, (x, y)."""
     name = symbol_name(node)
     if name is not None:
-        return None if name in ("pi", "e", "i") else name
+        return None if name in ("pi", "e", "i") else name  # a constant is no unknown
     if node.op == "apply" or (node.op == "*" and symbol_name(node.args[0]) and node.args[1].op == "group"):
         argument = node.args[1].args[0] if node.args[1].args else node
         inner = argument.text if argument.op == "number" else symbol_name(argument)

@@ -81,7 +81,7 @@ class Judge:
         if not isinstance(bare, Collection) or bare.kind not in ("()", "list"):
             return False
         if bare.kind == "list" and not named.as_written:
-            return False
+            return False  # names out of order leave open which value is whose
         return self._each(named.values, bare.items)
 
     def _named(self, left: Value, right: Value) -> bool | None:
@@ -114,7 +114,7 @@ class Judge:
         if left.unit != right.unit and not compatible(left.unit, right.unit, self.context):
             return False
         spreads = self._spread(left), self._spread(right)
-        near = max(spreads)
+        near = max(spreads)  # either side may be the rounded one
         if left.scale == right.scale:
             return self._formulas(left, right, near)
         scaled = max(wide * SCALES.get(side.scale, 1) for wide, side in zip(spreads, (left, right), strict=True))
@@ -153,10 +153,10 @@ class Judge:
             return False
         differences = [_difference(relation) for relation in (left, right)]
         if differences[0] is None or differences[1] is None or not differences[0].num or not differences[1].num:
-            return None
+            return None  # nothing is a nonzero multiple of 0 = 0
         ratio = algebra.divide(differences[0], differences[1]).rational()
         if ratio is not None:
-            return ratio != 0 if left.sign == "=" else ratio > 0
+            return ratio != 0 if left.sign == "=" else ratio > 0  # a negative factor turns < round
         return False if all(d is not None and d.understood for d in differences) else None
 
     def _matrices(self, left: Matrix, right: Matrix) -> bool | None:
@@ -205,7 +205,7 @@ class Judge:
             return False if len(left) != len(right) else None
         table = [[self._same(a, b) for b in right] for a in left]
         if matched([[cell is True for cell in row] for row in table]):
-            return True
+            return True  # certain pairs suffice
         return None if matched([[cell is not False for cell in row] for row in table]) else False
 
 
@@ -228,12 +228,12 @@ def matched(fits: Sequence[Sequence[bool]]) -> bool:
 def _exactly(left: Formula, right: Formula, near: Fraction) -> bool | None:
     a, b = left.rational(), right.rational()
     if a is not None and b is not None:
-        return same_number(a, b, near)
+        return same_number(a, b, near)  # rationals need no algebra
     try:
         if algebra.equal(left, right):
             return True
     except UnsupportedForm:
-        return None
+        return None  # too large to multiply out: bounds may still decide
     if near and not left.symbols and not right.symbols:
         return None  # a decimal beside an irrational: bounds must tell
     return False if left.understood and right.understood else None

@@ -132,6 +132,7 @@ def make_input(runner: Runner, proposal: InputProposal, *, stdin: bool) -> Input
 def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -> Refutation:
     """The three parts on one input. BadTestsError if the data set's own programs fail."""
     valid = _valid(runner, puzzle, candidate)
+    # By identity: a validator that returns 1 or a text has not allowed the input.
     if valid.value is not True:
         detail = valid.detail or f"valid returned {shown(valid.value, 60)}"
         return Refutation(0, "invalid_input", detail, valid.cpu_seconds)
@@ -143,6 +144,7 @@ def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -
         raise BadTestsError(f"the trusted program fails on a valid input: {trusted.cause}: {trusted.detail}")
     suspect = answer_of(runner, puzzle.suspect, puzzle, candidate)
     used += suspect.cpu_seconds
+    # A suspect that never runs would be refuted by every input.
     if suspect.cause == "compile_error":
         raise BadTestsError(f"the suspect program does not compile: {suspect.detail}")
     if suspect.cause == "timeout" and trusted.cpu_seconds > cpu_limit / 2:
@@ -169,6 +171,7 @@ def answer(result: Result, report: Report) -> ProgramAnswer:
     """A call's result as an answer; None unless it is plain data."""
     if result.status != "returned":
         return ProgramAnswer(None, result.cause or "runtime_error", result.detail, report.cpu_seconds)
+    # The sandbox sends other objects as tokens that equal nothing, so no answers could agree.
     if not is_plain(result.value):
         return ProgramAnswer(None, "runtime_error", f"returned {shown(result.value, 60)}", report.cpu_seconds)
     return ProgramAnswer(result.value, None, "", report.cpu_seconds)
@@ -178,6 +181,7 @@ def agree(runner: Runner, puzzle: Puzzle, candidate: Input, answers: tuple[Progr
     """True if the suspect's answer is right: by the checker, or equal to the trusted one (1 and True count as equal)."""
     trusted, suspect = answers
     if puzzle.checker is not None:
+        # A checker that refuses the right answer would refute every suspect.
         if not _accepts(runner, puzzle, candidate, trusted):
             raise BadTestsError("the checker refuses the trusted program's answer")
         return _accepts(runner, puzzle, candidate, suspect)
@@ -188,6 +192,7 @@ def equal(puzzle: Puzzle, trusted: Any, suspect: Any) -> bool:
     """Equality of two answers without a checker."""
     if puzzle.entry_point is None:
         return same_output(trusted, suspect, tolerance=puzzle.tolerance)
+    # `==` takes True for 1; `same` adds nan and the tolerance.
     return bool(trusted == suspect) or same(trusted, suspect, tolerance=puzzle.tolerance)
 
 
@@ -199,6 +204,7 @@ def _valid(runner: Runner, puzzle: Puzzle, candidate: Input) -> ProgramAnswer:
     )
     report = runner.run(Calls(puzzle.validator, (call,)))
     result = report.results[0]
+    # Any other failure of the validator says that the input is not valid.
     if result.cause == "compile_error":
         raise BadTestsError(f"the validator does not compile: {result.detail}")
     return answer(result, report)
@@ -282,7 +288,7 @@ class CounterexampleVerifier(SandboxVerifier):
         return self.verdict(
             item,
             "correct" if refutation.parts == len(PARTS) else "incorrect",
-            f"{proposal.rule}:{PARTS[min(refutation.parts, 2)]}",
+            f"{proposal.rule}:{PARTS[min(refutation.parts, 2)]}",  # where all three hold, the last decided
             cause=refutation.cause,
             value=refutation.parts / len(PARTS),
             extracted=text,

@@ -68,6 +68,7 @@ def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int 
     if type(expected) is dict:
         return type(got) is dict and _same_dict(expected, got, tolerance, depth)
     if type(expected) in (set, frozenset):
+        # By key: Python's own comparison takes {True} for {1}.
         return type(got) in (set, frozenset) and {_key(item) for item in expected} == {_key(item) for item in got}
     return type(expected) is type(got) and type(expected) in (bool, str, bytes, type(None)) and bool(expected == got)
 
@@ -95,8 +96,9 @@ def _same_number(expected: Any, got: Any, tolerance: float | None) -> bool:
         return False
     try:
         distance = abs(float(got) - float(expected))
+        # An infinite expected value would allow every distance.
         return math.isfinite(distance) and distance <= tolerance * max(1.0, abs(float(expected)))
-    except OverflowError:
+    except OverflowError:  # an int beyond 1e308 has no float
         return False
 
 
@@ -111,8 +113,10 @@ def _same_dict(expected: dict[Any, Any], got: dict[Any, Any], tolerance: float |
 def _key(value: Any, depth: int = 0) -> Any:
     """A hashable key that distinguishes True from 1 and lets nan equal nan."""
     if depth > DEEPEST:
+        # Unique, so that what lies too deep to look at equals nothing.
         return ("deep", id(value))
     if _is_number(value):
+        # Whole floats are equal to their ints and have their hash, so 1 and 1.0 are one key.
         return ("number", "nan") if value != value else ("number", value)
     if type(value) in (tuple, list):
         return ("sequence", type(value).__name__, tuple(_key(item, depth + 1) for item in value))
@@ -126,7 +130,7 @@ def _key(value: Any, depth: int = 0) -> Any:
 def _tagged(tag: str, content: Any) -> Any:
     try:
         return _TAGS[tag](content)
-    except BadValueError:
+    except BadValueError:  # a ValueError as well, and its own message says more
         raise
     except (TypeError, ValueError, LookupError) as error:
         raise BadValueError(f"{tag} cannot hold {shown(content, 60)}: {error}") from None
@@ -169,6 +173,7 @@ def same_output(expected: str, printed: str, *, spacing: Spacing = "lines", tole
 
 def lines(text: str) -> list[str]:
     """The lines that count, without the white space at their ends."""
+    # Not splitlines, which also breaks at form feeds and U+2028.
     counted = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
     while counted and not counted[-1]:
         counted.pop()

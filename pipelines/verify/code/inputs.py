@@ -31,6 +31,7 @@ _TYPICAL: Mapping[str, Any] = {
 def examples(entry_point: str, *texts: str) -> list[Args]:
     """The positional arguments of every call of a function with literals, in tests and in doctests; no two alike."""
     arguments: dict[str, Args] = {}
+    # HumanEval's `check(candidate)` calls the function by the name of its parameter.
     names = {entry_point, "candidate"}
     for text in texts:
         doctests = [line.strip()[len(_DOCTEST) :] for line in text.split("\n") if line.strip().startswith(_DOCTEST)]
@@ -47,6 +48,7 @@ def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) ->
     rng = random.Random(seed)
     # By their text: arguments may hold lists and dicts, which have no hash.
     known = {shown(args, 4_000) for args in shown_args}
+    # Calls that leave out optional arguments are shorter: the most frequent length counts.
     arity = max(map(len, shown_args), key=lambda size: sum(len(args) == size for args in shown_args))
     usable = [args for args in shown_args if len(args) == arity]
     places = [_Place.of([args[index] for args in usable]) for index in range(arity)]
@@ -58,6 +60,7 @@ def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) ->
             place.changed(value, rng) if rng.random() < 0.7 else value for place, value in zip(places, base, strict=True)
         )
         key = shown(args, 4_000)
+        # Each argument is changed alone, which may break the equal lengths of the examples.
         if key in known or (equal and not _equal_lengths([args])):
             continue
         known.add(key)
@@ -96,6 +99,7 @@ class _Place:
 
     def changed(self, value: Any, rng: random.Random) -> Any:
         """A value of the same type near this one."""
+        # Before int, of which bool is a subclass.
         if isinstance(value, bool):
             return not value
         if isinstance(value, int):
@@ -114,6 +118,7 @@ class _Place:
 
     def _int(self, value: int, rng: random.Random) -> int:
         lowest, highest = min(self.ints), max(self.ints)
+        # Bounded: an example of 10**9 would make nearly every such draw as large.
         anywhere = rng.randint(lowest, min(highest, lowest + 1_000) + 10)
         near = rng.choice(
             (value + 1, value - 1, value + rng.randint(-5, 5), rng.choice(self.ints), value * 2, -value, anywhere)
@@ -128,9 +133,11 @@ class _Place:
         """Apply one or two of: drop, double, swap, replace, insert, shuffle, reverse."""
         for _ in range(rng.choice((1, 1, 2, 3))):
             change = rng.choice(("drop", "double", "swap", "replace", "insert", "shuffle", "reverse"))
+            # Every change below needs an item to work on.
             if not items:
                 items = [rng.choice(alphabet)] if alphabet else items
             elif change == "drop" and kind != "tuple" and (len(items) > 1 or kind in self.empties):
+                # A tuple keeps its length, which is part of its type.
                 items.pop(rng.randrange(len(items)))
             elif change in ("double", "insert") and len(items) < _LONGEST and kind != "tuple":
                 item = rng.choice(items)

@@ -45,6 +45,7 @@ def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[
             # Remembered before it is parsed, so that a text that is no Python is not parsed again.
             sources.add(changed)
             again = parses(changed)
+            # Another text can be the same program, or none.
             if again is not None and ast.dump(again) != original:
                 yield Mutant(kind, node.lineno, ast.get_source_segment(source, node) or "", after, changed)
 
@@ -73,6 +74,7 @@ def _nodes(tree: ast.Module, names: frozenset[str] | None) -> list[tuple[ast.exp
         if isinstance(function, FUNCTIONS) and (names is None or function.name in names):
             for statement in _without_docstring(function.body):
                 _collect(statement, function, nodes)
+    # A nested function's statements are collected twice: from outside, and as its own.
     unique = {(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, type(node)): (node, parent)
               for node, parent in nodes}  # fmt: skip
     return sorted(unique.values(), key=lambda pair: (pair[0].lineno, pair[0].col_offset, -(pair[0].end_col_offset or 0)))
@@ -99,6 +101,7 @@ def _without_docstring(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
 
 def _spliced(source: str, node: ast.expr | ast.stmt, after: str) -> str:
     """The source with one node's text replaced; positions of the tree are in UTF-8 bytes."""
+    # Of bytes: for texts splitlines also breaks at form feeds and U+2028, where Python's parser does not.
     lines = source.encode().splitlines(keepends=True)
     start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
     end = sum(map(len, lines[: (node.end_lineno or node.lineno) - 1])) + (node.end_col_offset or 0)
@@ -188,6 +191,7 @@ def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
         if not (isinstance(node.value, ast.Constant) and node.value.value is None):
             yield "return", _with(node, value=ast.Constant(None))
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
+        # Dropping a bare constant changes nothing.
         if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             yield "dropped_step", ast.Pass()
     elif isinstance(node, ast.Break | ast.Continue):
@@ -204,6 +208,7 @@ def _negated(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     value = node.value
+    # Before int, of which bool is a subclass.
     if isinstance(value, bool):
         yield "boolean", ast.Constant(not value)
     elif isinstance(value, int) and abs(value) < _WIDEST:
@@ -213,6 +218,7 @@ def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[tuple[str, ast.AS
     elif isinstance(value, float):
         yield "constant", ast.Constant(value + 1.0)
     elif isinstance(value, str) and not isinstance(parent, ast.Expr):
+        # A string that is a statement of its own computes nothing.
         yield "constant", ast.Constant("" if value else "x")
 
 
@@ -230,7 +236,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     function = node.func
     name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
     if name == "range" and node.args and not node.keywords:
-        last = 0 if len(node.args) == 1 else 1
+        last = 0 if len(node.args) == 1 else 1  # place of the end of the range
         for operator in (ast.Add(), ast.Sub()):
             bound = ast.BinOp(node.args[last], operator, ast.Constant(1))
             yield "off_by_one", _with(node, args=[*node.args[:last], bound, *node.args[last + 1 :]])
@@ -240,6 +246,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         swapped = {"id" if isinstance(node.func, ast.Name) else "attr": _SWAPPED[name]}
         yield "call", _with(node, func=_with(node.func, **swapped))
     elif name in ("sorted", "reversed", "abs", "set", "round") and len(node.args) == 1:
+        # `list` drops the order or the uniqueness and keeps a collection, so that the code around it runs.
         yield "call", node.args[0] if name in ("abs", "round") else ast.Call(ast.Name("list"), list(node.args), [])
 
 

@@ -55,9 +55,11 @@ def proposal_of(text: str, *, stdin: bool) -> InputProposal | None:
 
 def read_value(text: str) -> Input | None:
     """A value as written: JSON (with the tags of `code.expected_values`), else a Python literal."""
+    # `parses` has this bound itself; json.loads has none.
     if len(text) > LONGEST:
         return None
     try:
+        # JSON first: as a Python literal a tagged value would be a plain dict, and `true` and `null` are none.
         return input_of(decode(json.loads(text)))
     except (ValueError, RecursionError, BadValueError):
         pass
@@ -76,6 +78,7 @@ def input_of(value: Any) -> Input | None:
         return None
     if type(value) in (list, tuple):
         return Input(tuple(value))
+    # Only texts can name arguments.
     if type(value) is dict and all(type(key) is str for key in value):
         return Input(kwargs=tuple(value.items()))
     return None
@@ -83,12 +86,14 @@ def input_of(value: Any) -> Input | None:
 
 def is_plain(value: Any, depth: int = 0) -> bool:
     """True if a value is plain data through and through."""
+    # The sandbox's encoding gives up at a depth of 100, and the arguments lie a few levels down in its message.
     if depth > 90:
         return False
     if type(value) in (list, tuple, set, frozenset):
         return all(is_plain(item, depth + 1) for item in value)
     if type(value) is dict:
         return all(is_plain(item, depth + 1) for pair in value.items() for item in pair)
+    # Exact types: what the sandbox cannot send comes back as an Opaque, which equals nothing.
     return type(value) in _PLAIN
 
 
@@ -101,4 +106,5 @@ def _from_text(text: str, *, stdin: bool, bare: bool) -> InputProposal | None:
         return InputProposal("value", value)
     if tree is not None and does_something(tree):
         return InputProposal("program", None, text)
+    # The last line of a block has no line end, which an input file would have.
     return InputProposal("value", Input(text=text + "\n")) if bare else None

@@ -81,11 +81,11 @@ class Match:
 def furthest(path: Path, known: Path, matching: Matching) -> Match:
     """The longest prefix of a path that leads to a state of the known one."""
     best = Match(0, 0, len(known.states))
-    table = {state: index for index, state in enumerate(known.states, start=1)}
+    table = {state: index for index, state in enumerate(known.states, start=1)}  # of equal states the last one counts
     for step, state in enumerate(path.states, start=1):
         index = table.get(state, 0) if matching == "exact" else _covered(state, known.states)
         if index:
-            best = Match(step, max(index, best.known_step), len(known.states))
+            best = Match(step, max(index, best.known_step), len(known.states))  # later states may match earlier ones
     return best
 
 
@@ -169,7 +169,7 @@ def canonical(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{type(value).__name__} {shown(value, 500)}"
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return f"float {value}"
+        return f"float {value}"  # Fraction refuses nan and infinities
     return str(Fraction(value)) if abs(value) < 10**300 else f"huge {value:.17g}" if isinstance(value, float) else "huge"
 
 
@@ -197,7 +197,7 @@ def _final(state: dict[str, Any], statements: list[ast.stmt]) -> str | None:
 
 def _as_answer(statement: ast.stmt) -> ast.stmt:
     if isinstance(statement, ast.Return) and statement.value is not None:
-        return ast.Assign([ast.Name("answer", ast.Store())], statement.value, lineno=0)
+        return ast.Assign([ast.Name("answer", ast.Store())], statement.value, lineno=0)  # a module cannot return
     return statement
 
 
@@ -340,7 +340,7 @@ def _stated(item: Item, text: str, final: str | None) -> str | None:
     if answer is None or answer.rule in ("bare", "tail"):
         gone = next((value for value in given_up(text) if str(number(value)) == final), None)
         if gone is not None:
-            return f"not {gone}"
+            return f"not {gone}"  # equals no value, so it counts as a denial
     if answer is None:
         return None
     if answer.rule in ("bare", "tail"):  # the last step, or words about it: only a denial states something else

@@ -138,6 +138,7 @@ def _agreed(tests: tuple[str, ...]) -> str | None:
 
 def _json(text: str) -> dict[str, Any] | None:
     """The object of a JSON entry; None for Python."""
+    # No test in Python begins with a brace, so broken JSON is reported as such.
     if not text.lstrip().startswith("{"):
         return None
     try:
@@ -158,6 +159,7 @@ def _cases(case: dict[str, Any], entry_point: str | None, index: int) -> Iterato
     if "inputs" in case and "outputs" in case:
         yield from _several(case, entry_point, index)
     elif case.get("testtype") == "functional":
+        # LiveCodeBench: a line of JSON for each argument.
         lines = str(case.get("input", "")).split("\n")
         yield _call({"args": _loaded(lines), "expected": _loaded([str(case.get("output"))])[0]}, entry_point, str(index))
     elif "fn" in case or "args" in case or "kwargs" in case:
@@ -190,6 +192,7 @@ def _call(case: dict[str, Any], entry_point: str | None, name: str) -> CallCase:
     if not (isinstance(args, list) and isinstance(kwargs, dict)):
         raise BadTestsError("args is not a list, or kwargs is not an object")
     raises = case.get("raises")
+    # By key, because an expected None is a value.
     if ("expected" in case) == (raises is not None):
         raise BadTestsError("needs exactly one of expected, raises")
     named = {key: decode(value) for key, value in kwargs.items()}
@@ -226,6 +229,7 @@ def _asserts(text: str) -> Asserts:
     tree = syntax_tree(text)
     seed = _SEED if _imports(tree, "random") else ""
     is_check = any(isinstance(part, ast.FunctionDef) and part.name == "check" for part in tree.body)
+    # A `check` without assertions of its own is one test: it passes if it raises nothing.
     names = tuple(_asserted(tree.body, top=True)) or (("check",) if is_check else ())
     if not any(names):
         raise BadTestsError("Python without an assert and without check(candidate)")
@@ -234,6 +238,7 @@ def _asserts(text: str) -> Asserts:
 
 def _asserted(body: Sequence[ast.stmt], *, top: bool = False) -> Iterator[str]:
     """A name per assertion with a result of its own: at the top level, in `check`, in their loops and conditions."""
+    # The same statements in the same order as the sandbox's `instrument` wraps: names belong to results by place.
     for part in body:
         if isinstance(part, ast.Assert):
             constant = isinstance(part.test, ast.Constant) and part.test.value

@@ -69,6 +69,7 @@ def first_word(response: Response, arguments: Arguments) -> Observation:
 
 def postscript(response: Response, arguments: Arguments) -> Observation:
     """A line begins with the marker, something follows it, and no other paragraph comes after."""
+    # `P.S.` is also written `P. S.`.
     marker = r"\s?".join(re.escape(part) for part in re.findall(r"\w\.?|\S", arguments["marker"]))
     pattern = re.compile(rf"(?mi)^[ \t*_]*{marker}[ \t*_:]*\S")
     last = response.paragraphs()[-1:] or [""]
@@ -78,6 +79,7 @@ def postscript(response: Response, arguments: Arguments) -> Observation:
 
 def repeat_prompt(response: Response, arguments: Arguments) -> Observation:
     """The text begins with the prompt, word for word, and continues."""
+    # A model may break the lines elsewhere, and begin with another case.
     prompt = " ".join((arguments["prompt"] or response.prompt).split()).casefold()
     text = " ".join(response.text.split()).casefold()
     return bool(prompt) and text.startswith(prompt) and len(text) > len(prompt), text[:100]
@@ -98,6 +100,7 @@ def one_of(response: Response, arguments: Arguments) -> Observation:
 def responses(response: Response, arguments: Arguments) -> Observation:
     """The requested number of different responses, with a separator between them."""
     parts = [part.strip() for part in response.text.split(arguments["separator"])]
+    # A separator may stand before the first response and behind the last, but not twice between two.
     inner = parts[1:-1] if len(parts) > 2 else []
     shown = [part for part in parts if part]
     fine = len(shown) == arguments["exactly"] == len({" ".join(part.split()) for part in shown}) and all(inner)
@@ -116,6 +119,7 @@ def lower_case(response: Response) -> Observation:
 
 def title_case(response: Response) -> Observation:
     """Every word begins with a capital, but for small words (of, the, and) that are not the first."""
+    # A word that begins with a digit or a Chinese character has no case and is no mistake.
     small = [
         word for position, word in enumerate(response.words) if word[0].islower() and not (position and word in _MINOR)
     ]
@@ -178,6 +182,7 @@ def _matching(script: str) -> Any:
     """The pattern of one letter of a script."""
     import regex
 
+    # The last `join` puts the properties between the two brackets.
     return regex.compile("".join(rf"\p{{scx={name}}}" for name in _UNICODE_SCRIPTS.get(script, (script,))).join("[]"))
 
 
@@ -221,7 +226,7 @@ def acrostic(response: Response, arguments: Arguments) -> Observation:
 
 
 def _number(text: str) -> float:
-    return float(text.replace(",", "").replace("−", "-"))
+    return float(text.replace(",", "").replace("−", "-"))  # 1,234 and −5 with Unicode's minus
 
 
 def _occurs(response: Response, word: str, arguments: Arguments) -> bool:

@@ -18,6 +18,7 @@ from pipelines.verify.constraints.response import (
 )
 
 BOUNDS = ("at_least", "at_most", "exactly", "less_than", "more_than")
+# Not None, which is a default of its own: separator None of `paragraphs` means blank lines.
 REQUIRED = object()
 
 
@@ -45,12 +46,15 @@ def bounds_of(name: str, given: Mapping[str, Any], default: CountBounds | None) 
             raise BadConstraintError(f"{name!r} needs one of {', '.join(BOUNDS)}")
         return default
     for key, value in stated.items():
+        # YAML's `yes` is True, which Python takes for the count 1.
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise BadConstraintError(f"{name!r}: {key} is {value!r:.40}, and must be a count")
     exactly = stated.get("exactly")
+    # A bound that is not stated must not bind: `more_than` -1 gives a least count of 0.
     least = max(stated.get("at_least", 0), stated.get("more_than", -1) + 1, exactly or 0)
     tops = [stated.get("at_most"), exactly, stated["less_than"] - 1 if "less_than" in stated else None]
     most = min((top for top in tops if top is not None), default=None)
+    # Bounds that no count meets, such as `less_than` 0, would refuse every response.
     if most is not None and least > most:
         raise BadConstraintError(f"{name!r}: no count is {', '.join(f'{key} {value}' for key, value in stated.items())}")
     return CountBounds(least, most)
@@ -87,6 +91,7 @@ def _typed(name: str, key: str, value: Any, wanted: Any) -> Any:
     if isinstance(wanted, frozenset):
         fine = isinstance(value, str) and value in wanted
     elif wanted is list:
+        # An empty list, or a blank text in it, would hold for every response.
         fine = isinstance(value, list) and bool(value) and all(isinstance(item, str) and item.strip() for item in value)
     elif wanted is str:
         fine = isinstance(value, str) and bool(value.strip())
@@ -172,6 +177,7 @@ def _keyword(response: Response, arguments: dict[str, Any]) -> int:
 def _sections(response: Response, arguments: dict[str, Any]) -> int:
     """Lines that begin with the marker and a number or letter (`Section 1`, `## SECTION B:`), each heading once."""
     marker = re.escape(arguments["marker"].strip())
+    # A letter counts only as a capital: the line `Section a reader may skip` is prose.
     pattern = re.compile(rf"(?mi)^[ \t#*]*{marker}(?:\s?(?:\d{{1,4}})|\s(?-i:[A-Z]))\b")
     return len({heading[0].strip(" \t#*").casefold() for heading in pattern.finditer(response.text)})
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-‑][^\W_]+)*")
+# Possessive, and only from the first mark of a run: a text of nothing but full stops is read in one pass.
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]*_]*+(?=\s|\Z)|[。！？]+|\n[ \t]*\n")
 _BEFORE = re.compile(r"([^\W_]+(?:\.[^\W_]+)*)\Z")
 _ABBREVIATIONS = frozenset(
@@ -48,6 +49,7 @@ class Response:
         """The sentences in order."""
         parts, start, last = [], 0, len(self.text.rstrip()) - 1
         for end in _SENTENCE_END.finditer(self.text):
+            # The last full stop of a text ends its sentence even where it belongs to `p.m.`.
             if end[0] == "." and end.start() < last and _abbreviated(self.text, end.start()):
                 continue
             parts.append(self.text[start : end.end()].strip())
@@ -83,10 +85,12 @@ def words_of(text: str) -> list[str]:
 
 def _abbreviated(text: str, at: int) -> bool:
     """True if the full stop at a place belongs to an abbreviation or to an initial."""
+    # No abbreviation is longer, and a search of all the text before each full stop would take quadratic time.
     before = _BEFORE.search(text[max(0, at - 20) : at])
     if before is None:
         return False
     word = before[1]
+    # `I` is a word and no initial: `So do I.` ends a sentence.
     return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
 
 
@@ -95,5 +99,6 @@ def occurrences(text: str, wanted: str, *, whole: bool, case: bool) -> int:
     if not whole:
         return text.count(wanted) if case else text.casefold().count(wanted.casefold())
     words = r"\s+".join(re.escape(part) for part in wanted.split())
+    # Not \b, which needs a letter or digit on one side: it would miss `C++` before a space.
     pattern = re.compile(rf"(?<!\w){words}(?!\w)", 0 if case else re.IGNORECASE)
     return sum(1 for _ in pattern.finditer(text))

@@ -32,6 +32,7 @@ from storage.ground.records import SURROGATE, Completion, Problem
 
 CHECKS = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original", "agrees_elsewhere")
 PARTS = ("sample", "render", "solve", "original")
+# One call gives all three, so that text and answer belong to the same parameters.
 _HARNESS = """
 
 def rollmill_instance(seed):
@@ -91,6 +92,7 @@ def source_of(text: str) -> str | None:
     if program is None or tree is None:
         return None
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    # `original` is data, so assigned names count beside functions.
     names |= {n.id for node in tree.body if isinstance(node, ast.Assign) for n in node.targets if isinstance(n, ast.Name)}
     return program.text if names >= set(PARTS) else None
 
@@ -136,11 +138,12 @@ class AbstractionVerifier(SandboxVerifier):
         variants = variants_of(self.sandbox().run(calls))
         if isinstance(variants, str):
             return self._finding(source, {"is_extractable": None, "is_executable": variants})
+        # In another process a program that goes by the time or by a random state gives other instances.
         again = variants_of(self.sandbox().run(calls))
         failures: dict[str, str | None] = {
             "is_extractable": None,
             "is_executable": None,
-            "has_dof": _freedom(variants[1:]),
+            "has_dof": _freedom(variants[1:]),  # the original does not come from `sample`
             "single_valued": _single(variants, again),
             "matches_original": _matches(problem, variants[0]),
         }
@@ -152,6 +155,7 @@ class AbstractionVerifier(SandboxVerifier):
     def _finding(self, source: str, failures: Mapping[str, str | None]) -> Finding:
         """The finding of the tests in their order, None for a passed one."""
         failed = [name for name, detail in failures.items() if detail is not None]
+        # A program that does not run has two results, and its value is a share of all five tests.
         whole = max(len(failures), len(CHECKS) - 1)
         value = sum(detail is None for detail in failures.values()) / whole
         evidence = {name: "passed" if detail is None else detail for name, detail in failures.items()}
@@ -182,6 +186,7 @@ def _single(variants: Sequence[Variant], again: Sequence[Variant] | str) -> str 
 
 
 def _matches(problem: Problem, original: Variant) -> str | None:
+    # Line breaks and spaces may differ.
     if original.text.split() != prompt_text(problem.prompt).split():
         return "the original's text is not the problem"
     if read(original.answer).form != read(problem.reference).form:

@@ -23,6 +23,7 @@ def answer_elsewhere(prompt: str, solution: str, variant: str) -> Fraction | Non
     """The variant's answer by the solution's steps; None if they cannot be carried over."""
     numbers = new_numbers(prompt, variant)
     steps = steps_of(solution)
+    # A false step is misread or wrong, and tells nothing about other numbers.
     if numbers is None or not steps or not all(step.true for step in steps):
         return None
     before: list[Fraction] = []
@@ -32,6 +33,7 @@ def answer_elsewhere(prompt: str, solution: str, variant: str) -> Fraction | Non
         value = _carried(tokens, numbers, before, after)
         if value is None or max(value.numerator.bit_length(), value.denominator.bit_length()) > _BITS:
             return None
+        # One entry of each list for a step, so a result is replaced by the new one of the same step.
         before.append(step.value)
         after.append(value)
     return after[-1]
@@ -39,6 +41,7 @@ def answer_elsewhere(prompt: str, solution: str, variant: str) -> Fraction | Non
 
 def new_numbers(prompt: str, variant: str) -> dict[Fraction, Fraction] | None:
     """The variant's number for each number of the text; None if the texts differ in more than numbers."""
+    # Line breaks and spaces may differ; words may not.
     if _NUMBER.split(" ".join(prompt.split())) != _NUMBER.split(" ".join(variant.split())):
         return None
     numbers: dict[Fraction, Fraction] = {}
@@ -64,6 +67,7 @@ def _carried(
         options = results | ({numbers[number]} if number in numbers else set())
         if len(options) > 1:
             return None
+        # A number of neither kind belongs to the method, such as the 60 minutes of an hour.
         values.append(options.pop() if options else number)
     if len(values) == 3 and values[1] == _PERCENT:
         left, right = values[0], values[2]

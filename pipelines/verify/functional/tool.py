@@ -44,6 +44,7 @@ def tool_of(text: str) -> SolvingTool | None:
             numbers = [value.value for value in values if isinstance(value, ast.Constant)]
             if called != functions[0].name or len(numbers) < len(values) or program is None:
                 return None
+            # Not isinstance, which takes True for an int.
             if not all(type(number) in (int, float) for number in numbers):
                 return None
             return SolvingTool(program.text, called, ast.get_docstring(functions[0]) or "", tuple(numbers))  # type: ignore[arg-type]
@@ -101,6 +102,7 @@ class ToolVerifier(SandboxVerifier):
 
         A call that fails gives none.
         """
+        # 2v + 1 differs from v for every number that a text states, as those are 0 or more.
         changed = [
             (*tool.arguments[:at], value * 2 + 1, *tool.arguments[at + 1 :])
             for at, value in enumerate(tool.arguments)
@@ -108,6 +110,7 @@ class ToolVerifier(SandboxVerifier):
         ]
         if not changed:
             return False
+        # The first call twice: a function that draws would otherwise seem to depend on its arguments.
         calls = tuple(Call(tool.name, call) for call in (tool.arguments, tool.arguments, *changed))
         results = self.sandbox().run(Calls(tool.source, calls)).results
         same, others = results[:2], [result for result in results[2:] if result.status == "returned"]

@@ -106,6 +106,7 @@ class JudgeVerifier(OneByOne):
 
     def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """Verdicts in input order; the votes on several completions are drawn together."""
+        # An interruption ends one call, not the next ones.
         self._interrupted.clear()
         stream, size = iter(items), max(1, -(-_TOGETHER // self.votes))
         while batch := list(islice(stream, size)):
@@ -120,6 +121,7 @@ class JudgeVerifier(OneByOne):
         """SetupError for options that name no way of voting."""
         if self.order not in ORDERS:
             raise unknown_name("order of verifier 'judge'", str(self.order), ORDERS)
+        # Without a pair there is one order only, and any number of votes will do.
         swaps = self.order == "both" and self._rubric.pairs
         if not 1 <= self.votes <= MOST_VOTES or (swaps and self.votes % 2):
             valid = f"1 to {MOST_VOTES}" + (", even: both orders get half" if swaps else "")
@@ -138,6 +140,7 @@ class JudgeVerifier(OneByOne):
         rows = [self._requests(item) for item in items]
         samples = self._samples([request for row in rows for request, _ in row])
         failure = None if samples.failure is None else f"crash: {samples.failure}"[:500]
+        # The votes were sampled together, so each verdict bears an equal share of the time.
         seconds = (perf_counter() - started) / len(items)
         for item, row in zip(items, rows, strict=True):
             votes = [vote_of(samples.completions.get(request.completion_id), answer_first=first) for request, first in row]
@@ -150,10 +153,12 @@ class JudgeVerifier(OneByOne):
         if not case.answer.strip():
             return []
         prompts = [self._rubric.prompt(case, answer_first=first) for first in (False, True)]
+        # In turn: half of an even number of votes see each order.
         firsts = [self.order == "answer_first" or (self.order == "both" and vote % 2 == 1) for vote in range(self.votes)]
         return [(self._request(item, prompts[first], vote), first) for vote, first in enumerate(firsts)]
 
     def _request(self, item: Item, prompt: str, vote: int) -> Request:
+        # 63 bits, because seeds are stored and sent as signed 64-bit integers.
         seed = int(digest128(["judge", self.seed, item[0].id, item[1].id, vote])[:16], 16) >> 1
         rendered = self._sampler.render(prompt)
         origin = Origin(self._sampler.engine, self._sampler.model_digest, STREAM, self.seed)
@@ -165,7 +170,7 @@ class JudgeVerifier(OneByOne):
         self._leave_if_interrupted()
         try:
             samples = self._sampler.sample(requests)
-        except RollmillError:
+        except RollmillError:  # a message for the user, also during an interruption
             raise
         except Exception:
             self._leave_if_interrupted()

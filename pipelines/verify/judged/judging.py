@@ -59,8 +59,8 @@ class Rubric:
         if (
             not once
             or "problem" not in places
-            or self.pairs == ("answer" in places)
-            or (self.pairs and "reference" in places)
+            or self.pairs == ("answer" in places)  # exactly one of the two
+            or (self.pairs and "reference" in places)  # the pair shows it already
         ):
             raise SetupError(
                 "verifier 'judge': the rubric has no place for the texts.",
@@ -75,13 +75,14 @@ class Rubric:
         ordered = (answer, reference) if answer_first else (reference, answer)
         texts = {
             "problem": block("PROBLEM", case.problem[-LONGEST:], mark),
-            "reference": reference or "There is no reference.",
+            "reference": reference or "There is no reference.",  # nothing there would read as an empty reference
             "answer": answer,
             "pair": "\n\n".join(filter(None, ordered)),
         }
         return _PLACE.sub(lambda place: texts[place[1]], self.text)
 
 
+# Models put the line in bold or code: **VERDICT: correct**.
 _VERDICT = re.compile(r"[\s*_`]*VERDICT\s*:[\s*_`]*(correct|incorrect)[\s*_`.]*", re.IGNORECASE)
 _SHOWN = 160
 
@@ -133,6 +134,7 @@ def count(votes: Sequence[JudgeVote]) -> VoteCount:
 
 def majority(counted: VoteCount, max_failed: float) -> tuple[Outcome, str, str | None]:
     """(outcome, rule, cause): undecided if too large a share of the votes failed, and on a tie."""
+    # The second test is for `max_failed` 1: without any readable vote there is no tie to report.
     if counted.failed > max_failed * counted.votes or counted.failed == counted.votes:
         return "undecided", "failures", f"judge: {counted.failed} of {counted.votes} votes gave no verdict"
     if counted.correct == counted.incorrect:

@@ -54,6 +54,7 @@ class VotesVerifier(OneByOne):
         self._field.check("verifier 'votes'", readable)
         if isinstance(least, bool) or not isinstance(least, int | float) or not isfinite(least):
             raise SetupError(f"verifier 'votes': least is {least!r}, and must be a number.")
+        # With a share of 0 a completion without a single yes would be correct.
         if says and not 0 < least <= 1:
             raise SetupError(f"verifier 'votes': least is {least}, and of votes that say yes or no a share in (0, 1].")
         self._least, self._readable = least, readable
@@ -61,6 +62,7 @@ class VotesVerifier(OneByOne):
 
     def bind(self, cast: VotesOn | None, plan: str) -> None:
         """Read votes from here; `plan`: a digest of all that decides which votes there are, "" for none."""
+        # Other votes give other verdicts, so the digest is part of the version.
         self._cast, self.version = cast, self._version({PLAN: plan} if plan else {})
 
     def _version(self, plan: Mapping[str, str]) -> str:
@@ -87,6 +89,7 @@ class VotesVerifier(OneByOne):
         if not visible_text(completion).strip():
             return Finding("unparsed", "text", "the answer is empty")
         step = self._field.of.partition(".")[0]
+        # A completion may have votes of several steps.
         readings = [self._field.value(vote) for vote in votes if vote.step == step]
         values = [value for value in readings if value is not None]
         if len(values) < self._readable:

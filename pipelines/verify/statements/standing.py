@@ -79,6 +79,7 @@ def in_doubt(text: str, start: int, end: int) -> bool:
         floor = start - _REACH if start > _REACH else 0
         line, sentence = text.rfind("\n", floor, start), text.rfind(". ", floor, start)
         start = (line if line > sentence else sentence) if line > 0 or sentence > 0 else floor
+    # May be wrong in one direction only: where this says no, `judge` is never called.
     window = text[start : end + _FOLLOWING]
     return '"' in window or "`" in window or text.startswith(">", line + 1) or owned(window) or doubtful(window)
 
@@ -110,6 +111,7 @@ def judge(text: str, found: FoundStatement, denied: frozenset[str] = frozenset()
     if not languages:
         return _quoted(text, begin, found)
     stop = _sentence_end(text, found.end)
+    # Both apostrophes are one character, so places in the copy are places in the text.
     before = text[begin : found.start].replace("’", "'")
     turn = max((match.end() for match in _TURN.finditer(before)), default=0)
     close = _clause_end(text, found, stop, languages)
@@ -134,7 +136,7 @@ def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int
     line = start if len(text) - start <= _REACH else max(start, text.rfind("\n") + 1, len(text) - 2 * _REACH)
     last_end, previous = None, ""
     for first, last in _sentences(text, line, len(text)):
-        position = first if doubtful(text[first:last]) else last
+        position = first if doubtful(text[first:last]) else last  # a sentence without words of doubt is skipped
         while position < last:
             sentence = text[position:last].replace("’", "'")
             spoken = [language for language in languages if language.letters is None or language.letters.search(sentence)]
@@ -143,7 +145,7 @@ def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int
             ends = [end for language in spoken if (end := _taken_back(sentence, previous, stated, language)) is not None]
             if not ends:
                 break
-            position += max(1, min(ends))
+            position += max(1, min(ends))  # an empty match must not stop the loop's progress
             last_end = position if _VALUE.search(text, start, position) else last_end
         previous = text[first:last]
     return last_end
@@ -260,7 +262,7 @@ def _quoted(text: str, begin: int, found: FoundStatement) -> Judged:
 def _sentence_begin(text: str, start: int) -> int:
     floor = max(0, start - _REACH)
     begin = floor
-    for match in _END.finditer(text, floor, start):
+    for match in _END.finditer(text, floor, start):  # the last end before the statement counts
         begin = match.end()
     return begin
 

@@ -38,6 +38,7 @@ class ClassVerifier(OneByOne):
         try:
             task = task_of(prompt_text(problem.prompt), suite_of(problem).entry_point)
         except BadTestsError:
+            # Unreadable tests leave the structure as it is; only the name of the function is unknown.
             task = task_of(prompt_text(problem.prompt), None)
         program = program_of(code_text(completion), task)
         if program is None:
@@ -49,7 +50,7 @@ class ClassVerifier(OneByOne):
             "incorrect" if missing else "correct",
             program.rule,
             "; ".join(missing) or None,
-            value=0.0 if tree is None else 1.0 - len(missing) / asked,
+            value=0.0 if tree is None else 1.0 - len(missing) / asked,  # not Python: every part is missing
             extracted=program.text,
             evidence={"missing": missing},
         )
@@ -69,6 +70,7 @@ def _structure(value: Any) -> Structure | None:
 
 def _missing(tree: ast.Module, structure: Structure) -> Iterator[str]:
     """Each asked part that the program lacks; of a missing class, all its parts."""
+    # Of two classes of one name the later one counts, as in Python.
     defined = {statement.name: statement for statement in tree.body if isinstance(statement, ast.ClassDef)}
     for name, parts in structure.items():
         here = defined.get(name)
@@ -77,7 +79,7 @@ def _missing(tree: ast.Module, structure: Structure) -> Iterator[str]:
             there: dict[str, set[str]] = {part: set() for part in PARTS}
         else:
             there = {
-                "bases": {(written(base) or "").rpartition(".")[2] for base in here.bases},
+                "bases": {(written(base) or "").rpartition(".")[2] for base in here.bases},  # abc.ABC is ABC
                 "methods": methods_of(tree, name),
                 "attributes": set(_attributes(here)),
             }
@@ -92,6 +94,7 @@ def _attributes(defined: ast.ClassDef) -> Iterator[str]:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             yield from (target.id for target in targets if isinstance(target, ast.Name))
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.args.args:
+            # Usually `self`, but the name is the author's choice.
             own = statement.args.args[0].arg
             for node in ast.walk(statement):
                 stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)

@@ -223,7 +223,7 @@ def solve(question: dict[str, Any]) -> dict[str, Any]:
     cost = np.zeros(columns)
     for index, value in question["objective"]:
         cost[index] = value
-    sign = -1.0 if question["sense"] == "max" else 1.0
+    sign = -1.0 if question["sense"] == "max" else 1.0  # milp only minimises
     program = _Program(question, columns)
     solution = program.solve(sign * cost, program.integral, program.lower, program.upper)
     if solution.status in (_UNBOUNDED, _OTHER):
@@ -231,7 +231,7 @@ def solve(question: dict[str, Any]) -> dict[str, Any]:
     if solution.status == _INFEASIBLE:
         return {"status": "infeasible"}
     if solution.status != _OPTIMAL or solution.x is None:
-        return {"failed": f"solver: {solution.message}"[:300]}
+        return {"failed": f"solver: {solution.message}"[:300]}  # status 1: a limit of the solver
     return _value(program, sign * cost, solution.x, sign, float(question["offset"]))
 
 
@@ -320,7 +320,7 @@ def _value(program: _Program, cost: Any, x: Any, sign: float, offset: float) -> 
         solution = program.solve(cost, np.zeros(program.columns, dtype=int), lower, upper)
         if solution.status != _OPTIMAL or solution.x is None:
             return {"failed": "solver: no solution at whole integers"}
-        x = np.where(whole, rounded, solution.x)
+        x = np.where(whole, rounded, solution.x)  # a fixed 3 may come back as 2.9999999
     if program.violation(x) > FEASIBLE_WITHIN:
         return {"failed": "solver: a solution that violates the model"}
     return {"status": "optimal", "value": sign * float(cost @ x) + offset}

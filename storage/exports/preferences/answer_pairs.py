@@ -64,6 +64,7 @@ class AnswerPairs(RolloutTexts):
                 by_model.setdefault(str(rollout["model"]), []).append(rollout)
             for model in sorted(by_model):
                 mine = by_model[model]
+                # Each answer is in one pair: rows that share an answer would not be independent of each other.
                 pairs = list(zip(mine[::2], mine[1::2], strict=False))
                 self.left_out[LONE] += len(mine) % 2
                 yield from (self._row(*pair) for pair in pairs[: self.most or None])

@@ -75,6 +75,7 @@ class PairRows(RolloutTexts):
             return True
         lengths = [chosen["tokens_out"], rejected["tokens_out"]]
         if None in lengths:
+            # Both in characters: tokens of one side and characters of the other do not compare.
             lengths = [len(chosen["text"]), len(rejected["text"])]
         # Multiplied, not divided: a completion may have no token.
         fits = max(lengths) <= self.length_ratio * min(lengths)
@@ -159,6 +160,7 @@ class Pairs(PairRows):
         return usable and may and wrong["outcome"] in self.rejectable and self.fits(right, wrong)
 
     def _spans(self, chosen: Row, rejected: Row) -> Row:
+        # Either step may rest on the other: a repair on its error, a planted error on the solution.
         earlier, later = (rejected, chosen) if rejected["completion_id"] in chosen["after"].split() else (chosen, rejected)
         spans = changed_spans(earlier, later, follows=later["after"] == earlier["completion_id"])
         mine = spans if earlier is chosen else spans[::-1]
@@ -184,6 +186,7 @@ class Redi(Pairs):
     problem.
     """
 
+    # Fixed by the method, so no option of a command.
     max_pairs: int = field(init=False, default=1)
     _: KW_ONLY
     pair: str = field(init=False, default="")
@@ -234,5 +237,6 @@ def distinct(members: Sequence[Row]) -> list[Row]:
     """The first of each text: equal texts would make equal pairs."""
     first: dict[tuple[str, str | None], dict[str, Any]] = {}
     for member in members:
+        # With the turns: answers by tools may end in the same text after other steps.
         first.setdefault((member["text"], member["messages"]), member)
     return list(first.values())

@@ -67,6 +67,7 @@ class RankedPairs(PairRows):
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """Pairs by tier and problem id; without tiers by problem id, then from the largest gap."""
+        # A pass for each tier: the file is sorted by tier, and the pairs of all problems are not kept.
         for tier in range(1, self.tiers + 1) if self.tiers else (0,):
             self.left_out.clear()  # each tier goes through all problems
             known: set[str] = set()
@@ -108,9 +109,11 @@ class RankedPairs(PairRows):
 
     def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[RankedPair]:
         """The pairs of a problem from the largest gap to the smallest."""
+        # By hash: a further completion does not change the order of the others.
         ties = {rollout["completion_id"]: digest128(["tie", self.seed, rollout["completion_id"]]) for rollout in members}
 
         def rank(rollout: Row) -> tuple[Any, ...]:
+            # False sorts before True: correct completions come first.
             wrong = not self.blind and rollout["outcome"] != "correct"
             return wrong, -values[rollout["completion_id"]], ties[rollout["completion_id"]]
 
@@ -119,6 +122,7 @@ class RankedPairs(PairRows):
         for place, chosen in enumerate(order[:1] if self.tiers else order):
             for rejected in order[place + 1 :]:
                 gap = values[chosen["completion_id"]] - values[rejected["completion_id"]]
+                # The order puts correct ones first, so a negative gap is a right answer with the lower score.
                 self.left_out[DISAGREE] += gap < 0
                 # Rounded, or .3 - .1 would miss a margin of .2.
                 if gap <= 0 or round(gap, 12) < self.margin or not self.fits(chosen, rejected):
@@ -137,6 +141,7 @@ class RankedPairs(PairRows):
         count = min(self.tiers, len(ranked))
         if tier > count:
             return []
+        # Tier 1 is the largest gap and the last tier the smallest; with a single tier nothing is spread.
         return [ranked[(tier - 1) * (len(ranked) - 1) // max(1, count - 1)]]
 
     def _no_scores(self, known: set[str]) -> SetupError:

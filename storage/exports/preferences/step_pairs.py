@@ -15,7 +15,7 @@ from storage.ground.recipe_steps import step_names
 from storage.ground.threads import lineage
 
 Spans = list[list[int]]
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")  # every character is in one part, so offsets add up
 _COMPARED = 1_000_000  # pairs of words compared; for longer texts one span covers all differences
 
 
@@ -71,6 +71,7 @@ def _recorded_spans(before: str, after: Row) -> tuple[Spans, Spans] | None:
     """Spans recorded by the engine `edit`, if they hold: outside of the spans the texts are equal."""
     meta = json.loads(after["meta"] or "{}")
     changes: Any = meta.get("changes")
+    # Of very many changes only the first are recorded, and spans must cover all.
     if not isinstance(changes, list) or "changes_left_out" in meta:
         return None
     try:
@@ -105,6 +106,7 @@ def _differing_span(before: str, after: str) -> tuple[Spans, Spans]:
     """Span in each text between their common beginning and their common end."""
     short = min(len(before), len(after))
     head = next((place for place in range(short) if before[place] != after[place]), short)
+    # The common end must not reach into the common beginning: `aa` and `aaa` share two letters, not four.
     rest = short - head
     tail = next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
     return [[head, len(before) - tail]], [[head, len(after) - tail]]

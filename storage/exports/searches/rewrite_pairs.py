@@ -67,13 +67,16 @@ class RewritePairs(RolloutTexts):
             for cid, row in problem.rows.items():
                 if row["step"] != REWRITTEN or cid not in outcomes:
                     continue
+                # Set before the filters: a version whose pairs are all left out is no mistake of the user.
                 some = True
                 first, level = _first_answer(problem, cid)
+                # A pair names the outcomes of both sides, so the first answer must be judged too.
                 if first not in outcomes or not self.may_use(row):
                     continue
                 if self.flip and (outcomes[cid] != "correct" or outcomes[first] == "correct"):
                     self.left_out[NO_FLIP] += 1
                     continue
+                # Last of the filters, as comparing the words takes longest.
                 edits = edit_share(str(problem.rows[first]["text"]), str(row["text"]))
                 if edits > self.most_edits:
                     self.left_out[FAR] += 1
@@ -119,4 +122,5 @@ def _first_answer(problem: ProblemThreads, cid: str) -> tuple[str, int]:
 
 def edit_share(first: str, second: str) -> float:
     """Share of words to insert, delete or replace: 1 - the ratio of matching words of both texts."""
+    # autojunk would begin no match at a word that is more than 1% of a text of 200 words or more.
     return 1.0 - SequenceMatcher(None, first.split(), second.split(), autojunk=False).ratio()

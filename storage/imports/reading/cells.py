@@ -15,7 +15,7 @@ from storage.ground.records import SURROGATE
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
-_LEVEL = re.compile(r"(?!\s*-)\D*(\d{1,18})\s*")
+_LEVEL = re.compile(r"(?!\s*-)\D*(\d{1,18})\s*")  # -3 is no level, and 18 digits fit 64 bits
 
 
 class CellError(ValueError):
@@ -51,6 +51,7 @@ def whole(value: Any) -> int | None:
         exact = not isinstance(value, float) or value == number
     except (TypeError, ValueError, OverflowError):
         exact, number = False, 0
+    # int() takes True for 1.
     if not exact or isinstance(value, bool) or not -(2**63) <= number < 2**63:
         raise CellError(f"{_short(value)} is not a whole number")
     return number
@@ -200,6 +201,7 @@ def _follow(value: Any, rest: list[str | int]) -> Any:
         if step == "*":
             items = value if isinstance(value, list) else []
             values = [_follow(item, rest[place + 1 :]) for item in items]
+            # Without any value the cell is missing, and a constant may stand in for it.
             return [item for item in values if item is not None] or None
         if isinstance(step, int):
             inside = isinstance(value, list) and -len(value) <= step < len(value)

@@ -118,10 +118,12 @@ def resolve(
         if name not in aliases:
             raise unknown_name("field to map", name, aliases)
     for name, given in maps.items():
+        # A place inside a cell, such as choices[0].text, is known by its column.
         if given not in present and not (given != root(given) and root(given) in present):
             raise unknown_name(f"column of {path.name} for {name}:", given, present)
     _check_given(maps, constants)
     fields = dict(maps)
+    # A column that a person gave to one field is no guess for another.
     taken = set(maps.values())
     # Reversed: of columns that differ in case only, the first one wins.
     lower = {column.lower(): column for column in reversed(present)}
@@ -152,6 +154,7 @@ def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path:
     if not missing:
         return
     known = "; ".join(f"{name}: {', '.join(aliases[name])}" for name in missing)
+    # Any suffix, as the last one may be .gz.
     header = " (the first line must name the columns)" if {".csv", ".tsv"} & set(path.suffixes) else ""
     columns_text = f"Columns found: {', '.join(columns.present)}{header}."
     raise SetupError(

@@ -108,7 +108,9 @@ class Layout:
         # A column that is called like one of our fields, and that no place names, must not be taken for that field.
         rest = {name: value for name, value in row.items() if name not in used and name not in _OURS}
         new = {name: _cell(row, place) for name, place in self.fields.items()}
+        # A function: in a replacement text the backslashes of a cell would be read as references to groups.
         new["prompt"] = _HOLE.sub(lambda hole: _text(_cell(row, hole[1]), hole[1]), self.prompt)
+        # After `rest`, from which they are missing because the layout names them.
         for place in self.kept:
             rest[place] = _cell(row, place)
         if self.answer_in != "whole":
@@ -169,6 +171,7 @@ def _multiple_choice(choices: ChoiceColumns, row: Values, question: str) -> dict
         # By hash, not by row: a file with more rows, or in another order, keeps every letter.
         order.sort(key=lambda place: digest128(["options", choices.order_seed, question, place, texts[place]]))
     options = {letter: texts[place] for letter, place in zip(LETTERS, order, strict=False)}
+    # Not str.format, and the text last: an option may hold braces.
     lines = [choices.line.replace("{letter}", letter).replace("{text}", text) for letter, text in options.items()]
     return {
         "prompt": "\n".join([question.strip(), "", *lines]),

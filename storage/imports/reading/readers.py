@@ -102,7 +102,7 @@ def _lines(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, bytes]]:
     with _opened(path) as stream:
         while True:
             try:
-                line = stream.readline(MAX_ROW + 1)
+                line = stream.readline(MAX_ROW + 1)  # one byte more, so that a longer row is noticed
             except GZIP_ERRORS as error:
                 message = f"{path} is not a whole gzip file: {error} (after line {number}); nothing was stored."
                 raise SetupError(message) from error
@@ -121,7 +121,7 @@ def _lines(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, bytes]]:
 
 def _decode(path: Path, number: int, line: bytes) -> str:
     try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")  # a byte order mark is at the beginning only
     except UnicodeDecodeError as error:
         byte = line[error.start]
         raise SetupError(

@@ -83,10 +83,12 @@ def _turn(turn: dict[str, Any]) -> Iterator[Message]:
     role = _ROLES.get(role, role)
     if content is not None:
         kind = turn.get("kind") or ("tool_result" if role == "tool" else "text")
+        # A list could not even be looked up in a set.
         if not isinstance(kind, str) or kind not in {*_FENCES, "text"}:
             raise CellError(f"a turn has the unknown kind {kind!r}")
         yield Message(role, _content(content), kind, turn.get("name"))
     for call in calls if isinstance(calls, list) else ():
+        # OpenAI's form has name and arguments under `function`, others have them in the call.
         function = call.get("function", call) if isinstance(call, dict) else {}
         if not isinstance(function, dict):
             raise CellError(f"a tool call names the function {function!r}, which is not an object")

@@ -69,6 +69,7 @@ def crosstab(index: ExploreIndex, filters: Filters, rows: str, columns: str) -> 
         raise ValueError(f"no two facets: {rows!r} and {columns!r}")
     others = without(filters, rows, columns)
     with index.cursor() as cursor:
+        # Makes the temporary table `matching` in this cursor, which the next query reads.
         Matching(index, cursor, others)
         cursor.execute(_CROSSED.format(row=_text_of(rows), column=_text_of(columns)))
         (of_rows, more_rows), (of_columns, more_columns) = (
@@ -78,7 +79,9 @@ def crosstab(index: ExploreIndex, filters: Filters, rows: str, columns: str) -> 
     numbers = {name: np.asarray(table[name], dtype=np.int64) for name in table.column_names if name != "template"}
     # As in pass_rates by template: the problems of one are what is sampled, and a template alone is one cluster.
     clusters = [None] * len(table) if "template" in (rows, columns) else table["template"].to_pylist()
+    # Both places are below MOST, so one number names the cell.
     places = (numbers.pop("at_row") * MOST + numbers.pop("at_column")).tolist()
+    # By the other filters and the two facets: the choices in these were taken out.
     why = no_rates_reason(index.scope.prefix, others, (rows, columns))
     cells = []
     for rate in pass_rates(Counts(clusters, {"cell": places}, **numbers), "cell"):
@@ -131,5 +134,6 @@ def _place(facet: str, value: str, count: int) -> tuple[Any, ...]:
     if facet == "level":
         return 0, int(value)
     if facet == "correct":
+        # By n, then by k, as in the facet itself.
         return (0, *reversed([int(number) for number in value.split(" of ")]))
     return 0, -count, value

@@ -385,7 +385,7 @@ def _order(rows: Rows, listing: Listing, last: str) -> str:
 def _part(listing: Listing, total: int) -> tuple[int, int, str]:
     """The page shown, how many there are, and its part of the rows in SQL."""
     pages = max(1, -(-total // listing.size))
-    page = min(max(listing.page, 1), pages)
+    page = min(max(listing.page, 1), pages)  # an address may name any page
     return page, pages, f"LIMIT {listing.size} OFFSET {(page - 1) * listing.size}"
 
 

@@ -152,6 +152,7 @@ def _stored(
         from_table(kind, _table(connection, f"SELECT * FROM ({reader.rows(kind)}) WHERE {where}"))  # noqa: S608 - quoted
         for kind, where in chosen.items()
     )
+    # As the query of a version sorts them: segments come in the order of registration.
     verdicts.sort(key=lambda verdict: (verdict.completion_id, verdict.verifier, verdict.version))
     return problems, completions, verdicts
 
@@ -193,6 +194,7 @@ def answer_groups(rollouts: Sequence[RolloutDetail]) -> list[tuple[str, tuple[Ro
 
 def final_answer(rollout: RolloutDetail) -> str:
     """The answer in the deciding verdict, else in the first verdict with one; NO_ANSWER without any."""
+    # A policy may decide by several verdicts: then none is the deciding one.
     verdict = rollout.deciding or next((verdict for verdict in rollout.verdicts if verdict.extracted is not None), None)
     extracted = None if verdict is None else verdict.normal_form or verdict.extracted
     return NO_ANSWER if extracted is None else extracted

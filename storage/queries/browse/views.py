@@ -41,9 +41,11 @@ def view_query(query: str) -> str:
     for name in given:
         if name not in (*KEPT, *PLACE):
             raise unknown_name("parameter of Explore", name, KEPT)
+    # Blank values mean no filter, and the place in a run is not part of a view.
     kept = {name: values for name, values in given.items() if name in KEPT and any(values)}
     if not kept:
         raise SetupError("a view keeps filters, and the query has none.", choices=KEPT)
+    # Ends with the first mistake.
     for _, _, error in address_errors(kept):
         raise error
     return urlencode(kept, doseq=True)

@@ -58,14 +58,17 @@ def step_points(scope: Scope) -> list[SpendingPoint]:
             "SELECT step, round, count(*) FROM planned WHERE coalesce(step, '') <> '' GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     steps, last = sorted({step for step, _, _ in counts}), max((number for _, number, _ in counts), default=0)
+    # One arm or one round shows no choice between arms.
     if len(steps) < 2 or not last:
         return []
     drawn = {(step, number): count for step, number, count in counts}
     points = []
     for step in steps:
         total = 0.0
+        # Each line begins before round 0, where no arm had a completion.
         points.append(SpendingPoint(scope.run.name, step, 0, total, total, total))
         for number in range(last + 1):
+            # A step without rows in a round keeps what it had.
             total += drawn.get((step, number), 0)
             points.append(SpendingPoint(scope.run.name, step, number + 1, total, total, total))
     return points

@@ -184,7 +184,7 @@ def _at_equal_tokens(first: Side, second: Side, tokens: int | None) -> Row:
     if before is None or after is None:
         return {"why": "the tokens of some completions are not known"}
     totals = {p: min(int(before[p][0].sum()), int(after[p][0].sum())) for p in before if p in after}
-    most = min(totals.values())
+    most = min(totals.values())  # beyond it some problem would run out of completions
     if tokens is None:
         least = 2 * max(first.tokens or 0, second.tokens or 0)
         if most < least:

@@ -34,6 +34,7 @@ FIELDS: Mapping[str, Callable[[Problem], object]] = {
 """Fields of a problem, each with a function that is true where it is known."""
 CONDITIONS: Mapping[str, str] = {
     "model": "model <> ''",
+    # An import has its model's label in the column of the digest.
     "model digest": "model_digest <> '' AND engine <> 'imported'",
     "seed": "seed IS NOT NULL",
     "end of the text": "finish_reason <> 'imported'",
@@ -50,6 +51,7 @@ def completeness(reader: Reader, name: str) -> list[Row]:
 
 def _of_scope(scope: Scope) -> Row:
     source = scope_pool(scope, answers=False)
+    # With their texts, since the pool has none and a field may hold white space alone.
     problems = list(whole_problems(scope, source.pool.problems).values())
     rows = [*_of_problems(problems), *_of_completions(source), *_of_run(scope)]
     cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
@@ -84,11 +86,13 @@ def _of_run(scope: Scope) -> Iterator[Row]:
     else:
         manifest = version_manifest(scope.reader, scope.name)
         recipe, verifiers = manifest["recipe"], [part["version"] for part in manifest["verifiers"] or ()]
+    # Of an import nobody knows how its completions were asked.
     drawn = "generate" in recipe and not takes_imports(recipe)
     known = {
         "sampling": drawn,
         "prompt as sent": drawn,
         "verifiers with versions": bool(verifiers) and all(verifiers),
+        # A prefix of None is known as well: of an import all completions count.
         "number of completions fixed beforehand": scope.prefix != 0,
     }
     for name, value in known.items():

@@ -58,6 +58,7 @@ def _move(before: float | None, after: float | None) -> Row:
 def _cell_ranks(board: Row) -> dict[tuple[str, str], int]:
     ranks: dict[tuple[str, str], int] = {}
     for benchmark in board["benchmarks"]:
+        # A cell whose problems are all left out by the errata has no value, and no rank.
         rates = {
             row["model"]: row["value"]
             for row in board["cells"]

@@ -47,6 +47,7 @@ def imputed_board(sides: Sequence[Side], *, seed: int = 0) -> Row:
     """The completed table as JSON values; SetupError if nothing is missing or the cells do not hang together."""
     cells = cells_of_board(sides)
     table = item_table(cells)
+    # First: without common problems the abilities of two groups of models are on no common scale.
     check_connected(table)
     if table.known.all():
         raise SetupError(
@@ -143,6 +144,7 @@ def _cell(table: ItemTable, completed: CompletedTables, place: int, column: int,
     low, high = np.quantile(draws, [TAIL, 1.0 - TAIL]).tolist()
     value = float(draws.mean())
     clusters = [cluster for cluster, chosen in zip(table.clusters, items.tolist(), strict=True) if chosen]
+    # Two independent errors add in squares: which values were imputed, and which problems were drawn.
     down, up = _population_halves(completed.tables[:INSIDE, place][:, items], clusters)
     return {
         **row,
@@ -168,6 +170,7 @@ def _means(table: ItemTable, completed: CompletedTables, rows: Sequence[Row]) ->
     columns = range(len(table.benchmarks))
     draws = np.mean([completed.means(table.benchmark == column) for column in columns], axis=0)
     ranks = (draws[:, None, :] > draws[:, :, None]).sum(axis=2) + 1
+    # Ranks are whole numbers: the quantile is one of them, not a value between two.
     ends = np.quantile(ranks, [TAIL, 1.0 - TAIL], axis=0, method="inverted_cdf")
     means = {}
     for place, model in enumerate(table.models):
@@ -216,11 +219,13 @@ def _hidden_check(table: ItemTable, seed: int) -> Row | None:
     One model of each benchmark, drawn at random: all its problems that another model was asked too. A model that would be
     left without a known problem keeps half of them. None if no cell can be hidden.
     """
+    # Not the generator of the imputation, which has the seed alone.
     generator = np.random.default_rng([seed, 1])
     rates, hidden = table.rates.copy(), []
     for column in range(len(table.benchmarks)):
         items = table.benchmark == column
         for place in generator.permutation(len(table.models)).tolist():
+            # Counted with the cells hidden so far, so that each problem keeps a known one.
             cells = np.flatnonzero(items & ~np.isnan(rates[place]) & ((~np.isnan(rates)).sum(axis=0) > 1))
             if not len(cells):
                 continue
@@ -228,6 +233,7 @@ def _hidden_check(table: ItemTable, seed: int) -> Row | None:
                 cells = generator.permutation(cells)[: len(cells) // 2]
             trial = rates.copy()
             trial[place, cells] = np.nan
+            # Hiding must not cut the chain by which the models are comparable.
             if len(cells) and _connected(trial):
                 rates = trial
                 hidden.append((place, cells))

@@ -55,6 +55,7 @@ class Side:
         pool = self.pool.where(self.pool.in_prefix & (self.pool.outcome < STATES.index("undecided")))
         if (pool.tokens < 0).any():
             return None
+        # An empty answer without tokens would be a free attempt at any budget.
         spent, right = np.maximum(pool.tokens, 1), pool.outcome == STATES.index("correct")
         return {pool.problems[place]: (spent[rows], right[rows]) for place, rows in grouped(pool.problem.tolist()).items()}
 
@@ -93,6 +94,7 @@ def sides_of(
         if not sides:
             raise unknown_name(f"model of {name}", model, known)
     for column in columns:
+        # Refused only if no side has it: of several benchmarks one may lack the column.
         if all(column not in side.pool.strata for side in sides):
             raise _unknown_column(next(scopes_of(reader, name)), column)
     return sides if by is None else parted(sides, by)
@@ -205,6 +207,7 @@ def by_model(scope: Scope, pool: Pool) -> list[Pool]:
 
 def _equal_numbers(pool: Pool) -> Pool:
     sizes = np.bincount(pool.problem)
+    # `initial` also bounds a minimum: the largest size changes nothing, and is 0 without rows.
     return pool.measured(int(sizes[sizes > 0].min(initial=sizes.max(initial=0))))
 
 

@@ -37,6 +37,7 @@ def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
     from storage.versions.index import index_path
 
     path = index_path(reader.datasets, name)
+    # The folder too: rows that are pulled or freed add or remove a folder in it, not a line of the index.
     return tuple(place.stat().st_mtime_ns if place.exists() else 0 for place in (path, path.parent))
 
 
@@ -79,6 +80,7 @@ def exported(reader: Reader, reference: str, fmt: str) -> bytes:
     from storage.exports import export
     from storage.versions.resolve import resolve
 
+    # By way of a file, so that a download has the bytes of `dataset export`.
     with temporary_folder() as folder:
         written = export(resolve(reader.datasets, reference), fmt, folder / "rows.jsonl")
         return written.path.read_bytes()
@@ -121,6 +123,7 @@ def _prompts(info: "VersionInfo", wanted: Iterable[str]) -> dict[str, str]:
     from storage.versions.read import open_version
 
     ids = sorted(wanted)
+    # Opening a version checks its files, which a page without rows need not wait for.
     if not ids:
         return {}
     with open_version(info) as connection:
@@ -149,6 +152,7 @@ def both_sides(reader: Reader, pair: "Pairing", row: "PairedRow") -> BothSides:
 
 
 def _side(reader: Reader, info: "VersionInfo", row: "PairedRow") -> "tuple[Problem, RolloutDetail | None]":
+    # By folder: after a conflict was settled by hand two versions may have one number.
     detail = problem_detail(dataset_scope(reader, f"{info.name}@{info.folder}"), row.problem_id)
     mine = (rollout for rollout in detail.rollouts if rollout.completion and rollout.completion.id == row.completion_id)
     return detail.problem, next(mine, None)

@@ -157,6 +157,7 @@ def scope_rates(scope: Scope) -> list[KnownRates]:
         *parts, (_, whole) = chain_of(scope.run)
         run = scope.run.id
     known = known_rates(scope.reader.audits, [*parts, (CHAIN, whole)], run, lambda: kept_set_of(scope))
+    # A chain that nobody audited is left out: its members say what is known.
     return [rates for rates in known if rates.verifier != CHAIN or rates.report is not None]
 
 
@@ -192,6 +193,7 @@ def _known(audits: Audits, name: str, version: str, run: str | None, kept: Calla
             candidates.append(
                 (rank, KnownRates(name, version, audit.id, audit.source, report, planted, audit.source == run or shared))
             )
+    # An audit without a judgement could rank first and would hide what another one measured.
     judged = [(rank, known) for rank, known in candidates if rank[2]]
     return max(judged, key=lambda pair: pair[0])[1] if judged else KnownRates(name, version, planted=planted)
 
@@ -247,6 +249,7 @@ def reviewers(judgements: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
     ]
     agreement = population_mean(
         [float(same) for _, same in pairs],
+        # The rollout is the cluster: three reviewers of one make three pairs that are not independent.
         [pair for pair, _ in pairs],
         estimand="share of pairs of judgements of one rollout that agree",
     )

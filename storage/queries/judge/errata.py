@@ -92,9 +92,11 @@ class Errata:
         words = _checked(reason, by)
         with locked(self._lock):
             same = (problem, fault, reference)
+            # Under the lock, or two commands could record one fault twice.
             if any((entry.problem, entry.fault, entry.reference) == same for entry in self.active().values()):
                 raise SetupError(f"this fault of problem {problem[:12]} is recorded already.", next_command=AGAIN)
             now = _now()
+            # With the length: an entry withdrawn and made again in one second would have its old id.
             key = digest128([*same, *words, now, len(self._text())])[:8]
             entry = Erratum(key, problem, fault, *words, now, reference)
             stored = {name: value for name, value in entry.row().items() if name != "withdrawn"}
@@ -116,6 +118,7 @@ class Errata:
     def _append(self, row: dict[str, Any]) -> None:
         text = self._text()
         begun = "\n" if text and not text.endswith("\n") else ""  # a person's editor may leave the last line open
+        # Written whole and renamed: a kill during an append would leave a damaged line.
         write_text(self.path, text + begun + json_line(row, sort_keys=True))
 
     def _text(self) -> str:

@@ -69,7 +69,7 @@ class HopelessQueue:
 class _Stop:
     """The budget's reason for stopping one problem, and the evidence for giving it up."""
 
-    reason: str = CONTINUED
+    reason: str = CONTINUED  # a problem that draws on at random has no other reason yet
     round: int = 0
     evidence: Mapping[str, Any] = field(default_factory=dict)
     continued: bool = False
@@ -122,6 +122,7 @@ def export_rows(queue: HopelessQueue) -> Iterator[dict[str, Any]]:
 
 def _further(meta: Mapping[str, Any]) -> dict[str, Any]:
     """The meta as separate columns; keys that an import would misread stay in one column `meta`."""
+    # An import finds its columns by these names, whatever their case.
     taken = {alias for aliases in PROBLEM_ALIASES.values() for alias in aliases} | {"meta", "hopeless"}
     columns = {key: value for key, value in meta.items() if key.lower() not in taken}
     inside = {key: value for key, value in meta.items() if key.lower() in taken}
@@ -142,6 +143,7 @@ def _by_problem(rows: Iterable[tuple[str, str, int, str | None]]) -> dict[str, _
 
 
 def _queued(problem: Problem, stop: _Stop, drawn: int, correct: int, judged: int, tokens: int) -> QueueEntry:
+    # Of a problem that ended otherwise the evidence is older than its last draws.
     upper, by = (stop.evidence.get("upper") if stop.reason == STOPPED else None), "posterior"
     if upper is None:
         exact, by = clopper_pearson(correct, judged, confidence=0.9), "exact"  # 95% one-sided

@@ -64,7 +64,7 @@ def audit_queue(reader: Reader, audit: str | None = None) -> Queue:
         natural = [candidate for candidate in reader.audits.list() if candidate.kind == "natural"]
         if not natural:
             raise SetupError("nothing was drawn for review.", next_command="rollmill audit verifier math --n 300")
-        chosen = natural[0]
+        chosen = natural[0]  # the newest: audits are listed so
     else:
         chosen = reader.audits.get(audit)
     if chosen.kind != "natural":
@@ -161,6 +161,7 @@ def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list
 
 def identical(reader: Reader, queue: Queue, item: ReviewItem, positions: Iterable[int]) -> list[ReviewItem]:
     """The other items at these positions with the same answer to the same problem; empty for an item without an answer."""
+    # Before any text is read: only answers to the same problem can be equal.
     same = [at for at in positions if at != item.position and queue.pairs[at][1] == item.problem_id]
     if item.extracted is None or not same:
         return []
@@ -193,6 +194,7 @@ def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
         writer.writeheader()
         for item in items:
             mine = next((judgement for judgement in item.judgements if judgement.judge == reviewer), None)
+            # Without the last two columns, which are this person's and no fields of an item.
             row = {name: getattr(item, name) for name in COLUMNS[:-2]}
             writer.writerow({**row, "judgement": mine.judgement if mine else "", "note": (mine.note or "") if mine else ""})
     return len(items)
@@ -213,6 +215,7 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
                 raise SetupError(
                     f"{path} has no column {', '.join(missing)}.", next_command="rollmill review --export FILE"
                 )
+            # Read while the file is open; a quoted cell may span lines, so lines are not counted by row.
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SetupError(f"{path} cannot be read: {error.strerror if isinstance(error, OSError) else error}.") from error

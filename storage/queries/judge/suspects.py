@@ -64,6 +64,7 @@ def suspects(reader: Reader, name: str, *, share: float = SHARE) -> list[Suspect
     for scope in scopes_of(reader, name):
         _count(scope, votes.setdefault(_benchmark(scope), {}))
     answering = {model for by in votes.values() for part in by.values() for who in part.models.values() for model in who}
+    # Where only one model answered, no answer could be that of two.
     least = min(MODELS, len(answering))
     return [
         Suspect(key, benchmark, fault, why, prompt_text(by[key].problem.prompt), part, known.get(key, ""))
@@ -82,9 +83,11 @@ def _count(scope: Scope, votes: dict[str, _Votes]) -> None:
     pool = scope_pool(scope).pool
     new = [key for key in pool.problems if key not in votes]
     votes |= {key: _Votes(problem) for key, problem in whole_problems(scope, new).items()}
+    # The outcomes before `undecided` in STATES are the judged ones.
     judged = pool.in_prefix & (pool.outcome < STATES.index("undecided"))
     for row in np.flatnonzero(judged).tolist():
         mine = votes[pool.problems[pool.problem[row]]]
+        # Before the check for an answer: an abstention is a completion that does not agree.
         mine.size += 1
         if pool.answer[row] < 0:
             continue
@@ -101,6 +104,7 @@ def _texts(problems: Sequence[Problem]) -> Iterator[tuple[str, str, str, None]]:
     for problem in problems:
         if not problem.reference.strip() and not problem.tests:
             yield problem.id, "other", "it has no reference and no tests", None
+        # Case and white space make no other problem.
         text = " ".join(prompt_text(problem.prompt).casefold().split())
         same = first.setdefault(text, problem)
         if same is problem:

@@ -78,6 +78,7 @@ def _cell(run: "Run") -> MeasuredCell:
     generate, resolved = recipe.get("generate", {}), recipe.get("resolved", {})
     compared = {key: value for key, value in generate.items() if key not in _FREE}
     names = run.summary.get("models") or [generate.get("model", "")]
+    # The template `{prompt}` adds nothing to the prompt, so it is not worth a mention.
     told = (f"{key.replace('_', ' ')} {generate[key]}" for key in _TOLD if generate.get(key) not in (None, "{prompt}"))
     return MeasuredCell(
         run=run.id,
@@ -120,6 +121,7 @@ def cells_of_version(cells: Iterable[MeasuredCell], line: ModelLine) -> list[Mea
     newest: dict[tuple[str, str, str], MeasuredCell] = {}
     for cell in cells:
         if is_of(cell, line):
+            # Cells come the newest first.
             newest.setdefault((cell.evaluation, cell.benchmark, cell.setting), cell)
     return list(newest.values())
 
@@ -143,11 +145,13 @@ def _drew_with(recipe: Row, line: ModelLine) -> bool:
 def family_metrics(series: Iterable[MeasuredCell]) -> list[str]:
     """The metrics that some of these cells have, pass@1 first."""
     names = list(dict.fromkeys(name for cell in series for name in cell.rows))
+    # The sort is stable: the other metrics keep their order.
     return sorted(names, key=lambda name: name != FIRST_METRIC)
 
 
 def family_cells(lines: Sequence[ModelLine], cells: Iterable[MeasuredCell]) -> list[tuple[int, MeasuredCell]]:
     """The cells of a family's versions, each with the version's number; 0 and those of its initial models, by name."""
+    # An initial model with an @ is a version, whose cells have a number of their own.
     first = {line.init.rpartition("/")[2] for line in lines if line.init is not None and "@" not in line.init}
     numbered = []
     for cell in cells:

@@ -82,6 +82,7 @@ def experiment_report(line: ExperimentLine) -> Row | None:
     """The numbers of its report; None without one that can be read."""
     try:
         value = json.loads(line.report.read_text(encoding="utf-8")) if line.report is not None else None
+    # A page shows the other experiments even if one report is damaged or being written.
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
@@ -141,6 +142,7 @@ def _rows(report: Row, key: str) -> list[Row]:
 
 
 def _is_number(value: object) -> bool:
+    # json.loads reads NaN and Infinity, and True is an int.
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -36,6 +36,7 @@ class LineageNode:
     @property
     def id(self) -> str:
         """Key of the node."""
+        # With the layer: one dataset may have trained several models of the chain.
         return f"{self.kind} {self.name} {self.layer}"
 
 
@@ -63,16 +64,19 @@ def model_lineage(
     graph, known = ModelLineage(), _dataset_refs(reader)
     before: LineageNode | None = None
     for layer, one in enumerate([*ancestors(reader.models, version)[::-1], version]):
+        # Only the first may be a text: a model without versions has no record to go back from.
         if isinstance(one, str):
             before = graph.add(LineageNode("base", one, layer, here=False))
             continue
         here = graph.add(LineageNode("model", one.ref, layer, _model_words(one)), before=before)
         for part in one.record().get("data", ()):
             ref = str(part["version"])
+            # A first model without a base is in layer 0, and no column is before it.
             data = graph.add(LineageNode("dataset", ref, max(0, layer - 1), (f"{part['rows']:,} rows",), ref in known))
             graph.edges.append((data.id, here.id))
         before = here
-    assert before is not None
+    assert before is not None  # the version itself ends the chain
+    # Evaluations first, as only the first MOST uses are shown.
     behind = [*_evaluations(line, cells), *_children(line, lines), *_runs(line, runs)]
     graph.left_out = max(0, len(behind) - MOST)
     for kind, name, words in behind[:MOST]:

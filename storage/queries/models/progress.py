@@ -80,6 +80,7 @@ def training_of_process(reader: Reader, pid: int) -> str | None:
 
 def unfinished_trainings(lines: Sequence[TrainingLine]) -> list[TrainingLine]:
     """The newest trainings of their models that ended badly."""
+    # The newest come first, so in reverse the newest training of a model is set last.
     newest = {line.model: line for line in reversed(lines)}
     return [line for line in lines if line is newest[line.model] and line.status in BAD_ENDS]
 
@@ -95,6 +96,7 @@ def version_curve(reader: Reader, reference: str) -> LossCurve:
 
 
 def _line(training: StoredTraining) -> TrainingLine:
+    # The summary is written at the end, and the last report of progress is from before.
     told = {**training.progress, **{key: training.summary[key] for key in ("tokens", "seconds") if key in training.summary}}
     loss = told.get("loss")
     version = training.summary.get("version")
@@ -116,8 +118,10 @@ def _line(training: StoredTraining) -> TrainingLine:
 
 def _curve(reports: Sequence[dict[str, Any]]) -> LossCurve:
     points = [LossPoint(int(row["step"]), float(row["loss"]), int(row["tokens"])) for row in reports]
+    # One NaN would make the mean of its whole part NaN.
     finite = [point for point in points if math.isfinite(point.loss)]
     broken = next((point.step for point in points if not math.isfinite(point.loss)), None)
+    # Rounded up, for at most MOST_POINTS parts; range() below takes no step of 0.
     size = -(-len(finite) // MOST_POINTS) if finite else 1
     parts = [finite[at : at + size] for at in range(0, len(finite), size)]
     means = (LossPoint(part[-1].step, fmean(point.loss for point in part), part[-1].tokens) for part in parts)

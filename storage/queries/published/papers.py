@@ -17,6 +17,7 @@ import yaml
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import read_object, read_utf8
 
+# The checkout, or the folder `rollmill` of a wheel: both hold `recipes`.
 PROGRAM = Path(__file__).resolve().parents[3]
 SYSTEMS = PROGRAM / "recipes/papers/systems"
 RESULTS = PROGRAM / "recipes/papers/results"
@@ -91,10 +92,12 @@ def published_papers(folder: Path = SYSTEMS) -> tuple[PaperRow, ...]:
 
 
 def _row(path: Path, kind: str, given: Mapping[str, Any]) -> PaperRow:
+    # The kind is that of the file: a row that names one is a mistake.
     known = [part.name for part in fields(PaperRow) if part.name != "kind"]
     for key in given:
         if key not in known:
             raise unknown_name(f"key of {path.name}", key, known)
+    # Tuples, as the rows are cached and shared by all callers.
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     row = PaperRow(kind=kind, **values)
     if row.status not in STATUSES:

@@ -34,7 +34,9 @@ def compact(store: SegmentStore, kind: Kind, *, target_rows: int = 1_000_000) ->
 
 def _groups(segments: Sequence[Segment], target_rows: int) -> Iterator[list[Segment]]:
     """Segments of one producer and version, together about `target_rows` rows; large ones are not rewritten."""
+    # Of any size if rows are repeated: the merged file has none, and is read without a search for them.
     small = [segment for segment in segments if segment.overlaps or 2 * segment.rows <= target_rows]
+    # In the order of registration within an owner, as the row registered first wins.
     for _, owned in groupby(sorted(small, key=lambda segment: (_owner(segment), segment.seq)), _owner):
         group: list[Segment] = []
         for segment in owned:
@@ -71,6 +73,7 @@ def _merge(store: SegmentStore, kind: Kind, group: Sequence[Segment]) -> None:
     key = SegmentKey(kind, group[0].producer, group[0].version, "")
     if len(store.readable(group)) < len(group):
         return  # `check` reports a missing file; merging the others would hide the loss
+    # Named in the new file's footer, so that a lost ledger can be rebuilt from it.
     batches = store.registry.batches_of([segment.id for segment in group])
     written = write_batches(store.place, key, SCHEMAS[kind], _stream(store, kind, group), merged=batches)
     # Checked before the swap: the old files are removed later, and a row missing then would be lost.

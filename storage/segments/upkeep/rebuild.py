@@ -32,6 +32,7 @@ from storage.segments.views import IDENTITY, PathOf, columns_name, keys
 from storage.segments.views import files as files_sql
 
 UNKNOWN = "recovered"
+# As `import_records.PREFIX`: modules of one layer of storage do not import one another.
 IMPORTED = "import:"
 _MAKERS = {"completions": ("engine", "model_digest"), "verdicts": ("verifier", "version"), "scores": ("scorer", "version")}
 
@@ -166,6 +167,7 @@ def _inferred(
 ) -> tuple[str, str, tuple[BatchRows, ...]]:
     """Producer, version and batch of a file without a footer of ours, derived from its rows."""
     makers = {tuple(row[name] for name in _MAKERS[kind]) for row in rows_read} if kind in _MAKERS else set()
+    # Imported rows name the engine `imported`, and not their import.
     if len(makers) != 1 or "imported" in (maker := makers.pop()):
         return UNKNOWN, "1", (BatchRows(file_id, rows, None),)
     ids = sorted(row["id"] for row in rows_read) if kind == "completions" else [file_id]
@@ -177,6 +179,7 @@ def _without_copies(files: Sequence[File], report: Rebuilt) -> Iterator[File]:
     taken: dict[tuple[str, ...], str] = {}
     for file in sorted(files, key=lambda file: -len(file.batches)):
         for batch in file.batches:
+            # The sort is stable, so of files with equally many batches the one written first keeps it.
             taken.setdefault(_key(file, batch), file.written.id)
     for file in files:
         mine = tuple(batch for batch in file.batches if taken[_key(file, batch)] == file.written.id)
@@ -226,6 +229,7 @@ def _repeating(segments: Sequence[Segment], path_of: PathOf, connection: Any) ->
 
 def _register(session: Session, file: File, *, overlaps: bool) -> None:
     written = file.written
+    # Flushed in this order: a batch refers to its segment, and a link to the number of the batch.
     session.add(SegmentRow(**asdict(written), overlaps=overlaps, created_at=file.at))
     session.flush()
     maker = {"kind": written.kind, "producer": written.producer, "version": written.version, "segment_id": written.id}
@@ -240,6 +244,7 @@ def _register(session: Session, file: File, *, overlaps: bool) -> None:
 def _mark(session: Session, producer: str, rows: int, now: float) -> None:
     """Record that rows of an import may be missing."""
     facts = {"kind": "completions", "producer": producer, "version": "1", "rows": rows, "batches": list[str]()}
+    # Merged, as a rebuild may be run again after a kill.
     session.merge(
         LostSegmentRow(id=f"ledger:{producer}", **facts, problem="registered again without its record", found_at=now)
     )

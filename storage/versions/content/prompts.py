@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COLUMN = "prompt_is_messages"
 _PLACE = SCHEMAS["problems"].get_field_index("prompt")
+# JSON of a text begins with a quote, JSON of messages with a bracket.
 _IS_TEXT = """starts_with(prompt, '"')"""
 SHOWN = f"* REPLACE (CASE WHEN {_IS_TEXT} THEN prompt ->> '$' ELSE prompt END AS prompt), NOT {_IS_TEXT} AS {COLUMN}"
 """SQL columns of problems, with prompts stored as JSON made plain."""
@@ -51,6 +52,7 @@ def with_json_prompts(table: pa.Table) -> pa.Table:
         return table
     place = table.schema.get_field_index("prompt")
     pairs = zip(table["prompt"].to_pylist(), table[COLUMN].to_pylist(), strict=True)
+    # Canonical, as in segments: the content hash is over the JSON text.
     texts = [text if text is None or is_messages else canonical_json(text) for text, is_messages in pairs]
     return table.set_column(place, table.schema.field("prompt"), pa.array(texts, pa.string())).drop_columns([COLUMN])
 
@@ -63,6 +65,7 @@ def no_shown_rows(kind: Kind) -> str:
 def json_problems(connection: "duckdb.DuckDBPyConnection") -> None:
     """Create a temporary view `problems`, which hides the version's own, with JSON prompts as in runs."""
     catalog: Any = connection.execute("SELECT current_catalog()").fetchall()[0][0]
+    # Named in full: the view would otherwise select from itself.
     table = f'"{catalog}".main.problems'
     stored: Collection[str] = {row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()}
     chosen = _JSON if COLUMN in stored else "*"

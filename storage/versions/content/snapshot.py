@@ -79,6 +79,7 @@ def in_key_order(
     if _is_sorted(order):
         return _chosen((narrow.slice(start, rows) for start in range(0, narrow.num_rows, rows)), chosen)
     if chosen is not None:
+        # The mask is in the order of the table, and the numbers are in key order.
         order = order[np.asarray(chosen)[order]]
     return (narrow.take(order[start : start + rows]) for start in range(0, len(order), rows))
 
@@ -123,6 +124,7 @@ def checked(snapshot: Snapshot) -> Snapshot:
     such a snapshot is undefined.
     """
     tables = {kind: _conform(kind, table) for kind, table in snapshot.tables()}
+    # Before the look-ups below, which take the first of equal keys.
     for kind, table in tables.items():
         _refuse_duplicates(kind, table)
     _refuse_unknown_rows(tables["decisions"], "completion_id", tables["completions"])
@@ -135,6 +137,7 @@ def _conform(kind: Kind, table: pa.Table) -> pa.Table:
     missing = [name for name in SCHEMAS[kind].names if name not in table.column_names]
     if missing:
         raise SetupError(f"the {kind} of a dataset version lack the columns {', '.join(missing)}.")
+    # Only if it differs: of a TableFile all rows would be read into memory.
     return table if table.schema == SCHEMAS[kind] else table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
 
 
@@ -158,6 +161,7 @@ def _repeats(kind: Kind, table: pa.Table) -> bool:
         same = [pc.equal(rows[key][1:], rows[key][:-1]) for key in KEYS[kind]]
         if pc.any(reduce(pc.and_, same)).as_py():
             return True
+        # Kept for the next part, as two equal keys may be in two parts.
         last = [part.slice(part.num_rows - 1)]
     return False
 

@@ -68,9 +68,11 @@ def free(ws: Workspace, holdings: Sequence[Holding]) -> list[str]:
     freed = [holding for holding in holdings if holding.needed is None]
     for holding in freed:
         with locked(lock_path(ws, holding.info.name)):
+            # One by one: the objects of DVC's cache are not in the version's folder.
             for path in holding.files:
                 path.unlink(missing_ok=True)
             shutil.rmtree(holding.info.path)
+            # The link may have pointed to the removed folder.
             point_latest(ws.datasets, load_index(ws.datasets, holding.info.name))
     return [holding.info.ref for holding in freed]
 
@@ -85,6 +87,7 @@ def _reasons_to_keep(infos: Sequence[VersionInfo], keep: int) -> dict[str, str]:
         elif info.signoffs:
             reasons.setdefault(info.folder, f"signed off by {info.signoffs[-1].by}")
     by_hash = {info.content_hash: info for info in infos}
+    # A list, as the loop adds reasons: the parent of a parent is not needed.
     for info in [info for info in infos if info.folder in reasons]:
         if info.parent is not None and (parent := by_hash.get(info.parent)) is not None:
             reasons.setdefault(parent.folder, f"{info.ref} came after it")
@@ -98,6 +101,7 @@ def _unshared(infos: Sequence[VersionInfo], remote: str | None) -> set[str]:
     if root is None or (remote is None and not dvc.has_remote(root, None)):
         return {info.folder for info in infos}
     absent = missing_in_remote(tracked, remote)
+    # DVC's third state, `deleted`, means that only the cache of this clone lacks the rows.
     return {info.folder for info in infos if info not in tracked or absent.get(info.ref) in ("new", "missing")}
 
 

@@ -51,6 +51,7 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
     if not dry_run:
         with locked(lock_path(ws, name)):
             for folder, path in manifests.items():
+                # A copy that is missing or unreadable is written from the manifest in the version's folder.
                 write_text(manifest_copy(ws.datasets, name, folder), path.read_text(encoding="utf-8"))
             save_index(ws.datasets, index)
             point_latest(ws.datasets, index)
@@ -76,6 +77,7 @@ def _manifest(datasets: Path, name: str, folder: str) -> Path | None:
     """The manifest of a version: the git-tracked copy, or the one in its folder if the copy is missing or unreadable."""
     both = (manifest_copy(datasets, name, folder), datasets / name / folder / "manifest.json")
     paths = [path for path in both if path.exists()]
+    # The last one is not tried: its reader reports what is wrong with it.
     for path in paths[:-1]:
         with suppress(SetupError):
             _read(path)
@@ -89,6 +91,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _entry(folder: str, manifest: dict[str, Any], known: DatasetRow | None, place: Path) -> Entry:
     content = str(manifest["hashes"]["content"])
+    # Without an index only the folder's name tells which content has this number.
     if not content.startswith(folder.partition("-")[2]):
         raise SetupError(
             f"the manifest of {place / folder} is of another content ({content[:8]}).",

@@ -64,6 +64,7 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
         if not _remove_temporaries(infos):
             raise
         summary = _dvc("pull", infos, root, remote)
+    # All are checked before the error, as each check removes the files that are wrong.
     wrong = [error for info in infos if (error := _difference(info, remote)) is not None]
     if wrong:
         more = f" So were files of {len(wrong) - 1} more versions." if len(wrong) > 1 else ""
@@ -77,6 +78,7 @@ def _difference(info: VersionInfo, remote: str | None) -> FoundWanting | None:
     mend = f"put the published file back into the remote{'' if remote is None else f' {remote}'}, then"
     again = f"{mend} rollmill dataset pull {info.ref}"
     try:
+        # Bytes first, rows last: a file that differs need not be one that DuckDB can read.
         require_pointed(info.path, pointer(info), info.ref, again)
         require_published(info)
         if (actual := content_hash(load_snapshot(info))) != info.content_hash:
@@ -113,6 +115,7 @@ def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
     """
     root = _tracked(infos)
     done = dvc.run_when_unlocked(["checkout", "--force", *_targets(infos, root)], root)
+    # Not DVC's exit status: it may fail for one version and restore the others.
     absent = [info for info in infos if not is_whole(info)]
     if absent:
         raise SetupError(
@@ -177,6 +180,7 @@ def missing_in_remote(infos: Sequence[VersionInfo], remote: str | None = None) -
     done = dvc.run_when_unlocked([*options, *targets], root)
     if done.returncode:
         raise SetupError(f"dvc status failed: {dvc.first_line(done.stderr)}.", next_command="dvc status --cloud -v")
+    # DVC is given pointers and reports the folders that they are of.
     states = {Path(path).parts: state for path, state in json.loads(done.stdout or "{}").items()}
     return {targets[target]: states[parts] for target in targets if (parts := Path(target).with_suffix("").parts) in states}
 

@@ -211,7 +211,8 @@ def test_a_problem_that_stands_twice_in_a_log_is_counted_twice(tmp_path: Path) -
 
 
 def test_choices_are_judged_as_choices_and_a_name_is_one_log(adopted: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    assert slug("gsm8k-org/My Model") == "gsm8k-my-model"
+    assert slug("gsm8k", "org/My Model") == "gsm8k-my-model"
+    assert slug("math-500", "org/m") == "math-500-m"
     assert adopted[1]["inspect"]["verify"] == ["number", "math"]
     with Workspace.open(adopted[0]) as workspace:
         log = log_at(LOGS / "lm_eval")

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from flows.rejudging.reverify_verdicts import ChainEntry, VerdictCounts, VerifierChange, renew, residue, rules_tried
+from flows.rejudging.reverify_verdicts import (
+    CarriedSample,
+    ChainEntry,
+    VerdictCounts,
+    VerifierChange,
+    renew,
+    residue,
+    rules_tried,
+)
 from flows.rounds.judging.verify import item_pair, judge
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from pipelines.verify.mathematics import MathVerifier
@@ -243,3 +251,13 @@ def test_a_library_that_changed_beside_the_rules_is_seen_in_the_version() -> Non
 
 def test_the_changed_rules_are_named() -> None:
     assert change((*bumped("same")[:-1], ("last", "1"))).changed == ["same", "number", "last"]
+
+
+def test_a_carried_verdict_is_checked_by_its_conclusion_and_not_by_its_evidence() -> None:
+    verifier = NumberVerifier()
+    sample, rows = CarriedSample(8), items(4)
+    key = (verifier.name, verifier.version)
+    verdicts = [replace(verdict, seconds=9.0, evidence='{"host":"other"}') for verdict in verifier.verify_many(rows)]
+    sample.offer([*verdicts[:-1], replace(verdicts[-1], rule="another")], rows)
+    report = sample.check([ChainEntry(key, key, None, verifier)])
+    assert (report["checked"], report["untrue"]) == (4, 1)

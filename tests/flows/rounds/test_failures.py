@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from flows.progress import Event
 from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
 from pipelines.budget.fixed import Fixed
 from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Request
+from storage.ground.records import Completion, Problem, Request, Verdict
 from storage.segments.schema import from_table
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
 
@@ -162,6 +162,22 @@ def test_a_verifier_out_of_order_is_a_bug(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="verifier 'toy' did not give the verdicts on its items, in their order"):
         finish(tmp_path, verifiers=(Swapper,))
     assert no_thread_of_ours()
+
+
+@dataclass
+class OfAnother(ToyVerifier):
+    """Judges another completion when it is asked a second time, alone."""
+
+    def verify_many(self, items: Any) -> Iterator[Any]:
+        yield from (super(OfAnother, self).verify(*item) for item in items)
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        return replace(super().verify(problem, completion), completion_id="another")
+
+
+def test_a_retried_verdict_on_another_completion_is_a_bug(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="verifier 'toy' did not give the verdicts on its items"):
+        finish(tmp_path, verifiers=(partial(OfAnother, doubt="So", doubt_cause="cpu_limit"),))
 
 
 def test_an_interrupt_keeps_what_is_committed_and_ends_every_thread(tmp_path: Path) -> None:

@@ -65,6 +65,15 @@ def test_the_base_is_the_default_and_a_grid_names_its_arms(files: Path) -> None:
     assert (len(names), sweep.budget.default) == (8, names[0])
 
 
+def test_values_that_read_alike_are_arms_of_their_own(files: Path) -> None:
+    grid = {"prompt_template": ["{prompt}", "Be brief. {prompt}", "be brief: {prompt}"]}
+    sweep = load_sweep(written(files, arms={}, grid=grid, name="grid"))
+    assert [*sweep.settings] == ["prompt_template-prompt", "prompt_template-2", "prompt_template-3"]
+    arms = {"temperature-1_0": {"temperature": 0.5}}
+    with pytest.raises(SetupError, match="two arms have the name 'temperature-1_0'"):
+        load_sweep(written(files, arms=arms, grid={"temperature": [1.0, 0.7]}, name="grid"))
+
+
 def test_an_evaluation_is_a_base_by_one_benchmark_and_model(files: Path) -> None:
     path = written(files, base="held.yaml", set={}, benchmark="hard", arms={"cold": {"temperature": 0.1}})
     recipe = load_sweep(path).loaded.recipe

@@ -92,6 +92,17 @@ def test_rates_by_level_weigh_problems_alike_and_put_none_last() -> None:
     assert [rate.row()["interval"] for rate in rates[:2]] == ["one cluster: no interval", "Clopper-Pearson over clusters"]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_rate_lies_within_its_bounds_whatever_the_number_of_rollouts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    judged, undecided = rng.integers(0, 9, 4), rng.integers(0, 9, 4)
+    correct = rng.integers(0, judged + 1)
+    counts = replace(counts_of(rollouts().measured(None)), correct=correct, judged=judged, undecided=undecided)
+    rate = pass_rate(counts)
+    if rate.estimate is not None and rate.bounds is not None:
+        assert rate.bounds[0] - 1e-12 <= rate.estimate.value <= rate.bounds[1] + 1e-12
+
+
 def test_the_estimand_says_templates_only_where_all_have_one() -> None:
     counts = counts_of(rollouts().measured(None))
     named = pass_rate(counts.where(counts.judged > 0)).estimate

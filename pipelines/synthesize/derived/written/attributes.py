@@ -49,6 +49,7 @@ def shares_of(attributes: Mapping[str, Any]) -> dict[str, AttributeShare]:
             if of not in shares:
                 raise unknown_name(f"attribute that {name!r} depends on", of, shares)
             parts = {str(value): _weights(name, part) for value, part in dict(given.get("values") or {}).items()}
+            # A value of the other attribute without shares here would leave combinations incomplete.
             for value in (value for weights in shares[of].weights.values() for value in weights):
                 if value not in parts:
                     raise SetupError(f"attribute {name!r} has no values for {of} {value!r}.")
@@ -64,6 +65,7 @@ def _weights(name: str, given: Any) -> Weights:
     if not isinstance(given, Mapping) or not given:
         raise SetupError(f"attribute {name!r} has no values: give a list, or a mapping of values to shares.")
     numbers = {str(value): share for value, share in given.items()}
+    # True is an int; False fails the comparison.
     if not all(isinstance(share, int | float) and share is not True and 0 < share < math.inf for share in numbers.values()):
         raise SetupError(f"attribute {name!r}: a share is a number above 0.")
     whole = math.fsum(numbers.values())
@@ -95,6 +97,7 @@ def _owed(weights: Weights, had: Mapping[str, int], size: int) -> dict[str, int]
     owed = dict.fromkeys(weights, 0)
     whole = sum(had.values()) + size
     for _ in range(size):
+        # Equal shortfalls are told apart by name, so that the order in the recipe does not matter.
         value = max(weights, key=lambda value: (weights[value] * whole - had.get(value, 0) - owed[value], value))
         owed[value] += 1
     return owed
@@ -196,6 +199,7 @@ class Attributes:
     def _prompt(self, values: Values) -> str:
         text = self.ask
         for name, value in values.items():
+            # Not `format`: a request may hold other braces, such as those of JSON.
             text = text.replace(f"{{{name}}}", value)
         return f"{text}\n{FORM}"
 

@@ -72,17 +72,20 @@ class Elections:
         votes = self._wanted.votes
         attempts = [(prompt, index) for prompt, _ in problems for index in range(votes)]
         texts = self._solver.texts(attempts, seed)
+        # Texts come back in the order of the attempts, `votes` for each problem.
         groups = [texts[place * votes : (place + 1) * votes] for place in range(len(problems))]
         return [self._reference(stated, group) for (_, stated), group in zip(problems, groups, strict=True)]
 
     def _reference(self, stated: str | None, texts: Sequence[str | None]) -> Reference | None:
         elected = elected_answer(texts)
+        # The tolerance lets 2 of 3 votes reach a `least` that is written as .6666666666667.
         if elected is None or elected[1] / len(texts) < self._wanted.least - 1e-12:
             return None
         answer, votes = elected
         facts = {"agreement": votes / len(texts), "votes": len(texts)}
         if self._wanted.origin == MAJORITY:
             return Reference(answer, MAJORITY, facts)
+        # Canonical forms are compared: the writer's 0.5 and the solver's 1/2 agree.
         if stated is None or read(stated).form != read(answer).form:
             return None
         return Reference(stated, ROUND_TRIP, facts)
@@ -98,6 +101,7 @@ def elected_answer(texts: Sequence[str | None]) -> tuple[str, int] | None:
     ranked = sorted(groups.values(), key=lambda spelt: -spelt.total())
     if not ranked or (len(ranked) > 1 and ranked[0].total() == ranked[1].total()):
         return None
+    # Among equally usual spellings the text decides, so that the order of the votes does not matter.
     return min(ranked[0], key=lambda spelling: (-ranked[0][spelling], len(spelling), spelling)), ranked[0].total()
 
 

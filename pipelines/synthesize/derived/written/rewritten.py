@@ -87,6 +87,7 @@ class Rewritten:
     def _problems(self, source: Source, seed: int) -> Iterator[Problem]:
         refusals = Refusals((str(problem.prompt) for problem in source.problems), self.near)
         self.refused, drafts = refusals.counts, self._drafts(source, refusals, seed)
+        # Drafts are read as needed, so that a small budget pays for few elections.
         while together := list(islice(drafts, _TOGETHER)):
             for draft, reference in zip(together, self._references(together, seed), strict=True):
                 if reference is None:
@@ -102,11 +103,13 @@ class Rewritten:
             groups = match.groupdict() if match else {}
             text = groups.get("problem") or (match[1] if match else None)
             text = None if text is None else text.strip()
+            # `refused` is true for None; the second condition is for the type checker.
             if not refusals.refused(text) and text is not None:
                 stated = groups.get("answer")
                 yield RewriteDraft(text, stated.strip() if stated else None, known[rollout.problem_id], rollout)
 
     def _takes(self, rollout: SourceRollout) -> bool:
+        # A text that nobody judged has no decision, so it cannot have been kept.
         wanted = rollout.kept or not self.kept or rollout.outcome is None
         return wanted and (self.step is None or rollout.step == self.step)
 
@@ -125,6 +128,7 @@ class Rewritten:
             draft.source,
             prompt=draft.text,
             reference=reference.text,
+            # Tests decide the source's answer, which only a carried reference shares.
             tests=draft.source.tests if reference.origin == CARRIED else (),
             template=None if draft.source.template is None else f"{draft.source.template}~",
             meta=lineage_meta(self.name, [draft.source], seed, reference.origin, **facts),
@@ -134,6 +138,7 @@ class Rewritten:
 
 def _pattern(read: str, reference: str) -> "re.Pattern[str]":
     try:
+        # Problems go over several lines, and models write the mark in any case.
         pattern = re.compile(read, re.DOTALL | re.IGNORECASE)
     except re.error as error:
         raise SetupError(f"rewritten: read is no pattern: {error}.") from None

@@ -59,6 +59,7 @@ class Laws:
             formula = SolvedLaw(law.target, law.expression)
             if form == "extended":
                 formula = _extended(law, rng)
+        # Only measurements show the added term.
         points = max(self.points, POINTS) if form == "extended" else self.points
         data = _data(formula, law, points, rng)
         if data is None:
@@ -76,6 +77,7 @@ class Laws:
         )
 
 
+# SymPy may need half a second for a law, and every draw of it asks again.
 @cache
 def transforms(law: Law) -> tuple[SolvedLaw, ...]:
     """The law solved for each of its other quantities that has exactly one positive solution in closed form."""
@@ -89,8 +91,10 @@ def transforms(law: Law) -> tuple[SolvedLaw, ...]:
             continue
         try:
             solutions = sympy.solve(equation, symbols[name])
+        # SymPy knows no method for some equations.
         except NotImplementedError:
             continue
+        # An implicit solution still holds the quantity that it is solved for.
         if len(solutions) == 1 and symbols[name] not in solutions[0].free_symbols:
             solved.append(SolvedLaw(name, str(sympy.simplify(solutions[0]))))
     return tuple(solved)
@@ -105,6 +109,7 @@ def _extended(law: Law, rng: random.Random) -> SolvedLaw:
 def _symbols(names: Mapping[str, Any]) -> dict[str, Any]:
     import sympy
 
+    # For positive quantities a square has one root: v = sqrt(2 E / m) and not its negative.
     return {name: sympy.Symbol(name, positive=True) for name in names}
 
 
@@ -128,16 +133,19 @@ def _data(formula: SolvedLaw, law: Law, count: int, rng: random.Random) -> list[
 
     names = [name for name in law.symbols if name != formula.target]
     symbols = _symbols(law.symbols)
+    # `math` raises outside of a function's domain, where numpy would warn and give NaN.
     function = sympy.lambdify([symbols[name] for name in names], _parsed(formula.expression, symbols), "math")
     rows: list[dict[str, float]] = []
     for _ in range(40 * count):
         if len(rows) == count:
             break
+        # Rounded before the law is applied, so that the shown numbers obey it.
         given = {name: round(rng.uniform(0.5, 4.0), 2) for name in names}
         try:
             value = function(**given)
         except (ArithmeticError, ValueError):
             continue
+        # Between these bounds `:g` writes no exponent; a root of a negative number would be complex.
         if isinstance(value, (int, float)) and math.isfinite(value) and 1e-4 < value < 1e6:
             rows.append({**given, formula.target: float(f"{value:.4g}")})
     return rows if len(rows) == count else None

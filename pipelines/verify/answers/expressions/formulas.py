@@ -85,6 +85,7 @@ def _root(node: ExpressionNode) -> Formula:
     if degree is None or degree.denominator != 1 or degree < 2:
         raise UnsupportedForm("root of a strange degree")
     try:
+        # A root sign means the real root, ∛(-8) = -2; the power (-8)^(1/3) stays opaque.
         return algebra.power(base, 1 / degree, real_root=True)
     except UnsupportedForm:
         return opaque(f"root{degree}", base)
@@ -121,8 +122,10 @@ _OF_NUMBERS: Mapping[str, Callable[..., int]] = {"gcd": math.gcd, "lcm": math.lc
 def _call(node: ExpressionNode) -> Formula:
     args = [formula(arg) for arg in node.args]
     if node.text == "exp" and len(args) == 1:
+        # Both spellings, exp(x) and e^x, need one form to be equal.
         return _power(ExpressionNode("^", (ExpressionNode("name", (), "e"), node.args[0])))
     if node.text in ("ln", "log") and len(args) == 1 and args[0].rational() == 1:
+        # The logarithm of 1 is 0 in every base; every other one stays opaque.
         return algebra.constant(0)
     values = [value for arg in args if (value := arg.rational()) is not None]
     if node.text in _OF_NUMBERS and len(values) == len(args) > 1 and all(value.denominator == 1 for value in values):
@@ -184,6 +187,7 @@ def multiplied_out(node: ExpressionNode) -> ExpressionNode:
         return node
     if node.op == "group":
         return multiplied_out(node.args[0])
+    # A factor without a matrix anywhere below it is a scalar.
     matrices = [any(part.op == "matrix" for part in arg.walk()) for arg in node.args]
     if node.op == "neg":
         return _entrywise("neg", (), multiplied_out(node.args[0]))
@@ -193,6 +197,7 @@ def multiplied_out(node: ExpressionNode) -> ExpressionNode:
         return _product(*map(multiplied_out, node.args))
     if node.op == "*" and matrices == [False, True]:
         return _entrywise("*", node.args[:1], multiplied_out(node.args[1]))
+    # Only a scalar divides: a quotient by a matrix is not covered.
     if node.op in ("*", "/") and matrices == [True, False]:
         return _entrywise(node.op, (), multiplied_out(node.args[0]), node.args[1:])
     raise UnsupportedForm("matrix inside a formula")

@@ -109,7 +109,7 @@ class _Parser:
                 both |= self.sign() == "∧"
                 groups += [len(items)] if self.sign() == "or" else []
                 self.position += 1
-            if self.sign() not in _CLOSING and self.peek() is not None:
+            if self.sign() not in _CLOSING and self.peek() is not None:  # a comma may end the list
                 items.append(self.union())
         self.depth -= 1
         if both and (either or any(item.op != "relation" for item in items)):
@@ -142,7 +142,7 @@ class _Parser:
         while self.sign() in RELATIONS:
             signs += self.sign()
             self.position += 1
-            sides.append(self.union() if signs[-1] == "∈" else self.sum())
+            sides.append(self.union() if signs[-1] == "∈" else self.sum())  # x ∈ A ∪ B
         return sides[0] if not signs else ExpressionNode("relation", tuple(sides), signs)
 
     def sum(self) -> ExpressionNode:
@@ -310,7 +310,7 @@ class _Parser:
         if token is not None and token.kind == "number" and len(token.text) == 2 and token.text.isdigit():
             self.position += 1
             top, bottom = (ExpressionNode("number", (), digit, Fraction(digit)) for digit in token.text)
-            return ExpressionNode("/", (top, bottom))
+            return ExpressionNode("/", (top, bottom))  # \frac12: TeX takes one digit for each argument
         return ExpressionNode("/", (self.argument(), self.argument()))
 
     def root(self) -> ExpressionNode:
@@ -324,7 +324,7 @@ class _Parser:
         """Argument of a command: a braced formula, one letter, one digit or another command."""
         token = self.peek()
         if token is not None and token.kind == "number" and len(token.text) > 1:
-            raise UnsupportedForm("digits without braces")
+            raise UnsupportedForm("digits without braces")  # \sqrt12 is (√1)2 for TeX, but hardly for its writer
         return self.atom()
 
     def absolute(self) -> ExpressionNode:
@@ -341,7 +341,7 @@ class _Parser:
                 row.append(self.relation())
             elif self.take("row"):
                 rows.append(ExpressionNode("row", tuple(row)))
-                if self.take("endmatrix"):
+                if self.take("endmatrix"):  # the last row may end with \\ too
                     return ExpressionNode("matrix", tuple(rows))
                 row = [self.relation()]
             else:
@@ -370,7 +370,7 @@ class _Parser:
             return ExpressionNode("root", (ExpressionNode("number", (), "2", Fraction(2)), self.atom()))
         if self.sign() in ("(", "{", "["):
             inner = self.atom()
-            while inner.op == "group":
+            while inner.op == "group":  # sin((x)) is sin(x)
                 inner = inner.args[0]
             args = inner.args if inner.op in ("list", "bracket") else (inner,)
             return ExpressionNode("call", (*base, *args), f"{name}_" if base else name)

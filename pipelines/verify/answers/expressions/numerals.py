@@ -35,6 +35,7 @@ def in_digits(text: str) -> str:
     """The text with the number that it begins with in digits; the text itself where it begins with none."""
     text = text.strip()
     first = _WORD.match(text)
+    # A text that is not ASCII may begin with a numeral of another script.
     if len(text) > _LONGEST or (text.isascii() and first is None):
         return text
     spelled = _SPELLED.match(text)
@@ -57,14 +58,17 @@ def _of_words(words: list[str]) -> int | None:
             continue
         if word in _WORDS:
             value = _WORDS[word]
+            # Behind hundreds everything below them fits, behind tens only ones: twenty twelve is no number.
             if (value == 0 and len(words) > 1) or not (value < last and (last >= 100 or (last >= 20 and value < 10))):
                 return None
             group, last = group + value, value
         elif word == "hundred":
+            # Fifteen hundred is a number, two hundred hundred is none.
             if not 0 < group < 100 or last >= 100:
                 return None
             group, last = group * 100, 100
         else:
+            # Scales must fall: five thousand two million is no number.
             if not group or (total and total % (_TIMES[word] * 1_000)):
                 return None
             total, group, last = total + group * _TIMES[word], 0, 10**12
@@ -81,10 +85,12 @@ def _of_numerals(signs: str) -> int | None:
     total, group, digit = 0, 0, None
     for sign in signs:
         if sign in _CHINESE:
+            # A zero only fills a place: 一百零五 is 105.
             if digit:
                 return None
             digit = _CHINESE[sign]
         elif _UNITS[sign] < 10**4:
+            # A unit without a digit before it counts once: 十二 is 12.
             group += (1 if digit is None else digit) * _UNITS[sign]
             digit = None
         else:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 
 _FOLDED = str.maketrans("áàâãéèêíìóôõúüñç", "aaaaeeeiiooouunc")
+# A text may leave accents out, so patterns allow both letters.
 _LETTERS = {chr(accent): f"[{chr(accent)}{chr(letter)}]" for accent, letter in _FOLDED.items()}
 _START = 3  # letters
 _BLANK = re.compile(r"[\s_-]+")
@@ -38,6 +39,7 @@ class NumberWords:
             if scale is None or (stop == start and scale[0] > 1_000):  # "millions" are no number
                 total, end = (total + group, stop) if stop > start else (total, end)
                 return (total, end) if end and self._ends(text, end) else None
+            # Scales must fall: behind thousands come no millions.
             limit, end = scale
             total += limit * (group if stop > start else 1)
 
@@ -80,6 +82,7 @@ def spelled_number(text: str) -> tuple[int, int] | None:
     Where two languages have its first word ("mil"), the one counts that reads more of it.
     """
     start = _folded(text[:_START])
+    # Two letters for the shortest words: behind `un` the third one is a blank.
     names = [name for name, starts in _starts().items() if start in starts or start[:2] in starts]
     numbers = [words.number(text) for words in map(_words, names) if words.begins.match(text) is not None]
     return max((number for number in numbers if number is not None), key=itemgetter(1), default=None)
@@ -105,7 +108,9 @@ def _words(name: str) -> NumberWords:
     words = _table()[name]
     spelled = dict(item.split("=") for item in words["also"].split())
     spelled |= {word: str(value) for value, word in enumerate(words["below"].split())}
+    # Articles count as 1 here; `_ends` refuses them before a noun.
     spelled |= dict.fromkeys(words["articles"].split(), "1")
+    # Longest first, or `treinta` would match where `treinta y uno` stands.
     below = "|".join(_pattern(word) for word in sorted(spelled, key=len, reverse=True))
     hundreds = words["hundreds"].split()
     scales = ((10**6, words["million"]), (10**3, words["thousand"]))

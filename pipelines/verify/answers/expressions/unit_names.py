@@ -35,6 +35,7 @@ _UNIT_NAMES = {
     "rupee": "rupees ₹ inr",
 }
 _UNITS = {alias: unit for unit, aliases in _UNIT_NAMES.items() for alias in (unit, *aliases.split())}
+# Words that one side may leave out: a bare 5 may mean a profit of 5, but not a loss of 5.
 _ALONE = frozenset(
     re.findall(
         r"\S+", "profit gain increase increased above ahead am pm north east left right up down clockwise noon midnight"
@@ -43,6 +44,7 @@ _ALONE = frozenset(
 _TURNING = _ALONE.union(
     re.findall(r"\S+", "loss decrease decreased below fewer behind ago owed debt south west counterclockwise")
 )
+# LaTeX writes cm^{2}, and abbreviations end in a full stop (sq. ft.).
 _POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None})
 
 
@@ -52,7 +54,9 @@ def same_unit(left: str, right: str) -> bool:
         return True
     if not same_sense(left, right):
         return False
+    # A direction was compared above and is no part of a unit: `3 km north` is a length.
     units = known_unit(_without_turns(left)), known_unit(_without_turns(right))
+    # Unknown words mostly name what is counted, such as apples, and prove no difference.
     return None in units or units[0] == units[1]
 
 
@@ -86,6 +90,7 @@ def known_unit(words: str) -> str | None:
         unit = _UNITS.get(stem) or _UNITS.get(low)
         if unit is None:
             return None
+        # `cm^2` gets the name of `square cm`.
         prefix = {"2": ["square"], "3": ["cubic"]}.get(power, [f"^{power}"] if power else [])
         names += [*prefix, unit]
     return " ".join(names) or None

@@ -191,8 +191,8 @@ def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     ],
 )
 def test_steps_that_repeat_one_another_are_refused(tmp_path: Path, second: Step, message: str) -> None:
-    toy = routed(steps=[Step(root("short"), ToyEngine), second])
-    with workspace(tmp_path) as ws, toy.open(ws) as run, pytest.raises(SetupError, match=message):
+    steps = [Step(root("short"), ToyEngine), second]
+    with workspace(tmp_path) as ws, pytest.raises(SetupError, match=message), routed(steps=steps).open(ws) as run:
         plan_round(run, 0)
 
 
