@@ -13,6 +13,9 @@ OWN := services or sandbox or chaos or browser or hosts or train or data or vllm
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/storage/ground/test_steps.py \
 	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
 	$(addprefix tests/flows/rounds/test_,failures.py imported.py) $(addprefix tests/flows/rounds/together/test_,together.py shared.py limits.py) tests/flows/cli/make/test_curate.py
+# Benchmarks that are told a folder, a file or a verb.
+NEED_ARGUMENTS := $(addprefix benchmarks/,budgets/budget_pool.py numbers/real_students.py numbers/targets.py problems/exam.py \
+	$(addprefix runs/,dashboard.py dashboard_workspace.py))
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
@@ -105,8 +108,9 @@ peers-eval: $(VENV)-lm-eval/.done $(VENV)-inspect/.done $(VENV)-lighteval/.done 
 bench-http: $(VENV)/.dev peers-http ## rows per second over HTTP, the peers beside ours
 	$(BIN)/python benchmarks/engines/http_engine.py
 
-bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark, ours and the alternative side by side
-	for file in $(addprefix benchmarks/,$(addsuffix /*.py,budgets engines numbers problems runs verifiers)); do $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark that needs no argument, ours and the alternative side by side
+	for file in $(filter-out $(NEED_ARGUMENTS),$(wildcard $(addsuffix /*.py,$(addprefix benchmarks/,budgets engines numbers problems runs verifiers)))); do \
+		$(BIN)/python $$file || exit 1; done
 
 lock: ## renew the pins (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres --extra s3 --extra ray -o requirements-dev.txt

@@ -10,6 +10,7 @@ _OPERATIONS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.FloorDiv: lambda left, right: Fraction(left // right),
 }
 _PERCENT = "percent"
 _LONGEST = 300  # digits of a whole number; int() refuses more than 4,300
@@ -21,7 +22,7 @@ def whole_number(text: str) -> int | None:
 
 
 def value_of(tokens: Sequence[str | Fraction], *, signed: bool = False) -> Fraction | None:
-    """The value of numbers, + - * / and parentheses, and % after hundredths; None if they are no
+    """The value of numbers, + - * / // and parentheses, and % after hundredths; None if they are no
     expression, or it divides by zero. `signed`: a minus may stand before a number.
     """
     # Numbers go in as names: as literals, decimals would come back from the parser as floats.

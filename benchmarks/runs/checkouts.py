@@ -1,7 +1,9 @@
 """Processor seconds of five pieces of work in two checkouts, turn by turn: what a change costs.
 
-    git worktree add ../before HEAD~20 && python benchmarks/runs/checkouts.py --before ../before
-    python benchmarks/runs/checkouts.py --before ../before --only rounds verify --turns 9
+    python benchmarks/runs/checkouts.py --before HEAD~20
+    python benchmarks/runs/checkouts.py --before ../other --only rounds verify --turns 9
+
+`--before` is a folder, or a commit that is unpacked into a temporary one.
 
 Each piece is a process of its own. The checkouts take turns, and every second turn begins with the other one, so that a
 machine that grows slower slows both. Processor seconds count the children of a process, but not the model server of
@@ -45,15 +47,27 @@ for verifier, items in ((NumberVerifier, short_completions()), (MathVerifier, as
 def main() -> None:
     """Print a line for each piece: medians of both checkouts and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--before", type=Path, required=True, help="the other checkout")
+    parser.add_argument("--before", default="HEAD", help="the other checkout, or a commit (HEAD: without open changes)")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=sorted(PIECES), default=list(PIECES))
     options = parser.parse_args()
-    sides = [options.before.resolve(), ROOT]
     print(f"{'piece':<10} {'before':>8} {'here':>8}  ratio (least, most), CPU s, {options.turns} turns")
-    for name in options.only:
-        with PIECES[name]() as work:
-            print(f"{name:<10} {_compared(work, sides, options.turns)}", flush=True)
+    with _checkout(options.before) as before:
+        for name in options.only:
+            with PIECES[name]() as work:
+                print(f"{name:<10} {_compared(work, [before, ROOT], options.turns)}", flush=True)
+
+
+@contextmanager
+def _checkout(given: str) -> Iterator[Path]:
+    """The folder of a checkout, or the files of a commit in a temporary one."""
+    if Path(given).is_dir():
+        yield Path(given).resolve()
+        return
+    archive = subprocess.run(["git", "archive", given], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        yield Path(folder)
 
 
 def _compared(work: Callable[[Path], None], sides: list[Path], turns: int) -> str:

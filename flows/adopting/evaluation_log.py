@@ -172,7 +172,7 @@ def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
     # Not splitlines(), which also splits at U+2028: JSON texts may hold it unescaped.
     lines = [line for line in whole_text(path, unfolded).split("\n") if line.strip()]
     for number, line in enumerate(lines, 1):
-        unfolded.check_row(len(line), f"line {number}")
+        unfolded.check_row(len(line.encode()), f"line {number}")
         json_object(path, line, f"line {number}")
     if not lines:
         raise log_error(path, "it has no rows")

@@ -56,7 +56,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
             path, f"the evaluation did not end well (status {status!r}): it has no numbers", "inspect eval-retry"
         )
     for at, text in enumerate(samples, 1):
-        unfolded.check_row(len(text), f"sample {at}")
+        unfolded.check_row(len(text.encode()), f"sample {at}")
     parsed = [(text, json_object(path, text, f"sample {at}")) for at, text in enumerate(samples, 1)]
     planned = header["results"].get("completed_samples", len(parsed))
     if len(parsed) != planned:

@@ -44,15 +44,19 @@ def rows_to_import(log: EvaluationLog, label: str | None, digest: str) -> Iterat
     Answers to a problem that the log has twice under different ids become more samples of the first of them.
     """
     rows_before: set[tuple[str, int]] = set()
+    questions = [digest128([answer.prompt, answer.reference]) for answer in log.answers]
     problem_of: dict[str, str] = {}
     used: dict[str, int] = {}
-    for answer in log.answers:
-        question = digest128([answer.prompt, answer.reference])
-        problem = problem_of.setdefault(question, answer.problem)
-        twin = problem != answer.problem
-        # The samples of a twin go on after those of the problem, or equal texts would be one rollout.
-        sample = used[problem] if twin else answer.sample
-        used[problem] = max(used.get(problem, 0), sample + 1)
+    # A problem's own samples are known before any twin is numbered, as a log may have their answers in turn.
+    for question, answer in zip(questions, log.answers, strict=True):
+        if problem_of.setdefault(question, answer.problem) == answer.problem:
+            used[answer.problem] = max(used.get(answer.problem, 0), answer.sample + 1)
+    for question, answer in zip(questions, log.answers, strict=True):
+        problem, sample = problem_of[question], answer.sample
+        if problem != answer.problem:
+            # The samples of a twin go on after those of the problem, or equal texts would be one rollout.
+            sample = used[problem]
+            used[problem] += 1
         first = not rows_before
         new = [number for number in answer.rows if (answer.file, number) not in rows_before]
         rows_before |= {(answer.file, number) for number in new}

@@ -28,7 +28,11 @@ class Adopt(RequestKind):
     @property
     def command(self) -> str:
         """Command line that repeats the request. A repetition does not judge again the logs that are adopted already."""
-        return f"rollmill adopt {shlex.quote(str(self.request.path))}"
+        request = self.request
+        words = ["rollmill", "adopt", str(request.path), *(["--name", request.name] if request.name else [])]
+        words += [word for verifier in request.verify for word in ("--verify", verifier)]
+        words += ["--label", request.label] if request.label else []
+        return shlex.join([*words, *(["--max-bytes", str(request.max_bytes)] if request.max_bytes else [])])
 
     def open(self, progress: Progress) -> AbstractContextManager[Progress]:
         """The job's progress: each log opens the workspace for itself."""
@@ -73,21 +77,20 @@ class Adopt(RequestKind):
 
 
 def _name(asked: str | None, log: EvaluationLog, *, of_several: bool) -> str:
-    """The name of one log of several: its task and model, or the requested name with a distinguishing suffix."""
+    """Name of one log of several: its task and model, or the requested name with a distinguishing suffix, cut to fit."""
     if asked is None:
         return default_name(log)
-    return f"{asked}-{default_name(log)}" if of_several else f"{asked}.{log.chosen}"
+    name = f"{asked}-{default_name(log)}" if of_several else f"{asked}.{log.chosen}"
+    return name if len(name) <= longest_name(log) else name[: longest_name(log)].strip("-._")
 
 
 def _free(names: set[str], log: EvaluationLog, name: str) -> str:
     """The name, or with a number where another log of this command has it; the same each time for the same logs."""
-    longest, number, free = longest_name(log), 1, name
-    if len(name) > longest and names:
-        free = name = name[:longest].strip("-._")
+    number, free = 1, name
     while free in names:
         number += 1
         # Cut before the number is added, or the number itself would be cut off.
-        free = name[: longest - len(f"-{number}")].strip("-._") + f"-{number}"
+        free = name[: longest_name(log) - len(f"-{number}")].strip("-._") + f"-{number}"
     names.add(free)
     return free
 

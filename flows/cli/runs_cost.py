@@ -190,6 +190,9 @@ def rule_lines(rule: "RuleErrorCounts | Mapping[str, Any]") -> list[str]:
     if row["error"] is None:
         return [f"{start}; none has ended yet"]
     met = f"{row['met']:,} of {row['ended']:,} that have ended met their target"
+    # Versions that were published earlier have no such count.
+    if row.get("cut"):
+        met += f", {row['cut']:,} ended because the total was spent"
     return [
         f"{start}: {met}",
         f"so {row['error']:.1%} were given up wrongly, 95% interval [{row['low']:.1%}, {row['high']:.1%}]",

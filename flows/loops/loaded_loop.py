@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,10 @@ def _check(loaded: LoadedLoop, base: Path) -> None:
         raise SetupError(f"beside: {DATASET!r} is the name of the last round's dataset.", choices=("another name",))
     first = loaded.first()
     loaded.curate_of(first)
-    # Between these rounds the keys do not change, so other rounds have a training that is checked here.
+    # Between these rounds the keys do not change, so other rounds have recipes that are checked here.
+    for number in {first_of - 1 for first_of in recipe.curate.from_round} - {0}:
+        # Such a round names the version of the round before, which is still to come.
+        loaded.curate_of(replace(first, number=number, versions=(f"{loaded.name}@v{number}",)))
     for number in {0, *(first_of - 1 for first_of in recipe.train.from_round)}:
         loaded.training_of(RoundState(number, first.model))
     for name in recipe.beside:

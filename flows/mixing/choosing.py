@@ -123,11 +123,9 @@ def candidates(
         elif pa.types.is_string(column.type):
             texts = column.to_pylist()
             labels[name] = [texts[group[0]] for group in groups]
-    mean = (
-        None
-        if vectors is None
-        else unit_rows(np.array([vectors[group].mean(axis=0) for group in groups]).reshape(len(ids), -1))
-    )
+    means = [] if vectors is None else [vectors[group].mean(axis=0) for group in groups]
+    # Where no row is left, nothing says how long the vectors are.
+    mean = None if vectors is None else unit_rows(np.array(means) if means else np.zeros((0, 0)))
     sizes = np.array([len(group) for group in groups], dtype=np.int64)
     similar = _similarities(rows[SIMILAR].to_pylist(), groups) if SIMILAR in rows.column_names else None
     return MixUnits(ids, numbers, labels, mean, sizes, similar), [[places[at] for at in group] for group in groups]

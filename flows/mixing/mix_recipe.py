@@ -38,6 +38,14 @@ class Threshold(Part):
         return self
 
 
+def as_label(value: str | float) -> str:
+    """Text of a label that a recipe names: YAML reads an unquoted 3 as a number."""
+    if isinstance(value, str):
+        return value
+    # `:g` would cut it to six digits, and 20240115 would be no label that a row has.
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
 class MixSource(Part):
     """Rows of a mixture under one name: those that a version or a run kept."""
 
@@ -85,7 +93,7 @@ class TargetRows(Part):
     """Dataset version whose kept rows are the target; they are not chosen themselves."""
     file: Text | None = None
     """JSON lines of yours with `prompt` and `text`, instead of a version."""
-    among: dict[Text, tuple[Text | float, ...]] = Field(default_factory=dict)
+    among: dict[Text, tuple[Text | FiniteFloat, ...]] = Field(default_factory=dict)
     """Values of level, template, skill or licence that rows of the version have."""
     rows: int = Field(default=32, ge=1, le=1_000, strict=True)
     """Largest number of rows, chosen at random."""

@@ -20,7 +20,7 @@ from storage.ground.temporary import temporary_folder
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import dataset_names
-from storage.versions.read import load_manifest, load_snapshot
+from storage.versions.read import fixed_prefix, load_manifest, load_snapshot
 from storage.versions.resolve import resolve as resolve_version
 from storage.versions.resolve import versions
 from storage.workspace import Workspace
@@ -48,8 +48,7 @@ class OpenedSource:
     @property
     def prefix(self) -> int | None:
         """Completions of each problem fixed before any verdict; None if all count."""
-        prefix: int | None = self.snapshot.manifest.get("metrics", {}).get("prefix")
-        return prefix
+        return fixed_prefix(self.snapshot.manifest)
 
 
 def open_sources(ws: Workspace, loaded: LoadedMixture) -> list[OpenedSource]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from flows.mixing.mix_recipe import LoadedMixture, ModelSignals, TargetRows
+from flows.mixing.mix_recipe import LoadedMixture, ModelSignals, TargetRows, as_label
 from flows.problems import prompt_text
 from pipelines.generate.embedded.model_files import ModelFiles
 from storage.ground.errors import SetupError, unknown_name
@@ -80,17 +80,13 @@ def _kept(snapshot: Snapshot, target: TargetRows) -> dict[str, tuple[str, str]]:
         for kind in ("problems", "completions", "decisions"):
             connection.register(kind, snapshot.table(kind).to_reader().read_all())
         rows = connection.sql(_KEPT).to_arrow_table().to_pylist()
-    wanted = {name: {_word(value) for value in values} for name, values in target.among.items()}
+    # A level is compared as a text too: the query casts it.
+    wanted = {name: {as_label(value) for value in values} for name, values in target.among.items()}
     return {
         row["completion_id"]: (prompt_text(prompt_from_json(row["prompt"])), row["text"])
         for row in rows
         if all(row[name] in values for name, values in wanted.items())
     }
-
-
-def _word(value: str | float) -> str:
-    # A level is compared as a text: YAML's 3 and 3.0 are both "3".
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _of_file(path: Path) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from flows.mixing.mix_recipe import LoadedMixture, Threshold
+from flows.mixing.mix_recipe import LoadedMixture, Threshold, as_label
 from flows.mixing.own_signals import quoted_name
 from flows.mixing.signals import VECTOR, StoredSignals
 from storage.ground.errors import SetupError, unknown_name
@@ -114,8 +114,7 @@ def _misses(signal: str, threshold: Threshold, known: Mapping[str, str]) -> str:
 
 def _literal(signal: str, value: Any, *, numeric: bool) -> str:
     if not numeric:
-        # YAML reads an unquoted label such as 3 as a number; `:g` writes 3 and not 3.0.
-        return quoted(value if isinstance(value, str) else f"{value:g}")
+        return quoted(as_label(value))
     if isinstance(value, str):
         raise SetupError(f"the signal {signal!r} has numbers, and the threshold names {value!r}.")
     # repr gives the shortest text that reads back as the same float.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.job import Job
 from flows.recipe.methods import resolve
 from flows.recipe.user_files import from_stored
 from flows.rounds.judging.verify import judge
@@ -106,7 +107,8 @@ class Corrections:
         """The recipe of a run or version, its verifiers with their versions, and the folder of its own files."""
         if scope.run is not None:
             run = scope.run
-            return run.recipe, list(run.verifiers), Path(run.recipe["job"]["recipe"]).parent
+            base = Path(Job.of_run(run.recipe["job"], scope.reader.root).recipe).parent
+            return run.recipe, list(run.verifiers), base
         manifest = version_manifest(scope.reader, scope.name)
         if "verify" not in manifest["recipe"]:
             raise SetupError(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pipelines.verify.user_rows import spelling
 from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
+from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import Completion, Message, Outcome, Problem, Verdict, prompt_json
 from storage.imports.reading.cells import CellError
 from storage.imports.reading.turns import messages, rendered
@@ -118,6 +118,11 @@ def problem_of(item: RewardItem, place: int) -> Problem:
     if item.prompt is not None:
         prompt = item.prompt if isinstance(item.prompt, str) else _turns(item.prompt, f"the prompt of item {place}")
     return Problem(prompt, reference, kind=item.kind or "math")
+
+
+def exported_reference(problem: Problem) -> str:
+    """The column `reference` of the export `prompts`: without a reference, the tests."""
+    return problem.reference or (canonical_json(list(problem.tests)) if problem.tests else "")
 
 
 def completion_of(item: RewardItem, problem: Problem, place: int) -> Completion:

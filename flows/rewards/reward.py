@@ -18,6 +18,7 @@ from flows.rewards.items import (
     RewardValues,
     Words,
     completion_of,
+    exported_reference,
     problem_of,
     reward_of,
 )
@@ -87,7 +88,7 @@ class VerifierReward:
             problem = stored.get(str(item.problem_id))
             if problem is None:
                 problem = problem_of(item, place)
-            elif item.reference not in (None, problem.reference):
+            elif item.reference not in (None, problem.reference, exported_reference(problem)):
                 raise SetupError(
                     f"item {place} has the reference {str(item.reference)[:60]!r}, and problem {problem.id} is stored with "
                     f"{problem.reference[:60]!r}.",

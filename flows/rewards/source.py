@@ -98,9 +98,9 @@ class StoredProblems:
                 identity for identity in dict.fromkeys(ids) if identity not in self._known and _ID.fullmatch(identity)
             ]
             if unknown:
-                found = {problem.id: problem for problem in self._read(unknown)}
+                stored = {problem.id: problem for problem in self._read(unknown)}
                 # None for those that are not stored, so that they are looked up once.
-                self._known |= {identity: found.get(identity) for identity in unknown}
+                self._known |= {identity: stored.get(identity) for identity in unknown}
             return {identity: problem for identity in ids if (problem := self._known.get(identity)) is not None}
 
     def _read(self, ids: Sequence[str]) -> list[Problem]:

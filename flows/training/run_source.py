@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from flows.job import Job
 from flows.recipe.user_files import files_of
 from flows.training.training_recipe import RUN
 from pipelines.metrics import decision_counts
@@ -91,9 +92,10 @@ def run_snapshot(ws: Workspace, run_id: str) -> Snapshot:
         tables = _tables(scope, run.verifiers)
     # The command, the pilot and the resolved parts are of the run and not of the recipe.
     recipe = {key: value for key, value in run.recipe.items() if key not in BESIDE_RECIPE}
+    base = Path(Job.of_run(run.recipe["job"], ws.root).recipe).parent
     manifest = {
         "recipe": recipe,
-        "user_files": files_of(recipe, Path(run.recipe["job"]["recipe"]).parent),
+        "user_files": files_of(recipe, base),
         "run": run_id,
         "verifiers": [{"name": name, "version": version} for name, version in run.verifiers],
         "metrics": {"prefix": scope.prefix},

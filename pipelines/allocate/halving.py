@@ -76,7 +76,9 @@ class Halving(ArmOptions):
     def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
         """The missing pulls of the current round."""
         walk = _Walk(counts, costs, self.pooled)
-        least = sum(costs.get(arm, 1.0) for arm in counts) * rounds_of(len(counts))
+        # By the dearest arm, since a round gives every arm the same cost and not the same number of pulls.
+        dearest = max((costs.get(arm, 1.0) for arm in counts), default=0.0)
+        least = len(counts) * dearest * rounds_of(len(counts))
         if self.total < least:
             raise SetupError(
                 f"{ROLE} {self.name!r}: a total of {self.total:g} gives {len(counts)} arms no pull in every round.",

@@ -64,7 +64,7 @@ class Router(RoutingOptions):
     """See the module."""
 
     name = "router"
-    version = "1"
+    version = "2"
     estimator = "prefix"
     reads_verdicts = True
     routes = True

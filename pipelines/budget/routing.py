@@ -244,8 +244,9 @@ class ByDifficulty:
     def continuation(self, tally: Tally) -> Proposal:
         """Request of a given-up problem that is drawn anyway: more of its step, or the next if that is used up."""
         place = current_place(tally)
-        used_up = steps_of(tally)[place].drawn >= self.options.cap
-        return self._enter(tally, 0.0) if used_up else self._more(tally, self._forecast(tally, place))
+        if steps_of(tally)[place].drawn >= self.options.cap:
+            return self._enter(tally, self._forecast(tally, place + 1).price)
+        return self._more(tally, self._forecast(tally, place))
 
     def _enter(self, tally: Tally, price: float) -> Proposal:
         """The first draws on the next step."""

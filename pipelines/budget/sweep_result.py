@@ -73,7 +73,9 @@ def sweep_result(budget: SweepBudget, tallies: Sequence[Tally]) -> SweepResult:
         before, after, _ = _paired(halves.choose, *sides)
         seen_gain = math.fsum(after) / len(after) - math.fsum(before) / len(before) if before else None
         gain = paired_test(*_paired(halves.report, *sides))
-    return SweepResult(steps, chosen, default, reported, seen_gain, gain, _curse(steps[0].rate, reported[0].rate))
+    judged = [tally for half in halves for tally in half if judged_of(steps_of(tally)[places[chosen]])]
+    curse = _curse(steps[0].rate, reported[0].rate, len({cluster_of(tally) for tally in judged}))
+    return SweepResult(steps, chosen, default, reported, seen_gain, gain, curse)
 
 
 def _swept(tallies: Sequence[Tally], name: str, place: int) -> SweptStep:
@@ -112,10 +114,12 @@ def _rate(step: StepTally) -> float:
     return step.correct / judged_of(step)
 
 
-def _curse(seen: Estimate | None, reported: Estimate | None) -> Estimate | None:
-    """The difference of two rates on different problems; its interval joins theirs."""
+def _curse(seen: Estimate | None, reported: Estimate | None, clusters: int) -> Estimate | None:
+    """The difference of two rates on different problems; its interval joins theirs as if they were independent.
+
+    Fewer than four templates are in both halves. Their rates then rise and fall together, and the interval is too wide.
+    """
     if seen is None or reported is None:
         return None
     value, low, high = mover_sum([(sign, (rate.value, rate.low, rate.high)) for sign, rate in ((1, seen), (-1, reported))])
-    clusters = seen.clusters + reported.clusters
     return Estimate(value, low, high, seen.n + reported.n, clusters, "MOVER of the two rates' intervals", CURSE)

@@ -8,6 +8,7 @@ of the known solution with another sign, or one other number), `dropped_step` (a
 
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from pipelines.edit.editing import CannotEdit, EditedText, Editor
@@ -51,7 +52,8 @@ def _difference(step: CalculationStep, wanted: list[CalculationStep]) -> str:
         return "operator"
     changed = sum(a != b for a, b in zip(numbers, known_numbers, strict=False))
     # Numbers are sorted, so one changed number may move others: common ones are counted instead.
-    one_changed = len(numbers) == len(known_numbers) and len(set(numbers) & set(known_numbers)) >= len(numbers) - 1
+    common = (Counter(numbers) & Counter(known_numbers)).total()
+    one_changed = len(numbers) == len(known_numbers) and common >= len(numbers) - 1
     return "operand" if signs == known_signs and changed and one_changed else "other"
 
 
@@ -70,4 +72,4 @@ def error_type(text: str, rng: random.Random, *, known: str) -> EditedText:
     return EditedText(kind, "the type of the first error", (), {"type": kind})
 
 
-ERROR_TYPES: Mapping[str, Editor] = {"error_type": Editor("1", error_type, ("known",), ("known",))}
+ERROR_TYPES: Mapping[str, Editor] = {"error_type": Editor("2", error_type, ("known",), ("known",))}

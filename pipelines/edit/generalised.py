@@ -11,9 +11,11 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from pipelines.arithmetic import value_of
 from pipelines.edit.editing import CannotEdit, EditedText, Editor
-from pipelines.verify.calculation_steps import steps_of
+from pipelines.verify.calculation_steps import CalculationStep, steps_of
 
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:\.\d+)?(?![\w]|[.,]\d)")
 _OPERAND = re.compile(r"\d+(?:\.\d+)?|[-+*/()%]")
@@ -33,7 +35,10 @@ class Abstracted:
 
 
 def abstracted(solution: str, problem: str) -> Abstracted:
-    """The calculations of a solution with names for its numbers; CannotEdit if it has none or one is false."""
+    """The calculations of a solution with names for its numbers.
+
+    CannotEdit if it has none, or one that is false or cannot be written as a program.
+    """
     steps = steps_of(solution)
     if not steps or not all(step.true for step in steps):
         raise CannotEdit("the solution has no calculation, or a false one")
@@ -43,12 +48,16 @@ def abstracted(solution: str, problem: str) -> Abstracted:
     statements, used = [], set[str]()
     for place, step in enumerate(steps, 1):
         expression, _, result = step.text.partition("=")
-        parts = []
-        for token in _OPERAND.findall(expression):
-            known = results.get(token) or names.get(token)
-            used |= {token} if token in names and token not in results else set()
-            parts.append(known or token)
-        joined = " ".join(parts).replace(" / ", " // ")
+        literals, parts = list[str](), list[str]()
+        for piece in _OPERAND.findall(expression):
+            if piece == "%":  # Python would read it as a remainder
+                for written in (literals, parts):
+                    written[-1:] = ["(", *written[-1:], "/", "100", ")"]
+                continue
+            used |= {piece} if piece in names and piece not in results else set()
+            literals.append(piece)
+            parts.append(results.get(piece) or names.get(piece) or piece)
+        joined = " ".join(parts).replace(" / ", f" {_division(literals, step)} ")
         statements.append(f"s{place} = {joined}")
         results[result.strip()] = f"s{place}"
     if not used:
@@ -56,10 +65,22 @@ def abstracted(solution: str, problem: str) -> Abstracted:
     return Abstracted({names[value]: value for value in stated if value in used}, statements, f"s{len(steps)}")
 
 
+def _division(literals: Sequence[str], step: CalculationStep) -> str:
+    """The sign of division with which Python gets the step's value: `//` where it does, as it keeps whole numbers whole."""
+    # In floats 0.3 // 0.1 is 2.
+    signs = ("/",) if any("." in literal for literal in literals) else ("//", "/")
+    for sign in signs:
+        tokens = [sign if literal == "/" else literal for literal in literals]
+        values = [Fraction(token) if token[0].isdigit() else token for token in tokens]
+        if value_of(values, signed=True) == step.value:
+            return sign
+    raise CannotEdit(f"the calculation {step.text} cannot be written as a program")
+
+
 def efa(text: str, rng: random.Random, *, known: str) -> EditedText:
     """The program of variants for the problem `known`, from a solution of it. `sample` changes a free number by up to half.
 
-    `sample` draws again until every quotient is whole and every result above zero, as in the original.
+    `sample` draws again until every result is above zero, and every quotient whole if the original's are.
     """
     abstract = abstracted(text, known)
     # Of a number that stands twice the template could not tell which one the solution uses.
@@ -116,19 +137,21 @@ def high(value: str) -> int:
 
 
 def checked(statements: Sequence[str]) -> list[str]:
-    """The statements with what makes an instance like its original: whole quotients, positive results."""
+    """The statements with what makes an instance like its original: quotients of `//` are whole, results positive."""
     lines = []
     for statement in statements:
         name, _, expression = statement.partition(" = ")
         if " // " in expression and len(expression.split()) == 3:
             left, _, right = expression.split()
             lines += [f"    if {right} == 0 or {left} % {right}:", "        return None"]
-        # A remainder may be 0.
-        lines += [f"    {statement}", f"    if {name} < {0 if ' % ' in expression else 1}:", "        return None"]
+        lines.append(f"    {statement}")
+        if " // " in expression and len(expression.split()) > 3:
+            lines += [f"    if {name} != {expression.replace(' // ', ' / ')}:", "        return None"]
+        lines += [f"    if {name} <= 0:", "        return None"]
     return lines
 
 
 GENERALISED: Mapping[str, Editor] = {
-    "efa": Editor("1", efa, ("known",), ("known",)),
-    "tool": Editor("1", tool, ("known",), ("known",)),
+    "efa": Editor("2", efa, ("known",), ("known",)),
+    "tool": Editor("2", tool, ("known",), ("known",)),
 }

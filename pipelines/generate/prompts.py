@@ -38,7 +38,7 @@ class PromptForm:
         shown = [(self.template.replace(PLACE, example.question), example.answer) for example in self.shown_before(problem)]
         if self.one_text:
             # Without a space the answer would run into the last word of the question.
-            pairs = [text + ("" if text[-1].isspace() else " ") + answer for text, answer in shown]
+            pairs = [text + ("" if not text or text[-1].isspace() else " ") + answer for text, answer in shown]
             return BETWEEN.join([*([] if self.system is None else [self.system]), *pairs, plain_text(question)])
         if not shown and self.system is None:
             return question

@@ -83,7 +83,9 @@ def ballots(
     order = np.full(len(pool.models) + 1, -1)
     order[places] = np.arange(len(places))
     model = order[pool.model]
-    taken = np.flatnonzero(pool.in_prefix & (model >= 0)) if models else np.flatnonzero(pool.in_prefix)
+    # A row may name a problem that is not in the pool.
+    measured = pool.in_prefix & (pool.problem >= 0)
+    taken = np.flatnonzero(measured & (model >= 0)) if models else np.flatnonzero(measured)
     rows = taken[np.argsort(pool.problem[taken], kind="stable")]
     starts = np.flatnonzero(np.diff(pool.problem[rows], prepend=-1))
     return [

@@ -24,6 +24,7 @@ from storage.ground.records import (
     given_request,
     prompt_json,
 )
+from storage.ground.solutions import lines_of
 
 STREAM = PURPOSE = "score"
 TOGETHER = 1_024  # requests that are asked together: what a kill can cost of an engine in this process
@@ -105,12 +106,7 @@ def _turn(message: Message) -> str:
 
 def prefixes(text: str) -> list[str]:
     """The text up to the end of each line that is not blank."""
-    ends, at = [], 0
-    for line in text.splitlines(keepends=True):
-        at += len(line)
-        if line.strip():
-            ends.append(text[:at].rstrip("\r\n"))
-    return ends
+    return [text[: line.end].rstrip("\r\n") for line in lines_of(text)]
 
 
 def took(completions: Sequence[Completion], uses: Counter[str]) -> dict[str, float | None]:

@@ -68,7 +68,9 @@ class Probe(AskingScorer):
     def version(self) -> str:
         """Version with the model, the question and the words."""
         question = sha256_text(self.question or self.usual)[:8]
-        return self.versioned("1", question=question, words=f"{self.positive}/{self.negative}", **self.more())
+        # "1" split lines at form feeds and other separators as well.
+        number = "2" if self.by_line() else "1"
+        return self.versioned(number, question=question, words=f"{self.positive}/{self.negative}", **self.more())
 
     def more(self) -> Mapping[str, object]:
         """Further options that change the number."""

@@ -54,7 +54,9 @@ class RewardModelScorer(RatingOptions, AskingScorer):
     @property
     def version(self) -> str:
         """Version with the requests' options."""
-        return self.versioned("1", lines="yes" if self.by_lines else "no", reduce=self.reduce)
+        # "1" split lines at form feeds and other separators as well.
+        number, lines = ("2", "yes") if self.by_lines else ("1", "no")
+        return self.versioned(number, lines=lines, reduce=self.reduce)
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """Yield a score for each completion that has a text and that the server rates, in input order."""

@@ -206,7 +206,7 @@ class _Simulation:
         return self._rng.binomial(count, law if isinstance(law, float) else self._share(law))
 
     def _share(self, law: ShareLaw) -> Share:
-        """Totals of the whole simulation."""
+        """Share of each problem by a law: one draw that holds for the whole simulation."""
         # By identity, which is safe because `_laws` keeps every law.
         if id(law) not in self._shares:
             self._shares[id(law)] = law.draw(self._rng, self._weights)

@@ -30,7 +30,7 @@ def small(level: int, rng: random.Random) -> int:
 
 
 def cap(level: int) -> int:
-    """The largest value that a long calculation may reach on the way."""
+    """The largest product of a long calculation."""
     return _CAP[level - 1]
 
 

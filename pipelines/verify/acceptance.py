@@ -115,7 +115,7 @@ def check_names(policy: Policy, verifiers: Sequence[str]) -> None:
 
 
 def ruling(policy: Policy, verdicts: Sequence[Verdict], outcome: Outcome) -> Verdict:
-    """The accepted verdict in the policy's own name, with the evidence of the first verdict that says the same.
+    """The accepted verdict in the policy's own name, with the answer and value of the first verdict that says the same.
 
     Its rule names the verifiers with that outcome; without any, its cause lists the outcome of each.
     """

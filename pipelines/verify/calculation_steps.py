@@ -55,9 +55,14 @@ def number(text: str) -> Fraction | None:
 
 def exact_value(text: str) -> Fraction | None:
     """The exact value of an arithmetic expression; None if it is none, or divides by zero."""
-    plain = text.translate(_SIGNS).strip()
-    tokens = _tokens(plain) if len(plain) <= _LONGEST else None
+    tokens = tokens_of(text)
     return None if tokens is None else value_of(tokens, signed=True)
+
+
+def tokens_of(text: str) -> list[str | Fraction] | None:
+    """Signs of an expression, and its numbers by their value; None if it is too long or anything else stands in it."""
+    plain = text.translate(_SIGNS).strip()
+    return _tokens(plain) if len(plain) <= _LONGEST else None
 
 
 def _written(text: str) -> Iterator[tuple[str, str]]:

@@ -32,7 +32,7 @@ class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "5"), ("no-number", "6"), ("equal", "8"), ("unequal", "8"))
+    rules = (*EXTRACTION, ("no-answer", "5"), ("no-number", "6"), ("equal", "9"), ("unequal", "9"))
     version = versioned("2", rules, STRICT.label)
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,

@@ -15,6 +15,7 @@ from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import first_step, step_column
 from storage.segments.schema import prompt_from_json
 from storage.segments.views import quoted
+from storage.versions.read import fixed_prefix
 
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
@@ -52,8 +53,7 @@ def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[in
     None: an import, of which all counts; 0: none. `first`: only the first `first` of them.
     """
     manifest = manifest_of(connection)
-    # A missing key is not the null of an import: which rows were fixed beforehand is then unknown.
-    prefix = manifest.get("metrics", {}).get("prefix", 0)
+    prefix = fixed_prefix(manifest)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
     # Sample indices are counted on each step, and only the first one is measured.
     of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(manifest.get('recipe', {})))}"

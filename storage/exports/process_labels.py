@@ -21,18 +21,11 @@ from storage.exports.write import Row
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.records import JUDGED
+from storage.ground.solutions import Line, lines_of
 
 UNLABELLED = "lines without a label"
 REPEATED = "lines that another solution of the problem has too, behind the same ones"
 OTHER_LINES = "solutions whose scores are not one for each line"
-
-
-class Line(NamedTuple):
-    """A line that is not blank: its number from 1, and its offsets."""
-
-    number: int
-    start: int
-    end: int
 
 
 class StepLabel(NamedTuple):
@@ -116,7 +109,11 @@ class ProcessLabels(RolloutTexts):
                     if continuations is None
                     else _shares(continuations, row["text"], lines)
                 )
-                yield LabelledSolution(row, lines, labels, self.score or continuing)
+                yield LabelledSolution(row, lines, self._enough(labels), self.score or continuing)
+
+    def _enough(self, labels: Mapping[int, StepLabel]) -> dict[int, StepLabel]:
+        """The labels of `least` continuations or more, and those that are scores."""
+        return {number: label for number, label in labels.items() if label.n is None or label.n >= self.least}
 
     def _once(
         self, text: str, lines: list[Line], labels: Mapping[int, StepLabel], told: set[tuple[str, float]]
@@ -124,7 +121,7 @@ class ProcessLabels(RolloutTexts):
         """The labelled lines; equal labels of equal beginnings of a problem count once."""
         for line in lines:
             label = labels.get(line.number)
-            if label is None or (label.n is not None and label.n < self.least):
+            if label is None:
                 self.left_out[UNLABELLED] += 1
             # With the label: two scored solutions may begin alike and differ in the score of that line.
             elif (text[: line.end], label.value) in told:
@@ -170,17 +167,6 @@ class ProcessLabels(RolloutTexts):
         if len(names) > 1 and not self.step:
             raise SetupError("several steps continue from lines.", choices=names, next_command=f"--set step={names[0]}")
         return self.step or names[0]
-
-
-def lines_of(text: str) -> list[Line]:
-    """The lines of a text that are not blank, as scorers count them."""
-    lines: list[Line] = []
-    start = 0
-    for part in text.split("\n"):
-        if part.strip():
-            lines.append(Line(len(lines) + 1, start, start + len(part)))
-        start += len(part) + 1
-    return lines
 
 
 Continuations = Mapping[str, Counter[bool]]

@@ -2,6 +2,7 @@
 
 `layout=trl` has `prompt` and `reference` as columns of their own (a reward function of TRL gets them by name);
 `layout=verl` has the columns that verl's datasets read: `data_source`, `prompt`, `ability`, `reward_model`, `extra_info`.
+The reference of a problem without one is its tests, a JSON list of texts.
 """
 
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ with counts as (
            count(*) filter (d.outcome = 'correct') as correct
     from decisions d join rollouts r on r.id = d.completion_id where {measured} group by 1
 )
-select p.id, p.id as problem_id, p.prompt, coalesce(p.reference, p.tests) as reference, p.kind, p.level, p.skill,
-       p.template, p.source, p.licence, p.split, coalesce(c.judged, 0) as judged, coalesce(c.correct, 0) as correct,
-       c.correct / nullif(c.judged, 0) as pass_rate
+select p.id, p.id as problem_id, p.prompt, coalesce(nullif(p.reference, ''), nullif(p.tests, '[]'), '') as reference,
+       p.kind, p.level, p.skill, p.template, p.source, p.licence, p.split, coalesce(c.judged, 0) as judged,
+       coalesce(c.correct, 0) as correct, c.correct / nullif(c.judged, 0) as pass_rate
 from problems p left join counts c on c.problem_id = p.id order by p.id
 """
 _DIFFICULTY: list[tuple[str, pa.DataType]] = [("judged", pa.int64()), ("correct", pa.int64()), ("pass_rate", pa.float64())]

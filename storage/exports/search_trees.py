@@ -173,7 +173,7 @@ def _answers(problem: ProblemThreads) -> list[Row]:
 class PiecePairs(RolloutTexts):
     """Rows of texts that several pieces continue: the piece of the highest value and that of the lowest. Pieces of equal
     text are one. `weight`: N(chosen) / (N(chosen) + N(rejected)) of their visits N, at least one half; 1 - weight is the
-    label smoothing of Xie et al. 2024 (arXiv:2405.00451).
+    label smoothing of Xie et al. 2024 (arXiv:2405.00451). A rewriting begins an answer of its own, as for `piece_labels`.
 
     `gap`: the least difference of the two values. `least`: the fewest answers of each piece.
     """
@@ -211,7 +211,7 @@ class PiecePairs(RolloutTexts):
         self.left_out.clear()
         some = False
         for problem in self.problems(connection):
-            all_pieces = pieces_of(problem)
+            all_pieces = pieces_of(problem, continued=True)
             some = some or bool(all_pieces)
             usable = [piece for piece in all_pieces if self.may_use(piece.row)]
             # By the text, not by the parent: equal texts that were drawn twice are one state of the search.

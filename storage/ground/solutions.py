@@ -1,10 +1,12 @@
-"""Equality of solutions by their texts. Knows no verdict and no model, and never changes a number.
+"""Equality and lines of solutions by their texts. Knows no verdict and no model, and never changes a number.
 
 Two completions are copies of each other when their normal forms are equal: case folded, runs of white space reduced to one
 space, and spaces around the operators + * / = < > removed, where a space cannot be part of a number. Spaces beside . , -
 and : stay, because `1 .5` and `1.5`, or `3 -2` and `3-2`, need not be the same numbers. Nothing else is normalised: no
 digit, no Unicode form.
 """
+
+from typing import NamedTuple
 
 from storage.ground.ids import digest128
 from storage.ground.records import Completion
@@ -39,3 +41,23 @@ def argued(reasoning: str | None, text: str) -> str:
 def key_of_completion(completion: Completion) -> str | None:
     """The solution key; None for a text cut off at the token limit, which teaches nothing about endings."""
     return None if completion.finish_reason == "length" else solution_key(solution_text(completion))
+
+
+class Line(NamedTuple):
+    """A line that is not blank: its number from 1, and its offsets."""
+
+    number: int
+    start: int
+    end: int
+
+
+def lines_of(text: str) -> list[Line]:
+    """The lines of a text that are not blank, for all that scores, labels or exports lines."""
+    lines: list[Line] = []
+    start = 0
+    # Not `splitlines`: a form feed or U+2028 inside a line ends no step of a model that stops at a line break.
+    for part in text.split("\n"):
+        if part.strip():
+            lines.append(Line(len(lines) + 1, start, start + len(part)))
+        start += len(part) + 1
+    return lines

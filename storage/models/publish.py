@@ -75,7 +75,8 @@ def publish_model(
 ) -> ModelPublication:
     """Copy a model folder to the next version of `name`; none is made where a version has its content or its training.
 
-    `record`: content of training.json, without what is known here: name, files, content hash.
+    Deleted files of a version are written again from the same content only. `record`: content of training.json, without
+    what is known here: name, files, content hash.
     """
     check_name(ws.models, name)
     with locked(publication_lock(ws, name)):
@@ -84,11 +85,11 @@ def publish_model(
             shutil.rmtree(leftover)
         index = load_index(ws.models, name)
         files = model_files(folder)
-        known = _published(index, content_hash(files), training_id)
-        if known is not None:
-            version = version_of(ws.models, index, known)
-            if not version.fetched and not version.pointer.exists():  # its files were deleted: write them again
-                _write(ws, name, known, folder, _record(record, name, known, files), card)
+        version = _published(ws, index, content_hash(files), training_id)
+        if version is not None:
+            if _deleted(version):
+                # Its own record: the same content may come from another training now.
+                _write(ws, name, version, folder, version.record(), card)
             return ModelPublication(
                 version, created=False, messages=[f"{version.ref} has this content or training; no new version."]
             )
@@ -122,13 +123,21 @@ def track(ws: Workspace, version: ModelVersion) -> list[str]:
     return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
 
 
-def _published(index: ModelIndex, content: str, training_id: str | None) -> ModelEntry | None:
+def _published(ws: Workspace, index: ModelIndex, content: str, training_id: str | None) -> ModelVersion | None:
+    """The newest version with this content or of this training; the files of another content are not written again."""
+    known = [version_of(ws.models, index, entry) for entry in index.versions]
     same = [
-        entry
-        for entry in index.versions
-        if entry.content_hash == content or (training_id is not None and entry.training_id == training_id)
+        version
+        for version in known
+        if version.content_hash == content
+        or (training_id is not None and version.training_id == training_id and not _deleted(version))
     ]
     return same[-1] if same else None
+
+
+def _deleted(version: ModelVersion) -> bool:
+    """True for files that are neither here nor known to DVC."""
+    return not version.fetched and not version.pointer.exists()
 
 
 def trained_version(ws: Workspace, name: str, training_id: str) -> ModelVersion | None:

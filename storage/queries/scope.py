@@ -97,13 +97,13 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
     """The scope of a dataset version (`name`, `name@v2`, `name@tag`); SetupError if it is unknown or not fetched."""
-    from storage.versions.read import load_manifest
+    from storage.versions.read import fixed_prefix, load_manifest
     from storage.versions.resolve import resolve
 
     info = resolve(reader.datasets, reference)
     manifest = load_manifest(info)
-    prefix = manifest.get("metrics", {}).get("prefix")
-    return Scope(reader, info.ref, prefix, decided=True, version=info, step=first_step(manifest.get("recipe", {})))
+    prefix, step = fixed_prefix(manifest), first_step(manifest.get("recipe", {}))
+    return Scope(reader, info.ref, prefix, decided=True, version=info, step=step)
 
 
 def named_scope(reader: Reader, name: str) -> Scope | None:

@@ -71,8 +71,8 @@ class Trainings:
             if row is None:
                 row = TrainingRow(id=training, started_at=now, progress={}, summary={})
                 session.add(row)
-            # Progress stays as it was: a training resumes from its last checkpoint.
-            row.name, row.recipe, row.status, row.updated_at = name, dict(recipe), "running", now
+            # Progress stays as it was: a training resumes from its last checkpoint. How it ended before is no longer true.
+            row.name, row.recipe, row.status, row.updated_at, row.summary = name, dict(recipe), "running", now, {}
 
     def report(self, training: str, progress: Mapping[str, Any]) -> None:
         """Record its progress."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from storage.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
 from storage.ground.recipe_steps import first_step, step_column
-from storage.versions.read import load_manifest, open_version, reading
+from storage.versions.read import fixed_prefix, load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _composition(connection: duckdb.DuckDBPyConnection, completions: str, manife
     pool = pool_of(
         connection.sql(_PROBLEMS).to_arrow_table(), rollouts, connection.sql(_DECISIONS.format(step=step)).to_arrow_table()
     )
-    measured = pool.measured(manifest.get("metrics", {}).get("prefix"), first_step(manifest.get("recipe", {})))
+    measured = pool.measured(fixed_prefix(manifest), first_step(manifest.get("recipe", {})))
     return Composition(measured, _repeated(measured, np.asarray(rollouts["row"], dtype=np.uint64).view(np.int64)))
 
 

@@ -4,7 +4,7 @@ The rows of a cloned version are absent until they are fetched; the error then n
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +160,13 @@ def load_manifest(info: VersionInfo) -> dict[str, Any]:
             f"{path} is damaged: it is not a manifest (no {', '.join(odd)}).", next_command=restoring_manifest(info, path)
         )
     return manifest
+
+
+def fixed_prefix(manifest: Mapping[str, Any]) -> int | None:
+    """Completions of each problem fixed before any verdict: None if all count (imports), 0 if none or unknown."""
+    # A missing key is not the null of an import: which rows were fixed beforehand is then unknown.
+    prefix: int | None = manifest.get("metrics", {}).get("prefix", 0)
+    return prefix
 
 
 def restoring_manifest(info: VersionInfo, damaged: Path) -> str:

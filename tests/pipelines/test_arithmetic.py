@@ -16,6 +16,8 @@ ONE, TWO, THREE = Fraction(1), Fraction(2), Fraction(3)
         ([TWO, "%", "%"], None),
         ([TWO, "*", "*", THREE], None),
         ([TWO, "/", "/", THREE], None),
+        ([TWO, "-", THREE, "//", TWO], ONE),
+        ([THREE, "//", "(", ONE, "-", ONE, ")"], None),
         ([TWO, "(", THREE, ")"], None),
         ([ONE, "/", "(", ONE, "-", ONE, ")"], None),
         ([TWO, THREE], None),

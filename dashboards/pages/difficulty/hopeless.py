@@ -58,7 +58,8 @@ def _rule(queue: HopelessQueue) -> str:
     if rule.error is None:
         return bounds
     interval = f"95% interval {rule.error.low:.1%} to {rule.error.high:.1%} (Clopper-Pearson)"
+    cut = f", {rule.cut:,} ended because the total was spent" if rule.cut else ""
     return (
-        f"{bounds} Of {counted(rule.ended, 'given-up problem')} that continued at random {rule.met:,} met their target: "
-        f"{rule.error.value:.1%} given up wrongly, {interval}."
+        f"{bounds} Of {counted(rule.ended, 'given-up problem')} that continued at random {rule.met:,} met their target"
+        f"{cut}: {rule.error.value:.1%} given up wrongly, {interval}."
     )

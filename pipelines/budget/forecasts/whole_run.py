@@ -7,6 +7,7 @@ not depend on when drawing stopped; and each urn continues from its current stat
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -77,7 +78,7 @@ def _simulated(
     deadline: float,
 ) -> Collection[PrefixTally] | None:
     """The end of one simulation, whose problems have these pass rates and urns; None at the deadline."""
-    known = {tally.problem_id: tally for tally in tallies}
+    known, lengths = {tally.problem_id: tally for tally in tallies}, _tokens_per_draw(tallies)
     for number in range(first, first + MOST_ROUNDS):
         if time.monotonic() > deadline:
             return None
@@ -91,15 +92,36 @@ def _simulated(
             right, before = int(rng.binomial(draw.count, rate)), urn.distinct
             for uniform in rng.random(right).tolist():
                 urn.next(uniform)
-            known[draw.problem_id] = _after(known[draw.problem_id], draw, right, urn.distinct - before, budget.prefix)
+            tally = known[draw.problem_id]
+            tokens = _tokens(tally, draw, lengths)
+            known[draw.problem_id] = _after(tally, draw, right, urn.distinct - before, tokens, budget.prefix)
     return known.values()
 
 
-def _after(tally: PrefixTally, draw: Draw, right: int, distinct: int, prefix: int) -> PrefixTally:
+def _tokens_per_draw(tallies: Sequence[PrefixTally]) -> dict[str, float]:
+    """Mean tokens of a draw on each step, and of all draws under ""; 0 if nothing is drawn."""
+    drawn, tokens = Counter[str](), Counter[str]()
+    for tally in tallies:
+        drawn[""] += tally.drawn
+        tokens[""] += tally.tokens
+        for step in tally.steps:
+            drawn[step.name] += step.drawn
+            tokens[step.name] += step.tokens
+    return {"": 0.0} | {name: tokens[name] / drawn[name] for name in drawn if drawn[name]}
+
+
+def _tokens(tally: PrefixTally, draw: Draw, lengths: Mapping[str, float]) -> int:
+    """Tokens of a draw: as many as the problem's own draws on the step have, before the first one as many as others'."""
+    own = next((step for step in tally.steps if step.name == draw.step), tally)
+    length = own.tokens / own.drawn if own.drawn and own.tokens else lengths.get(draw.step, lengths[""])
+    return round(draw.count * length)
+
+
+def _after(tally: PrefixTally, draw: Draw, right: int, distinct: int, tokens: int, prefix: int) -> PrefixTally:
     """The tally with one draw more, of which so many are correct and so many of those are new solutions."""
     within = min(draw.count, max(0, prefix - draw.first_index))
     share = within / draw.count
-    more = {"drawn": draw.count, "correct": right, "incorrect": draw.count - right}
+    more = {"drawn": draw.count, "correct": right, "incorrect": draw.count - right, "tokens": tokens}
     counts = {name: getattr(tally, name) + count for name, count in more.items()}
     steps = tuple(_step_after(step, more, distinct) if step.name == draw.step else step for step in tally.steps)
     return replace(

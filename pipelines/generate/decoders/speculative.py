@@ -93,14 +93,21 @@ class Speculative:
                 choices=("memory: text", "no warp, top_k 0, top_p 1"),
             )
         # Halved: target and drafter may keep top_k different tokens each, and rules go through those of both.
-        most = int(MOST_TUPLES ** (1 / self.drafts)) // 2 if self.drafts > 1 else 0
-        most = min(most or MOST_TOKENS, MOST_TOKENS) // 2 if self.rule in PLANNED else most
-        if self.rule in TUPLED and most and not 0 < sampling.top_k <= most:
+        most = self._most_tokens() // 2
+        if most and not 0 < sampling.top_k <= most:
             raise SetupError(
                 f"decoder 'speculative': rule {self.rule!r} with {self.drafts} drafts goes through all tuples of "
                 f"tokens, and top_k is {sampling.top_k}.",
                 choices=(f"top_k from 1 to {most}", "rule: k_seq", "rule: recursive"),
             )
+
+    def _most_tokens(self) -> int:
+        """Most tokens that the rule can go through, 0 without a limit."""
+        limits = [MOST_TOKENS] if self.rule in PLANNED else []
+        if self.rule in TUPLED and self.drafts > 1:
+            root = round(MOST_TUPLES ** (1 / self.drafts))
+            limits.append(root if root**self.drafts <= MOST_TUPLES else root - 1)
+        return min(limits, default=0)
 
     def decode(self, task: DecodeTask) -> DecodedText:
         """The text, and its calls and drafts."""

@@ -6,6 +6,7 @@ their own warps.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import product
 from typing import Protocol
 
@@ -115,9 +116,10 @@ def _by_importance(p: Floats, q: Floats, drafts: Ints, _: bool) -> Floats:
 def _by_plan(p: Floats, q: Floats, drafts: Ints, replacement: bool) -> Floats:
     """Selection by the optimal transport plan; what the plan leaves of a set goes to its tokens in equal parts."""
     plan = transport_plan(p, q, drafts.shape[1], replacement=replacement)
+    selection = cache(plan.selection)  # many tuples have one set
     shares = np.zeros((len(drafts), len(p)))
     for row, tokens in enumerate(drafts.tolist()):
-        shares[row] = plan.selection(frozenset(tokens))
+        shares[row] = selection(frozenset(tokens))
     return shares
 
 

@@ -131,18 +131,34 @@ def canonical_function(function: ast.FunctionDef) -> str:
     names: dict[str, str] = {function.name: "f"}
     for argument in filter(None, (argument for place in places for argument in place)):
         names.setdefault(argument.arg, f"a{len(names)}")
-    stored = [node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name)]
-    local = {n.id for part in body for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    for name in stored:
-        # A name that is only read, such as `len`, is part of what the function does and stays.
-        if name in local:
-            names.setdefault(name, f"a{len(names)}")
-
-    class Renamed(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.Name:
-            return ast.Name(names.get(node.id, node.id), node.ctx)
-
+    nodes = [node for part in body for node in ast.walk(part)]
+    _number_inner_arguments(nodes)
+    used = [node for node in nodes if isinstance(node, ast.Name)]
+    # A name that is only read, such as `len`, is part of what the function does and stays.
+    local = {node.id for node in used if isinstance(node.ctx, ast.Store)}
+    for node in used:
+        if node.id in local:
+            names.setdefault(node.id, f"a{len(names)}")
+        node.id = names.get(node.id, node.id)
     # A slash for each kind of argument keeps f(a, b) apart from f(a, *b).
     arguments = "/".join(",".join(names[argument.arg] for argument in place if argument) for place in places)
     defaults = [ast.dump(default) if default else "" for default in (*given.defaults, *given.kw_defaults)]
-    return "\n".join([arguments, *defaults, *(ast.dump(Renamed().visit(part)) for part in body)])
+    return "\n".join([arguments, *defaults, *(ast.dump(part) for part in body)])
+
+
+def _number_inner_arguments(nodes: Sequence[ast.AST]) -> None:
+    """Number the arguments of each lambda and inner function, within it alone: a variable outside may have their names."""
+    called = {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    inner = [node for node in nodes if isinstance(node, ast.Lambda | ast.FunctionDef)]
+    # The innermost first, so that an argument hides those of the same name around it.
+    for number, function in reversed([*enumerate(inner)]):
+        own = [node for node in ast.iter_child_nodes(function.args) if isinstance(node, ast.arg)]
+        # An argument that a call names keeps its name, as in g(x=1).
+        names = {node.arg: f"{number}.{node.arg if node.arg in called else place}" for place, node in enumerate(own)}
+        for argument in own:
+            argument.arg = names[argument.arg]
+        # Defaults belong to the scope outside, as in lambda i=i: i.
+        for part in [function.body] if isinstance(function, ast.Lambda) else function.body:
+            for node in ast.walk(part):
+                if isinstance(node, ast.Name):
+                    node.id = names.get(node.id, node.id)

@@ -38,7 +38,8 @@ class Strata:
         picks = [unit for units in first.values() for unit in units]
         left = size - int(table.rows[picks].sum())
         # Units of several rows may not fill a quota.
-        rest = [[unit for unit in units if unit not in set(first[name])] for name, units in sorted(members.items())]
+        taken = set(picks)
+        rest = [[unit for unit in units if unit not in taken] for _, units in sorted(members.items())]
         picks += fitting((unit for turn in zip_longest(*rest) for unit in turn if unit is not None), table, left)
         return ChosenUnits(picks, facts={"quotas": wanted})
 

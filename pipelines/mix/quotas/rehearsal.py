@@ -26,7 +26,7 @@ class Rehearsal:
     outcome after the new training, from 0 to 1; a row without a value was not rehearsed yet.
 
     `bins`: names of the signals whose combinations are the bins. `parts`: number of equal parts into which a numeric signal
-    is cut. `prior`: weight of the rate of all rows in the rate of a bin, as a number of rows.
+    is cut. `prior`: weight of the rate of all units in the rate of a bin, as a number of units.
     """
 
     name, version = "rehearsal", "1"
@@ -42,8 +42,8 @@ class Rehearsal:
             )
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
-        """Random rows of each bin, in proportion to the bin's rate. `facts` gives for each bin the rows, the rows with a
-        known outcome, the damaged rows, the rate with its interval, and the quota.
+        """Random rows of each bin, in proportion to the bin's rate. `facts` gives for each bin the rows, the units with a
+        known outcome, the damaged units, the rate with its interval, and the quota in rows.
         """
         before = table.number(self.before, missing=float("nan"))
         after = table.number(self.after, missing=float("nan"))
@@ -54,6 +54,7 @@ class Rehearsal:
             members[keys[unit]].append(unit)
         units = dict(sorted(members.items()))
         rows = {name: int(table.rows[places].sum()) for name, places in units.items()}
+        # Units and not rows: the rows of a unit share one outcome, and as trials they would make the interval too narrow.
         counts = {name: (int(known[places].sum()), int(damaged[places].sum())) for name, places in units.items()}
         rates = damage_rates(counts, self.prior)
         # The weight is the expected number of damaged rows in a bin.
@@ -88,7 +89,7 @@ def cut(values: Floats, parts: int) -> list[str]:
 
 
 def damage_rates(counts: dict[str, tuple[int, int]], prior: float) -> dict[str, float]:
-    """The rate of each bin out of rows with an outcome and damaged ones; all equal before the first outcome."""
+    """The rate of each bin out of units with an outcome and damaged ones; all equal before the first outcome."""
     known, damaged = (sum(pair[side] for pair in counts.values()) for side in (0, 1))
     # Any rate would do before the first outcome, if all bins have the same.
     overall = damaged / known if known else 1.0

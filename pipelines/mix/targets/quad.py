@@ -68,7 +68,8 @@ class Quad:
         # Counted before the size is filled with rows that did not help.
         helpful, kept = len(picks), set(picks)
         read = {unit for arm in arms for unit in arm.units}
-        others = [unit for unit in descending(table, np.nan_to_num(values, nan=-inf)) if unit in read - kept]
+        unhelpful = read - kept
+        others = [unit for unit in descending(table, np.nan_to_num(values, nan=-inf)) if unit in unhelpful]
         rest = [*others, *(unit for unit in at_random if unit not in read)]
         picks += fitting(rest, table, left)
         facts = {"read": len(read), "helpful": helpful, "clusters": _facts(table, labels, arms, kept)}

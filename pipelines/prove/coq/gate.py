@@ -48,7 +48,7 @@ Cause = Literal["rejected", "axioms", "timeout", "memory", "machine"]
 
 
 class GoalRejected(Exception):  # noqa: N818 - names what happened
-    """Coq refuses the specification: the problem is at fault."""
+    """Coq refuses the specification, or uses up its CPU seconds on it: the problem is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class ProofGate:
                 return self._specs[key]
         # Not under the lock: two threads may compile one goal, which only costs time.
         made = self.compiled(sandbox, "Spec", spec_text(goal), ())
-        # A limit of the machine says nothing about the goal.
+        # A limit of the machine says nothing about the goal. CPU seconds do: the file holds the problem's text alone.
         if made.cause in ("machine", "memory"):
             raise SandboxFailed(made.error.strip() or made.cause)
         if made.cause is not None:

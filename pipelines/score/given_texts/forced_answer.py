@@ -45,7 +45,7 @@ class ForcedAnswer(AskingScorer):
     def version(self) -> str:
         """Version with the model and the options."""
         given = {"ending": self.ending} if self.ending else {}
-        return self.versioned("1", marker=self.marker, budget=self.budget or "own", **given)
+        return self.versioned("2", marker=self.marker, budget=self.budget or "own", **given)
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """Yield a score for each completion with a text, in input order."""

@@ -17,7 +17,7 @@ class Lookahead:
     """`width` candidates, of which `width / expand` are kept and continue `expand` times each."""
 
     name = "lookahead"
-    version = "1"
+    version = "2"
     width: int = 8
     """Pieces drawn in a wave."""
     expand: int = 4
@@ -49,14 +49,13 @@ class Lookahead:
         candidates: Sequence[TreeNode] = ()
         looked = 0
         for nodes in tree.waves:
-            pieces = {child.parent for child in nodes}
-            # A look draws one piece from each node; candidates come `expand` from each.
-            is_look = bool(candidates) and looked < self.ahead and len(pieces) == len(nodes)
-            if is_look:
-                looked += 1
-                continue
             # As the tree was when this wave was planned: ties are drawn by the number of its waves.
             part = Tree(tree.problem_id, tuple(node for node in tree.nodes if node.wave < nodes[0].wave), tree.seed)
+            # A look goes on from ends; new candidates come from kept ones, behind which there is a look.
+            ends = {lookahead_end(part, node).id for node in candidates}
+            if looked < self.ahead and {child.parent for child in nodes} <= ends:
+                looked += 1
+                continue
             finished = [node for node in self._kept(part, candidates) if node.finished] if candidates else []
             candidates, looked = [*finished, *nodes], 0
         return candidates, looked

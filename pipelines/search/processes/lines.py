@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from pipelines.search.partial import Partial
 from pipelines.verify.calculation_steps import number, steps_of
@@ -25,7 +26,7 @@ class Lines:
     """
 
     name = "lines"
-    version = "1"
+    version = "2"
     strict: bool = False
     """Also refuse a line with a number from nowhere, and an answer that is not the last result."""
     doubt: float = 0.02
@@ -64,16 +65,15 @@ def consistent(problem: Problem, partial: Partial) -> bool:
     """True if every operand is known, and of a finished answer whether it is the last result and uses all numbers."""
     given = numbers_in(str(problem.prompt))
     known, used, last = set(given), set[Fraction](), None
-    for line in partial.text.split("\n"):
-        left, sign, right = line.rpartition("=")
-        if not sign:
-            continue
+    sides = (pair for line in partial.text.split("\n") for pair in pairwise(line.split("=")))
+    for left, right in sides:
         operands = numbers_in(left)
         if not operands <= known:
             return False
         used |= operands
         last = number(right.strip())
-        known |= set() if last is None else {last}
+        # Without its sign, as `numbers_in` reads none.
+        known |= set() if last is None else {abs(last)}
     final = _FINAL.search(partial.text)
     if not partial.finished:
         return True
@@ -81,6 +81,6 @@ def consistent(problem: Problem, partial: Partial) -> bool:
 
 
 def numbers_in(text: str) -> set[Fraction]:
-    """The numbers in a text."""
+    """The numbers in a text, without their signs."""
     # "5," at the end of a clause is the number 5.
     return {value for digits in _NUMBER.findall(text) if (value := number(digits.rstrip(","))) is not None}

@@ -30,11 +30,13 @@ class RewardProcess(RatingOptions):
     sampler: Sampler | None = None
     samplers: Samplers | None = field(default=None, repr=False)
     name: str = field(init=False, default="reward_model")
-    version: str = field(init=False, default="1")
+    version: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise unknown_name("scale of process 'reward_model'", self.scale, SCALES)
+        # "1" split lines at form feeds and other separators as well.
+        self.version = "2" if self.by_lines else "1"
         options = values_of(self, RatingOptions)
         self._scorer = RewardModelScorer(**options, sampler=self.sampler, samplers=self.samplers)
 

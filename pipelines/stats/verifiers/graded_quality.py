@@ -36,14 +36,13 @@ class GradedQuality:
 def graded_quality(
     given: Sequence[float | None], true: Sequence[float], most: float, clusters: Clusters | None = None
 ) -> GradedQuality | None:
-    """Agreement of given grades from 0 to `most` with true ones; None without rows."""
+    """Agreement of given grades, cut to 0 to `most`, with true ones; None without rows."""
     if not true:
         return None
     # A judge may leave the scale, and the quality has to stay in [0, 1].
-    distances = [
-        None if grade is None else abs(min(max(grade, 0.0), most) - known) for grade, known in zip(given, true, strict=True)
-    ]
-    known = [(grade, truth) for grade, truth in zip(given, true, strict=True) if grade is not None]
+    cut = [None if grade is None else min(max(grade, 0.0), most) for grade in given]
+    distances = [None if grade is None else abs(grade - truth) for grade, truth in zip(cut, true, strict=True)]
+    known = [(grade, truth) for grade, truth in zip(cut, true, strict=True) if grade is not None]
     return GradedQuality(
         _mean([0.0 if distance is None else 1 - distance / most for distance in distances], clusters, QUALITY),
         _mean([float(distance is not None and distance < NEAR) for distance in distances], clusters, EXACT),

@@ -65,8 +65,10 @@ class Distractors:
         source, count = required(self.source, self.name), 0
         wrong = wrong_answers(source.rollouts())
         for problem in source.problems:
+            if count >= budget:
+                return
             new = self._of_choice(problem, wrong.get(problem.id, Counter()), seed)
-            if new is not None and count < budget:
+            if new is not None:
                 count += 1
                 yield new
 

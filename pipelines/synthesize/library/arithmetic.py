@@ -15,7 +15,10 @@ DEEDS = {"+": "adds", "-": "subtracts", "*": "multiplies by", "/": "divides by"}
 
 
 def chain_ops(start: int, level: int, rng: random.Random) -> tuple[list[str], list[int]]:
-    """`level` operations from `start` on, every value on the way a whole number between 1 and the level's cap."""
+    """`level` operations from `start` on, every value on the way a whole number from 1 on.
+
+    A product stays within the level's cap; sums may go beyond it.
+    """
     ops: list[str] = []
     numbers: list[int] = []
     value = start

@@ -46,7 +46,10 @@ class NumberStatement(NamedTuple):
 
 
 class NumberStatements:
-    """Problems of kind `statement`: the levels take turns, and every second problem is true."""
+    """Problems of kind `statement`: the levels take turns, and every second problem is true.
+
+    A true one has the level and skill of the false one before it, so half of each is true; `meta.true` tells them apart.
+    """
 
     name, version = "number_statements", "1"
 

@@ -167,18 +167,25 @@ def _list(kind: Kind, items: list[Value]) -> Value:
 
 def _bracket(node: ExpressionNode) -> Value:
     items = node.args
-    ends = [_infinite(item) for item in items]
-    if len(items) == 2 and (node.text not in _KINDS or any(ends)):
+    if len(items) == 2 and (node.text not in _KINDS or any(_infinite(item) for item in items)):
         if node.text == "{..}":
             raise UnsupportedForm("infinity in a set")
-        low = None if ends[0] else _scalar(items[0])
-        high = None if ends[1] else _scalar(items[1])
-        if ends[0] == "+" or ends[1] == "-":
-            raise UnsupportedForm("interval from plus infinity")
-        return Interval(low, high, (node.text[0] == "[" and not ends[0], node.text[1] == "]" and not ends[1]))
+        return _interval(items[0], items[1], (node.text[0] == "[", node.text[1] == "]"))
     if node.text not in _KINDS:
         raise UnsupportedForm("half-open brackets")
     return Collection(_KINDS[node.text], tuple(meaning(item) for item in items))
+
+
+def _interval(low: ExpressionNode, high: ExpressionNode, closed: tuple[bool, bool]) -> Interval:
+    """From one end to the other; infinity belongs to no interval, however it is written."""
+    ends = _infinite(low), _infinite(high)
+    if ends[0] == "+" or ends[1] == "-":
+        raise UnsupportedForm("interval from plus infinity")
+    return Interval(
+        None if ends[0] else _scalar(low),
+        None if ends[1] else _scalar(high),
+        (closed[0] and not ends[0], closed[1] and not ends[1]),
+    )
 
 
 def _infinite(node: ExpressionNode) -> str:
@@ -314,9 +321,7 @@ def _between(signs: str, sides: tuple[ExpressionNode, ...]) -> Value:
     name = _left_name(sides[1])
     if name is None:
         raise UnsupportedForm("double inequality of a formula")
-    low = None if _infinite(sides[0]) else _scalar(sides[0])
-    high = None if _infinite(sides[2]) else _scalar(sides[2])
-    return NamedValue(name, Interval(low, high, (signs[0] == "≤", signs[1] == "≤")))
+    return NamedValue(name, _interval(sides[0], sides[2], (signs[0] == "≤", signs[1] == "≤")))
 
 
 def _contains(node: ExpressionNode, ops: Iterable[str]) -> bool:

@@ -33,6 +33,7 @@ from pipelines.verify.code.proposed_input import (
     InputProposal,
     input_of,
     is_plain,
+    listed,
     proposal_of,
     read_value,
 )
@@ -211,7 +212,9 @@ def _valid(runner: Runner, puzzle: Puzzle, candidate: Input) -> ProgramAnswer:
 
 
 def _accepts(runner: Runner, puzzle: Puzzle, candidate: Input, program_answer: ProgramAnswer) -> bool:
-    arguments: Any = candidate.text if candidate.text is not None else [*candidate.args, *dict(candidate.kwargs).values()]
+    arguments: Any = candidate.text
+    if candidate.text is None:
+        arguments = listed(candidate, puzzle.trusted, puzzle.entry_point)
     assert puzzle.checker is not None
     result = runner.run(Calls(puzzle.checker, (Call("accepts", (arguments, program_answer.value)),))).results[0]
     if result.status != "returned" or type(result.value) is not bool:
@@ -233,7 +236,7 @@ class CounterexampleVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first input. `cpu_seconds` and `memory_mib` are per program."""
 
     name = "counterexample"
-    rules = (("tests", "1"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "2"), ("sandbox", "1"))
+    rules = (("tests", "2"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "3"), ("sandbox", "1"))
     words: Mapping[str, str] = {
         "tests": "the problem's programs cannot be used",
         "generator": "made by the function of the last block",

@@ -135,6 +135,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] 
     ast.Is: (("comparison", ast.IsNot),),
     ast.IsNot: (("comparison", ast.Is),),
 }
+_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _SWAPPED = {
     name: other
     for pair in (("min", "max"), ("any", "all"), ("upper", "lower"), ("floor", "ceil"), ("islower", "isupper"))
@@ -201,8 +202,9 @@ def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
 def _negated(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """A condition turned round, if no change of its operator does that already."""
     if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test and isinstance(node, ast.expr):
-        simple = isinstance(node, ast.Compare) and len(node.ops) == 1
-        if not simple and not isinstance(node, ast.UnaryOp | ast.Constant):
+        # `a == b` becomes `a != b`, but `a < b` becomes `a <= b` and `a > b`, never its opposite.
+        opposed = isinstance(node, ast.Compare) and len(node.ops) == 1 and not isinstance(node.ops[0], _ORDERS)
+        if not opposed and not isinstance(node, ast.UnaryOp | ast.Constant):
             yield "condition", ast.UnaryOp(ast.Not(), node)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.verify.code.expected_values import BadValueError, decode
 from pipelines.verify.code.program import blocks
-from pipelines.verify.code.syntax import LONGEST, defined_names, does_something, parses
+from pipelines.verify.code.syntax import FUNCTIONS, LONGEST, defined_names, does_something, parses
 from pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"
@@ -82,6 +82,18 @@ def input_of(value: Any) -> Input | None:
     if type(value) is dict and all(type(key) is str for key in value):
         return Input(kwargs=tuple(value.items()))
     return None
+
+
+def listed(given: Input, source: str, function: str | None) -> list[Any]:
+    """All arguments in one list, named ones in the order of the function's parameters, not in that of the text."""
+    tree = parses(source)
+    body = [] if tree is None else tree.body
+    defined = [part.args for part in body if isinstance(part, FUNCTIONS) and part.name == function]
+    # The last definition of a name counts.
+    parameters = [*defined[-1].posonlyargs, *defined[-1].args, *defined[-1].kwonlyargs] if defined else []
+    places = {parameter.arg: place for place, parameter in enumerate(parameters)}
+    named = sorted(given.kwargs, key=lambda pair: places.get(pair[0], len(places)))
+    return [*given.args, *(value for _, value in named)]
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:

@@ -183,16 +183,20 @@ def _changes(states: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]
 
 
 def _final(state: dict[str, Any], statements: list[ast.stmt]) -> str | None:
-    """The value of `answer` (or `ans`, `result`), else of the name that was assigned last."""
+    """The value of `answer` (or `ans`, `result`), else of the name that was assigned last; None unless it is plain data."""
     for name in ANSWERS:
         if name in state:
-            return canonical(state[name])
+            return _plain(state[name])
     for statement in reversed(statements):
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         names = [target.id for target in targets if isinstance(target, ast.Name)]
         if names:
-            return canonical(state[names[-1]]) if names[-1] in state else None
+            return _plain(state[names[-1]]) if names[-1] in state else None
     return None
+
+
+def _plain(value: Any) -> str | None:
+    return canonical(value) if is_plain(value) else None  # other objects of one type have one text, and equal nothing
 
 
 def _as_answer(statement: ast.stmt) -> ast.stmt:
@@ -222,7 +226,7 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "5"), ("steps", "5"), ("no-steps", "1"), ("sandbox", "1"))
+    rules = (("known", "1"), ("program", "6"), ("steps", "5"), ("no-steps", "1"), ("sandbox", "1"))
     words: Mapping[str, str] = {
         "known": "no known solution to compare with",
         "program": "states of the program compared with those of known ones",

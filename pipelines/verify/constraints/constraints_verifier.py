@@ -73,7 +73,9 @@ _TRANSLATED: Mapping[str, Callable[[Mapping[str, Any]], Row]] = {
     "combination:two_responses": lambda _: {"id": "responses", "exactly": 2},
     "detectable_content:number_placeholders": lambda g: {"id": "placeholders", "at_least": g["num_placeholders"]},
     "detectable_content:postscript": lambda g: {"id": "postscript", "marker": g["postscript_marker"]},
-    "detectable_format:constrained_response": lambda _: {"id": "one_of", "options": _ANSWERS, "anywhere": True},
+    "detectable_format:constrained_response": lambda _: {
+        "id": "one_of", "options": _ANSWERS, "anywhere": True, "match": "substring"
+    },
     "detectable_format:json_format": lambda _: {"id": "json"},
     "detectable_format:multiple_sections": lambda g: {
         "id": "sections", "marker": g["section_spliter"], "at_least": g["num_sections"]
@@ -112,7 +114,7 @@ class ConstraintsVerifier(OneByOne):
     """Checks in the calling thread; starts no process."""
 
     name = "constraints"
-    rules = (("tests", "1"), ("text", "1"), ("all", "1"))
+    rules = (("tests", "1"), ("text", "1"), ("all", "2"))
     words: Mapping[str, str] = {
         "tests": "the problem's constraints cannot be read",
         "text": "no text that can be checked",

@@ -28,6 +28,7 @@ _MINOR = frozenset(
     re.findall(r"\w+", "a an the and but or nor for so yet as at by in of off on per to up via with from into")
 )
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“"}
+_CLOSING = "\"'”’*"
 
 
 def keywords(response: Response, arguments: Arguments) -> Observation:
@@ -50,8 +51,11 @@ def starts_with(response: Response, arguments: Arguments) -> Observation:
 
 def ends_with(response: Response, arguments: Arguments) -> Observation:
     """The text ends with a phrase; nothing but a closing quotation mark may follow."""
-    bare = response.text.rstrip().rstrip("\"'”’*")
-    text, phrase = _folded(bare, arguments), _folded(arguments["phrase"].strip().rstrip("\"'”’*"), arguments)
+    bare, wanted = response.text.rstrip(), arguments["phrase"].strip()
+    # A phrase of nothing but such marks is looked for as it is: without them every text would end with it.
+    if wanted.strip(_CLOSING):
+        bare, wanted = bare.rstrip(_CLOSING), wanted.rstrip(_CLOSING)
+    text, phrase = _folded(bare, arguments), _folded(wanted, arguments)
     return text.endswith(phrase), bare[-len(phrase) :][:200]
 
 
@@ -88,10 +92,11 @@ def repeat_prompt(response: Response, arguments: Arguments) -> Observation:
 def one_of(response: Response, arguments: Arguments) -> Observation:
     """The whole text is one of the options, but for white space, quotation marks and a full stop around it.
 
-    With `anywhere`: the text contains exactly one of the options.
+    With `anywhere`: the text contains exactly one of the options, as `match` says.
     """
     if arguments["anywhere"]:
-        present = [option for option in arguments["options"] if occurrences(response.text, option, whole=False, case=False)]
+        whole = arguments["match"] == "word"
+        present = [option for option in arguments["options"] if occurrences(response.text, option, whole=whole, case=False)]
         return len(present) == 1, [option[:100] for option in present]
     bare = response.text.strip().strip("\"'“”*").strip().rstrip(".").casefold()
     return bare in {option.strip().rstrip(".").casefold() for option in arguments["options"]}, response.text.strip()[:100]

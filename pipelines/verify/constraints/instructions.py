@@ -204,7 +204,7 @@ INSTRUCTIONS: Mapping[str, Instruction] = {
     "numbered_items": _counted(lambda response: len(response.numbered)),
     "numbers": _matches(NUMBER),
     "numeric_range": Instruction(forms.numeric_range, {"minimum": float, "maximum": float}),
-    "one_of": Instruction(forms.one_of, {"options": list, "anywhere": (bool, False)}),
+    "one_of": Instruction(forms.one_of, {"options": list, "anywhere": (bool, False), "match": _MATCH["match"]}),
     "palindrome": Instruction(forms.palindrome, {"scope": (frozenset({"text", "word"}), "text"), "letters": (int, 3)}),
     "paragraph_words": _each(lambda response: [len(words_of(paragraph)) for paragraph in response.paragraphs()]),
     "paragraphs": _counted(lambda response, given: len(response.paragraphs(given["separator"])), separator=(str, None)),

@@ -101,7 +101,11 @@ class AbstractionVerifier(SandboxVerifier):
     """`value`: share of the tests that passed; the rule is the first that did not. Usable from any thread."""
 
     name = "abstraction"
-    rules = (*((check, "2" if check == "is_executable" else "1") for check in CHECKS), ("passed", "1"), ("sandbox", "1"))
+    rules = (
+        *((check, "2" if check in ("is_executable", "agrees_elsewhere") else "1") for check in CHECKS),
+        ("passed", "1"),
+        ("sandbox", "1"),
+    )
     words: Mapping[str, str] = {
         "is_extractable": "the text holds no program with sample, render, solve and original",
         "is_executable": "the program fails, or gives no text or answer",

@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from pipelines.arithmetic import value_of
-from pipelines.verify.calculation_steps import steps_of
+from pipelines.verify.calculation_steps import steps_of, tokens_of
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_TOKEN = re.compile(r"\d+(?:\.\d+)?|[-+*/()%]")
-_PERCENT = "%"
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\w)\.\d+")
 _DIGITS, _BITS = 300, 10_000
 """Digits of a number of the texts, and bits of a result: nobody means more, and Python writes no more than 4,300 digits."""
 
@@ -29,8 +27,8 @@ def answer_elsewhere(prompt: str, solution: str, variant: str) -> Fraction | Non
     before: list[Fraction] = []
     after: list[Fraction] = []
     for step in steps:
-        tokens = _TOKEN.findall(step.text.partition("=")[0])
-        value = _carried(tokens, numbers, before, after)
+        tokens = tokens_of(step.text.partition("=")[0])
+        value = None if tokens is None else _carried(tokens, numbers, before, after)
         if value is None or max(value.numerator.bit_length(), value.denominator.bit_length()) > _BITS:
             return None
         # One entry of each list for a step, so a result is replaced by the new one of the same step.
@@ -48,28 +46,28 @@ def new_numbers(prompt: str, variant: str) -> dict[Fraction, Fraction] | None:
     for old, new in zip(_NUMBER.findall(prompt), _NUMBER.findall(variant), strict=True):
         if max(len(old), len(new)) > _DIGITS:
             return None
-        if numbers.setdefault(Fraction(old), Fraction(new)) != Fraction(new):
+        number, other = Fraction(old.replace(",", "")), Fraction(new.replace(",", ""))
+        if numbers.setdefault(number, other) != other:
             return None
     return numbers
 
 
 def _carried(
-    tokens: Sequence[str], numbers: Mapping[Fraction, Fraction], before: Sequence[Fraction], after: Sequence[Fraction]
+    tokens: Sequence[str | Fraction],
+    numbers: Mapping[Fraction, Fraction],
+    before: Sequence[Fraction],
+    after: Sequence[Fraction],
 ) -> Fraction | None:
-    """Value of an expression with its numbers replaced. A remainder `a % b` is one of whole numbers."""
+    """Value of an expression with its numbers replaced."""
     values: list[str | Fraction] = []
     for token in tokens:
-        if not _NUMBER.fullmatch(token):
+        if isinstance(token, str):
             values.append(token)
             continue
-        number = Fraction(token)
-        results = {after[at] for at, result in enumerate(before) if result == number}
-        options = results | ({numbers[number]} if number in numbers else set())
+        results = {after[at] for at, result in enumerate(before) if result == token}
+        options = results | ({numbers[token]} if token in numbers else set())
         if len(options) > 1:
             return None
         # A number of neither kind belongs to the method, such as the 60 minutes of an hour.
-        values.append(options.pop() if options else number)
-    if len(values) == 3 and values[1] == _PERCENT:
-        left, right = values[0], values[2]
-        return left % right if isinstance(left, Fraction) and isinstance(right, Fraction) and right else None
+        values.append(options.pop() if options else token)
     return value_of(values, signed=True)

@@ -26,7 +26,7 @@ class ClassVerifier(OneByOne):
     """Starts no process; usable from any thread. `value` is the share of the asked parts that are there."""
 
     name = "classes"
-    rules = (("structure", "1"), *EXTRACTION)
+    rules = (("structure", "2"), *EXTRACTION)
     version = version_of(rules)
     words: Mapping[str, str] = {**WORDS, "structure": "the problem says no usable structure"}
 
@@ -92,7 +92,9 @@ def _attributes(defined: ast.ClassDef) -> Iterator[str]:
     for statement in defined.body:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            yield from (target.id for target in targets if isinstance(target, ast.Name))
+            for node in (node for target in targets for node in ast.walk(target)):  # of `a, b = 1, 2` both names
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    yield node.id
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.args.args:
             # Usually `self`, but the name is the author's choice.
             own = statement.args.args[0].arg

@@ -205,8 +205,9 @@ def optimum_of(given: Any) -> Optimum | None:
 FEASIBLE_WITHIN = 1e-6
 """Relative to the row: how far a solution may violate a constraint before its value is not believed."""
 _INTEGRAL_WITHIN = 1e-5  # how far from an integer the solver may leave one (its own tolerance is 1e-6)
-# of scipy.optimize.milp; `other` is what it says where HiGHS says "unbounded or infeasible"
-_OPTIMAL, _INFEASIBLE, _UNBOUNDED, _OTHER = 0, 2, 3, 4
+_OPTIMAL, _INFEASIBLE, _UNBOUNDED = 0, 2, 3  # of scipy.optimize.milp
+# In SciPy's message where HiGHS cannot tell: its status is then 4, as for a failure of the solver.
+_EITHER = "unbounded or infeasible"
 
 
 def warm_up() -> None:
@@ -226,12 +227,12 @@ def solve(question: dict[str, Any]) -> dict[str, Any]:
     sign = -1.0 if question["sense"] == "max" else 1.0  # milp only minimises
     program = _Program(question, columns)
     solution = program.solve(sign * cost, program.integral, program.lower, program.upper)
-    if solution.status in (_UNBOUNDED, _OTHER):
+    if solution.status == _UNBOUNDED or _EITHER in solution.message:
         return _without_objective(program)
     if solution.status == _INFEASIBLE:
         return {"status": "infeasible"}
     if solution.status != _OPTIMAL or solution.x is None:
-        return {"failed": f"solver: {solution.message}"[:300]}  # status 1: a limit of the solver
+        return {"failed": f"solver: {solution.message}"[:300]}  # a limit of the solver, or a failure
     return _value(program, sign * cost, solution.x, sign, float(question["offset"]))
 
 

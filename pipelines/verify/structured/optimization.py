@@ -45,7 +45,7 @@ class OptimizationVerifier(SandboxVerifier):
     """Solves in worker processes with limits of CPU and memory; usable from any thread. `cpu_seconds`: of one program."""
 
     name = "optimization"
-    rules = (("reference", "1"), ("program", "1"), ("model", "1"), ("bounds", "1"), ("solver", "1"), ("optimum", "1"))
+    rules = (("reference", "1"), ("program", "1"), ("model", "1"), ("bounds", "1"), ("solver", "2"), ("optimum", "1"))
     words: Mapping[str, str] = {
         "reference": "the problem gives no usable optimum",
         "program": "the program prints no model",

@@ -20,7 +20,6 @@ from storage.ground.errors import SetupError
 
 AGAIN = "Answer again, independently."
 LONE = "completions without a second one of their model"
-UNFIXED = "completions that were not fixed before any verdict"
 
 
 @dataclass

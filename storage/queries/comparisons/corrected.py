@@ -23,7 +23,8 @@ def _cell_moves(judged: Row, corrected: Row) -> list[Row]:
     moves = []
     for row in judged["cells"]:
         place = (row["model"], row["benchmark"])
-        other = now[place]
+        # Without any problem a value of `by` is no benchmark, so it has no corrected cell.
+        other = now.get(place, {"problems": 0, "value": None})
         moves.append(
             {
                 "model": row["model"],

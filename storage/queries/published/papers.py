@@ -21,7 +21,6 @@ from storage.ground.files import read_object, read_utf8
 PROGRAM = Path(__file__).resolve().parents[3]
 SYSTEMS = PROGRAM / "recipes/papers/systems"
 RESULTS = PROGRAM / "recipes/papers/results"
-SCHEMA = "papers_schema"
 STATUSES: Mapping[str, str] = {
     "holds": "every effect that was measured came as the paper's claim predicts, its 95% interval without the opposite",
     "does not hold here": "an interval leaves no room for the prediction",

@@ -104,7 +104,8 @@ def _given_up(rule: Mapping[str, Any] | None) -> list[str]:
     text = f"The budget gave {total} problems up as hopeless; {went_on} of them, chosen at random, were drawn on"
     if rule["error"] is not None:
         interval = f"{rule['error']:.3f}, 95% interval {rule['low']:.3f} to {rule['high']:.3f} (Clopper-Pearson)"
-        text += f", and {rule['met']} of the {rule['ended']} that ended met their target: {interval}"
+        cut = f" ({rule['cut']} ended because the total was spent)" if rule.get("cut") else ""
+        text += f", and {rule['met']} of the {rule['ended']} that ended{cut} met their target: {interval}"
     return [f"## Problems given up\n\n{text}."]
 
 

@@ -120,16 +120,16 @@ def _is_sorted(order: Any) -> bool:
 def checked(snapshot: Snapshot) -> Snapshot:
     """The snapshot with its columns in schema order and type.
 
-    Raises SetupError for missing columns, for two rows with one key, and for decisions on missing rows: the content of
-    such a snapshot is undefined.
+    Raises SetupError for missing columns, for two rows with one key, and for decisions on missing rows and threads of
+    them: the content of such a snapshot is undefined.
     """
     tables = {kind: _conform(kind, table) for kind, table in snapshot.tables()}
     # Before the look-ups below, which take the first of equal keys.
     for kind, table in tables.items():
         _refuse_duplicates(kind, table)
-    _refuse_unknown_rows(tables["decisions"], "completion_id", tables["completions"])
-    _refuse_unknown_rows(tables["decisions"], "problem_id", tables["problems"])
-    _refuse_unknown_rows(tables["threads"], "completion_id", tables["completions"])
+    _refuse_unknown_rows("decisions", tables["decisions"], "completion_id", tables["completions"])
+    _refuse_unknown_rows("decisions", tables["decisions"], "problem_id", tables["problems"])
+    _refuse_unknown_rows("threads", tables["threads"], "completion_id", tables["completions"])
     return Snapshot(snapshot.name, **tables, manifest=snapshot.manifest)
 
 
@@ -166,10 +166,10 @@ def _repeats(kind: Kind, table: pa.Table) -> bool:
     return False
 
 
-def _refuse_unknown_rows(table: pa.Table, column: str, owners: pa.Table) -> None:
+def _refuse_unknown_rows(kind: Kind, table: pa.Table, column: str, owners: pa.Table) -> None:
     named = table[column]
     unknown = np.flatnonzero(places(id_keys(named), id_keys(owners["id"])) < 0)
     if len(unknown):
         raise SetupError(
-            f"{len(unknown)} decisions name a {column} that the version does not hold, first {named[int(unknown[0])]}."
+            f"{len(unknown)} {kind} name a {column} that the version does not hold, first {named[int(unknown[0])]}."
         )

@@ -194,14 +194,17 @@ def test_a_log_of_inspect_as_one_json_file_is_the_same_log(tmp_path: Path) -> No
     assert [json.loads(text) for text in plain.rows["sums.json"]] == [json.loads(text) for text in packed.rows["sums.eval"]]
 
 
-def test_a_problem_that_stands_twice_in_a_log_is_counted_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_a_problem_that_stands_twice_in_a_log_is_counted_twice(tmp_path: Path, in_turn: bool) -> None:
     log = log_at(LOGS / "verifiers")
     rows = [json.loads(line) for line in log.rows["results.jsonl"]]
     twin = [{**row, "example_id": 99} for row in rows if row["example_id"] == 0]
     metadata = json.loads(log.files["metadata.json"])
     rewards = [row["reward"] for row in [*rows, *twin]]
     metadata |= {"num_examples": 9, "avg_reward": sum(rewards) / len(rewards), "pass_at_k": {}, "pass_all_k": {}}
-    write_lines(tmp_path / "results.jsonl", [*rows, *twin])
+    # Rollouts end in any order, so a log may have answers to the twin before the last one to the problem itself.
+    lines = [*twin[:2], *rows, *twin[2:]] if in_turn else [*rows, *twin]
+    write_lines(tmp_path / "results.jsonl", lines)
     (tmp_path / "metadata.json").write_text(json.dumps({**metadata, "avg_metrics": {}}))
     root = tmp_path / "ws"
     Workspace.init(root).close()

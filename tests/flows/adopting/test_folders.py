@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,24 @@ def test_a_name_goes_before_what_tells_the_logs_apart(folder: Path, tmp_path: Pa
     assert names == [f"{name}-sums-rollmill-tiny", f"{name}-sums-rollmill-tiny-2", f"{name}-sums-other"]
     for report in reports:
         assert (tmp_path / "ws" / "reports" / report["name"] / "adopted.json").is_file()
+
+
+def test_a_long_name_is_cut_for_every_log_of_several(folder: Path, tmp_path: Path) -> None:
+    shutil.rmtree(folder / "cut")
+    (folder / "results_2026-11-21T23-00-00.000000.json").unlink()
+    (folder / "c.json").unlink()
+    name = "an-evaluation-of-november-and-december-of-this-year"
+    adoption = drive(Adopt(AdoptRequest(tmp_path / "ws", folder, name)))
+    assert [report["name"] for report in adoption["adopted"]] == [name, f"{name[:49]}-2", f"{name[:49]}-3"]
+    assert (len(name), adoption["refused"]) == (51, [])
+
+
+def test_the_command_that_goes_on_has_every_option(folder: Path, tmp_path: Path) -> None:
+    bare = AdoptRequest(tmp_path / "ws", folder)
+    assert Adopt(bare).command == f"rollmill adopt {folder}"
+    full = replace(bare, name="my sums", verify=("number", "math"), label="match", max_bytes=9)
+    options = "--name 'my sums' --verify number --verify math --label match --max-bytes 9"
+    assert Adopt(full).command == f"rollmill adopt {folder} {options}"
 
 
 def test_the_command_ends_with_1_and_prints_what_was_not_adopted(

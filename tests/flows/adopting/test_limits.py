@@ -1,6 +1,7 @@
 """What a log may unfold to is bounded as it is of imports: a small file that unfolds to gigabytes is one line."""
 
 import json
+import shutil
 import tracemalloc
 import zipfile
 import zlib
@@ -87,6 +88,22 @@ def test_a_sample_is_bounded_and_the_file_by_what_is_asked_for(root: Path, tmp_p
         adopt(AdoptRequest(root, path, max_bytes=1000))
     with pytest.raises(SetupError, match=r"samples_sums.* unfolds to more than 9,000 bytes"):
         adopt(AdoptRequest(root, LOGS / "lm_eval", max_bytes=9000))
+
+
+@pytest.mark.parametrize("tool", ["verifiers", "inspect"])
+def test_a_row_is_bounded_in_bytes_and_not_in_letters(root: Path, tmp_path: Path, tool: str) -> None:
+    text = "é" * (33 << 20)
+    if tool == "verifiers":
+        path, where = tmp_path / "results.jsonl", "line 1"
+        shutil.copy(LOGS / "verifiers" / "metadata.json", tmp_path)
+        path.write_text(f'{{"completion": "{text}"}}\n', encoding="utf-8")
+    else:
+        path, where = tmp_path / "long.eval", "sample 1"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("header.json", '{"version": 2, "status": "success", "results": {"scores": []}, "eval": {}}')
+            archive.writestr("samples/p1_epoch_1.json", f'{{"completion": "{text}"}}')
+    with pytest.raises(SetupError, match=rf"{path.name}, {where} is longer than 64 MiB; nothing was stored"):
+        adopt(AdoptRequest(root, path))
 
 
 def test_a_parquet_file_that_unfolds_to_gigabytes_is_refused(root: Path, tmp_path: Path) -> None:

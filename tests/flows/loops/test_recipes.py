@@ -128,6 +128,7 @@ def test_cemal_makes_new_exercises_in_every_round() -> None:
         ("stop", {"precision": 0.9}, "needs a verifier in audit"),
         ("train", {"recipe": "../training/student.yaml", "set": {"loss.method": "softer"}}, "unknown loss 'softer'"),
         ("train", {"recipe": "../training/student.yaml", "from_round": {2: {"loss.method": "dpo"}}}, "does not read"),
+        ("curate", {"recipe": "../arithmetic.yaml", "from_round": {3: {"budget.method": "fixd"}}}, "unknown budget 'fixd'"),
         ("evaluate", {"recipe": "../evaluations/heldout.yaml", "pick": PICK}, "unknown model beside the loop 'v'"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.mixing.mix_recipe import load_mixture
+from flows.mixing.mix_recipe import as_label, load_mixture
 from storage.ground.errors import SetupError
 from storage.versions.read import load_manifest
 from storage.versions.resolve import resolve
@@ -97,6 +97,31 @@ def test_counts_that_differ_from_the_declared_ones_are_refused(mixed: Path, roll
     write(mixed, {**MIXTURE, "size": 5, "sources": {"easy": {**easy, "count": 2}, "hard": {**hard, "count": 2}}})
     said = rollmill("mix", "mix.yaml")
     assert (said.status, "size is 5, and the sources declare 4 (easy 2 + hard 2)" in said.err) == (2, True)
+
+
+@pytest.mark.integration
+def test_no_row_that_meets_the_thresholds_is_a_count_that_differs(mixed: Path, rollmill: Run) -> None:
+    nothing = {"sources": {"all": {"version": "toy"}}, "size": 5, "where": {"characters": {"max": 0}}}
+    write(mixed, {**MIXTURE, **nothing, "choose": {"method": "facility"}})
+    said = rollmill("mix", "mix.yaml")
+    assert (said.status, "declares 5 rows and gives 0 (0 meet its thresholds)" in said.err) == (1, True), said.err
+
+
+@pytest.mark.integration
+def test_a_label_of_digits_needs_no_quotes(mixed: Path, rollmill: Run) -> None:
+    with duckdb.connect(f"{resolve(mixed / 'datasets', 'toy').path}/dataset.duckdb", read_only=True) as connection:
+        ids = [row[0] for row in connection.execute("select id from problems order by id").fetchall()]
+    days = [(key, "20240115" if at % 2 else "unknown") for at, key in enumerate(ids)]
+    (mixed / "own.csv").write_text("problem_id,day\n" + "".join(f"{key},{day}\n" for key, day in days))
+    sources = {"all": {"version": "toy", "count": 4, "where": {"day": {"among": [20240115]}}}}
+    write(mixed, {"mix_schema": 1, "name": "a", "sources": sources, "signals": {"columns": ["own.csv"]}})
+    outcome = said_as_json(rollmill, "mix", "mix.yaml")
+    assert {row[0] for row in rows(outcome["path"]) if row[3]} <= set(ids[1::2])
+
+
+@pytest.mark.parametrize(("value", "label"), [("c2", "c2"), (3.0, "3"), (0.5, "0.5"), (20240115.0, "20240115")])
+def test_a_number_of_a_recipe_is_the_label_as_it_is_written(value: str | float, label: str) -> None:
+    assert as_label(value) == label
 
 
 @pytest.mark.parametrize(

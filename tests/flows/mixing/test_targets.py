@@ -13,6 +13,7 @@ import pytest
 from flows.mixing.choosing import _similarities
 from flows.mixing.mix_recipe import load_mixture
 from pipelines import CHECKOUT
+from storage.ground.errors import SetupError
 from tests.flows.conftest import Curated, Run, said_as_json
 
 TARGETED: dict[str, Any] = {
@@ -100,6 +101,14 @@ def test_a_mistake_is_named(toy_version: Path, rollmill: Run, model: dict[str, A
     (toy_version / "mix.yaml").write_text(json.dumps({**TARGETED, "signals": {"model": model}}))
     said = rollmill("mix", "mix.yaml")
     assert (said.status, words in said.err) == (2, True), said.err
+
+
+def test_a_label_of_the_target_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    target = "{target: {version: toy, among: {level: [.nan]}}}"
+    recipe = "mix_schema: 1\nname: a\nsize: 3\nsources: {all: {version: toy}}\n"
+    (tmp_path / "mix.yaml").write_text(f"{recipe}signals: {{model: {target}}}\n")
+    with pytest.raises(SetupError, match=r"among\.level.*found nan"):
+        load_mixture(tmp_path / "mix.yaml")
 
 
 def test_a_recipe_without_signals_of_a_model_keeps_its_canonical_form() -> None:

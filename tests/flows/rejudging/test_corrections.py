@@ -9,8 +9,10 @@ import pytest
 from flows import cli
 from storage.queries import Reader
 from storage.segments.schema import Kind
-from tests.dashboards.evaluated import evaluate
+from storage.workspace import Workspace
+from tests.dashboards.evaluated import EVALUATION, evaluate
 from tests.flows.conftest import Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 COUNT, WRONG = 40, (0, 1, 2, 3)  # problems, and those whose reference is one too large
@@ -123,6 +125,27 @@ def test_a_comparison_is_read_with_both_numbers(folder: Path, rollmill: Run) -> 
     shown = rollmill("compare", "asked:strong", "asked:lucky", "--errata").out
     assert "4 judged again by a corrected reference; nothing stored has changed" in shown
     assert f"as judged, on {COUNT + 1} problems" in shown
+
+
+def test_a_copied_workspace_judges_again_by_its_own_verifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    Workspace.init(here).close()
+    monkeypatch.chdir(here)
+    write_lines(here / "problems.jsonl", [{"id": f"p{n}", "prompt": f"{n} + 1?", "reference": "1"} for n in range(4)])
+    write_lines(here / "rollouts.jsonl", [{"problem_id": f"p{n}", "text": f"#### {n + 1}"} for n in range(4)])
+    own = "from pipelines.verify.number import NumberVerifier\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
+    (here / "mine.py").write_text(own)
+    (here / "asked.yaml").write_text(EVALUATION.replace("method: number", "method: 'mine.py:Mine'"))
+    assert rollmill("import", "problems", "problems.jsonl", "--name", "sums").status == 0
+    assert rollmill("import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums").status == 0
+    assert rollmill("evaluate", "asked.yaml").status == 0
+    here.rename(there)
+    monkeypatch.chdir(there)
+    record("p1", "wrong_reference", "--reference", "2")
+    [row] = said(rollmill, "leaderboard", "asked", "--errata")["cells"]
+    assert row["value"] == 0.5
 
 
 def test_mistakes_are_named(folder: Path, rollmill: Run) -> None:

@@ -152,6 +152,18 @@ def test_a_stored_problem_is_found_by_its_id_with_all_that_it_has(tmp_path: Path
             reward.judge([RewardItem("2", problem_id="unknown")])
 
 
+def test_the_exported_tests_of_a_stored_problem_are_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = Problem("Two?", "", kind="code", tests=("assert f() == 2",))
+    with Workspace.init(tmp_path) as workspace:
+        workspace.segments.commit(SegmentKey("problems", "t", "1", "a"), [problem])
+    monkeypatch.chdir(tmp_path)
+    with toy("Reads") as reward:
+        told = [RewardItem("2", given, problem_id=problem.id) for given in (None, "", '["assert f() == 2"]')]
+        assert [one.extracted for one in reward.judge(told)] == ["code 'Two?' stop []"] * 3
+        with pytest.raises(SetupError, match="item 0 has the reference"):
+            reward.judge([RewardItem("2", '["assert f() == 3"]', problem_id=problem.id)])
+
+
 def test_trl_calls_the_reward_with_columns_and_gets_none_for_undecided() -> None:
     told: dict[str, Any] = {}
     with toy("Raising") as reward:

@@ -1,6 +1,7 @@
 """Runs as the data of a training: the rows of their versions, identity, lineage, and runs that are refused."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.training.run_source import run_version
+from flows.training.run_source import run_snapshot, run_version
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
 from flows.training.training_recipe import load_training
@@ -51,6 +52,14 @@ def test_every_export_of_a_run_is_that_of_its_version(toy: Path, run: str, tmp_p
     assert (info.ref, info.content_hash, info.kept) == (f"run {run}", published.content_hash, published.kept)
     files = [export(one, form, tmp_path / f"{number}.jsonl").path for number, one in enumerate((info, published))]
     assert files[0].read_bytes() == files[1].read_bytes() != b""
+
+
+def test_a_copied_workspace_takes_its_own_files(toy: Path, run: str, tmp_path: Path) -> None:
+    there = shutil.copytree(toy, tmp_path / "there")
+    (toy / "toys.py").write_text("raise ImportError\n")
+    with Workspace.open(there) as ws:
+        files = run_snapshot(ws, run).manifest["user_files"]
+    assert [(file["file"], file["text"]) for file in files.values()] == [("toys.py", (there / "toys.py").read_text())]
 
 
 def test_a_training_on_a_run_takes_what_it_kept_and_records_run_and_digests(toy: Path, run: str, rollmill: Run) -> None:

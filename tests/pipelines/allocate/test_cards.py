@@ -58,6 +58,13 @@ def test_brackets_work_with_fewer_pulls_than_arms_where_halving_refuses() -> Non
     assert regrets(Brackets(total=12), SIXTEEN, 300) < by_lot - 0.01
 
 
+def test_halving_needs_a_pull_of_the_dearest_arm_in_every_round() -> None:
+    arms, costs = {"a": Arm(), "b": Arm()}, {"a": 1.0, "b": 3.0}
+    with pytest.raises(SetupError, match="at least 6"):
+        Halving(total=5.9).next(arms, costs, 0)
+    assert Halving(total=6).next(arms, costs, 0) == {"a": 3, "b": 1}
+
+
 def test_brackets_find_a_good_arm_with_enough_pulls() -> None:
     assert regrets(Brackets(total=320), SIXTEEN, 300) < 0.06
 

@@ -154,6 +154,12 @@ def test_a_share_of_the_hopeless_goes_on_by_lot() -> None:
     assert {draw.problem_id for draw in plan.draws} == {stop.problem_id for stop in plan.continued}
 
 
+def test_a_hopeless_problem_waits_for_cheaper_ones_on_its_next_step_too() -> None:
+    never = [problem(f"n{n:02}", on("short", 32, 0, 20), on("long", 24, 0, 150)) for n in range(30)]
+    others = [problem(key, on("short", *rate, 20), on("long", 0, 0, 0)) for key, rate in (("a", (32, 0)), ("b", (4, 2)))]
+    assert Router(pilot=0, explore=1, total=1720).plan(5, [*never, *others]).draws == (Draw("b", 4, 4, "short"),)
+
+
 def test_agreement_stops_the_unanimous_and_sends_the_others_on() -> None:
     tallies = [
         problem("all", on("a", 4, 0, 9, agreeing=4), on("b", 0, 0, 9)),

@@ -102,6 +102,15 @@ def test_the_result_is_that_of_the_counts_by_hand() -> None:
     assert (result.curse.value, result.curse.n) == (0.25, 4)
 
 
+@pytest.mark.parametrize(("templates", "clusters"), [(3, 3), (6, 6), (None, 12)])
+def test_a_template_in_both_halves_is_one_cluster(templates: int | None, clusters: int) -> None:
+    steps = (StepTally("a", 2, 1, 1), StepTally("b", 2, 1, 1))
+    tallies = [Tally(f"p{n:02}", template=f"t{n % templates}" if templates else None, steps=steps) for n in range(12)]
+    curse = sweep_result(SweepBudget(allocator=[Halving(total=4)], report=2), tallies).curse
+    assert curse is not None
+    assert (curse.n, curse.clusters) == (12, clusters)
+
+
 def _step(name: str, right: int, drawn: int, tokens: int) -> StepTally:
     return StepTally(name, drawn, right, drawn - right, tokens=tokens * drawn)
 

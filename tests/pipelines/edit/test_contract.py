@@ -34,7 +34,7 @@ def solve(params):
     n1 = params['n1']
     n2 = params['n2']
     s1 = n1 * n2
-    if s1 < 1:
+    if s1 <= 0:
         return None
     return s1
 ```"""

@@ -38,6 +38,11 @@ def test_the_first_error_has_a_type(text: str, kind: str | None) -> None:
     assert type_of_error(text, KNOWN) == kind
 
 
+@pytest.mark.parametrize(("line", "kind"), [("5 + 5 + 7 = 17", "operand"), ("5 + 7 + 7 = 19", "other")])
+def test_one_of_several_equal_numbers_is_one_operand(line: str, kind: str) -> None:
+    assert type_of_error(f"{line}\n#### 1", "5 + 5 + 5 = 15\n#### 15") == kind
+
+
 def test_a_text_without_a_marked_answer_is_no_last_step() -> None:
     """The trap of the published code: an error that cannot be placed silently became one of the last step."""
     assert type_of_error("no idea", KNOWN) == "other"

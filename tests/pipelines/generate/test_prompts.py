@@ -67,6 +67,7 @@ def test_one_text_has_the_answers_behind_their_questions_and_ends_where_the_mode
     assert form.prompt_for(SUM) == "Sums.\n\nQ: 2 + 2?\nA: 4\n\nQ: 3 + 3?\nA: 6\n\nQ: 1 + 1?\nA:"
     lines = PromptForm("{prompt}\n", examples=shown[:1], one_text=True)
     assert lines.prompt_for(SUM) == "2 + 2?\n4\n\n1 + 1?\n"
+    assert PromptForm(examples=(Example("", "4"),), one_text=True).prompt_for(SUM) == "4\n\n1 + 1?"
 
 
 def test_examples_of_a_skill_stand_before_its_problems_only() -> None:

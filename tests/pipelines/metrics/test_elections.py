@@ -1,5 +1,7 @@
 """Elections over subsets: against brute force over all of them, against the exact majority, and blind to the labels."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -60,6 +62,16 @@ METHODS: list[tuple[str, dict[str, Any]]] = [
     ("rerank", {"score": "s"}),
     ("weighted", {"score": "s"}),
 ]
+
+
+@pytest.mark.parametrize("models", [(), ("m",)])
+def test_rows_of_problems_outside_the_pool_are_on_no_ballot(models: Sequence[str]) -> None:
+    pool = pool_of("7c 8i 8i", "9c")
+    given = ballots(replace(pool, problem=np.array([0, 0, -1, 1])), models)
+    assert [(ballot.problem, ballot.size, ballot.pool.answers) for ballot in given] == [
+        ("p0", 2, ("7", "8")),
+        ("p1", 1, ("9",)),
+    ]
 
 
 @pytest.mark.parametrize(("name", "options"), METHODS)

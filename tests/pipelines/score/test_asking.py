@@ -20,6 +20,7 @@ from pipelines.synthesize.reference_solutions import reference_solution
 from pipelines.synthesize.templates import Templates
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.records import Completion, Message, Problem, Request
+from storage.ground.solutions import lines_of
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 
@@ -226,3 +227,9 @@ def test_an_engine_that_fails_ends_scoring_and_says_so() -> None:
 def test_prefixes_end_with_lines_that_are_not_blank() -> None:
     assert prefixes("a\n\n b\r\n \nc") == ["a", "a\n\n b", "a\n\n b\r\n \nc"]
     assert prefixes("\n \n") == []
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x0c", "\x85", "\r"])
+def test_prefixes_end_with_the_lines_that_exports_label(mark: str) -> None:
+    text = f"1 + 1{mark} = 2\n#### 2"
+    assert prefixes(text) == [text[: line.end] for line in lines_of(text)] == [f"1 + 1{mark} = 2", text]

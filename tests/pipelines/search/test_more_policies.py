@@ -183,6 +183,14 @@ def test_a_lookahead_looks_as_far_as_it_is_told() -> None:
     assert tree.finished
 
 
+def test_candidates_behind_looks_that_all_ended_are_no_further_look() -> None:
+    policy, (first, second) = Lookahead(width=2, expand=1, ahead=2), one_wave([0.9, 0.5]).nodes
+    looks = [TreeNode(f"x{at}", f"n0{at}", 2, 1, True, 0.8, 1, 2) for at in range(2)]
+    assert {one.node for one in policy.grow(Tree("toy", (first, second, *looks)))} == {"n00", "n01"}
+    candidates = [TreeNode(f"c{at}", f"n0{at}", 2, 2, False, 0.7, 1, 2) for at in range(2)]
+    assert policy.grow(Tree("toy", (first, second, *looks, *candidates))) == [Growth("c0", 1), Growth("c1", 1)]
+
+
 def node(cid: str, parent: str, tokens: int, *, finished: bool = False) -> TreeNode:
     return TreeNode(cid, parent, 1, 0, finished, 0.5, 10, tokens)
 

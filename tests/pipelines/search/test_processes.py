@@ -50,8 +50,21 @@ def test_remainders_are_no_percentages() -> None:
         ("3 * 17 = 51\n51 % 5 = 1\n#### 51", True, False),
         ("3 * 17 = 51\n#### 51", True, False),
         ("3 * 17 = 51\n51 % 5 = 1", True, False),
+        ("3 - 17 = -14\n-14 + 5 = -9", False, True),
+        ("3 * 17 = 51 = 51\n51 % 5 = 1\n#### 1", True, True),
+        ("3 * 17 = 51 = 51\n51 % 6 = 3", False, False),
     ],
-    ids=["known", "unknown operand", "whole", "another answer", "a number unused", "no answer"],
+    ids=[
+        "known",
+        "unknown operand",
+        "whole",
+        "another answer",
+        "a number unused",
+        "no answer",
+        "below zero",
+        "chain",
+        "unknown operand after a chain",
+    ],
 )
 def test_strict_lines_use_what_is_known_and_all_of_it(text: str, finished: bool, right: bool) -> None:
     assert consistent(PROBLEM, Partial(text, finished, 9)) is right

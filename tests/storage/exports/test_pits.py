@@ -1,10 +1,15 @@
 """The line of an error by labels of lines: a chain with a planted error, and rows of a version."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from storage.exports.pits import Pits, located
+from storage.exports.pits import UNLABELLED, Pits, located
 from storage.ground.errors import SetupError
+from storage.versions.content.snapshot import Snapshot
+from storage.workspace import Workspace
+from tests.storage.exports.test_origin import SOLVE, version, written
 
 LINES, BEFORE, FROM = 6, 0.7, 0.05  # labels in truth: before the planted line, and from it on
 
@@ -52,3 +57,20 @@ def test_labels_without_noise_have_no_tolerance() -> None:
 def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(SetupError, match="unknown rule of pits 'lowest'"):
         Pits(by="lowest")
+
+
+def continued_lines() -> Snapshot:
+    """A wrong solution of one line, and four continuations of it."""
+    line, go_on = "2 + 3 = 6", {"name": "fix", "engine": "embedded", "turn": "continue", "template": "{solve}"}
+    content = version((SOLVE, line, "incorrect", ""), *((go_on, f"{line}\n{n}", "incorrect", "0") for n in range(4)))
+    given = [{**row, "meta": f'{{"prefix": {len(line)}}}'} for row in content.completions.to_pylist()]
+    return replace(content, completions=content.completions.from_pylist(given, schema=content.completions.schema))
+
+
+@pytest.mark.parametrize(("least", "pits", "left_out"), [(4, 1, {}), (5, 0, {UNLABELLED: 1})])
+def test_a_line_with_too_few_continuations_has_no_label(
+    ws: Workspace, least: int, pits: int, left_out: dict[str, int]
+) -> None:
+    """Its label may be the lowest by chance alone."""
+    given, rows = written(ws, continued_lines(), "pits", least=least)
+    assert (len(rows), dict(given.left_out)) == (pits, left_out)

@@ -1,9 +1,12 @@
 """Rows of one completion with its label, problems alone, and files for training and validation apart."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from storage.exports import ExportValidation, export
@@ -58,6 +61,22 @@ def test_verl_reads_its_columns(version: VersionInfo, tmp_path: Path) -> None:
     assert easy["reward_model"] == {"style": "rule", "ground_truth": "4"}
     assert [turn["role"] for turn in easy["prompt"]] == ["system", "user"]
     assert sorted(row["extra_info"]["index"] for row in rows) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("reference", "tests", "decides"),
+    [("", ("assert f(1) == 2",), '["assert f(1) == 2"]'), ("4", ("assert f(1) == 2",), "4"), ("", (), "")],
+)
+def test_tests_decide_a_problem_without_a_reference(
+    ws: Workspace, snapshot: Build, tmp_path: Path, reference: str, tests: tuple[str, ...], decides: str
+) -> None:
+    problems = [{**row, "reference": reference, "tests": json.dumps(tests)} for row in snapshot().problems.to_pylist()]
+    coded = replace(snapshot(), problems=pa.Table.from_pylist(problems, schema=snapshot().problems.schema))
+    version = put(ws, coded)
+    rows = lines(export(version, "prompts", tmp_path / "trl.jsonl").path)
+    assert [row["reference"] for row in rows] == [decides] * 2
+    rows = lines(export(version, "prompts", tmp_path / "verl.jsonl", layout="verl").path)
+    assert [row["reward_model"]["ground_truth"] for row in rows] == [decides] * 2
 
 
 @pytest.mark.parametrize("fmt", ["sft", "pairs", "prompts", "rl"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.files import read_object
 from storage.models import upkeep
 from storage.models.index import load_index, model_versions, resolve_model, version_folder
 from storage.models.publish import ModelPublication, content_hash, model_files, publish_model, trained_version
@@ -156,6 +157,24 @@ def test_deleted_files_of_an_untracked_version_are_written_again(ws: Workspace, 
         version_folder(ws.models, "models/student")
     publish(ws, model(tmp_path / "one"))
     upkeep.require_published_model(resolve_model(ws.models, "student"))
+
+
+def test_other_content_of_a_training_never_replaces_deleted_files(ws: Workspace, tmp_path: Path) -> None:
+    version = publish(ws, model(tmp_path / "one")).version
+    shutil.rmtree(version.path)
+    again = publish(ws, model(tmp_path / "other", b"bits"))
+    assert (again.version.ref, again.created, version.path.exists()) == ("student@v2", True, False)
+    upkeep.require_published_model(again.version)
+    found = trained_version(ws, "student", "t1")
+    assert found is not None
+    assert found.ref == "student@v2"
+
+
+def test_files_that_are_written_again_have_the_record_of_their_version(ws: Workspace, tmp_path: Path) -> None:
+    version = publish(ws, model(tmp_path / "one"), format="sft").version
+    shutil.rmtree(version.path)
+    publish(ws, model(tmp_path / "one"), training="t2", format="pairs")
+    assert read_object(version.path / "training.json", next_command="") == version.record()
 
 
 def test_lineage_goes_to_the_data_and_to_the_ancestors(ws: Workspace, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from storage.exports.chat_rows import of_prefix
 from storage.ground.errors import SetupError
 from storage.queries import (
     compare,
@@ -24,6 +25,8 @@ from storage.queries import (
 from storage.segments.schema import to_table
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.publish import publish
+from storage.versions.read import load_snapshot
+from storage.versions.resolve import resolve
 from tests.storage.versions.conftest import counted
 
 DONE = "toy-aaaaaaaa"
@@ -87,6 +90,18 @@ def test_a_version_answers_as_its_run_does(published: Any) -> None:
     wanted = published.problems[3].id
     assert problem_detail(version, wanted) == problem_detail(run, wanted)
     assert funnel(dataset_scope(published.reader, "apples")).kept == 0
+
+
+@pytest.mark.parametrize(("metrics", "prefix"), [({"prefix": None}, None), ({"prefix": 0}, 0), ({}, 0)])
+def test_a_version_that_says_no_prefix_has_none(published: Any, metrics: dict[str, Any], prefix: int | None) -> None:
+    """Only the null of an import says that every completion counts; queries and exports read it alike."""
+    rows = load_snapshot(resolve(published.reader.datasets, "apples@v1"))
+    other = replace(rows, name="pears", manifest={**MANIFEST, "metrics": metrics})
+    publish(published.ws, counted(other), report_html="", report_json={})
+    scope = dataset_scope(published.reader, "pears")
+    assert scope.prefix == prefix
+    with scope.connection() as connection:
+        assert of_prefix(connection)[0] == prefix
 
 
 def test_a_version_in_a_notebook(published: Any) -> None:

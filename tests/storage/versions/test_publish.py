@@ -18,8 +18,9 @@ from storage import dvc
 from storage.ground.errors import SetupError
 from storage.ground.failpoints import NAMES
 from storage.ground.files import locked
+from storage.ground.records import ThreadRow
 from storage.ledger.models import DatasetRow
-from storage.segments.schema import SCHEMAS
+from storage.segments.schema import SCHEMAS, to_table
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.snapshot import TABLES, Snapshot
 from storage.versions.index import load_index
@@ -250,6 +251,13 @@ def test_a_decision_on_a_stranger_is_refused(ws: Workspace, snapshot: Build) -> 
     toy = snapshot()
     with pytest.raises(SetupError, match="1 decisions name a completion_id that the version does not hold"):
         put(ws, Snapshot("toy", toy.problems, toy.completions.slice(1), decisions=toy.decisions))
+
+
+def test_a_thread_of_a_stranger_is_refused_as_a_thread(ws: Workspace, snapshot: Build) -> None:
+    toy = snapshot()
+    threads = to_table("threads", [ThreadRow(toy.problems["id"][0].as_py(), "f" * 32, "solve", "answer", "")])
+    with pytest.raises(SetupError, match="1 threads name a completion_id that the version does not hold, first ffff"):
+        put(ws, Snapshot("toy", toy.problems, toy.completions, threads=threads))
 
 
 def test_two_rows_of_one_key_are_refused(ws: Workspace, snapshot: Build) -> None:

@@ -94,6 +94,14 @@ def _of_numerals(signs: str) -> int | None:
             group += (1 if digit is None else digit) * _UNITS[sign]
             digit = None
         else:
-            group = (group + (digit or 0)) or 1
-            total, group, digit = total + group * _UNITS[sign], 0, None
+            unit, group = _UNITS[sign], group + (digit or 0)
+            # A larger unit multiplies all before it: 一万二千亿 is 12,000 times 10^8.
+            if total < unit:
+                total = ((total + group) or 1) * unit
+            # Behind a unit the next must be smaller, and have a number: 一万万 and 三万五千万 are not read.
+            elif not group or total % (unit * 10**4):
+                return None
+            else:
+                total += group * unit
+            group, digit = 0, None
     return total + group + (digit or 0)

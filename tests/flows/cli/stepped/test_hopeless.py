@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.runs_cost import rule_lines
 from pipelines.metrics import NO_RATES
+from pipelines.stats import rule_error_counts
 from tests.flows.conftest import RECIPE, Prepare, Run
 
 pytestmark = pytest.mark.integration
@@ -46,6 +48,15 @@ def test_the_queue_says_who_was_given_up_and_why(hopeless: Path, rollmill: Run) 
     assert "12 hopeless problems" in shown
     assert "... and 10 more" in shown
     assert "given up 12 problems" in rollmill("runs", "show").out
+
+
+def test_given_up_problems_that_a_spent_total_stopped_are_named() -> None:
+    rule = rule_error_counts([("a", "continued"), ("a", "trial_cap"), ("b", "continued"), ("b", "budget")])
+    assert rule_lines(rule) == [
+        "given up 2 problems; 2 of them, at random, went on: 0 of 2 that have ended met their target, "
+        "1 ended because the total was spent",
+        "so 0.0% were given up wrongly, 95% interval [0.0%, 98.7%]",
+    ]
 
 
 def test_a_stronger_model_takes_the_queue(hopeless: Path, rollmill: Run) -> None:

@@ -1,5 +1,7 @@
 """How many completions a run draws in all: certain for a fixed budget, an interval that holds for one that goes on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,11 @@ from pipelines.budget.dars import DarsProp2Diff
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from pipelines.budget.forecasts.whole_run import ended_runs
+from pipelines.budget.router import Router
+from pipelines.budget.sequential import Sequential
 from pipelines.protocols import Budget
 from pipelines.stats import Prediction, prediction_of
-from pipelines.tallies import Draw, PrefixTally
+from pipelines.tallies import Draw, PrefixTally, StepTally
 
 
 def drawn(budget: Budget, tallies: list[PrefixTally], round_index: int) -> Prediction:
@@ -48,6 +52,25 @@ def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(
         ratios.append(said.median / actual)
     assert held >= 8
     assert 0.85 < sum(ratios) / len(ratios) < 1.15
+
+
+@pytest.mark.parametrize("budget", [Sequential(cap=16, tokens_per_kept=500), Router(rule="agreement")])
+def test_simulated_draws_have_the_tokens_of_drawn_ones(budget: Budget) -> None:
+    """A budget that weighs tokens would else draw more and more, as each simulated draw looks cheaper."""
+    first, second = StepTally("short", 4, 2, 2, distinct=2, tokens=40), StepTally("long", 4, 2, 2, distinct=2, tokens=400)
+    tried = PrefixTally("p0", 8, 4, 4, distinct_correct=4, tokens=440, steps=(first, second), stopped="agreed")
+    others = [
+        PrefixTally(f"p{n}", 4, 2, 2, distinct_correct=2, tokens=40, steps=(first, StepTally("long"))) for n in range(1, 9)
+    ]
+    if isinstance(budget, Sequential):
+        others = [replace(tally, steps=()) for tally in others]
+    runs = list(ended_runs(budget, [tried, *others], 1, seconds=60))
+    assert runs
+    for ended in runs:
+        assert {tally.tokens / tally.drawn for tally in ended if not tally.steps} <= {10}
+        assert {step.tokens / step.drawn for tally in ended for step in tally.steps} <= {10, 100}
+        assert all(tally.tokens == sum(step.tokens for step in tally.steps) for tally in ended if tally.steps)
+        assert sum(tally.drawn for tally in ended) > 40
 
 
 def test_without_time_nothing_is_said_and_unknown_solutions_are_no_error() -> None:

@@ -203,6 +203,17 @@ def test_a_sampling_that_cannot_be_decoded_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("rule", "drafts", "most"),
+    [("weighted", 3, 50), ("weighted", 6, 5), ("optimal", 1, 7), ("optimal", 4, 7), ("optimal", 6, 5), ("optimal", 19, 1)],
+)
+def test_a_rule_of_tuples_takes_as_many_tokens_as_their_limit_allows(rule: str, drafts: int, most: int) -> None:
+    decoder = DECODERS["speculative"](rule=rule, drafts=drafts)
+    decoder.check(Sampling(top_k=most))
+    with pytest.raises(SetupError, match=f"{drafts} drafts .* top_k is {most + 1}"):
+        decoder.check(Sampling(top_k=most + 1))
+
+
+@pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("speculative", {"rule": "singel"}, "option 'rule' is 'singel'"),

@@ -31,6 +31,23 @@ def test_names_docstrings_and_layout_make_no_other_tool_and_an_operation_does() 
     assert form("def f(*a):\n    return sum(a)") != form("def f(a):\n    return sum(a)")
 
 
+@pytest.mark.parametrize(
+    ("body", "other", "copy"),
+    [
+        ("x = 1\n    return lambda x: x", "y = 1\n    return lambda x: y", False),
+        ("def g(x): return x\n    x = 1\n    return g", "def g(x): return y\n    y = 1\n    return g", False),
+        ("return sorted(a, key=lambda x: -x)", "return sorted(a, key=lambda y: -y)", True),
+        ("return [lambda i=i: i for i in a]", "return [lambda j=k: j for k in a]", True),
+        ("x = 1; y = 2\n    return lambda x=x: x", "x = 1; y = 2\n    return lambda y=y: y", False),
+        ("g = lambda x, y: x - y\n    return g(x=1, y=2)", "g = lambda y, x: y - x\n    return g(x=1, y=2)", False),
+        ("return lambda x: lambda x: x", "return lambda x: lambda y: x", False),
+        ("return max(a, key=lambda len: len), len(a)", "return max(a, key=lambda sum: sum), sum(a)", False),
+    ],
+)
+def test_arguments_of_inner_functions_are_their_own(body: str, other: str, copy: bool) -> None:
+    assert (form(f"def f(a):\n    {body}") == form(f"def f(a):\n    {other}")) is copy
+
+
 def test_copies_are_dropped_and_the_first_stays() -> None:
     box = Toolbox(tools=[["Ann finds 5 apples.", GAIN], ["Add 1 and 2.", COPY], ["Ann eats 5 apples.", LOSS]])
     assert (box.size, box.copies) == (2, 1)

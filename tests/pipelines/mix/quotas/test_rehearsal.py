@@ -61,6 +61,16 @@ def test_a_row_that_was_wrong_before_cannot_be_damaged() -> None:
     assert (facts["bin=x"]["damaged"], facts["bin=y"]["damaged"]) == (0, 1)
 
 
+def test_a_unit_of_several_rows_is_one_outcome() -> None:
+    columns = {"before": np.ones(2), "after": np.array([0.0, 1.0])}
+    one_row = MixUnits(["a", "b"], columns, {"bin": ["x", "x"]})
+    copies = MixUnits(["a", "b"], columns, {"bin": ["x", "x"]}, sizes=np.array([2, 2]))
+    of_one, of_copies = (Rehearsal("before", "after", bins=["bin"]).choose(units, 4, 1) for units in (one_row, copies))
+    single, several = of_one.facts["bins"]["bin=x"], of_copies.facts["bins"]["bin=x"]
+    assert several == {**single, "rows": 4, "quota": 4}
+    assert (several["known"], several["damaged"]) == (2, 1)
+
+
 def test_numbers_are_cut_by_quantiles() -> None:
     assert cut(np.array([1.0, 2.0, np.nan]), 4) == ["1", "2", "none"]
     assert cut(np.arange(8.0), 4) == ["q1", "q1", "q2", "q2", "q3", "q3", "q4", "q4"]

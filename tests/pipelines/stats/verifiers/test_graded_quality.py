@@ -23,6 +23,7 @@ def test_quality_by_hand() -> None:
     assert quality.quality.value == pytest.approx((1 + 0.5 + 0 + 1) / 4)  # a grade above the largest is the largest
     assert quality.exact.value == 0.5
     assert quality.within_one.value == 0.5
+    assert quality.kappa == weighted_kappa([(0, 0), (2, 0), (4, 4)])
     assert quality.missing == 1
     assert graded_quality([], [], 2) is None
 

@@ -104,6 +104,11 @@ def test_what_it_cannot_make_is_said() -> None:
         Distractors(options=1)
 
 
+def test_no_problem_is_built_beyond_the_budget() -> None:
+    unread: Problem = None  # type: ignore[assignment]
+    assert len(made([PROBLEM, unread], [rollout(PROBLEM, answer) for answer in "789"], budget=1)) == 1
+
+
 @pytest.mark.parametrize("reference", ["²", "9" * 5_000, "x", "-3"])
 def test_nothing_is_near_what_is_no_whole_number(reference: str) -> None:
     assert near(reference, random.Random(0)) == []

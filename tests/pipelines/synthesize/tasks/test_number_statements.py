@@ -53,6 +53,8 @@ def test_levels_and_truth_take_turns() -> None:
     assert len({problem.id for problem in MADE}) == 120
     assert [problem.meta["true"] for problem in MADE[:4]] == [False, True, False, True]
     assert {level: sum(problem.level == level for problem in MADE) for level in (1, 2, 3)} == {1: 40, 2: 40, 3: 40}
+    # Half of a skill is true as half of a level is.
+    assert all(one.skill == two.skill for one, two in zip(MADE[::2], MADE[1::2], strict=True))
     single = [problem for problem in MADE if problem.level == 3 and not problem.meta["true"]]
     assert all(len(json.loads(problem.tests[0])["counterexamples"]) == 1 for problem in single)
 

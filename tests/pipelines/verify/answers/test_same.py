@@ -74,6 +74,8 @@ PAIRS = [
     (r"x \ne 2", r"(-\infty,2)\cup(2,\infty)", True),
     (r"(2,\infty)\cup(-\infty,2)", r"(-\infty,2)\cup(2,\infty)", True),
     (r"\infty", r"-\infty", False),
+    ("x < 5", r"-\infty \le x < 5", True),
+    (r"\infty > x \ge 5", r"5 \le x \le \infty", True),
     # matrices, words, bases
     (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix}1&2\\3&\frac{8}{2}\end{bmatrix}", True),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\3\end{pmatrix}", False),
@@ -106,6 +108,12 @@ def test_what_exact_arithmetic_cannot_tell_stays_open(reference: str, answer: st
     assert left is not None
     assert right is not None
     assert Judge(EqualityContext("")).same(left, right) is None
+
+
+@pytest.mark.parametrize("text", [r"\infty < x < 5", r"5 < x < -\infty", r"(\infty, 5)", r"(5, -\infty)"])
+def test_no_range_begins_at_plus_infinity_or_ends_at_minus_infinity(text: str) -> None:
+    """`\\infty < x < 5` was x < 5."""
+    assert read(text).value is None
 
 
 def test_order_is_what_the_problem_asks_for() -> None:

@@ -153,6 +153,15 @@ def test_where_several_answers_are_right_a_checker_decides(refute: Counterexampl
     assert refute.verify(puzzle(trusted, suspect), fenced("[[5, 5]]")).outcome == "correct"  # no checker: they differ
 
 
+@pytest.mark.parametrize("text", ["{'b': 1, 'a': 5}", "{'a': 5, 'b': 1}", "[5, 1]"])
+def test_a_checker_gets_named_arguments_in_the_functions_order(refute: CounterexampleVerifier, text: str) -> None:
+    """In the order of the text, the checker refused the trusted program's own answer, and the verdict was undecided."""
+    trusted, valid = "def gap(a, b): return a - b", "def valid(a, b): return True"
+    checker = "def accepts(args, answer): return answer == args[0] - args[1]"
+    problem = puzzle(trusted, "def gap(a, b): return b - a", valid, entry_point="gap", checker=checker)
+    assert short(refute.verify(problem, fenced(text))) == ("correct", "value:suspect", None, 1.0)
+
+
 def test_programs_that_read_stdin(refute: CounterexampleVerifier) -> None:
     trusted, suspect = "print(max(map(int, input().split())))", "print(max(0, *map(int, input().split())))"
     problem = puzzle(trusted, suspect, "def valid(text): return len(text.split()) > 0", entry_point=None)

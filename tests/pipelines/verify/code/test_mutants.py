@@ -51,6 +51,19 @@ def test_every_kind_on_a_literal_program() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("condition", "opposite"),
+    [
+        ("a < b", "(not a < b)"), ("a <= b", "(not a <= b)"), ("a > b", "(not a > b)"), ("a >= b", "(not a >= b)"),
+        ("a == b", "(a != b)"), ("a not in b", "(a in b)"), ("a is b", "(a is not b)"),
+    ],
+)  # fmt: skip
+def test_a_condition_of_one_comparison_is_turned_round_once(condition: str, opposite: str) -> None:
+    found = kinds(f"def f(a, b):\n    return 1 if {condition} else 2\n")
+    after = [after for _, before, after in found if before == condition]
+    assert [text for text in after if text in (opposite, f"(not {condition})")] == [opposite]
+
+
 def test_each_mutant_is_python_differs_and_is_there_once() -> None:
     found = list(mutants(PROGRAM))
     assert len({mutant.source for mutant in found}) == len(found)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipelines.verify.code.counterexample import Puzzle, puzzle_of
-from pipelines.verify.code.proposed_input import Input, InputProposal, input_of, proposal_of, read_value
+from pipelines.verify.code.proposed_input import Input, InputProposal, input_of, listed, proposal_of, read_value
 from pipelines.verify.code.suite import BadTestsError
 from storage.ground.records import Problem
 
@@ -48,6 +48,21 @@ def test_values_are_data_and_never_evaluated() -> None:
     assert read_value("[" + "9" * 5_000 + "]") is None
     assert input_of([object()]) is None
     assert input_of({1: 2}) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        ("def f(a, b, *, c): pass", [1, 2, 3]),
+        ("def f(c, b, a): pass\ndef f(b, /, c, a): pass", [2, 3, 1]),
+        ("def f(b, **others): pass", [2, 3, 1]),
+        ("def g(a, b, c): pass", [3, 1, 2]),
+        ("def f(", [3, 1, 2]),
+    ],
+)
+def test_named_arguments_come_in_the_order_of_the_parameters(source: str, values: list[int]) -> None:
+    assert listed(Input(kwargs=(("c", 3), ("a", 1), ("b", 2))), source, "f") == values
+    assert listed(Input((3, 1)), source, "f") == [3, 1]
 
 
 def test_the_puzzle() -> None:

@@ -220,3 +220,13 @@ def test_a_program_cannot_claim_more_states_than_it_has_statements(prefix: State
 def test_a_known_program_that_fails_is_nobodys_answer(prefix: StatePrefixVerifier) -> None:
     broken = Problem("?", "", tests=(json.dumps({"solution": "x = 1 / 0"}),))
     assert prefix.verify(broken, said(LINES)).cause == "tests: no known solution runs to its end"
+
+
+@pytest.mark.sandbox
+def test_a_value_that_is_no_plain_data_equals_nothing(prefix: StatePrefixVerifier) -> None:
+    """Two patterns have one text; where nothing else was computed, a wrong answer raised ZeroDivisionError."""
+    pattern = "import re\nanswer = [re.compile('a')]\n"
+    known = Problem("?", "", tests=(json.dumps({"solution": pattern}),))
+    for text in (LINES, pattern.replace("'a'", "'b'")):
+        assert short(prefix.verify(known, said(text)))[:2] == ("undecided", "known")
+    assert short(prefix.verify(PROGRAM, said(pattern))) == ("incorrect", "program", "wrong_end", 0.0)

@@ -44,6 +44,8 @@ TABLE: dict[str, list[tuple[dict[str, Any], list[str], list[str]]]] = {
             ["Any questions? No."],
         ),
         ({"phrase": "END", "case": True}, ["the END"], ["the end"]),
+        ({"phrase": "***"}, ["the end\n***"], ["the end", "the end **"]),
+        ({"phrase": '"'}, ['"the end"'], ["the end"]),
     ],
     "first_word": [
         ({"word": "hello"}, ["Hello there", "hello, x\n\ny", '"Hello"'], ["Oh hello", "", "hellos"]),
@@ -101,6 +103,8 @@ TABLE: dict[str, list[tuple[dict[str, Any], list[str], list[str]]]] = {
             ["yes", "My answer is yes. Indeed.", "My answer is maybe.", ""],
         ),
         ({"options": ["is yes", "is no"], "anywhere": True}, ["It is YES."], ["It is so.", "is yes is no"]),
+        ({"options": ["yes", "no"], "anywhere": True}, ["Yes, I know that."], ["I know that.", "Yes and no."]),
+        ({"options": ["是", "否"], "anywhere": True, "match": "substring"}, ["答案是对的"], ["对的"]),
     ],
     "palindrome": [
         ({}, ["A man, a plan, a canal: Panama!", "abba", "12321"], ["abb", "aa", "", "..."]),

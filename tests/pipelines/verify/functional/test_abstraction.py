@@ -92,6 +92,25 @@ def test_the_worked_solution_is_carried_over_to_other_numbers(variant: str, answ
     assert answer_elsewhere(TEXT, SOLUTION, variant) == answer
 
 
+@pytest.mark.parametrize(
+    ("prompt", "solution", "variant", "answer"),
+    [
+        ("Take 20% of 50.", "20% x 50 = 10", "Take 30% of 60.", 18),
+        ("Take .5 of 20.", ".5 * 20 = 10", "Take .25 of 20.", 5),
+        ("Halve 1,000 bags.", "1000 / 2 = 500", "Halve 3,000 bags.", 1_500),
+        ("Halve 1,000 bags.", "1,000 ÷ 2 = 500", "Halve 800 bags.", 400),
+        ("From -3 add 5.", "−3 + 5 = 2", "From -4 add 7.", 3),
+        ("4 bags of 6.", "4 × 6 = 24", "5 bags of 7.", 35),
+        ("17 and 5.", "17 % 5 = 2", "18 and 5.", None),
+    ],
+)
+def test_signs_and_numbers_are_read_as_the_steps_read_them(
+    prompt: str, solution: str, variant: str, answer: int | None
+) -> None:
+    """`20% x 50` was a remainder, and `.5` was 5."""
+    assert answer_elsewhere(prompt, solution, variant) == answer
+
+
 def test_what_cannot_be_carried_over_says_nothing() -> None:
     """Equal numbers that become different ones, a number that is also a result, a false line, no line."""
     twice = "2 cats and 2 dogs. How many?"

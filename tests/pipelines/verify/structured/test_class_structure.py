@@ -65,6 +65,8 @@ def test_behaviour_in_a_free_function_lacks_the_structure() -> None:
         ("self.side = side", "self._side = side", "Square has no attribute side"),
         ("self.side = side", "other = side", "Square has no attribute side"),
         ("    def __init__(self, side):\n        self.side = side", "    side: int = 2", "Square has no method __init__"),
+        ("        self.side = side", "        pass\n    name, [side, *_] = 'square', (2, 3)", None),
+        ("        self.side = side", "        pass\n    Shape.side = sides[side] = 2", "Square has no attribute side"),
         ("def area(self):\n        return", "def size(self):\n        return", "Square has no method area"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 from pipelines.verify.structured.linear_model import CONSTRAINTS, VARIABLES, MalformedError, TooBigError, model_of, solve
 
@@ -155,6 +156,17 @@ def test_infeasible_and_unbounded_are_told_apart(model: dict[str, Any], status: 
     if status == "infeasible" and model["variables"].get("y", {}).get("type") == "integer":
         model = {**model, "variables": {name: {**v, "upper": 1000} for name, v in model["variables"].items()}}
     assert solved(**model)["status"] == status
+
+
+def test_a_failure_of_the_solver_is_not_taken_for_an_unbounded_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SciPy's status is 4 for both."""
+    results = [
+        scipy.optimize.OptimizeResult(status=4, x=None, message="(HiGHS Status 4: model_status is Solve error)"),
+        scipy.optimize.OptimizeResult(status=0, x=np.zeros(1), message="Optimization terminated successfully."),
+    ]
+    monkeypatch.setattr(scipy.optimize, "milp", lambda *_, **__: results.pop(0))
+    found = solved(variables={"x": {"upper": 1}}, objective={"x": 1})
+    assert found == {"failed": "solver: (HiGHS Status 4: model_status is Solve error)"}
 
 
 def knapsack(generator: random.Random, size: int) -> tuple[dict[str, Any], int]:

@@ -35,3 +35,11 @@ def test_a_comparison_keeps_its_numbers_as_judged() -> None:
     [row] = corrected_rows([judged], [{**judged, "difference": 0.0}], {"left_out": 1, "judged_again": 0, "entries": []})
     assert row["difference"] == 0.0
     assert row["errata"]["judged"] == numbers
+
+
+def test_a_cell_that_the_errata_leave_empty_has_no_corrected_rate() -> None:
+    before = board({"a": 0.5, "b": 0.4}, 10)
+    after = {**board({}, 0), "benchmarks": []}
+    moves = corrected_board(before, after, {"left_out": 10, "judged_again": 0, "entries": [{}]})["errata"]["moves"]
+    assert [(row["problems"], row["value_after"], row["change"]) for row in moves] == [([10, 0], None, None)] * 2
+    assert [row["rank"] for row in moves] == [[1, None], [2, None]]

@@ -74,3 +74,13 @@ def test_a_long_curve_is_thinned_to_means_and_a_loss_that_is_no_number_is_named(
         assert (curve.points[0].step, curve.points[0].tokens) == (2, 20)
         assert (curve.reports, curve.broken) == (2 * MOST_POINTS + 1, 2 * MOST_POINTS + 1)
         assert training_curve(Reader(ws), "b" * 32).points == ()
+
+
+def test_a_training_that_resumes_has_the_progress_but_not_the_error_of_before(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws, ws.trainings.held("a" * 32):
+        ws.trainings.begin("a" * 32, "student", {})
+        ws.trainings.report("a" * 32, HALF)
+        ws.trainings.finish("a" * 32, "failed", {"error": "no"})
+        ws.trainings.begin("a" * 32, "student", {})
+        [line] = training_lines(Reader(ws))
+        assert (line.status, line.error, line.step) == ("running", "", 30)
