@@ -87,7 +87,7 @@ def shorter(text: str, rng: random.Random, *, known: str) -> EditedText:
 
 
 KNOWN: Mapping[str, Editor] = {
-    "upto_state": Editor("1", upto_state, takes=("known",), needs=("known",)),
+    "upto_state": Editor("2", upto_state, takes=("known",), needs=("known",)),
     "shorter": Editor("1", shorter, takes=("known",), needs=("known",)),
     "no_answer": Editor("2", no_answer, takes=("known",), needs=("known",)),
 }

@@ -245,12 +245,12 @@ def _alike(one: str, other: str) -> float:
 LINES: Mapping[str, Editor] = {
     "upto_step": Editor("1", upto_step, takes=("step",), needs=("step",)),
     "before_step": Editor("1", before_step, takes=("step",), needs=("step",)),
-    "before_error": Editor("1", before_error),
-    "upto_error": Editor("1", upto_error),
+    "before_error": Editor("2", before_error),
+    "upto_error": Editor("2", upto_error),
     "drop_lines": Editor("1", drop_lines, takes=("step", "count")),
     "gap": Editor("1", gap, takes=("step",)),
     "hole": Editor("1", hole, takes=("step",)),
     "before_gap": Editor("1", before_gap),
     "behind_gap": Editor("1", behind_gap),
-    "insert_line": Editor("1", insert_line, takes=("line", "step", "most_alike"), needs=("line",)),
+    "insert_line": Editor("2", insert_line, takes=("line", "step", "most_alike"), needs=("line",)),
 }

@@ -1,7 +1,8 @@
 """Calculation steps of a worked solution, in exact arithmetic: `<<16-3=13>>` (GSM8K), on other lines `16 - 3 = 13`.
 
 A step is true when its expression has the stated value; a stated decimal may be the expression's value rounded to its
-places. Nothing is evaluated as a program: expressions are numbers, + - * / and parentheses, of bounded length.
+places. A part of an algebraic expression or equation (`4f - 2 + 3 = 0`, `3x - 1 = 2x`, `q(-3) = 16`, `2^3 + 1 = 9`) is no
+step. Nothing is evaluated as a program: expressions are numbers, + - * / and parentheses, of bounded length.
 """
 
 import re
@@ -16,6 +17,15 @@ _NUMBER = r"(?:\d[\d,]*+(?:\.\d++)?|\.\d++)"
 _STATED = re.compile(rf"\s*+[-−]?\s*+\$?+[-−]?{_NUMBER}")
 _TOKEN = re.compile(rf"\s*+({_NUMBER}|[-+*/()%])")
 _ARITHMETIC = frozenset("0123456789.,+-−*/x×÷·()%$ \t")
+_LATEX = re.compile(r"\\(?:(times|cdot)|(div))(?![A-Za-z])")
+_FACTOR = re.compile(r"\s*+[\d(.$]")
+"""Follows an `x` that is a times sign; before anything else it is a variable."""
+_OPERAND_BEFORE = re.compile(r"(?:[\w)\]}]|\\)$")
+_VARIABLE_BEFORE = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]|\d[A-Za-z]*|[)\]}])$")
+_GOES_ON = re.compile(
+    r"(?![xX]\s*+[\d(.$])[A-Za-z](?![A-Za-z])|[(_]|\s*+(?:\^|\\(?:sqrt|pi|frac|left|log|ln|sin|cos|tan)(?![A-Za-z]))"
+)
+"""Follows a number that is the beginning of a term: 2x, 2(a + b), 10^3, 3\\sqrt{2}."""
 _BULLET = re.compile(r"\s*+[-*•]\s")
 _SIGNS = str.maketrans({"−": "-", "×": "*", "x": "*", "X": "*", "÷": "/", "·": "*", "$": " ", "€": " ", "£": " "})
 _LONGEST = 200  # characters of an expression
@@ -74,16 +84,48 @@ def _written(text: str) -> Iterator[tuple[str, str]]:
 
 def _equations(line: str) -> Iterator[tuple[str, str]]:
     """Sides of each `=`, as far to the left as the text is arithmetic."""
+    line = _LATEX.sub(lambda found: "*" if found[1] else "/", line)
     bullet = _BULLET.match(line)
     begin = bullet.end() if bullet else 0
     for place in [at for at, sign in enumerate(line) if sign == "="][:MOST]:
         stated = _STATED.match(line, place + 1)
+        if stated is None or _GOES_ON.match(line, stated.end()):
+            continue
         start = place
-        while start > begin and place - start < _LONGEST and line[start - 1] in _ARITHMETIC:
+        while start > begin and place - start < _LONGEST and _is_arithmetic(line, start - 1):
             start -= 1
         left = _expression(line[start:place])
-        if stated is not None and left is not None:
+        if left is None or _is_part(line[begin : place - len(left)], left):
+            continue
+        # An equation of two expressions states no value; the next one of a chain such as 9 - 13 = 9 - 13 = -4 does.
+        if exact_value(left) != _next_value(line, place + 1, stated.end()):
             yield left, stated[0]
+
+
+def _is_arithmetic(line: str, at: int) -> bool:
+    """True if the character belongs to a calculation; an x that multiplies does, a variable does not."""
+    return line[at] in _ARITHMETIC and (line[at] != "x" or _FACTOR.match(line, at + 1) is not None)
+
+
+def _is_part(before: str, expression: str) -> bool:
+    """True if an expression is the end of a longer one that is not arithmetic."""
+    if _OPERAND_BEFORE.search(before):  # a product, a function's argument, a name: 5(-20), q(-3), cost_of_2
+        return True
+    before = before.rstrip()
+    if before.endswith(("+", "*", "/", "×", "÷", "·", "^", "_")):
+        return True
+    if expression[0] not in "-−":
+        return False
+    # Behind a variable a minus subtracts. Behind a word it is a sign if it touches its number, else it may be a dash.
+    return _VARIABLE_BEFORE.search(before) is not None or (expression[1:2].isspace() and before[-1:].isalpha())
+
+
+def _next_value(line: str, start: int, stated: int) -> Fraction | None:
+    """The value of the expression that begins at `start`, if it goes on behind the stated number."""
+    end = start
+    while end < len(line) and end - start < _LONGEST and _is_arithmetic(line, end):
+        end += 1
+    return exact_value(line[start:end].rstrip(" .,")) if line[stated:end].strip(" .,") else None
 
 
 def _expression(text: str) -> str | None:

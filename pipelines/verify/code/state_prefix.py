@@ -226,7 +226,7 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "6"), ("steps", "5"), ("no-steps", "1"), ("sandbox", "1"))
+    rules = (("known", "1"), ("program", "6"), ("steps", "6"), ("no-steps", "2"), ("sandbox", "1"))
     words: Mapping[str, str] = {
         "known": "no known solution to compare with",
         "program": "states of the program compared with those of known ones",

@@ -98,7 +98,7 @@ def test_the_verbs_of_the_design_are_there() -> None:
         (["curate", "toy.yaml", "--set", "budget.options.cap=-1", "--direct"], "cap"),
         (["dataset", "show", "toy"], "no dataset 'toy': none is published yet. Next: rollmill curate RECIPE"),
         (["runs", "show"], "there are no runs here. Next: rollmill curate recipes/arithmetic.yaml"),
-        (["runs", "show", "toy-1"], "unknown run 'toy-1'"),
+        (["runs", "show", "toy-1"], "there are no runs here. Next: rollmill curate"),
         (["schedule", "add", "toy.yaml", "--cron", "0 2 * *"], "cron '0 2 * *' needs five fields."),
         (["schedule", "add", "toy.yaml", "--cron", "0 99 * * *"], "cron '0 99 * * *':"),
         (["schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--timezone", "Mars/Base"], "no time zone 'Mars/Base'"),

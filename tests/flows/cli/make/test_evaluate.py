@@ -145,8 +145,8 @@ def test_every_line_names_its_model_and_a_leaderboard_takes_several_names(sums: 
             ("evaluate", "sums.yaml", "--set", "models=[{name: a, budget: {method: search}}]"),
             "an evaluation takes no budget",
         ),
-        (("leaderboard", "sums"), "unknown evaluation, dataset or run 'sums'"),
-        (("compare", "sums", "sums"), "unknown evaluation, dataset or run 'sums'"),
+        (("leaderboard", "sums"), "there are no runs here. Next: rollmill curate"),
+        (("compare", "sums", "sums"), "there are no runs here. Next: rollmill curate"),
     ],
 )
 def test_mistakes_are_named(sums: Path, rollmill: Run, words: tuple[str, ...], message: str) -> None:

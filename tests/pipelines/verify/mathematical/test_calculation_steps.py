@@ -52,6 +52,33 @@ def test_a_calculation_ends_at_its_sign_and_begins_where_it_can() -> None:
     assert told("50% of 80: 0.5 * 80 = 40") == [("40", True)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3x - 1 = 2x", "84205 - 81789 = 151j", "f(x) = x^3 - 49x^2 + 623x - 2015 = 0", "cost_of_2x4 = 4", "q(-3) = 16",
+        "-4f - 7 + 4f - 2 + 3 = 0", "-2(-4) = 2p + 7", "5a^2 + 2 = 11a", "0.09 * 50 = 0.05x", "x + 63 + 457 = 457",
+        "16x - 20y + 36z + 160 - 200 = 36z + 160", "5(-20) - 25 = 4m", "3x - 5 = 40", "(2x - 13) = 92", "2^3 + 1 = 9",
+        "k - 12 - 15 = 0", "Total - 3 + 4 = 7", r"2 + 3 = 5\sqrt{2}", "2 + 3 = 5(a + b)", "2 + 3 = 10^2",
+    ],
+)  # fmt: skip
+def test_a_part_of_an_algebraic_expression_is_no_step(text: str) -> None:
+    assert told(text) == []
+
+
+def test_signs_of_latex_multiply_and_divide() -> None:
+    assert told(r"K = 8.40 \times 20 / 20 = 8.40 and 6 \cdot 7 = 42, 8 \div 2 = 3") == [
+        ("42/5", True),
+        ("42", True),
+        ("3", False),
+    ]
+    assert told("8 x 2 = 16 and 8 x (2 + 1) = 24") == [("16", True), ("24", True)]
+
+
+def test_an_expression_that_is_written_otherwise_states_no_value() -> None:
+    assert told("9 - 13 = 9 - 13 = -4") == [("-4", True)]
+    assert told("2 + 5 + 4 = 7 + 4 = 11.") == [("11", True)]
+
+
 HARD = (
     "1 + (" * 400,
     "1 +" + " " * 1_990 + "x",
