@@ -90,5 +90,5 @@ def _failure_row(error: BaseException) -> Result:
         return {**error.counts, "error": error.message, "next": error.next_command}
     if isinstance(error, FoundWanting) and error.next_command is not None:
         return {"error": error.message, "next": error.next_command}
-    # Our own messages stand alone; any other is of use only with its type.
+    # A message of Rollmill stands alone; any other is of use only with its type.
     return {"error": str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"}

@@ -76,7 +76,7 @@ def open_target(
     from storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
-        # The recipe of the session is that of the run, so the run is looked up before a session is opened.
+        # The job that a session is opened for is the run's, so the run is looked up first.
         run = workspace.runs.chosen(run_id)
     job = Job.of_run(run.recipe["job"], root)
     job = replace(job, sets=(*job.sets, *sets))
