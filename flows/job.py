@@ -75,6 +75,11 @@ class Job:
         return replace(job, workspace=str(root), recipe=here(job.recipe), profile=profile)
 
     @property
+    def folder(self) -> Path:
+        """Folder of the recipe, which its user's files are relative to."""
+        return Path(self.recipe).parent
+
+    @property
     def command(self) -> str:
         """The command line that does this again."""
         return shlex.join(["rollmill", *command_words({**self.data(), "verb": self.verb})])

@@ -107,7 +107,7 @@ class Corrections:
         """The recipe of a run or version, its verifiers with their versions, and the folder of its own files."""
         if scope.run is not None:
             run = scope.run
-            base = Path(Job.of_run(run.recipe["job"], scope.reader.root).recipe).parent
+            base = Job.of_run(run.recipe["job"], scope.reader.root).folder
             return run.recipe, list(run.verifiers), base
         manifest = version_manifest(scope.reader, scope.name)
         if "verify" not in manifest["recipe"]:

@@ -125,8 +125,9 @@ class OpenRun:
         """The limit of the run, shared by its rounds and its judges."""
         with self._lock:
             # Rounds and judges share it: with a limiter each, a judge gives up on reservations that are about to return.
-            account = Account(self._id, self.spec.limit, self.spec.prices)
-            self._limiter = self._limiter or SpendLimiter(self.workspace, account)
+            if self._limiter is None:
+                account = Account(self._id, self.spec.limit, self.spec.prices)
+                self._limiter = SpendLimiter(self.workspace, account)
             return self._limiter
 
     def charge_samplers(self) -> None:

@@ -92,7 +92,7 @@ def run_snapshot(ws: Workspace, run_id: str) -> Snapshot:
         tables = _tables(scope, run.verifiers)
     # The command, the pilot and the resolved parts are of the run and not of the recipe.
     recipe = {key: value for key, value in run.recipe.items() if key not in BESIDE_RECIPE}
-    base = Path(Job.of_run(run.recipe["job"], ws.root).recipe).parent
+    base = Job.of_run(run.recipe["job"], ws.root).folder
     manifest = {
         "recipe": recipe,
         "user_files": files_of(recipe, base),

@@ -98,7 +98,8 @@ def _equations(line: str) -> Iterator[tuple[str, str]]:
         if left is None or _is_part(line[begin : place - len(left)], left):
             continue
         # An equation of two expressions states no value; the next one of a chain such as 9 - 13 = 9 - 13 = -4 does.
-        if exact_value(left) != _next_value(line, place + 1, stated.end()):
+        again = _next_value(line, place + 1, stated.end())
+        if again is None or again != exact_value(left):
             yield left, stated[0]
 
 
