@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 # Tiers with an environment, or a length, of their own.
-OWN := services or sandbox or chaos or browser or hosts or train or data or vllm or gpu or papers or long
+OWN := services or security or sandbox or chaos or browser or hosts or train or data or vllm or gpu or papers or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/storage/ground/test_steps.py \
 	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
@@ -21,7 +21,7 @@ RECIPE ?= recipes/arithmetic.yaml
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check docs dashboard test-integration test-services test-security test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, Po
 
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m "chaos and not long" $(PART) $(WAITING) --timeout 900
+
+test-security: $(VENV)/.dev ## attacks from outside: pages, remotes, folders, files and servers that are not trusted
+	$(PYTEST) -m "security and not long" $(WAITING) --timeout 600
 
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the verifiers of code and proofs (bubblewrap, Coq)
 	$(PYTEST) -m "sandbox and not data and not long" $(PART) $(SPREAD) --timeout 600
@@ -90,7 +93,7 @@ test-readme: ## the README and how-to pages in a fresh clone, and files of a use
 test-wheel: ## the wheel in an empty environment, outside a checkout
 	bash .ci/as-a-wheel
 
-test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-readme test-wheel test-long ## every tier
+test-all: test test-integration test-services test-security test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-readme test-wheel test-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained

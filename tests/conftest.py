@@ -22,7 +22,7 @@ from hypothesis import settings
 from tests.chromium import chromium  # noqa: F401 (a fixture)
 from tests.installed import install  # noqa: F401 (a fixture)
 
-OWN = ("services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "papers", "long")
+OWN = ("services", "security", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "papers", "long")
 TIERS = ("integration", *OWN)
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 OTHER_TIER = re.compile(rf"^pytestmark = \[?pytest\.mark\.({'|'.join(TIERS)})\b", re.MULTILINE)
