@@ -12,7 +12,7 @@ from typing import Any
 from flows.adopting.evaluation_log import EvaluationLog
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 from storage.imports.rollouts import import_rollouts
 from storage.imports.spec import ImportReport, ImportSpec
 from storage.imports.stored import rows_of

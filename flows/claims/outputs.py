@@ -16,7 +16,7 @@ from flows.claims.published import PREFIX, Output, Published, pools_of
 from pipelines.claims.generated_tests import counted_asserts, until_stop
 from storage.ground.errors import SetupError
 from storage.imports.problems import import_problems
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 from storage.imports.rollouts import import_rollouts
 from storage.imports.spec import ImportSpec
 

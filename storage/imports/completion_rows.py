@@ -16,7 +16,7 @@ from storage.imports.reading import cells
 from storage.imports.reading.cells import CellError, parsed_cell, root
 from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
 from storage.imports.reading.faults import RowError
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 from storage.imports.reading.turns import asked_and_answered, is_conversation, is_turn, messages, rendered
 from storage.imports.stored import StoredProblem
 

@@ -13,7 +13,7 @@ from storage.imports.problem_rows import ProblemRows, prompt_cell
 from storage.imports.reading import cells
 from storage.imports.reading.columns import ROLLOUT_ALIASES, Columns, listed, require
 from storage.imports.reading.faults import Faults, RowError
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
 from storage.imports.spec import ImportSpec
 from storage.imports.stored import StoredProblem, stored_problems

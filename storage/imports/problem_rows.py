@@ -14,7 +14,7 @@ from storage.imports.reading.answers import boxed_in, marked_in
 from storage.imports.reading.cells import CellError, parsed_cell
 from storage.imports.reading.columns import Columns, listed
 from storage.imports.reading.faults import RowError
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
 
 _NOTHING = frozenset(["n/a", "na", "nan", "null", "nil", "-", "--", "–", "—", "?", "??", "...", "tbd", "unknown", "#n/a"])

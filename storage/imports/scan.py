@@ -5,7 +5,7 @@ rewritten row has no name for goes along under its own key and ends up as meta. 
 to find every mistake and once to store, and both ways use this module.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,9 @@ from storage.ground.errors import SetupError, Unavailable
 from storage.imports.reading.cells import CellError, Sanitiser, parsed_cell, root, value_at
 from storage.imports.reading.columns import Aliases, Columns, listed, resolve
 from storage.imports.reading.faults import Faults
-from storage.imports.reading.readers import FileRow, read_rows
+from storage.imports.reading.lines import FileRow
+from storage.imports.reading.readers import read_rows
+from storage.imports.reading.splits import split_of
 from storage.imports.spec import ImportSpec
 
 Values = dict[str, Any]
@@ -214,11 +216,23 @@ def detect(spec: ImportSpec, aliases: Aliases, faults: Faults | None = None) -> 
     for row in clean_rows(spec, Sanitiser(), faults, limit=_DETECT_ROWS if fixed else None):
         names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
+    if not names and faults is not None and len(faults):
+        where, reason = next(iter(faults.reasons.items()))
+        more = f" ({len(faults):,} such rows)" if len(faults) > 1 else ""
+        raise SetupError(f"no row of {spec.path} can be read: {where} {reason}{more}; nothing was stored.")
     if spec.layout is not None:
         aliases = {name: (name,) for name in aliases}  # the layout has named every field by now
-    columns = resolve(tuple(names), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
+    constants = _constants(spec, names) if "split" in aliases else spec.constants
+    columns = resolve(tuple(names), aliases, maps=spec.maps, constants=constants, path=spec.path)
     columns = replace(columns, format=", ".join(formats))
     return columns if spec.layout is None else replace(columns, exact=True, places=spec.layout.places())
+
+
+def _constants(spec: ImportSpec, names: Collection[str]) -> Mapping[str, str]:
+    """The person's constants, and the split that the name of a file says where no column does."""
+    split = None if spec.path.is_dir() or spec.rows is not None else split_of(Path(spec.path.name))
+    told = split is None or "split" in spec.maps or any(name.lower() == "split" for name in names)
+    return spec.constants if told else {"split": str(split), **spec.constants}
 
 
 def source_rows(spec: ImportSpec) -> Iterator[FileRow]:

@@ -12,7 +12,7 @@ from storage.ground.records import Completion, Problem
 from storage.import_records import producer_of
 from storage.imports.reading.faults import FaultKind, Faults
 from storage.imports.reading.layouts import Layout
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

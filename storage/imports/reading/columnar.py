@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _ROWS = 64  # rows that Parquet's reader decodes at once: it unfolds them whatever their length
 _LARGE_DICTIONARY, _FOLDED = 4 << 20, 30  # bytes of a dictionary as compressed; how much more a column unfolds to
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value
+_ARROW_FILE = b"ARROW1"
 _ITEM = 8  # bytes of an item in a list of Python, whatever it took in the file
 
 Values = dict[str, Any]
@@ -43,19 +44,33 @@ def parquet_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]
 
 
 def arrow_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
-    """The rows of an Arrow stream, as Hugging Face `datasets` writes it; the reader of the file format refuses streams."""
+    """The rows of an Arrow stream, as Hugging Face `datasets` writes it, or of an Arrow (Feather) file."""
     import pyarrow as pa
 
     number = 0
     try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
-            distinct_names(path, stream.schema.names)
-            for batch in stream:
+        with pa.memory_map(str(path)) as source, _batches(source) as reader:
+            distinct_names(path, reader.schema.names)
+            batches = reader if isinstance(reader, pa.RecordBatchStreamReader) else _all(reader)
+            for batch in batches:
                 for values in _rows(batch, unfolded, number):
                     number += 1
                     yield number, values
     except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
-        raise SetupError(f"{path} is not a readable Arrow stream: {str(error).splitlines()[0]}") from error
+        raise SetupError(f"{path} is not a readable Arrow file: {str(error).splitlines()[0]}") from error
+
+
+def _batches(source: "pa.MemoryMappedFile") -> "pa.RecordBatchStreamReader | pa.RecordBatchFileReader":
+    """A reader of the form that the first bytes name."""
+    import pyarrow as pa
+
+    is_file = source.read(len(_ARROW_FILE)) == _ARROW_FILE
+    source.seek(0)
+    return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+
+
+def _all(reader: "pa.RecordBatchFileReader") -> "Iterator[pa.RecordBatch]":
+    return (reader.get_batch(place) for place in range(reader.num_record_batches))
 
 
 def distinct_names(path: Path, cells: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from storage.ground.errors import SetupError
 from storage.ground.files import json_line
 from storage.imports.reading.cells import plain
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 
 SHOWN = 20  # places of each kind that a report lists
 _SPECIFIC = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|-?\d+(?:\.\d+)?")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.ground.errors import SetupError
 from storage.imports.reading.cells import CellError, number
-from storage.imports.reading.readers import FileRow
+from storage.imports.reading.lines import FileRow
 
 
 def number_at(file: Path, row: FileRow, name: str, *, positive: bool = False) -> float:

@@ -114,7 +114,7 @@ def test_columns_of_one_name_in_parquet_are_refused(toy: Path, rollmill: Run) ->
 
 def test_a_folder_to_import_does_not_reach_into_hidden_ones(toy: Path, rollmill: Run) -> None:
     (toy / ".rollmill" / "x.parquet").write_bytes(b"")
-    refused(rollmill("import", "problems", ".", "--name", "n"), ". is a folder without .parquet and .arrow files")
+    refused(rollmill("import", "problems", ".", "--name", "n"), ". is a folder without files of rows")
 
 
 @pytest.mark.parametrize(

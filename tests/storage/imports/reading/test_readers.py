@@ -1,11 +1,13 @@
 """Files to rows: every format, and every way a file can be broken, named with its place."""
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -50,6 +52,71 @@ def test_every_text_format_gives_the_same_rows(tmp_path: Path, name: str, conten
     rows = list(read_rows(write(tmp_path, name, content)))
     assert [row.values for row in rows] == ROWS
     assert [row.where for row in rows] == places
+
+
+ONE = {"question": "0+1?", "answer": 1}
+TWO = {"question": "1+1?", "answer": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ({"data": [ONE, TWO]}, [ONE, TWO]),
+        ({"version": "1.1", "data": [ONE, TWO], "licence": "MIT"}, [ONE, TWO]),
+        ({"features": [], "rows": [{"row_idx": 0, "row": ONE}, {"row_idx": 1, "row": TWO}]}, [ONE, TWO]),
+        ({"anything": [ONE, TWO]}, [ONE, TWO]),
+        ({"question": {"0": "0+1?", "1": "1+1?"}, "answer": {"0": 1, "1": 2}}, [ONE, TWO]),
+        ({"question": ["0+1?", "1+1?"], "answer": [1, 2]}, [ONE, TWO]),
+        ({"columns": ["question", "answer"], "index": [0, 1], "data": [["0+1?", 1], ["1+1?", 2]]}, [ONE, TWO]),
+        ({"0": ONE, "1": TWO}, [{"id": "0", **ONE}, {"id": "1", **TWO}]),
+        ({"a": ONE, "b": TWO}, [{"id": "a", **ONE}, {"id": "b", **TWO}]),
+        (ONE, [ONE]),
+        (
+            {**ONE, "messages": [{"role": "user", "content": "0+1?"}]},
+            [{**ONE, "messages": [{"role": "user", "content": "0+1?"}]}],
+        ),
+        ({**ONE, "meta": {"tags": ["x"]}}, [{**ONE, "meta": {"tags": ["x"]}}]),
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_object_that_holds_its_rows_is_opened(tmp_path: Path, content: Any, rows: list[Any], indent: int | None) -> None:
+    path = write(tmp_path, "a.json", json.dumps(content, indent=indent))
+    assert [row.values for row in read_rows(path)] == rows
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_seen_in_the_header_and_told(tmp_path: Path, separator: str) -> None:
+    text = f'\ufeffquestion{separator}answer\r\n"1, 2 and{separator} 3?\r\nSay"{separator}6\r\n'
+    (row,) = read_rows(write(tmp_path, "a.csv", text))
+    assert row.values == {"question": f"1, 2 and{separator} 3?\r\nSay", "answer": "6"}
+    assert row.format == f"cells separated by {separator!r}"
+
+
+def test_zstd_files_and_arrow_files_are_read(tmp_path: Path) -> None:
+    table = pa.table({"question": ["2+2?"], "answer": ["4"]})
+    pyarrow.feather.write_feather(table, tmp_path / "a.arrow")
+    packed = pa.compress(LINES.encode(), codec="zstd", asbytes=True)
+    (tmp_path / "a.jsonl.zst").write_bytes(packed)
+    assert [row.values for row in read_rows(tmp_path / "a.arrow")] == ROWS[:1]
+    assert [row.values for row in read_rows(tmp_path / "a.jsonl.zst")] == ROWS
+    (tmp_path / "b.jsonl.zst").write_bytes(packed[:20])
+    assert message(tmp_path / "b.jsonl.zst").startswith("FILE is not a whole zstd file:")
+
+
+def test_a_folder_of_shards_of_one_kind_is_read_and_other_kinds_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write(folder, "dataset_info.json", "{}")
+    write(folder, "train-1.jsonl", json.dumps(ONE))
+    write(folder, "test-1.jsonl", json.dumps(TWO))
+    assert [(row.where, row.values) for row in read_rows(folder)] == [
+        ("test-1.jsonl, line 1", {**TWO, "split": "test"}),
+        ("train-1.jsonl, line 1", {**ONE, "split": "train"}),
+    ]
+    write(folder, "more.csv", CSV)
+    assert message(folder) == (
+        "FILE is a folder with files of several kinds (1 of .csv, 2 of .jsonl). Next: name one file in it: ls FILE"
+    )
 
 
 def test_parquet_gives_rows_across_batches(tmp_path: Path) -> None:
@@ -101,7 +168,7 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
             "a.txt",
             "x",
             "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .csv, "
-            ".tsv, each also with .gz.",
+            ".tsv, each also with .gz or .zst.",
         ),
     ],
 )
@@ -121,7 +188,8 @@ def test_a_file_that_is_no_parquet_and_a_missing_one_are_named(tmp_path: Path) -
     (tmp_path / "folder.csv").mkdir()
     assert (
         message(tmp_path / "folder.csv")
-        == "FILE is a folder without .parquet and .arrow files. Next: name one file in it: ls FILE"
+        == "FILE is a folder without files of rows. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .csv, .tsv. "
+        "Next: name one file in it: ls FILE"
     )
 
 
@@ -153,6 +221,10 @@ def test_a_log_whose_samples_are_no_list_is_named(tmp_path: Path) -> None:
         ("test_sft/data.arrow", "test"),
         ("data/validation-00000-of-00002.parquet", "validation"),
         ("gsm8k-test.parquet", "test"),
+        ("data/holdout-00000-of-00001.parquet", "holdout"),
+        ("data/aime24-00000-of-00001.parquet", "aime24"),
+        ("heldout_math.jsonl.zst", "holdout"),
+        ("part-00000-of-00004.jsonl", None),
         ("main/dev.parquet", "validation"),
         ("data/contest.parquet", None),
         ("part-0.parquet", None),
