@@ -20,8 +20,8 @@ Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "k
 class Standing:
     """State file of `rollmill up`: process, port and home folder of Prefect's server, its status and the reason for it.
 
-    `url`: address of a Prefect server that the user runs; the port is then 0. `dashboard`: address of the dashboard with
-    its token, or the reason why it is not served.
+    `url`: address of a Prefect server that the user runs; the port is then 0. `secret`: what the server of ours asks for.
+    `dashboard`: address of the dashboard with its token, or the reason why it is not served.
     """
 
     process: Owner
@@ -31,11 +31,18 @@ class Standing:
     said: str = ""
     url: str = ""
     dashboard: str = ""
+    secret: str = ""
 
     @property
     def api(self) -> str:
         """Address of Prefect's API."""
         return self.url or f"http://127.0.0.1:{self.port}/api"
+
+    @property
+    def pages(self) -> str:
+        """Address at which its user opens Prefect's pages: with the secret, which becomes a cookie of the browser."""
+        plain = self.api.removesuffix("/api")
+        return f"{plain}/?token={self.secret}" if self.secret and not self.url else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +64,19 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Address of its pages."""
+        """Address of its pages, without the secret."""
         return "" if self.standing is None else self.standing.api.removesuffix("/api")
 
-    def line(self) -> str:
-        """State in one line for a person, with the next command if schedules do not fire."""
+    def line(self, *, opens: bool = False) -> str:
+        """State in one line for a person, with the next command if schedules do not fire. `opens`: with the secret in the
+        address of Prefect's pages, for the terminal of the user alone.
+        """
+        url = self.standing.pages if opens and self.standing is not None else self.url
         pid, reason = (0, "") if self.standing is None else (self.standing.process.pid, self.standing.said)
         return {
             "down": "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up",
             "starting": f"Starting: {reason or 'the Prefect server does not answer yet'} (pid {pid}).",
-            "up": f"Served: this workspace is up, Prefect at {self.url} (pid {pid}).",
+            "up": f"Served: this workspace is up, Prefect at {url} (pid {pid}).",
             "restarting": f"NOT SERVED now: {reason}",
             "silent": f"NOT SERVED: {self.url} does not answer (pid {pid}). Next: rollmill down && rollmill up",
             "gave up": f"NOT SERVED: `rollmill up` gave up: {reason} Next: rollmill up",
@@ -108,11 +118,12 @@ def find_standing(state: Path) -> Standing | None:
 def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "", **more: str) -> None:
     """Write the state file of this process, atomically and readable by its owner only: it may hold a token.
 
-    `more`: `url` and `dashboard`, which keep their values if they are not given.
+    `more`: `url`, `dashboard` and `secret`, which keep their values if they are not given.
     """
     before = _read(state)
     me = this_process()
-    kept = {"url": before.url, "dashboard": before.dashboard} if before is not None and before.process == me else {}
+    ours = before if before is not None and before.process == me else None
+    kept = {} if ours is None else {"url": ours.url, "dashboard": ours.dashboard, "secret": ours.secret}
     row = asdict(Standing(me, port, home, status, said, **{**kept, **more}))
     path = standing_file(state)
     draft = path.with_suffix(".tmp")  # renamed: a reader sees the file before or after

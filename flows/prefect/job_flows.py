@@ -6,6 +6,7 @@ module only after the managed server has set its environment.
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect import Flow, flow, task
@@ -20,6 +21,7 @@ from flows.jobs.kinds import KINDS, kind_of
 from flows.prefect.attempts import attempts
 from flows.prefect.firing import end_with_supervisor, fire
 from storage.ground.errors import RollmillError
+from storage.schedules import Schedule
 
 RETRIES = 2
 
@@ -72,7 +74,7 @@ def _flow(verb: str, work: Callable[[Job, str | None, str | None], Outcome]) -> 
         fresh: str | None = None,
         publish_again: bool = True,
     ) -> dict[str, Any]:
-        end_with_supervisor()
+        end_with_supervisor(scheduled=schedule is not None)
         job = Job(
             workspace,
             recipe,
@@ -95,6 +97,12 @@ def parameters_of(job: Job) -> dict[str, Any]:
     return {key: value for key, value in job.data().items() if key not in ("verb", "cell")}
 
 
+def parameters_of_schedule(item: Schedule, workspace: Path) -> dict[str, Any]:
+    """The parameters of a schedule's flow."""
+    job = Job(str(workspace), item.recipe, item.sets, item.profile, verb=item.verb, publish_again=item.publish_again)
+    return {**parameters_of(job), "schedule": item.name, "fresh": item.fresh}
+
+
 def _run(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
     """A job in the flow under way, as a firing if a schedule is named."""
     if schedule is None:
@@ -102,7 +110,9 @@ def _run(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
         outcome = drive(kind, Tasks())
         kind.check(outcome)
         return outcome
-    return attempts(schedule, job, flow_run.scheduled_start_time, partial(fire, schedule, fresh, job, Tasks()))
+    key = str(flow_run.id)
+    once = partial(fire, schedule, fresh, job, Tasks(), key)
+    return attempts(schedule, job, flow_run.scheduled_start_time, once, key)
 
 
 FLOWS = {verb: _flow(verb, _run) for verb in KINDS}

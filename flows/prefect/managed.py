@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO
 
 from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, user_prefect_environment, user_prefect_url
+from pipelines.processes.local_server import new_secret
 from pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
 from storage.ground.errors import RollmillError, SetupError
 from storage.ledger.owners import maker_of, new_file_id
@@ -34,6 +35,7 @@ class ManagedServer:
         self.state = state
         self.port = 0
         self.users = user_prefect_url()
+        self._secret = new_secret()  # of a server of our own, for as long as it is started again
         self._child: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
         self._lock: IO[str] | None = None
@@ -48,10 +50,10 @@ class ManagedServer:
         standing = find_standing(self.state)
         if standing is not None and not standing.url and healthy(standing.api):
             self.port = standing.port
-            apply(environment(standing.home, self.port, **ONE_SHOT))
+            apply(environment(standing.home, self.port, standing.secret, **ONE_SHOT))
             return self
         self._listen(0)  # any free port
-        settings = environment(self._home(wait=False), self.port)
+        settings = environment(self._home(wait=False), self.port, self._secret)
         self._spawn(settings)
         self._close_listener()  # who connects after the child's death is refused at once
         apply({**settings, **ONE_SHOT})
@@ -68,8 +70,8 @@ class ManagedServer:
             apply(user_prefect_environment())
             return self
         self._listen(port)
-        write_standing(self.state, self.port, self.state / "prefect", "starting")
-        settings = environment(self._home(wait=True), self.port)
+        write_standing(self.state, self.port, self.state / "prefect", "starting", secret=self._secret)
+        settings = environment(self._home(wait=True), self.port, self._secret)
         apply(settings)
         self._spawn(settings, "--services")
         return self
@@ -77,7 +79,7 @@ class ManagedServer:
     def start_again(self) -> None:
         """Restart the child of a standing server on its port; remaining processes of the old one are ended."""
         self._end_child()
-        self._spawn(environment(self.home, self.port), "--services")
+        self._spawn(environment(self.home, self.port, self._secret), "--services")
 
     def ended(self) -> SetupError | None:
         """Reason that the child ended; None while it runs."""
@@ -149,7 +151,7 @@ class ManagedServer:
         """The workspace's Prefect home; while another command's server is using that, wait or take a throw-away one."""
         home = self.state / "prefect"
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            _own_folder(home)
             lock = (self.state / "prefect.lock").open("w")
         except OSError as error:
             raise SetupError(f"cannot write in {error.filename}: {error.strerror}.") from None
@@ -165,7 +167,7 @@ class ManagedServer:
                 lock.close()
                 remove_private_homes(self.state)
                 self._private = home = self.state / f"{_PRIVATE}{new_file_id()}"
-        home.mkdir(parents=True, exist_ok=True)
+        _own_folder(home)
         return home
 
     def _listen(self, port: int) -> None:
@@ -204,6 +206,13 @@ class ManagedServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+
+def _own_folder(home: Path) -> None:
+    """Make a home of Prefect, which no other user may read: its database holds all that its server was told."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if home.stat().st_mode & 0o077 and home.stat().st_uid == os.getuid():
+        home.chmod(0o700)
 
 
 def remove_private_homes(state: Path) -> list[str]:

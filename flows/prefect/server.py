@@ -2,15 +2,24 @@
 
 Run as `python -m flows.prefect.server --fd N --parent PID [--services]`: the API on an inherited listening socket, ended
 with its parent. Prefect reads its settings once, at its first import, so nothing here imports it before they are set.
+
+The server answers who brings the secret of this start: our own processes, which have it in their environment, and a browser
+that opened the address with it. Its database can name code to run, so nobody else may write there, or read.
 """
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from flows.prefect.untrusted import LOGGING, PROFILES
 from pipelines.processes.child import die_with_parent
 from pipelines.processes.spawn import python_path
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 QUIET = {
     # Nothing is sent to anybody, and no page asks for an account.
@@ -37,6 +46,8 @@ ONE_SHOT = {
 }
 
 
+SECRET = "ROLLMILL_PREFECT_SECRET"  # noqa: S105 - the environment variable with the secret of our server
+COOKIE = "rollmill-prefect-"
 OURS = "ROLLMILL_PREFECT"  # holds a PREFECT_API_URL that is ours, so that a child does not take it for the user's
 
 
@@ -49,23 +60,37 @@ def user_prefect_url() -> str:
 def user_prefect_environment(**extra: str) -> dict[str, str]:
     """The variables for a user's own server: theirs, with its key and its home, and ours where they say nothing."""
     theirs = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
-    return {**QUIET, **extra, **theirs}
+    return {**QUIET, **extra, **theirs, "PREFECT_RUNNER_SERVER_ENABLE": "false"}  # it would start any run for anybody
 
 
-def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
-    """The variables that point Prefect at our home and our server on `port` of the loopback."""
+def environment(home: Path, port: int, secret: str, **extra: str) -> dict[str, str]:
+    """The variables that point Prefect at our home and our server on `port` of the loopback, which asks for the secret."""
     url = f"http://127.0.0.1:{port}/api"
     return {
         **QUIET,
         "PREFECT_HOME": str(home),
-        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+        # Files that cannot exist: a home that came with a clone may have both, and Prefect would read them.
+        "PREFECT_PROFILES_PATH": str(PROFILES),
+        "PREFECT_LOGGING_CONFIG_PATH": str(LOGGING),
         "PREFECT_MEMO_STORE_PATH": str(home / "memo_store.toml"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
         "PREFECT_API_URL": url,
+        # Sent with each request, and with the opening of each WebSocket.
+        "PREFECT_CLIENT_CUSTOM_HEADERS": json.dumps({"Authorization": f"Bearer {secret}"}),
+        **_without_proxy(),
         OURS: url,
+        SECRET: secret,
         **extra,
     }
+
+
+def _without_proxy() -> dict[str, str]:
+    """The variables that keep requests to the loopback, which hold the secret, away from a proxy."""
+    known = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    names = [name for name in known.split(",") if name]
+    text = ",".join([*names, *(name for name in ("127.0.0.1", "localhost") if name not in names)])
+    return {"no_proxy": text, "NO_PROXY": text}
 
 
 def child_environment(settings: dict[str, str]) -> dict[str, str]:
@@ -93,8 +118,26 @@ def main(arguments: list[str]) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    from pipelines.processes.local_server import LocalGuard
+
     app = create_app(webserver_only=not options.services, final=True)
-    uvicorn.run(app, fd=options.fd, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+    advice = "open the address that `rollmill up` prints."
+    guarded = LocalGuard(app, os.environ.pop(SECRET), cookie=COOKIE, open_to=is_open, advice=advice)
+    uvicorn.run(guarded, fd=options.fd, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+
+
+def is_open(scope: "Scope") -> bool:
+    """True for the check that the server answers and for the files of its pages, whose data all comes from the API.
+
+    A page that a person opens without the secret is not open: it says where the secret is. One that another site's link
+    leads to is, because a browser brings the cookie only with the page's own requests then.
+    """
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return False
+    if "api" in scope["path"].split("/"):
+        return bool(scope["path"] == "/api/health")
+    headers = dict(scope["headers"])
+    return not (headers.get(b"sec-fetch-dest") == b"document" and headers.get(b"sec-fetch-site", b"none") == b"none")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from flows.job import Job
 from flows.prefect.firing import PARENT
 from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.pages import serve_pages
@@ -63,11 +62,10 @@ def main(arguments: list[str]) -> None:
 
 async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
     """Schedules, server and pages until a signal; an error if the server stays down, or the runner ends unexpectedly."""
-    from prefect.runner import Runner
+    from flows.prefect.runner import ScheduleRunner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
-    # One run at a time: two of one workspace would share its cores and gain nothing.
-    runner = Runner(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=1)
+    runner = ScheduleRunner(state)
     running = asyncio.create_task(runner.start())
     while not runner.started:
         await asyncio.sleep(0.05)
@@ -160,7 +158,7 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
     from prefect.schedules import Cron, Interval
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.prefect.job_flows import FLOWS, parameters_of
+    from flows.prefect.job_flows import FLOWS, parameters_of_schedule
 
     if item.on:
         # Without a time of its own: watch_always asks for its runs.
@@ -170,14 +168,12 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
         schedule = Interval(timedelta(seconds=item.every), anchor_date=since, timezone=item.timezone)
     else:
         schedule = Cron(item.cron, timezone=item.timezone)
-    again = item.publish_again
-    job = Job(str(workspace), item.recipe, item.sets, item.profile, verb=item.verb, publish_again=again)
     return RunnerDeployment.from_flow(
         FLOWS[item.verb],
         item.name,
         schedule=schedule,
         paused=item.paused,
-        parameters={**parameters_of(job), "schedule": item.name, "fresh": item.fresh},
+        parameters=parameters_of_schedule(item, workspace),  # shown; a run takes its own from the file of schedules
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 

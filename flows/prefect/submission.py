@@ -27,7 +27,8 @@ def submit_firing(item: "Schedule", standing: "Standing") -> str:
         raise SetupError(
             "this workspace is up with a Prefect server of yours.", next_command=f"export PREFECT_API_URL={standing.url}"
         )
-    apply(user_prefect_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
+    ours = environment(standing.home, standing.port, standing.secret, **ONE_SHOT)
+    apply(user_prefect_environment(**ONE_SHOT) if standing.url else ours)
     from prefect.deployments import run_deployment
 
     from flows.prefect.triggers import deployment_name

@@ -79,7 +79,7 @@ def brings(scope: "Scope", secret: str, cookie: str = "") -> bool:
     if scheme.lower() == "bearer" and same(value.strip(), secret):
         return True
     if scheme.lower() == "basic":
-        with suppress(binascii.Error):
+        with suppress(ValueError):  # binascii.Error is one; so is a character beyond ASCII
             given = base64.b64decode(value.strip(), validate=True).decode("latin-1")
             return same(given.rpartition(":")[2], secret)  # the name of the user does not matter
     return bool(cookie) and same(cookie_parser(headers.get("cookie", "")).get(cookie_name(cookie, scope), ""), secret)
@@ -105,7 +105,8 @@ class LocalGuard:
     """ASGI middleware with these rules in front of an application, for HTTP and WebSockets.
 
     `cookie`: prefix of the cookie for browsers; without one, only programs get in. `open_to`: requests that need no secret,
-    for example for static files. `headers`: given to every answer that does not set them. No answer allows another origin.
+    for example for static files. `headers`: given to every answer that does not set them. `advice`: said to who comes
+    without the secret. No answer allows another origin.
     """
 
     def __init__(
@@ -116,8 +117,10 @@ class LocalGuard:
         cookie: str = "",
         open_to: Callable[["Scope"], bool] = lambda _scope: False,
         headers: Mapping[str, str] = PAGE_HEADERS,
+        advice: str = "open the address that it printed at its start.",
     ) -> None:
         self.app, self.secret, self.cookie, self.open_to, self.headers = app, secret, cookie, open_to, headers
+        self.advice = advice
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer, refuse or pass on a request or the opening of a WebSocket."""
@@ -130,7 +133,7 @@ class LocalGuard:
         exchanged = exchange(scope, self.secret, self.cookie) if self.cookie else None
         if exchanged is not None or self.open_to(scope) or brings(scope, self.secret, self.cookie):
             return exchanged or self.app
-        return _refusal(scope, "This server answers the user who started it: open the address that was printed.", 401)
+        return _refusal(scope, f"This server answers the user who started it: {self.advice}", 401)
 
     def _without_cors(self, send: "Send") -> "Send":
         async def sent(message: Any) -> None:

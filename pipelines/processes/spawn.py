@@ -52,7 +52,9 @@ def spawn(
     with contextlib.ExitStack() as stack:
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
-            options["stdout"] = options["stderr"] = stack.enter_context(log.open("ab"))
+            # Its owner's alone: it may hold an address with a token.
+            file = stack.enter_context(open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)))
+            options["stdout"] = options["stderr"] = file
         return _from_lasting_thread(lambda: subprocess.Popen(list(command), env=dict(environment), **options))
 
 

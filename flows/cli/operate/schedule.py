@@ -157,7 +157,7 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
     for when in _row(item)["next_five"] if dry_run else ():
         line(f"  {when}")
     line(meaning(item.verb, item.fresh))
-    return line(service.line())
+    return line(service.line(opens=True))
 
 
 def _check(item: "Schedule") -> None:
@@ -227,7 +227,7 @@ def list_(*, json: AsJson = False) -> None:
             ending = ": ".join(filter(None, (last["status"], last["said"])))
             fired = f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
         line(f"{row['name']}: {fired}")
-    return line(service.line())
+    return line(service.line(opens=True))
 
 
 @verbs.command("pause")

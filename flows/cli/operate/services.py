@@ -60,10 +60,12 @@ def up(
     with seconds_shown("starting Prefect's server and the dashboard") as tick:
         standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages, tick)
     url = standing.api.removesuffix("/api")
-    row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": url, "dashboard": standing.dashboard}
+    row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": url}
+    row |= {"pages": standing.pages, "dashboard": standing.dashboard}
     if json:
         return as_json({**row, "log": str(_log(state))})
-    line(f"{'Up already' if before.alive else 'Up'}: Prefect at {url} (pid {standing.process.pid}). Log: {_log(state)}")
+    began = "Up already" if before.alive else "Up"
+    line(f"{began}: Prefect at {standing.pages} (pid {standing.process.pid}). Log: {_log(state)}")
     if standing.dashboard:
         line(f"Dashboard: {standing.dashboard}")
     return line('Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"   (rollmill down ends it)')
