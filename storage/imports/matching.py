@@ -15,6 +15,7 @@ from storage.imports.reading.columns import ROLLOUT_ALIASES, Columns, listed, re
 from storage.imports.reading.faults import Faults, RowError
 from storage.imports.reading.lines import FileRow
 from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
+from storage.imports.references import References
 from storage.imports.spec import ImportSpec
 from storage.imports.stored import StoredProblem, stored_problems
 from storage.segments.store import SegmentStore
@@ -78,11 +79,17 @@ class EmbeddedProblems:
     known: Mapping[str, StoredProblem]
     first: dict[str, tuple[str, str]] = field(default_factory=dict)
     clashes: list[tuple[str, str]] = field(default_factory=list)
+    references: References = field(default_factory=References)
 
     def problem(self, row: FileRow) -> tuple[StoredProblem | None, Problem | None]:
-        """The row's problem, newly made; a problem that differs from an earlier one with its id is recorded as a clash."""
+        """The row's problem, newly made; None without a reference. One that differs from an earlier one with its id is
+        recorded as a clash.
+        """
+        if self.rows.without_reference(row):
+            return None, None
         # Other columns are kept with the completion: they may differ between the rows of one problem.
         problem = self.rows.problem(row, meta=False)
+        self.references.add(problem, row.where)
         name = problem.external_id or problem.id
         stored = self.known.get(name)
         if stored is not None and stored.id != problem.id:
@@ -94,12 +101,13 @@ class EmbeddedProblems:
         return StoredProblem(problem.id, problem.prompt_id), problem
 
     def finish(self, faults: Faults) -> None:
-        """Raise SetupError for ids whose rows describe different problems, or record these rows as faults."""
+        """Raise SetupError for ids or prompts whose rows describe different problems, or record these rows as faults."""
         for where, detail in self.clashes if faults.gather else ():
             faults.add(where, f"several problems under one id: {detail}")
         if self.clashes and not faults.gather:
             named = listed(detail for _, detail in self.clashes)
             raise SetupError(f"{self.spec.path} has several problems under one id: {named}; nothing was stored.")
+        self.references.require_one(self.spec.path, faults)
 
     def notes(self) -> list[str]:
         """Notes on the creation of problems."""

@@ -4,6 +4,7 @@ Published sets hide the answer in a worked solution. The answer becomes the refe
 problem's meta.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,15 @@ from storage.imports.reading.faults import RowError
 from storage.imports.reading.lines import FileRow
 from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
 
-_NOTHING = frozenset(["n/a", "na", "nan", "null", "nil", "-", "--", "–", "—", "?", "??", "...", "tbd", "unknown", "#n/a"])
+# Cells of published sets that stand where a problem has no answer, as in NuminaMath's proofs.
+_NOTHING = frozenset([
+    "n/a", "na", "nan", "null", "nil", "none", "#n/a", "-", "--", "–", "—", "?", "??", "...", "…", "tbd", "unknown",
+    "missing", "omitted", "unanswered", "proof", "to be proved", "proved", "proven", "qed", "q.e.d.", "proof required",
+    "prove it", "see proof", "notfound", "not found", "no answer", "noanswer", "not provided", "not available",
+    "not applicable", "not given", "see solution", "see the solution", "see above", "see below", "see explanation",
+    "no solution given",
+])  # fmt: skip
+_DRESSING = re.compile(r"\\(?:text|mathrm|textbf|mathbf|boxed|textit|mbox)\s*\{|[{}$*_`.\s]+")
 
 
 class ProblemRows:
@@ -40,6 +49,17 @@ class ProblemRows:
             return self._problem(row.values, meta=meta)
         except CellError as error:
             raise RowError(self._path, row.where, str(error)) from error
+
+    def without_reference(self, row: FileRow) -> bool:
+        """True for a row whose reference says that there is none; it is counted, and is no problem that can be judged."""
+        cell = self._columns.get(row.values, "reference")
+        if not isinstance(cell, str) or self._columns.exact or self._columns.get(row.values, "tests"):
+            return False
+        answer = answer_in(cell, self._columns.fields.get("reference", ""))[0].strip()
+        if " ".join(_DRESSING.sub(" ", answer).split()).lower() not in _NOTHING and answer.lower() not in _NOTHING:
+            return False
+        self.saying_nothing[answer] += 1
+        return True
 
     def _problem(self, values: dict[str, Any], *, meta: bool) -> Problem:
         get = self._columns.get
@@ -99,8 +119,6 @@ class ProblemRows:
         answer, rule = (given or "", None) if self._columns.exact else answer_in(given or "", column)
         if not answer.strip() and not optional:
             raise CellError("the reference answer is empty")
-        if answer.strip().lower() in _NOTHING:
-            self.saying_nothing[answer.strip()] += 1
         if rule is not None:
             self.rules[rule] += 1
             extra.setdefault("solution", given)  # a column of that name in the file is the user's and stays
@@ -116,8 +134,8 @@ class ProblemRows:
             notes.append(f"{self.levels.total():,} levels are not numbers and are kept as meta.level: {named}")
         if self.saying_nothing:
             named = listed(f"{reference!r} {count:,}" for reference, count in self.saying_nothing.most_common())
-            notes.append(f"{self.saying_nothing.total():,} references have nothing that an answer could equal: {named}")
-        if len(self.splits) > 1:
+            notes.append(f"{self.saying_nothing.total():,} rows have no reference, and were left out: {named}")
+        if len(self.splits) > 1 or (set(self.splits) - {"train"} and not self._columns.exact):
             named = ", ".join(f"{split} {count:,}" for split, count in sorted(self.splits.items()))
             notes.append(f"rows by split: {named}; held-out splits enter training exports only on request")
         if self.answered and not self._columns.has("text") and not self._columns.has("messages"):

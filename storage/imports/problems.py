@@ -9,6 +9,7 @@ from storage.imports.problem_rows import ProblemRows
 from storage.imports.reading.cells import Sanitiser
 from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, listed, require
 from storage.imports.reading.faults import Faults, RowError
+from storage.imports.references import References
 from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
 from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
 from storage.imports.stored import StoredProblem, stored_problems
@@ -29,7 +30,7 @@ class _Survey:
     repeated: list[str] = field(default_factory=list)
     clashes: list[str] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
-    answers: dict[str, set[int]] = field(default_factory=dict)
+    references: References = field(default_factory=References)
     stripped: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -49,6 +50,10 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         faults_before = len(faults)
         sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
         survey = _survey(spec, rows, sanitiser, stored, faults)
+        if spec.layout is None:  # a published benchmark is read as it was published
+            survey.references.require_one(spec.path, faults)
+    if not survey.rows and not faults.gather:
+        raise SetupError(f"no row of {spec.path} is a problem with a reference: {'; '.join(rows.notes())}.")
     unchanged(spec.path, before)
     with writer:
         writer.know("problems", [problem.id for problem in stored.values()])
@@ -73,12 +78,14 @@ def _survey(
     survey = _Survey()
     for row in clean_rows(spec, sanitiser, faults):
         try:
+            if rows.without_reference(row):
+                continue
             problem = rows.problem(row)
         except RowError as error:
             faults.add(row.where, error)
             continue
         survey.rows += 1
-        survey.answers.setdefault(problem.prompt_id, set()).add(hash(problem.reference))
+        survey.references.add(problem, row.where)
         if problem.external_id is not None:
             survey.stripped.setdefault(problem.external_id.strip(), set()).add(problem.external_id)
             survey.places.add(problem.external_id, row.where)
@@ -107,6 +114,8 @@ def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: ImportWr
     rows = ProblemRows(spec.path, columns, source=spec.producer)
     stored: set[str] = set()
     for row in clean_rows(spec, Sanitiser(), faults):
+        if rows.without_reference(row):
+            continue
         problem = rows.problem(row)
         if problem.id not in stored:
             stored.add(problem.id)
@@ -125,9 +134,6 @@ def _notes(survey: _Survey, rows: ProblemRows, sanitiser: Sanitiser) -> list[str
         notes.append(
             f"{len(survey.repeated)} rows repeat an earlier problem and are stored once: {listed(survey.repeated)}"
         )
-    apart = sum(len(references) > 1 for references in survey.answers.values())
-    if apart:
-        notes.append(f"{apart:,} prompts have several references: each pair is a problem of its own")
     spaced = sorted(min(ids) for ids in survey.stripped.values() if len(ids) > 1)
     if spaced:
         notes.append(f"{len(spaced):,} ids differ from another one in spaces only: {listed(map(repr, spaced))}")

@@ -227,13 +227,12 @@ def test_what_is_no_text_is_refused_with_its_line(ws: Workspace, jsonl: WriteLin
 def test_what_is_moved_or_doubled_is_said(ws: Workspace, jsonl: WriteLines) -> None:
     rows = (
         {"id": "a", "question": "q", "answer": "1", "level": "hard"},
-        {"id": "a ", "question": "q", "answer": "2", "level": "hard"},
+        {"id": "a ", "question": "p", "answer": "2", "level": "hard"},
         {"id": "b", "question": "r", "answer": "2", "level": "Level 3"},
     )
     report = import_problems(ws, ImportSpec(jsonl(*rows), "set"))
     assert report.notes == (
         "2 levels are not numbers and are kept as meta.level: 'hard' 2",
-        "1 prompts have several references: each pair is a problem of its own",
         "1 ids differ from another one in spaces only: 'a'",
     )
     report, _ = rollouts(ws, jsonl({"question": "s", "answer": "1", "text": "x", "finish_reason": "odd"}, name="r.jsonl"))

@@ -10,7 +10,7 @@ import pytest
 from storage.ground.errors import SetupError
 from storage.imports.problems import import_problems
 from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportReport, ImportSpec
+from storage.imports.spec import ImportCount, ImportReport, ImportSpec
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
@@ -131,11 +131,35 @@ def test_a_conversation_without_a_word_of_the_user_is_no_prompt(ws: Workspace, j
         import_problems(ws, ImportSpec(jsonl({"prompt": turns, "reference": "3"}), "p"))
 
 
-def test_references_that_say_nothing_are_noted(ws: Workspace, jsonl: WriteLines) -> None:
-    said = ["N/A", "-", "?", "?", "7"]
+def test_rows_without_a_reference_are_told_and_left_out(ws: Workspace, jsonl: WriteLines) -> None:
+    said = ["N/A", "-", "?", "?", "7", "proof", r"\text{Proof}", "notfound", "$\\text{None}$", "See solution."]
     rows = [{"prompt": f"{place}?", "answer": answer} for place, answer in enumerate(said)]
     report = import_problems(ws, ImportSpec(jsonl(*rows), "p"))
-    assert report.notes == ("4 references have nothing that an answer could equal: '?' 2, 'N/A' 1, '-' 1",)
+    assert report.problems == ImportCount(new=1)
+    assert report.notes == (
+        "9 rows have no reference, and were left out: '?' 2, 'N/A' 1, '-' 1, 'proof' 1, '\\\\text{Proof}' 1 and 3 more",
+    )
+    with pytest.raises(SetupError, match=r"no row of .*s.jsonl is a problem with a reference: 1 rows have no reference"):
+        import_problems(ws, ImportSpec(jsonl({"prompt": "x", "answer": "proof"}), "q"))
+
+
+@pytest.mark.parametrize("others", [["5"], ["5", "4 "]])
+def test_a_prompt_with_several_references_is_a_fault_of_all_its_rows(
+    ws: Workspace, jsonl: WriteLines, tmp_path: Path, others: list[str]
+) -> None:
+    prompts = ["How many primes below 10?", *["How many primes  below 10?"] * len(others), "1+1?", " 1+1? "]
+    rows = [
+        {"question": prompt, "answer": answer} for prompt, answer in zip(prompts, ["4", *others, "2", "2"], strict=True)
+    ]
+    path = jsonl(*rows)
+    with pytest.raises(SetupError, match=r"several references: '4' \(line 1\) and '5' \(line 2\); nothing was stored"):
+        import_problems(ws, ImportSpec(path, "p"))
+    report = import_problems(ws, ImportSpec(path, "p", set_aside=tmp_path / "aside.jsonl"))
+    assert (report.problems.new, report.set_aside) == (2, 1 + len(others))
+    assert report.faults[0].reason == "its prompt has the reference '4' here and '5' in line 2"
+    texts = [{**row, "text": "The answer is 4.", "model": "a"} for row in rows]
+    with pytest.raises(SetupError, match=r"several references: '4' \(line 1\) and '5' \(line 2\)"):
+        import_rollouts(ws, ImportSpec(jsonl(*texts, name="r.jsonl"), "r"))
 
 
 def test_rows_that_cannot_be_set_aside_store_nothing(ws: Workspace, tmp_path: Path) -> None:
