@@ -1,19 +1,22 @@
 """Tracking a folder with DVC: `dvc add` in a child process, never a commit. Independent of the folder's content.
 
 Analytics and the update check are switched off for the child. Without a DVC repository, or if DVC refuses, the folder stays
-untracked and the caller gets one warning line.
+untracked and the caller gets one warning line. Files of the repository tell DVC no more than trust.py lets through.
 """
 
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.dvc.trust import require_plain
 from storage.ground.errors import SetupError
 
+PROGRAM = Path(__file__).with_name("program.py")
 _LOCK_SECONDS = 60.0
 
 
@@ -36,7 +39,10 @@ def add(path: Path) -> Tracking:
         )
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     _remove_torn(pointer)
-    process = run_when_unlocked(["add", str(path.resolve().relative_to(root))], root)
+    try:
+        process = run_when_unlocked(["add", str(path.resolve().relative_to(root))], root)
+    except SetupError as error:
+        return Tracking((), f"warning: {path.name} is not tracked: {error.message} Next: {error.next_command}")
     if process.returncode:
         _remove_torn(pointer)
         return Tracking((), f"warning: {path.name} is not tracked: dvc add failed: {_failure(process)}")
@@ -62,17 +68,31 @@ def _remove_torn(pointer: Path) -> None:
 
 
 def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
-    """A dvc command in a repository, by this interpreter's own DVC."""
+    """A dvc command in a repository, by this interpreter's own DVC; SetupError where its files ask for more than that."""
+    require_plain(root, arguments)
     # CI silences the update check, which would ask a server and leave a daemon behind.
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "CI": "1"}
+    environment = {"DVC_SITE_CACHE_DIR": _private_cache(), **os.environ, "DVC_NO_ANALYTICS": "1", "CI": "1"}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "dvc", *arguments],  # -P: a dvc.py in the repository must not be taken for DVC
+        [sys.executable, "-P", str(PROGRAM), *arguments],  # -P: a dvc.py in the repository must not be taken for DVC
         cwd=root,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def _private_cache() -> str:
+    """A folder of this user's own for DVC's cache of digests, which it unpickles.
+
+    By default that cache lies under /var/tmp, where every user of the machine may replace it.
+    """
+    place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rollmill" / "dvc"
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return tempfile.mkdtemp(prefix="rollmill-dvc-")
+    return str(place)
 
 
 def run_when_unlocked(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
