@@ -20,6 +20,7 @@ from pipelines.generate import prices as exact
 from pipelines.generate.http import http_settings as settings
 from pipelines.generate.serving.local_model import LocalModel
 from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
+from storage.ground.secret_texts.known_keys import environment_keys, file_keys
 from storage.models.index import MODELS, numbered_name, version_folder
 
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
@@ -131,12 +132,15 @@ def http_settings(servers: tuple[ServerSection, ...], http: Http, prices: Prices
 
 
 def server_keys(root: Path, servers: Sequence[ServerSection] = ()) -> dict[str, str]:
-    """The keys in the environment that these servers' variables hold, or those of a profile of the workspace."""
+    """The secrets that rows must not hold: keys of these servers and of all profiles, other variables that are secret by
+    their names, passwords in rollmill.toml and in DVC's settings.
+    """
     # All profiles: a text may hold the key of a server of another profile than the one in use.
     files = sorted((root / "profiles").glob("*.yaml"))
     named = [name for file in files for name in _KEY_ENV.findall(file.read_text(encoding="utf-8", errors="replace"))]
     wanted = dict.fromkeys([*(server.key_env for server in servers if server.key_env), *named])
-    return {name: key for name in wanted if (key := os.environ.get(name, "").strip())}
+    named_keys = {name: key for name in wanted if (key := os.environ.get(name, "").strip())}
+    return {**file_keys(root), **environment_keys(), **named_keys}
 
 
 class Serve(Part):

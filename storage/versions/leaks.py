@@ -1,4 +1,4 @@
-"""Search for keys of model servers in a version: the last check before it is published or exported.
+"""Search for secret keys in a version, in any spelling: the last check before it is published or exported.
 
 A server or a gateway may echo the key of a request in any field, and an imported file may hold one. A version with a key in
 it is refused as a whole: a leaked key has to be replaced, and with the new one in place the old one opens nothing and the
@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from storage.ground.errors import FoundWanting
+from storage.ground.secret_texts.key_search import KeySearch
+from storage.ground.secret_texts.spellings import LEAST_KEY
 from storage.versions.content.database import TABLE_NAMES, has_table
 from storage.versions.content.snapshot import TABLES, Snapshot
 from storage.versions.read import TEXTS, open_version, reading
 from storage.versions.resolve import VersionInfo
 
-LEAST = 8  # letters; shorter values ("none", "EMPTY") stand for no key, and are words of texts
 _AT_ONCE = 8_192
 Rows = Iterable[tuple[str, pa.RecordBatch]]
 
@@ -30,7 +30,7 @@ def refuse_in_snapshot(snapshot: Snapshot, texts: Mapping[str, str], keys: Mappi
 
 def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
     """FoundWanting for a version to be exported with a key in it."""
-    if not any(len(key) >= LEAST for key in keys.values()):  # nothing to look for, so no row is read
+    if not any(len(key) >= LEAST_KEY for key in keys.values()):  # nothing to look for, so no row is read
         return
     files = [info.path / name for name in ("manifest.json", *TEXTS)]
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file()}
@@ -41,11 +41,12 @@ def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
 
 
 def _refuse(what: str, rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> None:
-    secret = {variable: key for variable, key in keys.items() if len(key) >= LEAST}
-    if not secret:
+    # Shorter values ("none", "EMPTY") stand for no key, and are words of texts.
+    search = KeySearch({variable: key for variable, key in keys.items() if len(key) >= LEAST_KEY})
+    if not search:
         return
     # The first one is enough: the version is refused as a whole.
-    seen = next(_leaks(rows, texts, secret), None)
+    seen = next(_leaks(rows, texts, search), None)
     if seen is not None:
         variable, place = seen
         raise FoundWanting(
@@ -54,24 +55,28 @@ def _refuse(what: str, rows: Rows, texts: Mapping[str, str], keys: Mapping[str, 
         )
 
 
-def _leaks(rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The variable and the place of each key in the rows and texts."""
+def _leaks(rows: Rows, texts: Mapping[str, str], search: KeySearch) -> Iterator[tuple[str, str]]:
+    """The variable and the place of a key in each of the texts and of the columns that hold one."""
     for name, text in texts.items():
-        yield from ((variable, name) for variable, key in keys.items() if key in text)
+        variable = search.found(text)
+        if variable is not None:
+            yield variable, name
     for table, batch in rows:
         for field, column in zip(batch.schema, batch.columns, strict=True):
             # Nested values are stored as JSON text, and the other types can hold no key.
-            if not pa.types.is_string(field.type):
+            if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
                 continue
-            for variable, key in keys.items():
-                held = pc.match_substring(column, key)
-                if pc.any(held).as_py():
-                    place = pc.index(held, True).as_py()
-                    yield variable, f"{table}.{field.name}, first of {_of(batch, place, key)}"
+            values = column.to_pylist()
+            # Many columns repeat a few values, which are looked at once.
+            for value in dict.fromkeys(values):
+                variable = None if value is None else search.found(value)
+                if variable is not None:
+                    yield variable, f"{table}.{field.name}, first of {_of(batch, values.index(value), search)}"
+                    break
 
 
-def _of(batch: pa.RecordBatch, place: int, key: str) -> str:
-    """The row's id, unless it contains the key."""
+def _of(batch: pa.RecordBatch, place: int, search: KeySearch) -> str:
+    """The row's id, unless it contains a key."""
     names = [name for name in ("id", "completion_id", "problem_id") if name in batch.schema.names]
     name = str(batch[names[0]][place].as_py()) if names else f"row {place}"
-    return name if key not in name else "a row"
+    return name if search.found(name) is None else "a row"

@@ -5,7 +5,6 @@ through `Secrets.hide`.
 """
 
 import base64
-import json
 import os
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from pipelines.generate.prices import Prices
 from storage.ground.errors import SetupError
+from storage.ground.secret_texts.key_search import KeySearch
 
-HIDDEN = "[hidden]"
-LEAST_PART = 8  # characters of a secret's beginning that are hidden at the end of a text
 LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 
 
@@ -121,6 +119,7 @@ class Secrets:
     """The keys and passwords in use, to be taken out of every text."""
 
     texts: set[str] = field(default_factory=set)
+    _search: KeySearch | None = field(default=None, init=False, repr=False, compare=False)
 
     def learn(self, server: Server) -> str | None:
         """The key of a server from its environment variable; SetupError if that is not set."""
@@ -143,15 +142,10 @@ class Secrets:
         return key
 
     def hide(self, text: str) -> str:
-        """The text without any of them, nor the beginning of one at its end, where a text was cut."""
-        # The longest first: one that contains another would else be hidden in part.
-        for secret in sorted(self.texts, key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
-        for secret in self.texts:
-            begin = text.rfind(secret[:LEAST_PART], max(0, len(text) - len(secret)))
-            if len(secret) > LEAST_PART and begin >= 0 and secret.startswith(text[begin:]):
-                text = text[:begin] + HIDDEN
-        return text
+        """The text without any of them in any spelling, nor the beginning of one at its end, where a text was cut."""
+        if self._search is None or len(self._search.keys) != len(self.texts):
+            self._search = KeySearch({secret: secret for secret in self.texts})
+        return self._search.hide(text)
 
     def _add_user(self, url: str) -> None:
         """User and password of an address, as written and decoded."""
@@ -162,9 +156,7 @@ class Secrets:
             self._add([base64.b64encode(pair.encode()).decode()])
 
     def _add(self, texts: Iterable[str]) -> None:
-        """Each text, and how JSON writes it."""
-        long = [text for text in texts if len(text) >= LEAST_SECRET]
-        self.texts.update(long, (json.dumps(text)[1:-1] for text in long))
+        self.texts.update(text for text in texts if len(text) >= LEAST_SECRET)
 
 
 def shown_url(url: str) -> str:

@@ -45,10 +45,10 @@ class ServerAnswer:
     def hide(self, hidden: Callable[[str], str]) -> None:
         """Remove secrets from everything that becomes part of a row: servers and gateways echo requests."""
         spelled = "" if self.top_logprobs is None else "".join(top[0][0] for top in json.loads(self.top_logprobs) if top)
-        if any(text is not None and hidden(text) != text for text in (self.text, self.reasoning, spelled)):
+        text, reasoning = hidden(self.text), None if self.reasoning is None else hidden(self.reasoning)
+        if (text, reasoning) != (self.text, self.reasoning) or hidden(spelled) != spelled:
             self.top_logprobs = None  # they hold it in pieces
-        self.text = hidden(self.text)
-        self.reasoning = None if self.reasoning is None else hidden(self.reasoning)
+        self.text, self.reasoning = text, reasoning
         self.top_logprobs = None if self.top_logprobs is None else hidden(self.top_logprobs)
         if self.messages is not None:
             self.messages = tuple(
