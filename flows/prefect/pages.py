@@ -154,6 +154,12 @@ def main(arguments: list[str]) -> None:
     """Become the pages' process, which ends with its parent."""
     parent, port = int(arguments[0]), int(arguments[1])
     die_with_parent(parent)
+    if named := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            str(Path(place).absolute()) for place in named.split(os.pathsep) if place
+        )
+    # Streamlit obeys `.streamlit/config.toml` and `secrets.toml` of the current folder: the workspace's may be anybody's.
+    os.chdir(SERVE.parent)
     os.execv(sys.executable, command(port))  # noqa: S606 - this very interpreter, arguments of our own
 
 
