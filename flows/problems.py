@@ -104,7 +104,7 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
     """The evaluation problems, regenerated, imported or read from their file; empty if the recipe names none."""
-    return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part, samplers)]
+    return [problem for part in loaded.evaluation for problem in held_out_part(workspace, part, samplers)]
 
 
 def check_held_out(workspace: "Workspace", loaded: LoadedRecipe) -> None:
@@ -113,13 +113,14 @@ def check_held_out(workspace: "Workspace", loaded: LoadedRecipe) -> None:
     """
     for part in loaded.evaluation:
         if part.method is None:
-            list(_evaluation_part(workspace, part, None))
+            list(held_out_part(workspace, part, None))
         elif not part.method.asks_model:
             # One problem shows whether the options are accepted; making all of them may take long.
-            next(iter(_evaluation_part(workspace, part, None)), None)
+            next(iter(held_out_part(workspace, part, None)), None)
 
 
-def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers: Samplers | None) -> Iterable[Problem]:
+def held_out_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers: Samplers | None) -> Iterable[Problem]:
+    """The problems of one part of `evaluation`."""
     part = loaded.part
     if loaded.method is not None:
         problems: Iterable[Problem] = built_synthesizer(workspace, loaded.method, samplers).synthesize(

@@ -5,6 +5,7 @@ once in a process; a package's module is imported when one of its names is looke
 """
 
 import ast
+import site
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
+from pipelines import IMPORT_ROOT
 from pipelines.user_code import NotLoaded, import_named
 from storage.ground.by_name import ByName
 from storage.ground.errors import SetupError
@@ -129,13 +131,26 @@ def _installed() -> Mapping[str, Mapping[str, Sequence[EntryPoint]]]:
     """The entry points of all kinds of methods, by kind and name."""
     groups = {f"{PRODUCT}.{place.kind}": place.kind for place in REGISTRIES.values()}
     methods: dict[str, dict[str, list[EntryPoint]]] = {}
-    brings = (dist for dist in distributions() if f"[{PRODUCT}." in (dist.read_text("entry_points.txt") or ""))
+    # A folder that the current one or a recipe put on the path may hold metadata that came with a clone.
+    found = distributions(path=_install_paths())
+    brings = [dist for dist in found if f"[{PRODUCT}." in (dist.read_text("entry_points.txt") or "")]
     # The first of a name on the path is the one that is imported.
-    packages = {dist.name: dist for dist in reversed(list(brings))}
+    packages = {dist.name: dist for dist in reversed(brings)}
     for point in (point for dist in packages.values() for point in dist.entry_points):
         if point.group in groups:
             methods.setdefault(groups[point.group], {}).setdefault(point.name, []).append(point)
     return methods
+
+
+def _install_paths() -> list[str]:
+    """The folders of the import path that packages are installed in: neither the current folder nor one of a workspace."""
+    installed = {IMPORT_ROOT, *(Path(place).resolve() for place in (*site.getsitepackages(), site.getusersitepackages()))}
+    here = Path.cwd()
+
+    def brought(place: Path) -> bool:
+        return place == here or any((up / "rollmill.toml").is_file() for up in (place, *place.parents))
+
+    return [entry for entry in sys.path if (place := Path(entry or ".").resolve()) in installed or not brought(place)]
 
 
 def _loaded(role: str, point: EntryPoint) -> Any:

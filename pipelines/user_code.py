@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 MODULES = "rollmill_user_"
 """Begins the names of modules that are files of a user's own."""
@@ -66,6 +67,30 @@ def source_of(module: ModuleType) -> Path | None:
 def classes_of(module: ModuleType) -> dict[str, type]:
     """The classes that a module has, imported ones included, by name."""
     return {name: value for name, value in vars(module).items() if isinstance(value, type)}
+
+
+def found_file(place: str, folder: Path) -> Path | None:
+    """The Python file at a place, None without one; nothing is imported, so nothing runs."""
+    if place.endswith(".py"):
+        return path if (path := folder / place).is_file() else None
+    parts = place.split(".")
+    for entry in (*sys.path, str(folder)):
+        base = Path(entry or ".")
+        if (base / parts[0]).is_dir() or (base / f"{parts[0]}.py").is_file():  # the one that an import would find
+            path = base.joinpath(*parts)
+            return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+    return None
+
+
+def signed(built: Any, attribute: str, mark: str) -> Any:
+    """The instance with a mark behind a text of it, also where its class computes it or has no place to keep another."""
+    text = f"{getattr(built, attribute, '')}{mark}"
+    try:
+        object.__setattr__(built, attribute, text)  # frozen dataclasses too
+    except AttributeError:  # a property, or slots without a place for it: a subclass that has the text
+        cls = type(built)
+        built.__class__ = type(cls.__name__, (cls,), {"__slots__": (), attribute: text, "__module__": cls.__module__})
+    return built
 
 
 def _from_file(path: Path) -> ModuleType:

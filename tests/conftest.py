@@ -6,9 +6,12 @@
 `pytest --kinds K`: where every call of a command fails once, K calls of each group of equal ones.
 """
 
+import atexit
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatch
@@ -29,6 +32,9 @@ OTHER_TIER = re.compile(rf"^pytestmark = \[?pytest\.mark\.({'|'.join(TIERS)})\b"
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 
 
+# Files of recipes that tests run are noted as the person's own code: not in the lists of whoever runs the tests.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="rollmill-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before NumPy is imported
 settings.register_profile("rollmill", deadline=None)  # a busy machine is no finding
 settings.load_profile("rollmill")

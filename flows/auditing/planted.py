@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.auditing.audits import AuditRequest, run_of
-from flows.recipe.methods import resolve
+from flows.recipe.user_files import stored_methods
 from pipelines.certify.audit_sample import SampledRow, ranking
 from pipelines.certify.planted import PlantedVariant, planted_variants
 from pipelines.stats import population_mean
@@ -63,7 +63,9 @@ def _verifier_of(run: "Run", name: str, root: Path) -> "Verifier":
             recipe = run.recipe.get("job", {}).get("recipe")
             # A user's own verifier is a file relative to the recipe's folder.
             base = Path(recipe).parent if recipe else root / "recipes"
-            verifier: Verifier = resolve("verifier", part["method"], part.get("options", {}), base=base).build()
+            # The ledger may have come with a copy of the workspace, so its files are not loaded unseen.
+            with stored_methods(f"run {run.id}", run.recipe, None, base=base) as methods:
+                verifier: Verifier = methods.resolve("verifier", part).build()
             return verifier
     raise unknown_name(f"verifier of {run.id}", name, names)
 

@@ -35,6 +35,12 @@ MaxCost = Annotated[
     str | None,
     typer.Option("--max-cost", metavar="X", help="Most money that the run may cost, in the currency of the prices."),
 ]
+TrustCode = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-code", metavar="DIGEST", help="Run a file that came with a version, in the sandbox; may be repeated."
+    ),
+]
 verbs = group("recipe", "List recipes, check one, or show it with every default or as a form.")
 
 

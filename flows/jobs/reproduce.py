@@ -14,6 +14,7 @@ from flows.jobs.curate import Curate
 from flows.progress import Progress
 from flows.recipe.load import as_recipe, resolve_recipe
 from flows.recipe.schema import Recipe
+from flows.recipe.user_files import stored_methods
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import takes_imports
 
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
 def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | None, progress: Progress) -> dict[str, Any]:
     """Run the recipe of a version in `folder`, an empty or missing one, and compare; JSON values.
 
-    `base`: where the recipe's own Python files lie. SetupError if it depends on data that an empty workspace lacks.
+    `base`: where the recipe's own Python files lie. SetupError if it depends on data that an empty workspace lacks, or on
+    code that the person did not run before.
     """
     from storage.versions.read import load_manifest
     from storage.versions.resolve import resolve
     from storage.workspace import Workspace
 
     manifest = load_manifest(info)
-    loaded = resolve_recipe(Recipe.model_validate(_made_here(info, manifest)), base=base)
+    made = Recipe.model_validate(_made_here(info, manifest))
+    with stored_methods(info.ref, manifest["recipe"], manifest.get("user_files"), base=base) as methods:
+        methods.require_own()  # all of it is run here, engines too, with this person's environment
+    loaded = resolve_recipe(made, base=base)
     if loaded.recipe_hash != info.recipe_hash:
         raise SetupError(
             f"the recipe of {info.ref} has another hash today ({loaded.recipe_hash[:8]}, then {info.recipe_hash[:8]}): "

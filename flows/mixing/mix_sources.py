@@ -1,22 +1,18 @@
 """Sources of a mixture, opened: the rows of a version or run, its manifest, and the problems that it may not contain."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flows.mixing.mix_recipe import LoadedMixture, MixSource
-from flows.problems import asks_model, held_out
-from flows.recipe.load import as_recipe, resolve_recipe
-from flows.recipe.methods import resolve
-from flows.recipe.schema import Recipe
-from flows.recipe.user_files import from_stored
+from flows.problems import held_out_part
+from flows.recipe.load import as_recipe, loaded_evaluation
+from flows.recipe.schema import Evaluation
+from flows.recipe.user_files import StoredMethods, stored_methods
 from flows.training.run_source import run_snapshot
 from pipelines.verify.acceptance import Policy, policy_part
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.records import Problem
-from storage.ground.temporary import temporary_folder
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import dataset_names
@@ -68,24 +64,25 @@ def _opened(ws: Workspace, loaded: LoadedMixture, name: str, source: MixSource) 
         raise SetupError(f"source {name!r}: {ref} is a mixture itself.", next_command="name the sources of that mixture")
     # A run's rows are not published, so nothing has hashed them yet.
     identity = snapshot.manifest.get("hashes", {}).get("content") or content_hash(snapshot)
-    # Methods in a user's files are written here from the manifest, and are loaded before the block ends.
-    with temporary_folder() as folder:
-        own = from_stored(recipe, snapshot.manifest.get("user_files", {}), folder)
-        part = policy_part(own)
-        policy: Policy = resolve("policy", part["method"], part["options"], base=loaded.base).build()
-        apart = _held_out(ws, own, loaded.base, ref)
+    with stored_methods(ref, recipe, snapshot.manifest.get("user_files"), base=loaded.base) as methods:
+        policy: Policy = methods.resolve("policy", policy_part(recipe)).build()
+        apart = _held_out(ws, methods)
     return OpenedSource(name, ref, snapshot, identity, policy, apart)
 
 
-def _held_out(ws: Workspace, recipe: Mapping[str, Any], base: Path, ref: str) -> tuple[Problem, ...]:
-    """The held-out problems of a source's recipe: a mixture may not contain those of any of its sources."""
-    # Most recipes hold nothing out, and resolving one loads its methods.
-    if not recipe.get("evaluation"):
-        return ()
-    recipe_of_source = resolve_recipe(Recipe.model_validate(as_recipe(recipe)), base=base)
-    if asks_model(recipe_of_source):
-        raise SetupError(f"the held-out problems of {ref} are written by a model, and a mixture draws none.")
-    return tuple(held_out(ws, recipe_of_source))
+def _held_out(ws: Workspace, methods: StoredMethods) -> tuple[Problem, ...]:
+    """The held-out problems of a source's recipe: a mixture may not contain those of any of its sources.
+
+    Nothing else of the recipe is loaded: its engine and verifiers may be somebody else's code.
+    """
+    problems: list[Problem] = []
+    written = [Evaluation.model_validate(part) for part in as_recipe(methods.recipe).get("evaluation") or ()]
+    for part, recorded in zip(written, methods.recipe.get("evaluation") or (), strict=True):
+        method = None if part.synthesize is None else methods.resolve("synthesizer", recorded, "synthesize")
+        if method is not None and method.asks_model:
+            raise SetupError(f"the held-out problems of {methods.origin} are written by a model, and a mixture draws none.")
+        problems += held_out_part(ws, loaded_evaluation(part, methods.base, method), None)
+    return tuple(problems)
 
 
 def _version(ws: Workspace, source: MixSource) -> tuple[str, Snapshot]:

@@ -196,7 +196,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         scorers=_all("scorer", recipe.score, base),
         budget=resolve("budget", budget.method, budget.options, base=base),
         selector=resolve("selector", recipe.select.method, recipe.select.options, base=base),
-        evaluation=tuple(_evaluation(part, base) for part in recipe.evaluation),
+        evaluation=tuple(loaded_evaluation(part, base) for part in recipe.evaluation),
         accept=_policy(recipe.accept, base),
         planned_under=_planned_under(recipe.accept, base),
         steps=load_steps(recipe, graph, _engine, base),
@@ -272,10 +272,14 @@ def _engine(generate: Generate, base: Path) -> MethodSpec | None:
     return replace(engine, options={**engine.options, "model": generate.model})
 
 
-def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
-    """The part with its method or file found; SetupError if there is none, or if the file is not the one named."""
+def loaded_evaluation(part: Evaluation, base: Path, method: MethodSpec | None = None) -> LoadedEvaluation:
+    """The part with its method or file found; SetupError if there is none, or if the file is not the one named.
+
+    `method`: its synthesizer, where the caller resolved it.
+    """
     if part.synthesize is not None:
-        return LoadedEvaluation(part, method=resolve("synthesizer", part.synthesize, part.options, base=base))
+        found = method or resolve("synthesizer", part.synthesize, part.options, base=base)
+        return LoadedEvaluation(part, method=found)
     if part.file is None:
         return LoadedEvaluation(part)
     path = base / part.file

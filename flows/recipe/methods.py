@@ -5,7 +5,7 @@ Checks names and options against the registries and the constructors; runs nothi
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +13,11 @@ from typing import Any
 
 from flows.recipe.option_types import check_option_types
 from pipelines.method_checks import check_method
+from pipelines.own_code import part_digest, remember
 from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
 from pipelines.select.of_steps import OfSteps
-from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
+from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
 from storage.ground.by_name import RecordedMethod
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import canonical_json, sha256_text
@@ -72,7 +73,7 @@ class MethodSpec:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         check_method(self.role, self.name, built)
         if self.mark:
-            _sign(built, "model_digest" if self.role == "engine" else "version", self.mark)
+            signed(built, "model_digest" if self.role == "engine" else "version", self.mark)
         return OfSteps(built, self.of_steps) if self.of_steps else built
 
     @property
@@ -111,6 +112,14 @@ class MethodSpec:
         """True if the method makes its problems from those that its option `from` names."""
         return SOURCE in parameters(self.cls)
 
+    @property
+    def reaches_out(self) -> bool:
+        """True if its options, or those of a part, let text run outside the sandbox or ask a model: a recipe of somebody
+        else decides neither.
+        """
+        out = self.options.get("sandbox") == "none" or self.asks_model
+        return out or any(part.reaches_out for parts in self.parts.values() for part in parts)
+
     def recorded(self) -> RecordedMethod:
         """The method as an id covers it: its version carries the package and the digest of a file."""
         folder = "" if self.base is None or self.own else str(self.base.resolve())
@@ -127,30 +136,38 @@ def file_mark(sha256: str) -> str:
     return f"+file.{sha256[:8]}"
 
 
-def _sign(built: Any, attribute: str, mark: str) -> None:
-    """Put the mark behind a text of an instance, also where its class computes it or has no place to keep another."""
-    signed = f"{getattr(built, attribute, '')}{mark}"
-    try:
-        object.__setattr__(built, attribute, signed)  # frozen dataclasses too
-    except AttributeError:  # a property, or slots without a place for it: a subclass that has the text
-        cls = type(built)
-        built.__class__ = type(cls.__name__, (cls,), {"__slots__": (), attribute: signed, "__module__": cls.__module__})
+Found = tuple[type[Any], str | None]
+"""A class in code of the user's own, and the digest of its file."""
+Find = Callable[[str, str, Path], Found]
+"""Finds the class for a role and a name with a colon; `base` is the recipe's folder."""
 
 
-def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> MethodSpec:
-    """The class behind a name with its options checked; files are searched in the recipe's folder (`base`)."""
-    cls, sha, package = method_class(role, name, base)
+def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path, find: Find | None = None) -> MethodSpec:
+    """The class behind a name with its options checked; files are searched in the recipe's folder (`base`).
+
+    `find`: how code from outside the product is found in a recipe that the person did not name (flows/recipe/stored.py).
+    """
+    named = find is None
+    find = find or users_own
+    spec = _resolved(role, name, options, base, find)
+    if named and spec.reaches_out:
+        remember(part_digest(spec.canonical()))
+    return spec
+
+
+def _resolved(role: str, name: str, options: Mapping[str, Any], base: Path, find: Find) -> MethodSpec:
+    cls, sha, package = (*find(role, name, base), None) if ":" in name else method_class(role, name, base)
     steps = _steps_selected(options) if role == "selector" and OF not in parameters(cls) else {}
     checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
-    parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
+    parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), (base, find)) for key, inner in nested.items()}
     return MethodSpec(role, name, cls, checked, sha, parts, base, package)
 
 
 def method_class(role: str, name: str, base: Path) -> tuple[type[Any], str | None, str | None]:
     """The class behind a name, the digest of its file where it is not the product's, and the package that brings it."""
     if ":" in name:
-        return *_users_own(role, name, base), None
+        return *users_own(role, name, base), None
     known = registry(role)
     if name not in known:
         raise unknown_name(role, name, known)
@@ -206,7 +223,7 @@ def _made_defaults(cls: type[Any]) -> dict[str, Any]:
     return {part.name: _plain(part.default_factory()) for part in made if part.default_factory is not MISSING}
 
 
-def _parts(where: str, role: str, given: Any, base: Path) -> tuple[MethodSpec, ...]:
+def _parts(where: str, role: str, given: Any, place: tuple[Path, Find]) -> tuple[MethodSpec, ...]:
     """The methods that a list of {method, options} names, or one of them, or a name alone; additions of a canonical form
     are ignored.
     """
@@ -221,7 +238,7 @@ def _parts(where: str, role: str, given: Any, base: Path) -> tuple[MethodSpec, .
             raise unknown_name(f"key of {where}", str(key), ("method", "options"))
         if not isinstance(item.get("method"), str) or not isinstance(options, Mapping):
             raise SetupError(f"{where}: every entry needs a method, and its options are a mapping.")
-        methods.append(resolve(role, item["method"], options, base=base))
+        methods.append(_resolved(role, item["method"], options, *place))
     return tuple(methods)
 
 
@@ -239,7 +256,16 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (tuple, list, range)) else value
 
 
-def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]:
+def users_own(role: str, name: str, base: Path) -> Found:
+    """The class in a file or module that the person's recipe names: it is loaded, and noted as code of his own."""
+    cls, digest = class_in(role, name, base)
+    if digest is not None:
+        remember(digest, source_of(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else None)
+    return cls, digest
+
+
+def class_in(role: str, name: str, base: Path) -> Found:
+    """The class in a file or module, which is loaded: its code runs."""
     place, _, attribute = name.rpartition(":")
     try:
         module = load_module(place, base)

@@ -7,20 +7,17 @@ run or version, in the same versions.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flows.job import Job
-from flows.recipe.methods import resolve
-from flows.recipe.user_files import from_stored
+from flows.recipe.user_files import StoredMethods, stored_methods
 from flows.rounds.judging.verify import judge
 from pipelines.protocols import ReadsVotes, Verifier
 from pipelines.verify.acceptance import Policy, accepted_verdict, policy_part
 from storage.ground.errors import SetupError
 from storage.ground.pool import STATES, Pool
-from storage.ground.temporary import temporary_folder
 from storage.queries import Reader, Scope, version_manifest
 from storage.queries.browse.problems import problem_detail
 from storage.queries.judge.errata import Errata, Erratum
@@ -96,34 +93,35 @@ class Corrections:
     def _chain(self, scope: Scope) -> _Chain:
         # Building verifiers may start processes, so all problems of a run share one chain.
         if scope.name not in self._chains:
-            recipe, recorded, base = self._recipe(scope)
-            part = policy_part(recipe)
-            policy: Policy = resolve("policy", part["method"], part["options"], base=base).build()
-            verifiers = [_built(scope.name, spec, key, base) for spec, key in zip(recipe["verify"], recorded, strict=True)]
+            methods, recorded = self._methods(scope)
+            policy: Policy = methods.resolve("policy", policy_part(methods.recipe)).build()
+            parts = zip(methods.recipe["verify"], recorded, strict=True)
+            verifiers = [_built(methods, part, key) for part, key in parts]
             self._chains[scope.name] = _Chain(verifiers, policy)
         return self._chains[scope.name]
 
-    def _recipe(self, scope: Scope) -> tuple[Mapping[str, Any], list[Key], Path]:
-        """The recipe of a run or version, its verifiers with their versions, and the folder of its own files."""
+    def _methods(self, scope: Scope) -> tuple[StoredMethods, list[Key]]:
+        """The methods of a run or version, and its verifiers with their versions. Its files stay until `close`."""
         if scope.run is not None:
             run = scope.run
             base = Job.of_run(run.recipe["job"], scope.reader.root).folder
-            return run.recipe, list(run.verifiers), base
+            methods = self._folders.enter_context(stored_methods(scope.name, run.recipe, None, base=base))
+            return methods, list(run.verifiers)
         manifest = version_manifest(scope.reader, scope.name)
         if "verify" not in manifest["recipe"]:
             raise SetupError(
                 f"{scope.name} is a mixture: its rows were judged by the verifiers of its sources.",
                 next_command="name the sources, or record the fault without --reference: it leaves the problem out",
             )
-        # The files stay until `close`, as verifiers may read them while they judge.
-        folder = self._folders.enter_context(temporary_folder())
-        recipe = from_stored(manifest["recipe"], manifest.get("user_files", {}), folder)
-        return recipe, [(part["name"], part["version"]) for part in manifest["verifiers"]], scope.reader.root
+        kept = stored_methods(scope.name, manifest["recipe"], manifest.get("user_files"), base=scope.reader.root)
+        verifiers = [(part["name"], part["version"]) for part in manifest["verifiers"]]
+        return self._folders.enter_context(kept), verifiers
 
 
-def _built(name: str, part: Mapping[str, Any], recorded: Key, base: Path) -> Verifier:
+def _built(methods: StoredMethods, part: Mapping[str, Any], recorded: Key) -> Verifier:
     """A verifier of a recipe; SetupError for a verifier that cannot judge one problem again without the others."""
-    method = resolve("verifier", part["method"], part["options"], base=base)
+    name = methods.origin
+    method = methods.resolve("verifier", part)
     # Votes need all completions of a run, and a model's reply would have to be drawn and paid.
     if method.asks_model or issubclass(method.cls, ReadsVotes):
         raise SetupError(

@@ -4,18 +4,16 @@ A template that names an outcome (`{solve.outcome}`) was filled with that of the
 before any vote was counted. Exports that show prompts fill them with the same outcomes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from flows.recipe.methods import resolve
-from flows.recipe.user_files import from_stored
+from flows.recipe.user_files import StoredMethods, stored_methods
 from pipelines.verify.acceptance import Policy, planned_verdict, policy_part
 from storage.ground.records import Verdict, plan_of
-from storage.ground.temporary import temporary_folder
 from storage.segments.schema import CHUNK, from_table
 
 if TYPE_CHECKING:
@@ -37,8 +35,8 @@ def planned_outcomes(info: "VersionInfo", *, base: Path) -> pa.Table | None:
     chain = [(part["name"], part["version"]) for part in manifest.get("verifiers", [])]
     if not policy_part(manifest["recipe"]).get("planned_under") and not any(plan_of(version) for _, version in chain):
         return None
-    with temporary_folder() as folder:
-        policy = _planning(manifest, folder, base)
+    with stored_methods(info.ref, manifest["recipe"], manifest.get("user_files"), base=base) as methods:
+        policy = _planning(methods)
         planned = [
             dict(zip(_COLUMNS.names, (*pair, verdict.outcome), strict=True))
             for pair, given in _by_rollout(info)
@@ -47,11 +45,10 @@ def planned_outcomes(info: "VersionInfo", *, base: Path) -> pa.Table | None:
     return pa.Table.from_pylist(planned, schema=_COLUMNS)
 
 
-def _planning(manifest: Mapping[str, Any], folder: Path, base: Path) -> Policy:
-    """The policy of the plan, from the file that the version keeps of it where it is the user's own."""
-    accept = policy_part(from_stored(manifest["recipe"], manifest.get("user_files", {}), folder))
-    part = accept.get("planned_under") or accept
-    policy: Policy = resolve("policy", part["method"], part["options"], base=base).build()
+def _planning(methods: StoredMethods) -> Policy:
+    """The policy of the plan, from the file that the version keeps of it where it is a user's own."""
+    accept = policy_part(methods.recipe)
+    policy: Policy = methods.resolve("policy", accept.get("planned_under") or accept).build()
     return policy
 
 

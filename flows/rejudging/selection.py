@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import imported_digest, unopened_run
 from flows.job import Job
-from flows.recipe.methods import resolve
+from flows.recipe.user_files import stored_methods
 from flows.rejudging.reverify_target import check_same
 from flows.rounds.judging.decide import select_checked
 from flows.rounds.judging.score import preview_scores, rows_of
@@ -207,7 +207,8 @@ def _comparison(selecting: "OpenRun", run: "Run") -> dict[str, Any]:
     spec = selecting.spec
     parts = (("policy", policy_part(run.recipe)), ("selector", run.recipe["select"]))
     # The run's own methods are built from its record, as the recipe's file may name others.
-    built = [resolve(role, part["method"], part["options"], base=selecting.loaded.base).build() for role, part in parts]
+    with stored_methods(f"run {run.id}", run.recipe, None, base=selecting.loaded.base) as methods:
+        built = [methods.resolve(role, part).build() for role, part in parts]
     before, now = Selection(*built), Selection(spec.accept, spec.selector)
     chain = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
     check_names(now.policy, [name for name, _ in chain])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from flows.recipe.methods import DIGEST, PACKAGE, resolve
-from flows.recipe.user_files import from_stored
+from flows.recipe.methods import DIGEST, PACKAGE
+from flows.recipe.user_files import StoredMethods, stored_methods
 from flows.rounds.judging.decide import check_decisions
 from pipelines.metrics import decision_counts
 from pipelines.protocols import ReadsVotes
@@ -23,7 +23,6 @@ from storage.ground.errors import RollmillError
 from storage.ground.pool import pool_of
 from storage.ground.recipe_steps import recorded_steps, step_names
 from storage.ground.records import Decision, Rollout, plan_of
-from storage.ground.temporary import temporary_folder
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
 
@@ -81,10 +80,10 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     published = load_snapshot(info, as_published=False)  # what was altered is told, with all that follows from it
     if "mixture" in published.manifest:
         return _mixture_verified(info, published, base=base, every=every)
-    with temporary_folder() as folder:
-        recipe = from_stored(published.manifest["recipe"], published.manifest.get("user_files", {}), folder)
-        snapshot = replace(published, manifest={**published.manifest, "recipe": recipe})
-        return _verified(info, published, snapshot, base=base, every=every)
+    manifest = published.manifest
+    with stored_methods(info.ref, manifest["recipe"], manifest.get("user_files"), base=base) as methods:
+        methods.check_asked()
+        return _verified(info, published, published, methods, every=every)
 
 
 def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path, every: bool) -> Verification:
@@ -100,12 +99,10 @@ def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path,
             differences["decisions"].append(
                 f"source {name}: the manifest counts {counts['kept']:,} kept, the rows {kept:,}"
             )
-        with temporary_folder() as folder:
-            made = mixture["made_by"][name]
-            recipe = from_stored(made["recipe"], made.get("user_files", {}), folder)
-            manifest = {**published.manifest, **made, "recipe": recipe}
-            part = replace(published, manifest=manifest, decisions=published.decisions.filter(mine))
-            verified = _verified(info, published, part, base=base, every=every, derive=False)
+        made = mixture["made_by"][name]
+        part = replace(published, manifest={**published.manifest, **made}, decisions=published.decisions.filter(mine))
+        with stored_methods(info.ref, made["recipe"], made.get("user_files"), base=base) as methods:
+            verified = _verified(info, published, part, methods, every=every, derive=False)
         differences["verdicts"] += [f"source {name}: {difference}" for difference in verified.differences["verdicts"]]
         rejudged += verified.checked["rejudged"]
         left_out += verified.left_out
@@ -118,14 +115,20 @@ def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path,
 
 
 def _verified(
-    info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", *, base: Path, every: bool, derive: bool = True
+    info: "VersionInfo",
+    published: "Snapshot",
+    snapshot: "Snapshot",
+    methods: StoredMethods,
+    *,
+    every: bool,
+    derive: bool = True,
 ) -> Verification:
-    """Verification of a version; `snapshot` is the published one with its recipe as it can be built here.
+    """Verification of a version; `snapshot` is the published one, or the part of one source, with the recipe of `methods`.
 
     `derive`: check the hashes, and the decisions against the recipe's selector.
     """
     unchecked: list[Unchecked] = []
-    policy = _policy(snapshot, base, unchecked)
+    policy = _policy(snapshot, methods, unchecked)
     steps = step_names(snapshot.manifest["recipe"])
     graded = graded_of_tables(dict(snapshot.tables()), steps)
     verdicts = {row.pair: row.verdicts for members in graded.values() for row in members}
@@ -145,8 +148,8 @@ def _verified(
     used = _verdicts_used(chain, policy, decided, verdicts, last=last)
     differences = {
         "hashes": list(_hashes(info, published)) if derive else [],
-        "decisions": [] if unchecked or not derive else list(_decisions(snapshot, rollouts, stored, base, unchecked)),
-        "verdicts": list(_verdicts(snapshot, used, base, unchecked)),
+        "decisions": [] if unchecked or not derive else list(_decisions(snapshot, rollouts, stored, methods, unchecked)),
+        "verdicts": list(_verdicts(snapshot, used, methods, unchecked)),
     }
     unjudged = {part.method for part in unchecked if part.kind == "verdicts"}
     judged = {_pair(row) for key, rows in used.items() if " ".join(key) not in unjudged for row in rows}
@@ -169,12 +172,12 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
     yield from disagreements(info, snapshot, decision_counts(pool))
 
 
-def _policy(snapshot: "Snapshot", base: Path, unchecked: list[Unchecked]) -> Policy:
+def _policy(snapshot: "Snapshot", methods: StoredMethods, unchecked: list[Unchecked]) -> Policy:
     """The policy that accepted the outcomes; the plain one where that one is gone, and then no decision is checked."""
     part = policy_part(snapshot.manifest["recipe"])
     # Versions without the key were accepted by the plain chain.
     recorded = snapshot.manifest.get("policy", {"name": PLAIN.name, "version": PLAIN.version})
-    policy, why = _rebuilt("policy", part, recorded["version"], base)
+    policy, why = _rebuilt(methods, "policy", part, recorded["version"])
     if why:
         unchecked.append(Unchecked("decisions", snapshot.decisions.num_rows, _method(recorded), why))
         return PLAIN
@@ -186,12 +189,12 @@ def _decisions(
     snapshot: "Snapshot",
     rollouts: Mapping[str, Sequence[Rollout]],
     stored: Mapping[Pair, Decision],
-    base: Path,
+    methods: StoredMethods,
     unchecked: list[Unchecked],
 ) -> Iterator[str]:
     """The recorded selector run again on the stored rollouts must decide the same, for the same reason."""
     recorded = snapshot.manifest["selector"]
-    selector, why = _rebuilt("selector", snapshot.manifest["recipe"]["select"], recorded["version"], base)
+    selector, why = _rebuilt(methods, "selector", snapshot.manifest["recipe"]["select"], recorded["version"])
     if why:
         unchecked.append(Unchecked("decisions", len(stored), _method(recorded), why))
         return
@@ -224,15 +227,15 @@ def _verdicts_used(
 
 
 def _verdicts(
-    snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], base: Path, unchecked: list[Unchecked]
+    snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], methods: StoredMethods, unchecked: list[Unchecked]
 ) -> Iterator[str]:
     """Differences on these rollouts, judged again by the recorded versions of their verifiers."""
-    methods = snapshot.manifest["recipe"]["verify"]
-    for part, recorded in zip(methods, snapshot.manifest["verifiers"], strict=True):
+    chain = snapshot.manifest["recipe"]["verify"]
+    for part, recorded in zip(chain, snapshot.manifest["verifiers"], strict=True):
         mine = judged.get((recorded["name"], recorded["version"]))
         if not mine:
             continue
-        verifier, why = _rebuilt("verifier", part, recorded["version"], base, lambda: _votes(snapshot))
+        verifier, why = _rebuilt(methods, "verifier", part, recorded["version"], lambda: _votes(snapshot))
         if why:
             unchecked.append(Unchecked("verdicts", len(mine), _method(recorded), why))
             continue
@@ -260,14 +263,18 @@ def _votes(snapshot: "Snapshot") -> CastVotes:
 
 
 def _rebuilt(
-    role: str, part: Mapping[str, Any], version: str, base: Path, votes: Callable[[], CastVotes] | None = None
+    methods: StoredMethods,
+    role: str,
+    part: Mapping[str, Any],
+    version: str,
+    votes: Callable[[], CastVotes] | None = None,
 ) -> tuple[Any, str]:
     """The method that a recorded recipe names, None if it is not to be had here; and why it is not the recorded one, ""
     where it is. `votes`: the votes for verifiers that read them.
     """
     package = part.get(PACKAGE)
     try:
-        method = resolve(role, part["method"], part["options"], base=base)
+        method = methods.resolve(role, part)
     except RollmillError as error:
         return None, str(error) if package is None else f"it is of the package {package}. {error}"
     if package not in (None, method.package):

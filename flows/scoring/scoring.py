@@ -21,6 +21,7 @@ from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate
 from flows.recipe.step_rules import words_of
+from flows.recipe.user_files import stored_methods
 from flows.rounds.judging.score import RunRows, score_rows
 from flows.rounds.judging.votes import stored_votes
 from flows.rounds.memory import Memory
@@ -232,7 +233,8 @@ def _problems(workspace: Workspace, run: "Run", ids: list[str]) -> dict[str, Pro
 
 def _policy(loaded: LoadedRecipe, part: Mapping[str, Any]) -> Policy:
     """A policy as the run recorded it."""
-    policy: Policy = resolve("policy", part["method"], part["options"], base=loaded.base).build()
+    with stored_methods("the run", {"accept": part}, None, base=loaded.base) as methods:
+        policy: Policy = methods.resolve("policy", part).build()
     return policy
 
 

@@ -1,12 +1,16 @@
-"""Builds the command line that starts a keeper: which folders it sees, which namespaces it gets."""
+"""Builds the command lines that start a keeper, or a method of somebody else: which folders they see, which namespaces
+they get.
+"""
 
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import IMPORT_ROOT
 from pipelines.sandbox import seccomp
 from pipelines.sandbox.guest.frames import Settings
 from pipelines.sandbox.programs import Mode, SandboxLimits
@@ -90,17 +94,36 @@ def _bare(folder: str) -> tuple[str, ...]:
 
 
 def _bubblewrap() -> tuple[str, ...]:
-    """The first wall. Root needs no user namespace here: the keeper gives up its uid and makes one of its own."""
+    """A keeper behind the first wall. Root needs no user namespace here: the keeper gives up its uid and makes one of its
+    own.
+    """
+    walls = boxed({str(GUEST): f"/box/{_INSIDE}"}, _ENVIRONMENT)
+    walls += ("--proc", "/proc", "--tmpfs", "/tmp")  # noqa: S108
+    # After every mount: their mount points are made in this root.
+    walls += ("--remount-ro", "/", "--chdir", "/")
+    return *walls, interpreter(), *_FLAGS, f"/box/{_INSIDE}/keeper.py", "/box"
+
+
+def method_box(folders: Sequence[Path], module: str, scratch_mib: int) -> tuple[str, ...]:
+    """Command that runs a module of ours behind the same wall, with these folders for its imports and a scratch folder."""
+    searched = os.pathsep.join(map(str, (IMPORT_ROOT, *folders)))
+    own = [IMPORT_ROOT / name for name in ("pipelines", "storage")] if IMPORT_ROOT not in folders else []
+    walls = boxed({str(place): str(place) for place in (*folders, *own)}, {**_ENVIRONMENT, "PYTHONPATH": searched})
+    walls += ("--perms", "1777", "--size", str(scratch_mib << 20), "--tmpfs", "/tmp")  # noqa: S108
+    return *walls, "--remount-ro", "/", "--chdir", "/tmp", interpreter(), *_FLAGS, "-m", module  # noqa: S108
+
+
+def boxed(more: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Bubblewrap with the walls that every box has: `more` are folders to see there, by their place here."""
     root = os.getuid() == 0
     rights = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     command = [bubblewrap(), *rights, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
-    for name, value in _ENVIRONMENT.items():
+    for name, value in environment.items():
         command += ["--setenv", name, value]
     places = sorted({*_libraries(), *_executables()})
-    for parent in sorted(
-        {str(up) for place in [*places, *_DEVICES, f"/box/{_INSIDE}"] for up in Path(place).parents} - {"/"}
-    ):
+    targets = [*places, *_DEVICES, *more.values()]
+    for parent in sorted({str(up) for place in targets for up in Path(place).parents} - {"/"}):
         command += ["--perms", "0755", "--dir", parent]  # its own choice for parents is 0700
     for place in places:
         command += ["--ro-bind", place, place]
@@ -109,10 +132,9 @@ def _bubblewrap() -> tuple[str, ...]:
     # Bubblewrap mounts every other kind of bind with nodev.
     for device in _DEVICES:
         command += ["--dev-bind", device, device]
-    command += ["--ro-bind", str(GUEST), f"/box/{_INSIDE}", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
-    # After every mount: their mount points are made in this root.
-    command += ["--remount-ro", "/", "--chdir", "/"]
-    return *command, interpreter(), *_FLAGS, f"/box/{_INSIDE}/keeper.py", "/box"
+    for place, target in more.items():
+        command += ["--ro-bind", place, target]
+    return tuple(command)
 
 
 def _libraries() -> list[str]:

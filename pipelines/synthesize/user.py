@@ -16,10 +16,12 @@ from types import ModuleType
 from typing import cast
 
 from pipelines.method_checks import has_role_call
+from pipelines.own_code import remember
 from pipelines.synthesize.template import Template
 from pipelines.synthesize.validation import fingerprint, require_valid
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
 from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import sha256_text
 
 # CPU seconds: far more than a hundred instances need, far less than a person waits for a template that loops. Waiting for a
 # busy machine does not count; the wall clock only ends a child that sleeps.
@@ -36,6 +38,9 @@ def load_template(reference: str, folder: Path | None = None) -> Template:
     """The validated template behind a reference; SetupError when it is not found, cannot be built or fails a test."""
     placed = _placed(reference, folder)
     cls = load_class(placed)
+    # A manifest may name templates too: those that ran before are the person's own.
+    if (source := source_of(sys.modules[cls.__module__])) is not None:
+        remember(sha256_text(source.read_text(encoding="utf-8")), source)
     try:
         template = cast(Callable[[], Template], cls)()
     except Exception as error:

@@ -123,9 +123,9 @@ def test_a_package_that_cannot_be_loaded_is_named(
 def test_entry_points_are_read_once(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
-    def counted() -> Iterable[Distribution]:
+    def counted(path: list[str]) -> Iterable[Distribution]:
         calls.append(1)
-        return distributions()
+        return distributions(path=path)
 
     monkeypatch.setattr(registries, "distributions", counted)
     for role in REGISTRIES:

@@ -8,6 +8,7 @@ from flows.cli import group
 from flows.cli.datasets import dataset_export, dataset_marks, dataset_models, dataset_sharing, dataset_upkeep
 from flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.recipe import TrustCode
 from flows.cli.runs_cost import require_runs
 from storage.ground.errors import FoundWanting, SetupError
 
@@ -133,20 +134,24 @@ def verify(
     *,
     base: Base = RECIPES,
     every: Annotated[bool, typer.Option("--all", help="Judge every rollout again, not only those kept.")] = False,
+    trust_code: TrustCode = None,
     json: AsJson = False,
 ) -> None:
     """Check a version: recompute its hashes, derive every decision again, judge its kept rollouts again.
 
     --all judges the others too, with each verifier that judged them before. Exit status 1 if anything differs. Verdicts and
-    decisions that only another version of their method could reproduce are listed; they do not count as differences.
+    decisions that only another version of their method could reproduce are listed; they do not count as differences. Nor do
+    those of Python files that came with the version: --trust-code names one after you read it, and it runs in the sandbox.
 
     Example: rollmill dataset verify arithmetic@v1
     """
     from flows.rejudging.verification import verify_version
+    from pipelines.own_code import trusting
     from storage.versions.resolve import resolve
 
     check_base(base)
-    verification = verify_version(resolve(datasets_folder(), reference), base=base, every=every)
+    with trusting(trust_code or ()):
+        verification = verify_version(resolve(datasets_folder(), reference), base=base, every=every)
     if json:
         as_json(verification.json())
     else:

@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.datasets.dataset_sharing import RECIPES, datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, line
+from flows.cli.recipe import TrustCode
 from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         list[str] | None,
         typer.Option("--take", metavar="DATASET=N", help="Whole problems of this dataset, until N rows are reached."),
     ] = None,
+    trust_code: TrustCode = None,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -51,6 +53,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """
+    from pipelines.own_code import trusting
     from storage.exports import EXPORTS, ExportValidation
 
     parts = _parts(references, take or ())
@@ -66,7 +69,8 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         return as_json({"version": names, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     _ask_before_replacing(outs)
     second = None if validation is None else ExportValidation(validation, 0.1 if share is None else share)
-    export_file = _write(parts, fmt, out, second, settings)
+    with trusting(trust_code or ()):
+        export_file = _write(parts, fmt, out, second, settings)
     _require_rows(names, fmt, export_file)
     if hub:
         _write_card(parts[0].info, folder, fmt, export_file)

@@ -4,7 +4,7 @@ version again, and writes its recipe.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from flows.cli.recipe import ProfilePath
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.temporary import temporary_folder
+
+if TYPE_CHECKING:
+    from storage.versions.resolve import VersionInfo
 
 
 def register(group: typer.Typer) -> None:
@@ -152,7 +155,8 @@ def recipe(
     from storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
-    data = as_recipe(load_manifest(info)["recipe"])
+    manifest = load_manifest(info)
+    data = as_recipe(manifest["recipe"])
     if json and out is None:
         return as_json({"version": info.ref, "recipe_hash": info.recipe_hash, "recipe": data})
     text = f"# The recipe of {info.ref}, with every default.\n{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}"
@@ -161,18 +165,22 @@ def recipe(
     if out.exists() and out.read_text(encoding="utf-8") != text:
         raise SetupError(f"{out} is there already, with another text.", next_command="--out OTHER")
     write_text(out, text)
-    changed = _changed_since(out, info.recipe_hash)
+    changed = _changed_since(out, info, manifest["recipe"])
     if changed is not None:
         note(f"{out}: {changed}")
     row = {"version": info.ref, "path": str(out), "changed": changed}
     return as_json(row) if json else line(f"The recipe of {info.ref} is in {out}. Next: rollmill curate {out}")
 
 
-def _changed_since(path: Path, recipe_hash: str) -> str | None:
+def _changed_since(path: Path, info: "VersionInfo", recipe: Mapping[str, Any]) -> str | None:
     """Reason why the recipe in a file is not that of the version today; None if it is."""
     from flows.recipe.load import load_recipe
+    from flows.recipe.user_files import stored_methods
 
+    recipe_hash = info.recipe_hash
     try:
+        with stored_methods(info.ref, recipe, None, base=path.parent) as methods:
+            methods.require_own()  # reading the file loads the code that it names
         now = load_recipe(path).recipe_hash
     except SetupError as error:
         return str(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import ProfilePath, RecipePath, Sets
+from flows.cli.recipe import ProfilePath, RecipePath, Sets, TrustCode
 
 if TYPE_CHECKING:
     from flows.job import Job
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 Signals = Annotated[bool, typer.Option("--signals", help="List the signals with their values instead; publish nothing.")]
 
 
-def mix(
+def mix(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,
     *,
     profile: ProfilePath = None,
     signals: Signals = False,
+    trust_code: TrustCode = None,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -33,14 +34,21 @@ def mix(
 
     Example: rollmill mix recipes/mixtures/hard.yaml --dry-run
     """
-    from flows.cli.jobs import run_job
     from flows.job import Job
-    from flows.mixing.mix_job import Mixture, outcome_row
     from flows.mixing.mix_recipe import load_mixture
-    from flows.mixing.reconciliation import require_declared
+    from pipelines.own_code import trusting
 
     job = Job.here(recipe, tuple(sets or ()), profile, verb="mix")
     loaded = load_mixture(Path(job.recipe), sets=job.sets)
+    with trusting(trust_code or ()):
+        _mix(job, loaded, signals=signals, dry_run=dry_run, json=json)
+
+
+def _mix(job: "Job", loaded: "LoadedMixture", *, signals: bool, dry_run: bool, json: bool) -> None:
+    from flows.cli.jobs import run_job
+    from flows.mixing.mix_job import Mixture, outcome_row
+    from flows.mixing.reconciliation import require_declared
+
     if signals:
         rows = _signals(job, loaded)
         return as_json(rows) if json else line(_table(rows))
