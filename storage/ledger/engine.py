@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
@@ -29,6 +29,14 @@ from storage.ledger.leases import Leases
 from storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
 
 BUSY_SECONDS = 60.0
+DRIVERS = ("postgresql", "postgresql+psycopg")
+LIBPQ = (
+    "host port user password dbname sslmode sslrootcert sslcert sslkey sslcrl channel_binding gssencmode krbsrvname "
+    "application_name connect_timeout target_session_attrs options load_balance_hosts keepalives keepalives_idle "
+    "keepalives_interval keepalives_count tcp_user_timeout client_encoding require_auth"
+)
+"""Settings of a connection to PostgreSQL that a URL may have."""
+_URLS = ("sqlite:///path", "postgresql://user@host/name")
 _NOW = {
     "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
     "postgresql": text("SELECT extract(epoch from clock_timestamp())"),
@@ -142,10 +150,24 @@ def _sqlite_path(url: str) -> Path | None:
             f"ledger url {url!r} is not a database URL.", choices=("sqlite:///path", "postgresql://...")
         ) from error
     if not parsed.drivername.startswith("sqlite"):
+        _require_plain(parsed)
         return None
     if not parsed.database:
-        raise SetupError(f"ledger url {url!r} names no file.", choices=("sqlite:///path", "postgresql://user@host/name"))
+        raise SetupError(f"ledger url {url!r} names no file.", choices=_URLS)
     return Path(parsed.database)
+
+
+def _require_plain(url: URL) -> None:
+    """SetupError for a URL that has a library loaded by its name, as a clone's rollmill.toml may: a driver, a plugin of
+    SQLAlchemy, an engine of OpenSSL (`sslkey=engine:key`).
+    """
+    where = url.render_as_string(hide_password=True)
+    if url.drivername not in DRIVERS:
+        raise SetupError(f"ledger url {where!r} is of no database that a ledger can be in.", choices=_URLS)
+    values = (value for given in url.query.values() for value in ([given] if isinstance(given, str) else given))
+    odd = sorted(set(url.query) - set(LIBPQ.split())) or [value for value in values if "engine:" in value]
+    if odd:
+        raise SetupError(f"ledger url {where!r} sets {odd[0]!r}, which a ledger's URL may not.", choices=LIBPQ.split())
 
 
 def _writable(path: Path) -> bool:

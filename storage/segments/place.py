@@ -75,11 +75,19 @@ def file_id_of(name: str) -> str | None:
 
 def place_for(url: str | None, state: Path, root: Path) -> Place:
     """The place of a URL or path (relative to the workspace); the default is a folder of its state."""
-    if url is None or "://" not in url:
+    if url is None or ("://" not in url and "::" not in url):
         return LocalPlace(state / "segments" if url is None else root / url)
+    # fsspec knows more: a chain (`reference::...`) reads files that name other places, `dvc://` opens a repository.
+    if "::" in url or url.partition("://")[0] not in STORES:
+        raise SetupError(
+            f"segments url {url!r} is not a place for segments.",
+            choices=("a folder", *(f"{store}://..." for store in STORES)),
+            next_command="correct [segments] url in rollmill.toml",
+        )
     return RemotePlace(url, state / "scratch")
 
 
+STORES = ("s3", "gs", "az", "abfs", "abfss", "oss", "hdfs", "sftp", "file")
 TRIES_OF_DISK = 2
 
 
