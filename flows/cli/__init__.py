@@ -7,11 +7,11 @@ import errno
 import importlib
 import os
 import resource
-import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +20,11 @@ import typer
 from typer.core import TyperGroup
 
 from flows import CHECKOUT
+from flows.cli import ending
 from flows.cli.output import never_silent, note
+from flows.cli.terminal import guard
 from rollmill.version import tree_version
-from storage.ground.errors import FoundWanting, RollmillError, SetupError, explained, interrupted, refusal
+from storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
 
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
 _SHOWN = 300  # characters of a path that cannot be used
@@ -197,12 +199,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit: 0 done, 1 a check failed, 2 a mistake of the user, 130 interrupted."""
     # Our matrices are small: on a busy machine threads that wait for one another make a product ten times as slow.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    guard()
+    status = ending.in_a_child() if ending.memory_limited() else None
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments) if status is None else status)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program and give its exit status; only a bug of ours raises."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same orderly end as Ctrl-C
+    with ending.in_order():
+        word, status = ending.last_word(_status(arguments))
+    if word:
+        with suppress(OSError):  # after SIGHUP, the terminal is gone
+            note(f"rollmill: {word}")
+    return status
+
+
+def _status(arguments: Sequence[str]) -> int:
     verb, program = _verb(arguments), None
     try:
         _require_text(arguments)
@@ -215,15 +227,15 @@ def run(arguments: Sequence[str]) -> int:
     except SetupError as error:
         next_command = error.next_command or f"{_typed(program, arguments)} --help"
         return _report(SetupError(error.message, choices=error.choices, next_command=next_command), 2)
-    except FoundWanting as error:
-        return _report(error, 1)
-    except RollmillError as error:
+    except RollmillError as error:  # a check that found something wanting, too
         return _report(error, 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, for example `| head`
         return 1
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:
-        if interrupted(error):
+        if interrupted(error) or ending.a_thread_died():
             return 130
         if hasattr(error, "format_message"):
             return _misuse(error)

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.output import note, notes_through
+from flows.cli.terminal import escaped, raw, with_styles
 from flows.progress import Stage
 
 if TYPE_CHECKING:
@@ -82,13 +83,18 @@ class Bars:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
-        console = Console(stderr=True)
+        console = Console(file=raw(sys.stderr))  # rich moves the cursor; its texts are escaped here
         self.shown: Progress = Progress(
-            TextColumn("{task.description:<10}"),
+            TextColumn("{task.description:<10}", markup=False),
             BarColumn(bar_width=min(32, max(8, console.width - 72))),  # what the other columns leave
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", style="dim", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            TextColumn(
+                "{task.fields[note]}",
+                style="dim",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=console,
             expand=True,
         )
@@ -96,7 +102,7 @@ class Bars:
 
     def __call__(self, stage: Stage) -> None:
         """Move the stage's bar."""
-        values: dict[str, Any] = {"completed": stage.done, "total": stage.total, "note": _note(stage)}
+        values: dict[str, Any] = {"completed": stage.done, "total": stage.total, "note": escaped(_note(stage))}
         if stage.name not in self._tasks:
             self._tasks[stage.name] = self.shown.add_task(stage.name, note="")
         self.shown.update(self._tasks[stage.name], **values)
@@ -107,7 +113,7 @@ class Bars:
         """A line above the bars."""
         from rich.text import Text
 
-        self.shown.console.print(Text.from_ansi(text), soft_wrap=True)
+        self.shown.console.print(Text.from_ansi(with_styles(text)), soft_wrap=True)
 
 
 def _note(stage: Stage) -> str:

@@ -9,18 +9,20 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
+from flows.cli import ending
 from flows.cli.tables import table
+from flows.cli.terminal import OWN_STYLE, escaped, json_escaped, rewrite, styled
 from storage.ground.errors import SetupError, interrupted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_STYLE = re.compile(rf"{OWN_STYLE.pattern}|\x1b\[[0-9;]*m")
 _SILENT_SECONDS = 0.7  # after which a command that printed nothing says what it does
 _printed = threading.Event()
 _above_bars: list[Callable[[str], None]] = []
@@ -30,7 +32,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done 
 def as_json(value: Any, *, sort_keys: bool = True) -> None:
     """Print a JSON document on standard output."""
     _printed.set()
-    typer.echo(json.dumps(value, indent=2, sort_keys=sort_keys, ensure_ascii=False, default=str))
+    document = json.dumps(value, indent=2, sort_keys=sort_keys, ensure_ascii=False, default=str)
+    typer.echo(json_escaped(document))
 
 
 def line(text: str = "") -> None:
@@ -62,7 +65,7 @@ def notes_through(show: Callable[[str], None]) -> Iterator[None]:
 def doing(text: str) -> None:
     """Note on a terminal that slow work starts."""
     if sys.stderr.isatty():
-        note(typer.style(f"{text} ...", dim=True))
+        note(styled(f"{text} ...", dim=True))
 
 
 @contextmanager
@@ -72,22 +75,21 @@ def seconds_shown(text: str) -> Iterator[Callable[[], None]]:
     """
     begun, shown = time.monotonic(), sys.stderr.isatty()
 
-    def tick(end: str = "") -> None:
+    def tick(*, erase: bool = False) -> None:
         if shown:
             _printed.set()
             words = f"{text}, {time.monotonic() - begun:.1f} s"
-            sys.stderr.write(f"\r\x1b[K{end or typer.style(words, dim=True)}")
-            sys.stderr.flush()
+            rewrite("" if erase else styled(words, dim=True), "\r" if erase else "")
 
     def erased(text: str) -> None:
-        tick("\r")
+        tick(erase=True)
         typer.echo(text, err=True)
 
     try:
         with notes_through(erased):
             yield tick
     finally:
-        tick("\r")
+        tick(erase=True)
 
 
 @contextmanager
@@ -98,8 +100,16 @@ def resumable(advice: str) -> Iterator[None]:
     except (KeyboardInterrupt, RuntimeError) as error:
         if not interrupted(error):
             raise
-        note(f"\nInterrupted; what was committed is kept. {advice}")
+        if not ending.a_thread_died():
+            interruption(f"\nInterrupted; what was committed is kept. {advice}")
         raise typer.Exit(130) from None
+
+
+def interruption(text: str) -> None:
+    """Print how an interrupted command is resumed."""
+    ending.told()
+    with suppress(OSError):  # after SIGHUP, the terminal is gone
+        note(text)
 
 
 @contextmanager
@@ -177,9 +187,8 @@ def check_jsonl(out: Path) -> None:
 
 
 def inert(text: str) -> str:
-    """Model text without the control characters that a terminal would obey."""
-    readable = text.replace("\r\n", "\n").replace("\t", "    ")
-    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in readable)
+    """Model text without the control characters that a terminal would obey, as it is printed whole or cut."""
+    return escaped(text.replace("\t", "    "))
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

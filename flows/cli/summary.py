@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from flows.cli.runs_cost import rule_lines
+from flows.cli.terminal import styled
 from storage.ground.money import shown
 from storage.ground.records import OUTCOMES
 
@@ -46,7 +45,7 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
     work = work if spent["drawn"] else "nothing was drawn"
     state = "published" if outcome["created"] else "already has this content: no new version"
     return [
-        typer.style(f"{outcome['recipe']}: {ref} ({outcome['content_hash'][:8]}) {state}", bold=True),
+        styled(f"{outcome['recipe']}: {ref} ({outcome['content_hash'][:8]}) {state}", bold=True),
         f"{work}; {outcome['seconds']:.1f} s",
     ]
 

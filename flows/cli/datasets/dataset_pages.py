@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from flows.cli.datasets.dataset_models import users_of
 from flows.cli.output import inert
 from flows.cli.summary import counts_text, level_table, relative_path, sft_command
+from flows.cli.terminal import styled
 from storage.ground.recipe_steps import takes_imports
 from storage.versions.checks import kept_checks
 
@@ -59,7 +58,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
     metrics = manifest["metrics"]
     return "\n".join(
         [
-            typer.style(f"{info.ref} ({info.content_hash[:8]})", bold=True),
+            styled(f"{info.ref} ({info.content_hash[:8]})", bold=True),
             f"{counts['kept']:,} kept of {counts['rollouts']:,} rollouts of {counts['problems']:,} problems; "
             f"published {published} UTC{parent}",
             "",

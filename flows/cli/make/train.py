@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from flows.cli.output import AsJson, DryRun, as_json, columns, interruption, line, note
 from flows.cli.recipe import ProfilePath, Sets
+from flows.cli.terminal import rewrite
 from pipelines.train.training_settings import TrainSettings
 from storage.ground.errors import SetupError
 
@@ -78,7 +79,7 @@ def _train_shipped(out: Path, settings: TrainSettings, seconds: float, measure: 
         with closing(_Watch(settings.steps, rewrite=sys.stderr.isatty())) as watch:
             trained = train_model(job, watch)
     except KeyboardInterrupt:
-        note(f"Interrupted; resume from the last checkpoint: {_again(out, settings)}")
+        interruption(f"Interrupted; resume from the last checkpoint: {_again(out, settings)}")
         raise
     if not trained.finished:
         note(f"Stopped at step {trained.progress.step} of {settings.steps}.")
@@ -182,8 +183,7 @@ class _Watch:
         now = time.monotonic()
         if self.rewrite and now - self.shown >= SHOWN_EVERY:
             self.shown = now
-            sys.stderr.write(f"\r{self.text(report.step)}\x1b[K")
-            sys.stderr.flush()
+            rewrite(self.text(report.step))
         elif not self.rewrite and report.saved:
             note(self.text(report.step))
 
@@ -206,7 +206,7 @@ def _scores_of_model(out: Path, per_level: int) -> dict[str, Any]:
 
     def show(measured: int, total: int) -> None:
         if sys.stderr.isatty():
-            sys.stderr.write(f"\rmeasuring {measured}/{total} problems\x1b[K" + ("\n" if measured == total else ""))
+            rewrite(f"measuring {measured}/{total} problems", "\n" if measured == total else "")
 
     generator = GENERATORS["embedded"](model=str(out))
     try:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pipelines.generate.prices import Prices
 from storage.ground.errors import SetupError
 from storage.ground.secret_texts.key_search import KeySearch
+from storage.ground.secret_texts.known_keys import use
 
 LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 
@@ -139,6 +140,7 @@ class Secrets:
         if not key.isascii() or not key.isprintable():
             raise SetupError(f"the key in {server.key_env} has characters that no HTTP header can carry.")
         self._add([key])
+        use(server.key_env, key)
         return key
 
     def hide(self, text: str) -> str:

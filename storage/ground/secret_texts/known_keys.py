@@ -5,7 +5,7 @@ They are looked for in whatever is shown, published or exported. Values that are
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -59,15 +59,24 @@ def file_keys(root: Path) -> dict[str, str]:
     return known | {f"rollmill.toml ({number})": password for number, password in enumerate(passwords, 1)}
 
 
-def shown_search(others: Iterable[tuple[str, str]] = ()) -> KeySearch:
-    """The search of everything that a command prints: the secrets of its environment, and others by name."""
-    known = tuple(sorted(environment_keys().items()))
-    return _search(tuple(sorted({**dict(known), **dict(others)}.items())))
+_used: dict[str, str] = {}
 
 
-@lru_cache(maxsize=4)
-def _search(keys: tuple[tuple[str, str], ...]) -> KeySearch:
-    return KeySearch(dict(keys))
+def use(name: str, key: str) -> None:
+    """Take note of a key that this process sends to a server: nothing that is printed from here on shows it."""
+    if len(key) >= LEAST_KEY and key not in _used.values():
+        _used[name] = key
+        _search.cache_clear()
+
+
+def shown_search() -> KeySearch:
+    """The search of everything that a command prints: the secrets of its environment, and the keys in use."""
+    return _search()
+
+
+@lru_cache(maxsize=1)
+def _search() -> KeySearch:
+    return KeySearch({**environment_keys(), **_used})
 
 
 def _is_secret(value: str) -> bool:
