@@ -206,7 +206,8 @@ def local_models(parts: Sequence[Serve], servers: Sequence[ServerSection], root:
     keys = tuple(server.key_env for server in servers if server.key_env is not None)
     return [
         LocalModel(
-            python=located_path(part.python or os.environ.get(VARIABLE) or BUILT, root),
+            # The built one is the checkout's: a workspace may bring a program of that name.
+            python=located_path(named, root) if (named := part.python or os.environ.get(VARIABLE)) else CHECKOUT / BUILT,
             model=_model(part.model, root),
             name=part.served_name or numbered_name(root / MODELS, part.model),
             logs=logs,

@@ -41,8 +41,10 @@ def environment(*path: str | None, **more: str) -> dict[str, str]:
 
 
 def python_path(*path: str | None) -> str:
-    """A PYTHONPATH with our packages first."""
-    return os.pathsep.join([str(IMPORT_ROOT), *filter(None, path)])
+    """A PYTHONPATH with our packages first; an empty part, as a leading `:` leaves it, would be the current folder."""
+    return os.pathsep.join(
+        [str(IMPORT_ROOT), *(part for places in path for part in (places or "").split(os.pathsep) if part)]
+    )
 
 
 def spawn(

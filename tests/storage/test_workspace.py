@@ -72,7 +72,7 @@ def test_a_ledger_url_that_cannot_work_is_one_line(tmp_path: Path, url: str) -> 
 
 def test_a_segments_url_of_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
     Workspace.init(tmp_path)
-    with pytest.raises(SetupError, match="segments url 'nosuch://x' cannot be opened"):
+    with pytest.raises(SetupError, match="segments url 'nosuch://x' is not a place for segments"):
         _ = Workspace.open(tmp_path, segments_url="nosuch://x").segments
 
 

@@ -21,7 +21,8 @@ from storage.ground.errors import SetupError, Unavailable
 MODULE = "vllm.entrypoints.openai.api_server"
 # Set by Rollmill: a server that listens elsewhere or under another name is not found; a key in a command line is public.
 OURS = ("--host", "--port", "--model", "--served-model-name", "--api-key", "--uds", "--root-path", "--ssl-keyfile")
-QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+# PYTHONSAFEPATH: a module in the folder of the call is not taken for one of the server's.
+QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
 # Of our own interpreter; in another one they would load our packages.
 NOT_THEIRS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VLLM_API_KEY")
 

@@ -20,7 +20,9 @@ from storage.ground.errors import SetupError, Unavailable
 GUEST = Path(__file__).parent / "guest"
 # The guest's modules under their own names, without what our packages import: that interpreter has none of it.
 BOOT = (
-    "import importlib, sys, types\n"
+    "import sys\n"
+    "sys.path[:] = filter(None, sys.path)\n"  # without the current folder, which may hold files with any name
+    "import importlib, types\n"
     "guest, processes = 'pipelines.generate.vllm.guest', 'pipelines.processes'\n"
     "for parts in guest.split('.'), processes.split('.'):\n"
     "    for name in ('.'.join(parts[:end]) for end in range(1, len(parts) + 1)):\n"
@@ -165,7 +167,14 @@ class VllmChild:
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
         """The host's variables without those of its own interpreter; nothing of vLLM's goes out to the network."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
-        quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_COLOR": "0"}
+        # PYTHONSAFEPATH: for the processes that vLLM starts.
+        quiet = {
+            "PYTHONSAFEPATH": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "DO_NOT_TRACK": "1",
+            "HF_HUB_OFFLINE": "1",
+            "VLLM_LOGGING_COLOR": "0",
+        }
         path = os.pathsep.join([str(GUEST / "plugin"), *filter(None, [self._settings.env.get("PYTHONPATH")])])
         return {**kept, **quiet, **env, **self._settings.env, "PYTHONPATH": path}
 

@@ -23,7 +23,7 @@ TEXTS = (
     "chat_template.jinja", "chat_template.json", "adapter_config.json", "quantize_config.json",
 )  # fmt: skip
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-OLD_WEIGHTS = ("*.bin", "*.pt")  # read by vLLM only where there are no safetensors
+OLD_WEIGHTS = ("*.bin", "*.pt")  # pickles, which vLLM would read where there are no safetensors
 
 
 def find_folder(model: str, revision: str | None) -> Path:
@@ -44,9 +44,14 @@ def find_folder(model: str, revision: str | None) -> Path:
 def folder_digest(folder: Path) -> str:
     """The digest of the folder's configuration, tokenizer and weights, by their content."""
     names = [name for name in TEXTS if (folder / name).is_file()]
-    weights = _matching(folder, WEIGHTS) or _matching(folder, OLD_WEIGHTS)
+    weights = _matching(folder, WEIGHTS)
     if not weights:
-        raise SetupError(f"model folder {folder.name!r} has no weights.", choices=(*WEIGHTS[:1], *OLD_WEIGHTS))
+        pickled = _matching(folder, OLD_WEIGHTS)
+        raise SetupError(
+            f"model folder {folder.name!r} has {f'its weights in {pickled[0]}, a pickle' if pickled else 'no weights'}.",
+            choices=WEIGHTS[:1],
+            next_command="model.save_pretrained(FOLDER) in transformers writes safetensors" if pickled else None,
+        )
     return digest_files(folder, [*names, *weights])
 
 

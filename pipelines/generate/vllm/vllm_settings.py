@@ -67,7 +67,8 @@ class VllmSettings:
             if not built.is_file():
                 raise SetupError("engine vllm needs an interpreter with vLLM; none is named or built.", next_command=MAKE)
             return str(built)
-        places = (Path(named), CHECKOUT / named)
+        # A bare name is a program of PATH: a file of the current folder with that name is not asked for.
+        places = (Path(named), CHECKOUT / named) if "/" in named else ()
         # Not resolve(): a venv's python is a link, and what it points to does not know the venv's packages.
         path = next((str(place.absolute()) for place in places if place.is_file()), None) or shutil.which(named)
         if path is None:
@@ -77,7 +78,13 @@ class VllmSettings:
     def packages(self) -> dict[str, str]:
         """Versions of the computing libraries, read from the interpreter without an import; empty if it cannot run."""
         try:
-            reply = subprocess.run([self.interpreter(), "-c", VERSIONS], capture_output=True, text=True, timeout=60)
+            reply = subprocess.run(
+                [self.interpreter(), "-c", VERSIONS],
+                env={**os.environ, "PYTHONSAFEPATH": "1"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
             versions = json.loads(reply.stdout)
         except (SetupError, OSError, ValueError, subprocess.TimeoutExpired):
             return {}
