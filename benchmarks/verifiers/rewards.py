@@ -203,15 +203,18 @@ def served() -> Iterator[Subject]:
     """The server on loopback, asked with urllib."""
     import subprocess
     import urllib.request
+    from urllib.parse import urlsplit
 
     command = [sys.executable, "-m", "rollmill", "reward", "serve", "math", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2])
     assert server.stdout is not None
-    address = server.stdout.readline().split()[0]
+    printed = urlsplit(server.stdout.readline().split()[0])  # urllib does not read the secret in an address
+    address = f"http://{printed.hostname}:{printed.port}{printed.path}"
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {printed.password}"}
 
     def ask(rows: Sequence[Row]) -> list[float | None]:
         body = json.dumps({"items": [{"completion": text, "reference": truth} for text, truth in rows]}).encode()
-        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(address, body, headers)
         with urllib.request.urlopen(request) as answer:
             return [one["value"] for one in json.load(answer)["rewards"]]
 

@@ -1,14 +1,14 @@
 """`rollmill reward serve`: a reward over HTTP, for trainers in other environments and on other hosts.
 
 A request's items are answered in their order. A full queue answers 429. At a request's deadline the items not judged yet
-are `undecided`. No request, no token and no answer is written to any output.
+are `undecided`. Every start has a secret, which the printed address carries; pages of the web are refused. No request, no
+secret and no answer is written to any output.
 """
 
 import asyncio
 import json
 import math
 import os
-import secrets
 import socket
 import threading
 import time
@@ -19,17 +19,22 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flows.rewards import shapes
+from flows.rewards.bodies import BodyReader, Refused
 from flows.rewards.items import Reward, RewardItem
 from flows.rewards.judging import QueueFull
 from flows.rewards.reward import VerifierReward
+from pipelines.processes.local_server import brings, foreign, new_secret
 from storage.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     import uvicorn
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI, Request, Response
 
-MOST_BYTES = 32 << 20
-"""Bytes of a request's body."""
+USER = "rollmill"
+"""Name before the secret in the printed address; nobody reads it."""
+MOST_MILLISECONDS = 1e12
+"""Longest deadline, 31 years."""
+MOST_STEP = 2**63
 MOST_WAIT = 60
 """Seconds, at most, after which a refused caller may ask again."""
 GRACE = 3
@@ -41,20 +46,13 @@ _ITEM = {"completion": (str, list), "reference": (str, int, float, type(None)), 
          "kind": (str,), "prompt": (str, list, type(None)), "truncated": (bool,)}  # fmt: skip
 
 
-class Refused(Exception):  # noqa: N818 - an answer to the caller
-    """A request that gets a status instead of rewards."""
-
-    def __init__(self, status: int, detail: str, wait: int | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.wait = status, detail, wait
-
-
 @dataclass
 class RewardService:
-    """State of the server between requests: its reward, its token and its counts."""
+    """State of the server between requests: its reward, its secret and its counts. `remote`: other hosts reach it."""
 
     reward: VerifierReward
-    token: str = ""
+    token: str
+    remote: bool = False
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -99,9 +97,11 @@ class RewardService:
         rate = max(1.0, judging.judged / up)
         return max(1, min(MOST_WAIT, math.ceil(judging.waiting / rate)))
 
-    def health(self) -> dict[str, Any]:
-        """State of the server: verifiers, waiting items, log and its fault."""
+    def health(self, *, whole: bool) -> dict[str, Any]:
+        """State of the server: verifiers, waiting items, log and its fault; only whether it is well, if not `whole`."""
         log = self.reward.log
+        if not whole:
+            return {"ok": log is None or not log.problem}
         return {
             "ok": log is None or not log.problem,
             "verifiers": [" ".join(key) for key in self.reward.judging.chain],
@@ -122,37 +122,37 @@ class RewardService:
 
 
 def make_app(service: RewardService) -> "FastAPI":
-    """The application. Without a token it answers only to loopback names, so that no web page can reach it."""
+    """The application. Only /health answers without the secret."""
     from fastapi import FastAPI, Request, Response
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     app = FastAPI(title="Rollmill rewards", docs_url=None, redoc_url=None, openapi_url=None)
-    if not service.token:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+    bodies = BodyReader(service.reward.judging.most_waiting)
 
     def answering(work: Callable[[Any], Awaitable[dict[str, Any]]]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
-                _admit(request, service.token)
-                body = json.dumps(await work(await _body(request)))
-                return Response(body, media_type="application/json")
+                _admit(request, service)
+                async with bodies.body(request) as body:
+                    given = json.dumps(await work(body))
+                return Response(given, media_type="application/json")
             except Refused as refused:
-                service.refused[refused.status] += 1
-                headers = {} if refused.wait is None else {"Retry-After": str(refused.wait)}
-                detail = json.dumps({"detail": refused.detail})
-                return Response(detail, refused.status, headers, media_type="application/json")
+                return _refusal(service, refused)
 
         return answer
 
     async def metrics(request: Request) -> Response:
         try:
-            _admit(request, service.token)
+            _admit(request, service)
         except Refused as refused:
-            return Response(refused.detail, refused.status)
+            return _refusal(service, refused)
         return Response(service.metrics(), media_type="text/plain; version=0.0.4")
 
-    async def health(_: Request) -> Response:
-        state = service.health()
+    async def health(request: Request) -> Response:
+        try:
+            _refuse_pages(request, service)
+        except Refused as refused:
+            return _refusal(service, refused)
+        state = service.health(whole=brings(request.scope, service.token))
         return Response(json.dumps(state), 200 if state["ok"] else 503, media_type="application/json")
 
     app.add_route("/v1/judge", answering(lambda body: judge(service, body)), methods=["POST"])
@@ -162,6 +162,15 @@ def make_app(service: RewardService) -> "FastAPI":
     return app
 
 
+def _refusal(service: RewardService, refused: Refused) -> "Response":
+    from fastapi import Response
+
+    service.refused[refused.status] += 1
+    # The connection ends, lest a body follows that nobody reads.
+    headers = {"Connection": "close"} if refused.wait is None else {"Retry-After": str(refused.wait)}
+    return Response(json.dumps({"detail": refused.detail}), refused.status, headers, media_type="application/json")
+
+
 async def judge(service: RewardService, body: Any) -> dict[str, Any]:
     """`{items, deadline_ms, label, step}` to `{rewards}`, in the order of the items."""
     given = _keys(body, {"items", "deadline_ms", "label", "step"}, "the body")
@@ -169,10 +178,10 @@ async def judge(service: RewardService, body: Any) -> dict[str, Any]:
     if not isinstance(items, list):
         raise Refused(422, 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}')
     deadline, label, step = given.get("deadline_ms"), given.get("label") or "", given.get("step")
-    # `not ... >=` refuses NaN too, which json.loads reads.
-    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
+    # Two comparisons refuse NaN and infinity too, which json.loads reads.
+    if deadline is not None and (type(deadline) not in (int, float) or not 0 <= deadline <= MOST_MILLISECONDS):
         raise Refused(422, "deadline_ms is not a number of milliseconds")
-    if not isinstance(label, str) or (step is not None and type(step) is not int):
+    if not isinstance(label, str) or (step is not None and (type(step) is not int or not -MOST_STEP <= step < MOST_STEP)):
         raise Refused(422, "label is a text, and step a whole number")
     asked = [_item(item, place) for place, item in enumerate(items)]
     rewards = await service.rewards(asked, None if deadline is None else deadline / 1000, (label, step))
@@ -216,33 +225,25 @@ def _keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
     return given
 
 
-def _admit(request: "Request", token: str) -> None:
-    """Refused for a caller without the token, and for a body that a web page could send without being asked."""
-    given = request.headers.get("authorization", "")
-    # The comparison takes the same time however many characters are right.
-    if token and not secrets.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode()):
-        raise Refused(401, "the header Authorization is not `Bearer TOKEN`")
+def _refuse_pages(request: "Request", service: RewardService) -> None:
+    """Refused for a page of the web, and on loopback for another host's name: a page may rebind its own to 127.0.0.1."""
+    page = "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none"
+    why = "origin" if page else "" if service.remote else foreign(request.scope)
+    if why:
+        raise Refused(403, f"programs ask here at the printed address, and no page ({why})")
+
+
+def _admit(request: "Request", service: RewardService) -> None:
+    """Refused for a page, a caller without the secret, and a body that is not announced as JSON."""
+    _refuse_pages(request, service)
+    if not brings(request.scope, service.token):
+        raise Refused(401, f"the header Authorization is not `Bearer SECRET`, nor is the address http://{USER}:SECRET@...")
     if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
         raise Refused(415, "the header Content-Type is not application/json")
 
 
-async def _body(request: "Request") -> Any:
-    """The JSON value of a request of at most 32 MiB, read no further than that."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise Refused(413, f"the body has more than {MOST_BYTES >> 20} MiB")
-        parts.append(part)
-    try:
-        # In a thread, as 32 MiB of JSON would hold up all other requests.
-        return await asyncio.to_thread(json.loads, b"".join(parts))
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-
-
 def token_of(variable: str | None, host: str) -> str:
-    """The token that a variable of the environment holds, "" without one; SetupError for an address that needs one."""
+    """The token in a variable of the environment; without a variable a new secret, SetupError if other hosts are to ask."""
     if variable is None:
         if host not in LOOPBACK:
             raise SetupError(
@@ -250,7 +251,7 @@ def token_of(variable: str | None, host: str) -> str:
                 choices=LOOPBACK,
                 next_command=f"REWARD_TOKEN=... rollmill reward serve RECIPE --host {host} --token-env REWARD_TOKEN",
             )
-        return ""
+        return new_secret()
     token = os.environ.get(variable, "")
     if len(token) < SHORTEST_TOKEN:
         have = f"has {len(token)} characters" if token else "is not set"
@@ -271,29 +272,45 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def run(reward: VerifierReward, token: str, listening: socket.socket) -> None:
+def address(listening: socket.socket, token: str = "", host: str = LOOPBACK[0]) -> str:
+    """Address of the server, with its secret if it is given."""
+    return f"http://{USER + ':' + token + '@' if token else ''}{host}:{listening.getsockname()[1]}"
+
+
+def run(reward: VerifierReward, token: str, listening: socket.socket, host: str) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a few seconds."""
     # uvicorn raises the signal again once it has ended in order.
     with suppress(KeyboardInterrupt):
-        _server(reward, token).run(sockets=[listening])
+        _server(RewardService(reward, token, host not in LOOPBACK)).run(sockets=[listening])
 
 
 @contextmanager
 def serving(reward: VerifierReward) -> Iterator[str]:
-    """Address of a server in a thread of this process, on loopback, for as long as the block runs."""
+    """Address, with its secret, of a server in a thread of this process, on loopback, for as long as the block runs."""
     with listen(LOOPBACK[0], 0) as listening:
-        server = _server(reward, "")
+        token = new_secret()
+        server = _server(RewardService(reward, token))
         thread = threading.Thread(target=server.run, args=([listening],), name="rollmill-reward-server", daemon=True)
         thread.start()
         try:
-            yield f"http://{LOOPBACK[0]}:{listening.getsockname()[1]}"
+            yield address(listening, token)
         finally:
             server.should_exit = True
             thread.join()
 
 
-def _server(reward: VerifierReward, token: str) -> "uvicorn.Server":
+def _server(service: RewardService) -> "uvicorn.Server":
     import uvicorn
 
-    app = make_app(RewardService(reward, token))
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE))
+    from flows.rewards import connections
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            make_app(service),
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+            **connections.settings(),
+        )
+    )

@@ -100,20 +100,22 @@ def serve(  # noqa: PLR0913 (options, all by name)
 ) -> None:
     """Serve rewards over HTTP until Ctrl-C: POST /v1/judge and /openrlhf, GET /health and /metrics.
 
+    The printed address carries the secret of this start; with --token-env callers send `Authorization: Bearer TOKEN`.
     A full queue answers 429 with Retry-After; items still queued at the deadline are `undecided`.
 
     Example: rollmill reward serve recipes/arithmetic.yaml --port 8600 --log run7
     """
-    from flows.rewards.reward_server import listen, run, token_of
+    from flows.rewards.reward_server import address, listen, run, token_of
 
     token = token_of(token_env, host)
     limits = {"most_waiting": queue, "log": log}
     with listen(host, port) as socket, _reward(source, undecided, truncated, profile, workers, limits) as reward:
         for message in reward.log.messages if reward.log is not None else ():
             note(message)
-        line(f"http://{host}:{socket.getsockname()[1]}/v1/judge   (Ctrl-C ends it)")
+        shown = address(socket, "" if token_env else token, host)  # a token of the caller's own is not printed
+        line(f"{shown}/v1/judge   (Ctrl-C ends it)")
         sys.stdout.flush()
-        run(reward, token, socket)
+        run(reward, token, socket, host)
 
 
 @verbs.command("show")

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from pipelines.train.guest.encoding import turns_of
 from pipelines.train.guest.trainers import StepPlan, trainer_names
@@ -30,7 +31,10 @@ class RewardClient:
     """Reward function of TRL that asks Rollmill's service; what it cannot decide has no reward."""
 
     def __init__(self, address: str, most_tokens: int, end: int | None) -> None:
-        self.address, self.most_tokens, self.end = address, most_tokens, end
+        parts = urlsplit(address)
+        self.most_tokens, self.end = most_tokens, end
+        # urllib does not read the secret in an address.
+        self.address, self._secret = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.password or ""
         self.__name__ = "rollmill"  # what TRL calls the reward in its logs
         # The service listens on loopback, which a proxy of the environment would not reach.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -58,7 +62,7 @@ class RewardClient:
         return [reward["value"] for reward in rewards]
 
     def _judged(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._secret}"}
         request = urllib.request.Request(f"{self.address}/v1/judge", json.dumps(body).encode(), headers)  # noqa: S310
         try:
             with self._opener.open(request) as answer:

@@ -1,11 +1,12 @@
-"""One training with TRL, as a program: python -P run.py JOB.json [REWARD]. Its output is a line of JSON for each report.
-REWARD is the address of the service that judges drawn completions.
+"""One training with TRL, as a program: python -P run.py JOB.json. Its output is a line of JSON for each report.
+The variable ROLLMILL_REWARD is the address of the service that judges drawn completions.
 
 A mistake of the user is the line {"refused": ...} and status 2. The model folder has the files of the initial model with
 new weights, so that configuration, tokenizer and chat template stay those that engines know.
 """
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -32,13 +33,16 @@ from storage.ground.errors import SetupError
 
 REFUSED = 2
 SAVED_EVERY, LOGGED_EVERY = 100, 10  # steps, where the options name no number
+# A model folder is data: no Python file of it runs (without False transformers asks at the terminal), no pickle is read.
+_AS_DATA: Mapping[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
 WEIGHTS = (".safetensors", ".bin", ".onnx", ".index.json", ".parquet", ".jsonl", ".md")
 
 
-def main(path: str, reward: str = "") -> int:
+def main(path: str) -> int:
     """Run a job file."""
     try:
-        train(json.loads(Path(path).read_text(encoding="utf-8")), reward)
+        # Taken out: the address holds a secret, and processes that are started here need none.
+        train(json.loads(Path(path).read_text(encoding="utf-8")), os.environ.pop("ROLLMILL_REWARD", ""))
     except SetupError as error:
         print(json.dumps({"refused": str(error)}), flush=True)  # noqa: T201
         return REFUSED
@@ -61,10 +65,10 @@ def train(job: Mapping[str, Any], reward: str) -> None:
             next_command="gradient_accumulation_steps: 1; a divisor of batch with sft, dpo, kto, grpo, rloo, reward_model",
         )
     transformers.set_seed(job["seed"])
-    tokenizer = transformers.AutoTokenizer.from_pretrained(job["init"])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(job["init"], trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    context = transformers.AutoConfig.from_pretrained(job["init"]).max_position_embeddings
+    context = transformers.AutoConfig.from_pretrained(job["init"], trust_remote_code=False).max_position_embeddings
     known = spellings(loss, tokenizer.backend_tokenizer)
     rows = read_rows(Path(job["rows"]), encode_for(tokenizer), context, loss.column, known)
     lines = [json.loads(line) for line in Path(job["rows"]).read_text(encoding="utf-8").splitlines()]
@@ -83,8 +87,8 @@ def _model(init: str, loss: Loss) -> Any:
 
     dtype = "auto" if torch.cuda.is_available() else torch.float32
     if isinstance(loss, RatesTexts):
-        return transformers.AutoModelForSequenceClassification.from_pretrained(init, num_labels=1, dtype=dtype)
-    return transformers.AutoModelForCausalLM.from_pretrained(init, dtype=dtype)
+        return transformers.AutoModelForSequenceClassification.from_pretrained(init, num_labels=1, dtype=dtype, **_AS_DATA)
+    return transformers.AutoModelForCausalLM.from_pretrained(init, dtype=dtype, **_AS_DATA)
 
 
 def _fixed(job: Mapping[str, Any], loss: Loss, parts: int) -> dict[str, Any]:

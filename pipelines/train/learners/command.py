@@ -14,24 +14,26 @@ from pipelines.processes.spawn import spawn
 from pipelines.train.roles import LearnerReport, Trained, TrainingTask
 from storage.ground.errors import SetupError
 
-PLACES = ("data", "init", "out", "state", "seed", "settings", "reward")
+PLACES = ("data", "init", "out", "state", "seed", "settings")
+REWARD = "ROLLMILL_REWARD"
+"""Variable with the address of the service that judges completions: it has a secret, and other users see arguments."""
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _TAIL = 20  # lines of the command's output that an error shows
 
 
 @dataclass
 class Command:
-    """A command line that trains the model. Its placeholders are {data}, {init}, {out}, {state}, {seed}, {settings} and
-    {reward}.
+    """A command line that trains the model. Its placeholders are {data}, {init}, {out}, {state}, {seed} and {settings}.
 
     `command`: command line with placeholders; {data} and {out} are required. `settings`: values for the key `settings` of
     the file {settings}.
 
     {data} is a file of JSON lines in the export format; {init}, the folder of the initial model; {out}, the folder that the
     command writes; {state}, a folder for its own checkpoints, which outlives a kill. {settings} is a JSON file with the
-    keys `loss`, `order`, `seed` and `settings`. {reward} is the address of the service that judges completions
-    (`{reward}/v1/judge`, `{reward}/openrlhf`), for a loss that draws them. A line of output that is a JSON object with
-    `step` and `loss` (and optionally `share`, `tokens`) reports progress.
+    keys `loss`, `order`, `seed` and `settings`. For a loss that draws completions, the environment variable
+    ROLLMILL_REWARD is the address of the service that judges them (`$ROLLMILL_REWARD/v1/judge`,
+    `$ROLLMILL_REWARD/openrlhf`); it holds a secret. A line of output that is a JSON object with `step` and `loss` (and
+    optionally `share`, `tokens`) reports progress.
     """
 
     command: str
@@ -49,6 +51,11 @@ class Command:
         if not words:
             raise SetupError("command is empty.", next_command="python train.py --data {data} --out {out}")
         for place in _PLACE.findall(self.command):
+            if place == "reward":
+                raise SetupError(
+                    "command has the place {reward}, and other users of the machine see the arguments of a command.",
+                    next_command=f"leave it out; the command finds the address in the variable {REWARD}",
+                )
             if place not in PLACES:
                 raise SetupError(f"command has the place {{{place}}}.", choices=[f"{{{name}}}" for name in PLACES])
         for place in ("data", "out"):
@@ -65,11 +72,11 @@ class Command:
         )
         values = {
             "data": task.rows, "init": task.init, "out": task.out, "state": task.state,
-            "seed": task.seed, "settings": settings, "reward": task.reward or "",
+            "seed": task.seed, "settings": settings,
         }  # fmt: skip
         words = [_PLACE.sub(lambda found: str(values[found[1]]), word) for word in shlex.split(self.command)]
         began = time.monotonic()
-        last = run_reporting(words, report)
+        last = run_reporting(words, report, task.reward)
         if not (task.out / "config.json").is_file():
             raise SetupError(
                 f"{words[0]} ended and left no {task.out}/config.json.", next_command="look at its output above"
@@ -78,14 +85,16 @@ class Command:
         return Trained(last.step, last.tokens, 0.0, seconds) if last else Trained(0, 0, 0.0, seconds)
 
 
-def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None]) -> LearnerReport | None:
-    """Run a command to its end, with its lines of progress reported; the last one.
+def run_reporting(
+    words: Sequence[str], report: Callable[[LearnerReport], None], reward: str | None = None
+) -> LearnerReport | None:
+    """Run a command to its end, with its lines of progress reported; the last one. `reward`: address that it asks.
 
     SetupError if it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
     """
     last, tail = None, [""]
     try:
-        process = spawn(words, _environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = spawn(words, _environment(reward), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:
         raise SetupError(
             f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command"
@@ -140,5 +149,6 @@ def progress_in(line: str) -> LearnerReport | None:
         return None
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")}
+def _environment(reward: str | None) -> dict[str, str]:
+    own = {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")}
+    return {**os.environ, **own, **({} if reward is None else {REWARD: reward})}

@@ -80,7 +80,8 @@ class Trl:
             if importlib.util.find_spec("trl") is None:
                 raise SetupError("the learner trl needs an interpreter with TRL; none is named.", next_command=INSTALL)
             return sys.executable
-        places = (Path(named), CHECKOUT / named)
+        # A bare name is a program of PATH: a file of the current folder with that name is not asked for.
+        places = (Path(named), CHECKOUT / named) if "/" in named else ()
         path = next((str(place.absolute()) for place in places if place.is_file()), None) or shutil.which(named)
         if path is None:
             raise SetupError(f"the interpreter of the learner trl, {named!r}, does not exist.", next_command=INSTALL)
@@ -125,7 +126,7 @@ class Trl:
             )
         write_text(path, json_text(job))
         # Without -P the script's folder comes first on sys.path, and its modules would hide others of their names.
-        run_reporting([python, "-P", str(GUEST), str(path), *([task.reward] if task.reward else [])], report)
+        run_reporting([python, "-P", str(GUEST), str(path)], report, task.reward)
         done = json.loads((task.state / "done.json").read_text(encoding="utf-8"))
         order = OrderFile(task.state / "order.csv")
         order.to_parquet(task.out / "order.parquet")

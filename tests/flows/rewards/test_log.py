@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -206,7 +207,9 @@ def serve_and_end(workspace: Path, step: int, end: signal.Signals) -> None:
 
 def ask(address: str, items: list[dict[str, str]], step: int) -> None:
     body = json.dumps({"items": items, "step": step}).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    parts = urlsplit(address)  # urllib does not read the secret in an address
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {parts.password}"}
+    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}{parts.path}", body, headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert [one["value"] for one in json.load(answer)["rewards"]] == [1.0] * len(items)
 

@@ -10,21 +10,23 @@ import pytest
 from starlette.testclient import TestClient
 
 import rollmill
-from flows.rewards import reward_server
+from flows.rewards import bodies
 from flows.rewards.reward_server import RewardService, make_app, token_of
 from rollmill import SetupError
 
 TOYS = "tests.flows.rewards.toys"
 LOCAL = "http://127.0.0.1:8600"
+TOKEN = "a-token-of-many-letters"
 RIGHT = {"completion": "4", "reference": "4"}
 
 
 @contextmanager
-def served(name: str = "Plain", token: str = "", **options: Any) -> Iterator[TestClient]:
+def served(name: str = "Plain", *, remote: bool = False, **options: Any) -> Iterator[TestClient]:
     with (
         rollmill.reward(f"{TOYS}:{name}", **options) as reward,
-        TestClient(make_app(RewardService(reward, token)), base_url=LOCAL) as client,
+        TestClient(make_app(RewardService(reward, TOKEN, remote)), base_url=LOCAL) as client,
     ):
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
         yield client
 
 
@@ -107,7 +109,7 @@ def test_a_mistake_gets_a_status_and_a_sentence(body: str, status: int, detail: 
 
 
 def test_a_body_is_read_to_its_limit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reward_server, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(bodies, "MOST_BYTES", 1 << 20)
     with served() as client:
         body = json.dumps({"items": [RIGHT], "label": "x" * (1 << 20)})
         answer = client.post("/v1/judge", content=body, headers={"Content-Type": "application/json"})
@@ -115,13 +117,13 @@ def test_a_body_is_read_to_its_limit_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nobody_asks_without_the_token() -> None:
-    token = "a-token-of-many-letters"
     header: Any
-    with served(token=token) as client:
+    with served(remote=True) as client:
+        del client.headers["Authorization"]
         for header in (
             {},
-            {"Authorization": token},
-            {"Authorization": f"Bearer {token}x"},
+            {"Authorization": TOKEN},
+            {"Authorization": f"Bearer {TOKEN}x"},
             {"Authorization": b"Bearer \xe9"},
         ):
             for given in (
@@ -129,16 +131,18 @@ def test_nobody_asks_without_the_token() -> None:
                 client.get("/metrics", headers=header),
             ):
                 assert given.status_code == 401
-                assert token not in given.text
-        assert client.post("/v1/judge", json={"items": []}, headers={"Authorization": f"Bearer {token}"}).status_code == 200
-        assert client.get("/health", headers={"Host": "gpu7.example"}).status_code == 200
+                assert TOKEN not in given.text
+        assert client.post("/v1/judge", json={"items": []}, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert client.get("/health", headers={"Host": "gpu7.example"}).json() == {"ok": True}
 
 
-def test_a_web_page_cannot_ask_a_server_without_a_token() -> None:
+def test_a_web_page_cannot_ask() -> None:
     with served() as client:
-        assert client.get("/health", headers={"Host": "evil.example"}).status_code == 400
+        assert client.get("/health", headers={"Host": "evil.example"}).status_code == 403
         plain = client.post("/v1/judge", content='{"items": []}', headers={"Content-Type": "text/plain"})
         assert plain.status_code == 415
+    with served(remote=True) as client:
+        assert client.get("/health", headers={"Origin": "http://evil.example"}).status_code == 403
 
 
 def test_openrlhf_reads_three_lists_and_never_a_silent_zero() -> None:
@@ -169,7 +173,7 @@ def test_counts_are_in_the_format_of_prometheus() -> None:
 
 
 def test_an_address_that_others_reach_needs_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert token_of(None, "127.0.0.1") == ""
+    assert token_of(None, "127.0.0.1") != token_of(None, "127.0.0.1")  # a secret for each start
     with pytest.raises(SetupError, match=r"--host 0\.0\.0\.0 is not loopback"):
         token_of(None, "0.0.0.0")
     with pytest.raises(SetupError, match="the variable REWARD_TOKEN is not set"):

@@ -19,6 +19,15 @@ class Plain(OneByOne):
         return Finding("correct" if completion.text == problem.reference else "incorrect", "same")
 
 
+class Forgetful(Plain):
+    """Keeps no text."""
+
+    name = "forgetful"
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        return Finding("correct" if completion.text == problem.reference else "incorrect", "same")
+
+
 class Slow(Plain):
     name = "slow"
 

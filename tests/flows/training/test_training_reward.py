@@ -13,13 +13,15 @@ from tests.flows.conftest import Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration
 ASKING = """\
-import json, pathlib, sys, urllib.request
-data, init, out, reward = sys.argv[1:]
+import json, os, pathlib, sys, urllib.parse, urllib.request
+data, init, out = sys.argv[1:]
+reward = urllib.parse.urlsplit(os.environ["ROLLMILL_REWARD"])
 rows = [json.loads(line) for line in open(data)]
 items = [{"completion": text, "reference": row["reference"], "problem_id": row["problem_id"]}
          for row in rows for text in (row["reference"], "7 monkeys")]
 body = json.dumps({"items": items, "step": 3}).encode()
-asked = urllib.request.Request(reward + "/v1/judge", body, {"Content-Type": "application/json"})
+headers = {"Content-Type": "application/json", "Authorization": "Bearer " + reward.password}
+asked = urllib.request.Request(f"http://127.0.0.1:{reward.port}/v1/judge", body, headers)
 values = [one["value"] for one in json.load(urllib.request.urlopen(asked))["rewards"]]
 assert values == [1.0, -0.5] * len(rows), values
 out = pathlib.Path(out)
@@ -33,7 +35,7 @@ REWARD = {"source": "tests.flows.rewards.toys:Plain", "incorrect": -0.5}
 
 def recipe(folder: Path, **changed: Any) -> None:
     (folder / "asking_trainer.py").write_text(ASKING)
-    command = f"{sys.executable} asking_trainer.py {{data}} {{init}} {{out}} {{reward}}"
+    command = f"{sys.executable} asking_trainer.py {{data}} {{init}} {{out}}"
     value = {
         "train_schema": 1, "name": "asking", "data": {"versions": {"toy@v1": "all"}},
         "learner": {"method": "command", "options": {"command": command}}, "loss": {"method": "grpo"},
