@@ -6,7 +6,7 @@ A row may hold several answers, or an answer within a conversation; each becomes
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,18 @@ from storage.imports.reading.cells import CellError, parsed_cell, root
 from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
 from storage.imports.reading.faults import RowError
 from storage.imports.reading.lines import FileRow
-from storage.imports.reading.turns import asked_and_answered, is_conversation, is_turn, messages, rendered
+from storage.imports.reading.turns import (
+    asked_and_answered,
+    asking_turns,
+    is_conversation,
+    is_parts,
+    is_turn,
+    lone_answer,
+    messages,
+    opened_conversation,
+    rendered,
+    tagged,
+)
 from storage.imports.stored import StoredProblem
 
 _OF_EACH = ("is_correct", "finish_reason", "tokens_out", "logprob_sum", "reasoning", "model")
@@ -31,10 +42,14 @@ def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> 
     CellError if such a list is of another length and not one of `whole`, which belong to the row.
     """
     column = columns.fields.get("text")
+    if column is not None and is_parts(row.values.get(column)):
+        answer = {"role": "assistant", "content": row.values[column]}
+        row = FileRow(row.where, {**row.values, column: [answer]}, row.format)
     cell = None if column is None else several(row.values.get(column))
     if column is None or cell is None:
-        yield row
+        yield _own_messages(row, columns, None if column is None else [row.values.get(column)])
         return
+    row = _own_messages(row, columns, cell)
     if "sample_index" in columns.fields and len(cell) > 1:
         raise CellError(f"{len(cell)} answers have one sample index")
     beside = {name: _items(value, len(cell)) for name, value in row.values.items() if name not in {column, *whole}}
@@ -46,6 +61,29 @@ def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> 
     for place, answer in enumerate(cell):
         values = {**row.values, column: answer, **{name: items[place] for name, items in lists.items()}}
         yield FileRow(row.where, _with_text(values, answer, columns), row.format)
+
+
+def _own_messages(row: FileRow, columns: Columns, answers: Sequence[Any] | None) -> FileRow:
+    """The row without a conversation that says the same as one of its answers, or that only asks.
+
+    CellError if its answer is another one: nobody can tell which of the two is the model's.
+    """
+    name = columns.fields.get("messages")
+    conversation = None if name is None else opened_conversation(row.values.get(name))
+    texts = [answer for answer in answers or () if isinstance(answer, str) and answer.strip()]
+    if name is None or not texts or not is_conversation(conversation):
+        return row
+    _, answered = asked_and_answered(messages(conversation) or ())
+    alone = lone_answer(conversation)
+    told = {rendered(answered).strip(), *(turn.content.strip() for turn in answered[-1:])}
+    told |= set() if alone is None else {alone[0].strip(), (tagged(alone[1]) + alone[0]).strip()}
+    same = any(text.strip() in told for text in texts)
+    if answered and not same:
+        column = columns.fields["text"]
+        raise CellError(f"{column} and {name} hold different answers: say --map text={column} or --map messages={name}")
+    if answered and len(texts) == 1 and len(answered) > 1:
+        return row  # the answer with its turns
+    return FileRow(row.where, {**row.values, name: asking_turns(conversation)}, row.format)
 
 
 def _items(value: Any, count: int) -> list[Any] | None:
@@ -73,7 +111,7 @@ def several(cell: Any) -> list[Any] | None:
     # Only a list of texts: an answer may begin with a bracket, as an interval or a list does.
     if isinstance(cell, str) and cell.lstrip().startswith('["'):
         cell = _texts_in(cell)
-    if not isinstance(cell, list) or (cell and all(map(is_turn, cell))):
+    if not isinstance(cell, list) or (cell and all(map(is_turn, cell))) or is_parts(cell):
         return None
     if cell and all(isinstance(item, list) and not (item and all(map(is_turn, item))) for item in cell):
         cell = [answer for item in cell for answer in item]
@@ -114,14 +152,14 @@ ENGINE = "imported"  # engine name of imported completions
 _NO_MODEL = "unknown"
 
 
-def _answer_turns(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
-    """Only the turns of the answer. CellError for a conversation that ends with a question."""
+def _answer_turns(turns: tuple[Message, ...] | None, *, needed: bool) -> tuple[Message, ...] | None:
+    """Only the turns of the answer. CellError for a conversation that ends with a question where an answer is needed."""
     if turns is None:
         return None
     _, answer = asked_and_answered(turns)
-    if turns and not answer:
+    if turns and not answer and needed:
         raise CellError("the conversation ends without an answer")
-    return answer
+    return answer or (None if turns else answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +198,14 @@ class CompletionRows:
         get = self._columns.get
         model = cells.text(get(values, "model")) or _NO_MODEL
         cell = get(values, "text")
-        turns = _answer_turns(messages(cell if is_conversation(cell) else get(values, "messages")))
+        conversation = cell if is_conversation(cell) else get(values, "messages")
         text = None if is_conversation(cell) else cells.text(cell)
+        turns = _answer_turns(messages(conversation), needed=text is None)
+        reasoning = cells.text(get(values, "reasoning"))
         # A single turn of text says no more than the text, and is not stored twice.
-        if text is None and turns is not None and [turn.kind for turn in turns] == ["text"]:
-            text, turns = turns[0].content, None
+        if text is None and (alone := lone_answer(conversation)) is not None:
+            text, turns = alone[0], None
+            reasoning = reasoning or alone[1]
         if text is None:
             text = rendered(turns or ())
         self.textless += not text.strip()
@@ -186,7 +227,7 @@ class CompletionRows:
             tokens_in=cells.tally(get(values, "tokens_in")),
             tokens_out=cells.tally(get(values, "tokens_out")),
             logprob_sum=cells.log_probability(get(values, "logprob_sum")),
-            reasoning=cells.text(get(values, "reasoning")),
+            reasoning=reasoning,
             messages=turns,
             meta=self._meta(values, problem, external_id),
         )

@@ -12,11 +12,11 @@ from typing import Any
 from storage.ground.records import Message, Problem
 from storage.imports.reading import cells
 from storage.imports.reading.answers import boxed_in, marked_in
-from storage.imports.reading.cells import CellError, parsed_cell
+from storage.imports.reading.cells import CellError
 from storage.imports.reading.columns import Columns, listed
 from storage.imports.reading.faults import RowError
 from storage.imports.reading.lines import FileRow
-from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
+from storage.imports.reading.turns import asked_and_answered, is_conversation, messages, opened_conversation
 
 # Cells of published sets that stand where a problem has no answer, as in NuminaMath's proofs.
 _NOTHING = frozenset([
@@ -150,13 +150,6 @@ def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
     """The cell with the question: the prompt, else the conversation that contains the answer."""
     value = opened_conversation(columns.get(values, "prompt"))
     return columns.get(values, "messages") if value is None and columns.has("messages") else value
-
-
-def opened_conversation(value: Any) -> Any:
-    """A JSON text of turns as turns; everything else unchanged."""
-    inside = parsed_cell(value)
-    # A prompt may be JSON itself, such as a question about JSON: only turns are opened.
-    return inside if is_conversation(inside) else value
 
 
 def answer_in(reference: str, column: str) -> tuple[str, str | None]:

@@ -145,6 +145,12 @@ def sanitised_notes(sanitiser: Sanitiser) -> list[str]:
     notes = []
     if sanitiser.characters:
         notes.append(f"{sanitiser.characters} lone surrogates in {sanitiser.rows} rows were replaced by U+FFFD")
+    if sanitiser.filters:
+        named = listed(f"{name} {count:,}" for name, count in sanitiser.filters.most_common())
+        notes.append(
+            f"{sanitiser.filters.total():,} rows repeat an answer under another filter ({named}) and were left out: labels "
+            "are the first filter's; rollmill adopt keeps those of each filter"
+        )
     if sanitiser.empty:
         notes.append(f"{sanitiser.empty:,} rows hold no answer (their request failed) and were left out")
     return notes

@@ -7,6 +7,7 @@ raises CellError, whose text says what the cell holds; the caller names the row.
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -132,12 +133,15 @@ def plain(value: Any) -> Any:
 
 
 class Sanitiser:
-    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD; counts them and the rows without an answer."""
+    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD; counts them, the rows without an answer, and by
+    their filter the rows that repeat one.
+    """
 
     def __init__(self) -> None:
         self.characters = 0
         self.empty = 0
         self.rows = 0
+        self.filters: Counter[str] = Counter()
 
     def row(self, values: dict[str, Any]) -> dict[str, Any]:
         """The row's values with every text storable."""

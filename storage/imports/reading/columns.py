@@ -60,7 +60,7 @@ ROLLOUT_ALIASES: Aliases = {
     "sample_index": ("sample_index", "sample_id", "sample", "attempt", "rollout_index"),
     "is_correct": ("is_correct", "correct", "passed"),
     "external_id": ("id", "rollout_id", "completion_id", "uid"),
-    "finish_reason": ("finish_reason", "stop_reason"),
+    "finish_reason": ("finish_reason", "finish_reasons", "stop_reason"),
     "tokens_in": ("tokens_in", "prompt_tokens", "input_tokens"),
     "tokens_out": ("tokens_out", "completion_tokens", "output_tokens"),
     "logprob_sum": ("logprob_sum", "cumulative_logprob"),
@@ -125,10 +125,13 @@ def resolve(
     fields = dict(maps)
     # A column that a person gave to one field is no guess for another.
     taken = set(maps.values())
+    # Whoever says where the answer is has said that it is nowhere else.
+    elsewhere = {"text": "messages", "messages": "text"}
+    decided = {elsewhere[name] for name in maps if name in elsewhere and elsewhere[name] not in maps}
     # Reversed: of columns that differ in case only, the first one wins.
     lower = {column.lower(): column for column in reversed(present)}
     for name, known in aliases.items():
-        if name in fields or name in constants:
+        if name in fields or name in constants or name in decided:
             continue
         free = (lower[alias] for alias in known if alias in lower and lower[alias] not in taken)
         column = next(free, None)

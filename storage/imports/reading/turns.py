@@ -1,7 +1,7 @@
 """Conversations of foreign files as messages, and messages as one text. Knows no file formats.
 
-Understood are chat messages (role, content; also lists of parts and tool calls), ShareGPT turns (from, value) and the turns
-of tool-using solutions (role text, code or execution).
+Understood are chat messages (role, content; also lists of parts, tool calls and reasoning apart from the content), ShareGPT
+turns (from, value) and the turns of tool-using solutions (role text, code or execution).
 """
 
 import json
@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from storage.ground.records import Message
-from storage.imports.reading.cells import CellError, json_text, text
+from storage.imports.reading.cells import CellError, json_text, parsed_cell, text
 
 Kind = Literal["text", "code", "execution", "tool_call", "tool_result"]
 
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "ai": "assistant", "bot": "assistant"}
+_ROLES |= {"observation": "tool", "function_response": "tool"}
+_REASONING = ("reasoning_content", "reasoning", "thinking", "thoughts")
 _TURNS: dict[str, tuple[str, Kind]] = {
     "text": ("assistant", "text"),
     "code": ("assistant", "code"),
@@ -24,7 +26,44 @@ _FENCES = {"code": "python", "execution": "output", "tool_call": "tool_call", "t
 
 
 def messages(value: Any) -> tuple[Message, ...] | None:
-    """A cell as messages: a list of turns or JSON text of one. Raises CellError for anything else."""
+    """A cell as messages: a list of turns or JSON text of one. Raises CellError for anything else.
+
+    Reasoning that a turn has apart from its content stands before it, in the tags of chat templates.
+    """
+    turns = _turns(value)
+    return None if turns is None else tuple(message for turn in turns for message in _turn(turn, tagged(thought_of(turn))))
+
+
+def lone_answer(value: Any) -> tuple[str, str | None] | None:
+    """The text and the reasoning of an answer of one turn of text, the last of a conversation; None for another."""
+    turns = _turns(value) or []
+    last = turns[-1] if turns else {}
+    before = turns[-2:-1]
+    if _role(last) != "assistant" or any(_role(turn) not in _ASKING for turn in before):
+        return None
+    bare = list(_turn(last, ""))
+    return (bare[0].content, thought_of(last)) if [turn.kind for turn in bare] == ["text"] else None
+
+
+def tagged(reasoning: str | None) -> str:
+    """Reasoning in the tags of chat templates, as it stands before an answer; "" for none."""
+    return f"<think>\n{reasoning}\n</think>\n\n" if reasoning else ""
+
+
+def thought_of(turn: dict[str, Any]) -> str | None:
+    """The reasoning that a turn has apart from its content: under a name of its own, or as parts of the content."""
+    for name in _REASONING:
+        value = turn.get(name)
+        if isinstance(value, str) and value.strip():
+            return value
+        if is_parts(value):
+            return _content(value)
+    content = turn.get("content", turn.get("value"))
+    thoughts = [_thought(part) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return "\n\n".join(filter(None, thoughts)) or None
+
+
+def _turns(value: Any) -> list[dict[str, Any]] | None:
     if value is None:
         return None
     if isinstance(value, dict):
@@ -36,12 +75,19 @@ def messages(value: Any) -> tuple[Message, ...] | None:
             raise CellError("messages are not JSON") from error
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         raise CellError("messages are not a list of turns")
-    return tuple(message for turn in value for message in _turn(turn))
+    return value
 
 
 def is_turn(value: Any) -> bool:
     """True for a value in the form of one turn."""
     return isinstance(value, dict) and isinstance(value.get("role", value.get("from")), str)
+
+
+def is_parts(value: Any) -> bool:
+    """True for the content of one turn as a list of parts, such as `{"type": "text", "text": ...}`."""
+    if not isinstance(value, list) or not value or any(map(is_turn, value)):
+        return False
+    return all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in value)
 
 
 def is_conversation(value: Any) -> bool:
@@ -51,11 +97,25 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
+def opened_conversation(value: Any) -> Any:
+    """A JSON text of turns as turns; everything else unchanged."""
+    inside = parsed_cell(value)
+    # A prompt may be JSON itself, such as a question about JSON: only turns are opened.
+    return inside if is_conversation(inside) else value
+
+
 def asked_and_answered(turns: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """The turns up to the last question (user, system), and those after it: the prompt and the answer."""
     asking = [place for place, turn in enumerate(turns) if turn.role in _ASKING]
     end = asking[-1] + 1 if asking else 0  # a solution with tools answers in many turns behind the last question
     return turns[:end], turns[end:]
+
+
+def asking_turns(conversation: Any) -> list[dict[str, Any]]:
+    """The turns of a cell up to the last question, in the form that they have there."""
+    turns = _turns(conversation) or []
+    asking = [place for place, turn in enumerate(turns) if _role(turn) in _ASKING]
+    return turns[: asking[-1] + 1] if asking else []
 
 
 def rendered(turns: Sequence[Message]) -> str:
@@ -68,10 +128,18 @@ def _block(turn: Message) -> str:
     return turn.content if fence is None else f"```{fence}\n{turn.content}\n```"
 
 
-def _turn(turn: dict[str, Any]) -> Iterator[Message]:
+def _role(turn: dict[str, Any]) -> Any:
+    role = turn.get("role", turn.get("from"))
+    return _ROLES.get(role, role) if isinstance(role, str) else role
+
+
+def _turn(turn: dict[str, Any], thought: str) -> Iterator[Message]:
     role = turn.get("role", turn.get("from"))
     content = turn.get("content", turn.get("value"))
-    calls = turn.get("tool_calls")
+    calls = _calls(turn, content)
+    if role == "function_call":  # ShareGPT's turn of a call, whose text is the call
+        yield Message("assistant", text(content) or "", "tool_call", turn.get("name"))
+        return
     if isinstance(role, str) and {"content", "value"} & turn.keys() and content is None and not calls:
         content = ""  # as an empty text: a reply may hold nothing
     if not isinstance(role, str) or (content is None and not calls):
@@ -81,18 +149,29 @@ def _turn(turn: dict[str, Any]) -> Iterator[Message]:
         yield Message(author, _content(content), kind)
         return
     role = _ROLES.get(role, role)
-    if content is not None:
+    if content is None and thought:
+        content = ""
+    if content is not None and not (calls and not thought and not _content(content)):
         kind = turn.get("kind") or ("tool_result" if role == "tool" else "text")
         # A list could not even be looked up in a set.
         if not isinstance(kind, str) or kind not in {*_FENCES, "text"}:
             raise CellError(f"a turn has the unknown kind {kind!r}")
-        yield Message(role, _content(content), kind, turn.get("name"))
-    for call in calls if isinstance(calls, list) else ():
+        yield Message(role, thought + _content(content), kind, turn.get("name"))
+    for call in calls:
         # OpenAI's form has name and arguments under `function`, others have them in the call.
         function = call.get("function", call) if isinstance(call, dict) else {}
         if not isinstance(function, dict):
             raise CellError(f"a tool call names the function {function!r}, which is not an object")
-        yield Message(role, json_text(function.get("arguments")) or "", "tool_call", function.get("name"))
+        arguments = function.get("arguments", function.get("input"))
+        yield Message(role, json_text(arguments) or "", "tool_call", function.get("name"))
+
+
+def _calls(turn: dict[str, Any], content: Any) -> list[Any]:
+    """The tool calls of a turn: under a name of their own, or as parts of the content."""
+    calls = turn.get("tool_calls")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    inside = [part for part in parts if part.get("type") == "tool_use"]
+    return [*(calls if isinstance(calls, list) else ()), *inside]
 
 
 def _content(content: Any) -> str:
@@ -101,7 +180,30 @@ def _content(content: Any) -> str:
     return text(content) or ""
 
 
+_THINKING = ("thinking", "reasoning", "reasoning_text", "thought", "redacted_thinking", "tool_use")  # no part of the text
+
+
 def _part(part: Any) -> str:
-    if isinstance(part, dict) and not isinstance(part.get("text"), str):
+    if not isinstance(part, dict):
+        return str(part)
+    if part.get("type") in _THINKING:
+        return ""
+    inside = part.get("text", part.get("refusal") if part.get("type") == "refusal" else None)
+    if part.get("type") == "tool_result":
+        return _content(part.get("content"))
+    if not isinstance(inside, str):
         raise CellError(f"a turn holds a part of type {part.get('type', 'unknown')!r}, which is not text")
-    return str(part["text"]) if isinstance(part, dict) else str(part)
+    return inside
+
+
+def _thought(part: dict[str, Any]) -> str | None:
+    """The text of a part that is reasoning: Claude's, Magistral's and Inspect's forms, and summaries of OpenAI's."""
+    if part.get("type") not in _THINKING or part.get("type") == "tool_use":
+        return None
+    for name in ("thinking", "reasoning", "text", "content", "summary"):
+        inside = part.get(name)
+        if isinstance(inside, str) and inside.strip():
+            return inside
+        if isinstance(inside, list) and inside:
+            return "".join(str(item.get("text") or "") if isinstance(item, dict) else str(item) for item in inside)
+    return None

@@ -89,6 +89,20 @@ def test_token_ids_overrule_the_count() -> None:
     assert read({**said(content="x"), "token_ids": [5, "x"]}).token_ids is None
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "2 and 2"}], "closed": True},
+        {"type": "thinking", "thinking": "2 and 2", "signature": "x"},
+        {"type": "reasoning", "reasoning": "2 and 2"},
+        {"type": "reasoning", "text": "2 and 2"},
+    ],
+)
+def test_a_part_that_is_reasoning_is_kept_apart(part: dict[str, object]) -> None:
+    answer = read({"message": {"content": [part, {"type": "text", "text": "4"}]}})
+    assert (answer.text, answer.reasoning) == ("4", "2 and 2")
+
+
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
 def test_reasoning_is_kept_apart(key: str) -> None:
     answer = read(said(content="4", **{key: "2 and 2"}))

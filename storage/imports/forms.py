@@ -1,0 +1,274 @@
+"""Forms of rows that other tools write, recognised by their keys, and how each becomes rows of an import.
+
+A row of such a form can hold several answers; then it becomes several rows. What a rewritten row has no name for goes along
+under its own key and ends up as meta.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.imports.reading.cells import CellError, parsed_cell, value_at
+from storage.imports.reading.turns import thought_of
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Row format of another tool's file. `keys`: columns that identify it. `rewrite`: converts a row into import rows.
+
+    `holds`: a further test of a row, since a benchmark may have columns of the same names (`choices` in MMLU and ARC).
+    """
+
+    name: str
+    keys: frozenset[str]
+    rewrite: Callable[[Values], Iterator[Values]]
+    holds: Callable[[Mapping[str, Any]], bool] = lambda _: True
+
+    def knows(self, values: Mapping[str, Any]) -> bool:
+        """True for a row of this form."""
+        return self.keys <= values.keys() and self.holds(values)
+
+
+def rewritten(values: Values) -> tuple[str, list[Values]]:
+    """The name of the row's format ("" for none that is known) and its rows. CellError if it lacks a required part."""
+    for form in FORMATS:
+        if form.knows(values):
+            return form.name, list(form.rewrite(values))
+    return "", [values]
+
+
+def _lm_eval(values: Values) -> Iterator[Values]:
+    """lm-evaluation-harness `--log_samples`: resps is a list of requests, each a list of repeats."""
+    rest = {
+        key: value for key, value in values.items() if key not in {"arguments", "resps", "filtered_resps", "target", "doc"}
+    }
+    doc = parsed_cell(values.get("doc"))
+    prompt = _prompt_argument(parsed_cell(values.get("arguments")))
+    if prompt is None:
+        raise CellError("arguments hold no prompt")
+    requests = parsed_cell(values["resps"])
+    if not isinstance(requests, list):
+        raise CellError("resps is not a list of answers")
+    answers = [text for repeats in requests for text in (repeats if isinstance(repeats, list) else [repeats])]
+    for text in answers:
+        yield {
+            **rest,
+            "problem_id": str(values["doc_id"]),
+            "prompt": prompt,
+            "reference": values.get("target"),
+            "text": text,
+            "is_correct": next((values[key] for key in ("exact_match", "acc") if values.get(key) in (0, 1)), None),
+            "doc": doc,
+        }
+
+
+def _prompt_argument(arguments: Any) -> Any:
+    """The prompt among the arguments of a request: {"gen_args_0": {"arg_0": ...}} or [[prompt, settings], ...]."""
+    if isinstance(arguments, dict):
+        first = next(iter(arguments.values()), None)
+        return first.get("arg_0") if isinstance(first, dict) else None
+    if isinstance(arguments, list) and arguments and isinstance(arguments[0], list | tuple):
+        return arguments[0][0] if arguments[0] else None
+    return None
+
+
+def _openai_batch(values: Values) -> Iterator[Values]:
+    """Output of OpenAI's batch interface (vLLM's run_batch too); a request that failed gives no row."""
+    body = value_at(values, "response.body")
+    reply = {**(body if isinstance(body, dict) else {}), "problem_id": values["custom_id"]}
+    yield from _response_rows(reply) if isinstance(reply.get("output"), list) else _reply_rows(reply)
+
+
+def _response_rows(reply: Values) -> Iterator[Values]:
+    """A reply of OpenAI's responses interface: one answer, whose items are reasoning, messages and calls."""
+    kept = {key: value for key, value in reply.items() if key in ("model", "problem_id")}
+    items = reply["output"]
+    if not _objects(items):
+        raise CellError("output is not a list of objects")
+    # The reasoning of the items stands before the message that follows it.
+    thoughts = [thought for item in items if (thought := thought_of({"content": [item]}))]
+    turns = [
+        {"role": "assistant", "content": item.get("content") or ""}
+        if item.get("type") == "message"
+        else {"role": "assistant", "content": None, "tool_calls": [item]}
+        for item in items
+        if item.get("type") in ("message", "function_call")
+    ]
+    if not turns:
+        return  # it failed, or was cut off while it reasoned: there is no answer
+    turns[0]["reasoning"] = "\n\n".join(thoughts)
+    incomplete = value_at(reply, "incomplete_details.reason")
+    yield {
+        **kept,
+        "text": turns,
+        "finish_reason": {"max_output_tokens": "length"}.get(str(incomplete), incomplete or "stop"),
+        "tokens_in": value_at(reply, "usage.input_tokens"),
+        "tokens_out": value_at(reply, "usage.output_tokens"),
+    }
+
+
+def _response(values: Values) -> Iterator[Values]:
+    """A reply of OpenAI's responses interface with the columns that identify the problem."""
+    rest = {key: value for key, value in values.items() if key not in {"output", "usage", "id", "object", "created_at"}}
+    for row in _response_rows(values):
+        yield {**rest, **row}
+
+
+def _alpaca(values: Values) -> Iterator[Values]:
+    """Alpaca's rows: the input belongs to the instruction."""
+    given = (values["input"] or "").strip()
+    yield {**values, "prompt": f"{values['instruction']}\n\n{given}" if given else values["instruction"]}
+
+
+def _is_alpaca(values: Mapping[str, Any]) -> bool:
+    texts = isinstance(values["instruction"], str) and isinstance(values["input"], str | None)
+    return texts and not {"prompt", "question", "problem"} & values.keys()
+
+
+def _sglang(values: Values) -> Iterator[Values]:
+    """SGLang's offline outputs: the text beside what the engine says of it."""
+    about = values["meta_info"]
+    reason = about.get("finish_reason")
+    yield {
+        **{key: value for key, value in values.items() if key not in {"meta_info", "output_ids"}},
+        "finish_reason": reason.get("type") if isinstance(reason, dict) else reason,
+        "tokens_in": about.get("prompt_tokens"),
+        "tokens_out": about.get("completion_tokens"),
+    }
+
+
+def _has_about(values: Mapping[str, Any]) -> bool:
+    return isinstance(values["meta_info"], dict) and isinstance(values["text"], str)
+
+
+def _chat_completion(values: Values) -> Iterator[Values]:
+    """A reply of a server with OpenAI's interface, with the columns that identify the problem."""
+    yield from _reply_rows(values)
+
+
+def _reply_rows(reply: Values) -> Iterator[Values]:
+    kept = {key: value for key, value in reply.items() if key not in {"choices", "usage", "id", "object", "created"}}
+    choices = parsed_cell(reply.get("choices")) or []
+    tokens_in = value_at(reply, "usage.prompt_tokens")
+    # `usage` counts the tokens of all choices together.
+    tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
+    if not _objects(choices):
+        raise CellError("choices are not a list of objects")
+    for choice in sorted(choices, key=_place):
+        message = choice.get("message") or {}
+        if not isinstance(message, dict):
+            raise CellError("the message of a choice is not an object")
+        yield {
+            **kept,
+            "text": _answer_of(message) if message else choice.get("text"),
+            "finish_reason": choice.get("finish_reason"),
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+        }
+
+
+def _answer_of(message: Values) -> Any:
+    """A message as a text, or as a turn where it holds more than one."""
+    if isinstance(message.get("content"), str) and not (thought_of(message) or message.get("tool_calls")):
+        return message["content"]
+    return [{"content": "", **message, "role": "assistant"}]
+
+
+def _objects(cell: Any) -> bool:
+    """True for a list of objects."""
+    return isinstance(cell, list) and all(isinstance(item, dict) for item in cell)
+
+
+def _place(choice: Values) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0  # without one the order of the list stays
+
+
+def _has_choices(values: Mapping[str, Any]) -> bool:
+    choices = parsed_cell(values["choices"])
+    if choices is None:  # a request that failed
+        return True
+    return _objects(choices) and all({"message", "text"} & choice.keys() for choice in choices)
+
+
+def _has_outputs(values: Mapping[str, Any]) -> bool:
+    return _objects(parsed_cell(values["outputs"]))
+
+
+def _has_items(values: Mapping[str, Any]) -> bool:
+    items = parsed_cell(values["output"])
+    return _objects(items) and bool(items) and all(isinstance(item.get("type"), str) for item in items)
+
+
+def _has_output(values: Mapping[str, Any]) -> bool:
+    return isinstance(values["output"], dict)
+
+
+def _vllm(values: Values) -> Iterator[Values]:
+    """vLLM's RequestOutput written as JSON: prompt and outputs with text, finish_reason, token_ids, cumulative_logprob."""
+    kept = {key: value for key, value in values.items() if key not in {"outputs", "prompt_token_ids", "prompt_logprobs"}}
+    for output in parsed_cell(values["outputs"]):
+        if not isinstance(output, dict) or "text" not in output:
+            raise CellError("an item of outputs has no text")
+        token_ids = output.get("token_ids")
+        yield {
+            **kept,
+            "text": output["text"],
+            "finish_reason": output.get("finish_reason"),
+            "logprob_sum": output.get("cumulative_logprob"),
+            "tokens_out": len(token_ids) if isinstance(token_ids, list) else None,
+        }
+
+
+def _inspect(values: Values) -> Iterator[Values]:
+    """A sample of Inspect's JSON log (`inspect log convert --to json`)."""
+    output = values["output"]
+    scores = values.get("scores")
+    by_scorer = scores.values() if isinstance(scores, dict) else ()
+    label = next((score.get("value") for score in by_scorer if isinstance(score, dict)), None)
+    choices = output.get("choices") or [{}]
+    if not _objects(choices):
+        raise CellError("the choices of output are not a list of objects")
+    for choice in choices:
+        yield {
+            "problem_id": str(values["id"]),
+            "prompt": values["input"],
+            "reference": values["target"],
+            "text": _answer_of(choice["message"]) if isinstance(choice.get("message"), dict) else None,
+            "finish_reason": choice.get("stop_reason"),
+            "model": output.get("model"),
+            # The other values of a score (P for partial, N for no answer, numbers) are neither yes nor no.
+            "is_correct": {"C": True, "I": False}.get(label) if isinstance(label, str) else None,
+            "metadata": values.get("metadata") or None,
+            "epoch": values.get("epoch"),
+        }
+
+
+def _nemo_skills(values: Values) -> Iterator[Values]:
+    """NeMo-Skills' generations: flat, with the answer that it cut out itself and its own label."""
+    names = {
+        "problem": "prompt",
+        "expected_answer": "reference",
+        "generation": "text",
+        "num_generated_tokens": "tokens_out",
+    }
+    yield {names.get(key, key): value for key, value in values.items()}
+
+
+LM_EVAL = "lm-eval samples"
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(LM_EVAL, frozenset({"doc_id", "doc", "resps"}), _lm_eval),
+    Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
+    Format("OpenAI response", frozenset({"output", "status"}), _response, _has_items),
+    Format("SGLang outputs", frozenset({"text", "meta_info"}), _sglang, _has_about),
+    Format("Inspect log", frozenset({"id", "input", "target", "output"}), _inspect, _has_output),
+    Format("vLLM outputs", frozenset({"prompt", "outputs"}), _vllm, _has_outputs),
+    Format("OpenAI completions", frozenset({"choices"}), _chat_completion, _has_choices),
+    Format("Alpaca", frozenset({"instruction", "input", "output"}), _alpaca, _is_alpaca),
+    Format("NeMo-Skills generations", frozenset({"problem", "expected_answer", "generation"}), _nemo_skills),
+)
+"""The forms in the order in which they are tried."""

@@ -1,0 +1,144 @@
+"""Files as other tools write them: each answer is one completion, with the text, reasoning and label that it has there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.ground.errors import SetupError
+from storage.imports.problems import import_problems
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
+from storage.workspace import Workspace
+from tests.storage.imports.conftest import WriteLines
+
+CASES = Path(__file__).with_name("cases")
+SUMS = [{"id": str(number), "question": f"What is {number}+1?", "answer": str(number + 1)} for number in range(4)]
+
+
+@pytest.fixture
+def sums(ws: Workspace, jsonl: WriteLines) -> Workspace:
+    import_problems(ws, ImportSpec(jsonl(*SUMS, name="sums.jsonl"), "sums"))
+    return ws
+
+
+def completions(ws: Workspace) -> list[Any]:
+    return sorted(ws.segments.read("completions").to_pylist(), key=lambda row: (row["prompt_id"], row["sample_index"]))
+
+
+def answers(ws: Workspace) -> set[tuple[str, str | None]]:
+    return {(row["text"], row["reasoning"]) for row in completions(ws)}
+
+
+def test_each_generation_of_openr1_is_the_answer_and_not_the_conversation_beside_it(ws: Workspace) -> None:
+    report = import_rollouts(ws, ImportSpec(CASES / "openr1.jsonl", "r1"))
+    rows = completions(ws)
+    assert (report.rows, len(rows)) == (4, 8)
+    good = {row["text"] for row in rows if json.loads(row["meta"])["correctness_math_verify"]}
+    assert [row["messages"] for row in rows] == [None] * 8
+    assert {text.rpartition("boxed")[2] for text in good} == {f"{{{number}}}$." for number in (1, 2, 3, 4)}
+    assert sum("99" in row["text"] for row in rows) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("batch_parts.jsonl", {(f"Let me see: 1+1. The answer is {n}.", None) for n in (1, 2, 3)}),
+        ("batch_responses.jsonl", {(f"The answer is {n}.", None) for n in (1, 2, 3)}),
+        ("inspect_reasoning.json", {(f"The answer is {n}.", "hmm 1+1") for n in (1, 2, 3)}),
+        ("mistral.jsonl", {("The answer is 2.", "1+1, maybe 3")}),
+        ("rc.jsonl", {("The answer is 2.", "One and one. That makes two."), ("The answer is 3.", "Two and one.")}),
+        ("samples_gsm8k.jsonl", {(f" The answer is {n}.", None) for n in (1, 2, 3)} | {(" The answer is 4.", None)}),
+    ],
+)
+def test_one_reply_is_one_completion_with_its_reasoning(
+    sums: Workspace, name: str, expected: set[tuple[str, str | None]]
+) -> None:
+    alone = name in ("samples_gsm8k.jsonl",)  # its prompts are few-shot prompts of its own
+    import_rollouts(sums, ImportSpec(CASES / name, "r", problems=None if alone else "sums"))
+    assert answers(sums) == expected
+    assert len(completions(sums)) == len(expected)
+
+
+def test_a_label_of_another_filter_makes_no_second_answer(ws: Workspace) -> None:
+    report = import_rollouts(ws, ImportSpec(CASES / "samples_gsm8k.jsonl", "r"))
+    assert any(
+        note.startswith("4 rows repeat an answer under another filter (flexible-extract 4)") for note in report.notes
+    )
+
+
+def test_a_conversation_and_a_column_that_answer_differently_are_told_apart_by_a_person(ws: Workspace) -> None:
+    path = CASES / "msgs_resp.jsonl"
+    with pytest.raises(SetupError, match="response and messages hold different answers: say --map text=response or --map"):
+        import_rollouts(ws, ImportSpec(path, "r"))
+    import_rollouts(ws, ImportSpec(path, "r", {"text": "response"}))
+    import_rollouts(ws, ImportSpec(path, "s", {"messages": "messages"}))
+    assert answers(ws) == {("The answer is 7.", None), ("The answer is 2.", None)}
+
+
+@pytest.mark.parametrize("asked", ["question", None])
+def test_messages_that_only_ask_are_the_prompt(ws: Workspace, jsonl: WriteLines, asked: str | None) -> None:
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1?"}]
+    row = {"messages": turns, "response": "2", "answer": "2", **({asked: "1+1?"} if asked else {})}
+    import_rollouts(ws, ImportSpec(jsonl(row), "r"))
+    [(text, reasoning)] = answers(ws)
+    assert (text, reasoning) == ("2", None)
+    [problem] = ws.segments.read("problems").to_pylist()
+    assert ("Be brief." in problem["prompt"]) == (asked is None)
+
+
+def test_reasoning_of_an_answer_in_turns_stands_in_its_turn(ws: Workspace, jsonl: WriteLines) -> None:
+    turns = [
+        {"role": "user", "content": "17*23?"},
+        {"role": "assistant", "content": "", "reasoning_content": "Ask.", "tool_calls": [{"name": "mul", "arguments": {}}]},
+        {"role": "tool", "content": "391"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "Good."}, {"type": "text", "text": "391"}]},
+    ]
+    import_rollouts(ws, ImportSpec(jsonl({"messages": turns, "answer": "391"}), "r"))
+    [row] = completions(ws)
+    assert [(turn["content"], turn["kind"]) for turn in json.loads(row["messages"])] == [
+        ("<think>\nAsk.\n</think>\n\n", "text"),
+        ("{}", "tool_call"),
+        ("391", "tool_result"),
+        ("<think>\nGood.\n</think>\n\n391", "text"),
+    ]
+
+
+def test_alpacas_input_belongs_to_the_prompt(ws: Workspace) -> None:
+    report = import_problems(ws, ImportSpec(CASES / "alpaca.json", "a", {"reference": "output"}))
+    assert (report.format, report.problems.new) == ("Alpaca", 7)
+    prompts = {row["prompt"] for row in ws.segments.read("problems").to_pylist()}
+    assert json.dumps("Classify the number as even or odd.\n\n1") in prompts
+
+
+def test_sglang_outputs(sums: Workspace, jsonl: WriteLines) -> None:
+    about = {"finish_reason": {"type": "length"}, "prompt_tokens": 5, "completion_tokens": 7}
+    import_rollouts(sums, ImportSpec(jsonl({"problem_id": "0", "text": "1", "meta_info": about}), "r", problems="sums"))
+    [row] = completions(sums)
+    assert (row["text"], row["finish_reason"], row["tokens_in"], row["tokens_out"]) == ("1", "length", 5, 7)
+
+
+@pytest.mark.parametrize(
+    "name", ["conflict.jsonl", "semi.csv", "pandas.json", "data_key.json", "z.jsonl.zst", "numina.jsonl"]
+)
+def test_problem_files_of_editors_and_interfaces(ws: Workspace, name: str, tmp_path: Path) -> None:
+    report = import_problems(ws, ImportSpec(CASES / name, "p", set_aside=tmp_path / "aside.jsonl"))
+    new = {"conflict.jsonl": 1, "numina.jsonl": 1, "z.jsonl.zst": 6}
+    assert report.problems.new == new.get(name, 3)
+
+
+def test_a_file_without_a_readable_row_names_the_line_and_the_fault(ws: Workspace) -> None:
+    with pytest.raises(SetupError, match=r"can be read: line 1 is not JSON \(Expecting property name .* at column 41\)"):
+        import_problems(ws, ImportSpec(CASES / "trailing_line.jsonl", "p"), dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"), [("holdout-00000-of-00001.jsonl", "holdout"), ("test.jsonl", "test"), ("a.jsonl", "train")]
+)
+def test_the_split_in_the_name_of_a_file_is_that_of_its_rows(
+    ws: Workspace, jsonl: WriteLines, name: str, split: str
+) -> None:
+    report = import_problems(ws, ImportSpec(jsonl(*SUMS, name=name), "p"))
+    assert {row["split"] for row in ws.segments.read("problems").to_pylist()} == {split}
+    assert report.mapping.get("split") == (None if split == "train" else f"= '{split}'")
