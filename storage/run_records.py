@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from storage.commands import workers_of, working_on
+from storage.ground.errors import RollmillError
 from storage.ground.ids import canonical_json
 from storage.ground.records import Attempt
 from storage.ledger.engine import Ledger
@@ -72,6 +73,7 @@ class Attempts:
 
 UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the same number and goes on
 NOTHING_NEW = "nothing new"  # in the message of a firing that published no version
+DUE = "due"  # status of a firing that has not begun
 RECENT = 30  # firings of a schedule that pages show
 
 
@@ -80,8 +82,9 @@ class Firing:
     """A start of a schedule. `fresh`: the recipe key, `redraw` or `seed`, that is set to `number` at this start; None for
     an unchanged recipe.
 
-    `status`: running, done, refused (by the gate or an alert), stopped (by a limit), failed, interrupted, killed, or
-    skipped (the previous start was still running). `recipe`: the recipe with every default, at the time of the start.
+    `status`: due (not begun yet), running, done, refused (by the gate or an alert), stopped (by a limit), failed,
+    interrupted, killed, or skipped (the previous start was still running). `recipe`: the recipe with every default, at the
+    time of the start. `flow_run`: Prefect's id of it; None for a further attempt. `starts`: processes started for it.
     """
 
     id: int
@@ -94,6 +97,8 @@ class Firing:
     run: str | None = None
     recipe: Mapping[str, Any] | None = None
     ended_at: datetime | None = None
+    flow_run: str | None = None
+    starts: int = 0
 
     @property
     def unfinished(self) -> bool:
@@ -118,9 +123,69 @@ class Firings:
         with working_on(self._ledger.leases, _lease(schedule)):
             yield
 
-    def begin(self, schedule: str, recipe: str, fresh: str | None = None, above: int = 0) -> Firing:
+    def due(self, schedule: str, recipe: str, flow_run: str, due: float | None = None) -> bool:
+        """Write down that a schedule is due, before anything is started for it; the same flow run is written once. True if
+        it has not begun. `due`: seconds since 1970.
+        """
+        me = this_process()
+        with self._ledger.write() as session:
+            row = session.scalar(select(FiringRow).where(FiringRow.flow_run == flow_run))
+            if row is None:
+                row = FiringRow(schedule=schedule, recipe=recipe, status=DUE, said="", flow_run=flow_run, starts=1)
+                row.fired_at = self._ledger.now(session) if due is None else due
+                session.add(row)
+            if row.status == DUE:
+                row.host, row.pid, row.started = me.host, me.pid, me.started
+            return row.status == DUE
+
+    def may_begin(self, flow_run: str | None) -> bool:
+        """False for a firing that has begun or ended before: one flow run makes one firing."""
+        with self._ledger.read() as session:
+            status = session.scalar(select(FiringRow.status).where(FiringRow.flow_run == flow_run))
+        return status in (None, DUE)
+
+    def waiting(self) -> list[tuple[Firing, bool]]:
+        """The firings that are due and have not begun, each with True if the process that wrote it down lives."""
+        question = select(FiringRow).where(FiringRow.status == DUE).order_by(FiringRow.id)
+        with self._ledger.read() as session:
+            rows = list(session.scalars(question))
+        return [(_firing(row, ()), Owner(row.host, row.pid, row.started).alive() is not False) for row in rows]
+
+    def repeat(self, firing: int, flow_run: str) -> None:
+        """Record that a firing that had not begun is started again, as this flow run and by this process."""
+        me = this_process()
+        with self._ledger.write() as session:
+            row = session.get_one(FiringRow, firing)
+            row.flow_run, row.starts = flow_run, row.starts + 1
+            row.host, row.pid, row.started = me.host, me.pid, me.started
+
+    def end_waiting(self, firing: int, status: str, message: str) -> bool:
+        """Record the end of a firing that had not begun; False if it has begun since."""
+        with self._ledger.write() as session:
+            row = session.get_one(FiringRow, firing)
+            if row.status != DUE:
+                return False
+            row.status, row.said, row.ended_at = status, message, self._ledger.now(session)
+            return True
+
+    def settle_killed(self, message: str) -> list[Firing]:
+        """Record the end of those whose process on this host is gone; each is given once."""
+        question = select(FiringRow).where(FiringRow.status == "running")
+        settled = []
+        with self._ledger.write() as session:
+            for row in session.scalars(question):
+                if Owner(row.host, row.pid, row.started).alive() is False:
+                    row.status, row.said, row.ended_at = "killed", message, self._ledger.now(session)
+                    settled.append(_firing(row, ()))
+        return settled
+
+    def begin(
+        self, schedule: str, recipe: str, fresh: str | None = None, above: int = 0, flow_run: str | None = None
+    ) -> Firing:
         """Write down a start by this process. A fresh one gets the number of the last, if that is unfinished, else the
         next that no firing of this recipe had (of whichever schedule), which is more than `above`.
+
+        `flow_run`: that of the firing which was written down as due; a second attempt gets an entry of its own.
         """
         last = self.last(schedule)
         me = this_process()
@@ -132,7 +197,13 @@ class Firings:
                 # Under the write lock, so that two schedules of a recipe never take one number.
                 had = select(func.max(FiringRow.number)).where(FiringRow.recipe == recipe, FiringRow.fresh == fresh)
                 number = max(above, session.scalar(had) or 0) + 1
-            row = FiringRow(schedule=schedule, recipe=recipe, fresh=fresh, number=number, status="running", said="")
+            row = None if flow_run is None else session.scalar(select(FiringRow).where(FiringRow.flow_run == flow_run))
+            if row is not None and row.status != DUE:
+                if Owner(row.host, row.pid, row.started) != me:
+                    raise RollmillError(f"this firing of {schedule!r} has begun in another process.")
+                row, flow_run = None, None  # a further attempt of this process
+            row = row or FiringRow(schedule=schedule, recipe=recipe, flow_run=flow_run, starts=1)
+            row.fresh, row.number, row.status, row.said = fresh, number, "running", ""
             row.host, row.pid, row.started = me.host, me.pid, me.started
             row.fired_at = self._ledger.now(session)
             session.add(row)
@@ -150,15 +221,26 @@ class Firings:
             row = session.get_one(FiringRow, firing)
             row.status, row.said, row.run_id, row.ended_at = status, message, run, self._ledger.now(session)
 
-    def skip(self, schedule: str, recipe: str, message: str) -> Firing:
+    def skip(self, schedule: str, recipe: str, message: str, flow_run: str | None = None) -> Firing:
         """Record that a schedule was due and was skipped."""
-        begun = self.begin(schedule, recipe)
+        begun = self.begin(schedule, recipe, flow_run=flow_run)
         self.end(begun.id, "skipped", message, None)
         return replace(begun, status="skipped", said=message)
 
+    def miss(self, schedule: str, recipe: str, due: float, message: str) -> Firing:
+        """Record as skipped a time (in seconds since 1970) at which nothing was there to fire the schedule."""
+        with self._ledger.write() as session:
+            row = FiringRow(schedule=schedule, recipe=recipe, status="skipped", said=message, starts=0)
+            me = this_process()
+            row.host, row.pid, row.started = me.host, me.pid, me.started
+            row.fired_at = row.ended_at = due
+            session.add(row)
+            session.flush()
+            return _firing(row, ())
+
     def last(self, schedule: str) -> Firing | None:
-        """The newest firing of a schedule that was not skipped; None without one."""
-        mine = select(FiringRow).where(FiringRow.schedule == schedule, FiringRow.status != "skipped")
+        """The newest firing of a schedule that began and was not skipped; None without one."""
+        mine = select(FiringRow).where(FiringRow.schedule == schedule, FiringRow.status.not_in(("skipped", DUE)))
         with self._ledger.read() as session:
             row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
         return None if row is None else self._with_killed_status([row])[0]
@@ -174,7 +256,8 @@ class Firings:
         """Number of firings that began, and of those that ended: it changes with each beginning and each end."""
         with self._ledger.read() as session:
             begun, ended = session.execute(select(func.count(FiringRow.id), func.count(FiringRow.ended_at))).one()
-        return int(begun), int(ended)
+            waiting = session.scalar(select(func.count(FiringRow.id)).where(FiringRow.status == DUE)) or 0
+        return int(begun) - waiting, int(ended)
 
     def _with_killed_status(self, rows: Sequence[FiringRow]) -> list[Firing]:
         running = [row for row in rows if row.status == "running"]
@@ -196,7 +279,8 @@ def _firing(row: FiringRow, workers: Collection[Owner]) -> Firing:
     fired_at = datetime.fromtimestamp(row.fired_at, UTC)
     recipe = None if row.resolved is None else json.loads(row.resolved)
     ended_at = None if row.ended_at is None else datetime.fromtimestamp(row.ended_at, UTC)
-    return Firing(row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id, recipe, ended_at)
+    known = (row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id, recipe, ended_at)
+    return Firing(*known, row.flow_run, row.starts)
 
 
 @dataclass(frozen=True, slots=True)

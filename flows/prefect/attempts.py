@@ -23,14 +23,20 @@ from storage.workspace import Workspace
 FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a limit: another attempt would end the same
 
 
-def attempts(schedule: str, job: Job, due: datetime | None, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Outcome of `once`, with a firing in the ledger for each attempt; `due`: the time in the schedule."""
+def attempts(
+    schedule: str, job: Job, due: datetime | None, once: Callable[[], dict[str, Any]], flow_run: str | None = None
+) -> dict[str, Any]:
+    """Outcome of `once`, with a firing in the ledger for each attempt; `due`: the time in the schedule, `flow_run`:
+    Prefect's id, by which the firing counts once.
+    """
     with Workspace.open(Path(job.workspace)) as workspace:
+        if flow_run is not None and not workspace.firings.may_begin(flow_run):
+            return {"skipped": schedule}  # another process of the same firing was quicker, or has ended it
         item = next((item for item in Schedules(workspace.state).all() if item.name == schedule), None)
         if item is None:  # removed since
             return once()
         if item.overlap == "skip" and _still_ran(workspace.firings.last(schedule), due):
-            skipped = workspace.firings.skip(schedule, job.recipe, "the one before still ran when it fell due")
+            skipped = workspace.firings.skip(schedule, job.recipe, "the one before still ran when it fell due", flow_run)
             notify(item, skipped)
             return {"skipped": schedule}
     try:

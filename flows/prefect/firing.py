@@ -35,7 +35,7 @@ KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that get
 PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process that starts scheduled runs
 
 
-def end_with_supervisor() -> None:
+def end_with_supervisor(*, scheduled: bool) -> None:
     """Let a scheduled run end together with the `rollmill up` process that started it. A command that a user started is not
     affected.
 
@@ -43,22 +43,23 @@ def end_with_supervisor() -> None:
     resumed.
     """
     parent = os.environ.get(PARENT)
-    # 1: the standing process has died already, and init has adopted this one.
-    if parent is not None and parent.isdigit() and os.getppid() in (int(parent), 1):
+    # A scheduled run whose parent is another process was adopted: the standing one has died already.
+    if parent is not None and parent.isdigit() and (scheduled or os.getppid() == int(parent)):
         die_with_parent(int(parent))
 
 
-def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outcome:
+def fire(schedule: str, fresh: str | None, job: Job, executor: Executor, flow_run: str | None = None) -> Outcome:
     """Run a job as a firing of a schedule; the ledger has how it began and ended, with the recipe as it stood then.
 
-    An evaluation has a run for each cell; their recipes are in the firing's.
+    An evaluation has a run for each cell; their recipes are in the firing's. `flow_run`: Prefect's id, under which the
+    firing was written down as due.
     """
     from storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace, workspace.firings.under_way(schedule):
         firings = workspace.firings
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
-        begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
+        begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0, flow_run)
         if begun.number is not None:
             job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
         runs: list[str | None] = [None]

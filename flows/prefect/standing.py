@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from flows.prefect.firing import PARENT
 from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.pages import serve_pages
+from flows.prefect.reconciling import reconcile_firings, record_before_start
 from flows.prefect.triggers import deployment_name, watch_always
 from storage.ground.errors import RollmillError, SetupError
 from storage.schedules import Schedule, Schedules
@@ -69,16 +70,18 @@ async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
     running = asyncio.create_task(runner.start())
     while not runner.started:
         await asyncio.sleep(0.05)
+    record_before_start(runner, state)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         loop.add_signal_handler(number, stop.set)
     serving = asyncio.create_task(_reconcile_always(runner, state))
     waiting = asyncio.create_task(watch_always(state))
     browsing = asyncio.create_task(serve_pages(state, pages))
+    following = asyncio.create_task(reconcile_firings(state))
     supervised = asyncio.create_task(keep_up(server, state))
     stopped = asyncio.create_task(stop.wait())
-    tasks: list[asyncio.Task[Any]] = [running, serving, waiting, browsing, supervised, stopped]
+    tasks: list[asyncio.Task[Any]] = [running, serving, waiting, following, browsing, supervised, stopped]
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks[1:]:
         task.cancel()  # the runner is asked to stop instead, so that it ends the runs it started

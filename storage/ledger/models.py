@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0012"
+SCHEMA_REVISION = "0013"
 
 
 class Base(DeclarativeBase):
@@ -315,7 +315,11 @@ class FiringRow(Base):
     """
 
     __tablename__ = "firings"
-    __table_args__ = (Index("ix_firings_schedule", "schedule"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_firings_schedule", "schedule"),
+        Index("ix_firings_flow_run", "flow_run", unique=True),
+        {"sqlite_autoincrement": True},
+    )
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     schedule: Mapped[str] = mapped_column(String)
     recipe: Mapped[str] = mapped_column(String)
@@ -330,6 +334,8 @@ class FiringRow(Base):
     fired_at: Mapped[float] = mapped_column(Float)
     ended_at: Mapped[float | None] = mapped_column(Float)
     resolved: Mapped[str | None] = mapped_column(String)
+    flow_run: Mapped[str | None] = mapped_column(String)
+    starts: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class ForecastRow(Base):

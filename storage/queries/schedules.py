@@ -9,7 +9,7 @@ from pathlib import Path
 
 from storage.ledger.owners import this_process
 from storage.queries.reader import Reader
-from storage.run_records import Firing
+from storage.run_records import DUE, Firing
 from storage.schedules import Schedule, Schedules
 from storage.standing import Service, look
 
@@ -33,8 +33,8 @@ class ScheduleRow:
 
     @property
     def last(self) -> Firing | None:
-        """The newest firing that was not skipped; None without one."""
-        return next((firing for firing in self.firings if firing.status != "skipped"), None)
+        """The newest firing that began and was not skipped; None without one."""
+        return next((firing for firing in self.firings if firing.status not in ("skipped", DUE)), None)
 
     def goes_on(self, firing: Firing) -> bool:
         """True for the newest firing if it is unfinished: the next one has its number and continues its run."""

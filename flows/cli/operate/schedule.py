@@ -207,6 +207,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill schedule list
     """
+    from storage.run_records import DUE
     from storage.workspace import Workspace
 
     items, service = _schedules().all(), _service()
@@ -225,7 +226,8 @@ def list_(*, json: AsJson = False) -> None:
         if last is not None:
             number = f" under number {last['number']}" if "number" in last else ""
             ending = ": ".join(filter(None, (last["status"], last["said"])))
-            fired = f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
+            at = f"{last['fired'][:16].replace('T', ' ')} UTC"
+            fired = f"{at} due, not begun" if last["status"] == DUE else f"fired {at}{number}, {ending}"
         line(f"{row['name']}: {fired}")
     return line(service.line(opens=True))
 
