@@ -26,6 +26,7 @@ from flows.sampling.control import JOIN_SECONDS
 from storage.ground.records import PlanRow
 from storage.segments.rows import Rows
 
+_DRAW = "draw"  # name of the thread that draws
 LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
 
 
@@ -55,7 +56,7 @@ def run_round(run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
         committer.report()
     else:
         with drawer.heartbeat.running(), _until_committed(_Parts(run, queues, drawer, committer), todo) as start:
-            start("draw", partial(drawer.run, todo))
+            start(_DRAW, partial(drawer.run, todo))
             for number in range(run.spec.limits.verify_threads):
                 start(f"verify-{number}", VerifierThread(run, queues).run)
             committer.run()
@@ -129,6 +130,10 @@ def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Calla
     def start(name: str, work: Callable[[], None]) -> None:
         threads[name] = queues.thread(name, work)
 
+    def drawing() -> list[threading.Thread]:
+        # None where the machine lets no thread start.
+        return [thread for name, thread in threads.items() if name == _DRAW]
+
     patience = JOIN_SECONDS
     try:
         yield start
@@ -138,15 +143,15 @@ def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Calla
         parts.drawer.interrupt()
         parts.run.verifiers.pool.interrupt()
         # The worker hands on what it has only when it ends, and rescue commits what was handed on.
-        _join([threads["draw"]])
+        _join(drawing())
         parts.committer.rescue()
         raise
     finally:
         queues.stop()
         parts.drawer.wind_down()
         # The heartbeat ends after these: while a worker writes its spool, the lease has to keep others away from it.
-        _join([threads.pop("draw")])
-        _join(list(threads.values()), patience)
+        _join(drawing())
+        _join([thread for name, thread in threads.items() if name != _DRAW], patience)
         parts.drawer.limiter.close([batch.id for batch, _ in todo], interrupted=patience == LEAVE_SECONDS)
     if queues.failure is not None:
         raise queues.failure

@@ -47,6 +47,12 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def ignore_terminal() -> None:
+    """Ignore the signals of a terminal (Ctrl-C, Ctrl-\\, its end), which reach a whole command: the parent acts on them."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def limit_memory(size: int) -> None:
     """No more bytes of address space than this, and no core file; nothing if the system has stricter ideas."""
     with contextlib.suppress(ValueError, OSError):

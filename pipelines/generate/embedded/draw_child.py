@@ -8,7 +8,6 @@ when its input does, so none outlives its host; Ctrl-C is the host's to act on.
 import contextlib
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -19,7 +18,7 @@ from typing import Any
 from pipelines.generate.embedded.decode import DecodeGroup, DecodeLoop, DecodeRow, DrawnSample
 from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
 from pipelines.generate.embedded.session import ModelSession
-from pipelines.processes.child import take_pipes
+from pipelines.processes.child import ignore_terminal, take_pipes
 from pipelines.processes.frames import receive, send
 from storage.ground.by_name import RecordedMethod
 from storage.ground.records import Request, Sampling
@@ -53,6 +52,12 @@ class Inbox:
             return None
 
     def _listen(self) -> None:
+        try:
+            self._take_groups()
+        finally:  # also where it failed: the host would wait for rows of a group that nobody got
+            os._exit(0)  # whatever is being drawn, nobody will read it
+
+    def _take_groups(self) -> None:
         while (message := receive(self._stream)) is not None:
             work, fields = str(message["work"]), message["requests"]
             requests = [
@@ -60,7 +65,6 @@ class Inbox:
                 for place, seed, sampling in fields
             ]
             self._groups.put(DecodeGroup(tuple(message["ids"]), requests))
-        os._exit(0)  # whatever is being drawn, nobody will read it
 
 
 class Outbox:
@@ -93,7 +97,7 @@ class Outbox:
 
 def main(folder: str, sizes: str) -> None:
     """Serve until the host is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_terminal()
     requests, replies = take_pipes()
     try:
         files = ModelFiles.open(folder)

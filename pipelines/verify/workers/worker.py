@@ -4,14 +4,13 @@ Started as `python -m pipelines.verify.workers.worker JOB CPU_SECONDS MEMORY_BYT
 seconds, whose signal kills the process even inside C code; waiting costs nothing.
 """
 
-import signal
 import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from pipelines.processes.child import cpu_limit, limit_memory, resident_bytes, take_pipes
+from pipelines.processes.child import cpu_limit, ignore_terminal, limit_memory, resident_bytes, take_pipes
 from pipelines.processes.frames import receive, send
 
 _RETIRE_BYTES = 700 << 20  # a worker that has grown so far (caches of sympy) is replaced before a question meets the limit
@@ -21,7 +20,7 @@ def main(arguments: list[str]) -> None:
     """Serve until end of input."""
     job_name, cpu_seconds, memory = arguments[0], float(arguments[1]), int(arguments[2])
     questions, replies = take_pipes()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent closes the pipe instead
+    ignore_terminal()  # an interrupted parent closes the pipe instead
     limit_memory(memory)
     job = load(job_name)
     while (question := receive(questions)) is not None:
