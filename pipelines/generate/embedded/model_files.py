@@ -8,6 +8,7 @@ onnxruntime nor sampling is known here.
 import hashlib
 import importlib
 import json
+import os
 import platform
 import re
 from collections.abc import Sequence
@@ -104,11 +105,21 @@ def digest_files(folder: Path, names: Sequence[str]) -> str:
     return files_digest((name, _sha256(folder / name)) for name in names)
 
 
+def hub() -> Path:
+    """The folder of Hugging Face's cache, in which models lie by name."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+
+
 def _sha256(path: Path) -> bytes:
-    """A file's SHA-256; a link into Hugging Face's cache is named after it, which spares reading gigabytes."""
-    target = path.resolve().name if path.is_symlink() else ""
-    if re.fullmatch(r"[0-9a-f]{64}", target) and path.resolve().parent.name == "blobs":
-        return bytes.fromhex(target)
+    """A file's SHA-256; a link into Hugging Face's cache is named after it, which spares reading gigabytes.
+
+    A link to any other file of such a name is read: whoever made the folder could name it as he likes.
+    """
+    target = path.resolve() if path.is_symlink() else path
+    named = target.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", target.name)
+    if named and target != path and target.is_relative_to(hub().resolve()):
+        return bytes.fromhex(target.name)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 

@@ -1,19 +1,20 @@
 """The model folder for vLLM: its path, the digest of the files that determine rows, and its chat template.
 
-Reads only; downloads nothing. A prompt is rendered here in the host, so that ids need no engine, as transformers does it
-(sandboxed Jinja, its filters, the special tokens as variables), with one difference: `strftime_now` always returns one day,
-since otherwise a prompt, and with it a completion's id, would change overnight.
+Reads only; downloads nothing. A prompt is rendered outside of the engine, so that ids need none, as transformers does it
+(sandboxed Jinja, its filters, the special tokens as variables), in a worker with limits of time and memory. One thing
+differs: `strftime_now` always returns one day, as otherwise a prompt, and with it a completion's id, would change
+overnight.
 """
 
-import datetime
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines import CHECKOUT
-from pipelines.generate.embedded.model_files import digest_files
+from pipelines.generate.embedded.model_files import digest_files, hub
+from pipelines.generate.vllm.chat_rendering import JOB, LIMITS, parsed_fault
+from pipelines.verify.workers.worker_pool import WorkerPool
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 
@@ -67,9 +68,7 @@ def _with_config(folder: Path, model: str) -> Path:
 
 def _cached(model: str, revision: str | None) -> Path | None:
     """The snapshot of a model's name: Hugging Face keeps refs/REVISION, which holds the commit, and snapshots/COMMIT."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    repository = hub / f"models--{model.replace('/', '--')}"
+    repository = hub() / f"models--{model.replace('/', '--')}"
     reference = repository / "refs" / (revision or "main")
     # A revision that is a commit has no file under refs.
     commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
@@ -87,7 +86,6 @@ def find_lora(place: str) -> Path:
     )
 
 
-DAY = datetime.datetime(2024, 7, 26)
 TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
@@ -95,20 +93,10 @@ class ChatTemplate:
     """A template with the special tokens of its model; `digest` names its text."""
 
     def __init__(self, text: str, tokens: Mapping[str, str], where: str) -> None:
-        from jinja2 import TemplateError
-        from jinja2.ext import loopcontrols
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-        # A downloaded folder's template is somebody else's program.
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-        environment.filters["tojson"] = _tojson
-        environment.globals["raise_exception"] = _raise
-        environment.globals["strftime_now"] = DAY.strftime
-        self._tokens, self._where = dict(tokens), where
-        try:
-            self._template = environment.from_string(text)
-        except TemplateError as error:
-            raise SetupError(f"the chat template of {where} is not a template: {error}.") from None
+        self._text, self._tokens, self._where = text, dict(tokens), where
+        if (fault := parsed_fault(text)) is not None:
+            raise SetupError(f"the chat template of {where} is not a template: {fault}.")
+        self._workers = WorkerPool(JOB, limits=LIMITS)
         self.digest = digest128(["template", text])
 
     @classmethod
@@ -126,18 +114,20 @@ class ChatTemplate:
 
     def render(self, messages: list[dict[str, str]], variables: Mapping[str, Any]) -> str:
         """The text up to where the answer begins; SetupError if the template refuses the messages."""
-        from jinja2 import TemplateError
-
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
-        try:
-            return self._template.render(messages=messages, **given)
-        # A template also fails with these on messages that it was not written for.
-        except (TemplateError, TypeError, KeyError, AttributeError) as error:
-            roles = ", ".join(message["role"] for message in messages)
+        reply = self._workers.ask({"template": self._text, "variables": {"messages": messages, **given}})
+        if "text" in reply:
+            return str(reply["text"])
+        roles = ", ".join(message["role"] for message in messages)
+        if "refused" in reply:
             raise SetupError(
-                f"the chat template of {self._where} refuses messages of {roles}: {error}.",
+                f"the chat template of {self._where} refuses messages of {roles}: {reply['refused']}.",
                 next_command="leave system out, or name a chat_template that takes them",
-            ) from None
+            )
+        raise SetupError(
+            f"the chat template of {self._where} does not finish on messages of {roles}: {reply['failed']}.",
+            next_command="read it before you use it, or name another: chat_template: FILE",
+        )
 
 
 def _in_folder(folder: Path, config: Mapping[str, Any]) -> str | None:
@@ -170,14 +160,3 @@ def _json(path: Path) -> dict[str, Any]:
             f"{path.parent.name}/{path.name} is not JSON.", next_command="write the model folder again"
         ) from None
     return value if isinstance(value, dict) else {}
-
-
-def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **more: Any) -> str:
-    """Jinja's own filter escapes for HTML, which no model was trained on."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **more)
-
-
-def _raise(message: str) -> None:
-    from jinja2 import TemplateError
-
-    raise TemplateError(message)
