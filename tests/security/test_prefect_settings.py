@@ -127,7 +127,7 @@ from prefect.results import ResultStore
 if sys.argv[1:]:
     from flows.prefect.untrusted import refuse_stored_results
     refuse_stored_results()
-print(ResultStore().read({key!r}).result)
+print(ResultStore().read("stored").result)
 """
 
 
@@ -140,12 +140,13 @@ def test_a_result_that_a_state_points_to_is_not_unpickled(tmp_path: Path) -> Non
             return os.system, (f"touch {canary}",)
 
     body = base64.encodebytes(pickle.dumps(Hostile())).decode()
-    metadata = {"serializer": {"type": "pickle"}, "storage_key": str(stored)}
+    metadata = {"serializer": {"type": "pickle"}, "storage_key": "stored"}
     stored.write_text(json.dumps({"metadata": metadata, "result": body}))
-    refused = python(tmp_path, READ.format(key=str(stored)), "refuse")
+    storage = {"PREFECT_LOCAL_STORAGE_PATH": str(tmp_path)}  # which a home that came with a clone may have
+    refused = python(tmp_path, READ, "refuse", **storage)
     assert "no flow of Rollmill stores one" in refused.stderr
     assert not canary.exists()
-    assert python(tmp_path, READ.format(key=str(stored))).returncode == 0
+    assert python(tmp_path, READ, **storage).returncode == 0
     assert canary.exists()  # the attack itself works
 
 
@@ -184,11 +185,11 @@ def rollmill(place: Path, *arguments: str) -> None:
 def test_no_command_of_the_workspace_reads_them(hostile: Path) -> None:
     canary = hostile.parent / "canary"
     elsewhere = hostile.parent.parent
-    rollmill(hostile, "curate", "toy.yaml")
-    assert not canary.exists()
     try:
         rollmill(elsewhere, "--directory", str(hostile), "up", "--port", "0", "--dashboard", "0")
         rollmill(hostile, "schedule", "add", "toy.yaml", "--cron", "0 2 1 1 *")
+        rollmill(hostile, "curate", "toy.yaml")
+        assert not canary.exists()
         rollmill(hostile, "schedule", "run-now", "toy")
         with Workspace.open(hostile) as workspace:
             assert until(lambda: [item.status for item in workspace.firings.recent("toy")] == ["done"], 120)
