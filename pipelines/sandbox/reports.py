@@ -1,5 +1,6 @@
 """Turns the keeper's record of a program into a report: cause, results, texts. Trusts no byte of it."""
 
+import errno
 import signal
 from dataclasses import dataclass
 from typing import Any
@@ -124,11 +125,18 @@ def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) 
 def _load_failure(kind: bytes, message: Any) -> tuple[Cause, str] | None:
     """Cause in a message of a program that did not load or ended with an exception."""
     match message:
-        case (str() as name, list(), str() as text) if kind in (b"c", b"e"):
+        case (str() as name, list() as bases, str() as text) if kind in (b"c", b"e"):
             if kind == b"c":
                 return "compile_error", f"{name}: {text}"
-            return ("memory" if name == "MemoryError" else "runtime_error"), f"{name}: {text}"
+            return ("memory" if _of_memory((name, *bases), text) else "runtime_error"), f"{name}: {text}"
     return None
+
+
+def _of_memory(names: tuple[object, ...], text: str) -> bool:
+    """True for an exception, by its classes, that says that memory was refused: to an object, or by the system to mmap."""
+    if any(isinstance(name, str) and name.endswith("MemoryError") for name in names):  # NumPy has one of its own
+        return True
+    return "OSError" in names and text.startswith(f"[Errno {errno.ENOMEM}]")
 
 
 def _calls(

@@ -309,4 +309,7 @@ class Dispatcher:
 def pause(tried: int, retry_after: float | None, rng: random.Random, *, base: float, most: float) -> float:
     """Seconds: uniform in [0, base 2^(tried-1)], at most `most`; on top of the seconds of a Retry-After header."""
     jitter = rng.uniform(0.0, min(most, base * 2.0 ** min(tried - 1, 60)))
-    return jitter if retry_after is None else retry_after + min(jitter, base)
+    # A server that always asks for next to nothing is not asked again and again at once.
+    if retry_after is None or retry_after < base:
+        return max(jitter, retry_after or 0.0)
+    return retry_after + min(jitter, base)

@@ -7,10 +7,10 @@ Both name server, error, kept rows and the next command, without secrets.
 
 import asyncio
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -20,7 +20,8 @@ from storage.ground.errors import SetupError, Unavailable
 
 MOST_DETAIL = 300  # characters of what a server says that are shown or stored
 MOST_HEARD = 4096  # characters of it that are looked at: secrets are hidden before the rest is cut, and never cut in two
-MOST_AFTER = 86_400.0  # seconds; a server that asks for more is not waited for anyway
+DAY, CENTURY = 86_400.0, 3.2e9  # seconds
+MOST_WORDS = 60  # characters of a Retry-After that are repeated
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 CONGESTED = frozenset({429, 503, 529})
 # Spent money comes back with status 429 too, and waiting does not mend it.
@@ -31,14 +32,15 @@ FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "in
 class Failure(Exception):  # noqa: N818 - one attempt's end, usually not the request's
     """Attempt that gave no reply. `kind` is from a small set and is what gets counted.
 
-    `again`: another try may help. `after`: seconds requested by the server. `congested`: it has too much to do. `down`:
-    nothing listens there.
+    `again`: another try may help. `after`: seconds that the server asks to wait; `asked`: in its own words. `congested`: it
+    has too much to do. `down`: nothing listens there.
     """
 
     kind: str
     detail: str = ""
     again: bool = True
     after: float | None = None
+    asked: str = ""
     congested: bool = False
     down: bool = False
     status: int | None = None
@@ -73,10 +75,12 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     code, message = error_of(body)
     detail = f"{message or 'no message'}"[:MOST_HEARD]
     again = (status in PASSING_STATUSES or status >= 500) and code not in FINAL_CODES
-    after = retry_after(headers.get("Retry-After"), time.time()) if again else None
-    return Failure(
-        f"http_{status}", detail, again, after, congested=status in CONGESTED and again, status=status, code=code
-    )
+    asked = headers.get("Retry-After", "") if again else ""
+    after = retry_after(asked, time.time())
+    if asked and after is None:
+        detail = f"{detail}, Retry-After {asked[:MOST_WORDS]!r}, which says no time to wait"
+    congested = status in CONGESTED and again
+    return Failure(f"http_{status}", detail, again, after, asked[:MOST_WORDS], congested, status=status, code=code)
 
 
 def error_of(body: bytes) -> tuple[str | None, str]:
@@ -99,17 +103,21 @@ def error_in(data: Any) -> tuple[str | None, str]:
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds of a Retry-After header, given as seconds or an HTTP date, at most a day; None if it says nothing."""
+    """Seconds of a Retry-After header, given as seconds or an HTTP date; infinite where they are too many for a number.
+
+    None where it says no time to wait: nothing, a past date, zero, less, or anything else. Our own pauses hold then.
+    """
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, TypeError, OverflowError):
+            date = parsedate_to_datetime(value)
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, TypeError, OverflowError, IndexError, OSError):
             return None
-    return min(max(0.0, seconds), MOST_AFTER) if math.isfinite(seconds) else None
+    return seconds if seconds > 0 else None  # of `nan` too
 
 
 KEPT = "every reply received is kept"
@@ -138,7 +146,10 @@ class ErrorMessages:
             )
             return self._error(f"{name} is not believed to be itself", failure, mend)
         if failure.after is not None:
-            return self._error(f"{name} asks to wait {failure.after:,.0f} seconds", failure, "wait")
+            seconds = f"{failure.after:,.0f} seconds" if failure.after < CENTURY else "more than a century"
+            asked = f"{name} asks to wait {seconds} (Retry-After {failure.asked!r})"
+            mend = "wait" if failure.after <= DAY else "ask its owner what that means"
+            return self._error(asked, failure, mend)
         if failure.kind == "too_large":
             mend = "raise http.reply_bytes in the profile, or make the server keep to max_tokens"
             return self._error(f"{name} answers more than was requested", failure, mend)

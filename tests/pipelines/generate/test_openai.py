@@ -144,7 +144,7 @@ def test_refusals_make_it_ask_less_at_once() -> None:
 
 
 def test_a_wait_beyond_patience_ends_at_once() -> None:
-    said = r"asks to wait 7,200 seconds \(http_429: no\); every reply received is kept\. Next: wait"
+    said = r"asks to wait 7,200 seconds \(Retry-After '7200'\) \(http_429: no\); every reply received is kept\. Next: wait"
     server = Serving(lambda *_: status(429, Retry_After="7200"))
     with server, engine(server) as made, pytest.raises(SetupError, match=said):
         list(made.generate(requests(made)))

@@ -1,5 +1,6 @@
 """Failures are sorted by what is to be done, from statuses, bodies and headers of any form."""
 
+import math
 import random
 from email.utils import formatdate
 
@@ -15,8 +16,8 @@ from storage.ground.errors import SetupError, Unavailable
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        (None, None), ("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("nan", None), ("inf", None), ("soon", None), ("", None),
-        (formatdate(1_000_030, usegmt=True), 30.0), (formatdate(999_000, usegmt=True), 0.0),
+        (None, None), ("7", 7.0), ("0.5", 0.5), ("-3", None), ("nan", None), ("inf", math.inf), ("soon", None), ("", None),
+        (formatdate(1_000_030, usegmt=True), 30.0), (formatdate(999_000, usegmt=True), None),
         ("Wed, 99 Foo 2026 99:99:99 GMT", None),
     ],
 )  # fmt: skip
