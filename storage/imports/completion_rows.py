@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.records import Completion, FinishReason, Message, imported_completion_id
+from storage.imports.account import Account
 from storage.imports.reading import cells
 from storage.imports.reading.cells import CellError, parsed_cell, root
 from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
@@ -36,11 +37,14 @@ _OF_PROBLEMS = frozenset(alias for aliases in PROBLEM_ALIASES.values() for alias
 _INSIDE = ("text", "content", "response", "generation", "completion", "output")
 
 
-def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> Iterator[FileRow]:
+def each_answer(
+    row: FileRow, columns: Columns, whole: Collection[str] = (), account: Account | None = None
+) -> Iterator[FileRow]:
     """The row once per answer in its text cell, with the lists of other columns split item by item.
 
     CellError if such a list is of another length and not one of `whole`, which belong to the row.
     """
+    columns.require_alone(row.values, "text")
     column = columns.fields.get("text")
     if column is not None and is_parts(row.values.get(column)):
         answer = {"role": "assistant", "content": row.values[column]}
@@ -58,6 +62,8 @@ def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> 
         if len(items) != len(cell):
             counts = f"{column} holds {len(cell)} answers and {name} {len(items)} values"
             raise CellError(f"{counts} (--whole {name}: it is of the whole row)")
+    if account is not None and len(cell) > 1:
+        account.add_answers(lists)
     for place, answer in enumerate(cell):
         values = {**row.values, column: answer, **{name: items[place] for name, items in lists.items()}}
         yield FileRow(row.where, _with_text(values, answer, columns), row.format)

@@ -105,6 +105,7 @@ class ProblemRows:
         return prompt_turns
 
     def _reference(self, values: dict[str, Any], extra: dict[str, Any], *, optional: bool) -> str:
+        self._columns.require_alone(values, "reference")
         cell = self._columns.get(values, "reference")
         if isinstance(cell, list):
             if len(cell) != 1:

@@ -5,6 +5,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
+from storage.imports.account import Account
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.reading.cells import Sanitiser
 from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, listed, require
@@ -32,6 +33,7 @@ class _Survey:
     samples: list[dict[str, Any]] = field(default_factory=list)
     references: References = field(default_factory=References)
     stripped: dict[str, set[str]] = field(default_factory=dict)
+    account: Account = field(default_factory=Account)
 
 
 def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
@@ -63,7 +65,7 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         notes = _notes(survey, rows, sanitiser)
         if spec.layout is not None:
             notes.append(f"read as {spec.layout.name}; SHA-256 of the file: {spec.layout.check_digest(spec.path)}")
-        report = Findings(survey.rows, notes, survey.samples, faults)
+        report = Findings(survey.rows, notes, survey.samples, faults, survey.account.uses(columns))
         return writer.finish(columns, report)
 
 
@@ -76,7 +78,7 @@ def _survey(
     spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: dict[str, StoredProblem], faults: Faults
 ) -> _Survey:
     survey = _Survey()
-    for row in clean_rows(spec, sanitiser, faults):
+    for row in clean_rows(spec, sanitiser, faults, account=survey.account):
         try:
             if rows.without_reference(row):
                 continue

@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
+from storage.imports.account import Account
 from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
 from storage.imports.labels import Relabelling
 from storage.imports.matching import EmbeddedProblems, ProblemLookup, matcher
@@ -33,15 +34,16 @@ class _Pass:
     problems: ProblemLookup | EmbeddedProblems
     faults: Faults
     sanitiser: Sanitiser = field(default_factory=Sanitiser)
+    account: Account = field(default_factory=Account)
     rows: int = 0
     answers: int = 0
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, ImportedCompletion]]:
         completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name, log=self.spec.log)
-        for row in clean_rows(self.spec, self.sanitiser, self.faults):
+        for row in clean_rows(self.spec, self.sanitiser, self.faults, account=self.account):
             try:
-                answers = list(each_answer(row, self.columns, self.spec.whole))
+                answers = list(each_answer(row, self.columns, self.spec.whole, self.account))
                 matched = [(answer, *self.problems.problem(answer)) for answer in answers]
                 drawn = [
                     (row.where, problem, completions.completion(answer, stored))
@@ -82,7 +84,11 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         # A pass with counters of its own: the report is about the first one, and nothing may count twice.
         _store(_Pass(spec, columns, matcher(ws.segments, spec, columns), faults), labels, writer)
         unchanged(spec.path, before)
-        return writer.finish(columns, Findings(first.rows, notes, samples, faults), of=of)
+        return writer.finish(
+            columns,
+            Findings(first.rows, notes, samples, faults, first.account.uses(columns, apart=EMBEDDED_ALIASES)),
+            of=of,
+        )
 
 
 def _problem_set(ws: Workspace, spec: ImportSpec) -> str:

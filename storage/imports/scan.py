@@ -10,6 +10,7 @@ from pathlib import Path
 
 from storage.ground.errors import SetupError, Unavailable
 from storage.ground.ids import digest128
+from storage.imports.account import Account
 from storage.imports.forms import LM_EVAL, Values, rewritten
 from storage.imports.reading.cells import CellError, Sanitiser, root, value_at
 from storage.imports.reading.columns import Aliases, Columns, listed, resolve
@@ -57,9 +58,15 @@ def source_rows(spec: ImportSpec) -> Iterator[FileRow]:
 
 
 def clean_rows(
-    spec: ImportSpec, sanitiser: Sanitiser, faults: Faults | None = None, *, limit: int | None = None
+    spec: ImportSpec,
+    sanitiser: Sanitiser,
+    faults: Faults | None = None,
+    *,
+    limit: int | None = None,
+    account: Account | None = None,
 ) -> Iterator[FileRow]:
-    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts its replacements.
+    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts its replacements, and
+    the account its columns.
 
     A row with a fault is left out where faults are gathered, and raises it otherwise.
     """
@@ -87,6 +94,8 @@ def clean_rows(
                 sanitiser.filters[str(row.values.get("filter"))] += 1
                 continue
             answered.add(answer)
+        if account is not None:
+            account.add(row.values, rows)
         for values in rows:
             mapped = {path: value_at(values, path) for path in paths}
             yield FileRow(row.where, sanitiser.row({**values, **mapped}), row.format or name)

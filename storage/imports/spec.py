@@ -10,6 +10,7 @@ from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
 from storage.ground.records import Completion, Problem
 from storage.import_records import producer_of
+from storage.imports.account import ColumnUse
 from storage.imports.reading.faults import FaultKind, Faults
 from storage.imports.reading.layouts import Layout
 from storage.imports.reading.lines import FileRow
@@ -86,7 +87,8 @@ class ImportCount:
 class ImportReport:
     """The result of one import; `of` is the problem set that rollouts belong to, `samples` the first rows as stored.
 
-    `faults`: mistakes of rows, kind by kind; `set_aside`: how many rows were left out for it.
+    `faults`: mistakes of rows, kind by kind; `set_aside`: how many rows were left out for it; `uses`: how each column of
+    the file was used.
     """
 
     name: str
@@ -103,6 +105,7 @@ class ImportReport:
     format: str = ""
     faults: tuple[FaultKind, ...] = ()
     set_aside: int = 0
+    uses: tuple[ColumnUse, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""
@@ -110,12 +113,13 @@ class ImportReport:
 
 
 class Findings(NamedTuple):
-    """Results of a pass through a file: rows, notes, the first rows as samples, rows with a fault."""
+    """Results of a pass through a file: rows, notes, the first rows as samples, rows with a fault, uses of its columns."""
 
     rows: int
     notes: Sequence[str]
     samples: Sequence[dict[str, Any]]
     faults: Faults
+    uses: Sequence[ColumnUse] = ()
 
 
 _WIDTH = 160

@@ -92,6 +92,7 @@ class ImportWriter:
             format=columns.format,
             faults=found.faults.kinds(),
             set_aside=len(found.faults) if self._spec.set_aside is not None else 0,
+            uses=tuple(found.uses),
         )
         if not self._dry_run:
             for kind in list(self._held):

@@ -167,9 +167,9 @@ def _report_lines(report: "ImportReport", set_aside: Path | None) -> list[str]:
     for noun, count in (("problems", report.problems), ("completions", report.completions)):
         if count.new or count.already:
             lines.append(f"  {noun:<12} {count.new:>9,} {would}new  {count.already:>9,} already stored")
-    mapping = ", ".join(f"{name} <- {column}" for name, column in sorted(report.mapping.items()))
+    constant = ", ".join(f"{name} {value}" for name, value in sorted(report.mapping.items()) if value.startswith("= "))
     lines += [f"  format       {report.format}"] if report.format else []
-    lines.append(f"  columns      {mapping}")
+    lines += _columns_lines(report) + ([f"  every row    {constant}"] if constant else [])
     lines.extend(f"  note         {text}" for text in report.notes)
     for kind in report.faults:
         more = f" and {kind.count - len(kind.places):,} more" if kind.count > len(kind.places) else ""
@@ -184,6 +184,14 @@ def _report_lines(report: "ImportReport", set_aside: Path | None) -> list[str]:
     if not (report.problems.new or report.completions.new):
         lines.append("  nothing new: everything was already stored")
     return [*lines, _next(report)]
+
+
+def _columns_lines(report: "ImportReport") -> list[str]:
+    """The account of the columns, a line each."""
+    given = {"each": ", one for each answer", "all": ", the same for all answers of a row", "": ""}
+    wide = max((len(use.column) for use in report.uses), default=0)
+    words = [f"{use.column:<{min(wide, 32)}}  {use.use}{given[use.given]} (in {use.filled:,} rows)" for use in report.uses]
+    return [f"  {'columns' if place == 0 else '':<12} {text}" for place, text in enumerate(words)]
 
 
 def _next(report: "ImportReport") -> str:

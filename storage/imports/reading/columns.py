@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.errors import SetupError, unknown_name
-from storage.imports.reading.cells import level, root
+from storage.imports.reading.cells import CellError, level, root
 
 Aliases = Mapping[str, tuple[str, ...]]
 _SHOWN = 5
+_ONE_ONLY = ("text", "reference")  # fields of which a second column would be another answer
+_WORKED = frozenset({"canonical_solution", "solution"})  # stand beside an answer and say how it is found
 
 PROBLEM_ALIASES: Aliases = {
     "prompt": ("prompt", "question", "problem", "instruction", "input", "query", "messages", "conversations", "text"),
@@ -80,7 +82,8 @@ EMBEDDED_ALIASES: Aliases = {
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form;
-    `exact`: a reference is the whole text of the answer; `places`: what a layout names instead of single columns.
+    `exact`: a reference is the whole text of the answer; `places`: what a layout names instead of single columns; `rivals`:
+    by field the other columns that could feed it, unless a person chose one.
     """
 
     fields: Mapping[str, str]
@@ -89,6 +92,7 @@ class Columns:
     format: str = ""
     exact: bool = False
     places: Mapping[str, str] = field(default_factory=dict)
+    rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """True for a field with a column or a constant."""
@@ -100,6 +104,16 @@ class Columns:
         value = None if column is None else values.get(column)
         return self.constants.get(name) if value is None else value
 
+    def require_alone(self, values: Mapping[str, Any], name: str) -> None:
+        """CellError if another column of the row could feed the field as well, with another value."""
+        column = self.fields.get(name, "")
+        own = _spoken(values.get(column))
+        for rival in self.rivals.get(name, ()):
+            other = _spoken(values.get(rival))
+            # An answer at the end of a worked one is the same.
+            if other and not (own.endswith(other) or other.endswith(own) if own else False):
+                raise CellError(f"{column} and {rival} could both be the {name}, and differ: say --map {name}=COLUMN")
+
     def rest(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row's columns that feed no field, without empty cells."""
         used = set(self.fields.values())
@@ -108,6 +122,10 @@ class Columns:
     def shown(self) -> dict[str, str]:
         """The mapping as a person reads it."""
         return {**self.fields, **self.places, **{name: f"= {value!r}" for name, value in self.constants.items()}}
+
+
+def _spoken(value: Any) -> str:
+    return "" if value is None else str(value).strip()
 
 
 def resolve(
@@ -138,7 +156,13 @@ def resolve(
         if column is not None:
             fields[name] = column
             taken.add(column)
-    return Columns(fields, dict(constants), present)
+    rivals = {
+        name: tuple(lower[alias] for alias in aliases[name] if lower.get(alias, "") not in {"", *taken})
+        for name in _ONE_ONLY
+        if name in fields and name not in maps
+    }
+    rivals = {name: tuple(column for column in others if column.lower() not in _WORKED) for name, others in rivals.items()}
+    return Columns(fields, dict(constants), present, rivals={name: others for name, others in rivals.items() if others})
 
 
 def _check_given(maps: Mapping[str, str], constants: Mapping[str, str]) -> None:

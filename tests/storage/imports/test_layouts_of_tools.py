@@ -142,3 +142,49 @@ def test_the_split_in_the_name_of_a_file_is_that_of_its_rows(
     report = import_problems(ws, ImportSpec(jsonl(*SUMS, name=name), "p"))
     assert {row["split"] for row in ws.segments.read("problems").to_pylist()} == {split}
     assert report.mapping.get("split") == (None if split == "train" else f"= '{split}'")
+
+
+def test_the_account_names_the_use_of_every_column(ws: Workspace) -> None:
+    report = import_rollouts(ws, ImportSpec(CASES / "openr1.jsonl", "r1"), dry_run=True)
+    uses = {use.column: (use.use, use.filled, use.given) for use in report.uses}
+    assert uses["problem"] == ("prompt", 4, "")
+    assert uses["generations"] == ("answer", 4, "")
+    assert uses["correctness_math_verify"] == ("kept in meta", 4, "each")
+    assert uses["uuid"] == ("kept in meta", 4, "all")
+    assert uses["correctness_llama"] == ("empty", 0, "")
+    assert report.to_json()["uses"][0] == {"column": "problem", "use": "prompt", "filled": 4, "given": ""}
+    logged = import_rollouts(ws, ImportSpec(CASES / "samples_gsm8k.jsonl", "l"), dry_run=True)
+    assert {use.column for use in logged.uses if use.use == "read as part of lm-eval samples"} == {
+        "target",
+        "arguments",
+        "resps",
+        "filtered_resps",
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        ({"question": "q", "answer": "1", "response": "a", "output": "b"}, "response and output could both be the text"),
+        ({"question": "q", "answer": "1", "response": None, "output": "b"}, "response and output could both be the text"),
+        ({"question": "q", "gold": "2", "answer": "1", "text": "a"}, "gold and answer could both be the reference"),
+    ],
+)
+def test_two_columns_for_one_role_are_named(ws: Workspace, jsonl: WriteLines, row: dict[str, Any], error: str) -> None:
+    path = jsonl(row)
+    with pytest.raises(SetupError, match=f"line 1: {error}, and differ: say --map"):
+        import_rollouts(ws, ImportSpec(path, "r"))
+    chosen = {"reference": "answer"} if "gold" in row else {"text": "output"}
+    assert import_rollouts(ws, ImportSpec(path, "r", chosen)).completions.new == 1
+
+
+def test_equal_columns_and_a_worked_answer_compete_with_nothing(ws: Workspace, jsonl: WriteLines) -> None:
+    row = {
+        "question": "q",
+        "answer": "so 1 + 1\n#### 2",
+        "final_answer": "2",
+        "solution": "1 + 1",
+        "text": "2",
+        "output": "2",
+    }
+    assert import_rollouts(ws, ImportSpec(jsonl(row), "r")).completions.new == 1

@@ -1,0 +1,68 @@
+"""Account of a file's columns: how each was used, and in how many rows it is filled."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.imports.reading.cells import root
+from storage.imports.reading.columns import Columns
+
+_ROLES = {"text": "answer", "external_id": "id", "is_correct": "label", "messages": "conversation"}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """Use of one column. `filled`: rows in which it has a value. `given`: `each` for a list with an item for each answer of
+    a row, `all` for a value that every answer of a row was given, "" where rows hold one answer.
+    """
+
+    column: str
+    use: str
+    filled: int
+    given: str = ""
+
+
+@dataclass(slots=True)
+class Account:
+    """What one pass through a file saw of its columns."""
+
+    filled: Counter[str] = field(default_factory=Counter)
+    consumed: Counter[str] = field(default_factory=Counter)
+    split: set[str] = field(default_factory=set)
+    several: int = 0
+
+    def add(self, values: Mapping[str, Any], rewritten: Sequence[Mapping[str, Any]]) -> None:
+        """Count a row of the file, and the rows that the form of its tool makes of it."""
+        for name, value in values.items():
+            if value is None or (isinstance(value, str | list | dict) and not value):
+                continue
+            self.filled[name] += 1
+            if not any(name in row for row in rewritten):
+                self.consumed[name] += 1
+
+    def add_answers(self, columns: Iterable[str]) -> None:
+        """Count a row of several answers, of which these columns have an item each."""
+        self.several += 1
+        self.split.update(columns)
+
+    def uses(self, columns: Columns, *, apart: Iterable[str] = ()) -> tuple[ColumnUse, ...]:
+        """The uses in the order of the columns. `apart`: fields of the problem, which its completions do not repeat."""
+        roles: dict[str, list[str]] = {}
+        for name, path in columns.fields.items():
+            roles.setdefault(root(path), []).append(_ROLES.get(name, name))
+        of_problem = {root(columns.fields[name]) for name in apart if name in columns.fields}
+        found = []
+        for name, count in self.filled.items():
+            if self.consumed[name] == count and name not in roles:
+                use = f"read as part of {columns.format}" if columns.format else "ignored"
+            else:
+                use = " and ".join(roles.get(name, ["kept in meta"]))
+            found.append(ColumnUse(name, use, count, self._given(name, of_problem, roles)))
+        empty = [name for name in columns.present if name not in self.filled and name not in roles]
+        return (*found, *(ColumnUse(name, "empty", 0) for name in empty if not columns.format))
+
+    def _given(self, name: str, of_problem: set[str], roles: Mapping[str, list[str]]) -> str:
+        if not self.several or name in of_problem or "answer" in roles.get(name, ()):
+            return ""
+        return "each" if name in self.split else "all"
