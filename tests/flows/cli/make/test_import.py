@@ -28,7 +28,10 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
     assert result.out.splitlines() == [
         "problems.jsonl: 2 rows",
         "  problems             2 new          0 already stored",
-        "  columns      external_id <- id, licence <- = 'MIT', prompt <- question, reference <- answer",
+        "  columns      id        id (in 2 rows)",
+        "               question  prompt (in 2 rows)",
+        "               answer    reference (in 2 rows)",
+        "  every row    licence = 'MIT'",
         "Next: rollmill import rollouts FILE --name NAME --problems sums",
     ]
     result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
