@@ -103,7 +103,7 @@ def apply(settings: dict[str, str]) -> None:
     """Make these the settings of this process, and no other PREFECT_* variables: those would send runs elsewhere."""
     for key in [key for key in os.environ if key.startswith("PREFECT_")]:
         del os.environ[key]
-    os.environ.update(settings)
+    os.environ.update({key: value for key, value in settings.items() if key != SECRET})  # that one is the server's alone
 
 
 def main(arguments: list[str]) -> None:

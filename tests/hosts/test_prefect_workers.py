@@ -14,7 +14,7 @@ from tests.hosts.project import NAME
 from tests.waiting import until
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
-FLOW = ("--multiprocessing-fork", "prefect.engine", "prefect.flow_engine")  # of the process in which a runner has a flow
+FLOW = ("flows.prefect.scheduled",)  # of the process in which a runner has a flow
 ADD = ("schedule", "add", "shared.yaml", "--every", "12h", "--profile", "servers.yaml", "--overlap", "skip")
 ASK = """
 import json, sys, time, urllib.error, urllib.request

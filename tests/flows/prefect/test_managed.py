@@ -103,10 +103,11 @@ def test_only_the_homes_of_dead_processes_of_this_host_are_removed(
 def test_a_users_own_prefect_settings_do_not_reach_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
     monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere.example/api")
-    variables = child_environment(environment(tmp_path, 1234))
+    variables = child_environment(environment(tmp_path, 1234, "s3cret"))
     assert "PREFECT_API_KEY" not in variables
     assert variables["PREFECT_API_URL"] == "http://127.0.0.1:1234/api"
     assert variables["PREFECT_HOME"] == str(tmp_path)
+    assert variables["PREFECT_CLIENT_CUSTOM_HEADERS"] == '{"Authorization": "Bearer s3cret"}'
     assert (variables["DO_NOT_TRACK"], variables["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
 
 
@@ -136,8 +137,24 @@ def test_one_that_will_not_end_is_killed() -> None:
 def test_an_address_of_ours_is_not_taken_for_the_users_and_theirs_beside_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key, value in environment(tmp_path, 1234).items():
+    for key, value in environment(tmp_path, 1234, "s3cret").items():
         monkeypatch.setenv(key, value)
     assert user_prefect_url() == ""
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:5678/api/")
     assert user_prefect_url() == "http://127.0.0.1:5678/api"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({}, "127.0.0.1,localhost"), ({"NO_PROXY": "a.example"}, "a.example,127.0.0.1,localhost"),
+     ({"NO_PROXY": "b", "no_proxy": "localhost"}, "localhost,127.0.0.1")],
+)  # fmt: skip
+def test_the_secret_goes_through_no_proxy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: dict[str, str], after: str
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
+    variables = environment(tmp_path, 1234, "s3cret")
+    assert (variables["no_proxy"], variables["NO_PROXY"]) == (after, after)
