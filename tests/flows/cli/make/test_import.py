@@ -31,6 +31,7 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
         "  columns      id        id (in 2 rows)",
         "               question  prompt (in 2 rows)",
         "               answer    reference (in 2 rows)",
+        "               note      kept in meta (in 1 row)",
         "  every row    licence = 'MIT'",
         "Next: rollmill import rollouts FILE --name NAME --problems sums",
     ]
