@@ -190,7 +190,10 @@ def _columns_lines(report: "ImportReport") -> list[str]:
     """The account of the columns, a line each."""
     given = {"each": ", one for each answer", "all": ", the same for all answers of a row", "": ""}
     wide = max((len(use.column) for use in report.uses), default=0)
-    words = [f"{use.column:<{min(wide, 32)}}  {use.use}{given[use.given]} (in {use.filled:,} row{'s' * (use.filled != 1)})" for use in report.uses]
+    words = [
+        f"{use.column:<{min(wide, 32)}}  {use.use}{given[use.given]} (in {use.filled:,} row{'s' * (use.filled != 1)})"
+        for use in report.uses
+    ]
     return [f"  {'columns' if place == 0 else '':<12} {text}" for place, text in enumerate(words)]
 
 
