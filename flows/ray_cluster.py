@@ -142,7 +142,9 @@ def _entered(part: "RayPart") -> Any:
     except ImportError:
         raise SetupError("Ray is not installed.", next_command="pip install 'rollmill[ray]' (or prefect-ray)") from None
     logging.getLogger("ray").setLevel(logging.ERROR)
-    settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    # Workers import Prefect, which would read settings, of which one runs a command, in the folder where they are started.
+    hook = {"worker_process_setup_hook": "flows.prefect.untrusted.read_no_settings_of_folders"}
+    settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": hook}
     if part.address is None:
         os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"))  # which the workers inherit
         settings |= {"num_cpus": part.cpus, "object_store_memory": STORE_BYTES, "include_dashboard": False}

@@ -10,6 +10,7 @@ for. The flows of this package keep their results in memory, so a process that s
 """
 
 import os
+import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -21,6 +22,12 @@ from storage.ground.errors import RollmillError
 SOURCES = "prefect.settings.sources"
 PROFILES = Path(os.devnull) / "profiles.toml"
 LOGGING = Path(os.devnull) / "logging.yml"
+
+
+def read_no_settings_of_folders() -> None:
+    """Let this process's import of Prefect, if it is still to come, read no file of the current folder."""
+    if not any(isinstance(finder, SourcesFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, SourcesFinder())
 
 
 class SourcesFinder(MetaPathFinder):

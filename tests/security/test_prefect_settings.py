@@ -152,12 +152,13 @@ def test_a_result_that_a_state_points_to_is_not_unpickled(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with every file at once, also in its parent and in a home of Prefect that came with it."""
+    """A workspace with every file at once, also in its parent, and in a home of Prefect that came with a clone."""
     parent = tmp_path_factory.mktemp("hostile")
     folder, canary = parent / "ws", parent / "canary"
     Workspace.init(folder).close()
     (folder / "toys.py").write_text(TOYS.read_text())
     (folder / "toy.yaml").write_text(RECIPE)
+    (folder / "ray.yaml").write_text("ray: {cpus: 1, rows: 64}\n")
     home = folder / ".rollmill" / "prefect"
     home.mkdir()
     trap(home, canary)
@@ -188,7 +189,7 @@ def test_no_command_of_the_workspace_reads_them(hostile: Path) -> None:
     try:
         rollmill(elsewhere, "--directory", str(hostile), "up", "--port", "0", "--dashboard", "0")
         rollmill(hostile, "schedule", "add", "toy.yaml", "--cron", "0 2 1 1 *")
-        rollmill(hostile, "curate", "toy.yaml")
+        rollmill(hostile, "curate", "toy.yaml", "--profile", "ray.yaml")  # whose workers import Prefect as well
         assert not canary.exists()
         rollmill(hostile, "schedule", "run-now", "toy")
         with Workspace.open(hostile) as workspace:
