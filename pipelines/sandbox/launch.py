@@ -108,7 +108,8 @@ def method_box(folders: Sequence[Path], module: str, scratch_mib: int) -> tuple[
     """Command that runs a module of ours behind the same wall, with these folders for its imports and a scratch folder."""
     searched = os.pathsep.join(map(str, (IMPORT_ROOT, *folders)))
     own = [IMPORT_ROOT / name for name in ("pipelines", "storage")] if IMPORT_ROOT not in folders else []
-    walls = boxed({str(place): str(place) for place in (*folders, *own)}, {**_ENVIRONMENT, "PYTHONPATH": searched})
+    environment = {**_ENVIRONMENT, "PYTHONPATH": searched, "HOME": "/tmp"}  # noqa: S108
+    walls = boxed({str(place): str(place) for place in (*folders, *own)}, environment)
     walls += ("--perms", "1777", "--size", str(scratch_mib << 20), "--tmpfs", "/tmp")  # noqa: S108
     return *walls, "--remount-ro", "/", "--chdir", "/tmp", interpreter(), *_FLAGS, "-m", module  # noqa: S108
 

@@ -5,6 +5,7 @@ programs. What comes back is plain data, checked for its types. Methods of other
 """
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,11 @@ _ANSWER = 256 << 20  # bytes of an answer
 _ITEMS = 64  # rollouts in a question
 _SECONDS = 600.0  # until an answer
 _SCRATCH_MIB = 64
+_FORBIDDEN = (128 + signal.SIGSYS, -signal.SIGSYS)  # bubblewrap passes a signal on as a shell does
+
+
+class BoxFailed(SetupError):  # noqa: N818 - says what happened
+    """A method of somebody else that does not do its work in the sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +110,16 @@ class MethodBox:
             raise self.error(str(answer["failed"]))
         return answer
 
-    def error(self, why: str) -> SetupError:
+    def error(self, why: str) -> BoxFailed:
         """The error for a method that does not do its work."""
-        return SetupError(f"{self._place} fails in the sandbox: {why}.", next_command="rollmill doctor checks the sandbox")
+        return BoxFailed(f"{self._place} fails in the sandbox: {why}.", next_command="rollmill doctor checks the sandbox")
 
     def _last_words(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
         self._process.kill()
+        if self._process.wait() in _FORBIDDEN:
+            return "a system call that no program may make"
         assert self._process.stderr is not None
         with contextlib.suppress(OSError):
             lines = self._process.stderr.read(1 << 16).decode("utf-8", "replace").strip().splitlines()
