@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,9 @@ class Up:
 
     def state(self, run: str) -> str:
         return str(self.own("GET", f"/flow_runs/{run}")["state_type"])
+
+    def runs(self, run: str) -> bool:
+        return self.state(run) == "RUNNING"
 
     def ended(self, run: str) -> str:
         """The state in which a run ends."""
@@ -309,7 +313,7 @@ def test_a_run_that_crashes_or_is_cancelled_runs_no_hook_of_its_deployment(up: U
     for end in ("kill", "cancel"):
         up.own("PATCH", f"/deployments/{deployment}", changes)
         run = up.own("POST", f"/deployments/{deployment}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"]
-        assert until(lambda run=run: up.state(run) == "RUNNING", 60)
+        assert until(partial(up.runs, run), 60)
         if end == "kill":
             [child] = [
                 process
