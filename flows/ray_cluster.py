@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe.methods import MethodSpec, parameters, resolve
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from flows.recipe.profile import RayPart
 
 Items = Sequence[tuple[Problem, Completion]]
+# Prefect reads settings in the folder where it is imported, and one of them runs a command: neither here nor in a worker.
+WITHOUT_SETTINGS = "flows.prefect.untrusted.read_no_settings_of_folders"
 STORE_BYTES = 256 << 20  # of a local cluster's object store; parts of batches are small
 
 
@@ -36,6 +39,7 @@ class RayCluster:
     """
 
     def __init__(self, part: "RayPart") -> None:
+        resolve_name(WITHOUT_SETTINGS)()
         self._part = part
         self._thread = ThreadPoolExecutor(1, "rollmill-ray")
         self._runner: Future[Any] | None = None
@@ -142,8 +146,7 @@ def _entered(part: "RayPart") -> Any:
     except ImportError:
         raise SetupError("Ray is not installed.", next_command="pip install 'rollmill[ray]' (or prefect-ray)") from None
     logging.getLogger("ray").setLevel(logging.ERROR)
-    # Workers import Prefect, which would read settings, of which one runs a command, in the folder where they are started.
-    hook = {"worker_process_setup_hook": "flows.prefect.untrusted.read_no_settings_of_folders"}
+    hook = {"worker_process_setup_hook": WITHOUT_SETTINGS}
     settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": hook}
     if part.address is None:
         os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"))  # which the workers inherit
