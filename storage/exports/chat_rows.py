@@ -82,6 +82,12 @@ class RolloutTexts(Training):
             raise SetupError(f"unknown form {self.form!r}.", choices=FORMS)
         if self.form == "text" and self.system is not None:
             raise SetupError("a system turn needs form=chat.")
+        if self.system is not None and self.system.strip().lower() in ("", "true", "false", "yes", "no", "none", "null"):
+            # A switch by its look, which would stand as a system prompt in every row.
+            raise SetupError(
+                f"system={self.system!r} is no system prompt: it is the text of the turn.",
+                next_command="system='Be brief.'",
+            )
 
     @property
     def turns(self) -> pa.DataType:
@@ -116,8 +122,15 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
     """The model's answer: its stored turns with code, executions and tool results, else its text as one assistant turn.
 
     A stored conversation may repeat the prompt; that part is left out, so that prompt + answer is the conversation.
+    SetupError for an answer with tool calls, whose names and ids would be lost.
     """
     stored = json.loads(rollout["messages"]) if rollout["messages"] else []
+    if any(turn.get("kind") == "tool_call" for turn in stored):
+        raise SetupError(
+            f"completion {rollout['completion_id'][:8]} of problem {rollout['problem_id'][:8]} calls tools, and export "
+            "formats have no place for the names of its calls.",
+            next_command="a selection without it; the table `rollouts` of the version has its turns",
+        )
     turns = [{"role": turn["role"], "content": turn["content"]} for turn in stored]
     prompt = prompt_turns(rollout["prompt"])
     if turns[: len(prompt)] == prompt:
