@@ -26,7 +26,7 @@ def main() -> int:
         return plain(listed, *args, **options)
 
     # Every listing is made here, whether of the remote, of the cache or of a pointer.
-    Tree.from_list = staticmethod(from_list)
+    setattr(Tree, "from_list", staticmethod(from_list))  # noqa: B010 - typed as a method
     return int(command_line(sys.argv[1:]))
 
 

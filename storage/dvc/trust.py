@@ -114,6 +114,11 @@ def pointer_fault(path: Path) -> str:
     if extra := sorted(map(str, outs[0].keys() - _OUTPUT)):
         return f"its output sets {extra[0]}"
     if outs[0].get("path") != path.stem:
-        return f"its path is {str(outs[0].get('path'))[:200]!r}"
-    md5 = outs[0].get("md5")
-    return f"its md5 is {str(md5)[:80]!r}" if md5 is not None and not _MD5.fullmatch(str(md5)) else ""
+        return f"its path is {_shown(outs[0].get('path'))}"
+    md5 = outs[0].get("md5", "0" * 32)
+    return "" if isinstance(md5, str) and _MD5.fullmatch(md5) else f"its md5 is {_shown(md5)}"
+
+
+def _shown(value: Any) -> str:
+    """The value for people; of a list or a mapping, which may hold itself many times over, its type alone."""
+    return repr(value[:200]) if isinstance(value, str) else f"of type {type(value).__name__}"

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def clone(published: Path, tmp_path: Path) -> Iterator[Path]:
+def clone(published: Path, tmp_path: Path) -> Path:
     """A clone of the workspace without rows and without DVC's cache, beside a copy of the remote."""
     shutil.copytree(published / "store", tmp_path / "store")
     git(tmp_path, "clone", "-q", str(published / "ws"), "clone")
