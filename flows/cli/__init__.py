@@ -235,7 +235,7 @@ def _status(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if interrupted(error) or ending.a_thread_died():
+        if interrupted(error) or ending.a_thread_died() or ending.terminal_gone():
             return 130
         if hasattr(error, "format_message"):
             return _misuse(error)

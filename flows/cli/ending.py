@@ -75,7 +75,21 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     if _state.at and now - _state.at < TWICE:
         return
     _state.at = now
+    terminal_gone()
     raise KeyboardInterrupt
+
+
+def terminal_gone() -> bool:
+    """True if the terminal of this command was closed; what is written from then on goes nowhere, instead of failing."""
+    gone = False
+    for stream in (1, 2):
+        try:
+            os.write(stream, b"")
+        except OSError as error:
+            if error.errno == errno.EIO:
+                gone = True
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    return gone
 
 
 def _of_thread(error: BaseException) -> RollmillError:
@@ -88,6 +102,8 @@ def _of_thread(error: BaseException) -> RollmillError:
 
 def _thread_ended(args: threading.ExceptHookArgs) -> None:
     """Hook for an exception that ended a thread."""
+    if isinstance(args.exc_value, OSError) and args.exc_value.errno == errno.EIO and terminal_gone():
+        return  # a thread that shows progress; SIGHUP ends the command
     if args.exc_type is not SystemExit:
         _end(args.exc_value or args.exc_type())
 

@@ -47,7 +47,9 @@ def run_job(
     from flows.curation.gating import GateFailed
     from flows.driver import DIRECT, drive
     from flows.progress import Progress
+    from pipelines.processes import spawn
 
+    spawn.tell = lambda text: note(f"rollmill: {text}")
     try:
         with resumable(f"To go on: {kind.command}"), watching() as watcher:
             outcome = drive(kind, executor or DIRECT, Progress(watcher, begin=doing))

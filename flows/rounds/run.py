@@ -23,6 +23,7 @@ from flows.rounds.outcomes import store_missing_outcomes
 from flows.rounds.plan_rows import answer_count, distinct
 from flows.rounds.planning.plan import all_plans, committed_plans, plan_round
 from flows.sampling.control import JOIN_SECONDS
+from flows.sampling.heartbeat import LeaseLost
 from storage.ground.records import PlanRow
 from storage.segments.rows import Rows
 
@@ -37,7 +38,16 @@ def run_round(run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; committed rows stay.
     """
-    clock, plan = Clock(), Rows[PlanRow].of("plan", rows)
+    clock = Clock()
+    while True:
+        try:
+            return _run_round(run, rows, clock)
+        except LeaseLost:  # this process was stopped, and another command has gone on
+            continue
+
+
+def _run_round(run: OpenRun, rows: Sequence[PlanRow], clock: Clock) -> RoundResult:
+    plan = Rows[PlanRow].of("plan", rows)
     if run.workspace.segments.registry.has_lost("completions"):
         run.workspace.segments.unregister_judgements([row.completion_id for planned in all_plans(run) for row in planned])
     # The count of others' segments is taken before the store is asked what is missing: what comes between is seen later.

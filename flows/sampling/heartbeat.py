@@ -1,9 +1,12 @@
 """Keeps leases alive and spools flushed while engines work.
 
-A lost lease is not a failure: another command may then draw the same batch, and the unique key of segments keeps one copy.
+A lease is lost where this process was stopped for longer than it lasts (SIGSTOP, a machine that slept): another command may
+then draw the same batch. The unique key of segments keeps one copy, and the round begins again with what is still missing,
+so that no more than the requests in flight are drawn twice.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +15,11 @@ from flows.sampling.replies import SpoolWriter
 from storage.ledger.leases import Lease
 
 TICK = 0.2  # seconds
+LATE = 2.0  # seconds between two ticks of a process that was stopped, or of a machine that slept
+
+
+class LeaseLost(Exception):  # noqa: N818 - of a stopped process, no error of anybody
+    """Another command took over what this process was drawing: the round begins again."""
 
 
 class LeaseHeartbeat:
@@ -63,13 +71,22 @@ class LeaseHeartbeat:
                 self.release(lease)
 
     def _run(self) -> None:
-        ticks = 0
+        ticks, last = 0, time.monotonic()
         while not self._over.wait(TICK):
-            ticks += 1
+            # At once after a stop, which the clock tells: what was lost is then drawn no further.
+            now = time.monotonic()
+            ticks = 0 if now - last > LATE else ticks + 1
+            last = now
             with self._lock:
                 # Written outside the lock: an fsync or a busy ledger must not hold up who opens the next batch.
                 writers, leases = list(self._writers), list(self._leases.values())
             for writer in writers:
                 writer.flush()
             for lease in leases if ticks % self._renew_every == 0 else ():
-                lease.renew()
+                if not lease.renew() and self._is_held(lease):
+                    self._control.fail(LeaseLost())
+
+    def _is_held(self, lease: Lease) -> bool:
+        """False for a lease that was given back meanwhile."""
+        with self._lock:
+            return self._leases.get(lease.key) is lease

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from pipelines import IMPORT_ROOT
 from pipelines.processes.proc import kill_session
 
 GUARD = Path(__file__).with_name("guard.py")
+LOOK_SECONDS = 5.0  # between two looks for children that are stopped
 END_SECONDS = 50.0  # until the guard itself is given up
 GUARDS_OWN = "rollmill: "  # how the guard's own lines in the log begin
 TAIL = 64 << 10  # bytes of a log that are looked at
@@ -67,16 +69,46 @@ def spawn_apart(
     return spawn(command, environment, log=log, stdin=subprocess.DEVNULL, pass_fds=tuple(keep), start_new_session=True)
 
 
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(f"rollmill: {text}\n")
+
+
+tell: Callable[[str], None] = _to_stderr  # what tells a person; the command line has a place of its own for it
+
+
+def _is_stopped(pid: int) -> bool:
+    """True for a process stopped by a signal."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False
+
+
 class _Spawner(threading.Thread):
     """The thread that starts children, one at a time, until the process ends."""
 
     def __init__(self) -> None:
         super().__init__(name="spawner", daemon=True)
         self.tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.children: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
+        self._told: set[int] = set()
 
     def run(self) -> None:
         while True:
-            self.tasks.get()()
+            try:
+                task = self.tasks.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                self._tell_stopped()
+                continue
+            task()
+
+    def _tell_stopped(self) -> None:
+        """Tell of a child that somebody stopped, as whoever waits for it waits without end."""
+        running = [child for child in self.children if child.returncode is None]
+        stopped = {child.pid for child in running if _is_stopped(child.pid)}
+        for pid in sorted(stopped - self._told):
+            tell(f"process {pid} of this command is stopped, and the command waits for it. Next: kill -CONT {pid}")
+        self._told = stopped
 
 
 _spawner: _Spawner | None = None
@@ -89,16 +121,19 @@ def _from_lasting_thread(start: Callable[[], "subprocess.Popen[bytes]"]) -> "sub
         if _spawner is None or not _spawner.is_alive():  # after a fork it is not
             _spawner = _Spawner()
             _spawner.start()
+        spawner = _spawner
     result: queue.SimpleQueue[subprocess.Popen[bytes] | BaseException] = queue.SimpleQueue()
 
     def task() -> None:
         try:
-            result.put(start())
+            child = start()
+            spawner.children.add(child)
+            result.put(child)
         # Raised in the caller: here it would end this thread, and with it every child that is tied to it.
         except BaseException as error:
             result.put(error)
 
-    _spawner.tasks.put(task)
+    spawner.tasks.put(task)
     started = result.get()
     if isinstance(started, BaseException):
         raise started

@@ -1,4 +1,4 @@
-"""Signals that end a command: one line says how it goes on, the ledger how it ended, and nothing that it started is left."""
+"""Signals that end a command: one line says how it goes on, the ledger says how it ended, and no process is left."""
 
 import fcntl
 import json
@@ -19,7 +19,7 @@ from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, Said, finish, start
 from tests.waiting import until
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
 TOYS = Path(__file__).parents[1] / "toys.py"
 GOES_ON = "Interrupted; what was committed is kept. To go on: rollmill curate toy.yaml"
 
@@ -104,7 +104,7 @@ def test_a_command_whose_terminal_is_closed_ends_in_order(toy: Path) -> None:
         stdout=there,
         stderr=there,
         start_new_session=True,
-        preexec_fn=own_terminal,
+        preexec_fn=own_terminal,  # noqa: PLW1509 - no other thread runs here
     )
     os.close(there)
     assert until(calls.exists, 120)
