@@ -220,6 +220,7 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
         ("pairs", "a.jsonl", {"max_pairs": "two"}, "max_pairs is 'two', and must be a whole number."),
         ("pairs", "a.jsonl", {"kept_only": "z"}, "kept_only is 'z', and must be true or false."),
         ("sft", "a.jsonl", {"system": 3}, "system is 3, and must be a text."),
+        ("sft", "a.jsonl", {"system": "true"}, "system='true' is no system prompt: it is the text of the turn."),
         ("pairs", "a.jsonl", {"form": "chatt"}, "unknown form 'chatt'. Valid: chat, text."),
         ("pairs", "a.jsonl", {"form": "text", "system": "x"}, "a system turn needs form=chat."),
         (
