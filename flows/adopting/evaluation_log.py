@@ -145,6 +145,8 @@ def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
 def whole_text(path: Path, unfolded: Unfolded) -> str:
     """The text of one file of a log; SetupError if it cannot be read."""
     try:
+        if not path.is_file():  # a pipe or a device never ends
+            raise log_error(path, "it is no file")
         # Before it is read, so that a file beyond the limit is never held in memory.
         unfolded.add(path.stat().st_size)
         return path.read_text(encoding="utf-8")
@@ -158,13 +160,22 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
     """JSON text as an object; SetupError, with the place in the file, for anything else."""
     where = f"{place}: " if place else ""
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_each_once)
     # Thousands of nested brackets end in a RecursionError.
     except (ValueError, RecursionError) as error:
         raise log_error(path, f"{where}it is cut off or no JSON ({error})") from error
     if not isinstance(value, dict):
         raise log_error(path, f"{where}it holds no JSON object")
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; one that gives a name twice is refused: tools differ in which value they take."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} is given twice")
+    return values
 
 
 def json_lines(path: Path, unfolded: Unfolded) -> list[str]:

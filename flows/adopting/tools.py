@@ -72,7 +72,7 @@ def _form_of(tool: Tool, file: Path) -> Iterator[None]:
     try:
         yield
     # A SetupError is none of these, so what a reader refuses itself keeps its own words.
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # The error may quote a whole row.
         text = f"{type(error).__name__}: {error}"[:200]
         raise log_error(file, f"it has another form than {tool.name} writes ({text})") from error

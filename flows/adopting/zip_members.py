@@ -6,7 +6,7 @@ Every member is read against its length and checksum; a file that is cut off or 
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -16,20 +16,61 @@ from flows.adopting.evaluation_log import log_error
 from storage.imports.reading.limits import Unfolded
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)
+# Not LZMA and bzip2, which no tool writes: a few bytes make their readers take gigabytes.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, _ZSTANDARD)
+_MOST_MEMBERS = 250_000
+_DIRECTORY = struct.Struct("<4x6xHII")  # the end record: entries, bytes of the directory, its place (APPNOTE 4.3.16)
+_LARGE_DIRECTORY = struct.Struct("<4x8x12x8xQQQ")  # the same in the ZIP64 end record (APPNOTE 4.3.14)
+_LEAST_ENTRY = 46  # bytes of a member in the directory
 _HEADER = struct.Struct("<26xHH")  # a member's local header ends with the lengths of its name and its extra field
 
 
 def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:
     """All members by name, in the order of the file. SetupError for a file that is not whole or unfolds to too much."""
     try:
+        _require_few(path)
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
+            _require_plain(path, members)
             unfolded.add(sum(member.file_size for member in members))  # before any of them is read
             return {member.filename: _content(path, file, archive, member) for member in members}
     except (zipfile.BadZipFile, EOFError, struct.error) as error:
         raise log_error(path, f"it is not a whole zip file ({error})") from error
-    except (OSError, zlib.error, NotImplementedError) as error:
+    except (OSError, zlib.error, NotImplementedError, ValueError, OverflowError) as error:
         raise log_error(path, f"a member of it cannot be read ({error})") from error
+
+
+def _require_few(path: Path) -> None:
+    """SetupError for more members than a log has: Python holds the whole directory, many times its bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - (1 << 16) - 22))
+        end = file.read()
+    at = end.rfind(b"PK\5\6")
+    if at < 0:
+        raise zipfile.BadZipFile("it has no directory")
+    entries, length, _ = _DIRECTORY.unpack_from(end, at)
+    large = end.rfind(b"PK\6\6", 0, at)
+    if large >= 0:
+        entries, length, _ = _LARGE_DIRECTORY.unpack_from(end, large)
+    # The count is not believed: the directory is read to its end, whatever was counted.
+    if max(entries, min(length, size) // (4 * _LEAST_ENTRY)) > _MOST_MEMBERS:
+        raise log_error(path, f"it has more than {_MOST_MEMBERS:,} members")
+
+
+def _require_plain(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    """SetupError for members that share bytes, that a log does not have, or that are compressed in other ways."""
+    if len(members) > _MOST_MEMBERS:
+        raise log_error(path, f"it has more than {_MOST_MEMBERS:,} members")
+    if sum(member.compress_size for member in members) > path.stat().st_size:
+        raise log_error(path, "members of it overlap")
+    if len({member.filename for member in members}) < len(members):
+        raise log_error(path, "two members of it have one name")
+    for member in members:
+        if member.compress_type not in _METHODS:
+            raise log_error(path, f"{member.filename[:80]!r} in it is compressed by method {member.compress_type}")
+        if member.flag_bits & 1:
+            raise log_error(path, f"{member.filename[:80]!r} in it is encrypted")
 
 
 def _content(path: Path, file: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

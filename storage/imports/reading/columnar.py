@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.ground.errors import SetupError
+from storage.imports.reading.arrow_sizes import declared_sizes
 from storage.imports.reading.limits import MAX_HELD, Unfolded
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ _ROWS = 64  # rows that Parquet's reader decodes at once: it unfolds them whatev
 _LARGE_DICTIONARY, _FOLDED = 4 << 20, 30  # bytes of a dictionary as compressed; how much more a column unfolds to
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value
 _ARROW_FILE = b"ARROW1"
+_MOST_ROWS = 65_536  # held together: a row of Python takes a hundred times what its nulls take in a batch
+_NESTED = 16  # bytes of a value within a list while it is decoded: two levels, an offset, its validity
 _ITEM = 8  # bytes of an item in a list of Python, whatever it took in the file
 
 Values = dict[str, Any]
@@ -49,14 +52,22 @@ def arrow_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
 
     number = 0
     try:
+        with pa.memory_map(str(path)) as source:
+            # Before any batch is unfolded, which happens to a batch as a whole.
+            source.seek(8 if _is_file(source) else 0)
+            for size in declared_sizes(source):
+                unfolded.check(size)
         with pa.memory_map(str(path)) as source, _batches(source) as reader:
             distinct_names(path, reader.schema.names)
             batches = reader if isinstance(reader, pa.RecordBatchStreamReader) else _all(reader)
             for batch in batches:
+                # Arrow trusts the offsets in a file: false ones would be read as memory of this process.
+                batch.validate(full=True)
+                _require_stored(batch.schema)
                 for values in _rows(batch, unfolded, number):
                     number += 1
                     yield number, values
-    except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, OverflowError, OSError) as error:
         raise SetupError(f"{path} is not a readable Arrow file: {str(error).splitlines()[0]}") from error
 
 
@@ -64,9 +75,26 @@ def _batches(source: "pa.MemoryMappedFile") -> "pa.RecordBatchStreamReader | pa.
     """A reader of the form that the first bytes name."""
     import pyarrow as pa
 
+    return pa.ipc.open_file(source) if _is_file(source) else pa.ipc.open_stream(source)
+
+
+def _is_file(source: "pa.MemoryMappedFile") -> bool:
+    """True if the first bytes are those of the file format; the source is then at its beginning again."""
     is_file = source.read(len(_ARROW_FILE)) == _ARROW_FILE
     source.seek(0)
-    return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+    return is_file
+
+
+def _require_stored(schema: "pa.Schema") -> None:
+    """ArrowNotImplementedError for types whose values are stored once and stand for any number of rows."""
+    import pyarrow as pa
+
+    kinds = [field.type for field in schema]
+    while kinds:
+        kind = kinds.pop()
+        if any(name in str(kind).split("<")[0] for name in ("_view", "run_end_encoded")):
+            raise pa.ArrowNotImplementedError(f"columns of type {kind} are not read here")
+        kinds += [kind.field(place).type for place in range(kind.num_fields)]
 
 
 def _all(reader: "pa.RecordBatchFileReader") -> "Iterator[pa.RecordBatch]":
@@ -84,8 +112,10 @@ def distinct_names(path: Path, cells: Iterable[str]) -> list[str]:
 
 def _rows(batch: "pa.RecordBatch", unfolded: Unfolded, before: int) -> Iterator[Values]:
     """The rows of a batch, unfolded part by part; SetupError if a row or the file is too large."""
-    size = sum(map(_unfolded_bytes, batch.columns))
-    if size > MAX_HELD and batch.num_rows > 1:
+    # A row costs something in every column, whatever it took in the file: null may be a billion rows of no byte.
+    size = sum(map(_unfolded_bytes, batch.columns)) + _ITEM * batch.num_rows * batch.num_columns
+    unfolded.check(unfolded.bytes + size)
+    if (size > MAX_HELD and batch.num_rows > 1) or batch.num_rows > _MOST_ROWS:
         half = batch.num_rows // 2
         yield from _rows(batch.slice(0, half), unfolded, before)
         yield from _rows(batch.slice(half), unfolded, before + half)
@@ -135,7 +165,10 @@ def _folded_columns(file: "pq.ParquetFile") -> tuple[list[str], int]:
     for group in range(file.metadata.num_row_groups):
         for place in range(file.metadata.num_columns):
             chunk = file.metadata.row_group(group).column(place)
-            width = _WIDTHS.get(chunk.physical_type) or file.schema.column(place).length
+            column = file.schema.column(place)
+            width = _WIDTHS.get(chunk.physical_type) or column.length
+            if column.max_repetition_level:  # a list of a billion nulls is one row of no byte
+                width = max(width, _NESTED)
             size += max(chunk.total_uncompressed_size, chunk.num_values * width)
             if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page:
                 continue
