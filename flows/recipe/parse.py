@@ -48,6 +48,10 @@ _SCHEMAS = {
 """The key that declares the kind of a file, the kind in words, and the command that reads it."""
 
 
+MOST_VALUES = 1_000_000
+"""Values in a file, for which the largest of ours has a few hundred."""
+
+
 class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
     """Safe loader that reads 5e-4 as a number and the keys yes, no, on and off as texts, as YAML 1.2 does.
 
@@ -142,6 +146,8 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
         # Composed once: the nodes know their lines, and the values are made of the same nodes.
         loader = _Loader(text)
         node = loader.get_single_node()
+        if node is not None and _unfolded(node, {}) > MOST_VALUES:
+            raise SetupError(f"{path} holds more than {MOST_VALUES:,} values once its aliases are unfolded.")
         # Before construction, which would silently keep the last of two equal keys.
         lines = dict(_lines(node, (), path)) if node is not None else {}
         data = None if node is None else loader.construct_document(node)
@@ -155,6 +161,17 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
     if not isinstance(data, dict):
         raise SetupError(f"{path}:1: expected a mapping of keys to values, found {_kind_of(data)}.")
     return data, lines
+
+
+def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
+    """Number of values below a node. An alias counts with all that it stands for: ten lines can unfold to billions."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 1  # for one that holds itself, which is refused below
+        parts = (part for item in node.value for part in (item if isinstance(item, tuple) else (item,)))
+        known[id(node)] = 1 + sum(_unfolded(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _kind_of(data: Any) -> str:
