@@ -12,14 +12,48 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from streamlit import file_util
 
 from dashboards.server.app import PAGE_OF, PATHS
+from dashboards.session.admission import PROTOCOL
 from storage.ground.errors import unknown_name
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-NO_PAGES = ("_stcore", "app", "auth", "component", "exported", "media", "static")  # first parts of other addresses
+NO_PAGES = frozenset(["_rollmill", "_stcore", "app", "auth", "component", "exported", "media", "report", "static"])
 ROOT = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' }</script>"
+ASKED = "/_rollmill/admitted"  # answers whether a browser may see the pages
+KEY = "key="  # before the page secret, in the part of an address that browsers send nowhere
+REFUSED = "This dashboard answers the user who started it: open the address with ?token=... that it printed at its start."
+# Keeps the page secret in this origin's storage and brings it where the WebSocket opens (dashboards/session/admission.py).
+ADMISSION = f"""<script>
+(() => {{
+  const name = "rollmill", mark = "#{KEY}";
+  if (location.hash.startsWith(mark)) {{
+    localStorage.setItem(name, location.hash.slice(mark.length));
+    history.replaceState(null, "", location.pathname + location.search);
+  }}
+  const protocol = "{PROTOCOL}" + (localStorage.getItem(name) || "");
+  const asked = new XMLHttpRequest();
+  asked.open("GET", "{ASKED}", false);
+  asked.setRequestHeader("X-Rollmill", protocol);
+  asked.send();
+  if (asked.status === 401) {{
+    location.replace("{ASKED}");  // which says why
+    return;
+  }}
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {{
+    constructor(url, protocols) {{ super(url, [].concat(protocols || [], protocol)); }}
+  }};
+}})();
+</script>"""
 HEAD = "<head>"
+# Streamlit's own scripts need eval and inline parts; nothing is loaded from, sent to or framed of another host.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; "
+    "connect-src 'self' data: blob:; frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
 
 
 class Documents:
@@ -44,7 +78,8 @@ def page_of(path: str) -> Response | None:
     if rest:  # below the root: the files that the document names would not be found
         error = unknown_name("page", name, PAGE_OF, next_command="open / on this host")
         return PlainTextResponse(f"rollmill dashboard: {error}\n", 404)
-    return HTMLResponse(_document(), 200 if name in PATHS else 404, headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
+    return HTMLResponse(_document(), 200 if name in PATHS else 404, headers=headers)
 
 
 def _is_file(name: str) -> bool:
@@ -53,8 +88,8 @@ def _is_file(name: str) -> bool:
 
 @cache
 def _document() -> str:
-    """Streamlit's HTML document with the address of its server inserted."""
+    """Streamlit's HTML document with the address of its server and the secret of its pages inserted."""
     text = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
     if HEAD not in text:
         raise RuntimeError(f"Streamlit's index.html has no {HEAD}")
-    return text.replace(HEAD, f"{HEAD}\n    {ROOT}", 1)
+    return text.replace(HEAD, f"{HEAD}\n    {ADMISSION}\n    {ROOT}", 1)

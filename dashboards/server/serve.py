@@ -1,7 +1,7 @@
 """The dashboard as `rollmill dashboard` serves it: Streamlit behind a guard against requests of other sites.
 
-A page of another site can send requests to the loopback and open a WebSocket there. Only this dashboard's own pages are
-answered, and only a browser that brought the token of this process may write (dashboards/session/commands.py).
+A page of another site can send requests to the loopback and open a WebSocket there, and so can other users of the machine.
+Only a browser that opened the printed address is answered (dashboards/session/admission.py).
 """
 
 import asyncio
@@ -12,30 +12,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocketClose
 
-from dashboards.server.document import Documents
+from dashboards.server.document import ASKED, KEY, REFUSED, Documents, page_of
 from dashboards.server.warm import WARMER
-from dashboards.session.commands import COOKIE, is_token
+from dashboards.session import admission
 from dashboards.session.export_matches import ROUTE
+from dashboards.session.version_page import REPORT_ROUTE
+from pipelines.processes.local_server import PAGE_HEADERS, brings, cookie_name, exchange, foreign
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 # Taken out of the environment, which children inherit: the address holds the token.
 BROWSER = os.environ.pop("ROLLMILL_BROWSER", "")  # the address to open once the pages answer
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PAGE_HEADERS = {"Content-Security-Policy": "frame-ancestors 'self'", "Referrer-Policy": "no-referrer"}
+OPEN = ("/_stcore/health", "/_stcore/host-config")
 
 
 class Guard:
-    """Refuse what another site asks, and exchange the token of the printed address for a cookie."""
+    """Refuse what another site, another program or another user asks, and exchange the token of the printed address."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self.app = app
@@ -43,48 +43,67 @@ class Guard:
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Handle a request, or the opening of a WebSocket."""
         if scope["type"] == "lifespan":
-            answer: ASGIApp = self.app
-        elif refused(scope):
-            refusal = PlainTextResponse("Open this dashboard at its address on 127.0.0.1.", status_code=403)
-            answer = WebSocketClose(code=1008) if scope["type"] == "websocket" else refusal
+            answer: ASGIApp | None = self.app
+        elif scope["type"] == "websocket":
+            answer = self.app if not foreign(scope) and _opens_socket(scope) else WebSocketClose(code=1008)
         else:
-            answer, send = _exchange(scope) or self.app, _with_headers(send)
+            answer, send = _refused(scope) or _exchange(scope) or self.app, _with_headers(send)
         await answer(scope, receive, send)
 
 
-def refused(scope: "Scope") -> bool:
-    """True for a request to a name that is not this machine's, or for a WebSocket opened by another page."""
-    headers = Headers(scope=scope)
-    try:
-        own = urlsplit(f"//{headers.get('host', '')}").hostname in LOOPBACK  # another name that leads here is a trick
-    except ValueError:
-        own = False
-    if scope["type"] == "websocket":
-        own = own and urlsplit(headers.get("origin", "")).netloc == headers["host"]
-    return not own
-
-
-def _exchange(scope: "Scope") -> RedirectResponse | None:
-    """Redirect to the same address without its token; a correct token goes into a cookie. None for an address without
-    one."""
-    # latin-1 decodes any bytes: a malformed query is no crash.
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    brought = [value for key, value in query if key == "token"]
-    if scope["type"] != "http" or not brought:
+def _refused(scope: "Scope") -> "ASGIApp | None":
+    """The answer to a request that is refused, and to the question whether a browser may see the pages."""
+    if foreign(scope):
+        return PlainTextResponse("Open this dashboard at its address on 127.0.0.1.", status_code=403)
+    headers, path, reads = Headers(scope=scope), scope["path"], scope["method"] in ("GET", "HEAD")
+    program, browser = brings(scope, admission.TOKEN), brings(scope, admission.cookie_secret(), admission.COOKIE)
+    if path == ASKED:
+        given = headers.get("x-rollmill", "").removeprefix(admission.PROTOCOL)
+        admitted = browser and admission.is_page_secret(given)
+        return Response(status_code=204) if admitted else PlainTextResponse(REFUSED, status_code=401)
+    # The document of the pages, and Streamlit's own files, say nothing of the workspace.
+    if reads and (path in OPEN or path.startswith("/static/") or page_of(path) is not None or _is_file(path)):
         return None
-    rest = urlencode([pair for pair in query if pair[0] != "token"])
-    path = "/" + scope["path"].lstrip("/")  # two slashes would lead to another host
-    answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303, headers={"Cache-Control": "no-store"})
-    if any(is_token(value) for value in brought):
-        port = Headers(scope=scope)["host"].rpartition(":")[2]
-        answer.set_cookie(f"{COOKIE}{port}", brought[0], httponly=True, samesite="strict")
+    if not (program or browser) or not (program or reads or "origin" in headers):
+        return PlainTextResponse(REFUSED, status_code=401)
+    return None
+
+
+def _is_file(path: str) -> bool:
+    """True for a file of Streamlit beside its document, its icon for example."""
+    return path.count("/") == 1 and page_of(path) is None and not path.endswith("/")
+
+
+def _opens_socket(scope: "Scope") -> bool:
+    """True with the cookie and the page secret, which is taken out of the subprotocols: Streamlit reads them by place."""
+    offered = list(scope.get("subprotocols", ()))
+    given = [one for one in offered if one.startswith(admission.PROTOCOL)]
+    if len(given) != 1 or not admission.is_page_secret(given[0].removeprefix(admission.PROTOCOL)):
+        return False
+    scope["subprotocols"] = [one for one in offered if one not in given]
+    MutableHeaders(scope=scope)["sec-websocket-protocol"] = ", ".join(scope["subprotocols"])
+    return brings(scope, admission.cookie_secret(), admission.COOKIE)
+
+
+def _exchange(scope: "Scope") -> "ASGIApp | None":
+    """Redirect to the same address without its token, which becomes a cookie and the page secret; None without a token."""
+    answer = exchange(scope, admission.TOKEN, admission.COOKIE)
+    if answer is not None and "set-cookie" in answer.headers:
+        del answer.headers["set-cookie"]
+        name = cookie_name(admission.COOKIE, scope)
+        answer.set_cookie(name, admission.cookie_secret(), httponly=True, samesite="strict")
+        answer.headers["location"] += f"#{KEY}{admission.page_secret()}"
     return answer
 
 
 def _with_headers(send: "Send") -> "Send":
     async def sent(message: Any) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(PAGE_HEADERS)
+            headers = MutableHeaders(scope=message)
+            for name in [name for name in headers if name.lower().startswith("access-control-")]:
+                del headers[name]
+            for name, value in PAGE_HEADERS.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return sent
@@ -110,6 +129,6 @@ async def _standing(_app: st.App) -> AsyncIterator[None]:
 app = st.App(
     Path(__file__).with_name("app.py"),
     lifespan=_standing,
-    routes=[ROUTE],
+    routes=[ROUTE, REPORT_ROUTE],
     middleware=[Middleware(Guard), Middleware(Documents)],
 )

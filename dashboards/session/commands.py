@@ -1,10 +1,9 @@
 """Changes to the workspace by pages, all through the project's own command line, as a person would run it.
 
-A browser may run commands after opening the address printed by `rollmill dashboard`: it carries the token of this process,
-which serve.py exchanges for a cookie. The token is in no copied link, no log, no ledger and no child's environment.
+A browser may run commands after opening the address printed by `rollmill dashboard` (dashboards/session/admission.py). The
+token is in no copied link, no log, no ledger and no child's environment.
 """
 
-import hmac
 import os
 import shlex
 import subprocess
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboards.inert import one_line, visible
+from dashboards.session import admission
 from dashboards.session.scope import reader
+from pipelines.processes.local_server import same
 from pipelines.processes.spawn import environment, module_command, spawn
 
-TOKEN = os.environ.pop("ROLLMILL_TOKEN", "")  # empty: nobody may write
-COOKIE = "rollmill-"  # and the port: cookies do not tell ports apart
 WRITES = "may-write"
 CLICKS = "clicks"  # of buttons that no draw has reached since: by key their time, and the arguments if confirmed
 WAIT = 120.0  # seconds a page waits for a command; a longer one goes on by itself
@@ -38,15 +37,11 @@ class CommandStatus:
     at: float
 
 
-def is_token(text: str) -> bool:
-    """True for the token of this process."""
-    return bool(TOKEN) and hmac.compare_digest(text.encode(), TOKEN.encode())
-
-
 def admit() -> None:
-    """Let this session write if its browser brought the token; app.py calls it before every page."""
-    cookies = st.context.cookies.items()
-    st.session_state[WRITES] = any(name.startswith(COOKIE) and is_token(value) for name, value in cookies)
+    """Let this session write if its browser opened the printed address; app.py calls it before every page."""
+    cookies, secret = st.context.cookies.items(), admission.cookie_secret()
+    brought = any(name.startswith(admission.COOKIE) and same(value, secret) for name, value in cookies)
+    st.session_state[WRITES] = brought and not admission.READ_ONLY
 
 
 def may_write() -> bool:
@@ -56,7 +51,7 @@ def may_write() -> bool:
 
 def read_only_reason() -> str:
     """Reason why this session may not write, and the remedy."""
-    if TOKEN:
+    if not admission.READ_ONLY:
         return "Read-only: open the address with ?token=... that `rollmill dashboard` printed to change anything here."
     return "Read-only: this dashboard was started with --read-only. To change anything, start `rollmill dashboard`."
 

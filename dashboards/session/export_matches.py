@@ -19,12 +19,13 @@ from starlette.routing import Route
 
 from dashboards.session.scope import reader
 from dashboards.units import counted, size
+from storage.queries.spreadsheets import SAID, table_as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Rows = Callable[[], AbstractContextManager["pa.RecordBatchReader"]]
-FORMATS = ("csv", "parquet")
+FORMATS = ("csv", "csv for a spreadsheet", "parquet")
 MOST = 20  # files kept at once over all tabs; the oldest go
 
 
@@ -52,10 +53,14 @@ def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
         place = f"export-{name}"
         if st.button("Make the file", key=f"{place}-make"):
             with st.spinner("Writing all matches"):
-                st.session_state[place] = ((matches, form), write_matches(f"{name}.{form}", rows))
+                ending, spreadsheet = form.split(maxsplit=1)[0], form == FORMATS[1]
+                file = write_matches(f"{name}.{ending}", rows, spreadsheet=spreadsheet)
+                st.session_state[place] = ((matches, form), file)
         for_what, file = st.session_state.get(place, (None, None))
         if file is not None and for_what == (matches, form):
             weight = size(file.path.stat().st_size if file.path.exists() else 0)
+            if form == FORMATS[1]:
+                st.caption(SAID)
             st.link_button(f"Download {counted(file.rows, 'row')} ({weight})", f"/exported/{file.key}/{file.path.name}")
 
 
@@ -76,8 +81,11 @@ def offer_file(path: Path) -> str:
     return f"/exported/{file.key}/{path.name}"
 
 
-def write_matches(name: str, rows: Rows) -> MatchFile:
-    """Write all rows to a file of this name, a batch at a time; its format is the name's ending."""
+def write_matches(name: str, rows: Rows, *, spreadsheet: bool = False) -> MatchFile:
+    """Write all rows to a file of this name, a batch at a time; its format is the name's ending.
+
+    `spreadsheet`: no cell of a CSV file is one that a spreadsheet runs.
+    """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
@@ -91,7 +99,8 @@ def write_matches(name: str, rows: Rows) -> MatchFile:
         with csv.CSVWriter(path, schema) if is_csv else parquet.ParquetWriter(path, schema, compression="zstd") as out:
             for batch in batches:
                 table = pa.Table.from_batches([batch])
-                out.write_table(_plain(table) if is_csv else table)
+                table = _plain(table) if is_csv else table
+                out.write_table(table_as_text(table) if spreadsheet else table)
                 count += batch.num_rows
     _made[key] = MatchFile(key, path, count)
     for old in list(_made)[:-MOST]:

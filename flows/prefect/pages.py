@@ -5,18 +5,19 @@ Run as `python -m flows.prefect.pages PARENT PORT`: the pages on the loopback, e
 
 import asyncio
 import os
-import secrets
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import CHECKOUT
 from flows.prefect.server import user_prefect_url
 from pipelines.processes.child import die_with_parent
+from pipelines.processes.local_server import new_secret
 from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
 from storage.standing import write_dashboard_address
 
@@ -28,12 +29,13 @@ TICK_SECONDS = 2.0
 FIRST_TICK_SECONDS = 0.2  # until the pages answer
 DRAWN_SECONDS = 90.0  # for the first page: Streamlit gives up after 60
 PATIENCE = 120.0  # seconds in which the pages may not answer: they load for a while on a busy machine
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is not a proxy's affair
 PAUSES = (1.0, 5.0, 30.0, 300.0)  # before each start after one that ended; the last of them again and again
 
 
 def address(port: int, token: str) -> str:
-    """Address of the pages; with the token a browser may write."""
-    return f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")
+    """Address of the pages, with the token without which they show nothing."""
+    return f"http://127.0.0.1:{port}/?token={token}"
 
 
 def command(port: int) -> list[str]:
@@ -70,7 +72,7 @@ async def serve_pages(state: Path, port: int) -> None:
     """Serve the pages at this port until cancelled; where they cannot be, the standing file says why."""
     failures = 0
     while port:
-        why, token = port_fault(port), secrets.token_urlsafe(24)
+        why, token = port_fault(port), new_secret()
         if not why:
             child = spawn_apart(command_here(port), _variables(state, token), log(state))
             try:
@@ -118,7 +120,7 @@ async def _until_ended(child: "subprocess.Popen[bytes]", state: Path, port: int,
     """Wait for the end of the pages and give its reason; their address is published once they answer."""
     answered, announced = time.monotonic(), False
     while (status := child.poll()) is None:
-        if await asyncio.to_thread(answers if announced else first_page_answers, port):
+        if await asyncio.to_thread(answers if announced else partial(first_page_answers, token=token), port):
             answered = time.monotonic()
             if not announced:
                 announced = True
@@ -134,15 +136,18 @@ def answers(port: int) -> bool:
     return _status(port, "health") == 200
 
 
-def first_page_answers(port: int) -> bool:
+def first_page_answers(port: int, token: str) -> bool:
     """The address once the first page was drawn, which loads the imports of all pages; a page with an error counts."""
-    return answers(port) and _status(port, "script-health-check", DRAWN_SECONDS) != 0
+    return answers(port) and _status(port, "script-health-check", DRAWN_SECONDS, token) != 0
 
 
-def _status(port: int, check: str, patience: float = 10.0) -> int:
+def _status(port: int, check: str, patience: float = 10.0, token: str = "") -> int:
     """The status of the answer to one of Streamlit's checks; 0 without an answer."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/_stcore/{check}")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/{check}", timeout=patience) as reply:
+        with _DIRECT.open(request, timeout=patience) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code

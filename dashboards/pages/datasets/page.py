@@ -1,6 +1,5 @@
 """Datasets: the versions of a dataset and their changes; card, quality report, gate, drift, export."""
 
-import base64
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from dashboards.session.address import choose, link
 from dashboards.session.commands import command_button
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.session.version_page import report_address
 from dashboards.units import counted, moment
 from pipelines.metrics import DRIFT_KINDS
-from storage.queries import Reader, datasets, version_card, version_manifest, version_report
+from storage.queries import Reader, datasets, version_card, version_manifest
 from storage.queries.histories.dataset_history import drift_rows, history_stamp
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _tabs(step: "VersionStep", steps: "Sequence[VersionStep]") -> None:
 
 def _report(step: "VersionStep") -> None:
     if step.here:
-        st.iframe(_isolated(version_report(reader(), step.info.ref)), height=REPORT_HEIGHT)
+        st.iframe(report_address(step.info.ref), height=REPORT_HEIGHT)
 
 
 def _marks(step: "VersionStep") -> None:
@@ -201,11 +201,6 @@ def _card(step: "VersionStep") -> None:
     for heading, section in sections[1:]:
         with st.expander(inert(heading)):
             st.markdown(inert_page(section))
-
-
-def _isolated(page: str) -> str:
-    """A report as a data address: the browser gives it a separate origin, so it cannot reach the dashboard."""
-    return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
 
 
 def _gates(steps: "Sequence[VersionStep]") -> None:

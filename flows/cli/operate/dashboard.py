@@ -1,7 +1,6 @@
 """`rollmill dashboard`: the pages on the loopback, in front; their address is printed once the first page answers."""
 
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -30,12 +29,13 @@ def dashboard(
 ) -> None:
     """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
 
-    A browser that opened the printed address may change the workspace (schedules, tags, judgements): the address holds a
-    token, valid until this process ends. Without the token the pages are read-only.
+    The pages answer the browser that opened the printed address, which holds a token, valid until this process ends. It may
+    change the workspace (schedules, tags, judgements), unless --read-only is given.
 
     Example: rollmill dashboard --port 8600
     """
     from flows.prefect.pages import SERVE, address, command, command_here, explain_rules
+    from pipelines.processes.local_server import new_secret
     from pipelines.processes.spawn import environment, spawn
 
     root = workspace_root()
@@ -46,9 +46,11 @@ def dashboard(
     _refuse_taken(root, port)
     if not read_only:
         explain_rules(root)
-    token = "" if read_only else secrets.token_urlsafe(24)
+    token = new_secret()
     shown = address(port, token)
     variables = environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root))
+    if read_only:
+        variables["ROLLMILL_READ_ONLY"] = "1"
     if browser:
         variables["ROLLMILL_BROWSER"] = shown
     # In a session of its own: Ctrl-C is for this process alone, which ends it in order.
@@ -56,7 +58,7 @@ def dashboard(
     answered = False
     try:
         with seconds_shown("starting") as tick:
-            _await_first_page(child, port, tick)
+            _await_first_page(child, port, token, tick)
         answered = True
         line(f"{shown}   (Ctrl-C ends it)")
         sys.stdout.flush()
@@ -86,7 +88,7 @@ def _refuse_taken(root: Path, port: int) -> None:
     raise SetupError(f"{why}.", next_command=f"rollmill dashboard --port {free or 'N'}")
 
 
-def _await_first_page(child: "subprocess.Popen[bytes]", port: int, tick: Callable[[], None]) -> None:
+def _await_first_page(child: "subprocess.Popen[bytes]", port: int, token: str, tick: Callable[[], None]) -> None:
     """Return once the first page was drawn; RollmillError if the process ends before."""
     from threading import Event, Thread
 
@@ -96,7 +98,7 @@ def _await_first_page(child: "subprocess.Popen[bytes]", port: int, tick: Callabl
 
     def ask() -> None:
         while child.poll() is None and not drawn.is_set():
-            if first_page_answers(port):
+            if first_page_answers(port, token):
                 drawn.set()
             drawn.wait(TICK_SECONDS)
 

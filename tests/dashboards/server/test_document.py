@@ -14,7 +14,9 @@ def test_a_page_gets_the_document_which_knows_where_its_server_is(path: str) -> 
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
     document = bytes(answer.body)
-    assert document.index(TOLD) < document.index(b"<script type=")  # read when Streamlit's own script begins
+    assert (
+        document.index(b"rollmill.") < document.index(TOLD) < document.index(b"<script type=")
+    )  # read when Streamlit's own script begins
 
 
 @pytest.mark.parametrize("path", ["/nonexistent", "/Runs", "/<script>", "/..", "/a\0b", "/café"])

@@ -127,7 +127,8 @@ def test_a_reviewers_name_stays_in_this_browser_alone(browser: Page, printed: st
     browser.get_by_role("link", name="Review").first.click()
     expect(name).to_have_value("Ann <b>")
     assert browser.context.browser is not None
-    other = browser.context.browser.new_page()  # somebody who got the link
+    other = browser.context.browser.new_page()  # the same person in another browser
+    other.goto(printed)
     visit(other, browser.url, "Review")
     other.wait_for_timeout(1_000)
     expect(other.get_by_label("Your name")).to_have_value("")

@@ -62,7 +62,7 @@ def test_the_address_is_printed_when_the_first_page_answers_and_a_log_gets_nothi
     command = start("dashboard", "--port", str(port), cwd=workspace)
     assert command.stdout is not None
     address, _, hint = command.stdout.readline().partition("   ")
-    assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=[\w-]{{32}}", address)
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=[\w-]{{43}}", address)
     assert hint == "(Ctrl-C ends it)\n"
     assert status(f"http://127.0.0.1:{port}/_stcore/health") == 200
     assert status(address) == 200
