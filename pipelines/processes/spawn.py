@@ -84,6 +84,13 @@ def _is_stopped(pid: int) -> bool:
         return False
 
 
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except (OSError, ValueError):
+        return []
+
+
 class _Spawner(threading.Thread):
     """The thread that starts children, one at a time, until the process ends."""
 
@@ -104,8 +111,9 @@ class _Spawner(threading.Thread):
 
     def _tell_stopped(self) -> None:
         """Tell of a child that somebody stopped, as whoever waits for it waits without end."""
-        running = [child for child in self.children if child.returncode is None]
-        stopped = {child.pid for child in running if _is_stopped(child.pid)}
+        running = [child.pid for child in self.children if child.returncode is None]
+        # Children of children, too: a guarded program is one.
+        stopped = {pid for own in running for pid in (own, *_children(own)) if _is_stopped(pid)}
         for pid in sorted(stopped - self._told):
             tell(f"process {pid} of this command is stopped, and the command waits for it. Next: kill -CONT {pid}")
         self._told = stopped
@@ -186,6 +194,18 @@ class ProcessLog:
         return [line.strip() for line in text.splitlines() if line.strip()]
 
 
+def guarded(command: Sequence[str], grace: float = 0.0, keep: Sequence[int] = ()) -> list[str]:
+    """The command line of a command under the guard, whose standard input is to be a pipe: its end ends all of it."""
+    options = ["--keep", ",".join(map(str, keep))] if keep else []
+    options += ["--grace", str(grace)] if grace else []
+    return [sys.executable, "-I", str(GUARD), *options, *command]
+
+
+def guarded_status(status: int) -> int:
+    """The exit status of a command by that of its guard; negative for a signal."""
+    return status if status <= 128 else 128 - status
+
+
 class GuardedProgram:
     """A program that starts processes of its own; all of them end when we say so, or when we are gone.
 
@@ -200,12 +220,10 @@ class GuardedProgram:
         keep: Sequence[int] = (),
         grace: float = 0.0,
     ) -> None:
-        guard = [sys.executable, "-I", str(GUARD)]
-        guard += ["--keep", ",".join(map(str, keep))] if keep else []
-        guard += ["--grace", str(grace)] if grace else []
+        guard = guarded(command, grace, keep)
         self._closing = threading.Lock()
         self._guard = spawn(
-            [*guard, *command],
+            guard,
             environment,
             log=log,
             stdin=subprocess.PIPE,  # which nobody but us holds open: its end is ours, kill -9 included
@@ -222,7 +240,7 @@ class GuardedProgram:
     def status(self) -> int | None:
         """The program's exit status, negative for a signal; None while it runs."""
         status = self._guard.poll()
-        return status if status is None or status <= 128 else 128 - status
+        return None if status is None else guarded_status(status)
 
     def wait(self, seconds: float) -> None:
         """Until the program and all it started have ended, or so long."""

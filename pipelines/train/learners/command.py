@@ -1,16 +1,19 @@
 """Any other trainer as a learner: a command that is given paths and leaves a model folder."""
 
+import errno
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from pipelines.processes.spawn import spawn
+from pipelines.processes.spawn import GUARDS_OWN, guarded, guarded_status, spawn
 from pipelines.train.roles import LearnerReport, Trained, TrainingTask
 from storage.ground.errors import SetupError
 
@@ -18,6 +21,10 @@ PLACES = ("data", "init", "out", "state", "seed", "settings")
 REWARD = "ROLLMILL_REWARD"
 """Variable with the address of the service that judges completions: it has a secret, and other users see arguments."""
 _PLACE = re.compile(r"\{([a-z_]+)\}")
+GRACE = 10.0  # seconds from SIGTERM to SIGKILL, in which it may save its state
+GUARDED: Mapping[str, Any] = {
+    "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True,
+}  # fmt: skip
 _TAIL = 20  # lines of the command's output that an error shows
 
 
@@ -93,29 +100,31 @@ def run_reporting(
     SetupError if it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
     """
     last, tail = None, [""]
-    try:
-        process = spawn(words, _environment(reward), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except OSError as error:
-        raise SetupError(
-            f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command"
-        ) from None
-    with process:
+    if shutil.which(words[0]) is None:
+        reason = os.strerror(errno.EACCES if Path(words[0]).exists() else errno.ENOENT)
+        raise SetupError(f"cannot run {words[0]}: {reason}.", next_command="check the path of the command")
+    # Under the guard: a trainer, and what it starts itself, would otherwise outlive a kill -9 of ours and write on.
+    with spawn(guarded(words, GRACE), _environment(reward), **GUARDED) as process:
         try:
             assert process.stdout is not None
             for raw in process.stdout:
                 line = raw.decode("utf-8", errors="replace")
+                if line.startswith(GUARDS_OWN):
+                    continue
                 tail = [*tail[-_TAIL:], line.rstrip()]
                 if (progress := progress_in(line)) is not None:
                     report(last := progress)
         except BaseException:
-            process.terminate()
+            assert process.stdin is not None
+            process.stdin.close()  # the guard ends the command then
             raise
     if process.returncode:
         if (refused := _refusal(tail)) is not None:
             raise SetupError(refused)
         shown = " | ".join(text for text in tail if text)[-600:]
         raise SetupError(
-            f"{words[0]} ended with status {process.returncode}: {shown}", next_command="correct it and run again"
+            f"{words[0]} ended with status {guarded_status(process.returncode)}: {shown}",
+            next_command="correct it and run again",
         )
     return last
 
