@@ -37,6 +37,9 @@ def review(  # noqa: PLR0913 (options, all by name)
     ] = False,
     read: Annotated[Path | None, typer.Option("--from", help="Read judgements from a CSV file instead of asking.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write the rollouts as a CSV file for another tool.")] = None,
+    for_spreadsheet: Annotated[
+        bool, typer.Option("--for-spreadsheet", help="With --export: no cell is a formula; --from undoes it.")
+    ] = False,
     apply: Annotated[
         bool, typer.Option("--apply", help="With --undecided: accept people's judgements, and publish the new version.")
     ] = False,
@@ -55,6 +58,10 @@ def review(  # noqa: PLR0913 (options, all by name)
     who = (getpass.getuser() if judge is None else judge).strip()  # judgements are kept by reviewer
     if not who or not who.isprintable():
         raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
+    if for_spreadsheet and export is None:
+        raise SetupError(
+            "--for-spreadsheet is of --export.", next_command="rollmill review --export FILE --for-spreadsheet"
+        )
     if audit is not None and undecided is not None:
         raise SetupError("name an audit or --undecided RUN, not both.")
     if apply:
@@ -65,7 +72,10 @@ def review(  # noqa: PLR0913 (options, all by name)
     with Reader.open() as reader:
         queue = audit_queue(reader, audit) if undecided is None else undecided_queue(reader, undecided)
         if export is not None:
-            return _export(reader, queue, export, who, dry_run=dry_run, json=json)
+            if not dry_run:
+                _export(reader, queue, export, who, spreadsheet=for_spreadsheet)
+            rows = len(queue.pairs)
+            return _say_exported(export, rows, spreadsheet=for_spreadsheet, dry_run=dry_run, json=json)
         if read is not None:
             return _import(reader, queue, read, who, dry_run=dry_run, json=json)
         if json or dry_run:
@@ -73,16 +83,21 @@ def review(  # noqa: PLR0913 (options, all by name)
         return _ask(reader, queue, who, show_outcome=show_outcome)
 
 
-def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
+def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, spreadsheet: bool) -> None:
     from storage.ground.errors import explained
     from storage.queries.judge.review import export_csv
 
-    if not dry_run:
-        with explained(path):
-            export_csv(reader, queue, path, who)
+    with explained(path):
+        export_csv(reader, queue, path, who, spreadsheet=spreadsheet)
+
+
+def _say_exported(path: Path, rows: int, *, spreadsheet: bool, dry_run: bool, json: bool) -> None:
+    from storage.queries.spreadsheets import SAID
+
     if json:
-        return as_json({"path": str(path), "rows": len(queue.pairs), "dry_run": dry_run})
-    return line(f"{'Would write' if dry_run else 'Wrote'} {len(queue.pairs):,} rollouts to {path}.")
+        return as_json({"path": str(path), "rows": rows, "dry_run": dry_run, "for_spreadsheet": spreadsheet})
+    said = f" {SAID}" if spreadsheet else ""
+    return line(f"{'Would write' if dry_run else 'Wrote'} {rows:,} rollouts to {path}.{said}")
 
 
 def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:

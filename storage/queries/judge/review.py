@@ -18,6 +18,7 @@ from storage.queries.judge.audited import CHAIN
 from storage.queries.judge.audits import Row, reviewers
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
+from storage.queries.spreadsheets import MARK, as_it_was, as_text
 
 ENDING = 1_500  # characters at the end of a completion, where the answer is
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")
@@ -186,17 +187,23 @@ def judge_all(reader: Reader, items: Sequence[ReviewItem], who: str, judgement: 
     reader.audits.judge(judgements)
 
 
-def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
-    """Write the queue for another tool, with this person's judgements and without the verdicts; the number of rows."""
+def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str, *, spreadsheet: bool = False) -> int:
+    """Write the queue for another tool, with this person's judgements and without the verdicts; the number of rows.
+
+    `spreadsheet`: no cell is one that a spreadsheet runs; `read_csv` undoes that.
+    """
     items = review_items(reader, queue, range(len(queue.pairs)))
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
+        writer = csv.DictWriter(stream, (*COLUMNS, *([MARK] if spreadsheet else [])))
         writer.writeheader()
         for item in items:
             mine = next((judgement for judgement in item.judgements if judgement.judge == reviewer), None)
             # Without the last two columns, which are this person's and no fields of an item.
             row = {name: getattr(item, name) for name in COLUMNS[:-2]}
-            writer.writerow({**row, "judgement": mine.judgement if mine else "", "note": (mine.note or "") if mine else ""})
+            row |= {"judgement": mine.judgement if mine else "", "note": (mine.note or "") if mine else ""}
+            if spreadsheet:
+                row = {name: as_text("" if cell is None else str(cell)) for name, cell in row.items()} | {MARK: "yes"}
+            writer.writerow(row)
     return len(items)
 
 
@@ -216,7 +223,7 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
                     f"{path} has no column {', '.join(missing)}.", next_command="rollmill review --export FILE"
                 )
             # Read while the file is open; a quoted cell may span lines, so lines are not counted by row.
-            rows = [(reader.line_num, row) for row in reader]
+            rows = [(reader.line_num, _as_it_was(row)) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SetupError(f"{path} cannot be read: {error.strerror if isinstance(error, OSError) else error}.") from error
     known = set(queue.pairs)
@@ -225,6 +232,13 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
         for line, row in rows
         if (judgement := _judgement_of(row, known, f"{path} line {line}", reviewer)) is not None
     ]
+
+
+def _as_it_was(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a file for spreadsheets as its cells were; of any other file as it is."""
+    if row.get(MARK) != "yes":
+        return row
+    return {name: as_it_was(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def _judgement_of(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> PersonJudgement | None:
