@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from flows.mixing.mix_recipe import LoadedMixture, ModelSignals, TargetRows, as_label
@@ -14,7 +13,9 @@ from pipelines.generate.embedded.model_files import ModelFiles
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
 from storage.imports.reading.readers import read_rows
-from storage.models.index import MODELS, version_folder
+from storage.models.files import version_folder
+from storage.models.index import MODELS
+from storage.segments.instance import closed
 from storage.segments.schema import prompt_from_json
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.read import load_snapshot
@@ -76,7 +77,7 @@ def _kept(snapshot: Snapshot, target: TargetRows) -> dict[str, tuple[str, str]]:
     for name in target.among:
         if name not in LABELS:
             raise unknown_name("label of a target", name, LABELS)
-    with duckdb.connect() as connection:
+    with closed() as connection:
         for kind in ("problems", "completions", "decisions"):
             connection.register(kind, snapshot.table(kind).to_reader().read_all())
         rows = connection.sql(_KEPT).to_arrow_table().to_pylist()

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from storage.ground.errors import SetupError, refusal
 from storage.imports.reading.limits import Unfolded
+from storage.segments.instance import closed
 from storage.segments.views import quoted
 
 READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
@@ -29,9 +30,9 @@ def _joined(table: pa.Table, path: Path, fixed: Collection[str]) -> pa.Table:
     if reader is None or not path.is_file():
         what = f"no file {path}" if reader else f"signals cannot be read from {path.name!r}"
         raise SetupError(f"{what} (signals: columns).", choices=() if reader else sorted(READERS))
-    with duckdb.connect() as connection, _explained(path):
+    with closed([path]) as connection, _explained(path):
         # A folder called a=b above the file would otherwise be a column of it.
-        source = f"{reader}({quoted(str(path))}, hive_partitioning=false)"
+        source = f"{reader}({quoted(str(path.absolute()))}, hive_partitioning=false)"
         connection.execute(f"CREATE VIEW own AS SELECT * FROM {source}")  # noqa: S608
         kinds = {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE own").fetchall()}
         keys = [key for key in KEYS if key in kinds]

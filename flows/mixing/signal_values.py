@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import duckdb
-
 from flows.mixing.own_signals import quoted_name
 from flows.mixing.signals import StoredSignals
+from storage.segments.instance import closed
 from storage.segments.views import quoted
 
 _NUMBERS = """
@@ -21,8 +20,8 @@ SELECT source, count(*) AS rows, count(*) - count({name}) AS missing, NULL AS le
 
 def signal_rows(signals: StoredSignals) -> list[dict[str, Any]]:
     """A row for each signal of each source, over the rows that the source kept."""
-    with duckdb.connect() as connection:
-        table = f"read_parquet({quoted(str(signals.path))}, hive_partitioning=false)"
+    with closed([signals.path]) as connection:
+        table = f"read_parquet({quoted(str(signals.path.absolute()))}, hive_partitioning=false)"
         kinds = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()}  # noqa: S608
         rows: list[dict[str, Any]] = []
         for signal in signals.names():

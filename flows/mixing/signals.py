@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +24,7 @@ from storage.ground.files import locked, sync
 from storage.ground.ids import digest128, sha256_text
 from storage.ground.pool import score_columns
 from storage.scores import later_scores
+from storage.segments.instance import closed
 from storage.segments.schema import prompt_from_json
 from storage.versions.content.digests import digest as file_digest
 from storage.workspace import Workspace
@@ -154,7 +154,7 @@ def _texts(source: OpenedSource) -> list[tuple[str, str]]:
 
 
 def _query(source: OpenedSource, query: str) -> pa.Table:
-    with duckdb.connect() as connection:
+    with closed() as connection:
         for kind in ("problems", "completions", "decisions"):
             connection.register(kind, source.snapshot.table(kind).to_reader().read_all())
         return connection.sql(query).to_arrow_table()

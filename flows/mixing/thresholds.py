@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -13,6 +12,7 @@ from flows.mixing.own_signals import quoted_name
 from flows.mixing.signals import VECTOR, StoredSignals
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import Floats, Ints
+from storage.segments.instance import closed
 from storage.segments.views import quoted
 
 KEPT, REPEATED, ELSEWHERE, NOT_CHOSEN = "kept", "repeated", "other_source", "not_chosen"
@@ -62,9 +62,9 @@ class Sifted:
 def sifted(loaded: LoadedMixture, signals: StoredSignals) -> Sifted:
     """The rows with the thresholds applied; SetupError for an unknown signal, or numbers where it has labels."""
     sources = loaded.recipe.sources
-    with duckdb.connect() as connection:
+    with closed([signals.path]) as connection:
         # A folder called a=b above the file would otherwise be a column of it.
-        rows = f"read_parquet({quoted(str(signals.path))}, hive_partitioning=false)"
+        rows = f"read_parquet({quoted(str(signals.path.absolute()))}, hive_partitioning=false)"
         kinds = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()}  # noqa: S608
         known = {name: kind for name, kind in kinds.items() if name in signals.names()}
         misses = {name: _of_source(loaded, name, known) for name in sources}
@@ -80,7 +80,7 @@ def sifted(loaded: LoadedMixture, signals: StoredSignals) -> Sifted:
             rules=rules or "WHEN false THEN ''",  # CASE needs a branch
             hits=", ".join(f"({condition}) AS {quoted_name(f'missed:{name}')}" for name, condition in hits.items())
             or "true AS no_threshold",
-            path=quoted(str(signals.path)),
+            path=quoted(str(signals.path.absolute())),
         )
         table = connection.sql(query).to_arrow_table()
     return Sifted(table, _counted(table, misses))

@@ -21,7 +21,8 @@ from pipelines.generate.http import http_settings as settings
 from pipelines.generate.serving.local_model import LocalModel
 from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
 from storage.ground.secret_texts.known_keys import environment_keys, file_keys
-from storage.models.index import MODELS, numbered_name, version_folder
+from storage.models.files import version_folder
+from storage.models.index import MODELS, numbered_name
 
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment

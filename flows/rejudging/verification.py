@@ -15,6 +15,7 @@ from flows.recipe.user_files import StoredMethods, stored_methods
 from flows.rounds.judging.decide import check_decisions
 from pipelines.metrics import decision_counts
 from pipelines.protocols import ReadsVotes
+from pipelines.sandbox.method_box import BoxFailed
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.follow import Link
 from pipelines.steps.recorded import recorded_graph
@@ -75,15 +76,30 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
 
     `every`: judge every rollout of the version again by each of its verifiers, not only the kept ones.
     """
-    from storage.versions.read import load_snapshot
+    from storage.versions.manifest import changed_files
+    from storage.versions.read import is_here, load_snapshot
 
-    published = load_snapshot(info, as_published=False)  # what was altered is told, with all that follows from it
+    # Before anything of it is read: neither rows nor code of another than the published version are used.
+    if is_here(info) and (altered := list(changed_files(info))):
+        return _unread(info, altered)
+    published = load_snapshot(info)
     if "mixture" in published.manifest:
         return _mixture_verified(info, published, base=base, every=every)
     manifest = published.manifest
     with stored_methods(info.ref, manifest["recipe"], manifest.get("user_files"), base=base) as methods:
         methods.check_asked()
         return _verified(info, published, published, methods, every=every)
+
+
+def _unread(info: "VersionInfo", altered: list[str]) -> Verification:
+    """Verification of a version whose files are not the published ones: it ends with their names."""
+    why = "no row of an altered version is read"
+    unchecked = [
+        Unchecked("decisions", info.rows, "any selector", why),
+        Unchecked("verdicts", info.rows, "any verifier", why),
+    ]
+    differences = {"hashes": altered, "decisions": [], "verdicts": []}
+    return Verification(info.ref, {"problems": 0, "decisions": 0, "rejudged": 0, "hashes": 0}, differences, unchecked)
 
 
 def _mixture_verified(info: "VersionInfo", published: "Snapshot", *, base: Path, every: bool) -> Verification:
@@ -160,9 +176,8 @@ def _verified(
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
     from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
-    from storage.versions.manifest import changed_files, disagreements
+    from storage.versions.manifest import disagreements
 
-    yield from changed_files(info, snapshot)
     recorded = snapshot.manifest["hashes"]
     for name, compute in (("content", content_hash), ("kept", kept_hash), ("scores", scores_hash)):
         recomputed = compute(snapshot)
@@ -241,6 +256,9 @@ def _verdicts(
             continue
         try:
             again = list(verifier.verify_many([(r.problem, r.completion) for r in mine]))
+        except BoxFailed as error:
+            unchecked.append(Unchecked("verdicts", len(mine), _method(recorded), str(error)))
+            continue
         finally:
             verifier.close()
         for rollout, verdict in zip(mine, again, strict=True):
@@ -283,7 +301,10 @@ def _rebuilt(
         return None, f"the package {package} has changed since"
     if method.source_sha256 != part.get(DIGEST):
         return None, f"the file {part['method']} has changed since, and the version does not keep it"
-    built = method.build()
+    try:
+        built = method.build()
+    except BoxFailed as error:
+        return None, str(error)
     if votes is not None and isinstance(built, ReadsVotes):
         built.bind(votes(), plan_of(version))
     return built, "" if method.built_as(built, version) else f"installed is {built.version}"

@@ -5,7 +5,8 @@ from typing import Any
 
 from pipelines.engine_roles import NamesServedModels
 from pipelines.generate.registry import ENGINES, RATING
-from storage.models.index import numbered_name, version_folder
+from storage.models.files import version_folder
+from storage.models.index import numbered_name
 
 
 def engine_model(models: Path, engine: Any, model: str) -> str:

@@ -28,8 +28,9 @@ from storage.ground.errors import RollmillError, SetupError, interrupted
 from storage.ground.failpoints import hit
 from storage.ground.files import json_line, write_text
 from storage.ground.ids import digest128
-from storage.models.index import MODELS, ModelVersion, version_folder
-from storage.models.publish import check_name, content_hash, model_files, publish_model, track, trained_version
+from storage.models.files import content_hash, model_files, version_folder
+from storage.models.index import MODELS, ModelVersion
+from storage.models.publish import check_name, publish_model, track, trained_version
 from storage.trainings import STEPS, training_folder
 from storage.workspace import Workspace
 

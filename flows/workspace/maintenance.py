@@ -179,9 +179,9 @@ def _hash_of_rows(info: "VersionInfo") -> str:
 
 
 def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
+    from storage.models.files import require_published_model
     from storage.models.index import model_names, model_versions
     from storage.models.leftovers import leftovers
-    from storage.models.upkeep import require_published_model
 
     for name in model_names(workspace.models):
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import json_text, parse_object, read_object, read_utf8, write_text
-from storage.versions.index import LINK
+from storage.versions.index import LINK, check_names, check_texts
 
 INDEX_SCHEMA = 1
 MODELS = "models"
@@ -118,7 +118,10 @@ def load_index(models: Path, name: str) -> ModelIndex:
         raise SetupError(f"{path} is not an index of models of schema {INDEX_SCHEMA}.", next_command=restoring)
     try:
         entries = tuple(ModelEntry(**entry) for entry in value["versions"])
-        return ModelIndex(value["name"], entries, dict(value["tags"]), dict(value["yanked"]))
+        index = ModelIndex(value["name"], entries, dict(value["tags"]), dict(value["yanked"]))
+        check_names(path, index.name, [(entry.number, entry.content_hash) for entry in entries])
+        check_texts([*index.tags.items(), *index.yanked.items()])
+        return index
     except (KeyError, TypeError, ValueError) as error:
         raise SetupError(f"{path} is not an index of models ({error}).", next_command=restoring) from error
 
@@ -208,18 +211,3 @@ def numbered_name(models: Path, model: str) -> str:
     """`models/student@v2` for any reference to that version, so that the name never means a later one; other texts stay."""
     version = named_version(models, model)
     return model if version is None else f"{MODELS}/{version.ref}"
-
-
-def version_folder(models: Path, model: str) -> Path | None:
-    """The folder of the version that a text means; None for any text but `models/NAME` and `models/NAME@VERSION`.
-
-    SetupError for a version that does not exist, or whose weights are not in this clone.
-    """
-    version = named_version(models, model)
-    if version is None:
-        return None
-    if not version.fetched:
-        raise SetupError(
-            f"the weights of {version.ref} are not in this clone.", next_command=f"rollmill model pull {version.ref}"
-        )
-    return version.path

@@ -15,7 +15,7 @@ from storage import dvc
 from storage.ground.errors import SetupError, explained
 from storage.ground.failpoints import hit
 from storage.ground.files import json_text, locked, sync, sync_folder, write_text
-from storage.ground.ids import canonical_json, sha256_text
+from storage.models.files import content_hash, model_files
 from storage.models.index import (
     ModelEntry,
     ModelIndex,
@@ -26,11 +26,8 @@ from storage.models.index import (
     save_index,
     version_of,
 )
-from storage.versions.content.digests import digest
 from storage.workspace import Workspace
 
-ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
-"""Files about a model, which do not decide its texts."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 PARTIAL = ".partial-"
 
@@ -42,19 +39,6 @@ class ModelPublication:
     version: ModelVersion
     created: bool
     messages: list[str]
-
-
-def model_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that decides a model's texts, by name; SetupError for a folder without a configuration."""
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in ABOUT)
-    if "config.json" not in names:
-        raise SetupError(f"{folder} has no config.json.", next_command="name a model folder in the form of Hugging Face")
-    return {name: digest(folder / name) for name in names}
-
-
-def content_hash(files: Mapping[str, str]) -> str:
-    """Content hash of a model, from the digests of its files."""
-    return sha256_text(canonical_json(dict(sorted(files.items()))))
 
 
 def check_name(models: Path, name: str) -> None:

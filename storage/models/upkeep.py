@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from storage import dvc
 from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.failpoints import hit
 from storage.ground.files import locked
+from storage.models.files import pulling, require_published_model
 from storage.models.index import (
     ModelIndex,
     ModelVersion,
@@ -19,7 +22,13 @@ from storage.models.index import (
     resolve_model,
     save_index,
 )
-from storage.models.publish import content_hash, model_files, publication_lock
+from storage.models.publish import publication_lock
+from storage.versions.content.digests import (
+    forget_wrong_files,
+    forget_wrong_objects,
+    require_cached,
+    require_own_folder,
+)
 from storage.versions.upkeep.marks import check_tag, tags_with
 from storage.workspace import Workspace
 
@@ -92,27 +101,33 @@ def push_models(versions: Sequence[ModelVersion], remote: str | None = None) -> 
 
 def pull_models(versions: Sequence[ModelVersion], remote: str | None = None) -> str:
     """Fetch the files of versions from a DVC remote; FoundWanting, and removed again, where they are not the published."""
-    summary = _dvc("pull", versions, remote)
     for version in versions:
-        try:
+        require_own_folder(version.path, version.ref)
+        if version.pointer.exists():
+            forget_wrong_objects(version.pointer)
+    summary = _dvc("fetch", versions, remote)
+    hit("pull.fetched")
+    # Every byte before DVC places a file: a folder with other files would count as fetched, and its weights would be used.
+    for version in versions:
+        with _removed_if_wrong(version):
+            require_cached(version.pointer, version.ref, pulling(version))
+    for version in versions:
+        forget_wrong_files(version.path, version.pointer)
+    _dvc("checkout", versions, None)
+    hit("pull.placed")
+    for version in versions:
+        with _removed_if_wrong(version):
             require_published_model(version)
-        except FoundWanting:
-            # A folder with other files would count as fetched, and its weights would be used.
-            shutil.rmtree(version.path, ignore_errors=True)
-            raise
     return summary
 
 
-def require_published_model(version: ModelVersion) -> None:
-    """FoundWanting where a file of a version is not the one that was published."""
-    present, published = model_files(version.path), version.record()["files"]
-    odd = sorted(name for name in present.keys() | published.keys() if present.get(name) != published.get(name))
-    # The hash as well: the record may have been altered together with a file, the index not.
-    if odd or content_hash(present) != version.content_hash:
-        raise FoundWanting(
-            f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
-            next_command=f"rm -r {version.path} && rollmill model pull {version.ref}",
-        )
+@contextmanager
+def _removed_if_wrong(version: ModelVersion) -> Iterator[None]:
+    try:
+        yield
+    except FoundWanting:
+        shutil.rmtree(version.path, ignore_errors=True)
+        raise
 
 
 def _dvc(verb: str, versions: Sequence[ModelVersion], remote: str | None) -> str:

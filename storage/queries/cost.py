@@ -219,10 +219,10 @@ Columns = Mapping[str, Sequence[Any]]
 
 def _summed(rows: "pa.Table", *keys: str) -> "pa.Table":
     """The rows summed by some of their columns and by whether they were drawn here, which leaves few rows."""
-    import duckdb
+    from storage.segments.instance import closed
 
     names, sums = ", ".join([*keys, "drawn"]), ", ".join(f"sum({name}) AS {name}" for name in ("kept", *SUMMED))
-    with duckdb.connect() as connection:  # Arrow's own sums would load pandas first
+    with closed() as connection:  # Arrow's own sums would load pandas first
         connection.register("rows", rows)
         return connection.sql(f"SELECT {names}, {sums} FROM rows GROUP BY ALL ORDER BY ALL").to_arrow_table()  # noqa: S608
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.ground.errors import RollmillError, SetupError
+from storage.ground.errors import RollmillError
 from storage.segments.keys import Kind
 from storage.segments.views import select
 from storage.workspace import Workspace
@@ -268,11 +268,7 @@ def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
 
 
 def _file(reader: Reader, reference: str, name: str) -> str:
-    from storage.versions.read import fetch_command
+    from storage.versions.read import checked_text
     from storage.versions.resolve import resolve
 
-    info = resolve(reader.datasets, reference)
-    path = info.path / name
-    if not path.exists():
-        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetch_command(info))
-    return path.read_text(encoding="utf-8")
+    return checked_text(resolve(reader.datasets, reference), name)

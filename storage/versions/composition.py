@@ -6,15 +6,17 @@ Narrow columns only: a text is read for its hash and not kept, so a million roll
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 
 from storage.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
 from storage.ground.recipe_steps import first_step, step_column
+from storage.segments.instance import closed
 from storage.versions.read import fixed_prefix, load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
+    import duckdb
+
     from storage.versions.content.snapshot import Snapshot
 
 _PROBLEMS = f"SELECT id, {', '.join(STRATA)} FROM problems"  # noqa: S608 (our own names)
@@ -31,13 +33,13 @@ def version_composition(info: VersionInfo) -> Composition:
 
 def snapshot_composition(snapshot: "Snapshot") -> Composition:
     """Contents of a version before its publication."""
-    with duckdb.connect() as connection:
+    with closed() as connection:
         for kind in ("problems", "completions", "decisions"):
             connection.register(kind, snapshot.table(kind).to_reader())
         return _composition(connection, "completions", snapshot.manifest)
 
 
-def _composition(connection: duckdb.DuckDBPyConnection, completions: str, manifest: Mapping[str, Any]) -> Composition:
+def _composition(connection: "duckdb.DuckDBPyConnection", completions: str, manifest: Mapping[str, Any]) -> Composition:
     columns = {row[0] for row in connection.execute("DESCRIBE decisions").fetchall()}
     step = f"{step_column(columns)} AS step"
     rollouts = connection.sql(_COMPLETIONS.format(name=completions)).to_arrow_table()

@@ -6,7 +6,8 @@ clones both add a version, git reports a conflict in these lines. A copy of each
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from storage.ground.errors import SetupError, explained, permission_error
 from storage.ground.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -147,18 +149,38 @@ def parse_index(text: str, path: Path) -> Index:
     try:
         if not (isinstance(value["tags"], dict) and isinstance(value["yanked"], dict)):
             raise TypeError("tags and yanked are not objects")
-        return Index(
+        index = Index(
             name=value["name"],
             versions=tuple(Entry(**entry) for entry in value["versions"]),
             tags=value["tags"],
             yanked=value["yanked"],
             signoffs=tuple(SignOff(**item) for item in value["signoffs"]),
         )
-    except (KeyError, TypeError) as error:
+        check_names(path, index.name, [(entry.number, entry.content_hash) for entry in index.versions])
+        check_texts([*index.tags.items(), *index.yanked.items(), *(vars(word).items() for word in index.signoffs)])
+        return index
+    except (KeyError, TypeError, ValueError) as error:
         raise SetupError(
             f"{path} is not an index of versions ({type(error).__name__}: {error}).",
             next_command=restoring(path),
         ) from error
+
+
+def check_names(path: Path, name: object, versions: Sequence[tuple[object, object]]) -> None:
+    """ValueError for a name, number or hash that would lead out of the folder of an index at `path`."""
+    if name != path.parent.name:
+        raise ValueError(f"its name is {str(name)[:80]!r}, that of its folder {path.parent.name!r}")
+    for number, content in versions:
+        if type(number) is not int or not 0 < number < 10**9:
+            raise ValueError(f"a version has the number {str(number)[:80]!r}")
+        if not isinstance(content, str) or not _HASH.fullmatch(content):
+            raise ValueError(f"version {number} has the content hash {str(content)[:80]!r}")
+
+
+def check_texts(pairs: Iterable[Iterable[object]]) -> None:
+    """TypeError for a mark (tag, yank, sign-off) that is no text."""
+    if odd := [value for pair in pairs for value in pair if not isinstance(value, str | tuple)]:
+        raise TypeError(f"a mark is {str(odd[0])[:80]!r}")
 
 
 def restoring(path: Path) -> str:

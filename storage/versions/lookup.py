@@ -12,11 +12,12 @@ import duckdb
 
 from storage.segments.keys import Kind
 from storage.segments.views import quoted
-from storage.versions.content.database import TABLE_NAMES, Near, scan_near
+from storage.versions.content.catalogue import TABLE_NAMES, require_catalogue
+from storage.versions.content.database import Near, scan_near
 from storage.versions.content.prompts import COLUMN, SHOWN
 from storage.versions.content.shard_listing import Listing, read_listing
 from storage.versions.content.snapshot import KEYS, OPTIONAL
-from storage.versions.read import is_here, missing_rows_error, require_files
+from storage.versions.read import fetch_command, is_here, missing_rows_error, require_files
 from storage.versions.resolve import VersionInfo
 
 _AFTER = "\U0010ffff"  # sorts after every id with the text before it as prefix
@@ -35,6 +36,7 @@ class Lookup:
         if is_here(info):
             require_files(info)
         if path.exists():
+            require_catalogue(path, info.ref, fetch_command(info))
             # The table may be missing (see `holds`): DuckDB's suggestion of names takes ten times as long as the error.
             connection.execute("SET catalog_error_max_schemas = 0")
             connection.execute(f"ATTACH IF NOT EXISTS {quoted(str(path))} AS {self._catalog} (READ_ONLY)")

@@ -13,13 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.ground.files import read_object
+from storage.ground.errors import FoundWanting
 from storage.ground.pool import unjudged_completions
 from storage.versions.content.digests import digest
 from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import manifest_copy
-from storage.versions.read import ROW_FILES, TEXTS
+from storage.versions.read import TEXTS, load_manifest, require_published
 from storage.versions.resolve import VersionInfo
 
 MANIFEST_SCHEMA = 1
@@ -97,7 +97,7 @@ def twelve_digits(value: Any) -> Any:
 
 
 def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str, Any]) -> Iterator[str]:
-    """Differences of the index, the manifest copy and the counts from the manifest and the rows.
+    """Differences of the index and the counts from the manifest and the rows.
 
     `decisions`: the current result of pipelines.metrics.decision_counts for the version.
     """
@@ -118,22 +118,29 @@ def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str,
     for name, known in (row_counts(snapshot) | dict(decisions)).items():
         if recorded.get(name) != known and not (name in NEWER_COUNTS and name not in recorded):
             yield f"the manifest counts {name} {_short(recorded.get(name))}, the rows {_short(known)}"
-    copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
-    if not copy.exists():
+    if not (copy := manifest_copy(info.path.parent.parent, info.name, info.folder)).exists():
         yield f"{copy} is missing"
-    elif read_object(copy, next_command=f"git checkout -- {copy}") != manifest:
-        yield f"{copy} differs from the manifest in the version's folder"
 
 
-def changed_files(info: VersionInfo, snapshot: Snapshot) -> Iterator[str]:
-    """The files that differ from the published ones; older versions lack the digest of some."""
-    known = snapshot.manifest.get("files", {})
-    for name in (*TEXTS, *(name for name in ROW_FILES if name in known)):
+def changed_files(info: VersionInfo) -> Iterator[str]:
+    """The files that differ from the published ones; older versions lack the digest of some. Reads no row."""
+    known = load_manifest(info).get("files", {})
+    copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
+    published = {"manifest.json": digest(copy) if copy.exists() else "", **dict.fromkeys(TEXTS, ""), **known}
+    found = False
+    for name, wanted in published.items():
         path = info.path / name
         if not path.is_file():
+            found = True
             yield f"{name} is missing"
-        elif name in known and digest(path) != known[name]:
+        elif wanted and digest(path) != wanted:
+            found = True
             yield f"{name} is not the one that was published"
+    if not found:
+        try:
+            require_published(info)  # by DVC's pointer, and the shards of rows
+        except FoundWanting as error:
+            yield error.message
 
 
 def _short(value: object) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
+from storage.segments.instance import closed
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
@@ -61,7 +60,7 @@ class Pairing:
 
     def __init__(self, before: VersionInfo, after: VersionInfo) -> None:
         self.before, self.after = before, after
-        self._connection = duckdb.connect()
+        self._connection = closed()
         self._attach(before, "a")
         self._attach(after, "b")
         self._connection.execute(_JOINED)

@@ -1,8 +1,11 @@
-"""Opening a published version: its database, its manifest, its rows. Never writes into a version.
+"""Opening a published version: its database, its manifest, its texts, its rows. Never writes into a version.
 
-The rows of a cloned version are absent until they are fetched; the error then names the DVC command that fetches them.
+What git brought is trusted for what was published: the index, the copies of manifests and DVC's pointers. The files in a
+version's folder come from a remote, which proves nothing: each is compared with these before anything of it is used. The
+rows of a cloned version are absent until they are fetched; the error then names the command that fetches them.
 """
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, explained, is_machine_limit
 from storage.ground.files import read_object
-from storage.versions.content.digests import digest, require, require_pointed
+from storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
 from storage.versions.content.shard_listing import LISTING, read_listing, require_shard
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
@@ -68,9 +71,12 @@ def is_whole(info: VersionInfo) -> bool:
 
 
 def fetch_command(info: VersionInfo) -> str:
-    """Command that brings the missing rows of a version: from DVC if it has them, else by making them again."""
+    """Command that brings the missing rows of a version: from DVC if it has them, else by making them again.
+
+    Never DVC's own: it compares what a remote sends with nothing.
+    """
     if pointer(info).exists():
-        return f"dvc pull {pointer(info)}"
+        return f"rollmill dataset pull {info.ref}"
     return f"rollmill curate RECIPE makes them again (DVC never had them: there is no {pointer(info).name})"
 
 
@@ -102,11 +108,11 @@ def _repair_command(info: VersionInfo) -> str:
         return f"rm -r {info.path} and run its recipe again"
     # The pointer as well: with it the recipe finds the version published and writes no rows.
     again = f"rm -r {info.path} {pointer(info)} and run its recipe again"
-    return f"dvc checkout --force {pointer(info)}; if DVC has no copy, {again}"
+    return f"rollmill dataset checkout {info.ref}; if DVC has no copy, {again}"
 
 
 def require_published(info: VersionInfo) -> None:
-    """FoundWanting if the local rows or manifest of a version are not the published ones."""
+    """FoundWanting if a local file of a version is not the published one."""
     require_files(info)
     for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
         require_shard(info.path, shard)
@@ -114,44 +120,78 @@ def require_published(info: VersionInfo) -> None:
 
 def require_files(info: VersionInfo) -> None:
     """Same as `require_published`, without the shards of rows: a reader of some shards checks each of them."""
-    inside, copy = info.path / "manifest.json", manifest_copy(info.path.parent.parent, info.name, info.folder)
+    _require_manifest(info)
+    # The manifest has the digests of the texts, and of the rows of a version that DVC does not track.
+    for name, published in _digests(info).items():
+        require(info.path / name, published, info.ref, _repair_command(info))
+    if pointer(info).exists():
+        require_pointed(info.path, pointer(info), info.ref, _repair_command(info), shards=False)
+
+
+def _require_manifest(info: VersionInfo) -> None:
+    require_own_folder(info.path, info.ref)
+    inside, copy = info.path / "manifest.json", _copy(info)
     # The copy came with git; the folder may come from a remote, which proves nothing.
     if inside.exists() and copy.exists():
         require(inside, digest(copy), info.ref, restoring_manifest(info, inside))
-    published = load_manifest(info).get("files", {})
-    names = [name for name in ROW_FILES if name in published]
-    for name in names:
-        require(info.path / name, published[name], info.ref, _repair_command(info))
-    # A tracked version has no digests of its rows in the manifest: DVC's pointer has them.
-    if not names and pointer(info).exists():
-        require_pointed(info.path, pointer(info), info.ref, _repair_command(info), only=ROW_FILES)
+
+
+def checked_text(info: VersionInfo, name: str) -> str:
+    """A text of a version (TEXTS) with the published bytes; SetupError if it is not here, FoundWanting if it is another."""
+    path = info.path / name
+    require_own_folder(info.path, info.ref)
+    if not path.is_file():
+        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetch_command(info))
+    content = path.read_bytes()
+    published = _digests(info).get(name)
+    if published is None and not pointer(info).exists():
+        what = f"{name} of {info.ref} cannot be compared with the published one: its manifest is from before digests."
+        raise FoundWanting(what, next_command="publish the version again")
+    if published is None:
+        require_pointed(info.path, pointer(info), info.ref, _repair_command(info))
+        content = path.read_bytes()
+    elif (actual := hashlib.sha256(content).hexdigest()) != published:
+        raise altered(name, actual, published, info.ref, _repair_command(info))
+    return content.decode("utf-8")
+
+
+def _digests(info: VersionInfo) -> dict[str, str]:
+    """SHA-256 of files of a version, by name, as its manifest has them; older manifests lack some."""
+    known = load_manifest(info).get("files", {})
+    return {name: str(known[name]) for name in (*TEXTS, *ROW_FILES) if name in known}
+
+
+def _copy(info: VersionInfo) -> Path:
+    return manifest_copy(info.path.parent.parent, info.name, info.folder)
 
 
 def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.DuckDBPyConnection":
     """A read-only connection: any number of readers, without locks against each other.
 
     A version of shards is read through views in a DuckDB in memory, with the same table and view names. FoundWanting for an
-    altered version, unless `as_published` is False.
+    altered version; unless `as_published` only its manifest and its catalogue are compared, for callers that read no row.
     """
-    import duckdb
-
     path = info.path / "dataset.duckdb"
+    _require_manifest(info)
+    if not is_here(info):
+        raise missing_rows_error(info)
     if as_published:
         require_published(info)
     if not path.exists():
-        if read_listing(info.path) is not None:
-            from storage.versions.content.database import connect_shards
+        from storage.versions.content.database import connect_shards
 
-            return connect_shards(info.path, load_manifest(info))
-        raise missing_rows_error(info)
+        return connect_shards(info.path, load_manifest(info))
+    from storage.segments.instance import closed_database
+    from storage.versions.content.catalogue import require_catalogue
+
     with reading(info):
-        return duckdb.connect(str(path), read_only=True)
+        require_catalogue(path, info.ref, _repair_command(info))
+        return closed_database(path)
 
 
 def load_manifest(info: VersionInfo) -> dict[str, Any]:
-    """The version's manifest, from its folder or, without fetched rows, from the git-tracked copy."""
-    inside = info.path / "manifest.json"
-    path = inside if inside.exists() else manifest_copy(info.path.parent.parent, info.name, info.folder)
+    """The version's manifest: the git-tracked copy; without one, the file in its folder."""
+    path = _copy(info) if _copy(info).exists() else info.path / "manifest.json"
     if not path.exists():
         raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetch_command(info))
     manifest = read_object(path, next_command=restoring_manifest(info, path))
@@ -171,19 +211,19 @@ def fixed_prefix(manifest: Mapping[str, Any]) -> int | None:
 
 def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
     """The command that restores a damaged manifest of a version: from its other copy, from DVC, or from git."""
-    copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
+    copy = _copy(info)
     if damaged == copy:
         return f"git checkout -- {copy}"
-    return f"dvc checkout --force {pointer(info)}" if pointer(info).exists() else f"cp {copy} {damaged}"
+    return f"rollmill dataset checkout {info.ref}" if pointer(info).exists() else f"cp {copy} {damaged}"
 
 
-def load_snapshot(info: VersionInfo, *, as_published: bool = True) -> "Snapshot":
-    """The version's rows as Arrow tables in key order, with its manifest; `as_published` as for `open_version`."""
+def load_snapshot(info: VersionInfo) -> "Snapshot":
+    """The version's rows as Arrow tables in key order, with its manifest; FoundWanting for an altered version."""
     from storage.versions.content.database import read_table
     from storage.versions.content.snapshot import TABLES, Snapshot
 
     manifest = load_manifest(info)
-    with reading(info), open_version(info, as_published=as_published) as connection:
+    with reading(info), open_version(info) as connection:
         tables = {kind: read_table(connection, kind) for kind in TABLES}
     return Snapshot(info.name, **tables, manifest=manifest)
 

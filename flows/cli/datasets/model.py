@@ -125,11 +125,10 @@ def why(
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    from storage.models.files import checked_file
+
     version = _version(reference)
-    path = version.path / "order.parquet"
-    if not path.is_file():
-        raise SetupError(f"{version.ref} has no order file here.", next_command=f"rollmill model pull {version.ref}")
-    table = pq.read_table(path)
+    table = pq.read_table(checked_file(version, "order.parquet"))
     if row is None:
         counts = table.group_by("problem_id").aggregate([("step", "count"), ("tokens", "sum")]).sort_by("problem_id")
         rows = counts.to_pylist()
@@ -252,7 +251,8 @@ def import_(
 
     Example: rollmill model import ~/SmolLM2-135M --name smollm2 --licence apache-2.0
     """
-    from storage.models.publish import check_name, content_hash, model_files, publish_model
+    from storage.models.files import content_hash, model_files
+    from storage.models.publish import check_name, publish_model
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.ground.errors import SetupError
 from storage.ground.ids import embedded_digest
+from storage.models.files import checked_file
 from storage.models.index import ModelVersion, all_models, index_path, model_names, resolve_model
 from storage.queries.reader import Reader
 
@@ -87,8 +87,4 @@ def model_record(reader: Reader, reference: str) -> Mapping[str, Any]:
 
 def model_card_text(reader: Reader, reference: str) -> str:
     """The card of a version, Markdown; SetupError if its files are not in this clone."""
-    version = resolve_model(reader.models, reference)
-    path = version.path / "README.md"
-    if not path.is_file():
-        raise SetupError(f"{version.ref} has no card in this clone.", next_command=f"rollmill model pull {version.ref}")
-    return path.read_text(encoding="utf-8")
+    return checked_file(resolve_model(reader.models, reference), "README.md").read_text(encoding="utf-8")

@@ -25,10 +25,12 @@ import pyarrow.parquet as pq
 
 from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
-from storage.ground.recipe_steps import OLD_COLUMN, step_column
+from storage.ground.recipe_steps import OLD_COLUMN
+from storage.segments.instance import closed
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 from storage.segments.views import files
+from storage.versions.content.catalogue import KEPT, TABLE_NAMES, joined_view, require_columns
 from storage.versions.content.digests import digest
 from storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown, shown_columns, with_json_prompts
 from storage.versions.content.shard_listing import FOLDER, LISTING, Listing, read_listing, require_shard
@@ -38,19 +40,6 @@ _CHUNK = 8_192  # rows written at a time, and
 _CHUNK_BYTES = 1 << 25  # about this many bytes at most
 _CACHE = 256_000_000  # bytes; DuckDB would otherwise cache its writes in memory, up to most of the machine's
 _COPIES = 16  # times the longest text, which DuckDB may hold besides until it commits
-
-TABLE_NAMES: Mapping[Kind, str] = {kind: "rollouts" if kind == "completions" else kind for kind in TABLES}
-
-_JOINED = """
-create view joined as
-select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome,
-       p.prompt, p.{is_messages},
-       p.reference, r.text, r.reasoning, r.messages, p.level, p.skill, p.template, p.source, p.licence, p.split,
-       r.engine, r.model, r.model_digest, r.sample_index, r.seed, r.finish_reason, r.tokens_in, r.tokens_out,
-       d.selector, d.version as selector_version, d.verifier, d.verifier_version{step}
-from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id
-"""
-_KEPT = "create view kept as select * exclude (kept) from joined where kept order by problem_id, completion_id"
 
 
 def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) -> None:
@@ -95,9 +84,8 @@ def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapp
     connection.execute("create table manifest (key varchar primary key, value varchar)")
     connection.executemany("insert into manifest values (?, ?)", rows)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    named = f", nullif({step_column(stored, 'd.')}, '') as step" if stored & {"step", OLD_COLUMN} else ""
-    connection.execute(_JOINED.format(is_messages=COLUMN, step=named))
-    connection.execute(_KEPT)
+    connection.execute(joined_view(stored))
+    connection.execute(KEPT)
 
 
 def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
@@ -153,11 +141,14 @@ def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_by
 def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory with the tables and views of dataset.duckdb over the shards; the caller closes it."""
     listing = read_listing(folder) or {}
-    connection = duckdb.connect()
+    connection = closed(within=[folder / FOLDER])
     for kind in TABLES:
         if kind in OPTIONAL and kind not in listing:
             continue
-        connection.execute(f"create view {TABLE_NAMES[kind]} as {_scan(kind, folder, [(listing[kind], 'true')])}")
+        rows = _scan(kind, folder, [(listing[kind], "true")])  # names missing files
+        for shard in listing[kind]:
+            require_columns(folder / FOLDER / shard["file"], kind, folder.name, f"rm -r {folder}")
+        connection.execute(f"create view {TABLE_NAMES[kind]} as {rows}")
     add_manifest_and_views(connection, manifest)
     return connection
 
@@ -173,7 +164,7 @@ def _take_over(
     same = " and ".join(f'o."{name}" is not distinct from n."{name}"' for name in names)
     join = " and ".join(f"o.{key} = n.{key}" for key in keys)
     intact: Counter[str] = Counter()
-    with duckdb.connect() as connection:
+    with closed(within=[parent / FOLDER]) as connection:
         for part, near in _with_nearby_rows(kind, table, parent, large):
             connection.register("incoming", part)
             rows = connection.sql(f"select o.filename from ({near}) o join incoming n on {join} where {same}")  # noqa: S608
@@ -256,7 +247,7 @@ def scan_near(
 
 def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
     """A shard with its first and last key, read from the file for older listings without them."""
-    with duckdb.connect() as connection:
+    with closed(within=[folder / FOLDER]) as connection:
         key, rows = KEYS[kind][0], _scan(kind, folder, [([shard], "true")])
         first, last = connection.sql(f"select min({key}), max({key}) from ({rows})").fetchall()[0]  # noqa: S608
     return shard, first, last
@@ -275,7 +266,7 @@ def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], 
         if missing:
             raise SetupError(
                 f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
-                next_command=f"dvc checkout {folder}.dvc",
+                next_command=f"rollmill dataset pull {folder.parent.name}@{folder.name}",
             )
         selects.append(
             f"select {_all_columns(kind, paths)} from read_parquet({files(list(map(str, paths)))}, "  # noqa: S608

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from storage.ground.errors import SetupError
+from storage.ground.failpoints import hit
 from storage.ground.files import locked
 from storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
 from storage.versions.resolve import VersionInfo, resolve
@@ -110,7 +111,9 @@ def _change(ws: Workspace, reference: str, edit: Callable[[Index, VersionInfo], 
         info = resolve(datasets, reference)
         edited = edit(load_index(datasets, name), info)
         save_index(datasets, edited)
+        hit("marks.index")
         point_latest(datasets, edited)
+        hit("marks.latest")
         changed = resolve(datasets, f"{name}@{info.folder}")
         record_version(ws, changed)
     return changed

@@ -86,7 +86,7 @@ def _manifest(datasets: Path, name: str, folder: str) -> Path | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return read_object(path, next_command=f"git checkout -- {path}, or dvc checkout --force")
+    return read_object(path, next_command=f"git checkout -- {path}")
 
 
 def _entry(folder: str, manifest: dict[str, Any], known: DatasetRow | None, place: Path) -> Entry:

@@ -8,13 +8,21 @@ commands are only printed.
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage import dvc
 from storage.ground.errors import FoundWanting, SetupError
-from storage.versions.content.digests import altered, cached_objects, digest, require_pointed
+from storage.ground.failpoints import hit
+from storage.versions.content.digests import (
+    altered,
+    forget_wrong_files,
+    forget_wrong_objects,
+    require_cached,
+    require_own_folder,
+    require_pointed,
+)
 from storage.versions.content.hashing import content_hash
 from storage.versions.index import index_path, load_index, point_latest
 from storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published
@@ -58,14 +66,19 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     """
     _refuse_unsettled(infos)
     root = _root(infos, remote)
-    try:
-        summary = _dvc("pull", infos, root, remote)
-    except SetupError:
-        if not _remove_temporaries(infos):
-            raise
-        summary = _dvc("pull", infos, root, remote)
+    for info in infos:
+        require_own_folder(info.path, info.ref)
+        # Before DVC looks: it takes an object that is in its cache for the published one.
+        forget_wrong_objects(pointer(info))
+    summary = _dvc("fetch", infos, root, remote)
+    hit("pull.fetched")
     # All are checked before the error, as each check removes the files that are wrong.
-    wrong = [error for info in infos if (error := _difference(info, remote)) is not None]
+    faults = {info.folder: _fault(info, remote, _in_cache) for info in infos}
+    if sound := [info for info in infos if faults[info.folder] is None]:
+        _place(sound, root)
+        hit("pull.placed")
+        faults |= {info.folder: _fault(info, remote, _in_folder) for info in sound}
+    wrong = [fault for fault in faults.values() if fault is not None]
     if wrong:
         more = f" So were files of {len(wrong) - 1} more versions." if len(wrong) > 1 else ""
         raise FoundWanting(f"{wrong[0].message}{more}", next_command=wrong[0].next_command)
@@ -73,22 +86,44 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     return Transfer(tuple(info.ref for info in infos), summary)
 
 
-def _difference(info: VersionInfo, remote: str | None) -> FoundWanting | None:
-    """Fault in the fetched files of a version, which are then removed; None for correct files."""
+def _fault(info: VersionInfo, remote: str | None, check: Callable[[VersionInfo, str], None]) -> FoundWanting | None:
+    """Fault that a check finds in the fetched files of a version, which are then removed; None for correct files."""
     mend = f"put the published file back into the remote{'' if remote is None else f' {remote}'}, then"
     again = f"{mend} rollmill dataset pull {info.ref}"
     try:
-        # Bytes first, rows last: a file that differs need not be one that DuckDB can read.
-        require_pointed(info.path, pointer(info), info.ref, again)
-        require_published(info)
-        if (actual := content_hash(load_snapshot(info))) != info.content_hash:
-            raise altered("the content", actual, info.content_hash, info.ref, again)
-        if not is_whole(info):
-            raise FoundWanting(f"the files of {info.ref} are not all there.", next_command=again)
+        check(info, again)
     except FoundWanting as error:
-        _put_away(info)
+        forget_wrong_objects(pointer(info))
+        shutil.rmtree(info.path, ignore_errors=True)
         return FoundWanting(error.message, next_command=again)
     return None
+
+
+def _in_cache(info: VersionInfo, again: str) -> None:
+    """Every byte against the pointer, before DVC places a file in the workspace: no name of a remote is followed."""
+    require_cached(pointer(info), info.ref, again)
+
+
+def _in_folder(info: VersionInfo, again: str) -> None:
+    """The placed files. Bytes first, rows last: a file that differs need not be one that DuckDB can read."""
+    require_pointed(info.path, pointer(info), info.ref, again)
+    require_published(info)
+    if (actual := content_hash(load_snapshot(info))) != info.content_hash:
+        raise altered("the content", actual, info.content_hash, info.ref, again)
+    if not is_whole(info):
+        raise FoundWanting(f"the files of {info.ref} are not all there.", next_command=again)
+
+
+def _place(infos: Sequence[VersionInfo], root: Path) -> None:
+    """Let DVC place the files of versions from its cache, where they were compared with the published digests."""
+    for info in infos:
+        forget_wrong_files(info.path, pointer(info))
+    try:
+        _dvc("checkout", infos, root, None)
+    except SetupError:
+        if not _remove_temporaries(infos):
+            raise
+        _dvc("checkout", infos, root, None)
 
 
 def _remove_temporaries(infos: Sequence[VersionInfo]) -> bool:
@@ -99,21 +134,16 @@ def _remove_temporaries(infos: Sequence[VersionInfo]) -> bool:
     return bool(files)
 
 
-def _put_away(info: VersionInfo) -> None:
-    """Remove the fetched files of a version, and the objects of DVC's cache whose content differs from their name."""
-    for path, name in cached_objects(pointer(info)):
-        if digest(path, "md5") != name:
-            path.chmod(0o644)
-            path.unlink()
-    shutil.rmtree(info.path, ignore_errors=True)
-
-
 def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
     """Restore the published rows of these versions from DVC's cache in this clone; asks no remote.
 
     SetupError if DVC does not track a version or its cache lacks it.
     """
     root = _tracked(infos)
+    for info in infos:
+        require_own_folder(info.path, info.ref)
+        # DVC's own `pull` and `fetch` put whatever a remote sends into this cache.
+        forget_wrong_objects(pointer(info))
     done = dvc.run_when_unlocked(["checkout", "--force", *_targets(infos, root)], root)
     # Not DVC's exit status: it may fail for one version and restore the others.
     absent = [info for info in infos if not is_whole(info)]

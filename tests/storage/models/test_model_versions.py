@@ -10,8 +10,9 @@ import pytest
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.files import read_object
 from storage.models import upkeep
-from storage.models.index import load_index, model_versions, resolve_model, version_folder
-from storage.models.publish import ModelPublication, content_hash, model_files, publish_model, trained_version
+from storage.models.files import content_hash, model_files, version_folder
+from storage.models.index import load_index, model_versions, resolve_model
+from storage.models.publish import ModelPublication, publish_model, trained_version
 from storage.workspace import Workspace
 from tests.forked import Forked
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.models.files import require_published_model
 from storage.models.index import resolve_model
-from storage.models.upkeep import require_published_model
 from storage.workspace import Workspace
 from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
 from tests.repositories import git, run_dvc
@@ -60,4 +60,4 @@ def test_a_second_clone_pulls_the_published_weights(
     shutil.rmtree(clone / ".dvc" / "cache")
     shutil.rmtree(mine.path)
     lost = rollmill("model", "pull", "student@v1")
-    assert (lost.status, "dvc pull failed" in lost.err) == (2, True)
+    assert (lost.status, "dvc fetch failed" in lost.err) == (2, True)

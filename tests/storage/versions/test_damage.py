@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from storage.ground.errors import FoundWanting, SetupError
 from storage.versions.index import index_path, manifest_copy
 from storage.versions.manifest import changed_files, disagreements
 from storage.versions.publish import publish
-from storage.versions.read import is_whole, load_manifest, load_snapshot
+from storage.versions.read import checked_text, is_whole, load_manifest, load_snapshot, open_version
 from storage.versions.resolve import VersionInfo, resolve, versions
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import build, decisions_of
@@ -44,11 +45,16 @@ def _alter(path: Path, change: Callable[[Any], None]) -> None:
 
 @pytest.mark.parametrize(("content", "message"), DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_index_or_manifest_is_one_line(info: VersionInfo, ws: Workspace, content: bytes, message: str) -> None:
+    copy = manifest_copy(ws.datasets, "toy", info.folder)
     (info.path / "manifest.json").write_bytes(content)
+    with pytest.raises(FoundWanting, match=r"manifest\.json of toy@v1 was altered") as altered:
+        open_version(info)
+    assert altered.value.next_command == f"cp {copy} {info.path / 'manifest.json'}"
+    assert load_manifest(info)["name"] == "toy"  # of the copy, which came with git
+    copy.write_bytes(content)
     with pytest.raises(SetupError, match=message) as caught:
         load_manifest(info)
-    copy = manifest_copy(ws.datasets, "toy", info.folder)
-    assert caught.value.next_command == f"cp {copy} {info.path / 'manifest.json'}"
+    assert caught.value.next_command == f"git checkout -- {copy}"
     path = index_path(ws.datasets, "toy")
     path.write_bytes(content)
     with pytest.raises(SetupError, match=message) as caught:
@@ -58,7 +64,7 @@ def test_a_damaged_index_or_manifest_is_one_line(info: VersionInfo, ws: Workspac
 
 def test_a_sound_version_agrees_with_itself(info: VersionInfo) -> None:
     snapshot = load_snapshot(info)
-    assert [*disagreements(info, snapshot, decisions_of(snapshot)), *changed_files(info, snapshot)] == []
+    assert [*disagreements(info, snapshot, decisions_of(snapshot)), *changed_files(info)] == []
     assert is_whole(info)
 
 
@@ -84,19 +90,19 @@ def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws
     altered = resolve(ws.datasets, "toy")
     with pytest.raises(FoundWanting, match=r"manifest.json of toy@v1 was altered since it was published: its digest is"):
         load_snapshot(altered)
-    snapshot = load_snapshot(altered, as_published=False)
-    copy = manifest_copy(ws.datasets, "toy", info.folder)
-    differences = [*disagreements(altered, snapshot, decisions_of(snapshot)), *changed_files(altered, snapshot)]
-    assert differences[:2] == [
-        "the index says recipe_hash other, the manifest rrrrrrrr",
-        "the index says kept 6, the manifest 2",
-    ]
-    assert differences[2].startswith("the manifest counts levels ")
-    assert differences[3:] == [
-        f"{copy} differs from the manifest in the version's folder",
+    assert [*changed_files(altered)] == [
+        "manifest.json is not the one that was published",
         "README.md is not the one that was published",
         "report.html is missing",
         "report.json is not the one that was published",
+    ]
+    for name in ("README.md", "report.json", "report.html"):
+        with pytest.raises((FoundWanting, SetupError), match=name):
+            checked_text(altered, name)
+    snapshot = replace(build(), manifest=load_manifest(altered))
+    assert [*disagreements(altered, snapshot, decisions_of(snapshot))][:2] == [
+        "the index says recipe_hash other, the manifest rrrrrrrr",
+        "the index says kept 6, the manifest 2",
     ]
 
 
@@ -107,7 +113,7 @@ def test_the_same_content_mends_a_version_that_lost_a_file(info: VersionInfo, ws
     mended = _publish(ws)
     assert (mended.ref, mended.content_hash, is_whole(mended)) == ("toy@v1", info.content_hash, True)
     snapshot = load_snapshot(mended)
-    assert [*disagreements(mended, snapshot, decisions_of(snapshot)), *changed_files(mended, snapshot)] == []
+    assert [*disagreements(mended, snapshot, decisions_of(snapshot)), *changed_files(mended)] == []
 
 
 def test_the_same_content_mends_a_version_whose_rows_cannot_be_read(info: VersionInfo, ws: Workspace) -> None:
@@ -123,4 +129,4 @@ def test_rows_that_only_dvc_has_are_not_written_again(info: VersionInfo, ws: Wor
     shutil.rmtree(info.path)
     done = publish(ws, build(), report_html="", report_json={})
     assert (done.created, info.path.exists()) == (False, False)
-    assert f"dvc pull {info.path}.dvc (if no remote has them: rm {info.path}.dvc, and again)" in done.messages[-1]
+    assert f"rollmill dataset pull toy@v1 (if no remote has them: rm {info.path}.dvc, and again)" in done.messages[-1]

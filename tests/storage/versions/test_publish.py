@@ -279,7 +279,7 @@ def test_missing_rows_name_the_command_that_brings_them(ws: Workspace, snapshot:
     with pytest.raises(SetupError, match=r"not in this clone .*DVC never had them: there is no v1-ab183de1\.dvc"):
         open_version(info)
     info.path.with_name("v1-ab183de1.dvc").touch()
-    with pytest.raises(SetupError, match=r"not in this clone .* Next: dvc pull .*v1-ab183de1\.dvc"):
+    with pytest.raises(SetupError, match=r"not in this clone .* Next: rollmill dataset pull toy@v1"):
         open_version(info)
 
 

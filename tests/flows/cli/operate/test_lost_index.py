@@ -63,4 +63,4 @@ def test_rows_that_nobody_has_are_no_sound_finding(version: Path, rollmill: Run)
     assert result.status == 1
     assert "toy@v1               rows not in this clone: rollmill curate RECIPE makes them again" in result.out
     folder.with_name(f"{folder.name}.dvc").touch()
-    assert f"rows not in this clone: dvc pull {folder}.dvc" in rollmill("doctor", "--quick").out
+    assert "rows not in this clone: rollmill dataset pull toy@v1" in rollmill("doctor", "--quick").out

@@ -141,7 +141,7 @@ def test_a_row_is_found_in_the_shards_that_may_hold_it(large: VersionInfo, ws: W
     # A version that was published before listings had the first and last key of a shard, with a shard that is not needed.
     listing = read_listing(large.path)
     assert listing is not None
-    other = {**listing["scores"][0], "first": "f" * 32, "last": "f" * 32, "file": "gone.parquet"}
+    other = {**listing["scores"][0], "first": "f" * 32, "last": "f" * 32, "file": f"{'0' * 64}.parquet"}
     spans = {"first", "last"}
     old = {kind: [{k: v for k, v in row.items() if k not in spans} for row in rows] for kind, rows in listing.items()}
     (large.path / "shards.json").write_text(json.dumps({**old, "scores": [*old["scores"], other]}))

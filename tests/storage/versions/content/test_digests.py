@@ -116,7 +116,7 @@ def test_rows_of_older_versions_are_known_by_the_pointer_of_dvc(ws: Workspace) -
     cache = ws.root / ".dvc" / "cache" / "files" / "md5" / whole[:2]
     cache.mkdir(parents=True)
     (cache / whole[2:]).write_text(text)
-    with pytest.raises(FoundWanting, match=r"dataset.duckdb of toy@v1 was altered .*\n?.*dvc checkout --force") as caught:
+    with pytest.raises(FoundWanting, match=r"of toy@v1 was altered .*\n?.*rollmill dataset checkout toy@v1;") as caught:
         open_version(info)
     assert caught.value.next_command is not None
 

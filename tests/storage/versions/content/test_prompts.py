@@ -93,9 +93,16 @@ def as_published_before(info: VersionInfo) -> None:
         with duckdb.connect(str(info.path / "dataset.duckdb")) as connection:
             connection.register("rows", rows)
             connection.execute("drop view kept; drop view joined; create or replace table problems as select * from rows")
-            plain = "case when p.prompt like '\"%' then p.prompt ->> '$' else p.prompt end as prompt"
-            of = "from decisions d join problems p on p.id = d.problem_id"
-            connection.execute(f"create view joined as select d.problem_id, d.kept, {plain} {of}")
+            # The text of that time.
+            connection.execute(
+                """create view joined as
+select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome,
+       case when p.prompt like '"%' then p.prompt ->> '$' else p.prompt end as prompt,
+       p.reference, r.text, r.reasoning, r.messages, p.level, p.skill, p.template, p.source, p.licence, p.split,
+       r.engine, r.model, r.model_digest, r.sample_index, r.seed, r.finish_reason, r.tokens_in, r.tokens_out,
+       d.selector, d.version as selector_version, d.verifier, d.verifier_version
+from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id"""
+            )
     forget_digests(info)
 
 

@@ -119,4 +119,4 @@ def test_dvc_is_advised_only_where_it_has_the_rows(two: Workspace) -> None:
     assert caught.value.text().endswith(gone)
     pointer = info.path.with_name(f"{info.folder}.dvc")
     pointer.write_text("outs: []\n")
-    assert fetch_command(info) == f"dvc pull {pointer}"
+    assert fetch_command(info) == "rollmill dataset pull toy@v2"

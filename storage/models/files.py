@@ -1,0 +1,75 @@
+"""Files of a published model: their digests, and the checks before any of them is used.
+
+The index and the copies of records come with git, which is trusted for what was published. A model's folder may come from a
+remote, which proves nothing.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.ids import canonical_json, sha256_text
+from storage.models.index import ModelVersion, named_version
+from storage.versions.content.digests import digest, require_own_folder, require_pointed
+
+ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
+"""Files about a model, which do not decide its texts."""
+
+
+def model_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that decides a model's texts, by name; SetupError for a folder without a configuration."""
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in ABOUT)
+    if "config.json" not in names:
+        raise SetupError(f"{folder} has no config.json.", next_command="name a model folder in the form of Hugging Face")
+    return {name: digest(folder / name) for name in names}
+
+
+def content_hash(files: Mapping[str, str]) -> str:
+    """Content hash of a model, from the digests of its files."""
+    return sha256_text(canonical_json(dict(sorted(files.items()))))
+
+
+def pulling(version: ModelVersion) -> str:
+    """Command that replaces the files of a version with the published ones."""
+    return f"rm -r {version.path} && rollmill model pull {version.ref}"
+
+
+def require_published_model(version: ModelVersion) -> None:
+    """FoundWanting where a file of a version is not the one that was published."""
+    require_own_folder(version.path, version.ref)
+    present, published = model_files(version.path), version.record()["files"]
+    odd = sorted(name for name in present.keys() | published.keys() if present.get(name) != published.get(name))
+    # The hash as well: the record may have been altered together with a file, the index not.
+    if odd or content_hash(present) != version.content_hash:
+        raise FoundWanting(
+            f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
+            next_command=pulling(version),
+        )
+
+
+def checked_file(version: ModelVersion, name: str) -> Path:
+    """A file about a model (ABOUT); SetupError if it is not here, FoundWanting if DVC's pointer is to another."""
+    path = version.path / name
+    require_own_folder(version.path, version.ref)
+    if not path.is_file():
+        raise SetupError(f"{version.ref} has no {name} in this clone.", next_command=f"rollmill model pull {version.ref}")
+    # Without a pointer no remote can have sent it: it was written here.
+    if version.pointer.exists():
+        require_pointed(version.path, version.pointer, version.ref, pulling(version), shards=False)
+    return path
+
+
+def version_folder(models: Path, model: str) -> Path | None:
+    """The folder of the version that a text means; None for any text but `models/NAME` and `models/NAME@VERSION`.
+
+    SetupError for a version that does not exist, or whose weights are not in this clone; FoundWanting for altered ones.
+    """
+    version = named_version(models, model)
+    if version is None:
+        return None
+    if not version.fetched:
+        raise SetupError(
+            f"the weights of {version.ref} are not in this clone.", next_command=f"rollmill model pull {version.ref}"
+        )
+    require_published_model(version)
+    return version.path
