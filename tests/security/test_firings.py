@@ -67,9 +67,11 @@ class Up:
     def fire(self) -> psutil.Process:
         """The process of a new firing, as soon as it exists."""
         assert until(lambda: self.run("schedule", "run-now", "toy").status == 0)
-        found: list[psutil.Process] = []
-        assert until(lambda: found.extend(filter(None, [self.starting()])) or found, 60)
-        return found[0]
+        deadline = time.monotonic() + 120
+        while (found := self.starting()) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert found is not None
+        return found
 
     def kill(self) -> None:
         """Kill -9 of `rollmill up`; everything that it started ends with it."""
