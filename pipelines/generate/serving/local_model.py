@@ -19,6 +19,8 @@ from pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, ProcessLog
 from storage.ground.errors import SetupError, Unavailable
 
 MODULE = "vllm.entrypoints.openai.api_server"
+GUEST = Path(__file__).with_name("guest")
+GUARD = "rollmill_key.RequireKey"  # vLLM itself asks for the key at some of its paths alone
 # Set by Rollmill: a server that listens elsewhere or under another name is not found; a key in a command line is public.
 OURS = ("--host", "--port", "--model", "--served-model-name", "--api-key", "--uds", "--root-path", "--ssl-keyfile")
 # PYTHONSAFEPATH: a module in the folder of the call is not taken for one of the server's.
@@ -70,14 +72,16 @@ class LocalModel:
             return [_filled(word, places) for word in self.program]
         ours = ["--model", self.model, "--served-model-name", self.name, "--host", "127.0.0.1", "--port", str(port)]
         plain = [] if any(_flag(arg) == "--generation-config" for arg in self.args) else ["--generation-config", "vllm"]
-        return [str(self.python), "-m", MODULE, *ours, *plain, *self.args]
+        # The guard last: the outermost middleware, before those of the profile.
+        return [str(self.python), "-m", MODULE, *ours, *plain, *self.args, "--middleware", GUARD]
 
     def environment(self, key: str) -> dict[str, str]:
         """The server's environment: ours without private variables, overridden by the profile's, and its key."""
         hidden = {*NOT_THEIRS, *self.without}
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         own = {name: _filled(value, {"key": key}) for name, value in self.env.items()}
-        return {**kept, **QUIET, **own, "VLLM_API_KEY": key}
+        ours = {} if self.program else {"PYTHONPATH": os.pathsep.join(filter(None, [str(GUEST), own.get("PYTHONPATH")]))}
+        return {**kept, **QUIET, **own, **ours, "VLLM_API_KEY": key}
 
     def check(self) -> None:
         """SetupError if the interpreter or the program is missing, or a flag is Rollmill's to set."""

@@ -17,6 +17,7 @@ def test_the_command_line_is_on_loopback_and_takes_no_sampling_from_the_model() 
     assert model(args=("--dtype", "float32")).command(8123)[1:] == [
         *("-m", "vllm.entrypoints.openai.api_server", "--model", "/m/tiny", "--served-model-name", "tiny"),
         *("--host", "127.0.0.1", "--port", "8123", "--generation-config", "vllm", "--dtype", "float32"),
+        *("--middleware", "rollmill_key.RequireKey"),
     ]
     assert model(args=("--generation-config", "auto")).command(1).count("--generation-config") == 1
 
@@ -25,7 +26,8 @@ def test_the_environment_is_ours_without_keys_and_our_packages(monkeypatch: pyte
     for name in ("PYTHONPATH", "OTHER_KEY", "KEPT"):
         monkeypatch.setenv(name, "x")
     found = model(env={"VLLM_CPU_KVCACHE_SPACE": "1"}, without=("OTHER_KEY",)).environment("secret")
-    assert "PYTHONPATH" not in found
+    assert Path(found["PYTHONPATH"]).name == "guest"  # a folder with one file, which needs none of our packages
+    assert [path.name for path in Path(found["PYTHONPATH"]).glob("*.py")] == ["rollmill_key.py"]
     assert "OTHER_KEY" not in found
     assert {name: found[name] for name in ("KEPT", "VLLM_CPU_KVCACHE_SPACE", "VLLM_API_KEY", "DO_NOT_TRACK")} == {
         "KEPT": "x",
