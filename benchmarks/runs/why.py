@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from storage.ground.files import json_text
 from storage.queries.browse.why import why
 from storage.segments.schema import SCHEMAS, Kind
-from storage.versions.content.database import TABLE_NAMES, write_shard
+from storage.versions.content.catalogue import TABLE_NAMES
+from storage.versions.content.database import write_shard
 from storage.versions.content.shard_listing import FOLDER, LISTING
 from storage.versions.content.snapshot import OPTIONAL, TABLES
 from storage.versions.publish import publish

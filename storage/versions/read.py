@@ -52,7 +52,8 @@ def is_whole(info: VersionInfo) -> bool:
     """True for a version with all of its files, and with the published rows in the manifest's number."""
     import duckdb
 
-    from storage.versions.content.database import TABLE_NAMES, has_table
+    from storage.versions.content.catalogue import TABLE_NAMES
+    from storage.versions.content.database import has_table
     from storage.versions.content.snapshot import OPTIONAL
 
     if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):

@@ -119,6 +119,21 @@ def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run
     }
 
 
+def altered(version: Path, sql: str) -> None:
+    """Rows of a version changed by a statement."""
+    (version / "dataset.duckdb").chmod(0o644)
+    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
+        connection.execute(sql)
+
+
+def forget_digests(version: Path) -> None:
+    """Make a version one that was published with these rows: no digest of them is known."""
+    for path in (version / "manifest.json", version.parent / "manifests" / f"{version.name}.json"):
+        manifest = json.loads(path.read_text())
+        del manifest["files"]["dataset.duckdb"]
+        path.write_text(json.dumps(manifest))
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
@@ -131,10 +146,11 @@ def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run
     ],
 )
 def test_verify_finds_what_was_tampered_with(version: Path, rollmill: Run, sql: str, said: str) -> None:
-    path = version / "dataset.duckdb"
-    path.chmod(0o644)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(sql)
+    altered(version, sql)
+    result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
+    assert (result.status, "dataset.duckdb is not the one that was published" in result.out) == (1, True)
+    assert said not in result.out  # no row of another file is read
+    forget_digests(version)
     result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
     assert result.status == 1
     assert said in result.out
@@ -149,10 +165,9 @@ def test_verify_judges_rollouts_that_are_not_kept_when_asked(version: Path, roll
     assert f"Not judged again: {unkept} rollouts that are not kept; --all does it." in rollmill(*verify).out
     whole = rollmill(*verify, "--all")
     assert (whole.status, f"{counts['decisions']} rollouts, all, judged again" in whole.out) == (0, True)
-    (version / "dataset.duckdb").chmod(0o644)
     wrong = "select completion_id from decisions where reason = 'incorrect'"
-    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
-        connection.execute(f"update rollouts set text = 'no answer' where id in ({wrong})")
+    altered(version, f"update rollouts set text = 'no answer' where id in ({wrong})")
+    forget_digests(version)
     assert "verdicts   all the same" in rollmill(*verify).out
     assert "incorrect by hash:unequal is recorded, unparsed by no-answer found" in rollmill(*verify, "--all").out
 
@@ -180,9 +195,8 @@ def test_verify_finds_differences_beside_verdicts_of_another_version(
     version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
-    (version / "dataset.duckdb").chmod(0o644)
-    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
-        connection.execute("update decisions set kept = true, reason = 'kept' where reason = 'incorrect'")
+    altered(version, "update decisions set kept = true, reason = 'kept' where reason = 'incorrect'")
+    forget_digests(version)
     result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
     assert (result.status, "Not judged again: " in result.out) == (1, True)
     assert "content_hash is" in result.out
