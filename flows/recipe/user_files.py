@@ -116,7 +116,7 @@ class StoredMethods:
         file = found_file(place, self.base)
         if file is None or not is_own(sha256_text(file.read_text(encoding="utf-8"))):
             raise NotTrusted(
-                f"{place} of {self.origin} is code that you did not run before: it is not run.",
+                f"{place} of {self.origin} has changed since, or is code that you did not run before: it is not run.",
                 next_command="read it; a recipe of your own may name it, and `rollmill curate` runs it",
             )
 
