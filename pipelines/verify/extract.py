@@ -62,9 +62,15 @@ _NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b
 _MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<｜[^<>｜]{2,30}｜>){1,50}\Z")
 _COMMANDS = (
     r"(?:left|right|[dtc]?frac|sqrt|boxed|text|mathrm|mathbf|mathbb|begin|end|pi|le|ge|leq|geq|lt|gt|ne|neq|infty|cup|cap|in|cdot|times"
-    r"|pm|circ|theta|alpha|beta|quad|sin|cos|tan|log|ln|angle|pmod|binom)(?![A-Za-z])"
+    r"|pm|circ|theta|alpha|beta|quad|sin|cos|tan|log|ln|angle|pmod|binom|[bB]igg?[lr]?|ln|sum|int|lim|ell)(?![A-Za-z])"
 )
 _DOUBLED = re.compile(rf"(?<!\\)\\\\(?={_COMMANDS})")
+_ESCAPES = {"\f": r"\f", "\b": r"\b", "\v": r"\v", "\a": r"\a", "\t": r"\t"}
+"""What a reader of escapes leaves of a TeX command (\\frac, \\beta, \\text), with the command's beginning."""
+_LOST_ESCAPE = re.compile(
+    r"\f(?=rac|box|lat|orall)|\x08(?=oxed|inom|eta|ar\b|ig|egin|oldsymbol)|\v(?=ec|arphi|arepsilon|ee|ert)|\a(?=lpha|pprox|ngle|rc)"
+    r"|\t(?=ext\w{0,2}\s*\{|imes(?![a-z])|heta(?![a-z])|frac|an(?![a-z])|herefore(?![a-z])|o(?![a-z]))"
+)
 _COMMAND = re.compile(rf"(?<!\\)\\(?={_COMMANDS})")
 _PHRASE = re.compile(r"(?i)answers?\s*+(?:(?:is|are|was|equals?|would be|will be)\b\s*:?|[:=]|\*\*\s*:?|:\s*\*\*)\s*")
 _VALUATION = re.compile(
@@ -278,6 +284,8 @@ def _answering(text: str) -> str:
 
 def with_single_backslashes(text: str) -> str:
     """The text with single backslashes where they were escaped twice (`\\\\frac`), as a file's reader leaves them."""
+    if not text.isprintable() and _LOST_ESCAPE.search(text):
+        text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text)
     if "\\\\" not in text or not _DOUBLED.search(text):
         return text
     return _DOUBLED.sub("\\\\", text) if _COMMAND.search(text) else text.replace("\\\\", "\\")

@@ -10,55 +10,47 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 
-from pipelines.verify.answers.answer_values import Assignments, Collection, Value
 from pipelines.verify.answers.conclusion import concluding_formula
-from pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, same_quantity, versioned
-from pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
-from pipelines.verify.answers.same import Judge
+from pipelines.verify.answers.equality import (
+    EqualityContext,
+    order_named,
+    policy_named,
+    versioned,
+)
+from pipelines.verify.answers.reading import read
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
+from pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
 from pipelines.verify.number import plain_text
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
-from storage.ground.records import Completion, Outcome, Problem, Verdict
+from storage.ground.records import Completion, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
-# an answer that our grammar does not cover goes to the library only where it has one of these; else it is wrong at once
-_LIBRARY_READS = re.compile(
-    r"\\(?:sum|int|iint|oint|prod|lim|log|partial|nabla|begin|cap|cup|setminus|subset|in|notin|mathbb|overline|vec|hat|bmod|pmod|mod"
-    r"|operatorname|limits|det|binom|dbinom|tbinom|choose|to|infty|left|times|cdot|frac|sqrt)(?![A-Za-z])"
-)
-# what the library drops, or takes for a product of letters: such an answer is not worth its opinion
-_LIBRARY_LOSES = re.compile(r"\\(?:text|mathrm|mbox|[lc]?dots)|\.\.\.|(?<![A-Za-z\\])[A-Za-z]{4,}(?![A-Za-z}])")
-_MARKED_AS_TEXT = re.compile(r"[\s$]*\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*\(?[A-Ja-j][).:]")
-_NAMED = re.compile(r"[A-Za-z]{3,}(?![A-Za-z(=])")
-_SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
-_LONGEST_ANSWER = 2_000  # characters; a longer one is no answer, unless its reference is long too
-_LONGEST_REFERENCE = 8_000
-_MOST_PARTS = 4  # under the policy `incomplete`
 _REMEMBERED = 50_000  # decisions of workers
 _WINDOW = 512  # verdicts held until the first of them is there
 JOB = "pipelines.verify.answers.judgement:decide"
 RULES = (
     *EXTRACTION,
     ("no-answer", "5"),
-    ("identical", "6"),
+    ("identical", "7"),
     ("too-long", "2"),
-    ("number", "9"),
-    ("choice", "4"),
-    ("exact", "8"),
-    ("incomplete", "2"),
+    ("number", "10"),
+    ("choice", "5"),
+    ("exact", "9"),
+    ("incomplete", "3"),
+    ("rounded", "1"),
+    ("words", "1"),
     ("worker", "2"),
-    ("numbers", "5"),
-    ("unreadable", "5"),
-    ("library", "3"),
-    ("library-unfaithful", "3"),
+    ("numbers", "6"),
+    ("unreadable", "6"),
+    ("library", "4"),
+    ("library-unfaithful", "4"),
     ("library-refuted", "2"),
     ("library-confirmed", "3"),
 )
@@ -72,6 +64,8 @@ WORDS = {
     "choice": "options of the problem compared",
     "exact": "formulas compared by exact arithmetic",
     "incomplete": "the reference is one of the values given",
+    "rounded": "equal after rounding only",
+    "words": "sentences, which are not compared",
     "worker": "the worker process failed",
     "numbers": "values compared to 260 digits",
     "unreadable": "the answer is not readable as mathematics",
@@ -80,30 +74,6 @@ WORDS = {
     "library-refuted": "equal for the library math-verify, but not in value",
     "library-confirmed": "equal for the library math-verify, and confirmed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class EqualityDecision:
-    """Conclusion, the deciding rule, and the cause unless it is a plain yes or no."""
-
-    outcome: Outcome
-    rule: str
-    cause: str | None = None
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class MathQuestion:
-    """All inputs of a decision."""
-
-    reference: str
-    answer: str
-    rule: str
-    context: EqualityContext
-
-    def key(self) -> tuple[object, ...]:
-        """Equal keys have equal decisions."""
-        return self.reference, self.answer, self.rule, *self.context.key()
 
 
 class MathVerifier(OneByOne):
@@ -237,7 +207,7 @@ def reference_text(reference: str) -> str:
     """The answer inside a reference: after `####`, or inside its last box, or the whole."""
     final = final_answer(reference)
     return (
-        final.text if final is not None and final.rule in ("hash", "boxed") else with_single_backslashes(reference.strip())
+        final.text if final is not None and final.rule in ("hash", "boxed") else with_single_backslashes(reference).strip()
     )
 
 
@@ -264,127 +234,10 @@ def answer_text(final: FinalAnswer) -> str | None:
     number = plain_text(final)
     if number is not None:
         return number
-    formula = concluding_formula(final.text[-_LONGEST_ANSWER:], after_phrase=final.rule == "phrase")
+    formula = concluding_formula(final.text[-LONGEST_ANSWER:], after_phrase=final.rule == "phrase")
     if final.rule == "tail":
         return formula
     return formula or final.text
-
-
-def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
-    """Decision of the exact layers, or None if only a worker can decide."""
-    rule = question.rule
-    if question.reference == question.answer and question.answer:
-        return EqualityDecision("correct", f"{rule}:identical")
-    if len(question.answer) > max(_LONGEST_ANSWER, 4 * len(question.reference)):
-        return EqualityDecision("incorrect", f"{rule}:too-long")
-    if len(question.reference) > _LONGEST_REFERENCE:
-        return EqualityDecision("undecided", f"{rule}:too-long", "the reference is too long")
-    reference, answer = read(question.reference), read(question.answer)
-    if (reference.quantity is None) != (answer.quantity is None):
-        reference, answer = ungrouped(reference), ungrouped(answer)
-    if reference.quantity is not None and answer.quantity is not None:
-        return _decision(same_quantity(reference.quantity, answer.quantity, question.context), f"{rule}:number")
-    if reference.normal == answer.normal and answer.normal:
-        return EqualityDecision("correct", f"{rule}:identical")
-    return _by_choice(reference, answer, question) or _by_value(reference, answer, question)
-
-
-def _by_value(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision | None:
-    if reference.quantity is not None and answer.quantity is not None:
-        return _decision(same_quantity(reference.quantity, answer.quantity, question.context), f"{question.rule}:number")
-    if reference.value is None or answer.value is None:
-        return _unreadable(reference, answer, question.rule)
-    same = _same_values(reference, answer, question)
-    context = question.context
-    if same is False and context.policy.parts_accepted and _is_part(reference.value, answer.value, context):
-        return EqualityDecision("correct", f"{question.rule}:incomplete")
-    return _decision(same, f"{question.rule}:exact")
-
-
-def _is_part(reference: Value, answer: Value, context: EqualityContext) -> bool:
-    """True if the reference is exactly one of the few values that the answer gives: 20 of `20, 35`."""
-    values = answer.values if isinstance(answer, Assignments) else answer.items if isinstance(answer, Collection) else ()
-    if isinstance(reference, (Assignments, Collection)) or not 2 <= len(values) <= _MOST_PARTS:
-        return False
-    return [Judge(context).same(reference, value) for value in values].count(True) == 1
-
-
-def _by_choice(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision | None:
-    """Multiple choice: letter against letter; an option's value against a value; a letter's option under `lenient`."""
-    rule, context = f"{question.rule}:choice", question.context
-    wanted, chosen = _option(reference, context), _option(answer, context)
-    if wanted is None and chosen is None:
-        return None
-    if wanted is not None and chosen is not None:
-        return _both_lettered(wanted, chosen, (reference, answer), question)
-    lettered, other = (wanted, answer) if wanted is not None else (chosen, reference)
-    assert lettered is not None
-    value = lettered[1]
-    if not value and context.policy.options_resolved:
-        value = dict(context.options).get(lettered[0], "")
-    decision = _by_value(read(value), other, question) if value else None
-    return decision if decision is None else replace(decision, rule=rule)
-
-
-def _option(side: Reading, context: EqualityContext) -> tuple[str, str] | None:
-    """(letter, rest) where an answer names an option. `(a)^2` and `a:b` do not, unless the problem lists options."""
-    choice = side.choice
-    if choice is None or not choice[1] or context.options or _MARKED_AS_TEXT.match(side.text):
-        return choice
-    named = _NAMED.match(choice[1]) or (choice[1][0].isdigit() and read(choice[1]).quantity is not None)
-    return choice if named and _SPACED_MARK.match(side.text) else None
-
-
-def _both_lettered(
-    wanted: tuple[str, str], chosen: tuple[str, str], sides: tuple[Reading, Reading], question: MathQuestion
-) -> EqualityDecision | None:
-    """Two letters name options where the problem lists some, or one is marked; `b` and `B` are two variables."""
-    rule, listed = f"{question.rule}:choice", bool(question.context.options)
-    if not listed and all(len(strip_dollars(side.text).strip(" .")) == 1 for side in sides):
-        return None
-    if wanted[0] != chosen[0] or listed or not (wanted[1] and chosen[1]):
-        return _decision(wanted[0] == chosen[0], rule)
-    decision = _by_value(read(wanted[1]), read(chosen[1]), question)
-    return decision if decision is None else replace(decision, rule=rule)
-
-
-def _same_values(reference: Reading, answer: Reading, question: MathQuestion) -> bool | None:
-    """Exact comparison; what may be a number with thousands or a list, such as 1,234, is also tried as a list."""
-    assert reference.value is not None
-    assert answer.value is not None
-    judge = Judge(question.context)
-    same = judge.same(reference.value, answer.value)
-    wanted, given = reference.value, answer.value
-    if (
-        same is False
-        and isinstance(wanted, Collection)
-        and isinstance(given, Collection)
-        and "ratio" not in (wanted.kind, given.kind)
-    ):
-        if is_spaced_list(reference.text):  # numbers side by side are a vector, whichever brackets the other side has
-            return judge.same(replace(wanted, kind=given.kind), given)
-        if is_spaced_list(answer.text):
-            return judge.same(wanted, replace(given, kind=wanted.kind))
-    if same is False and "," in question.answer and "," in question.reference:
-        left, right = read(question.reference, grouping=False).value, read(question.answer, grouping=False).value
-        for first, second in ((left, given), (wanted, right)):
-            if first is not None and second is not None and judge.same(first, second):
-                return True
-    return same
-
-
-def _unreadable(reference: Reading, answer: Reading, rule: str) -> EqualityDecision | None:
-    """An unreadable answer is not a mathematical reference; one that the library may read goes to a worker."""
-    if answer.normal == "":
-        return EqualityDecision("incorrect", f"{rule}:unreadable")
-    beyond = answer.why.startswith("too ") or not _LIBRARY_READS.search(answer.text) or _LIBRARY_LOSES.search(answer.text)
-    if reference.value is not None and answer.value is None and beyond:
-        return EqualityDecision("incorrect", f"{rule}:unreadable")
-    return None
-
-
-def _decision(same: bool | None, rule: str) -> EqualityDecision | None:
-    return None if same is None else EqualityDecision("correct" if same else "incorrect", rule)
 
 
 def _result(item: "Future[Verdict] | Verdict") -> Verdict:

@@ -9,7 +9,14 @@ from functools import lru_cache
 from time import perf_counter
 
 from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
-from pipelines.verify.answers.equality import STRICT, EqualityContext, policy_named, same_quantity, versioned
+from pipelines.verify.answers.equality import (
+    STRICT,
+    EqualityContext,
+    policy_named,
+    same_quantity,
+    same_when_rounded,
+    versioned,
+)
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.extract import RULES as EXTRACTION
@@ -17,9 +24,10 @@ from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.finding import OneByOne, prompt_text
 from storage.ground.records import Completion, Outcome, Problem, Verdict
 
+ROUNDED = "the reference may be the answer, rounded"
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 # what might still be a number for a reader of formulas: such an answer is undecided here, not wrong
-_FORMULA = re.compile(r"[\d\\^∞√π]")
+_FORMULA = re.compile(r"[\d\\^∞√π]|[^\x00-\x7f]|[A-Za-z]_|__")
 # two words, then a verb: "Of 40 apples 17 are red"
 _SENTENCE = re.compile(
     r"\b[A-Za-z]{2,}[^A-Za-z]+[A-Za-z]{2,}\b.*\b(?:is|are|was|equals?|has|have|gets?|gives?|leaves?|reads?|[a-z]{3,}s)\b[^=<>]*\Z"
@@ -32,13 +40,14 @@ class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "5"), ("no-number", "6"), ("equal", "9"), ("unequal", "9"))
+    rules = (*EXTRACTION, ("no-answer", "5"), ("no-number", "7"), ("equal", "10"), ("rounded", "1"), ("unequal", "10"))
     version = versioned("2", rules, STRICT.label)
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,
         "no-answer": "the text gives no number as its answer",
         "no-number": "no plain number to compare",
         "equal": "numbers compared exactly",
+        "rounded": "equal after rounding only",
         "unequal": "numbers compared exactly",
     }
 
@@ -136,6 +145,8 @@ def _decide(
         return "incorrect", f"{final.rule}:no-number", None
     if same_quantity(reference, answer, context):
         return "correct", f"{final.rule}:equal", None
+    if same_when_rounded(reference, answer, context):
+        return "undecided", f"{final.rule}:rounded", ROUNDED
     return "incorrect", f"{final.rule}:unequal", None
 
 

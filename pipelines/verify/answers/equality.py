@@ -21,8 +21,9 @@ lenient (also accepts)
 incomplete (as strict; for references known to hold one of several requested quantities; of `math` only)
 - an answer of two to four values of which exactly one is the reference is correct, by the rule `incomplete`, under which
   such verdicts can be counted. It accepts a list whose other values are wrong.
-Order of a bare list: `by_problem` (unordered where the problem asks for roots, solutions, all values), `ordered` or
-`unordered`. (a, b) is ordered and {a, b} is not under every one of them.
+Order of a bare list: `by_problem` (unordered where the problem asks for roots, solutions, all values, and where the items
+are tuples; ordered where it asks for an order), `ordered` or `unordered`. (a, b) is ordered and {a, b} is not under every
+one of them.
 """
 
 import re
@@ -33,6 +34,7 @@ from typing import Any, Literal
 
 from pipelines.verify.answers.expressions.quantity import SCALES, Quantity
 from pipelines.verify.answers.expressions.unit_names import same_sense, same_unit
+from pipelines.verify.answers.requests import letters_of, order_asked, ratio_asked
 from storage.ground.errors import unknown_name
 from storage.ground.ids import digest128
 
@@ -62,10 +64,10 @@ class EqualityPolicy:
         return f"{self.name}.{self.version}+{self.summary}"
 
 
-STRICT = EqualityPolicy("strict", "3", "percent.asked-units.known-brackets.kept-decimals.exact")
+STRICT = EqualityPolicy("strict", "4", "percent.asked-units.known-brackets.kept-decimals.exact")
 LENIENT = EqualityPolicy(
     "lenient",
-    "2",
+    "3",
     "percent.either-units.ignored-brackets.loose-decimals.rounded-options.resolved",
     rounded=True,
     scales_either=True,
@@ -74,18 +76,11 @@ LENIENT = EqualityPolicy(
     options_resolved=True,
 )
 INCOMPLETE = replace(
-    STRICT, name="incomplete", version="1", summary=f"{STRICT.summary}-references.incomplete", parts_accepted=True
+    STRICT, name="incomplete", version="2", summary=f"{STRICT.summary}-references.incomplete", parts_accepted=True
 )
 POLICIES: Mapping[str, EqualityPolicy] = {policy.name: policy for policy in (STRICT, LENIENT, INCOMPLETE)}
 """The policies by name; raise a policy's version with any change of its rules."""
 
-_ORDERED = re.compile(
-    r"(?i)\b(?:sort|order|arrange|ascending|descending|increasing|decreasing|respectively|ordered|coordinates?|point)\b"
-)
-_UNORDERED = re.compile(
-    r"(?i)\b(?:solutions|roots|zeros|zeroes|separated by commas|prime factors|all (?:the )?(?:possible )?"
-    r"(?:real |integer |complex |positive )?(?:values|numbers|integers|primes|divisors|factors|pairs|functions))\b"
-)
 _SCALE_ASKED = re.compile(r"(?i)%|\b(percent(?:age)?|dozens?|hundreds?|thousands?|millions?|billions?|trillions?)\b")
 _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\(([A-Ja-j])\)\s*(?=\S)")
 
@@ -93,13 +88,14 @@ _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\
 class EqualityContext:
     """Form of the answer that the problem's text requests, and the policy in force. Reads the text when first asked."""
 
-    __slots__ = ("_options", "_order", "_scales", "order", "policy", "prompt")
+    __slots__ = ("_letters", "_options", "_order", "_scales", "order", "policy", "prompt")
 
     def __init__(self, prompt: str, policy: EqualityPolicy = STRICT, order: Order = "by_problem") -> None:
         self.prompt, self.policy, self.order = prompt, policy, order
         self._scales: frozenset[str] | None = None
         self._order: tuple[bool, bool] | None = None
         self._options: tuple[tuple[str, str], ...] | None = None
+        self._letters: tuple[str, ...] | None = None
 
     @property
     def scales(self) -> frozenset[str]:
@@ -127,12 +123,22 @@ class EqualityContext:
             self._options = options_of(self.prompt)
         return self._options
 
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The letters that the problem uses as names, in their order."""
+        if self._letters is None:
+            self._letters = letters_of(self.prompt)
+        return self._letters
+
+    @property
+    def asks_ratio(self) -> bool:
+        """True if 5:8 may be written as 5/8."""
+        return ratio_asked(self.prompt)
+
     def _ordering(self) -> tuple[bool, bool]:
         if self._order is None:
             if self.order == "by_problem":
-                # A stated order wins: `all roots in increasing order` asks for an ordered list.
-                ordered = bool(_ORDERED.search(self.prompt))
-                self._order = (not ordered and bool(_UNORDERED.search(self.prompt)), ordered)
+                self._order = order_asked(self.prompt)
             else:
                 self._order = (self.order == "unordered", self.order == "ordered")
         return self._order
@@ -140,7 +146,12 @@ class EqualityContext:
     def key(self) -> tuple[object, ...]:
         """Key of everything that a decision may depend on."""
         # Not the prompt itself: problems that ask alike share remembered decisions.
-        return self.scales, self._ordering(), self.policy.name, self.options
+        return self.scales, self._ordering(), self.policy.name, self.options, self.letters, self.asks_ratio
+
+    def rounding(self) -> "EqualityContext | None":
+        """The same under a policy that also accepts rounded values; None if the policy does."""
+        policy = self.policy
+        return None if policy.rounded else EqualityContext(self.prompt, replace(policy, rounded=True), self.order)
 
     def to_json(self) -> dict[str, Any]:
         """Message of this context for a worker."""
@@ -197,6 +208,14 @@ def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> 
     ):
         return True
     return as_written(left.scale, right.scale, left.value, context) and same_number(left.value, right.value, max(near))
+
+
+def same_when_rounded(reference: Quantity, answer: Quantity, context: EqualityContext) -> bool:
+    """True if a reference that is a decimal may be the answer, rounded; an answer that rounds an exact one is wrong."""
+    if not reference.places:
+        return False
+    rounding = context.rounding()
+    return rounding is not None and same_quantity(reference, answer, rounding)
 
 
 def multiplied_out(left: str, right: str, plain: Fraction | None, context: EqualityContext) -> bool:

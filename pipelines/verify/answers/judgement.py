@@ -52,14 +52,14 @@ def opinion(reference: str, answer: str) -> tuple[str, str]:
         return "undecided", reason
     expression = _parse(answer)
     if expression is None:
-        return "incorrect", "unreadable"
+        return "undecided", "the answer is not readable"
     from math_verify import verify  # takes half a second: only the first question that needs it waits for that
 
     # Without the library's own timeout, which counts wall time: the worker's limit of CPU time holds.
     if not verify([wanted], [expression], timeout_seconds=None):
-        return "incorrect", "library"
+        return ("incorrect", "library") if _faithful(answer, expression) else ("undecided", "the answer is not readable")
     if not _faithful(answer, expression):
-        return "incorrect", "library-unfaithful"
+        return "undecided", "the library lost a part of the answer"
     confirmed = _confirmed(wanted, expression)
     if confirmed is None:
         return "undecided", "the library says equal, unconfirmed"

@@ -19,16 +19,19 @@ from pipelines.verify.answers.answer_values import (
 )
 from pipelines.verify.answers.expressions import algebra
 from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.foreign_words import FOREIGN_CHANGING
 from pipelines.verify.answers.expressions.formulas import formula, multiplied_out, symbol_name
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import CHANGING, print_slack, scale_word
 from pipelines.verify.answers.expressions.unit_names import known_unit
+from pipelines.verify.answers.unions import united
 
 # why exact arithmetic gives up on a number that numerical methods may still compare
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
 _CONSTANTS = frozenset(["pi", "e", "i"])
 # short words that the scanner reads as words: behind a number they begin a sentence, and are no unit
 _NO_UNITS = frozenset(["so", "is", "we", "he", "if"])
+_ARE_NO_UNITS = CHANGING | _NO_UNITS | FOREIGN_CHANGING
 _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset(
     ["list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", "∞", "∅", "ℝ", "…", "±", "∓"]
@@ -95,7 +98,7 @@ def _with_unit(node: ExpressionNode, unit: str) -> Scalar:
     plain = _measured(node)
     first, _, rest = unit.strip().partition(" ")
     later = unit.split() if plain.unit or plain.scale else rest.split()
-    if (CHANGING | _NO_UNITS).intersection(unit.lower().split()) or any(map(scale_word, later)):
+    if _ARE_NO_UNITS.intersection(unit.lower().split()) or any(map(scale_word, later)):
         raise UnsupportedForm(f"{unit!r} changes the number")
     if plain.unit:
         return replace(plain, unit=f"{plain.unit} {unit}")
@@ -147,6 +150,7 @@ def _either(node: ExpressionNode) -> Value:
 
 def _list(kind: Kind, items: list[Value]) -> Value:
     """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it, `x = 2, y = 3` names each."""
+    items = [part for item in items for part in _both_signs(item)]
     named = sorted((item for item in items if isinstance(item, NamedValue)), key=lambda item: item.name)
     if len({item.name for item in named}) == len(items) > 1 and kind == "list":
         return Assignments(tuple(item.name for item in named), tuple(item.value for item in named), named == items)
@@ -155,14 +159,32 @@ def _list(kind: Kind, items: list[Value]) -> Value:
         return solutions
     first = items[0]
     ranges = [item.value for item in items if isinstance(item, NamedValue) and isinstance(item.value, Interval)]
-    if kind == "either" and len(ranges) == len(items) and isinstance(first, NamedValue) and set(names) == {first.name}:
-        return NamedValue(first.name, Union(tuple(ranges)))
+    if ranges and len(items) > 1 and isinstance(first, NamedValue) and set(names) == {first.name}:
+        union = united(kind, [item.value for item in items if isinstance(item, NamedValue)])
+        if union is not None:
+            return NamedValue(first.name, union)
     if isinstance(first, NamedValue) and not isinstance(first.value, Interval):
         if all(name == first.name for name in names):
             return NamedValue(first.name, Collection(kind, tuple(i.value for i in items if isinstance(i, NamedValue))))
         if not any(names[1:]):
             return NamedValue(first.name, Collection(kind, (first.value, *items[1:])))
     return Collection(kind, tuple(items))
+
+
+def _both_signs(item: Value) -> tuple[Value, ...]:
+    """0, ±2 as 0, 2, -2 and (0, ±2) as two pairs; what has several ± is left as it is."""
+    if isinstance(item, Collection) and item.kind == "either":
+        return item.items if len(item.items) == 2 else (item,)
+    if not isinstance(item, Collection) or item.kind != "()":
+        return (item,)
+    places = [place for place, part in enumerate(item.items) if isinstance(part, Collection)]
+    if len(places) != 1:
+        return (item,)
+    either = item.items[places[0]]
+    if not isinstance(either, Collection) or either.kind != "either":
+        return (item,)
+    before, behind = item.items[: places[0]], item.items[places[0] + 1 :]
+    return tuple(Collection("()", (*before, sign, *behind)) for sign in either.items)
 
 
 def _bracket(node: ExpressionNode) -> Value:
@@ -223,12 +245,16 @@ def _relation(node: ExpressionNode) -> Value:
 def _equation(sides: tuple[ExpressionNode, ...]) -> Value:
     """`x = value`, a chain of equal numbers, or an equation in unknowns."""
     name = _left_name(sides[0])
+    chained = [symbol_name(side) for side in sides[:-1]]
+    if len(sides) > 2 and name is not None and all(chained) and symbol_name(sides[-1]) is None:
+        value = meaning(sides[-1])  # x = y = z = 1
+        return _list("list", [NamedValue(str(each), value) for each in chained])
     if name is not None:
         if not _holds(sides[1:]):
             raise UnsupportedForm("chain of unequal sides")
         value = meaning(sides[-1])  # x = 6/4 = 1.5 is 1.5, the form that was reached
         if sides[0].op == "bracket" and isinstance(value, Collection) and len(value.items) == len(sides[0].args):
-            return Assignments(tuple(str(symbol_name(item)) for item in sides[0].args), value.items)
+            return Assignments(tuple(str(_simple_name(item)) for item in sides[0].args), value.items)
         return NamedValue(name, value)
     left, right = _scalar(sides[0]), _scalar(sides[-1])
     if left.formula is not None and left.formula.rational() is not None and _holds(sides):
@@ -252,16 +278,23 @@ def _left_name(node: ExpressionNode) -> str | None:
     if name is not None:
         return None if name in ("pi", "e", "i") else name  # a constant is no unknown
     if node.op == "apply" or (node.op == "*" and symbol_name(node.args[0]) and node.args[1].op == "group"):
-        argument = node.args[1].args[0] if node.args[1].args else node
-        inner = argument.text if argument.op == "number" else symbol_name(argument)
-        return None if inner is None else f"{symbol_name(node.args[0])}({inner})"
+        return _simple_name(node)
     if node.op == "bracket":
-        names = [symbol_name(item) for item in node.args]
+        names = [_simple_name(item) for item in node.args]
         return f"({','.join(str(n) for n in names)})" if all(names) else None
     if node.op in ("ratio", "/"):
         sizes = [_size_name(item) for item in node.args]
         return (":" if node.op == "ratio" else "/").join(map(str, sizes)) if all(sizes) else None
     return _size_name(node.args[0] if node.op == "abs" else node) if node.op in ("*", "abs") else None
+
+
+def _simple_name(node: ExpressionNode) -> str | None:
+    """x, x_1, f(x), P(3)."""
+    if node.op in ("apply", "*") and len(node.args) == 2 and node.args[1].op == "group":
+        argument = node.args[1].args[0]
+        inner = argument.text if argument.op == "number" else symbol_name(argument)
+        return None if inner is None or symbol_name(node.args[0]) is None else f"{symbol_name(node.args[0])}({inner})"
+    return symbol_name(node)
 
 
 def _size_name(node: ExpressionNode) -> str | None:
@@ -328,6 +361,14 @@ def _contains(node: ExpressionNode, ops: Iterable[str]) -> bool:
     return any(part.op in ops for part in node.walk())
 
 
+def _ratio(node: ExpressionNode) -> Value:
+    """3:5, or a value behind its label: Maria: 12."""
+    label, *rest = node.args
+    if label.op == "word" and len(rest) == 1 and rest[0].op != "word":
+        return NamedValue(label.text, meaning(rest[0]))
+    return Collection("ratio", tuple(meaning(item) for item in node.args))
+
+
 def _signed(node: ExpressionNode, sign: str) -> ExpressionNode:
     """The tree with every ± read as `sign` and every ∓ as the other."""
     args = tuple(_signed(arg, sign) for arg in node.args)
@@ -342,7 +383,7 @@ def _signed(node: ExpressionNode, sign: str) -> ExpressionNode:
 _STRUCTURES: Mapping[str, Callable[[ExpressionNode], Value]] = {
     "list": lambda node: _list("list", [meaning(item) for item in node.args]),
     "either": _either,
-    "ratio": lambda node: Collection("ratio", tuple(meaning(item) for item in node.args)),
+    "ratio": _ratio,
     "bracket": _bracket,
     "union": lambda node: Union(tuple(meaning(part) for part in node.args)),
     "relation": _relation,

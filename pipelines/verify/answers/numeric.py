@@ -23,6 +23,7 @@ _DIGITS = (220, 440)  # two precisions: what shrinks from the first to the secon
 _AGREE, _DIFFER = 300, 90  # digits: equal beyond the first, different before the second, between them nobody can tell
 _MAX_SIZE = 4_000  # digits before the point that are still worth computing
 _POINTS = 12  # half of them positive, for roots and logarithms
+_SMALL_POINTS = 4  # between 0 and 1, for arcsines
 _MIN_POINTS = 4  # a formula may be undefined at the others
 _MAX_MAGNITUDE = 10**7
 
@@ -63,6 +64,9 @@ def _points(symbols: list[str]) -> list[dict[str, tuple[int, int]]]:
         points.append(
             {name: (rng.choice(signs) * rng.randint(1_000, 30_000), rng.randint(7_000, 9_999)) for name in symbols}
         )
+    points += [
+        {name: (rng.randint(500, 6_500), rng.randint(7_000, 9_999)) for name in symbols} for _ in range(_SMALL_POINTS)
+    ]
     return points
 
 

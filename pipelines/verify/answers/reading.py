@@ -21,7 +21,9 @@ from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
 from pipelines.verify.answers.expressions.notation import clean, tokens
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from pipelines.verify.answers.expressions.unit_names import turning_words
+from pipelines.verify.answers.labels import label_and_value, without_quantifier
 from pipelines.verify.answers.meaning import meaning, words
+from pipelines.verify.answers.unions import without_points
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|emph|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
@@ -34,6 +36,12 @@ _CHOICE = re.compile(r"\(?([A-Ja-j])\s*[).:]\s*(.*)\Z|\(?([A-Ja-j])\)?\.?\Z", re
 _ANOTHER = re.compile(r"(?:and|or|,|;|/|&)\s*\(?[A-Ja-j]\b")
 _SET_BUILDER = re.compile(
     r"\\(?:left)?\\?\{\s*([A-Za-z])\s*(?:\\in\s*\\mathbb\{R\}\s*)?(?::|\\mid|\||\\,\|\\,)\s*([^:|]{1,200}?)\s*\\(?:right\\)?\}\Z"
+)
+_FAMILY = re.compile(
+    r"\\(?:left)?\\?\{\s*([^{}|:]{1,120}?)\s*(?::|\\mid|\||\\,\|\\,)\s*[A-Za-z]\s*(?:\\in|∈)\s*(?:\\mathbb\s*\{?\s*[ZR]\s*\}?|[ℤℝ])\s*\\(?:right\\)?\}\Z"
+)
+_WITHOUT = re.compile(
+    r"(.{1,200}?[)\]}Rℝ])\s*(?:-|−|\\setminus|\\smallsetminus|\\backslash|∖)\s*((?:\\left\s*)?\\\{[^{}]{1,100}\})\Z"
 )
 _GROUPED_CHOICE = re.compile(r"\A\{\s*(\(?[A-Ja-j]\)?[.:]?)\s*\}")
 _REMEMBERED_LENGTH = 1_000  # characters: longer texts are rare, and many of them would fill the memory
@@ -183,7 +191,16 @@ def _key_of_rest(value: NamedValue | Assignments | Relation | Matrix | Words) ->
 
 
 def _value(text: str, grouping: bool) -> Value:
-    text = strip_dollars(text.strip()).replace("...", "…")
+    text = without_quantifier(strip_dollars(text.strip())).replace("...", "…")
+    labelled = label_and_value(text) if "=" in text else None
+    if labelled is not None:
+        return _named(*labelled, grouping)
+    cut = _WITHOUT.match(text)
+    if cut is not None:
+        return without_points(_value(cut[1], grouping), _value(cut[2], grouping))
+    family = _FAMILY.match(text)
+    if family is not None:
+        return _value(family[1], grouping)  # { kπ : k ∈ Z } is kπ for every k
     built = _SET_BUILDER.match(text)
     if built is not None and re.search(rf"(?<![A-Za-z\\]){built[1]}(?![A-Za-z])", built[2]):
         text = built[2]  # { x : x > 3 } is x > 3
@@ -192,6 +209,15 @@ def _value(text: str, grouping: bool) -> Value:
     if _SPACED_LIST.match(text):
         text = ", ".join(text.split())
     return meaning(parse(tokens(text.rstrip(".;, \n"), grouping=grouping)))
+
+
+def _named(label: str, text: str, grouping: bool) -> Value:
+    """A value under its label; of a chain of equal sides the last one."""
+    value = _value(text, grouping)
+    while isinstance(value, Relation) and "=" in text:
+        text = text.partition("=")[2]
+        value = _value(text, grouping)
+    return NamedValue(label, value.value if isinstance(value, NamedValue) else value)
 
 
 def is_spaced_list(text: str) -> bool:

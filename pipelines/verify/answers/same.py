@@ -22,11 +22,21 @@ from pipelines.verify.answers.answer_values import (
     Words,
 )
 from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
+from pipelines.verify.answers.equations import (
+    as_relation,
+    cells,
+    difference,
+    quotient,
+    solved,
+    solved_for_unknown,
+)
 from pipelines.verify.answers.expressions import algebra
-from pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
 from pipelines.verify.answers.expressions.formulas import formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import SCALES
+from pipelines.verify.answers.labels import is_label
+from pipelines.verify.answers.renaming import free_renamings, graphs, renamed, symbols, with_free_argument
 
 Oracle = Callable[[ExpressionNode, ExpressionNode, Fraction], bool | None]
 _MAX_UNORDERED = 40  # matching costs the square of it
@@ -45,9 +55,17 @@ class Judge:
         # What this thread spent on an earlier answer must not change what is said of this one.
         algebra.fresh_budget()
         try:
-            return self._same(left, right)
+            same = self._same(left, right)
+            return same if same is not False else self._renamed(left, right)
         except UnsupportedForm:
             return None
+
+    def _renamed(self, left: Value, right: Value) -> bool | None:
+        """The same under other names for what the writer was free to name: x = kπ and x = nπ; never less than False."""
+        if not symbols(left) or not symbols(right):
+            return False
+        taken = frozenset(self.context.letters)
+        return any(self._same(renamed(left, names), right) for names in free_renamings(left, right, taken))
 
     def _same(self, left: Value, right: Value) -> bool | None:
         if isinstance(left, Assignments) or isinstance(right, Assignments):
@@ -65,6 +83,9 @@ class Judge:
             return self._relations(left, right)
         if isinstance(left, Matrix) and isinstance(right, Matrix):
             return self._matrices(left, right)
+        if isinstance(left, Matrix) or isinstance(right, Matrix):
+            first, second = cells(left), cells(right)
+            return False if first is None or second is None else self._each(first, second)
         if isinstance(left, Collection) and isinstance(right, Collection):
             return self._collections(left, right)
         return self._sets(left, right)
@@ -72,6 +93,9 @@ class Judge:
     def _assignments(self, left: Value, right: Value) -> bool | None:
         """True for equal assignments, by name if both have names; a tuple or bare list is compared in their order."""
         if isinstance(left, Assignments) and isinstance(right, Assignments):
+            left, right = with_free_argument(left), with_free_argument(right)
+            assert isinstance(left, Assignments)
+            assert isinstance(right, Assignments)
             if set(left.names) != set(right.names) or len(left.names) != len(right.names):
                 return False
             others = dict(zip(right.names, right.values, strict=True))
@@ -80,23 +104,41 @@ class Judge:
         assert isinstance(named, Assignments)
         if not isinstance(bare, Collection) or bare.kind not in ("()", "list"):
             return False
-        if bare.kind == "list" and not named.as_written:
-            return False  # names out of order leave open which value is whose
-        return self._each(named.values, bare.items)
+        if bare.kind == "list" and self.context.unordered and not self.context.ordered:
+            return self._unordered(named.values, bare.items)
+        values = self._in_problems_order(named) if bare.kind == "list" else named.values
+        if values is not None:
+            return self._each(values, bare.items)
+        # Names out of order leave open which value is whose.
+        return False if self._unordered(named.values, bare.items) is False else None
+
+    def _in_problems_order(self, named: Assignments) -> tuple[Value, ...] | None:
+        """The values in the order in which the problem uses their names, or by name; None if neither is certain."""
+        places = [self.context.letters.index(name) for name in named.names if name in self.context.letters]
+        if len(places) == len(named.names):
+            return tuple(value for _, value in sorted(zip(places, named.values, strict=True), key=lambda pair: pair[0]))
+        words = any(name.isalpha() and len(name) > 2 for name in named.names)  # Maria: 12, Tom: 15
+        return named.values if named.as_written and not words else None
 
     def _named(self, left: Value, right: Value) -> bool | None:
         if isinstance(left, NamedValue) and isinstance(right, NamedValue):
-            if left.name == right.name:
+            if left.name == right.name or graphs(left.name, right.name):
                 return self._same(left.value, right.value)
-            equations = _as_relation(left), _as_relation(right)
+            if left.name.endswith(")") and right.name.endswith(")"):
+                first, second = with_free_argument(left), with_free_argument(right)
+                if isinstance(first, NamedValue) and isinstance(second, NamedValue) and first.name == second.name:
+                    return self._same(first.value, second.value)
+            if is_label(left.name) or is_label(right.name):
+                return None if self._same(left.value, right.value) is not False else False  # |A| and \\det A
+            equations = as_relation(left), as_relation(right)
             return False if equations[0] is None or equations[1] is None else self._relations(equations[0], equations[1])
         named, bare = (left, right) if isinstance(left, NamedValue) else (right, left)
         assert isinstance(named, NamedValue)
         if isinstance(bare, Relation) and isinstance(named.value, Interval):
-            solved = _solved(bare)
-            return None if solved is None else self._named(named, solved)
+            interval = solved(bare)
+            return None if interval is None else self._named(named, interval)
         if isinstance(bare, Relation):
-            relation = _as_relation(named)
+            relation = as_relation(named)
             return False if relation is None else self._relations(relation, bare)
         return self._same(named.value, bare)
 
@@ -106,7 +148,11 @@ class Judge:
             return self._scalars(scalar, other)
         if isinstance(other, Collection) and other.kind == "either":
             return _all(self._same(scalar, item) for item in other.items)
-        return False
+        if isinstance(other, Collection) and other.kind == "ratio" and len(other.items) == 2 and self.context.asks_ratio:
+            top, bottom = other.items
+            return self._scalars(scalar, quotient(top, bottom)) if _are_scalars(top, bottom) else False
+        unknown = solved_for_unknown(other, scalar) if isinstance(other, Relation) else None
+        return unknown is not None and scalar.formula is not None and algebra.equal(scalar.formula, unknown)
 
     def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
         if left.unit != right.unit:
@@ -147,11 +193,11 @@ class Judge:
         """Equations are the same when their sides differ by one nonzero factor; inequalities by a positive one."""
         for relation, values in ((left, right), (right, left)):
             if isinstance(relation, Relation) and isinstance(values, Interval | Collection):
-                solved = _solved(relation)
-                return False if solved is None else self._same(solved.value, values)
+                interval = solved(relation)
+                return False if interval is None else self._same(interval.value, values)
         if not isinstance(left, Relation) or not isinstance(right, Relation) or left.sign != right.sign:
             return False
-        differences = [_difference(relation) for relation in (left, right)]
+        differences = [difference(relation) for relation in (left, right)]
         if differences[0] is None or differences[1] is None or not differences[0].num or not differences[1].num:
             return None  # nothing is a nonzero multiple of 0 = 0
         ratio = algebra.divide(differences[0], differences[1]).rational()
@@ -176,7 +222,7 @@ class Judge:
             return False
         if "either" in kinds or kinds == {"set"} or ("set" in kinds and not self.context.ordered):
             return self._unordered(left.items, right.items)
-        if kinds == {"list"} and self.context.unordered:
+        if kinds == {"list"} and (self.context.unordered or (not self.context.ordered and _all_tuples(left, right))):
             return self._unordered(left.items, right.items)
         return self._each(left.items, right.items)
 
@@ -283,28 +329,13 @@ def _alone(value: Value) -> Value:
     return value
 
 
-def _as_relation(named: NamedValue) -> Relation | None:
-    if not isinstance(named.value, Scalar) or not named.name.replace("_", "").replace("'", "").isalnum():
-        return None
-    name = ExpressionNode("name", (), named.name)
-    return Relation("=", Scalar(name, algebra.atom(f"s:{named.name}")), named.value)
+def _are_scalars(*values: Value) -> bool:
+    return all(isinstance(value, Scalar) for value in values)
 
 
-def _solved(relation: Relation) -> NamedValue | None:
-    """A linear inequality in one unknown, solved: 2x < 6 is x in (-∞, 3)."""
-    difference = _difference(relation)
-    if relation.sign not in ("<", "≤") or difference is None or len(difference.symbols) != 1 or difference.den != {UNIT: 1}:
-        return None
-    name = next(iter(difference.symbols))
-    slope = difference.num.get(((f"s:{name}", Fraction(1)),), Fraction(0))
-    offset = difference.num.get(UNIT, Fraction(0))
-    if not slope or len(difference.num) != 1 + bool(offset):
-        return None
-    end, closed = -offset / slope, relation.sign == "≤"
-    bound = Scalar(ExpressionNode("number", (), str(end), end), algebra.constant(end))
-    if slope > 0:
-        return NamedValue(name, Interval(None, bound, (False, closed)))
-    return NamedValue(name, Interval(bound, None, (closed, False)))
+def _all_tuples(left: Collection, right: Collection) -> bool:
+    """True for lists of tuples only: several solutions, whose order says nothing."""
+    return all(isinstance(item, Collection) and item.kind == "()" for item in (*left.items, *right.items))
 
 
 def _as_interval(value: Value) -> Interval | None:
@@ -315,13 +346,6 @@ def _as_interval(value: Value) -> Interval | None:
         if isinstance(low, Scalar) and isinstance(high, Scalar):
             return Interval(low, high, (value.kind == "[]", value.kind == "[]"))
     return None
-
-
-def _difference(relation: Relation) -> Formula | None:
-    left, right = relation.left.formula, relation.right.formula
-    if left is None or right is None:
-        return None
-    return algebra.add(left, algebra.negate(right))
 
 
 def _all(results: Iterable[bool | None]) -> bool | None:

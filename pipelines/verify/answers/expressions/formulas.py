@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import reduce
 
 from pipelines.verify.answers.expressions import algebra
-from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")
@@ -21,6 +21,7 @@ _COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {
 }
 _MAX_FACTORIAL = 300  # larger ones are compared as opaque atoms: 1/2004! never becomes a number
 _MAX_BINOMIAL = 1_000
+_MOST_SHIFTED = 12  # (n + 12)! is multiplied out to n!
 
 
 def formula(node: ExpressionNode) -> Formula:
@@ -96,7 +97,19 @@ def _factorial(node: ExpressionNode) -> Formula:
     value = inner.rational()
     if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
         return algebra.constant(math.factorial(int(value)))
-    return opaque("factorial", inner)
+    return _factorial_of(inner)
+
+
+def _factorial_of(inner: Formula) -> Formula:
+    """(k - 1)! as k!/k, so that factorials of neighbours are comparable."""
+    shift = inner.num.get(UNIT, Fraction(0)) if inner.den == {UNIT: Fraction(1)} else Fraction(0)
+    if not shift or shift.denominator != 1 or abs(shift) > _MOST_SHIFTED or inner.rational() is not None:
+        return opaque("factorial", inner)
+    base = algebra.add(inner, algebra.constant(-shift))
+    steps = range(1, int(shift) + 1) if shift > 0 else range(int(shift) + 1, 1)
+    product = reduce(algebra.multiply, (algebra.add(base, algebra.constant(step)) for step in steps))
+    whole = opaque("factorial", base)
+    return algebra.multiply(whole, product) if shift > 0 else algebra.divide(whole, product)
 
 
 def _binomial(node: ExpressionNode) -> Formula:
@@ -104,7 +117,23 @@ def _binomial(node: ExpressionNode) -> Formula:
     n, k = top.rational(), bottom.rational()
     if n is not None and k is not None and n.denominator == k.denominator == 1 and 0 <= n <= _MAX_BINOMIAL and k >= 0:
         return algebra.constant(math.comb(int(n), int(k)))
-    return opaque("binomial", top, bottom)
+    if k is not None and k.denominator == 1 and 0 <= k <= _MOST_SHIFTED and n is None:
+        factors = [algebra.add(top, algebra.constant(-step)) for step in range(int(k))]
+        return algebra.divide(
+            reduce(algebra.multiply, factors, algebra.constant(1)), algebra.constant(math.factorial(int(k)))
+        )
+    if n is not None and k is not None:
+        return opaque("binomial", top, bottom)
+    rest = algebra.add(top, algebra.negate(bottom))
+    under = algebra.multiply(_factorial_of(bottom), _factorial_or_number(rest))
+    return algebra.divide(_factorial_or_number(top), under)
+
+
+def _factorial_or_number(inner: Formula) -> Formula:
+    value = inner.rational()
+    if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
+        return algebra.constant(math.factorial(int(value)))
+    return _factorial_of(inner)
 
 
 def _rounding(name: str, reduce: Callable[[Fraction], int | Fraction]) -> Callable[[ExpressionNode], Formula]:

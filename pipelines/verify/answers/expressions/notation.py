@@ -40,7 +40,7 @@ _GREEK = frozenset(
     re.findall(
         r"\S+",
         "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
-        "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega",
+        "upsilon phi varphi chi psi omega ell Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega",
     )
 )
 _SIGNS = {
@@ -48,8 +48,9 @@ _SIGNS = {
     "ge": "≥", "geq": "≥", "geqslant": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠", "in": "∈", "cup": "∪", "cap": "∩",
     "infty": "∞", "frac": "frac", "sqrt": "sqrt", "binom": "binom", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
     "rceil": "⌉",
-    "ldots": "…", "dots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "lbrace": "{.", "rbrace": ".}", "vert": "|",
-    "mid": "|", "lvert": "|", "rvert": "|", "circ": "°", "degree": "°", "emptyset": "∅", "varnothing": "∅", "prime": "'",
+    "ldots": "…", "dots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "langle": "(", "rangle": ")", "lbrace": "{.",
+    "rbrace": ".}", "vert": "|", "mid": "|", "lvert": "|", "rvert": "|", "circ": "°", "degree": "°", "emptyset": "∅",
+    "varnothing": "∅", "prime": "'",
     "land": "∧", "wedge": "∧", "lor": "or", "setminus": "∖", "approx": "≈", "equiv": "≡", "to": "→", "rightarrow": "→",
 }  # fmt: skip
 _UNICODE = {
@@ -62,6 +63,7 @@ _DROPPED = re.compile(
     r"|\\(?:boxed|fbox|emph)(?=\s*\{)"
     r"|\\[,;:> ]|~|\$|(?:\bm)?\\(?:measured)?angle(?![A-Za-z])"
 )
+_STOP_INSIDE = re.compile(r"(?<=[^\d.\s])\.(?=\s*[)\]])")
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|boldsymbol|bm|operatorname\*?|rm|bf|it)\s*(?=\{)"
@@ -70,7 +72,7 @@ _FONT = re.compile(rf"(?:{FONT}|\\(?:math(?:bf|it|sf|tt|rm)|boldsymbol|bm)(?![A-
 _UNDERLINED = re.compile(r"\\u(?:nder)?line\s*\{\s*(-?\d[\d.,]*)\s*\}")
 _HALF_DAY = re.compile(r"(?<=\d)\s?([AaPp])(?:\.\s?[Mm]\.|[Mm](?![A-Za-z]))")
 _FIGURES = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\\triangle(?![A-Za-z])")
-_FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_FRACTIONS = re.compile(r"\\[dtc](?=(?:frac|binom)(?![A-Za-z]))")
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
@@ -135,11 +137,11 @@ def clean(text: str) -> str:
     if "\\begin" in text:
         text = _CASES.sub(_listed, text)
     text = _REPEATING.sub(_repeating, text)
-    text = _REALS.sub("ℝ", _DROPPED.sub(" ", text))
+    text = _REALS.sub("ℝ", _STOP_INSIDE.sub("", _DROPPED.sub(" ", text)))
     if "\\" in text:
         text = _FONT.sub(_space, _UNDERLINED.sub(r"\1", text))
     text = _FIGURES.sub(r"\1", text)
-    text = _FRACTIONS.sub(r"\\frac", text)
+    text = _FRACTIONS.sub(r"\\", text)
     return re.sub(r"\^\s*\{?\s*\\circ\s*\}?", "°", text).strip()
 
 

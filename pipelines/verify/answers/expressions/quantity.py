@@ -11,6 +11,12 @@ from fractions import Fraction
 from functools import lru_cache
 from unicodedata import decimal
 
+from pipelines.verify.answers.expressions.foreign_words import (
+    FOREIGN_CHANGING,
+    is_foreign_name,
+    is_joined_script,
+    joined_unit,
+)
 from pipelines.verify.answers.expressions.numerals import in_digits
 
 MAX_LENGTH = 1_000
@@ -70,6 +76,9 @@ _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([-+]?[\d.,]+)\s*\}|(\d))\s*(?:\
 _TIMES = re.compile(r"(?<=[\w})])\s*\\(?:cdot|times)(?![A-Za-z])\s*(?=[\w\\{(])")
 # 2:00 pm is 2 pm; 2:30 pm is no plain number
 _FULL_HOUR = re.compile(r"\A(\d{1,2}):00(?=\W{0,3}(?:text)?\W{0,2}[ap]\.?m\b)")
+_ORDINAL = re.compile(
+    r"(?<=\d)\s?\^?\s*\{?\s*(?:\\(?:text|mathrm)\s*\{\s*)?(?:st|nd|rd|th)\b(?:\s*\}){0,2}(?!\s*(?:root|power|of|degree))"
+)
 _DEGREE = re.compile(r"\^?\s*\{?\s*\\circ\s*\}?|\\degree")
 _UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?![\d])|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
@@ -92,7 +101,9 @@ _SPACED_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 GROUPED = re.compile(r"\s{0,3}\{\s{0,3},\s{0,3}\}\s{0,3}")
 _THIN = re.compile(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))|(?<=\d,)\\!\s*(?=\d{3}(?!\d))")
 PER_CENT = re.compile(r"\bper\s+cent\b", re.IGNORECASE)
-_UNIT_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*\.?(?:\^\{?-?\d\}?|[²³])?\Z")
+_UNIT_WORD = re.compile(
+    r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e30-\u0e4e'’-])*\.?(?:\^\{?-?\d\}?|[²³])?\Z"
+)
 SHORT_UNITS = frozenset(
     re.findall(r"\S+", "a m g s h l L cm mm km kg mg ml mL ft in yd mi lb oz hr pm am sq cu J N W V A K C F Hz Pa USD EUR")
 )
@@ -172,6 +183,8 @@ def _simplified(text: str) -> str:
         text = COLOR.sub(lambda match: match[1] or "", text)
     text = PER_CENT.sub("percent", GROUPED.sub(",", text)).replace("\\$", "$").replace("\\%", "%")
     text = _TIMES.sub("*", _THIN.sub("", text))
+    if "st" in text or "nd" in text or "rd" in text or "th" in text:
+        text = _ORDINAL.sub("", text)
     text = _FULL_HOUR.sub(r"\1 ", _strip_math(_DEGREE.sub("°", text)))
     for _ in range(3):
         new = _WRAPPED.sub(r" \1 ", text)
@@ -238,6 +251,8 @@ def _tail(rest: str) -> tuple[str, str] | None:
     """(scale, unit) of the text after a number, or None if it contains more."""
     if not rest:
         return ("", "")
+    if not rest.isascii():
+        rest = _beyond_english(rest)
     spaced = rest[0].isspace() or rest[0] in "%°{"
     words = rest.replace("%", " % ").replace("°", " ° ").replace("{", " ").replace("}", " ").replace("/", " per ").split()
     if len(words) > _MAX_UNIT_WORDS or not (spaced or (words and words[0] in SHORT_UNITS - _SPACED_UNITS)):
@@ -249,6 +264,15 @@ def _tail(rest: str) -> tuple[str, str] | None:
         scale = scale_word(words[0])
         words = words[1:]
     return (scale, " ".join(words)) if all(map(_is_unit, words)) else None
+
+
+def _beyond_english(rest: str) -> str:
+    """The words behind a number with a unit of a script without spaces by its English name, set off by a space."""
+    first = next((char for char in rest if char.isalpha()), "")
+    if not first or not is_joined_script(first):
+        return rest
+    name = joined_unit(rest.strip(" {}\\"))
+    return f" {name}" if name else "!"  # what is not in the table may change the number
 
 
 def scale_word(word: str) -> str:
@@ -265,7 +289,11 @@ def _is_unit(word: str) -> bool:
     parts = {bare, *bare.split("-")}
     if not _UNIT_WORD.match(word) or parts & _NOT_UNITS or parts & CHANGING or any(map(scale_word, parts)):
         return False
+    if not FOREIGN_CHANGING.isdisjoint(parts):
+        return False
     stem = re.split(r"[\^²³]", word)[0]
+    if not stem.isascii():
+        return is_foreign_name(stem)
     return len(stem) > 2 or stem in SHORT_UNITS or bare in ("of", "in", "per", "at", "an")
 
 

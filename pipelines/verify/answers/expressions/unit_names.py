@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from pipelines.verify.answers.expressions.foreign_words import FOREIGN_UNITS
+
 _UNIT_NAMES = {
     "meter": "m metre metres meters",
     "centimeter": "cm centimeters centimetre centimetres",
@@ -34,7 +36,7 @@ _UNIT_NAMES = {
     "yen": "¥ jpy",
     "rupee": "rupees ₹ inr",
 }
-_UNITS = {alias: unit for unit, aliases in _UNIT_NAMES.items() for alias in (unit, *aliases.split())}
+_UNITS = {**FOREIGN_UNITS, **{alias: unit for unit, aliases in _UNIT_NAMES.items() for alias in (unit, *aliases.split())}}
 # Words that one side may leave out: a bare 5 may mean a profit of 5, but not a loss of 5.
 _ALONE = frozenset(
     re.findall(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.verify.answers.equality import LENIENT, STRICT, EqualityContext, EqualityPolicy
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
-from pipelines.verify.mathematics import MathQuestion, decide_exactly
+from pipelines.verify.math_decision import MathQuestion, decide_exactly
 
 POLICIES = (STRICT, LENIENT)
 QUICK = settings(max_examples=150)

@@ -1,0 +1,73 @@
+"""Equations and inequalities as values: their difference, the unknown they solve for, a named value as an equation."""
+
+from fractions import Fraction
+
+from pipelines.verify.answers.answer_values import Collection, Interval, Matrix, NamedValue, Relation, Scalar, Value
+from pipelines.verify.answers.expressions import algebra
+from pipelines.verify.answers.expressions.algebra import UNIT, Formula
+from pipelines.verify.answers.expressions.formulas import formula
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
+
+
+def solved_for_unknown(relation: Relation, scalar: Scalar) -> Formula | None:
+    """y of an equation y + 1 = x², where the other side is a formula in x alone; None for any other equation."""
+    between = difference(relation)
+    if relation.sign != "=" or between is None or between.den != {UNIT: 1} or scalar.formula is None:
+        return None
+    unknown = between.symbols - scalar.formula.symbols
+    if len(unknown) != 1 or not scalar.formula.symbols:
+        return None
+    name = f"s:{next(iter(unknown))}"
+    slope = between.num.get(((name, Fraction(1)),), Fraction(0))
+    rest = {mono: -factor / slope for mono, factor in between.num.items() if slope and all(n != name for n, _ in mono)}
+    if not slope or len(rest) != len(between.num) - 1:
+        return None
+    return Formula(rest, {UNIT: Fraction(1)})
+
+
+def quotient(top: Value, bottom: Value) -> Scalar:
+    """One value over another."""
+    assert isinstance(top, Scalar)
+    assert isinstance(bottom, Scalar)
+    node = ExpressionNode("/", (top.node, bottom.node))
+    return Scalar(node, formula(node))
+
+
+def cells(value: Value) -> tuple[Value, ...] | None:
+    """The entries of a vector: a row, a column, or a tuple."""
+    if isinstance(value, Matrix) and 1 in (len(value.rows), len(value.rows[0])):
+        return tuple(cell for row in value.rows for cell in row)
+    return value.items if isinstance(value, Collection) and value.kind in ("()", "[]") else None
+
+
+def solved(relation: Relation) -> NamedValue | None:
+    """A linear inequality in one unknown, solved: 2x < 6 is x in (-∞, 3)."""
+    between = difference(relation)
+    if relation.sign not in ("<", "≤") or between is None or len(between.symbols) != 1 or between.den != {UNIT: 1}:
+        return None
+    name = next(iter(between.symbols))
+    slope = between.num.get(((f"s:{name}", Fraction(1)),), Fraction(0))
+    offset = between.num.get(UNIT, Fraction(0))
+    if not slope or len(between.num) != 1 + bool(offset):
+        return None
+    end, closed = -offset / slope, relation.sign == "≤"
+    bound = Scalar(ExpressionNode("number", (), str(end), end), algebra.constant(end))
+    if slope > 0:
+        return NamedValue(name, Interval(None, bound, (False, closed)))
+    return NamedValue(name, Interval(bound, None, (closed, False)))
+
+
+def difference(relation: Relation) -> Formula | None:
+    """Left side minus right side."""
+    left, right = relation.left.formula, relation.right.formula
+    if left is None or right is None:
+        return None
+    return algebra.add(left, algebra.negate(right))
+
+
+def as_relation(named: NamedValue) -> Relation | None:
+    """x = 3 as an equation; None where the name is no plain letter or word."""
+    if not isinstance(named.value, Scalar) or not named.name.replace("_", "").replace("'", "").isalnum():
+        return None
+    name = ExpressionNode("name", (), named.name)
+    return Relation("=", Scalar(name, algebra.atom(f"s:{named.name}")), named.value)
