@@ -46,7 +46,7 @@ class Shared:
             folder.mkdir()
             (folder / "config.json").write_text("{}")
             (folder / "weights.bin").write_bytes(b"published")
-            record = {"data": [], "init": None, "training": {}}
+            record: dict[str, object] = {"data": [], "init": None, "training": {}}
             publish_model(ws, "student", folder, record, "# card\n")
             run_dvc(self.origin, "push", "--quiet")
         git(self.origin, "add", ".")

@@ -40,7 +40,7 @@ def test_card_and_curve_come_from_the_files_of_the_version(family: Family) -> No
     curve = version_curve(family.reader, "student@v1")  # the last line is half a line
     assert (curve.points, curve.reports, curve.broken) == ((LossPoint(1, 0.5, 10), LossPoint(2, 0.25, 20)), 2, None)
     (family.versions["other@v1"].path / "README.md").unlink()
-    with pytest.raises(SetupError, match=r"other@v1 has no card in this clone\. Next: rollmill model pull other@v1"):
+    with pytest.raises(SetupError, match=r"other@v1 has no README.md in this clone\. Next: rollmill model pull other@v1"):
         model_card_text(family.reader, "other@v1")
 
 
