@@ -189,7 +189,11 @@ def _cache(pointer: Path, *, anywhere: bool) -> Path:
 
 
 def cached_path(cache: Path, name: str) -> Path:
-    """Path of the object with this digest in a cache of DVC (its folder `files/md5`)."""
+    """Path of the object with this digest in a cache of DVC (its folder `files/md5`); FoundWanting for no digest: a listing
+    comes from a remote, and `../home/me/x` there would lead to a file of its reader.
+    """
+    if not _MD5.fullmatch(name.removesuffix(".dir")):
+        raise FoundWanting(f"a listing of DVC names {name[:80]!r} as a digest.", next_command="rollmill dataset pull")
     return cache / name[:2] / name[2:]
 
 
