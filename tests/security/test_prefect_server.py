@@ -85,7 +85,9 @@ class Up:
         return self.state(run) == "RUNNING" and self.firings()[0] == "running"
 
     def idle(self) -> bool:
-        return not {"running", "due"} & set(self.firings())
+        """True if the ledger has the end of every firing."""
+        with Workspace.open(self.folder) as workspace:
+            return all(item.ended_at is not None for item in workspace.firings.recent("toy", 100))
 
     def ended(self, run: str) -> str:
         """The state in which a run ends."""
