@@ -11,6 +11,7 @@ An answer that the text denies, attributes to somebody else, shows as an example
 (`statements.standing`): the last one that stands counts. A box or tag gives way to a later "the answer is" with a value
 behind it.
 Text before the last `</think>` is thought, not answer; so is text after a `<think>` that was never closed.
+What nobody sees (comments of HTML, TeX and Markdown, hidden elements, phantoms) is no part of the text.
 Emoji at the end of an answer are not part of it. A box that was never closed, or is empty, is not an answer.
 A text that was cut off (finish reason `length`) has no bare or tail answer, and none that touches its end unclosed.
 A box or `####` before the last WINDOW characters is not an answer, but then an unmarked last line is none either.
@@ -21,6 +22,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
+from pipelines.verify.statements.invisible import visible
 from pipelines.verify.statements.standing import (
     FoundStatement,
     after_openers,
@@ -37,7 +39,7 @@ from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "8"), ("boxed", "8"), ("tag", "8"), ("phrase", "8"), ("bare", "8"), ("tail", "10"),
+    ("hash", "9"), ("boxed", "9"), ("tag", "9"), ("phrase", "9"), ("bare", "9"), ("tail", "11"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 WORDS: Mapping[str, str] = {
@@ -157,7 +159,7 @@ def given_up(text: str) -> frozenset[str]:
 
 def _judged(text: str) -> tuple[str, bool]:
     """The searched part of a text, and whether no mark precedes it: otherwise its last line is not an answer."""
-    text = with_single_backslashes(_answering(text))
+    text = with_single_backslashes(visible(_answering(text)))
     thought_begin = text.rfind(THOUGHT_BEGIN)
     if thought_begin > text.rfind(THOUGHT_END):
         text = text[:thought_begin]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pipelines.verify.statements.box_formulas import formula_of_box
+
 _GAP = 40  # characters between two boxes of one answer, at most
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
 _LAYOUT = re.compile(r"(?:[\s$~{}]|\\[()\[\],;: !]|\\q?quad|\\text)+")
@@ -80,6 +82,9 @@ def _around(text: str, start: int, stop: int, content: str) -> str:
     raised = _RAISED.match(text, stop)
     if raised is not None and content:
         content = f"{{{content}}}{raised[0]}" if raised[0][0] == "^" else content + raised[0]
+    whole = formula_of_box(text, start, stop, content)
+    if whole is not None:
+        return whole
     # With an end, for the pattern's \Z matches there and not at the end of the text.
     sign = _SIGNED.search(text, max(0, start - 12), start)
     return content if sign is None or not content else f"{sign[1]}({content})"
