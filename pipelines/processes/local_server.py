@@ -7,7 +7,6 @@ itself, and bring the secret of this start: a browser the cookie that it got for
 """
 
 import base64
-import binascii
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
