@@ -43,11 +43,13 @@ class Guard:
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Handle a request, or the opening of a WebSocket."""
         if scope["type"] == "lifespan":
-            answer: ASGIApp | None = self.app
+            answer: ASGIApp = self.app
         elif scope["type"] == "websocket":
             answer = self.app if not foreign(scope) and _opens_socket(scope) else WebSocketClose(code=1008)
         else:
-            answer, send = _refused(scope) or _exchange(scope) or self.app, _with_headers(send)
+            send = _with_headers(send)
+            refusal = _refused(scope) or _exchange(scope)
+            answer = self.app if refusal is None else refusal
         await answer(scope, receive, send)
 
 

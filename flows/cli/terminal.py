@@ -93,8 +93,8 @@ class _SafeBytes:
 def guard() -> None:
     """Let everything that this process prints pass through a `SafeStream`."""
     os.environ.setdefault("PYTHON_COLORS", "0")  # of tracebacks, from Python 3.13 on
-    sys.stdout = sys.stdout if isinstance(sys.stdout, SafeStream) else SafeStream(sys.stdout)  # type: ignore[assignment]
-    sys.stderr = sys.stderr if isinstance(sys.stderr, SafeStream) else SafeStream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout = sys.stdout if isinstance(sys.stdout, SafeStream) else SafeStream(sys.stdout)
+    sys.stderr = sys.stderr if isinstance(sys.stderr, SafeStream) else SafeStream(sys.stderr)
 
 
 def raw(stream: TextIO) -> TextIO:

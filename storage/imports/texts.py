@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.records import Problem
-from storage.imports.problem_rows import ProblemRows, opened_conversation
+from storage.imports.problem_rows import ProblemRows
 from storage.imports.reading.cells import Sanitiser
 from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, require
-from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
+from storage.imports.reading.turns import asked_and_answered, is_conversation, messages, opened_conversation
 from storage.imports.scan import clean_rows, detect
 from storage.imports.spec import ImportSpec
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from storage.workspace import Workspace
 from tests.chromium import PATIENCE
@@ -103,10 +103,15 @@ def test_a_stranger_hears_a_page_that_is_not_held(page: Page) -> None:
         assert len(heard) > 3
 
 
+def told(dialog: Dialog, said: list[str]) -> None:
+    said.append(dialog.message)
+    dialog.dismiss()
+
+
 def test_a_report_runs_nothing_and_reaches_nobody(page: Page, printed: str, stranger: tuple[str, list[bytes]]) -> None:
     served = printed.partition("/?")[0]
     said: list[str] = []
-    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: told(dialog, said))
     page.context.on("page", lambda other: said.append(other.url))
     page.goto(printed)
     stranger[1].clear()

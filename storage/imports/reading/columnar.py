@@ -82,7 +82,7 @@ def _is_file(source: "pa.MemoryMappedFile") -> bool:
     """True if the first bytes are those of the file format; the source is then at its beginning again."""
     is_file = source.read(len(_ARROW_FILE)) == _ARROW_FILE
     source.seek(0)
-    return is_file
+    return bool(is_file)
 
 
 def _require_stored(schema: "pa.Schema") -> None:

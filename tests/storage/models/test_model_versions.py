@@ -10,7 +10,7 @@ import pytest
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.files import read_object
 from storage.models import upkeep
-from storage.models.files import content_hash, model_files, version_folder
+from storage.models.files import content_hash, model_files, require_published_model, version_folder
 from storage.models.index import load_index, model_versions, resolve_model
 from storage.models.publish import ModelPublication, publish_model, trained_version
 from storage.workspace import Workspace
@@ -141,13 +141,13 @@ def test_tags_move_on_request_and_a_withdrawn_version_has_no_bare_name(ws: Works
 
 def test_a_damaged_file_is_found(ws: Workspace, tmp_path: Path) -> None:
     version = publish(ws, model(tmp_path / "one")).version
-    upkeep.require_published_model(version)
+    require_published_model(version)
     (version.path / "model.safetensors").write_bytes(b"weighty")
     with pytest.raises(FoundWanting, match=r"model\.safetensors of student@v1 is not the one that was published"):
-        upkeep.require_published_model(version)
+        require_published_model(version)
     (version.path / "model.safetensors").unlink()
     with pytest.raises(FoundWanting, match=r"model\.safetensors of student@v1"):
-        upkeep.require_published_model(version)
+        require_published_model(version)
 
 
 def test_deleted_files_of_an_untracked_version_are_written_again(ws: Workspace, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_deleted_files_of_an_untracked_version_are_written_again(ws: Workspace, 
     with pytest.raises(SetupError, match="the weights of student@v1 are not in this clone"):
         version_folder(ws.models, "models/student")
     publish(ws, model(tmp_path / "one"))
-    upkeep.require_published_model(resolve_model(ws.models, "student"))
+    require_published_model(resolve_model(ws.models, "student"))
 
 
 def test_other_content_of_a_training_never_replaces_deleted_files(ws: Workspace, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_other_content_of_a_training_never_replaces_deleted_files(ws: Workspace,
     shutil.rmtree(version.path)
     again = publish(ws, model(tmp_path / "other", b"bits"))
     assert (again.version.ref, again.created, version.path.exists()) == ("student@v2", True, False)
-    upkeep.require_published_model(again.version)
+    require_published_model(again.version)
     found = trained_version(ws, "student", "t1")
     assert found is not None
     assert found.ref == "student@v2"
