@@ -17,6 +17,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe.methods import MethodSpec, parameters, resolve
+from pipelines.processes.local_server import new_secret
 from pipelines.processes.spawn import python_path
 from pipelines.protocols import ExplainsRules, RuledVerifier, Verifier
 from storage.ground.errors import RollmillError, SetupError, Unavailable
@@ -149,6 +150,8 @@ def _entered(part: "RayPart") -> Any:
     hook = {"worker_process_setup_hook": WITHOUT_SETTINGS}
     settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": hook}
     if part.address is None:
+        # Ray listens on every interface, and whoever reaches it runs code: its processes ask for a secret of this start.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": new_secret()}
         os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"))  # which the workers inherit
         settings |= {"num_cpus": part.cpus, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     return RayTaskRunner(address=part.address, init_kwargs=settings).__enter__()
