@@ -116,7 +116,7 @@ def _own() -> dict[str, frozenset[str]]:
         digest, _, place = line.partition(" ")
         if _WHOLE.fullmatch(digest):
             places.setdefault(digest, set()).add(place)
-    return {digest: frozenset(found) for digest, found in places.items()}
+    return {digest: frozenset(paths) for digest, paths in places.items()}
 
 
 def _listed() -> frozenset[str]:
@@ -141,11 +141,11 @@ def _text(path: Path) -> list[str]:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return []
-    with os.fdopen(file, "rb") as opened:
-        state = os.fstat(opened.fileno())
+    with os.fdopen(file, "rb") as stream:
+        state = os.fstat(stream.fileno())
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
             raise SetupError(f"{path} is not yours alone: it is not read.", next_command=f"chmod 600 {path}")
-        return opened.read(_MOST).decode("utf-8", "replace").splitlines()
+        return stream.read(_MOST).decode("utf-8", "replace").splitlines()
 
 
 def _in_workspace(path: Path) -> bool:

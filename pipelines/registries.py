@@ -132,8 +132,8 @@ def _installed() -> Mapping[str, Mapping[str, Sequence[EntryPoint]]]:
     groups = {f"{PRODUCT}.{place.kind}": place.kind for place in REGISTRIES.values()}
     methods: dict[str, dict[str, list[EntryPoint]]] = {}
     # A folder that the current one or a recipe put on the path may hold metadata that came with a clone.
-    found = distributions(path=_install_paths())
-    brings = [dist for dist in found if f"[{PRODUCT}." in (dist.read_text("entry_points.txt") or "")]
+    installed = distributions(path=_install_paths())
+    brings = [dist for dist in installed if f"[{PRODUCT}." in (dist.read_text("entry_points.txt") or "")]
     # The first of a name on the path is the one that is imported.
     packages = {dist.name: dist for dist in reversed(brings)}
     for point in (point for dist in packages.values() for point in dist.entry_points):

@@ -79,10 +79,10 @@ def _is_file(path: str) -> bool:
 def _opens_socket(scope: "Scope") -> bool:
     """True with the cookie and the page secret, which is taken out of the subprotocols: Streamlit reads them by place."""
     offered = list(scope.get("subprotocols", ()))
-    given = [one for one in offered if one.startswith(admission.PROTOCOL)]
+    given = [name for name in offered if name.startswith(admission.PROTOCOL)]
     if len(given) != 1 or not admission.is_page_secret(given[0].removeprefix(admission.PROTOCOL)):
         return False
-    scope["subprotocols"] = [one for one in offered if one not in given]
+    scope["subprotocols"] = [name for name in offered if name not in given]
     MutableHeaders(scope=scope)["sec-websocket-protocol"] = ", ".join(scope["subprotocols"])
     return brings(scope, admission.cookie_secret(), admission.COOKIE)
 

@@ -210,7 +210,7 @@ def _end(state: Path, firing: Firing, status: str, said: str) -> None:
             return
         ended = workspace.firings.recent(firing.schedule)
     items = {item.name: item for item in Schedules(state).all()}
-    mine = next((one for one in ended if one.id == firing.id), None)
+    mine = next((flow_run for flow_run in ended if flow_run.id == firing.id), None)
     if mine is not None and firing.schedule in items:
         notify(items[firing.schedule], mine)
 

@@ -278,8 +278,8 @@ def loaded_evaluation(part: Evaluation, base: Path, method: MethodSpec | None = 
     `method`: its synthesizer, where the caller resolved it.
     """
     if part.synthesize is not None:
-        found = method or resolve("synthesizer", part.synthesize, part.options, base=base)
-        return LoadedEvaluation(part, method=found)
+        method_spec = method or resolve("synthesizer", part.synthesize, part.options, base=base)
+        return LoadedEvaluation(part, method=method_spec)
     if part.file is None:
         return LoadedEvaluation(part)
     path = base / part.file

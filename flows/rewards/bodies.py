@@ -127,8 +127,8 @@ def weighed(value: Any) -> int:
     size, level = sys.getsizeof(value), [value]
     for _ in range(MOST_NESTING):
         below: list[Any] = []
-        for one in level:
-            for part in one.values() if isinstance(one, dict) else one if isinstance(one, list) else ():
+        for value in level:
+            for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
                 size += sys.getsizeof(part)
                 if isinstance(part, dict | list):
                     below.append(part)

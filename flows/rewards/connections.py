@@ -23,10 +23,14 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; where there are too many, close the one that has waited longest."""
         if len(self.connections) >= MOST:
-            idle = [one for one in self.connections if isinstance(one, BoundedConnection) and one._deadline is not None]
+            idle = [
+                connection
+                for connection in self.connections
+                if isinstance(connection, BoundedConnection) and connection._deadline is not None
+            ]
             if not idle:
                 return transport.abort()
-            min(idle, key=lambda one: one._deadline.when())._give_up()  # type: ignore[union-attr]
+            min(idle, key=lambda connection: connection._deadline.when())._give_up()  # type: ignore[union-attr]
         super().connection_made(transport)
         return self._wait()
 

@@ -52,10 +52,10 @@ def main() -> None:
     answer = ANSWERS[hello["role"]]
     while (question := receive(questions)) is not None:
         try:
-            said: dict[str, Any] = {"answers": answer(method, question["items"])}
+            reply: dict[str, Any] = {"answers": answer(method, question["items"])}
         except BaseException as error:
-            said = {"failed": words(error)}
-        send(answers, said, finite=False)
+            reply = {"failed": words(error)}
+        send(answers, reply, finite=False)
     os._exit(0)  # its threads and exit handlers are not ours to wait for
 
 

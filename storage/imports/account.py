@@ -24,7 +24,7 @@ class ColumnUse:
 
 
 @dataclass(slots=True)
-class Account:
+class ColumnAccount:
     """What one pass through a file saw of its columns."""
 
     filled: Counter[str] = field(default_factory=Counter)
@@ -52,15 +52,15 @@ class Account:
         for name, path in columns.fields.items():
             roles.setdefault(root(path), []).append(_ROLES.get(name, name))
         of_problem = {root(columns.fields[name]) for name in apart if name in columns.fields}
-        found = []
+        uses = []
         for name, count in self.filled.items():
             if self.consumed[name] == count and name not in roles:
                 use = f"read as part of {columns.format}" if columns.format else "ignored"
             else:
                 use = " and ".join(roles.get(name, ["kept in meta"]))
-            found.append(ColumnUse(name, use, count, self._given(name, of_problem, roles)))
+            uses.append(ColumnUse(name, use, count, self._given(name, of_problem, roles)))
         empty = [name for name in columns.present if name not in self.filled and name not in roles]
-        return (*found, *(ColumnUse(name, "empty", 0) for name in empty if not columns.format))
+        return (*uses, *(ColumnUse(name, "empty", 0) for name in empty if not columns.format))
 
     def _given(self, name: str, of_problem: set[str], roles: Mapping[str, list[str]]) -> str:
         if not self.several or name in of_problem or "answer" in roles.get(name, ()):

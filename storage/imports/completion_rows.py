@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.records import Completion, FinishReason, Message, imported_completion_id
-from storage.imports.account import Account
+from storage.imports.account import ColumnAccount
 from storage.imports.reading import cells
 from storage.imports.reading.cells import CellError, parsed_cell, root
 from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
@@ -38,7 +38,7 @@ _INSIDE = ("text", "content", "response", "generation", "completion", "output")
 
 
 def each_answer(
-    row: FileRow, columns: Columns, whole: Collection[str] = (), account: Account | None = None
+    row: FileRow, columns: Columns, whole: Collection[str] = (), account: ColumnAccount | None = None
 ) -> Iterator[FileRow]:
     """The row once per answer in its text cell, with the lists of other columns split item by item.
 

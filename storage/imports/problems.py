@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
-from storage.imports.account import Account
+from storage.imports.account import ColumnAccount
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.reading.cells import Sanitiser
 from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, listed, require
@@ -33,7 +33,7 @@ class _Survey:
     samples: list[dict[str, Any]] = field(default_factory=list)
     references: References = field(default_factory=References)
     stripped: dict[str, set[str]] = field(default_factory=dict)
-    account: Account = field(default_factory=Account)
+    account: ColumnAccount = field(default_factory=ColumnAccount)
 
 
 def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
-from storage.imports.account import Account
+from storage.imports.account import ColumnAccount
 from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
 from storage.imports.labels import Relabelling
 from storage.imports.matching import EmbeddedProblems, ProblemLookup, matcher
@@ -34,7 +34,7 @@ class _Pass:
     problems: ProblemLookup | EmbeddedProblems
     faults: Faults
     sanitiser: Sanitiser = field(default_factory=Sanitiser)
-    account: Account = field(default_factory=Account)
+    account: ColumnAccount = field(default_factory=ColumnAccount)
     rows: int = 0
     answers: int = 0
     notes: list[str] = field(default_factory=list)

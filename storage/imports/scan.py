@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.ground.errors import SetupError, Unavailable
 from storage.ground.ids import digest128
-from storage.imports.account import Account
+from storage.imports.account import ColumnAccount
 from storage.imports.forms import LM_EVAL, Values, rewritten
 from storage.imports.reading.cells import CellError, Sanitiser, root, value_at
 from storage.imports.reading.columns import Aliases, Columns, listed, resolve
@@ -63,7 +63,7 @@ def clean_rows(
     faults: Faults | None = None,
     *,
     limit: int | None = None,
-    account: Account | None = None,
+    account: ColumnAccount | None = None,
 ) -> Iterator[FileRow]:
     """The rows of a file in the form that an import knows, every text storable; the sanitiser counts its replacements, and
     the account its columns.

@@ -87,7 +87,7 @@ def place_for(url: str | None, state: Path, root: Path) -> Place:
     return RemotePlace(url, state / "scratch")
 
 
-STORES = ("s3", "gs", "az", "abfs", "abfss", "oss", "hdfs", "sftp", "file")
+STORES = ("s3", "gs", "az", "abfs", "abfss", "oss", "hdfs", "sftp", "file", "memory")
 TRIES_OF_DISK = 2
 
 

@@ -127,16 +127,16 @@ def changed_files(info: VersionInfo) -> Iterator[str]:
     known = load_manifest(info).get("files", {})
     copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
     published = {"manifest.json": digest(copy) if copy.exists() else "", **dict.fromkeys(TEXTS, ""), **known}
-    found = False
+    changed = False
     for name, wanted in published.items():
         path = info.path / name
         if not path.is_file():
-            found = True
+            changed = True
             yield f"{name} is missing"
         elif wanted and digest(path) != wanted:
-            found = True
+            changed = True
             yield f"{name} is not the one that was published"
-    if not found:
+    if not changed:
         try:
             require_published(info)  # by DVC's pointer, and the shards of rows
         except FoundWanting as error:

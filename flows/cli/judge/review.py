@@ -96,8 +96,8 @@ def _say_exported(path: Path, rows: int, *, spreadsheet: bool, dry_run: bool, js
 
     if json:
         return as_json({"path": str(path), "rows": rows, "dry_run": dry_run, "for_spreadsheet": spreadsheet})
-    said = f" {SAID}" if spreadsheet else ""
-    return line(f"{'Would write' if dry_run else 'Wrote'} {rows:,} rollouts to {path}.{said}")
+    suffix = f" {SAID}" if spreadsheet else ""
+    return line(f"{'Would write' if dry_run else 'Wrote'} {rows:,} rollouts to {path}.{suffix}")
 
 
 def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:

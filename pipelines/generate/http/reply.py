@@ -215,7 +215,7 @@ def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str
 
 def _thoughts(parts: Any) -> str:
     """The reasoning among the parts of a content, as Magistral, Claude and their gateways send it."""
-    found = []
+    thoughts = []
     for part in _list(parts):
         if not isinstance(part, dict) or part.get("type") not in ("thinking", "reasoning", "reasoning_text", "thought"):
             continue
@@ -223,8 +223,8 @@ def _thoughts(parts: Any) -> str:
         pieces = (
             [inside] if isinstance(inside, str) else [item.get("text") for item in _list(inside) if isinstance(item, dict)]
         )
-        found.append("".join(piece for piece in pieces if isinstance(piece, str)))
-    return "\n\n".join(filter(None, found))
+        thoughts.append("".join(piece for piece in pieces if isinstance(piece, str)))
+    return "\n\n".join(filter(None, thoughts))
 
 
 def _tool_call(call: Any) -> Message | None:

@@ -64,7 +64,7 @@ def without_quantifier(text: str) -> str:
 
 def label_and_value(text: str) -> tuple[str, str] | None:
     """(label, value) of f'(1) = -2; None where the left side is arithmetic, or no label that is known."""
-    place = _equals_sign(text)
+    place = equals_sign(text)
     if place is None:
         return None
     left, right = text[:place].strip(" $"), text[place + 1 :].strip()
@@ -86,7 +86,7 @@ def is_label(name: str) -> bool:
 
 def asked_value(text: str, prompt: str) -> str | None:
     """The right side of a + b = 7 where the problem's text has this left side, and no equation that begins with it."""
-    place = _equals_sign(text)
+    place = equals_sign(text)
     if place is None:
         return None
     left, right = _SIZES.sub("", text[:place]), text[place + 1 :].strip()
@@ -94,16 +94,16 @@ def asked_value(text: str, prompt: str) -> str | None:
         return None
     around = _SIZES.sub("", prompt)
     start = around.find(left)
-    found = start >= 0
+    starts = start >= 0
     while start >= 0:
         before, behind = around[start - 1 : start], around[start + len(left) : start + len(left) + 1]
         if behind in ("=", "<", ">", "^", "_", "+", "-", "*", "/") or before in ("=", "+", "-", "*", "/", "^", "\\"):
             return None
         start = around.find(left, start + 1)
-    return right if found else None
+    return right if starts else None
 
 
-def _equals_sign(text: str) -> int | None:
+def equals_sign(text: str) -> int | None:
     """Place of the first equals sign that stands in no bracket; None if another relation comes before it."""
     depth = 0
     for place, char in enumerate(text[:400]):

@@ -57,5 +57,5 @@ def ratio_asked(prompt: str) -> bool:
 
 def letters_of(prompt: str) -> tuple[str, ...]:
     """The letters that the text uses as names, in the order in which it first does."""
-    found = (match[0].replace("{", "").replace("}", "") for match in _LETTER.finditer(_ARTICLE.sub(" ", prompt)))
-    return tuple(dict.fromkeys(found))
+    letters = (match[0].replace("{", "").replace("}", "") for match in _LETTER.finditer(_ARTICLE.sub(" ", prompt)))
+    return tuple(dict.fromkeys(letters))

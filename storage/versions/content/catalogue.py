@@ -142,14 +142,14 @@ def _odd_views(
 ) -> Iterator[str]:
     """The views that are not those of this program or of an older one, by text."""
     query = "SELECT view_name, sql FROM duckdb_views() WHERE database_name = current_catalog() AND NOT internal"
-    found = connection.execute(f"{query} ORDER BY 1").fetchall()
-    if not found:
+    rows = connection.execute(f"{query} ORDER BY 1").fetchall()
+    if not rows:
         return
     tables = tuple(
         (name, tuple((column, kind) for column, (kind, _) in stored.items())) for name, stored in columns.items()
     )
     ours = _our_views(tables)
-    for name, text in found:
+    for name, text in rows:
         if text not in ours.get(name, ()):
             yield f"holds another view {name!r} than Rollmill writes"
 

@@ -57,8 +57,8 @@ def test_a_terminal_gets_a_line_that_rewrites_itself(capsys: pytest.CaptureFixtu
     watch(StepReport(1, 2.0, 64, 1.0, 1.0, saved=False))
     watch.close()
     text = capsys.readouterr().err
-    assert text.startswith("\rstep 1/100  loss 2.0000")
-    assert text.endswith("\x1b[K\n")
+    assert text.startswith("\r\x1b[Kstep 1/100  loss 2.0000")
+    assert text.endswith("\n")
 
 
 @pytest.mark.train

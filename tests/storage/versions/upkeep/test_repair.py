@@ -91,7 +91,7 @@ def test_an_interrupted_publication_does_not_hide_a_lost_index(two: Workspace, s
     last = resolve(two.datasets, "toy@v2")
     intent = two.state / "publishing" / "toy.json"
     intent.parent.mkdir(exist_ok=True)
-    entry = parse_index(index_path(two.datasets, "toy").read_text(), tmp_path).versions[1]
+    entry = parse_index(index_path(two.datasets, "toy").read_text(), tmp_path / "toy" / "index.json").versions[1]
     intent.write_text(json.dumps(asdict(entry)))
     index_path(two.datasets, "toy").unlink()
     with pytest.raises(SetupError, match=r"1 versions of toy are here .* to v1-"):
