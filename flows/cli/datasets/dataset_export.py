@@ -32,12 +32,8 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     options: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the format.")
     ] = None,
-    validation: Annotated[
-        Path | None, typer.Option("--validation", help="File for validation rows: some whole templates.")
-    ] = None,
-    share: Annotated[
-        float | None, typer.Option("--share", help="Least share of rows for validation, 0.1 by default.")
-    ] = None,
+    validation: Annotated[Path | None, typer.Option(help="File for validation rows: some whole templates.")] = None,
+    share: Annotated[float | None, typer.Option(help="Least share of rows for validation, 0.1 by default.")] = None,
     hub: Annotated[
         bool, typer.Option("--hub", help="Write --out as a folder for the Hugging Face Hub: Parquet and the card.")
     ] = False,
@@ -68,8 +64,8 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         text = f"Would write {names} as {fmt} to {' and '.join(map(str, outs))}."
         return as_json({"version": names, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     _ask_before_replacing(outs)
-    second = None if validation is None else ExportValidation(validation, 0.1 if share is None else share)
     with trusting(trust_code or ()):
+        second = None if validation is None else ExportValidation(validation, 0.1 if share is None else share)
         export_file = _write(parts, fmt, out, second, settings)
     _require_rows(names, fmt, export_file)
     if hub:

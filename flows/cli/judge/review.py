@@ -53,15 +53,10 @@ def review(  # noqa: PLR0913 (options, all by name)
     from storage.queries import Reader
     from storage.queries.judge.review import audit_queue, undecided_queue
 
-    if read is not None and export is not None:
-        raise SetupError("--from reads judgements and --export writes rollouts; one at a time.")
+    _require_one_way(read, export, spreadsheet=for_spreadsheet)
     who = (getpass.getuser() if judge is None else judge).strip()  # judgements are kept by reviewer
     if not who or not who.isprintable():
         raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
-    if for_spreadsheet and export is None:
-        raise SetupError(
-            "--for-spreadsheet is of --export.", next_command="rollmill review --export FILE --for-spreadsheet"
-        )
     if audit is not None and undecided is not None:
         raise SetupError("name an audit or --undecided RUN, not both.")
     if apply:
@@ -74,13 +69,20 @@ def review(  # noqa: PLR0913 (options, all by name)
         if export is not None:
             if not dry_run:
                 _export(reader, queue, export, who, spreadsheet=for_spreadsheet)
-            rows = len(queue.pairs)
-            return _say_exported(export, rows, spreadsheet=for_spreadsheet, dry_run=dry_run, json=json)
+            return _say_exported(export, len(queue.pairs), spreadsheet=for_spreadsheet, dry_run=dry_run, json=json)
         if read is not None:
             return _import(reader, queue, read, who, dry_run=dry_run, json=json)
         if json or dry_run:
             return _state(reader, queue, who, json=json)
         return _ask(reader, queue, who, show_outcome=show_outcome)
+
+
+def _require_one_way(read: Path | None, export: Path | None, *, spreadsheet: bool) -> None:
+    if read is not None and export is not None:
+        raise SetupError("--from reads judgements and --export writes rollouts; one at a time.")
+    if spreadsheet and export is None:
+        again = "rollmill review --export FILE --for-spreadsheet"
+        raise SetupError("--for-spreadsheet is of --export.", next_command=again)
 
 
 def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, spreadsheet: bool) -> None:

@@ -64,7 +64,11 @@ def up(
     row |= {"pages": standing.pages, "dashboard": standing.dashboard}
     if json:
         return as_json({**row, "log": str(_log(state))})
-    began = "Up already" if before.alive else "Up"
+    return _say_up(standing, state, already=before.alive)
+
+
+def _say_up(standing: "Standing", state: Path, *, already: bool) -> None:
+    began = "Up already" if already else "Up"
     line(f"{began}: Prefect at {standing.pages} (pid {standing.process.pid}). Log: {_log(state)}")
     if standing.dashboard:
         line(f"Dashboard: {standing.dashboard}")
