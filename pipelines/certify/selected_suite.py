@@ -22,7 +22,7 @@ from pipelines.edit.planted_answer import BOX, locate_answer, marked_answer, rat
 from pipelines.edit.planted_errors import spelled
 from storage.ground.errors import SetupError
 
-NUMBERS_ONLY = ("bound", "near", "tail", "digits", "units", "rounding")
+NUMBERS_ONLY = ("bound", "near", "tail", "digits", "units", "rounding", "unevaluated")
 LETTERS_ONLY = ("letters",)
 LETTERS = "ABCD"
 _NATURAL = POOL // 4

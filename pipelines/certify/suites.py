@@ -16,6 +16,7 @@ from pipelines.certify.tables import form_cases
 from pipelines.certify.tables.answers import (
     BOXES,
     CHANGED,
+    COPIED,
     DIFFERENT,
     EQUAL,
     PLAIN,
@@ -62,6 +63,13 @@ def number_pairs() -> Iterator[SuiteRow]:
     for row in math_pairs():
         if _PLAIN.match(row.reference) and _PLAIN.match(row.text[len("\\boxed{") : -1]):
             yield row
+
+
+def copied() -> Iterator[SuiteRow]:
+    """Expressions of the problem, given as its answer."""
+    for prompt, reference, text in COPIED:
+        yield SuiteRow("non_equivalence", "copied", reference, f"\\boxed{{{text}}}", "wrong", prompt)
+        yield SuiteRow("non_equivalence", "copied", reference, f"#### {text}", "wrong", prompt)
 
 
 def sentences() -> Iterator[SuiteRow]:
@@ -272,8 +280,10 @@ SUITES: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {
     "edits": lambda _: edits("math", shipped_rollouts()),
     "exact": lambda _: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
     "json_schema": lambda _: Suite("json_schema", tuple(json_rows()), json_probes()),
-    "math": lambda _: Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _ANSWER_PROBES),
-    "number": lambda _: Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES),
+    "math": lambda _: Suite(
+        "math", (*math_pairs(), *copied(), *sentences(), *read_texts(), *hostile_text()), _ANSWER_PROBES
+    ),
+    "number": lambda _: Suite("number", (*number_pairs(), *copied(), *sentences(), *hostile_text()), _ANSWER_PROBES),
     "optimization": lambda _: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
     "regex": lambda _: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
     "selected": lambda _: selected("math", shipped_wrong_rollouts()),

@@ -22,6 +22,7 @@ from pipelines.verify.answers.equality import (
     versioned,
 )
 from pipelines.verify.answers.reading import read
+from pipelines.verify.answers.unevaluated import is_unevaluated
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, with_single_backslashes
@@ -29,11 +30,13 @@ from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of,
 from pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
 from pipelines.verify.number import plain_text
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
+from storage.ground.errors import unknown_name
 from storage.ground.records import Completion, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _REMEMBERED = 50_000  # decisions of workers
 _WINDOW = 512  # verdicts held until the first of them is there
+UNEVALUATED = ("incorrect", "accepted")
 JOB = "pipelines.verify.answers.judgement:decide"
 RULES = (
     *EXTRACTION,
@@ -44,6 +47,7 @@ RULES = (
     ("choice", "5"),
     ("exact", "9"),
     ("incomplete", "3"),
+    ("unevaluated", "1"),
     ("rounded", "1"),
     ("words", "1"),
     ("worker", "2"),
@@ -64,6 +68,7 @@ WORDS = {
     "choice": "options of the problem compared",
     "exact": "formulas compared by exact arithmetic",
     "incomplete": "the reference is one of the values given",
+    "unevaluated": "an expression of the problem, or arithmetic left to be done",
     "rounded": "equal after rounding only",
     "words": "sentences, which are not compared",
     "worker": "the worker process failed",
@@ -87,21 +92,26 @@ class MathVerifier(OneByOne):
         *,
         policy: str = "strict",
         order: str = "by_problem",
+        unevaluated: str = "incorrect",
         workers: int | None = None,
         limits: WorkerLimits | None = None,
-        job: str = JOB,
-        path: Sequence[str] = (),
+        job: tuple[str, Sequence[str]] = (JOB, ()),
     ) -> None:
         """Take the options of a recipe.
 
         Args:
             policy: Named equality policy, for percent, units and rounding.
             order: Order of several answers: `ordered`, `unordered`, or `by_problem`, which reads it from the problem.
+            unevaluated: What an expression of the problem, or arithmetic that is left to be done, is: `incorrect`, or
+                `accepted` if its value is right.
         """
+        if unevaluated not in UNEVALUATED:
+            raise unknown_name("unevaluated", unevaluated, UNEVALUATED)
+        self._refuses_unevaluated = unevaluated == "incorrect"
         self.policy, self.order = policy_named(policy), order_named(order)
-        self.version = math_version(policy, order)
+        self.version = math_version(policy, order) + ("" if self._refuses_unevaluated else "+unevaluated.accepted")
         self.workers = worker_count(workers)
-        self._pool = WorkerPool(job, workers=self.workers, limits=limits, path=path)
+        self._pool = WorkerPool(job[0], workers=self.workers, limits=limits, path=job[1])
         self._memory: OrderedDict[tuple[object, ...], EqualityDecision] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -111,7 +121,7 @@ class MathVerifier(OneByOne):
         question, decision = self._quick(problem, completion)
         if decision is None:
             assert question is not None
-            decision = self._slow(question)
+            decision = self._evaluated(question, self._slow(question))
             return self._verdict(problem, completion, question, decision, decision.seconds)
         return self._verdict(problem, completion, question, decision, perf_counter() - started)
 
@@ -155,7 +165,15 @@ class MathVerifier(OneByOne):
         if decision is None and self._memory:
             with self._lock:
                 decision = self._memory.get(question.key())
-        return question, decision
+        return question, None if decision is None else self._evaluated(question, decision)
+
+    def _evaluated(self, question: MathQuestion, decision: EqualityDecision) -> EqualityDecision:
+        """The decision, or that a right value is still to be evaluated."""
+        if not self._refuses_unevaluated or decision.outcome != "correct" or decision.rule.endswith(":identical"):
+            return decision
+        if not is_unevaluated(question.reference, question.answer, question.context.prompt):
+            return decision
+        return EqualityDecision("incorrect", f"{question.rule}:unevaluated", None, decision.seconds)
 
     def _slow(self, question: MathQuestion) -> EqualityDecision:
         """Ask a worker; conclusions are cached, failures are not."""

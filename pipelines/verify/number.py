@@ -18,6 +18,7 @@ from pipelines.verify.answers.equality import (
     versioned,
 )
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.unevaluated import is_unevaluated
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
@@ -25,6 +26,7 @@ from pipelines.verify.finding import OneByOne, prompt_text
 from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 ROUNDED = "the reference may be the answer, rounded"
+_WRITTEN_OTHERWISE = re.compile(r"[/.\\]")
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 # what might still be a number for a reader of formulas: such an answer is undecided here, not wrong
 _FORMULA = re.compile(r"[\d\\^∞√π]|[^\x00-\x7f]|[A-Za-z]_|__")
@@ -40,13 +42,22 @@ class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "5"), ("no-number", "7"), ("equal", "10"), ("rounded", "1"), ("unequal", "10"))
+    rules = (
+        *EXTRACTION,
+        ("no-answer", "5"),
+        ("no-number", "7"),
+        ("equal", "10"),
+        ("unevaluated", "1"),
+        ("rounded", "1"),
+        ("unequal", "10"),
+    )
     version = versioned("2", rules, STRICT.label)
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,
         "no-answer": "the text gives no number as its answer",
         "no-number": "no plain number to compare",
         "equal": "numbers compared exactly",
+        "unevaluated": "a fraction or decimal of the problem, unchanged",
         "rounded": "equal after rounding only",
         "unequal": "numbers compared exactly",
     }
@@ -67,7 +78,9 @@ class NumberVerifier(OneByOne):
         reference = _reference(problem.reference)
         final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         answer = plain_number(final) if final else None
-        outcome, rule, cause = _decide(EqualityContext(prompt_text(problem.prompt), self.policy), reference, final, answer)
+        outcome, rule, cause = _decide(
+            EqualityContext(prompt_text(problem.prompt), self.policy), problem.reference, reference, final, answer
+        )
         return Verdict(
             completion.id,
             problem.id,
@@ -128,7 +141,7 @@ def _reference(text: str) -> Quantity | None:
 
 
 def _decide(
-    context: EqualityContext, reference: Quantity | None, final: FinalAnswer | None, answer: Quantity | None
+    context: EqualityContext, wanted: str, reference: Quantity | None, final: FinalAnswer | None, answer: Quantity | None
 ) -> tuple[Outcome, str, str | None]:
     """(outcome, rule, cause)."""
     # First: a text without an answer is unparsed whatever the reference is.
@@ -144,6 +157,8 @@ def _decide(
             return "unparsed", "no-answer", "no number in the answer"
         return "incorrect", f"{final.rule}:no-number", None
     if same_quantity(reference, answer, context):
+        if _WRITTEN_OTHERWISE.search(final.text) and is_unevaluated(wanted, final.text, context.prompt):
+            return "incorrect", f"{final.rule}:unevaluated", None
         return "correct", f"{final.rule}:equal", None
     if same_when_rounded(reference, answer, context):
         return "undecided", f"{final.rule}:rounded", ROUNDED

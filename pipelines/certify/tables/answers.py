@@ -37,6 +37,7 @@ SENTENCE_FORMS: Sequence[str] = tuple(_sentences["forms"])
 CHANGED: Mapping[str, Sequence[str]] = {name: tuple(texts) for name, texts in _sentences["changed"].items()}
 PLAIN: Sequence[str] = tuple(_sentences["plain"])
 BOXES: Pairs = _pairs(_sentences["boxes"])
+COPIED: Sequence[tuple[str, str, str]] = tuple((prompt, right, text) for prompt, right, text in _sentences["copied"])
 READ: Pairs = _pairs(_sentences["read"])
 
 PLANETS: str = _choices["prompts"]["planets"]

@@ -177,6 +177,8 @@ class _Parser:
         if token.kind == "number" or (token.text == "frac" and before.kind == "number"):
             if token.text == "frac" and node.op == "number" and _proper_fraction(node, right):
                 return ExpressionNode("+", (node, right))
+            if right.op == "^" and (node if node.op != "*" else node.args[1]).op == "^":
+                return ExpressionNode("*", (node, right))  # 2^6 3^5
             raise UnsupportedForm("two numbers side by side")
         return ExpressionNode("*", (node, right))
 
@@ -395,6 +397,4 @@ def _proper_fraction(whole: ExpressionNode, part: ExpressionNode) -> bool:
     if part.op != "/" or whole.value is None or whole.value.denominator != 1:
         return False
     top, bottom = part.args
-    return (
-        top.op == bottom.op == "number" and top.value is not None and bottom.value is not None and top.value < bottom.value
-    )
+    return top.op == bottom.op == "number" and (top.value or 0) < (bottom.value or 0)

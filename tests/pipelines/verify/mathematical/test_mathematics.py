@@ -127,7 +127,7 @@ def test_the_order_of_a_list_may_be_fixed_by_the_recipe() -> None:
     [("leave", "crash: exit status 3"), ("burn", "cpu_limit"), ("hoard", "memory_limit"), ("fail", "crash: KeyError")],
 )
 def test_an_injected_failure_is_undecided_with_its_cause(job: str, cause: str) -> None:
-    with MathVerifier(workers=2, job=f"worker_jobs:{job}", path=[HERE], limits=WorkerLimits(cpu_seconds=0.3)) as broken:
+    with MathVerifier(workers=2, job=(f"worker_jobs:{job}", [HERE]), limits=WorkerLimits(cpu_seconds=0.3)) as broken:
         verdicts = list(broken.verify_many([pair(*NEEDS_A_WORKER), pair("7", r"\boxed{7}"), pair(*NEEDS_A_WORKER)]))
     assert [verdict.outcome for verdict in verdicts] == ["undecided", "correct", "undecided"]
     assert verdicts[0].cause == cause
