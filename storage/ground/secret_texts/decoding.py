@@ -123,8 +123,8 @@ def _encoded_runs(form: Form) -> Iterator[Form]:
 
 
 def _values(run: str) -> Iterator[bytes]:
-    # Of so many letters of base64 some are capital, some are small, and some are digits.
-    if not run.islower() and not run.isupper() and not run.isdigit() and not run.isalpha():
+    # Of so many letters of base64 some are capital and some are small.
+    if not run.islower() and not run.isupper() and not run.isdigit():
         run = run.replace("-", "+").replace("_", "/")
         for cut in range(4):
             whole = run[cut : cut + (len(run) - cut) // 4 * 4]

@@ -19,7 +19,7 @@ GRAM = 4
 """Characters of the grams by which a text that holds no key is told quickly."""
 _LEAST_NORMAL = 8  # letters and digits of a piece; every run of so many holds a whole gram that begins at a multiple of 4
 _OWN = 8  # characters of a piece that are the key's own and not of its public beginning
-_LONG = 24  # characters from which on a piece of words is one of the key
+_LONG = 24  # letters and digits from which on a piece of words is one of the key
 _PREFIX = re.compile(
     r"https?://[^/]*/(?:services/|api/webhooks/)?|eyJ[\w-]*\.|github_pat_|AKIA|ASIA|AIzaSy|ya29\.|SG\.|pypi-|"
     r"sk-ant-api\d\d-|(?:[A-Za-z]{1,8}\d{0,2}[-_]){1,3}"
@@ -111,7 +111,7 @@ def _is_letter(character: str) -> bool:
 
 def of_words(piece: str) -> bool:
     """True if a piece could stand in ordinary text: words, numbers, a word with a number."""
-    if len(piece) >= _LONG or _CONSONANTS.search(piece):
+    if sum(map(_is_letter, piece)) >= _LONG or _CONSONANTS.search(piece):
         return False
     segments = _SEGMENT.findall(piece)
     digits = any(segment.isdigit() for segment in segments)
