@@ -81,6 +81,8 @@ def _pairs(row: Any, names: Names, place: str) -> list[Pair]:
             f"{place} has no {' and no '.join(needed)}; it has {present}. Known names: {known}.", next_command=_NAMED
         )
     rest = {name: value for name, value in named.items() if name not in {*place_of.values(), "tests"}}
+    if isinstance(meta := rest.get("meta"), Mapping):
+        rest = {**rest, **{str(name): value for name, value in meta.items()}}
     prompt = _prompt(named[place_of["prompt"]], place)
     references = [""] if "reference" not in place_of else _references(named[place_of["reference"]], place, needed=not tests)
     answer = _answer(named[place_of["answer"]], place)

@@ -13,7 +13,7 @@ from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, grav
 from pipelines.verify.code.expected_values import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, WORDS, ParsedProgram, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.suite import BadTestsError, ProgramSuite, suite_of, with_helpers
+from pipelines.verify.code.suite import BadTestsError, ProgramSuite, called_by, suite_of, with_helpers
 from pipelines.verify.finding import Item, prompt_text, visible_text
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Outcome, Problem, Verdict
@@ -79,7 +79,13 @@ class CodeVerifier(SandboxVerifier):
             return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
         if not suite.size:
             return self.verdict(item, "undecided", "tests", cause="tests: the problem has none")
-        task = task_of(prompt_text(problem.prompt), suite.entry_point, str(problem.meta.get(PROJECT) or ""))
+        task = task_of(
+            prompt_text(problem.prompt),
+            suite.entry_point,
+            str(problem.meta.get(PROJECT) or ""),
+            called_by(problem.tests) if suite.entry_point is None else frozenset(),
+            bool(suite.runs),
+        )
         suite = with_helpers(suite, task.prelude)
         program = program_of(code_text(completion), task)
         if program is None:

@@ -1,8 +1,9 @@
 """Finds the program in what a model wrote. Runs nothing.
 
 The rules, first that applies:
-1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (if none is named, the
-   last);
+1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point; if none is named, what the
+   tests call, or for tests of standard input the one that reads it; else the last. Blocks that define what it uses go
+   before it;
 2. `fenced-joined`: the last block defines no entry point, but the prompt's code followed by it does;
 3. `fenced-last`: the last block, though it does not define the entry point;
 4. `whole`: the whole text is Python and defines the entry point (or, if none is named, does something);
@@ -16,6 +17,7 @@ Before a program that stands alone go the imports and other functions of the pro
 """
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -67,7 +69,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 EXTRACTION = tuple(
-    (name, "1")
+    (name, "2" if name.startswith("fenced") else "1")
     for name in ("fenced", "fenced-joined", "fenced-last", "whole", "continuation", "embedded", "broken", "no-program")
 )
 WORDS: Mapping[str, str] = {
@@ -81,6 +83,8 @@ WORDS: Mapping[str, str] = {
     "no-program": "the text gives no program",
 }
 """Places where the rules find a program, in plain words."""
+_READS = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(0\)|fileinput")
+_BUILTINS = frozenset(dir(builtins))
 _PYTHON = frozenset(("", "python", "python3", "py", "py3", "python2", "pycon", "ipython"))
 _RETURNS = re.compile(r"\b(?:return|yield)\b")
 _CODE_LINE = re.compile(
@@ -107,17 +111,27 @@ class Task:
     entry_point: str | None = None
     prompt_code: str | None = None
     prelude: str = ""
+    called: frozenset[str] = frozenset()
+    """Names that the tests call, where no entry point is named."""
+    reads_input: bool = False
+    """True if the tests feed standard input."""
 
 
 @lru_cache(maxsize=1_024)
-def task_of(prompt: str, entry_point: str | None, project: str = "") -> Task:
+def task_of(
+    prompt: str,
+    entry_point: str | None,
+    project: str = "",
+    called: frozenset[str] = frozenset(),
+    reads_input: bool = False,
+) -> Task:
     """Requirements in a prompt's text. Code that the prompt begins is the prompt itself or a fenced block in it.
 
     `project`: code that goes before a program that stands alone, whether the prompt shows it or not.
     """
     around = f"{project.rstrip()}\n\n\n" if project.strip() else ""
     if entry_point is None:
-        return Task(prelude=around)
+        return Task(prelude=around, called=called, reads_input=reads_input)
     heading = re.compile(rf"(?m)^(?:async )?def {re.escape(entry_point)}\s*\(")
     for text in (*(block.text for block in blocks(prompt)), prompt):
         # Code that ends with a bare heading parses only with a body.
@@ -138,18 +152,70 @@ def program_of(text: str, task: Task) -> ParsedProgram | None:
 
 
 def _fenced(fenced: list[Block], task: Task) -> ParsedProgram | None:
+    trees = [parses(block.text) for block in fenced]
     if task.entry_point is None:
-        return ParsedProgram(fenced[-1].text, "fenced")
-    for block in reversed(fenced):
-        tree = parses(block.text)
-        if tree is not None and _answers(tree, task):
-            return _alone(block.text, tree, task, "fenced")
+        place = _program_place(fenced, trees, task)
+        return ParsedProgram(_with_parts(place, fenced, trees), "fenced")
+    found = [place for place, tree in enumerate(trees) if tree is not None and _answers(tree, task)]
+    whole = [place for place in found if _has_body(trees[place], task.entry_point)]
+    for place in reversed(whole or found):
+        tree = trees[place]
+        assert tree is not None
+        text = _with_parts(place, fenced, trees)
+        return _alone(text, parses(text) or tree, task, "fenced")
     joined = _joined(fenced[-1].text, task)
     if joined is not None:
         return ParsedProgram(joined, "fenced-joined")
     last = fenced[-1].text
     tree = parses(last)
     return ParsedProgram(last, "broken") if tree is None else _alone(last, tree, task, "fenced-last")
+
+
+def _has_body(tree: ast.Module | None, name: str) -> bool:
+    if tree is None or name not in _defines(tree):
+        return False
+    return name in methods_of(tree, "Solution") or has_body(tree, name)
+
+
+def _program_place(fenced: list[Block], trees: list[ast.Module | None], task: Task) -> int:
+    """The last block that defines most of what the tests call, or that reads input where they give some; else the last."""
+    defined = [sum(_has_body(tree, name) for name in task.called) for tree in trees]
+    if any(defined):
+        return max(range(len(fenced)), key=lambda place: (defined[place], place))
+    if task.reads_input:
+        reading = [p for p, tree in enumerate(trees) if tree is not None and _READS.search(fenced[p].text)]
+        if reading:
+            return reading[-1]
+    return len(fenced) - 1
+
+
+def _defines(tree: ast.Module) -> set[str]:
+    """Functions and classes of a block, with the methods of `class Solution`."""
+    own = {name for part in tree.body if not isinstance(part, ast.Import | ast.ImportFrom) for name in bound_by(part)}
+    return own | methods_of(tree, "Solution")
+
+
+def _with_parts(place: int, fenced: list[Block], trees: list[ast.Module | None]) -> str:
+    """A block behind those that define what it uses and does not define itself."""
+    tree = trees[place]
+    if tree is None or len(fenced) < 2:
+        return fenced[place].text
+    parts, missing = [place], _missing(tree)
+    for other in reversed(range(len(fenced))):
+        part = trees[other]
+        if other != place and part is not None and missing & _defines(part) and not _defines(part) & _defines(tree):
+            parts.append(other)
+            missing = (missing - _defines(part)) | _missing(part)
+    return "\n\n".join(fenced[number].text for number in (*sorted(parts[1:]), place))
+
+
+def _missing(tree: ast.Module) -> set[str]:
+    """Names that a block uses, and neither binds anywhere nor has from Python."""
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | defined_names(tree)
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    bound |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - bound - _BUILTINS
 
 
 def _unfenced(text: str, task: Task) -> ParsedProgram | None:

@@ -7,6 +7,7 @@ asserts (MBPP), after `meta.test_setup_code` and `meta.test_imports`. `meta.entr
 """
 
 import ast
+import builtins
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,11 +16,12 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.verify.code.expected_values import BadValueError, decode
-from pipelines.verify.code.syntax import UnreadableError, has_body, parses, syntax_tree, written
+from pipelines.verify.code.syntax import UnreadableError, defined_names, has_body, parses, syntax_tree, written
 from storage.ground.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
 _NAME_WIDTH = 160  # characters of an assertion that name its test
+_BUILTINS = frozenset(dir(builtins))
 _ENTRY_KEYS = ("entry_point", "fn_name", "func_name", "function_name")
 
 
@@ -105,6 +107,20 @@ def suite_of(problem: Problem) -> ProgramSuite:
     names = (problem.meta.get(key) for key in _ENTRY_KEYS)
     entry_point = next((name for name in names if isinstance(name, str) and name.isidentifier()), None)
     return _read(problem.tests, entry_point, _setup(problem.meta))
+
+
+@lru_cache(maxsize=1_024)
+def called_by(tests: tuple[str, ...]) -> frozenset[str]:
+    """Names of functions and classes that tests in Python call, and do not define themselves."""
+    names: set[str] = set()
+    for text in tests:
+        tree = None if text.lstrip().startswith("{") else parses(text)
+        if tree is not None:
+            called = {
+                node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            }
+            names |= called - defined_names(tree) - _BUILTINS
+    return frozenset(names)
 
 
 @lru_cache(maxsize=1_024)
