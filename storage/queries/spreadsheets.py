@@ -1,7 +1,7 @@
 """Cells that a spreadsheet would take for formulas, written so that it shows them, and read back as they were.
 
-Excel, LibreOffice and Google Sheets run a cell of a CSV file that begins with `=`, `+`, `-` or `@`; a model writes such cells
-freely. An apostrophe before it makes it a text. By default files keep the exact data.
+Excel, LibreOffice and Google Sheets run a cell of a CSV file that begins with `=`, `+`, `-` or `@`, and a model may write
+one. An apostrophe before it makes it a text. By default files keep the exact data.
 """
 
 import re

