@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.ending import told
 from flows.cli.output import DryRun, line, note, seconds_shown
 from flows.job import workspace_root
 from storage.ground.errors import RollmillError, SetupError
@@ -68,6 +69,7 @@ def dashboard(
         if answered:
             return None
         note("Ended before the dashboard answered.\nNext: rollmill dashboard")
+        told()
         raise typer.Exit(130) from None
     raise _ended(status)
 
