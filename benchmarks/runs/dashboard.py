@@ -86,8 +86,10 @@ def main() -> None:
     root = options.workspace.resolve()
     every = pages_of(root)
     chosen = {name: found for name, found in every.items() if not options.pages or name in options.pages}
-    with serving(root) as (address, server, started), chromium() as browser:
+    with serving(root) as (printed, server, started), chromium() as browser:
+        address = printed.partition("/?")[0]
         page = browser.new_page()
+        seconds(page, printed)  # the browser gets the secret of this start
         found: Row = {"address printed after s": started, "MB at start": megabytes(server)}
         if not options.at_once:
             found["prepared after s"] = started + until_idle(server)

@@ -63,7 +63,7 @@ FLAGS = [
 
 @contextmanager
 def serving(root: Path) -> Iterator[tuple[str, psutil.Process, float]]:
-    """The dashboard of a workspace: its address, its server, and the seconds until the address was printed."""
+    """The dashboard of a workspace: its printed address, its server, and the seconds until the address was printed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -77,10 +77,11 @@ def serving(root: Path) -> Iterator[tuple[str, psutil.Process, float]]:
     )
     try:
         assert process.stdout is not None
-        if not process.stdout.readline():
+        printed, _, _ = process.stdout.readline().partition(" ")
+        if not printed:
             raise SystemExit("the dashboard did not start")
         started = time.perf_counter() - begun
-        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid).children()[0], started
+        yield printed, psutil.Process(process.pid).children()[0], started
     finally:
         process.terminate()
         process.wait(30)

@@ -236,7 +236,7 @@ def test_no_payload_acts_on_any_page(page: Page, printed: str, attacked: Path, a
         assert page.evaluate("window.pwned") is None, path
         assert page.title() == "Rollmill", path
         inside = [frame.url for frame in page.frames[1:]]  # the quality report
-        assert [url[:60] for url in inside if not url.startswith(("data:text/html;base64,", "about:"))] == [], path
+        assert [url[:60] for url in inside if "/report/" not in url and not url.startswith("about:")] == [], path
         app = page.get_by_test_id("stApp")
         assert app.locator(ACTIVE).count() == 0, path
         formulas = app.locator(".katex").count()
