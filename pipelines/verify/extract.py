@@ -22,6 +22,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
+from pipelines.verify.statements.elsewhere import is_denied_elsewhere, last_said
 from pipelines.verify.statements.invisible import visible
 from pipelines.verify.statements.standing import (
     FoundStatement,
@@ -87,6 +88,10 @@ _FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mai
 _VALUE_FIRST = re.compile(
     r"[\s*$(\[]*(?:\\[(\[]\s*)?(?:[-−+]?\s*\\?[$€£]?\s*[\d.]|\\(?:d?frac|sqrt|pi|boxed)|\(?[A-J]\)?(?![\w'’]))"
 )
+_OTHER_LANGUAGE = re.compile(
+    r"(?i)\b(?:niet|geen|inte|ikke|ikkje|ei|nem|nincs|nije|nisu|nu|bukan(?:lah)?|tidak|pole|nav|hindi|siyo|sio|hapana)\b"
+)
+_DIGITS = re.compile(r"[-−]?\d[\d.,/]*(?<![.,/])")
 _BEFORE = 320  # characters before a statement in which its language is looked for
 _CLOSING = 2  # characters behind an answer that can say nothing about it
 _MARKED = ("hash", "boxed", "tag")
@@ -126,6 +131,8 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     if stated is None:
         return None
     answer, start, end = stated
+    if (not text.isascii() or _OTHER_LANGUAGE.search(text, max(0, start - _BEFORE))) and _denied(text, stated):
+        return None
     if (
         (text[start] in "#0123456789" or text.startswith("A:", start))
         and answer[0].isdigit()
@@ -134,6 +141,19 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     ):
         return answer if text[-1].isascii() else _finished(answer)  # a number behind a plain mark, at the end
     return _standing(text, cut, whole=whole).answer if in_doubt(text, start, end) else _finished(answer)
+
+
+def _denied(text: str, stated: Stated) -> bool:
+    """True if words of a language that is not read otherwise deny the answer: its box, or the number in it."""
+    answer, start, end = stated
+    if stated_in(text):
+        return False
+    if answer.rule == "boxed":
+        return is_denied_elsewhere(text, start, end)
+    numbers = list(_DIGITS.finditer(text, max(start, text.rfind(answer.text, start, end)), end))
+    if not numbers:
+        return False
+    return is_denied_elsewhere(text, *numbers[-1 if answer.rule == "tail" else 0].span())
 
 
 def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
@@ -328,6 +348,7 @@ def _phrase(text: str, cut: bool) -> Stated | None:
         for match in language.says.finditer(text, max(0, start)):
             if match.end() > start:
                 begin, start, spoken = match.start(), match.end(), (language,)
+    begin, start = (begin, start) if start >= 0 else last_said(text)
     if start < 0:
         return None
     line, _, rest = text[start:].partition("\n")

@@ -1,0 +1,49 @@
+"""Answers that texts state or deny in languages whose sentences are not read otherwise (`other_languages.toml`).
+
+A word that denies, in the clause of a value, takes it back. Where a text says "niet 119 maar 120", 119 stands between.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+_TABLE = tomllib.loads((Path(__file__).parent / "other_languages.toml").read_text(encoding="utf-8"))
+_SAYS = re.compile(
+    r"(?i)(?<![^\W_])(?:"
+    + "|".join(f"(?:{says})" for says in _TABLE["says"])
+    + r")[\s:：是为*]{0,4}(?=[\s$*(\\]{0,6}[-−]?[\d\\])"
+)
+_NEEDLES = tuple(_TABLE["needles"].split("|"))
+_WORDS = frozenset(_TABLE["denies"].split())
+_JOINED = re.compile("|".join(map(re.escape, _TABLE["joined"])))
+_TOKEN = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u064b-\u065f\u0900-\u0dff\u0e30-\u0e4e])*|\d+|[.!?;\n。！？।]|,|，|、")
+_REACH = 60
+_ENDS = frozenset(".!?;\n。！？।")
+
+
+def last_said(text: str) -> tuple[int, int]:
+    """Begin and end of the last words that say "the answer is" in one of these languages, or -1."""
+    if not any(needle in text for needle in _NEEDLES):
+        return -1, -1
+    found = None
+    for found in _SAYS.finditer(text):  # noqa: B007 - the last one counts
+        pass
+    return (-1, -1) if found is None else found.span()
+
+
+def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
+    """True if the clause of the value text[start:end] holds a word that denies it, with no other number between."""
+    before = list(_TOKEN.finditer(text, max(0, start - _REACH), start))
+    for token in reversed(before):
+        if token[0] in _ENDS or token[0].isdigit():
+            break
+        if token[0].casefold() in _WORDS or _JOINED.search(token[0]):
+            return True
+    behind = list(_TOKEN.finditer(text, end, end + _REACH))
+    for place, token in enumerate(behind):
+        if token[0] in _ENDS or token[0].isdigit():
+            break
+        if token[0].casefold() in _WORDS or _JOINED.search(token[0]):
+            following = behind[place + 1] if place + 1 < len(behind) else None
+            return following is None or not following[0].isdigit()  # 120, niet 119
+    return False
