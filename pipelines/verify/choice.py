@@ -94,7 +94,13 @@ def _last_run(marks: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     return best
 
 
-_ASCII = str.maketrans("（）［］．：，、。！", "()[].:,,.!")
+_ASCII = str.maketrans("（）［］．：，、。！ＡＢＣＤＥＦＧＨＩＪ", "()[].:,,.!ABCDEFGHIJ")
+_UNCHECKED = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\[[ _]?\]|☐|□)[^\n]*\n?")
+_CHECKED = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\[[xX✓✔]\]|☑|✅|✓|✔)[ \t]*")
+_OVER_ANOTHER = re.compile(r"\(?([A-J])\)?(?:,? (?:and )?not|,? rather than|,? instead of) \(?(?!\1)[A-J]\)?[.! ]*\Z")
+_CHOSEN_IN_CHINESE = re.compile(
+    r"(?:答案|本题|正确答案|故|应|因此|所以|综上)?[,:]?(?:我|应)?(?:选择?|是|为)[: ]*\(?([A-J])\)?[. ]*\Z"
+)
 _CLEAN = re.compile(r"[*_`$\"“”]|\\(?:text)?color\s*\{\w+\}|\\(?:text|textbf|mathbf|mathrm|boxed|bf)\b|[{}]|\\[()\[\]]")
 _NOUN = r"(?:(?i:the|correct|right|best)\s+)*(?:(?i:option|choice|letter|alternative|answer)s?\s*:?\s*)"
 _LONGEST_NUMBER = 60
@@ -127,7 +133,8 @@ _NAMED = re.compile(
 _AT_ONCE = re.compile(r"[\s*$]*\(?([A-J])\)?[\s*$]*(?=[,;(\[])")
 _BOLD = re.compile(r"\*\*\(?([A-J])[).:]*\*\*")
 _DENIED = re.compile(
-    r"(?i)\b(?:not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
+    r"(?i)\b(?:asked|told|instructed|ordered|supposed|"
+    r"not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
     r"if|suppose|maybe|perhaps|might|could|let's|try|check|consider)\b"
 )
 _LETTER = r"\(?[A-J]\)?"
@@ -163,6 +170,8 @@ def named_in(text: str, options: Options) -> Choice | None:
         return _alone(_letter(alone), cleaned, options)
     if (joined := _JOINED.match(cleaned)) is not None and joined[1] != joined[2]:
         return Choice(clash=f"names both {joined[1]} and {joined[2]}")
+    if (over := _OVER_ANOTHER.match(cleaned) or _CHOSEN_IN_CHINESE.match(cleaned)) is not None:
+        return Choice(over[1])
     by_text = _by_text(text, options) or _by_text(cleaned, options)  # an option may itself hold $ or *
     if by_text is not None:
         return by_text
@@ -273,7 +282,7 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "3"), *EXTRACTION, ("head", "4"), ("named", "5"), ("none", "4"))
+    rules = (("reference", "3"), *EXTRACTION, ("head", "5"), ("named", "6"), ("none", "5"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,
@@ -301,7 +310,11 @@ class ChoiceVerifier(OneByOne):
 
 def _answer(completion: Completion, options: Options) -> tuple[str, str | None, Choice | None]:
     """(rule, text it looked at, what that names)."""
-    text, cut = visible_text(completion), completion.finish_reason == "length"
+    text, cut = visible_text(completion).translate(_ASCII), completion.finish_reason == "length"
+    if _CHECKED.search(text):
+        text = _CHECKED.sub("", _UNCHECKED.sub("", text))
+    if not cut and len(text) <= _HEAD_LENGTH and _OVER_ANOTHER.match(text.strip()):
+        return "head", text.strip(), named_in(text, options)
     final, text = standing_answer(text, cut=cut, values=options.values())
     named = None if final is None else _marked(final, options)
     if final is not None and named is not None:
