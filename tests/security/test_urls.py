@@ -24,7 +24,6 @@ pytestmark = pytest.mark.security
         "jupyter://host/x",
         "dask::file://{folder}",
         "data://x",
-        "memory://x",
         "http://127.0.0.1:9/x",
         "S3://bucket/x",
     ],
