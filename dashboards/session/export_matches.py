@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from dashboards.session.scope import reader
 from dashboards.units import counted, size
-from storage.queries.spreadsheets import SAID, table_as_text
+from storage.queries.browse.spreadsheets import SAID, table_as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dashboards.session.export_matches import write_matches
-from storage.queries.spreadsheets import as_it_was, as_text
+from storage.queries.browse.spreadsheets import as_it_was, as_text
 from storage.workspace import Workspace
 from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
 

@@ -94,7 +94,7 @@ def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, spreadshe
 
 
 def _say_exported(path: Path, rows: int, *, spreadsheet: bool, dry_run: bool, json: bool) -> None:
-    from storage.queries.spreadsheets import SAID
+    from storage.queries.browse.spreadsheets import SAID
 
     if json:
         return as_json({"path": str(path), "rows": rows, "dry_run": dry_run, "for_spreadsheet": spreadsheet})

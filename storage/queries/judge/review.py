@@ -18,7 +18,7 @@ from storage.queries.judge.audited import CHAIN
 from storage.queries.judge.audits import Row, reviewers
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
-from storage.queries.spreadsheets import MARK, as_it_was, as_text
+from storage.queries.browse.spreadsheets import MARK, as_it_was, as_text
 
 ENDING = 1_500  # characters at the end of a completion, where the answer is
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")

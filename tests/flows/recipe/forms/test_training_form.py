@@ -11,7 +11,7 @@ from flows.recipe.form import form_of
 from flows.training.training_recipe import load_training
 from storage.ground.by_name import object_at
 from tests.flows.conftest import ROOT
-from tests.flows.recipe.test_form import fields, unchanged
+from tests.flows.recipe.forms.test_form import fields, unchanged
 
 PATH = ROOT / "recipes/training/student.yaml"
 
