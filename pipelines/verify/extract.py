@@ -14,7 +14,7 @@ Text before the last `</think>` is thought, not answer; so is text after a `<thi
 What nobody sees (comments of HTML, TeX and Markdown, hidden elements, phantoms) is no part of the text.
 Emoji at the end of an answer are not part of it. A box that was never closed, or is empty, is not an answer.
 A text that was cut off (finish reason `length`) has no bare or tail answer, and none that touches its end unclosed.
-A box or `####` before the last WINDOW characters is not an answer, but then an unmarked last line is none either.
+A box or `####` before the last WINDOW characters is no answer, and then an unmarked last line is none either.
 """
 
 import re
@@ -62,6 +62,8 @@ _BARE_WORDS = 6  # more words make a short line a sentence
 _CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~\n]{1,300}(?<!\s)~~(?!~)")
 _NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b|<\|user\|>|<start_of_turn>\s*user\b")
+_RUN_ON = re.compile(r"\n\s*\n(?:#+ )?(?:Question|Q|Problem|Exercise|Human|User|Instruction)(?: \d+)?:[ \n]")
+_GIVEN = re.compile(r"####|\\boxed|(?i:answer(?: is|:))|\A\W*\d[\d.,]*\W*\Z|(?:\A|\n)A:")
 _MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<｜[^<>｜]{2,30}｜>){1,50}\Z")
 _COMMANDS = (
     r"(?:left|right|[dtc]?frac|sqrt|boxed|text|mathrm|mathbf|mathbb|begin|end|pi|le|ge|leq|geq|lt|gt|ne|neq|infty|cup|cap|in|cdot|times"
@@ -151,9 +153,7 @@ def _denied(text: str, stated: Stated) -> bool:
     if answer.rule == "boxed":
         return is_denied_elsewhere(text, start, end)
     numbers = list(_DIGITS.finditer(text, max(start, text.rfind(answer.text, start, end)), end))
-    if not numbers:
-        return False
-    return is_denied_elsewhere(text, *numbers[-1 if answer.rule == "tail" else 0].span())
+    return bool(numbers) and is_denied_elsewhere(text, *numbers[-1 if answer.rule == "tail" else 0].span())
 
 
 def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
@@ -297,6 +297,8 @@ def _answering(text: str) -> str:
         text = _STRUCK.sub("", text)
     if "<<" in text:
         text = _CALCULATION.sub("", text)
+    if "\n\n" in text and (goes_on := _RUN_ON.search(text)) is not None and _GIVEN.search(text, 0, goes_on.start()):
+        text = text[: goes_on.start()]  # a base model asks itself the next question
     if "<|" in text or "<start_of_turn>" in text:
         turn = _NEXT_TURN.search(text)
         text = text if turn is None else text[: turn.start()]

@@ -19,6 +19,11 @@ _OF_ITSELF = re.compile(
     r"(?i)\b(?:my|our)\s+(?:confidence|certainty)\b|\btook\s+(?:me|us)\s+[\d,.]+\s+(?:tries|attempts)\b"
 )
 """A sentence about the way to the answer, not about the question."""
+_ROUNDED = re.compile(r"((?<![\w.])\d+\s*/\s*\d+)\s*(?:≈|\\approx)\s*\d[\d.,]*(?:\s?\\?%)?")  # 2/15 ≈ 13.3%
+_BESIDE = re.compile(r"(?i)\b(?:out of|in|within|after|d[’']ici|dans|en|dentro de|nach|tra|fra) (?:a total of |all )?\Z")
+_TIME = re.compile(
+    r"(?i)\W*(?:more )?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|mois|ans|jours|años|meses|días|jahren?)\b"
+)
 _DASHES = "−–—‐‑﹣－-"
 NUMBER = re.compile(
     rf"(?<![\w.\\^_])[+{_DASHES}]?\s?(?:\\?[$€£])?\s?-?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
@@ -129,6 +134,7 @@ def concluding_number(line: str) -> str | None:
     None if the sentence concludes nothing, if more than a few words follow, where "and", "or", a comma or a range
     joins the last two numbers, or if the words around it make another number, or a set of numbers, of it.
     """
+    line = _ROUNDED.sub(r"\1", line.replace("`", ""))
     line = PER_CENT.sub("percent", _IN_DOLLARS.sub(lambda match: match[1] or match[2], line))
     matches = list(NUMBER.finditer(line))
     if not matches or UNFINISHED.search(line) or _OF_ITSELF.search(line):
@@ -138,6 +144,8 @@ def concluding_number(line: str) -> str | None:
         return None
     if len(matches) > 1 and _JOINED.search(line[matches[-2].end() : start]):
         return None
+    if len(matches) > 1 and _BESIDE.search(line, 0, start) and (line[:start].endswith("of ") or _TIME.match(line, end)):
+        return None  # 5 red apples out of 8; 9 years old in 7 years
     sign = sign_before(line[:start], line[start:end])
     if sign is None:
         return None

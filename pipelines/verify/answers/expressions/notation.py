@@ -63,6 +63,7 @@ _DROPPED = re.compile(
     r"|\\(?:boxed|fbox|emph)(?=\s*\{)"
     r"|\\[,;:> ]|~|\$|(?:\bm)?\\(?:measured)?angle(?![A-Za-z])"
 )
+_ROW_SPACE = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
 _STOP_INSIDE = re.compile(r"(?<=[^\d.\s])\.(?=\s*[)\]])")
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(
@@ -124,7 +125,7 @@ def clean(text: str) -> str:
         text = _BOLD_FORMULA.sub("", text)
     if "_" in text or "base" in text:
         text = _BASE_IN_WORDS.sub(_base, text)
-    text = GROUPED.sub("\ue000", text.replace("\\$", "")).replace("\\\\", "\ue001")
+    text = GROUPED.sub("\ue000", _ROW_SPACE.sub(r"\\\\", text.replace("\\$", ""))).replace("\\\\", "\ue001")
     text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
     text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)
     text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", PER_CENT.sub("percent", text))
