@@ -308,7 +308,7 @@ def _answering(text: str) -> str:
 
 def with_single_backslashes(text: str) -> str:
     """The text with single backslashes where they were escaped twice (`\\\\frac`), as a file's reader leaves them."""
-    if not text.isprintable() and _LOST_ESCAPE.search(text):
+    if ("\t" in text or "\f" in text or "\b" in text or "\v" in text or "\a" in text) and _LOST_ESCAPE.search(text):
         text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text)
     if "\\\\" not in text or not _DOUBLED.search(text):
         return text
