@@ -22,7 +22,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
-from pipelines.verify.statements.elsewhere import is_denied_elsewhere, last_said
+from pipelines.verify.statements.elsewhere import in_another_language, is_denied_elsewhere, last_said
 from pipelines.verify.statements.invisible import visible
 from pipelines.verify.statements.standing import (
     FoundStatement,
@@ -90,13 +90,9 @@ _FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mai
 _VALUE_FIRST = re.compile(
     r"[\s*$(\[]*(?:\\[(\[]\s*)?(?:[-−+]?\s*\\?[$€£]?\s*[\d.]|\\(?:d?frac|sqrt|pi|boxed)|\(?[A-J]\)?(?![\w'’]))"
 )
-_OTHER_LANGUAGE = re.compile(
-    r"(?i)\b(?:niet|geen|inte|ikke|ikkje|ei|nem|nincs|nije|nisu|nu|bukan(?:lah)?|tidak|pole|nav|hindi|siyo|sio|hapana)\b"
-)
 _DIGITS = re.compile(r"[-−]?\d[\d.,/]*(?<![.,/])")
 _BEFORE = 320  # characters before a statement in which its language is looked for
-_CLOSING = 2  # characters behind an answer that can say nothing about it
-_MARKED = ("hash", "boxed", "tag")
+_CLOSING, _MARKED = 2, ("hash", "boxed", "tag")  # so many characters behind an answer can say nothing about it
 _MOST_STATEMENTS = 12  # of one text that are looked at, from the last
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\*])")
 _BOLD = re.compile(r"\A\*\*([^*]+)\*\*\Z")
@@ -133,8 +129,6 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     if stated is None:
         return None
     answer, start, end = stated
-    if (not text.isascii() or _OTHER_LANGUAGE.search(text, max(0, start - _BEFORE))) and _denied(text, stated):
-        return None
     if (
         (text[start] in "#0123456789" or text.startswith("A:", start))
         and answer[0].isdigit()
@@ -142,6 +136,8 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
         and len(text) - end <= _CLOSING
     ):
         return answer if text[-1].isascii() else _finished(answer)  # a number behind a plain mark, at the end
+    if (not text.isascii() or in_another_language(text, start, end)) and _denied(text, stated):
+        return None
     return _standing(text, cut, whole=whole).answer if in_doubt(text, start, end) else _finished(answer)
 
 
@@ -342,7 +338,7 @@ def _tagged(text: str) -> Stated | None:
 
 def _phrase(text: str, cut: bool) -> Stated | None:
     begin, start = _end_of_phrase(text)
-    for match in _LINE_A.finditer(text) if ":" in text else ():
+    for match in _LINE_A.finditer(text) if _may_begin_with_a(text) else ():
         if match.end() > start:
             begin, start = match.end() - len(match[0].lstrip("\n")), match.end()
     spoken: tuple[Language, ...] = ()
@@ -365,6 +361,11 @@ def _phrase(text: str, cut: bool) -> Stated | None:
         return None
     last = text.find(content, start) + len(content)
     return FinalAnswer(content, "phrase"), begin, last
+
+
+def _may_begin_with_a(text: str) -> bool:
+    """True if an A stands before a colon somewhere; a quick look, for the pattern is tried at every line."""
+    return ":" in text and ("A:" in text or "A :" in text or "A  " in text or "A\t" in text or "A \t" in text)
 
 
 def _end_of_phrase(text: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pipelines.verify.answers.answer_values import Assignments, Collection, Value, Words
 from pipelines.verify.answers.equality import EqualityContext, same_quantity, same_when_rounded
 from pipelines.verify.answers.expressions.quantity import Quantity
-from pipelines.verify.answers.labels import asked_value
+from pipelines.verify.answers.questions.labels import asked_value
 from pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.number import ROUNDED

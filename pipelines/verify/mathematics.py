@@ -21,8 +21,8 @@ from pipelines.verify.answers.equality import (
     policy_named,
     versioned,
 )
+from pipelines.verify.answers.questions.unevaluated import is_unevaluated
 from pipelines.verify.answers.reading import read
-from pipelines.verify.answers.unevaluated import is_unevaluated
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, with_single_backslashes

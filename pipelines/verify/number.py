@@ -18,7 +18,7 @@ from pipelines.verify.answers.equality import (
     versioned,
 )
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.unevaluated import is_unevaluated
+from pipelines.verify.answers.questions.unevaluated import is_unevaluated
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS

@@ -30,11 +30,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from pipelines.verify.answers.expressions.quantity import SCALES, Quantity
 from pipelines.verify.answers.expressions.unit_names import same_sense, same_unit
-from pipelines.verify.answers.requests import letters_of, order_asked, ratio_asked
+from pipelines.verify.answers.questions.requests import letters_of, order_asked, ratio_asked
 from storage.ground.errors import unknown_name
 from storage.ground.ids import digest128
 
@@ -80,6 +81,13 @@ INCOMPLETE = replace(
 )
 POLICIES: Mapping[str, EqualityPolicy] = {policy.name: policy for policy in (STRICT, LENIENT, INCOMPLETE)}
 """The policies by name; raise a policy's version with any change of its rules."""
+
+
+@lru_cache(maxsize=16)
+def _rounding(policy: EqualityPolicy) -> EqualityPolicy:
+    """A policy that also accepts rounded values."""
+    return replace(policy, rounded=True)
+
 
 _SCALE_ASKED = re.compile(r"(?i)%|\b(percent(?:age)?|dozens?|hundreds?|thousands?|millions?|billions?|trillions?)\b")
 _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\(([A-Ja-j])\)\s*(?=\S)")
@@ -151,7 +159,7 @@ class EqualityContext:
     def rounding(self) -> "EqualityContext | None":
         """The same under a policy that also accepts rounded values; None if the policy does."""
         policy = self.policy
-        return None if policy.rounded else EqualityContext(self.prompt, replace(policy, rounded=True), self.order)
+        return None if policy.rounded else EqualityContext(self.prompt, _rounding(policy), self.order)
 
     def to_json(self) -> dict[str, Any]:
         """Message of this context for a worker."""

@@ -21,8 +21,8 @@ from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
 from pipelines.verify.answers.expressions.notation import clean, tokens
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from pipelines.verify.answers.expressions.unit_names import turning_words
-from pipelines.verify.answers.labels import label_and_value, without_quantifier
 from pipelines.verify.answers.meaning import meaning, words
+from pipelines.verify.answers.questions.labels import label_and_value, without_quantifier
 from pipelines.verify.answers.unions import without_points
 
 _WRAPPER = re.compile(

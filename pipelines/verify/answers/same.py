@@ -35,8 +35,8 @@ from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedFor
 from pipelines.verify.answers.expressions.formulas import formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import SCALES
-from pipelines.verify.answers.labels import is_label
-from pipelines.verify.answers.renaming import free_renamings, graphs, renamed, symbols, with_free_argument
+from pipelines.verify.answers.questions.labels import is_label
+from pipelines.verify.answers.questions.renaming import free_renamings, graphs, renamed, symbols, with_free_argument
 
 Oracle = Callable[[ExpressionNode, ExpressionNode, Fraction], bool | None]
 _MAX_UNORDERED = 40  # matching costs the square of it

@@ -42,8 +42,13 @@ def visible(text: str) -> str:
     """The text without its invisible parts."""
     if "<" in text and any(mark in text for mark in _MARKS):
         text = _HIDDEN.sub("", text)
-    if "phantom" in text or "\\iffalse" in text or "comment" in text or "{white}" in text or "{transparent}" in text:
+    if "\\" in text and (
+        "phantom" in text or "\\iffalse" in text or "comment" in text or "{white}" in text or "{transparent}" in text
+    ):
         text = _PHANTOM.sub("", text)
     if "]:" in text:
         text = _MARKDOWN.sub("", text)
-    return _TEX_COMMENT.sub("", text) if "%" in text else text
+    # A comment's sign begins a line or follows a space: "50%" is none, and the pattern would be tried at every line.
+    if "%" in text and (" %" in text or "\n%" in text or "\t%" in text or text[0] == "%"):
+        text = _TEX_COMMENT.sub("", text)
+    return text

@@ -6,11 +6,12 @@ reference has too is an answer.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm
 from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
 from pipelines.verify.answers.expressions.notation import tokens
-from pipelines.verify.answers.labels import equals_sign, label_and_value
+from pipelines.verify.answers.questions.labels import equals_sign, label_and_value
 
 _OPERATIONS = frozenset(["+", "-", "*", "/", "^", "root", "!", "binom", "call", "abs", "floor", "ceil", "apply", "matrix"])
 _OPEN = re.compile(
@@ -27,9 +28,10 @@ _RATHER = re.compile(
 _MOST_FORMULAS = 60
 
 
+@lru_cache(maxsize=16_384)
 def is_unevaluated(reference: str, answer: str, prompt: str) -> bool:
     """True if an answer that equals its reference in value is only what the problem shows, or leaves arithmetic undone."""
-    if not _SIGN.search(answer) and not (_RATHER.search(prompt) and answer.strip(" $") in prompt):
+    if not _SIGN.search(answer) and not (answer.strip(" $") in prompt and _RATHER.search(prompt)):
         return False
     reference, answer = _right_side(reference), _right_side(answer)
     left, given = _tree(reference), _tree(answer)
