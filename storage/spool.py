@@ -85,7 +85,7 @@ class Spool:
     def _open(self) -> int:
         new = not self.path.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         if new:
             # A new file is durable only with its entry in the folder.
             sync(self.path.parent)

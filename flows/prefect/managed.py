@@ -20,6 +20,7 @@ from flows.prefect.server import ONE_SHOT, apply, child_environment, environment
 from pipelines.processes.local_server import new_secret
 from pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
 from storage.ground.errors import RollmillError, SetupError
+from storage.ground.files import no_link
 from storage.ledger.owners import maker_of, new_file_id
 from storage.standing import find_standing, healthy, write_standing
 
@@ -152,7 +153,7 @@ class ManagedServer:
         home = self.state / "prefect"
         try:
             _own_folder(home)
-            lock = (self.state / "prefect.lock").open("w")
+            lock = open(self.state / "prefect.lock", "a", opener=no_link)  # noqa: SIM115 - held until close()
         except OSError as error:
             raise SetupError(f"cannot write in {error.filename}: {error.strerror}.") from None
         try:

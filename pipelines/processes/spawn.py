@@ -57,7 +57,9 @@ def spawn(
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
             # Its owner's alone: it may hold an address with a token.
-            file = stack.enter_context(open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)))
+            file = stack.enter_context(
+                open(log, "ab", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o600))
+            )
             options["stdout"] = options["stderr"] = file
         return _from_lasting_thread(lambda: subprocess.Popen(list(command), env=dict(environment), **options))
 
@@ -180,7 +182,7 @@ class ProcessLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         if most is not None and path.exists() and path.stat().st_size > most:
             path.replace(path.with_suffix(".old.log"))
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW, 0o600))
         self.path, self._begin = path, path.stat().st_size
 
     def lines(self) -> list[str]:

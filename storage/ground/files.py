@@ -19,11 +19,19 @@ _LARGEST = 256 << 20  # bytes of a text that is read whole
 _LINE_ENDS = "\x85\u2028\u2029"  # line ends that JSON does not escape itself
 
 
+def no_link(path: str, flags: int) -> int:
+    """An opener for files in a folder that may be somebody else's: OSError for a link, which could lead outside."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a file with a text; a reader sees the old text or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
+    if temporary.is_symlink():
+        temporary.unlink()  # it came with a folder and would lead the text into another file
+    with open(temporary, "w", encoding="utf-8", opener=no_link) as file:
+        file.write(text)
     sync(temporary)
     temporary.replace(path)
     sync(path.parent)
@@ -74,7 +82,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock file `path`; with wait=False yields False immediately if another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file is never removed: two commands could then hold locks on two files of the same name.
-    with path.open("a", encoding="utf-8") as handle:
+    with open(path, "a", encoding="utf-8", opener=no_link) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
