@@ -21,7 +21,7 @@ from tests.flows.conftest import RECIPE, ROOT, finish, start
 from tests.waiting import until
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 DRAWN = 76  # of the toy recipe
 
 

@@ -22,7 +22,7 @@ from tests.flows.conftest import RECIPE, Said, finish, start
 from tests.waiting import until
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(400)]
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 ADD = ("schedule", "add", "toy.yaml", "--publish-again")
 
 

@@ -18,7 +18,7 @@ from tests.flows.conftest import RECIPE, finish, start
 from tests.waiting import until
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 TRAINER = """\
 import json, pathlib, subprocess, sys, time
 data, init, out, settings = map(pathlib.Path, sys.argv[1:])

@@ -19,7 +19,7 @@ from tests.flows.conftest import RECIPE, ROOT
 from tests.waiting import until
 
 pytestmark = pytest.mark.security
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 ROLLMILL = Path(sys.executable).with_name("rollmill")
 IMPORT = (
     "import flows.prefect, prefect.main, prefect.logging, prefect.settings as s; print(s.get_current_settings().api.key)"

@@ -16,7 +16,7 @@ from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 NO_MEMORY = "rollmill: there was not enough memory (the limit is {:,}). Next: "
 DYING = '''
 

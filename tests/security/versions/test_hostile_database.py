@@ -193,7 +193,7 @@ def test_a_shard_of_another_column_is_refused(ws: Workspace) -> None:
 
 def test_every_connection_is_made_in_one_place() -> None:
     """But for the writer of a version's own new file."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     found = {
         path.relative_to(root).as_posix()
         for folder in ("storage", "flows", "pipelines", "dashboards", "rollmill")

@@ -20,7 +20,7 @@ from tests.flows.conftest import RECIPE, ROOT, Said, finish, start
 from tests.waiting import until
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 GOES_ON = "Interrupted; what was committed is kept. To go on: rollmill curate toy.yaml"
 
 

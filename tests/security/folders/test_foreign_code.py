@@ -133,7 +133,7 @@ def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def author(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Person:
     """Who published `judged` and `chosen`, with methods in files of his."""
     person = Person(tmp_path_factory.mktemp("author"))
-    shutil.copyfile(Path(__file__).parents[1] / "toys.py", person.root / "toys.py")
+    shutil.copyfile(Path(__file__).parents[2] / "toys.py", person.root / "toys.py")
     (person.root / "mine.py").write_text(MINE.replace("{canary}", str(canary)))
     for name, recipe in (("judged", JUDGED), ("chosen", CHOSEN)):
         (person.root / f"{name}.yaml").write_text(recipe)
