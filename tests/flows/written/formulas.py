@@ -17,4 +17,4 @@ class Formulas(ToyEngine):
 
 class Judged(MathVerifier):
     def __init__(self) -> None:
-        super().__init__(workers=2, limits=WorkerLimits(kill_pauses=(0.01,)), job="tests.flows.kills.killing:decide")
+        super().__init__(workers=2, limits=WorkerLimits(kill_pauses=(0.01,)), job=("tests.flows.kills.killing:decide", ()))
