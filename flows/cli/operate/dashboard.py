@@ -50,10 +50,8 @@ def dashboard(
     token = new_secret()
     shown = address(port, token)
     variables = environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root))
-    if read_only:
-        variables["ROLLMILL_READ_ONLY"] = "1"
-    if browser:
-        variables["ROLLMILL_BROWSER"] = shown
+    variables |= {"ROLLMILL_READ_ONLY": "1"} if read_only else {}
+    variables |= {"ROLLMILL_BROWSER": shown} if browser else {}
     # In a session of its own: Ctrl-C is for this process alone, which ends it in order.
     child = spawn(command_here(port), variables, start_new_session=True)
     answered = False

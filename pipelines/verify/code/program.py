@@ -156,9 +156,9 @@ def _fenced(fenced: list[Block], task: Task) -> ParsedProgram | None:
     if task.entry_point is None:
         place = _program_place(fenced, trees, task)
         return ParsedProgram(_with_parts(place, fenced, trees), "fenced")
-    found = [place for place, tree in enumerate(trees) if tree is not None and _answers(tree, task)]
-    whole = [place for place in found if _has_body(trees[place], task.entry_point)]
-    for place in reversed(whole or found):
+    answering = [place for place, tree in enumerate(trees) if tree is not None and _answers(tree, task)]
+    whole = [place for place in answering if _has_body(trees[place], task.entry_point)]
+    for place in reversed(whole or answering):
         tree = trees[place]
         assert tree is not None
         text = _with_parts(place, fenced, trees)

@@ -33,10 +33,10 @@ def last_said(text: str) -> tuple[int, int]:
             break
     else:
         return -1, -1
-    found = None
-    for found in _SAYS.finditer(text):  # noqa: B007 - the last one counts
+    last = None
+    for last in _SAYS.finditer(text):  # noqa: B007 - the last one counts
         pass
-    return (-1, -1) if found is None else found.span()
+    return (-1, -1) if last is None else last.span()
 
 
 def in_another_language(text: str, start: int, end: int) -> bool:

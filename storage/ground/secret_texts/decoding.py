@@ -28,7 +28,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TextReading:
     """A text read in one way. `spans`: begin and end, in the text as written, of each character; None if nobody asks."""
 
     text: str
@@ -39,12 +39,12 @@ class Form:
         return (0, 0) if self.spans is None else (self.spans[begin][0], self.spans[end - 1][1])
 
 
-def written(text: str) -> Form:
+def written(text: str) -> TextReading:
     """A text as it is, with compatible characters (full width, styled letters) as the ordinary ones."""
     if text.isascii():
-        return Form(text, [(at, at + 1) for at in range(len(text))])
+        return TextReading(text, [(at, at + 1) for at in range(len(text))])
     letters = [(letter, at) for at, character in enumerate(text) for letter in unicodedata.normalize("NFKC", character)]
-    return Form("".join(letter for letter, _ in letters), [(at, at + 1) for _, at in letters])
+    return TextReading("".join(letter for letter, _ in letters), [(at, at + 1) for _, at in letters])
 
 
 def may_be_encoded(text: str) -> bool:
@@ -60,7 +60,7 @@ def _has_runs(text: str) -> bool:
     return _LEAST_RUN in text.encode("ascii", "replace").translate(_RUN_LETTERS)
 
 
-def decoded(form: Form, rounds: int = _ROUNDS) -> Iterator[Form]:
+def decoded(form: TextReading, rounds: int = _ROUNDS) -> Iterator[TextReading]:
     """The forms that a text has without its escapes, and those that runs of it are encodings of, again and again."""
     if rounds == 0:
         return
@@ -74,7 +74,7 @@ def decoded(form: Form, rounds: int = _ROUNDS) -> Iterator[Form]:
             yield from decoded(run, rounds - 1)
 
 
-def _without_escapes(form: Form) -> Form | None:
+def _without_escapes(form: TextReading) -> TextReading | None:
     """The form with every escape replaced; None if it has none."""
     parts: list[str] = []
     spans: list[Span] = []
@@ -91,7 +91,7 @@ def _without_escapes(form: Form) -> Form | None:
     if not last:
         return None
     text = "".join((*parts, form.text[last:]))
-    return Form(text, None if form.spans is None else [*spans, *form.spans[last:]])
+    return TextReading(text, None if form.spans is None else [*spans, *form.spans[last:]])
 
 
 def _meant(match: "re.Match[str]") -> str | None:
@@ -103,7 +103,7 @@ def _meant(match: "re.Match[str]") -> str | None:
     return chr(number) if 0 < number < 0x10000 else None
 
 
-def _encoded_runs(form: Form) -> Iterator[Form]:
+def _encoded_runs(form: TextReading) -> Iterator[TextReading]:
     """What the runs of letters are as base64 and as hexadecimal digits; every character stands for the whole run."""
     # One byte a character, so that places are the same; no other character than ASCII's is part of a run.
     letters = form.text.encode("ascii", "replace").translate(_RUN_LETTERS)
@@ -119,7 +119,7 @@ def _encoded_runs(form: Form) -> Iterator[Form]:
         end = match.end()
         for data in _values(match[0]):
             text = data.decode("latin-1")
-            yield Form(text, None if form.spans is None else [form.span(begin, end)] * len(text))
+            yield TextReading(text, None if form.spans is None else [form.span(begin, end)] * len(text))
 
 
 def _values(run: str) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from storage.ground.secret_texts.decoding import Form, decoded, may_be_encoded, written
+from storage.ground.secret_texts.decoding import TextReading, decoded, may_be_encoded, written
 from storage.ground.secret_texts.spellings import GRAM, LEAST_KEY, LEAST_PIECE, Spelling, normal, of_words, spellings
 
 HIDDEN = "[hidden]"
@@ -74,7 +74,7 @@ class KeySearch:
         run = next(self._runs(normal(plain)), None)
         if run is None and may_be_encoded(plain):
             # Without the places of characters, which take longer to keep than all the rest.
-            readings = decoded(Form(plain))
+            readings = decoded(TextReading(plain))
             run = next((run for form in readings for run in self._runs(normal(form.text))), None)
         return None if run is None else run[0].name
 
