@@ -83,9 +83,14 @@ def _set_in(path: Path) -> Iterable[tuple[str, str]]:
         if not isinstance(values, dict):
             yield kind, ""  # outside of any section
         elif kind != "remote" or '"' in section:
-            yield from ((kind, option.lower()) for option in values)
+            yield from ((kind, option.lower()) for option, value in values.items() if not _is_off(option, value))
         else:
             yield kind, "[[...]]"  # another spelling of named sections, which nobody writes
+
+
+def _is_off(option: str, value: Any) -> bool:
+    """True for `autostage = false`, which turns off what the setting would do."""
+    return option.lower() == "autostage" and str(value).strip().lower() in ("false", "no", "off", "0")
 
 
 def _require_pointer(path: Path) -> None:
