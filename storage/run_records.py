@@ -16,6 +16,7 @@ from storage.ground.records import Attempt
 from storage.ledger.engine import Ledger
 from storage.ledger.models import AttemptRow, FiringRow, ForecastRow
 from storage.ledger.owners import Owner, this_process
+from storage.schedules import DUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,6 @@ class Attempts:
 
 UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the same number and goes on
 NOTHING_NEW = "nothing new"  # in the message of a firing that published no version
-DUE = "due"  # status of a firing that has not begun
 RECENT = 30  # firings of a schedule that pages show
 
 

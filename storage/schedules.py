@@ -17,6 +17,7 @@ from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import locked, write_text
 
 UNITS = {"m": 60, "h": 3600}
+DUE = "due"  # status of a firing that has not begun
 NIGHTLY = '--cron "0 2 * * *" (every night at two)'
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from storage.ledger.owners import this_process
 from storage.queries.reader import Reader
-from storage.run_records import DUE, Firing
-from storage.schedules import Schedule, Schedules
+from storage.run_records import Firing
+from storage.schedules import DUE, Schedule, Schedules
 from storage.standing import Service, look
 
 MOST_FILES = 200  # recipes offered

@@ -207,7 +207,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill schedule list
     """
-    from storage.run_records import DUE
+    from storage.schedules import DUE
     from storage.workspace import Workspace
 
     items, service = _schedules().all(), _service()
