@@ -62,7 +62,7 @@ _BARE_WORDS = 6  # more words make a short line a sentence
 _CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~\n]{1,300}(?<!\s)~~(?!~)")
 _NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b|<\|user\|>|<start_of_turn>\s*user\b")
-_RUN_ON = re.compile(r"\n\s*\n(?:#+ )?(?:Question|Q|Problem|Exercise|Human|User|Instruction)(?: \d+)?:[ \n]")
+_RUN_ON = re.compile(r"(?<!\s)[^\S\n]*\n\s*\n(?:#+ )?(?:Question|Q|Problem|Exercise|Human|User|Instruction)(?: \d+)?:[ \n]")
 _GIVEN = re.compile(r"####|\\boxed|(?i:answer(?: is|:))|\A\W*\d[\d.,]*\W*\Z|(?:\A|\n)A:")
 _MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<｜[^<>｜]{2,30}｜>){1,50}\Z")
 _COMMANDS = (
@@ -176,12 +176,13 @@ def given_up(text: str) -> frozenset[str]:
 def _judged(text: str) -> tuple[str, bool]:
     """The searched part of a text, and whether no mark precedes it: otherwise its last line is not an answer."""
     text = with_single_backslashes(visible(_answering(text)))
-    thought_begin = text.rfind(THOUGHT_BEGIN)
-    if thought_begin > text.rfind(THOUGHT_END):
+    thoughtful = "think>" in text
+    if thoughtful and (thought_begin := text.rfind(THOUGHT_BEGIN)) > text.rfind(THOUGHT_END):
         text = text[:thought_begin]
+    if len(text) <= WINDOW and not thoughtful:
+        return text.rstrip(), True
     before, text = text[:-WINDOW], text[-WINDOW:].rstrip()
-    thought = text.rfind(THOUGHT_END)
-    if thought >= 0:
+    if (thought := text.rfind(THOUGHT_END)) >= 0:
         before, text = "", text[thought + len(THOUGHT_END) :].lstrip()  # a mark in the thought is none of the answer
     return text, not ("####" in before or "boxed{" in before)
 

@@ -231,7 +231,7 @@ def test_models_on_the_command_line(ready: Path, rollmill: Run) -> None:
     assert said_as_json(rollmill, "train", "student.yaml", "--set", "seed=9")["model"] == "student@v2"
     changes = json.loads(rollmill("model", "diff", "student@v1", "student@v2", "--json").out)
     assert {"key": "training.seed", "from": 4, "to": 9} in changes
-    assert "has no order file here" in rollmill("model", "why", "student@v1").err
+    assert "has no order.parquet in this clone" in rollmill("model", "why", "student@v1").err
     (ready / "there").mkdir()
     shutil.copyfile(Path(row["path"]) / "config.json", ready / "there" / "config.json")
     imported = rollmill("model", "import", "there", "--name", "found", "--licence", "apache-2.0")

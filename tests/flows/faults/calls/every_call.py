@@ -12,6 +12,7 @@ until the command ends without one. `--progress FILE` keeps what was tried; what
 
 import argparse
 import json
+import os
 import random
 import re
 import shutil
@@ -30,6 +31,7 @@ from tests.flows.faults.calls.scenarios import SCENARIOS, SECRET
 FAULTS = ("full disk", "no descriptor", "input/output error", "no memory", "short write", "kill")
 KILLED, CRASHED = -9, (-6, -11)
 PROBE, FOLDER = re.compile(r"[a-z0-9_]{8}"), re.compile(r"tmp[a-z0-9_]{8}")
+SPILL = f"rollmill-duckdb-{os.getuid()}"
 BY_DVC = re.compile(r"\w+ \S+/ws/(?:\.dvc/cache|remote)/files/md5/")
 
 
@@ -118,8 +120,8 @@ def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]
     """What a command left in the folder for temporary files, but for what could not be removed, as that was the call that
     failed, and for what libraries make there and remove at once.
 
-    That is the file by which Python's tempfile sees whether it can write and, after a kill, the empty folder that a context
-    of Great Expectations begins with.
+    That is the file by which Python's tempfile sees whether it can write, the user's empty folder for what DuckDB does not
+    hold in memory and, after a kill, the empty folder that a context of Great Expectations begins with.
     """
     left = [path for path in sorted((machine.folder.parent / "tmp").iterdir()) if not _of_library(path, killed=killed)]
     left = [path for path in left if fired not in (f"rmdir {path}", f"unlink {path}", f"open {path}")]  # to list a folder
@@ -129,7 +131,8 @@ def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]
 
 def _of_library(path: Path, *, killed: bool) -> bool:
     if path.is_dir():
-        return killed and bool(FOLDER.fullmatch(path.name)) and not any(path.iterdir())
+        kept = path.name == SPILL or (killed and FOLDER.fullmatch(path.name))
+        return bool(kept) and not any(path.iterdir())
     return bool(PROBE.fullmatch(path.name)) and path.read_bytes() in (b"", b"blat")
 
 
