@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from storage.ground.records import Completion, Problem, Score
 
-_LINE = re.compile(r"^\W*step\s+(\d+)\W*:\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(r"^[^\w\n]*+step\s++(\d+)\W*:\s*+(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,4 @@ class LeadingSteps:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().rstrip(".").split())
+    return " ".join(text.strip().casefold().rstrip(".").split())

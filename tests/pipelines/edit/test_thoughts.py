@@ -49,3 +49,8 @@ def test_what_is_left_of_a_text_has_fewer_changes_so_a_walk_ends() -> None:
         text = EDITORS["before_switch"](text, random.Random(counts[-1])).text
         counts.append(len(switches_of(text)))
     assert counts == sorted(set(counts), reverse=True)
+
+
+def test_a_run_of_line_breaks_takes_no_square_of_its_length() -> None:
+    assert list(switches_of("a" + "\n" * 300_000 + "b")) == []
+    assert len(switches_of("a. " + "wait. " * 100_000)) == 100_000
