@@ -122,6 +122,7 @@ def _steps(session: Session, loaded: LoadedRecipe, examples: Examples) -> "list[
             step.sampling(),
             examples.form_of(step.generate),
             step.generate.batch_size,
+            step.generate.options.get("system"),
         )
         for step in loaded.steps
     ]

@@ -21,9 +21,11 @@ from storage.segments.keys import Kind, SegmentKey
 
 # Runs are listed from the ledger alone: the store's libraries take as long to import as all else of that.
 if TYPE_CHECKING:
+    import pyarrow as pa
     from sqlalchemy.orm import Session
 
     from storage.segments.rows import Rows
+    from storage.segments.schema import SentPrompt
     from storage.segments.store import SegmentStore
     from storage.segments.writing import Item
 
@@ -226,19 +228,35 @@ class Runs:
         """Runs before pilots, running ones first; the newest come first, and stay first among equals."""
         return sorted(self.list(), key=lambda run: (run.is_pilot, run.status != "running"))
 
-    def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:
-        """Commit the planned rows and stops of a round together; of two commits of one round the first counts."""
+    def commit_plan(
+        self,
+        run_id: str,
+        round_index: int,
+        rows: Sequence[PlanRow],
+        stops: Sequence[StopRow],
+        prompts: "Sequence[SentPrompt]" = (),
+    ) -> None:
+        """Commit the planned rows and stops of a round together, with the prompts that the rows name; of two commits of one
+        round the first counts.
+        """
         items: Items = [(_key("plan", run_id, round_index), rows), (_key("stops", run_id, round_index), stops)]
+        items += [(_key("prompts", run_id, round_index), prompts)] if prompts else []
         self._segments.commit_many(items, run=run_id)
         failpoints.hit("plan.committed")
 
-    def extend(self, run_id: str, end: int, rows: Sequence[PlanRow]) -> None:
+    def extend(self, run_id: str, end: int, rows: Sequence[PlanRow], prompts: "Sequence[SentPrompt]" = ()) -> None:
         """Extend a run that ended at the empty round `end` by these rows; of two extensions the first counts."""
         key = _key("plan", run_id, end)
+        items: Items = [(key, rows), *([(_key("prompts", run_id, end), prompts)] if prompts else [])]
         self._segments.commit_many(
-            [(key, rows)], run=run_id, before=lambda session: self._segments.registry.forget_empty(session, key)
+            items, run=run_id, before=lambda session: self._segments.registry.forget_empty(session, key)
         )
         failpoints.hit("plan.committed")
+
+    def prompts(self, run_id: str) -> "pa.Table":
+        """The prompts that the rows of a run's plans name, each once."""
+        rows = self._segments.read("prompts", producer=run_id, version=PLAN_VERSION)
+        return rows.group_by(["id"]).aggregate([("messages", "min")]).rename_columns(["id", "messages"])
 
     def plans(self, run_id: str, since: int = 0) -> Plans:
         """The committed plans from round `since` on, up to the first uncommitted round."""

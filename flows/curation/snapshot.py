@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.curation.step_report import fingerprint_of, steps_of
 from flows.recipe.user_files import files_of, packages_of
-from flows.rounds.plan_rows import answers_of, of_steps, together
+from flows.rounds.plan_rows import answers_of, of_steps, prompts_of, together
 from flows.rounds.planning.plan import all_plans
 from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.protocols import CertifiedSelector
@@ -75,6 +75,7 @@ def _tables(run: "OpenRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "S
         verdicts = _verdicts(connection)
     finally:
         connection.close()
+    prompts, sent = prompts_of(run.workspace.runs.prompts(run.id), plan)
     return Snapshot(
         run.loaded.recipe.dataset,
         problems=to_table("problems", run.spec.problems),
@@ -83,6 +84,8 @@ def _tables(run: "OpenRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "S
         scores=to_table("scores", report.scores),
         decisions=TableFile("decisions", decisions_in_key_order(Rows.of("decisions", report.decisions))),
         threads=_threads(run, plan),
+        prompts=prompts,
+        sent=sent,
     )
 
 

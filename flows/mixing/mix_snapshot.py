@@ -72,6 +72,10 @@ def _part(source: OpenedSource, reasons: Sequence[str], method: tuple[str, str])
         table = source.snapshot.table(kind).to_reader().read_all()
         mask = _among(table, pairs)
         tables[kind] = table.filter(mask)
+    sent = source.snapshot.sent
+    tables["sent"] = sent.filter(pc.is_in(sent["completion_id"], value_set=pc.unique(pairs["completion_id"])))
+    prompts = source.snapshot.prompts
+    tables["prompts"] = prompts.filter(pc.is_in(prompts["id"], value_set=pc.unique(tables["sent"]["prompt"])))
     return Snapshot(source.snapshot.name, **tables)
 
 
@@ -84,7 +88,7 @@ def _among(table: pa.Table, pairs: pa.Table) -> pa.Array:
 
 def mixture_snapshot(loaded: LoadedMixture, parts: Sequence[MixturePart]) -> Snapshot:
     """The rows of all sources as one version, without a manifest; of equal rows the first source's is taken."""
-    kinds: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions")
+    kinds: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions", "prompts", "sent")
     tables = {kind: _joined(kind, [part.snapshot.table(kind) for part in parts]) for kind in kinds}
     return Snapshot(loaded.recipe.name, **tables)
 

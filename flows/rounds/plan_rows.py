@@ -8,11 +8,46 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.rounds.spec import RunSpec
+from pipelines.generate.prompts import messages_of, split_prefix
 from pipelines.steps.follow import Link
-from storage.ground.records import PlanRow
+from storage.ground.ids import canonical_json, digest128
+from storage.ground.records import PlanRow, Prompt
 from storage.rollouts import Pair, pair_of
-from storage.segments.rows import Rows
-from storage.segments.schema import CHUNK
+from storage.segments.rows import Packer, Rows
+from storage.segments.schema import CHUNK, SentPrompt
+
+
+class SentPrompts:
+    """The prompts that the rows of a plan name, each once."""
+
+    def __init__(self) -> None:
+        self._packer: Packer[SentPrompt] = Packer("prompts")
+        self._known: set[str] = set()
+
+    def add(self, prompt: Prompt, system: str | None) -> str:
+        """Note a prompt; its id."""
+        # The given beginning of an answer is a part of the answer.
+        messages = canonical_json(messages_of(split_prefix(prompt)[0], system))
+        digest = digest128(["sent", messages])
+        if digest not in self._known:
+            self._known.add(digest)
+            self._packer.add([SentPrompt(digest, messages)])
+        return digest
+
+    def rows(self) -> Rows[SentPrompt]:
+        """All of them."""
+        return self._packer.rows()
+
+
+def prompts_of(stored: pa.Table, plan: Rows[PlanRow]) -> tuple[pa.Table, pa.Table]:
+    """The tables `prompts` and `sent` of a version, of the prompts that a run has stored."""
+    rows = pa.table({"completion_id": plan.column("completion_id"), "prompt": plan.column("sent")})
+    # A completion of two problems with one prompt is planned twice. A plan may be older than the storage of prompts.
+    sent = rows.drop_null().group_by(["completion_id"]).aggregate([("prompt", "min")])
+    sent = sent.rename_columns(["completion_id", "prompt"]).filter(
+        pc.is_in(pc.field("prompt"), stored["id"].combine_chunks())
+    )
+    return stored.filter(pc.is_in(stored["id"], sent["prompt"].combine_chunks())), sent
 
 
 def in_order(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:

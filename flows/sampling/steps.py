@@ -23,7 +23,7 @@ Factory = Callable[[], Generator]
 class Step:
     """An engine with its sampling, the form in which it is asked, and its rules and place among the steps (`node`).
 
-    `generator` None: its rollouts were imported.
+    `generator` None: its rollouts were imported. `system`: a system message that the engine itself puts before prompts.
     """
 
     node: Node
@@ -31,6 +31,7 @@ class Step:
     sampling: Sampling = field(default_factory=Sampling)
     form: PromptForm = field(default_factory=PromptForm)
     batch_size: int = 256
+    system: str | None = None
 
     def __post_init__(self) -> None:
         check_template(self.form.template)

@@ -8,12 +8,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.origin import ORIGIN, Training
+from storage.exports.origin import ORIGIN, Training, Turn, prompt_turns
 from storage.exports.thread_rows import manifest_of
 from storage.exports.write import TURNS
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import first_step, step_column
-from storage.segments.schema import prompt_from_json
 from storage.segments.views import quoted
 from storage.versions.read import fixed_prefix
 
@@ -62,7 +61,6 @@ def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[in
     return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_step}"
 
 
-Turn = dict[str, str]
 FORMS = ("chat", "text")
 
 
@@ -70,52 +68,33 @@ FORMS = ("chat", "text")
 class RolloutTexts(Training):
     """The form in which prompts and answers are written.
 
-    `form`: chat turns, or text. `system`: a turn before prompts that bring none.
+    `form`: turns of a `chat`, or `text`.
     """
 
     _: KW_ONLY
     form: str = "chat"
-    system: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.form not in FORMS:
             raise SetupError(f"unknown form {self.form!r}.", choices=FORMS)
         if self.form == "text" and self.system is not None:
             raise SetupError("a system turn needs form=chat.")
-        if self.system is not None and self.system.strip().lower() in ("", "true", "false", "yes", "no", "none", "null"):
-            # A switch by its look, which would stand as a system prompt in every row.
-            raise SetupError(
-                f"system={self.system!r} is no system prompt: it is the text of the turn.",
-                next_command="system='Be brief.'",
-            )
 
     @property
     def turns(self) -> pa.DataType:
         """The type of prompts and answers."""
         return TURNS if self.form == "chat" else pa.string()
 
-    def prompt(self, row: dict[str, Any]) -> Any:
+    def asked(self, row: dict[str, Any]) -> Any:
         """The prompt in the requested form."""
-        turns = prompt_turns(row["prompt"], self.system)
+        turns = self.turns_before(row)
         return turns if self.form == "chat" else _only_text(turns, row)
 
     def answer(self, rollout: dict[str, Any]) -> Any:
         """The completion in that form."""
         turns = answer_turns(rollout)
         return turns if self.form == "chat" else _only_text(turns, rollout)
-
-
-def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
-    """A stored prompt (JSON text) as turns; a plain text is one user turn. `system` goes first unless there is one."""
-    value = prompt_from_json(prompt)
-    turns = (
-        [{"role": "user", "content": value}]
-        if isinstance(value, str)
-        else [{"role": message.role, "content": message.content} for message in value]
-    )
-    if system is not None and turns[0]["role"] != "system":
-        return [{"role": "system", "content": system}, *turns]
-    return turns
 
 
 def answer_turns(rollout: dict[str, Any]) -> list[Turn]:

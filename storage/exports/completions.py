@@ -104,7 +104,7 @@ class PromptCompletion(RolloutTexts):
 
     def texts(self, rollout: Row) -> Row:
         """Prompt and completion of a rollout."""
-        prompt, answer = self.prompt(rollout), self.answer(rollout)
+        prompt, answer = self.asked(rollout), self.answer(rollout)
         if not self.reverse:
             return {"prompt": prompt, "completion": answer, **({"teacher": _taught(rollout)} if self.teacher else {})}
         # Spans are of the answer, which is not trained here.
@@ -112,7 +112,7 @@ class PromptCompletion(RolloutTexts):
 
     def _filling(self, rollout: Row, line: MiddleLine) -> Row:
         """The line as the rest of an answer that begins with what stands before and behind it."""
-        prompt: Any = self.prompt(rollout)
+        prompt: Any = self.asked(rollout)
         texts: Row = {"prompt": f"{prompt}\n{line.begun}", "completion": line.text}
         if not isinstance(prompt, str):
             texts["prompt"] = [*prompt, {"role": "assistant", "content": line.begun}]

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from storage.exports.chat_rows import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
-from storage.exports.origin import WRONG, Training, origin_of
+from storage.exports.chat_rows import PROVENANCE, answer_turns, judged_by
+from storage.exports.origin import AS_SENT, WRONG, Training, Turn, origin_of
 from storage.exports.thread_rows import ProblemThreads, manifest_of
 from storage.exports.write import TURNS, Row
 from storage.ground.records import Prompt
 from storage.ground.threads import lineage
+from storage.segments.schema import prompt_from_json
 
 if TYPE_CHECKING:
     from storage.exports.asked import Questions
@@ -31,12 +32,8 @@ class Conversations(Training):
 
     Turns of the assistant have a `weight`: 0 for a wrong attempt and for words of a template, 1 for texts to be learned.
     `steps` and `completions` name the completions of the conversation, in order.
-
-    `system`: a turn before prompts that bring none.
     """
 
-    _: KW_ONLY
-    system: str | None = None
     schema = pa.schema(
         [
             ("messages", _WEIGHED),
@@ -75,10 +72,12 @@ class Conversations(Training):
         wrong = {problem.rows[cid]["text"] for cid in thread if cid != kept and problem.rows[cid]["outcome"] in WRONG}
         # A text that is wrong at one place of the thread is learned at none.
         own = {problem.rows[cid]["text"] for cid in thread} - wrong
-        prompt: list[WeighedTurn] = [*prompt_turns(problem.rows[kept]["prompt"], self.system)]
+        prompt: list[WeighedTurn] = [*self.turns_before(problem.rows[thread[0]])]
         messages, held = prompt, list[str]()
         for cid in thread:
             row, question = problem.rows[cid], questions.prompt_of(cid)
+            if question is not None and self.prompt == AS_SENT:
+                question = prompt_from_json(row["sent"])
             if question is None and cid != kept:
                 messages, held = [*messages, {"role": row["step"], "content": row["text"]}], [*held, cid]
                 continue
@@ -100,7 +99,8 @@ class Conversations(Training):
             # The system turn stays in front of a prompt that brings none.
             given = [turn for turn in before[:1] if turn["role"] == "system"]
             return [*given, *asked] if asked and asked[0]["role"] != "system" else asked or before
-        return before if before[-len(asked) :] == asked else [*before, *asked]
+        rest = [turn for turn in asked if turn["role"] != "system"]  # a conversation has one, in front
+        return before if before[-len(rest) :] == rest else [*before, *rest]
 
 
 def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:

@@ -17,9 +17,14 @@ import pyarrow as pa
 
 from storage.exports.thread_rows import ProblemThreads, manifest_of, problem_threads
 from storage.exports.write import Row
+from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps
 from storage.ground.threads import lineage
+from storage.segments.schema import prompt_from_json
 
+Turn = dict[str, str]
+PROMPTS = ("problem", "as_sent")
+AS_SENT = PROMPTS[1]
 SPANS = pa.list_(pa.list_(pa.int64()))
 ORIGIN: list[tuple[str, pa.DataType]] = [
     ("step", pa.string()),
@@ -35,9 +40,10 @@ WRONG = ("incorrect", "unparsed")
 """Outcomes of an attempt that is not to be imitated."""
 SAW_LABEL = "completions of steps that saw a label (sees_label=true takes them)"
 OF_HELD_OUT = "rows of problems held out by their split (held_out=true takes them)"
-TAKEN_BY = {SAW_LABEL: "sees_label=true", OF_HELD_OUT: "held_out=true"}
-"""The option that takes rows which are left out for a reason."""
+NOT_STORED = "completions whose prompt as sent is not stored (prompt=problem takes them)"
 BY_WEIGHT = "completions that count by their weights (weighted=true takes them as if alike)"
+TAKEN_BY = {SAW_LABEL: "sees_label=true", OF_HELD_OUT: "held_out=true", NOT_STORED: "prompt=problem"}
+"""The option that takes rows which are left out for a reason."""
 REPEATS_MARKS = "completions that repeat the marks around what they were shown"
 
 
@@ -45,23 +51,57 @@ REPEATS_MARKS = "completions that repeat the marks around what they were shown"
 class Training:
     """Common options of the training formats.
 
-    `sees_label`: include completions that were asked with a reference, or because of a verdict. `held_out`: include
-    problems whose split is one of HELD_OUT. `weighted`: include completions that count by their weights, as if alike.
+    `prompt`: the prompt of the `problem`, or the messages that the model got, `as_sent`: with the recipe's template, system
+    message and examples, or a step's filled template. `system`: text of a system turn before prompts that bring none;
+    `as_sent` is the one that the model got. `sees_label`: include completions that were asked with a reference, or because
+    of a verdict. `held_out`: include problems whose split is one of HELD_OUT. `weighted`: include completions that count by
+    their weights, as if alike.
     """
 
     _: KW_ONLY
+    prompt: str = PROMPTS[0]
+    system: str | None = None
     sees_label: bool = False
     held_out: bool = False
     weighted: bool = False
     left_out: Counter[str] = field(init=False, default_factory=Counter)
 
+    def __post_init__(self) -> None:
+        if self.prompt not in PROMPTS:
+            raise SetupError(f"unknown prompt {self.prompt!r}.", choices=PROMPTS)
+        if self.system is not None and self.system.strip().lower() in ("", "true", "false", "yes", "no", "none", "null"):
+            # A switch by its look, which would stand as a system prompt in every row.
+            raise SetupError(
+                f"system={self.system!r} is no system prompt: it is the text of the turn.",
+                choices=(AS_SENT, "a text"),
+                next_command="system='Be brief.'",
+            )
+
+    @property
+    def reads_sent(self) -> bool:
+        """True if the messages that models got are needed."""
+        return AS_SENT in (self.prompt, self.system)
+
+    def turns_before(self, row: Row) -> list[Turn]:
+        """The turns before an answer; SetupError if the messages that the model got are needed and not stored."""
+        if self.reads_sent and row["sent"] is None:
+            raise SetupError(
+                f"completion {row['completion_id'][:12]} has no prompt as sent, and rows of this format belong together.",
+                next_command="--set prompt=problem, without system=as_sent",
+            )
+        prompt = row["sent"] if self.prompt == AS_SENT else row["prompt"]
+        system = next(iter(_system_texts(row["sent"])), None) if self.system == AS_SENT else self.system
+        return prompt_turns(prompt, system)
+
     def problems(self, connection: duckdb.DuckDBPyConnection, **read: Any) -> Iterator[ProblemThreads]:
         """The problems of the version without held-out ones; `read`: options of `problem_threads`."""
         seeing = label_seeing(connection)
-        for problem in problem_threads(connection, **read):
+        for problem in problem_threads(connection, sent=self.reads_sent, **read):
             rows = list(problem.rows.values())
             for row in rows:
                 row |= {"sees_label": row["step"] in seeing, "parents": row["after"].split()}
+                if self.reads_sent:
+                    row["sent"] = _sent_of(problem, row)
             # The split is the problem's, so any of its rows has it.
             if rows and self._is_held_out(rows[0]):
                 self.left_out[OF_HELD_OUT] += sum(row["wanted"] for row in rows)
@@ -79,6 +119,9 @@ class Training:
 
     def may_use(self, row: Row, *, named: bool = False) -> bool:
         """True for a completion permitted for training; others are counted. `named`: its step was requested."""
+        if self.reads_sent and row["sent"] is None:
+            self.left_out[NOT_STORED] += 1
+            return False
         if row["sees_label"] and not (self.sees_label or named):
             self.left_out[SAW_LABEL] += 1
             return False
@@ -94,6 +137,31 @@ class Training:
 
     def _is_held_out(self, row: Row) -> bool:
         return not self.held_out and is_held_out(row["split"])
+
+
+def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
+    """A stored prompt (JSON text) as turns; a plain text is one user turn. `system` goes first unless there is one."""
+    value = prompt_from_json(prompt)
+    turns = (
+        [{"role": "user", "content": value}]
+        if isinstance(value, str)
+        else [{"role": message.role, "content": message.content} for message in value]
+    )
+    if system is not None and turns[0]["role"] != "system":
+        return [{"role": "system", "content": system}, *turns]
+    return turns
+
+
+def _system_texts(messages: str) -> list[str]:
+    return [turn["content"] for turn in prompt_turns(messages) if turn["role"] == "system"]
+
+
+def _sent_of(problem: ProblemThreads, row: Row) -> str | None:
+    """The messages of a completion; for a text that no model drew, those of the text that it rests on."""
+    while row["sent"] is None and row["after"]:
+        row = problem.rows[row["after"].split()[0]]
+    sent: str | None = row["sent"]
+    return sent
 
 
 def origin_of(row: Row, side: str = "") -> Row:

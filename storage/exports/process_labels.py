@@ -134,7 +134,7 @@ class ProcessLabels(RolloutTexts):
         return {
             **row,
             **origin_of(row),
-            "prompt": self.prompt(row),
+            "prompt": self.asked(row),
             "prefix": row["text"][: line.start],
             "line": row["text"][line.start : line.end],
             "number": line.number,

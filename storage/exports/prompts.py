@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, of_prefix
 from storage.exports.origin import OF_HELD_OUT, is_held_out
-from storage.exports.thread_rows import dict_rows
+from storage.exports.thread_rows import dict_rows, manifest_of, problem_threads
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import first_step
 
 _QUERY = """
 with counts as (
@@ -32,6 +33,7 @@ _DIFFICULTY: list[tuple[str, pa.DataType]] = [("judged", pa.int64()), ("correct"
 _EXTRA: list[tuple[str, pa.DataType]] = [("problem_id", pa.string()), *ABOUT_THE_PROBLEM, *_DIFFICULTY]
 LAYOUTS = ("trl", "verl")
 OUTSIDE = "problems whose pass rate is not within the bounds"
+NOT_ASKED = "problems whose prompt as sent is not stored (prompt=problem takes them)"
 UNRATED = "problems without a pass rate"
 
 
@@ -83,9 +85,10 @@ class Prompts(RolloutTexts):
                 "this version has no completions that were fixed before any verdict, so its problems have no pass rates.",
                 next_command="rollmill dataset export without least and most",
             )
-        index = 0
+        index, sent = 0, _first_prompts(connection) if self.reads_sent else {}
         # Without a prefix every rate would be biased, so problems are exported with none.
         for row in dict_rows(connection.execute(_QUERY.format(measured="false" if prefix == 0 else measured))):
+            row["sent"] = sent.get(row["id"])
             if why := self._left_out(row, bounded=bounded):
                 self.left_out[why] += 1
                 continue
@@ -97,6 +100,8 @@ class Prompts(RolloutTexts):
         # First, so that a held-out problem is counted as such, whatever its rate.
         if not self.held_out and is_held_out(row["split"]):
             return OF_HELD_OUT
+        if self.reads_sent and row["sent"] is None:
+            return NOT_ASKED
         return self._outside(row["pass_rate"]) if bounded else None
 
     def _outside(self, rate: float | None) -> str | None:
@@ -105,7 +110,7 @@ class Prompts(RolloutTexts):
         return None if self.least <= rate <= self.most else OUTSIDE
 
     def _row(self, row: Row, index: int) -> Row:
-        prompt = self.prompt(row)
+        prompt = self.asked(row)
         if self.layout == "trl":
             return {**row, "prompt": prompt}
         return {
@@ -118,3 +123,10 @@ class Prompts(RolloutTexts):
             "reward_model": {"style": "rule", "ground_truth": row["reference"]},
             "extra_info": {"index": index, **{name: row[name] for name, _ in _EXTRA}},
         }
+
+
+def _first_prompts(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The messages that the model of the first step got, by problem."""
+    step = first_step(manifest_of(connection).get("recipe", {}))
+    rows = (row for problem in problem_threads(connection, sent=True) for row in problem.rows.values())
+    return {row["problem_id"]: row["sent"] for row in rows if row["sent"] is not None and row["step"] == step}

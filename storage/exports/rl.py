@@ -21,7 +21,6 @@ from storage.exports.chat_rows import (
     columns_of,
     judged_by,
     of_prefix,
-    prompt_turns,
 )
 from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
 from storage.exports.thread_rows import manifest_of
@@ -86,6 +85,7 @@ class Rl(Training):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.advantage not in ADVANTAGES:
             raise unknown_name("advantage", self.advantage, ADVANTAGES)
         if self.n != 0 and self.n < 2:
@@ -105,7 +105,7 @@ class Rl(Training):
             # Stable: by sample index within a model.
             for rollout in sorted(problem.rows.values(), key=lambda rollout: rollout["model"]):
                 if of_group := added.get((rollout["problem_id"], rollout["completion_id"])):
-                    yield _row(rollout) | of_group
+                    yield _row(rollout) | {"prompt": self.turns_before(rollout)} | of_group
 
     def _left_out(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
         """The problems excluded from training, whose rewards must not enter a mean over the file."""
@@ -211,7 +211,6 @@ def _row(rollout: Row) -> Row:
     return {
         **{name: rollout[name] for name in Rl.schema.names if name in rollout},
         **origin_of(rollout),
-        "prompt": prompt_turns(rollout["prompt"]),
         "completion": answer_turns(rollout),
         "completion_token_ids": rollout["token_ids"],
         "completion_logprobs": rollout["logprobs"],

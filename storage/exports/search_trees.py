@@ -138,7 +138,7 @@ class SearchTree(RolloutTexts):
                 yield {
                     **piece.row,
                     **origin_of(piece.row),
-                    "prompt": self.prompt(piece.row),
+                    "prompt": self.asked(piece.row),
                     "id": cid,
                     "parent": piece.parent or None,
                     "depth": piece.depth,
@@ -228,7 +228,7 @@ class PiecePairs(RolloutTexts):
                 yield {
                     **high.row,
                     **origin_of(high.row),
-                    "prompt": self.prompt(high.row),
+                    "prompt": self.asked(high.row),
                     "prefix": given,
                     "chosen": high.text,
                     "rejected": low.text,

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, field
 import duckdb
 import pyarrow as pa
 
-from storage.exports.chat_rows import answer_turns, prompt_turns
+from storage.exports.chat_rows import answer_turns
 from storage.exports.completions import PromptCompletion
 from storage.exports.write import TURNS, Row
 
@@ -25,4 +25,4 @@ class Sft(PromptCompletion):
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts by problem id, sample index and completion id."""
         for rollout in self.kept(connection):
-            yield self.row(rollout, messages=[*prompt_turns(rollout["prompt"], self.system), *answer_turns(rollout)])
+            yield self.row(rollout, messages=[*self.turns_before(rollout), *answer_turns(rollout)])

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from storage.exports.write import Row
+from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import step_column
 from storage.ground.threads import Turn, Turns, turns_of
 from storage.segments.views import no_rows
@@ -35,15 +36,17 @@ select t.problem_id, t.completion_id, t.step, t.role, t.after, coalesce(d.kept, 
        {planned} as planned,
        d.verifier, d.verifier_version, p.prompt, p.reference, p.level, p.skill, p.template, p.source, p.licence, p.split,
        r.text, r.reasoning, r.messages, r.engine, r.model, r.sample_index, r.tokens_out, r.finish_reason, r.meta,
-       coalesce({condition}, false) as wanted{scores}{columns}
+       coalesce({condition}, false) as wanted{scores}{columns}{sent}
 from turns t join problems p on p.id = t.problem_id join rollouts r on r.id = t.completion_id
 left join decisions d on d.problem_id = t.problem_id and d.completion_id = t.completion_id {planned_join} {scores_join}
+{sent_join}
 where {where} order by t.problem_id, r.sample_index, t.completion_id
 """
 
 
 _PLANNED_JOIN = f"left join {PLANNED} w on w.problem_id = t.problem_id and w.completion_id = t.completion_id"
-_PLAIN = {"scores": "", "scores_join": "", "planned": "d.outcome", "planned_join": ""}
+_SENT_JOIN = "left join sent a on a.completion_id = t.completion_id left join prompts m on m.id = a.prompt"
+_PLAIN = {"scores": "", "scores_join": "", "planned": "d.outcome", "planned_join": "", "sent": "", "sent_join": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def problem_threads(
     *,
     scores: bool = False,
     planned: bool = False,
+    sent: bool = False,
     columns: Sequence[str] = (),
     condition: str = "true",
 ) -> Iterator[ProblemThreads]:
@@ -68,8 +72,9 @@ def problem_threads(
 
     In a version without follow-ups every completion is its own thread. `planned`: use the outcomes of the plan, from the
     connection's table PLANNED, where they differ. `scores`: add the scores of the version and those of the connection's
-    table STORED. `columns`: further columns of the completion. `condition`: SQL condition on `d` and `r`. Its result is the
-    column `wanted` of a row; in a version without follow-ups, rows for which it is false are not read.
+    table STORED. `sent`: add the messages that the model got, as JSON, None for completions without; SetupError for a
+    version that has none. `columns`: further columns of the completion. `condition`: SQL condition on `d` and `r`. Its
+    result is the column `wanted` of a row; in a version without follow-ups, rows for which it is false are not read.
     """
     follow = has_table(connection, "threads")
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
@@ -82,6 +87,9 @@ def problem_threads(
     }
     given |= {"scores": ", coalesce(s.scores, []) as scores", "scores_join": _SCORES_JOIN} if scores else {}
     given |= {"planned": "coalesce(w.outcome, d.outcome)", "planned_join": _PLANNED_JOIN} if planned else {}
+    if sent:
+        require_prompts(connection)
+        given |= {"sent": ", m.messages as sent", "sent_join": _SENT_JOIN}
     query = _QUERY.format(**(_PLAIN | given))
     for problem_id, members in groupby(dict_rows(connection.execute(query)), key=lambda row: row["problem_id"]):
         rows = {row["completion_id"]: row for row in members}
@@ -89,6 +97,15 @@ def problem_threads(
             Turn(cid, row["step"], row["role"], tuple(row["after"].split()), row["outcome"]) for cid, row in rows.items()
         )
         yield ProblemThreads(problem_id, turns_of(turns), rows)
+
+
+def require_prompts(connection: duckdb.DuckDBPyConnection) -> None:
+    """SetupError for a version without prompts as sent."""
+    if not (has_table(connection, "sent") and has_table(connection, "prompts")):
+        raise SetupError(
+            "this version has no prompts as sent: its rollouts were imported, or it was published before they were stored.",
+            next_command="--set prompt=problem, without system=as_sent",
+        )
 
 
 def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:

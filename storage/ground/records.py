@@ -277,10 +277,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """Planned completion of a run: committed before any draw, read back by a resumed run.
-
-    `step` names the recipe's step that draws it, "" in a recipe without named steps. `after`: ids of the completions that a
-    follow-up follows, separated by spaces.
+    """Planned completion of a run: committed before any draw, read back by a resumed run. `step` draws it, "" in a recipe
+    without named steps. `after`: ids of the completions that a follow-up follows, separated by spaces. `sent`: id of its
+    prompt (storage.segments.schema), "" if no model is asked.
     """
 
     run: str
@@ -294,6 +293,7 @@ class PlanRow:
     seed: int
     step: str = ""
     after: str = ""
+    sent: str = ""
 
     @property
     def followed(self) -> tuple[str, ...]:

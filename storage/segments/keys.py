@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "problems", "completions", "verdicts", "outcomes", "scores", "decisions", "plan", "stops", "judged", "threads"
+    "problems",
+    "completions",
+    "verdicts",
+    "outcomes",
+    "scores",
+    "decisions",
+    "plan",
+    "prompts",
+    "stops",
+    "judged",
+    "threads",
+    "sent",
 ]
 
 

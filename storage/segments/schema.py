@@ -7,7 +7,7 @@ The first schema already has every column of later readers, null if an engine ca
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
 from typing import Any
 
@@ -31,8 +31,41 @@ from storage.ground.records import (
 )
 from storage.segments import keys
 
+
+@dataclass(frozen=True, slots=True)
+class SentPrompt:
+    """Messages as a model gets them, without the beginning of an answer: JSON of `role`, `content` and perhaps `name`.
+
+    `id` is their digest: all completions of a problem on one template share a prompt.
+    """
+
+    id: str
+    messages: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOf:
+    """The SentPrompt of a completion in a version."""
+
+    completion_id: str
+    prompt: str
+
+
 Kind = keys.Kind
-Record = Problem | Completion | Verdict | AcceptedOutcome | Score | Decision | PlanRow | StopRow | JudgedRow | ThreadRow
+Record = (
+    Problem
+    | Completion
+    | Verdict
+    | AcceptedOutcome
+    | Score
+    | Decision
+    | PlanRow
+    | SentPrompt
+    | StopRow
+    | JudgedRow
+    | ThreadRow
+    | PromptOf
+)
 
 RECORDS: Mapping[Kind, type[Any]] = {
     "problems": Problem,
@@ -42,12 +75,14 @@ RECORDS: Mapping[Kind, type[Any]] = {
     "scores": Score,
     "decisions": Decision,
     "plan": PlanRow,
+    "prompts": SentPrompt,
     "stops": StopRow,
     "judged": JudgedRow,
     "threads": ThreadRow,
+    "sent": PromptOf,
 }
-KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind != "threads")
-"""Kinds of rows in segments; threads exist only in versions, plans only in segments."""
+KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind not in ("threads", "sent"))
+"""Kinds of rows in segments; threads and the prompts of completions exist only in versions, plans only in segments."""
 
 _INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal", "training_step"})
 _FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value", "reward", "judged_at"})
@@ -180,7 +215,7 @@ _ENCODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
         "meta": _meta_text,
     },
     "completions": {"messages": _messages_text, "meta": _meta_text},
-    "plan": {"step": _no_step, "after": _no_step},
+    "plan": {"step": _no_step, "after": _no_step, "sent": _no_step},
     "decisions": {"step": _no_step},
     "judged": {"prompt": lambda prompt: canonical_json(prompt_json(prompt))},
 }
@@ -188,7 +223,14 @@ _DECODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
     "problems": {"prompt": prompt_from_json, "tests": lambda text: tuple(json.loads(text or "[]")), "meta": _meta},
     "completions": {"messages": _messages, "meta": _meta},
     # A plan of a million rows names one run and few problems: each name is stored once.
-    "plan": {"run": sys.intern, "problem_id": sys.intern, "prompt_id": sys.intern, "step": _step, "after": _step},
+    "plan": {
+        "run": sys.intern,
+        "problem_id": sys.intern,
+        "prompt_id": sys.intern,
+        "step": _step,
+        "after": _step,
+        "sent": _step,
+    },
     "decisions": {"step": _step},
     "judged": {"prompt": prompt_from_json},
 }

@@ -17,7 +17,7 @@ from storage.ground.errors import FoundWanting
 from storage.ground.pool import unjudged_completions
 from storage.versions.content.digests import digest
 from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
-from storage.versions.content.snapshot import Snapshot
+from storage.versions.content.snapshot import OPTIONAL, Snapshot
 from storage.versions.index import manifest_copy
 from storage.versions.read import TEXTS, load_manifest, require_published
 from storage.versions.resolve import VersionInfo
@@ -71,7 +71,7 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
         "verdicts": snapshot.verdicts.num_rows,
         "scores": snapshot.scores.num_rows,
         "decisions": snapshot.decisions.num_rows,
-        **({"threads": snapshot.threads.num_rows} if snapshot.threads.num_rows else {}),
+        **{kind: rows for kind in sorted(OPTIONAL) if (rows := snapshot.table(kind).num_rows)},
         **{name: _counted(column) for name, column in columns.items()},
     }
 

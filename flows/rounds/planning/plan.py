@@ -16,7 +16,7 @@ from flows.progress import Event
 from flows.rounds.drawing.lost_texts import due_follow_ups
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import answer_count, of_steps, problems_and_steps, together
+from flows.rounds.plan_rows import SentPrompts, answer_count, of_steps, problems_and_steps, together
 from flows.rounds.planning.imports import of_imports
 from flows.rounds.planning.search import RunSearch
 from flows.rounds.planning.tallies import tallies_of, tokens_of_steps
@@ -69,8 +69,9 @@ def _go_on(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     if not draws:
         return
     with _one_planner(run, r):
-        rows = Rows.of("plan", _rows(run, r, draws))
-        run.workspace.runs.extend(run.id, r, rows)
+        sent = SentPrompts()
+        rows = Rows.of("plan", _rows(run, r, draws, sent))
+        run.workspace.runs.extend(run.id, r, rows, sent.rows())
     # From the store: another command may have extended the run first, and its rows are the ones that count.
     run.memory.plans = read_plans(run.workspace, run.id)
     run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
@@ -108,8 +109,9 @@ def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow
 def _commit_next(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     if r > len(plans):
         raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
-    rows, stops = _imported_plan(run, r, plans) if run.spec.takes_imports else _next_plan(run, r, plans)
-    run.workspace.runs.commit_plan(run.id, r, rows, stops)
+    sent = SentPrompts()
+    rows, stops = _imported_plan(run, r, plans, sent) if run.spec.takes_imports else _next_plan(run, r, plans, sent)
+    run.workspace.runs.commit_plan(run.id, r, rows, stops, sent.rows())
     answers = answer_count(run.spec, [rows])
     event = Event(
         "planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole, answers=answers, message=run.memory.unforecast
@@ -126,13 +128,15 @@ def _one_planner(run: OpenRun, r: int) -> Iterator[None]:
         yield
 
 
-def _next_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
+def _next_plan(
+    run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]], sent: SentPrompts
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
     if run.spec.routed:
         # Not when the recipe is read: it needs the digest of each model, for which engines are built.
         check_differ(run.spec.roots, run.session.engines, run.spec.problems[0])
     planned = together(plans)
     if isinstance(run.spec.budget, Search):
-        return _next_wave(run, r, plans)
+        return _next_wave(run, r, plans, sent)
     roots = of_steps(planned, [step.name for step in run.spec.roots])
     tallies = tallies_of(run, roots)
     plan = _on_root(run, run.spec.budget.plan(r, tallies))
@@ -143,10 +147,12 @@ def _next_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tupl
     past = PastRounds(planned, tokens_of_steps(run, planned), census)
     run.memory.whole = whole_of(run, r, tallies, past)
     _check_size(run, sum(draw.count for draw in draws))
-    return Rows.of("plan", _rows(run, r, draws)), _new_stops(run, r, plan)
+    return Rows.of("plan", _rows(run, r, draws, sent)), _new_stops(run, r, plan)
 
 
-def _next_wave(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
+def _next_wave(
+    run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]], sent: SentPrompts
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
     """The next wave of a search, and the follow-ups of judged answers."""
     # A process may ask a model for its scores, and the run pays for it.
     run.charge_samplers()
@@ -155,7 +161,7 @@ def _next_wave(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tupl
     plan = search.plan()
     draws = [*plan.draws, *_follow_ups(run, plans, together(plans))]
     _check_size(run, sum(draw.count for draw in draws))
-    return Rows.of("plan", _rows(run, r, draws)), _new_stops(run, r, plan)
+    return Rows.of("plan", _rows(run, r, draws, sent)), _new_stops(run, r, plan)
 
 
 def _on_root(run: OpenRun, plan: RoundPlan) -> RoundPlan:
@@ -207,12 +213,12 @@ def _check_size(run: OpenRun, count: int) -> None:
         )
 
 
-def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
-    """The rows of these draws step by step, each step's cut into batches of its size."""
+def _rows(run: OpenRun, r: int, draws: Sequence[Draw], sent: SentPrompts) -> Iterator[PlanRow]:
+    """The rows of these draws step by step, each step's cut into batches of its size; their prompts go to `sent`."""
     ordinal = batch = 0
     for step in run.spec.steps:
         size = 0
-        for draw, request in _of_step(run, step, [draw for draw in draws if draw.step == step.name]):
+        for draw, request, prompt in _of_step(run, step, [draw for draw in draws if draw.step == step.name], sent):
             yield PlanRow(
                 run.id,
                 round=r,
@@ -225,25 +231,26 @@ def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
                 seed=request.seed,
                 step=step.name,
                 after=" ".join(draw.after),
+                sent=prompt,
             )
             ordinal, size = ordinal + 1, size + 1
         # Rounded up: the next step begins a batch of its own.
         batch += -(-size // step.batch_size)
 
 
-def _of_step(run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Request]]:
-    """Request of each draw of one step, in order."""
+def _of_step(run: OpenRun, step: Step, draws: Sequence[Draw], sent: SentPrompts) -> Iterator[tuple[Draw, Request, str]]:
+    """Request of each draw of one step, in order, with the id of its prompt; "" if no model is asked."""
     if not draws:
         return
     engine, origin = run.engine(step.name), run.origin(step.name)
     for draw, prompts in _prompts(run, step, draws):
         problem = run.spec.problem(draw.problem_id)
-        rendered = [engine.render(prompt) for prompt in prompts]
-        for turn, text in enumerate(rendered):
+        rendered = [(engine.render(prompt), "" if step.raw else sent.add(prompt, step.system)) for prompt in prompts]
+        for turn, (text, digest) in enumerate(rendered):
             # With two prompts, even indices get the first and odd ones the second, as `RunThreads.prompts` expects.
             indices = range(draw.first_index + turn, draw.first_index + draw.count, len(rendered))
             for request in requests_for(problem, text, step.sampling, origin, indices, draw.after):
-                yield draw, request
+                yield draw, request, digest
 
 
 def _prompts(run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
@@ -263,10 +270,12 @@ def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
     return StopRow(run.id, r, stop.problem_id, stop.reason, evidence)
 
 
-def _imported_plan(run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> tuple[Sequence[PlanRow], list[StopRow]]:
+def _imported_plan(
+    run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]], sent: SentPrompts
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
     """Every imported completion of these problems, once, in round 0; after it, what follows them."""
     if r > 0:
-        return Rows.of("plan", _rows(run, r, _follow_ups(run, plans, together(plans)))), []
+        return Rows.of("plan", _rows(run, r, _follow_ups(run, plans, together(plans)), sent)), []
     root = run.spec.roots[0]
     # By index and id, so that the order in which rollouts were imported changes no row.
     rows = sorted(of_imports(run), key=lambda item: (item[0], item[2], item[1]))

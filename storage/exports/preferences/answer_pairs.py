@@ -75,7 +75,7 @@ class AnswerPairs(RolloutTexts):
         completion = [*one, between, *two] if self.form == "chat" else f"{one}\n\n{self.again}\n\n{two}"
         made: Row = {name: first[name] for name, _ in ABOUT_THE_PROBLEM}
         made |= {
-            "prompt": self.prompt(first),
+            "prompt": self.asked(first),
             "completion": completion,
             "model": first["model"],
             "verifier": judged_by(first),

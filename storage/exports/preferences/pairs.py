@@ -86,7 +86,7 @@ class PairRows(RolloutTexts):
         """The row of a pair."""
         return {
             **{name: chosen[name] for name in _PROVENANCE.names if name in chosen},
-            "prompt": self.prompt(chosen),
+            "prompt": self.asked(chosen),
             "chosen": self.answer(chosen),
             "rejected": self.answer(rejected),
             "id": digest128(["pair", chosen["problem_id"], chosen["completion_id"], rejected["completion_id"]]),
@@ -214,7 +214,7 @@ class Redi(Pairs):
         self.left_out.clear()
         for right, _ in self.sides(connection):
             for first in right[:1]:
-                texts = {"prompt": self.prompt(first), "completion": self.answer(first), "id": first["completion_id"]}
+                texts = {"prompt": self.asked(first), "completion": self.answer(first), "id": first["completion_id"]}
                 yield first | texts | {"verifier": judged_by(first)}
 
 

@@ -7,7 +7,7 @@ only what the verifier accepted is learned. They need the engine's option `steps
 
 import json
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import duckdb
@@ -31,6 +31,10 @@ class Tactics(RolloutTexts):
     """
 
     _: KW_ONLY
+    # A row's prompt is the state of a proof, so these are no options of a command.
+    form: str = field(init=False, default="chat")
+    prompt: str = field(init=False, default="problem")
+    system: str | None = field(init=False, default=None)
     least_trials: int = 0
 
     @property

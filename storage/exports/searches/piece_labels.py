@@ -58,7 +58,7 @@ class PieceLabels(RolloutTexts):
                 yield {
                     **row,
                     **origin_of(row),
-                    "prompt": self.prompt(row),
+                    "prompt": self.asked(row),
                     "prefix": given,
                     "line": own,
                     "number": depth,

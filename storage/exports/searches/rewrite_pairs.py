@@ -84,7 +84,7 @@ class RewritePairs(RolloutTexts):
                 yield {
                     **row,
                     **origin_of(row),
-                    "prompt": self.prompt(problem.rows[first]),
+                    "prompt": self.asked(problem.rows[first]),
                     "chosen": row["text"],
                     "rejected": problem.rows[first]["text"],
                     "chosen_outcome": outcomes[cid],

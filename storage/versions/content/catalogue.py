@@ -27,13 +27,17 @@ MANIFEST = "manifest"
 JOINED = """
 create view joined as
 select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome,
-       {prompt},
+       {prompt}{sent},
        p.reference, r.text, r.reasoning, r.messages, p.level, p.skill, p.template, p.source, p.licence, p.split,
        r.engine, r.model, r.model_digest, r.sample_index, r.seed, r.finish_reason, r.tokens_in, r.tokens_out,
        d.selector, d.version as selector_version, d.verifier, d.verifier_version{step}
-from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id
+from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id{sent_join}
 """
 KEPT = "create view kept as select * exclude (kept) from joined where kept order by problem_id, completion_id"
+_SENT = (
+    ", m.messages as prompt_as_sent",
+    " left join sent s on s.completion_id = d.completion_id left join prompts m on m.id = s.prompt",
+)
 _PROMPT = f"p.prompt, p.{COLUMN}"
 _JSON_PROMPT = """case when p.prompt like '"%' then p.prompt ->> '$' else p.prompt end as prompt"""
 _TYPES: Mapping[pa.DataType, str] = {
@@ -57,9 +61,10 @@ _OTHERS: Mapping[str, str] = {
 _known: set[tuple[object, ...]] = set()
 
 
-def joined_view(stored: set[str]) -> str:
-    """The text of the view `joined` over decisions with these columns."""
-    return JOINED.format(prompt=_PROMPT, step=_step(stored))
+def joined_view(stored: set[str], *, sent: bool) -> str:
+    """The text of the view `joined` over decisions with these columns; `sent`: the version has the prompts as sent."""
+    column, join = _SENT if sent else ("", "")
+    return JOINED.format(prompt=_PROMPT, step=_step(stored), sent=column, sent_join=join)
 
 
 def require_catalogue(path: Path, ref: str, again: str) -> None:
@@ -167,9 +172,9 @@ def _our_views(tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> d
         for name, columns in tables:
             listed = ", ".join(f"{_quoted(column)} {kind}" for column, kind in columns)
             scratch.execute(f"CREATE TABLE {_quoted(name)} ({listed})")
-        for prompt, step in itertools.product((_PROMPT, _JSON_PROMPT), steps):
+        for prompt, step, (sent, join) in itertools.product((_PROMPT, _JSON_PROMPT), steps, (("", ""), _SENT)):
             try:
-                scratch.execute(JOINED.format(prompt=prompt, step=step))
+                scratch.execute(JOINED.format(prompt=prompt, step=step, sent=sent, sent_join=join))
                 scratch.execute(KEPT)
             except duckdb.Error:  # these tables lack a column of it
                 continue

@@ -1,6 +1,7 @@
 """The rows of a version on disk: one file dataset.duckdb, or Parquet shards where they are too many to copy whole.
 
-Tables problems, rollouts (all completions of the plan), verdicts, scores, decisions, manifest; the view `joined` has one
+Tables problems, rollouts (all completions of the plan), verdicts, scores, decisions, manifest, and where models were asked
+prompts and sent (what they got, by digest, and the digest of each completion); the view `joined` has one
 row per decision with its problem and completion, the view `kept` is what training uses. Written by a fresh connection in
 key order, so that equal content makes equal tables; the file itself differs in its header on every write.
 
@@ -84,7 +85,8 @@ def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapp
     connection.execute("create table manifest (key varchar primary key, value varchar)")
     connection.executemany("insert into manifest values (?, ?)", rows)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    connection.execute(joined_view(stored))
+    sent = has_table(connection, "prompts") and has_table(connection, "sent")
+    connection.execute(joined_view(stored, sent=sent))
     connection.execute(KEPT)
 
 

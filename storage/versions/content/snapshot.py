@@ -1,6 +1,6 @@
 """Contents of a dataset version, before it has a number, a folder or a hash.
 
-Five Arrow tables with the schemas of the segment kinds, and the manifest of its maker. It knows nothing of runs or the
+Arrow tables with the schemas of the segment kinds, and the manifest of its maker. It knows nothing of runs or the
 ledger; `completions` are all completions of the plan, kept or not. Tables with texts may be a TableFile in key order,
 which offers the parts of an Arrow table's interface that are used here.
 """
@@ -20,8 +20,8 @@ from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 
 _COMPARED = 8_192  # keys compared at a time
-TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions", "threads")
-OPTIONAL: frozenset[Kind] = frozenset({"threads"})
+TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions", "threads", "prompts", "sent")
+OPTIONAL: frozenset[Kind] = frozenset({"threads", "prompts", "sent"})
 """A version without such rows has no such table, as all had before there were any."""
 
 KEYS: Mapping[Kind, tuple[str, ...]] = {
@@ -31,6 +31,8 @@ KEYS: Mapping[Kind, tuple[str, ...]] = {
     "scores": ("completion_id", "problem_id", "scorer", "version"),
     "decisions": ("problem_id", "completion_id"),
     "threads": ("problem_id", "completion_id"),
+    "prompts": ("id",),
+    "sent": ("completion_id",),
 }
 
 
@@ -41,7 +43,11 @@ def empty_table(kind: Kind) -> pa.Table:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rows of a version, and its manifest: recipe, recipe_hash, run, fingerprint, verifiers, funnel, metrics."""
+    """The rows of a version, and its manifest: recipe, recipe_hash, run, fingerprint, verifiers, funnel, metrics.
+
+    `prompts`: the messages that models got, by digest; `sent`: the digest of each drawn completion. Both are outside of the
+    content hash: the id of a drawn completion covers its prompt, and older versions have none.
+    """
 
     name: str
     problems: pa.Table
@@ -51,6 +57,8 @@ class Snapshot:
     decisions: pa.Table = field(default_factory=lambda: empty_table("decisions"))
     manifest: Mapping[str, Any] = field(default_factory=dict)
     threads: pa.Table = field(default_factory=lambda: empty_table("threads"))
+    prompts: pa.Table = field(default_factory=lambda: empty_table("prompts"))
+    sent: pa.Table = field(default_factory=lambda: empty_table("sent"))
 
     def table(self, kind: Kind) -> pa.Table:
         """The table of one kind."""
@@ -130,6 +138,8 @@ def checked(snapshot: Snapshot) -> Snapshot:
     _refuse_unknown_rows("decisions", tables["decisions"], "completion_id", tables["completions"])
     _refuse_unknown_rows("decisions", tables["decisions"], "problem_id", tables["problems"])
     _refuse_unknown_rows("threads", tables["threads"], "completion_id", tables["completions"])
+    _refuse_unknown_rows("sent", tables["sent"], "completion_id", tables["completions"])
+    _refuse_unknown_rows("sent", tables["sent"], "prompt", tables["prompts"])
     return Snapshot(snapshot.name, **tables, manifest=snapshot.manifest)
 
 
