@@ -12,19 +12,17 @@ XDG_STATE_HOME and XDG_CONFIG_HOME move them. The command line adds what `--trus
 import contextlib
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from storage.ground.errors import SetupError
+from storage.ground.files import lies_in_workspace, own_bytes, own_folder
 from storage.ground.ids import canonical_json, sha256_text
 
 OPTION = "--trust-code"
 _WHOLE = re.compile(r"[0-9a-f]{64}")
-_MARKER = "rollmill.toml"  # of a workspace
-_MOST = 16 << 20  # bytes of a list
 _of_this_command: set[str] = set()
 _remembered: set[tuple[str, str]] = set()
 
@@ -36,7 +34,7 @@ def remember(digest: str, place: Path | None = None) -> None:
         return
     _remembered.add(entry)
     path = own_list()
-    if _in_workspace(path) or "\n" in entry[1]:
+    if lies_in_workspace(path) or "\n" in entry[1]:
         return
     with contextlib.suppress(OSError, SetupError):
         if entry[1] in _own().get(digest, frozenset({None})):
@@ -94,25 +92,19 @@ def part_digest(part: Mapping[str, Any]) -> str:
 
 def own_list() -> Path:
     """The list that Rollmill writes."""
-    return _folder("XDG_STATE_HOME", ".local/state") / "own-code"
+    return own_folder("XDG_STATE_HOME", ".local/state") / "own-code"
 
 
 def trusted_list() -> Path:
     """The list that the person writes."""
-    return _folder("XDG_CONFIG_HOME", ".config") / "trusted.toml"
-
-
-def _folder(variable: str, usual: str) -> Path:
-    named = Path(os.environ.get(variable, ""))
-    # A relative path would depend on the folder that the command was called in, which may be a clone.
-    return (named if named.is_absolute() else Path.home() / usual) / "rollmill"
+    return own_folder("XDG_CONFIG_HOME", ".config") / "trusted.toml"
 
 
 def _own() -> dict[str, frozenset[str]]:
     """The places of the person's own code by digest."""
     places: dict[str, set[str]] = {}
     path = own_list()
-    for line in "" if _in_workspace(path) else _text(path):
+    for line in "" if lies_in_workspace(path) else _text(path):
         digest, _, place = line.partition(" ")
         if _WHOLE.fullmatch(digest):
             places.setdefault(digest, set()).add(place)
@@ -124,7 +116,7 @@ def _listed() -> frozenset[str]:
     text = "\n".join(_text(path))
     if not text:
         return frozenset()
-    if _in_workspace(path):
+    if lies_in_workspace(path):
         raise SetupError(f"{path} lies in a workspace, which others may write: it is not read.", next_command=f"rm {path}")
     try:
         code = tomllib.loads(text).get("code", [])
@@ -136,19 +128,4 @@ def _listed() -> frozenset[str]:
 
 
 def _text(path: Path) -> list[str]:
-    """The lines of a list; none if there is no such file. SetupError if anybody else may have written it."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return []
-    with os.fdopen(file, "rb") as stream:
-        state = os.fstat(stream.fileno())
-        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
-            raise SetupError(f"{path} is not yours alone: it is not read.", next_command=f"chmod 600 {path}")
-        return stream.read(_MOST).decode("utf-8", "replace").splitlines()
-
-
-def _in_workspace(path: Path) -> bool:
-    """True for a path in a workspace; a home folder that is one itself is the person's own."""
-    home = Path.home().resolve()
-    return any((up / _MARKER).is_file() and up != home for up in path.resolve().parents)
+    return (own_bytes(path) or b"").decode("utf-8", "replace").splitlines()

@@ -1,23 +1,32 @@
 """The schedules of a workspace: a small JSON file read by `up`, so they outlive Prefect's home.
 
 Every change is made under a file lock; readers see the file before or after it, never half of it.
+
+A row is signed by whoever adds or changes its schedule (storage/schedule_key.py). Rows of others fire nothing: they came
+with the folder, the folder was moved or copied, or a version before signatures wrote them.
 """
 
+import hmac
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from storage.ground.errors import SetupError, unknown_name
-from storage.ground.files import locked, write_text
+from storage.ground.files import locked, read_utf8, write_text
+from storage.schedule_key import signature
 
 UNITS = {"m": 60, "h": 3600}
 DUE = "due"  # status of a firing that has not begun
+NOT_YOURS = "not yours: does not fire"
+MOST_NAMED = 5
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+UNSIGNED = frozenset({"seen", "signature"})  # of a row: `up` itself records what it saw
 NIGHTLY = '--cron "0 2 * * *" (every night at two)'
 
 
@@ -42,7 +51,7 @@ class Schedule:
     `every` counts. `overlap`: `skip` or `queue` a firing that falls due while the one before runs. `on`: version:DATASET or
     model:NAME. `seen`: the last version or model that it fired for, or that existed when the schedule was made.
     `publish_again`: True to publish content that equals an older version as the newest version; otherwise it counts as
-    nothing new.
+    nothing new. `own`: False for one that was read without a signature of the person who reads it; it never fires.
     """
 
     name: str
@@ -63,20 +72,23 @@ class Schedule:
     notify: Notify = Notify()
     seen: str | None = None
     publish_again: bool = False
+    own: bool = True
 
     def next_time(self, after: datetime) -> datetime | None:
-        """Next firing, by its own time zone; None while it is paused or waiting for a version or model."""
+        """Next firing, by its own time zone; None where `times` has none."""
         return next(self.times(after), None)
 
     def times(self, after: datetime) -> Iterator[datetime]:
-        """Next firings in order, by its own time zone; empty while it is paused or waiting for a version or model."""
+        """Next firings in order, by its own time zone; empty while it is paused or waiting for a version or model, and for
+        one that is not own.
+        """
         from zoneinfo import ZoneInfo
 
         from cronsim import CronSim
 
-        zone = ZoneInfo(self.timezone)
-        if self.paused or self.on:
+        if self.paused or self.on or not self.own:
             return
+        zone = ZoneInfo(self.timezone)
         if self.cron:
             yield from CronSim(self.cron, after.astimezone(zone))
             return
@@ -92,10 +104,22 @@ class Schedule:
         return [when.isoformat(timespec="minutes") for when in islice(self.times(after), 5)]
 
     @property
+    def rests(self) -> str:
+        """Why it has no next time, in words; nothing for one that has."""
+        return NOT_YOURS if not self.own else "paused" if self.paused else "when it comes" if self.on else ""
+
+    @property
+    def acceptance(self) -> str:
+        """The command that shows what one would run that is not own, and names the command that accepts it."""
+        return f"rollmill schedule accept {self.name} --dry-run"
+
+    @property
     def words(self) -> str:
         """Times of firing, in words."""
         from cronsim import CronSim
 
+        if not self.own:  # nobody checked what it says
+            return self.on or self.cron or f"every {self.every} s"
         if self.on:
             kind, _, name = self.on.partition(":")
             return f"When dataset {name} has a new version" if kind == "version" else f"When model {name} is a new one"
@@ -142,41 +166,46 @@ class Schedules:
         self.path = state / "schedules.json"
 
     def all(self) -> list[Schedule]:
-        """Every schedule, by name."""
-        try:
-            rows = json.loads(self.path.read_text(encoding="utf-8"))
-            return [_scheduled(row) for row in rows]
-        except FileNotFoundError:
-            return []
-        except (ValueError, TypeError, KeyError) as error:
-            raise SetupError(
-                f"{self.path} cannot be read: {error}.",
-                next_command=f"mv {self.path} {self.path}.damaged, then schedule add",
-            ) from None
+        """Every schedule, by name, to be shown: those that are not own fire nothing."""
+        return [self._schedule(row) for row in self._rows()]
+
+    def own(self) -> list[Schedule]:
+        """The schedules that fire: those which the person who asks added or accepted in this folder."""
+        return [item for item in self.all() if item.own]
 
     def get(self, name: str) -> Schedule:
-        """Schedule of this name; SetupError with the nearest name otherwise."""
+        """Schedule of this name, to be shown; SetupError with the nearest name otherwise."""
         schedules = {item.name: item for item in self.all()}
         if name not in schedules:
             raise unknown_name("schedule", name, schedules, next_command="rollmill schedule list")
         return schedules[name]
 
+    def get_own(self, name: str) -> Schedule:
+        """Schedule of this name, to be run or changed; SetupError if it is not own."""
+        item = self.get(name)
+        if not item.own:
+            raise SetupError(
+                f"schedule {name!r} was not written here: it came with the folder, the folder was moved or copied, or an "
+                "older version wrote it. It does not fire.",
+                next_command=item.acceptance,
+            )
+        return item
+
     def add(self, item: Schedule) -> None:
-        """Add a schedule, or replace the one of that name."""
+        """Add a schedule as own, or replace the one of that name."""
         with self._changing() as rows:
-            rows[item.name] = item
+            rows[item.name] = self._signed(item)
 
     def pause(self, name: str, *, paused: bool) -> None:
         """Pause or resume one."""
-        self.get(name)
         with self._changing() as rows:
-            rows[name] = replace(rows[name], paused=paused)
+            rows[name] = self._signed(replace(self.get_own(name), paused=paused))
 
     def record_seen(self, name: str, state: str) -> None:
         """Record the version or model for which a schedule with `on` fired last; no effect on a removed one."""
         with self._changing() as rows:
             if name in rows:
-                rows[name] = replace(rows[name], seen=state)
+                rows[name]["seen"] = state
 
     def remove(self, name: str) -> None:
         """Remove a schedule."""
@@ -185,13 +214,68 @@ class Schedules:
             rows.pop(name, None)
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, Schedule]]:
+    def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
+        """The rows by name. Those that the block leaves alone stay as they are, with the signature that they have."""
         with locked(self.path.with_suffix(".lock")):
-            rows = {item.name: item for item in self.all()}
+            rows = {row["name"]: row for row in self._rows()}
             yield rows
             # Whole or not at all: `up` reads without the lock.
-            write_text(self.path, json.dumps([asdict(rows[name]) for name in sorted(rows)], indent=2))
+            write_text(self.path, json.dumps([rows[name] for name in sorted(rows)], indent=2))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """The rows as they are stored, by name; SetupError unless each is a schedule."""
+        way_out = f"mv {self.path} {self.path}.damaged, then schedule add"
+        try:
+            rows: list[dict[str, Any]] = json.loads(read_utf8(self.path, next_command=way_out))
+            names = [_read(row, own=False).name for row in rows]
+            if len(set(names)) < len(names):
+                raise ValueError("two schedules have one name")
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise SetupError(f"{self.path} cannot be read: {error}.", next_command=way_out) from None
+        return sorted(rows, key=lambda row: str(row["name"]))
+
+    def _schedule(self, row: Mapping[str, Any]) -> Schedule:
+        signed = str(row.get("signature", ""))
+        mine = self._signature(row) if signed else None
+        return _read(row, own=mine is not None and hmac.compare_digest(mine.encode(), signed.encode()))
+
+    def _signed(self, item: Schedule) -> dict[str, Any]:
+        row = {key: value for key, value in asdict(item).items() if key != "own"}
+        return {**row, "signature": self._signature(row, make_key=True)}
+
+    def _signature(self, row: Mapping[str, Any], *, make_key: bool = False) -> str | None:
+        # Over the row as it is stored: a version with another field reads the signature of this one.
+        content = {key: value for key, value in row.items() if key not in UNSIGNED}
+        return signature(content, self.path.parent, make_key=make_key)
 
 
-def _scheduled(row: dict[str, Any]) -> Schedule:
-    return Schedule(**{**row, "sets": tuple(row["sets"]), "notify": Notify(**row.get("notify", {}))})
+def foreign_schedules(items: Iterable[Schedule]) -> str:
+    """Sentence on the schedules that are not own, with the next command; nothing without one."""
+    foreign = [item for item in items if not item.own]
+    if not foreign:
+        return ""
+    are, do = (f"{len(foreign)} schedules were", "do") if len(foreign) > 1 else ("1 schedule was", "does")
+    shown = ", ".join([item.name for item in foreign[:MOST_NAMED]] + ["..."] * (len(foreign) > MOST_NAMED))
+    return f"{are} not written here and {do} not fire: {shown}. Next: {foreign[0].acceptance}"
+
+
+def _read(row: Mapping[str, Any], *, own: bool) -> Schedule:
+    """The schedule in a row; TypeError for values of other types, as the file may be somebody else's."""
+    content = {key: value for key, value in row.items() if key != "signature"}
+    content |= {"sets": tuple(row["sets"]), "notify": Notify(**row.get("notify", {})), "own": own}
+    item = Schedule(**content)
+    if not NAME.fullmatch(item.name):  # it is part of commands that are shown
+        raise ValueError(f"name is {item.name!r}")
+    for part in (item, item.notify):
+        for field in fields(part):
+            value = getattr(part, field.name)
+            texts = value if isinstance(value, tuple) else (value,)
+            if field.type in (bool, int):
+                fits = type(value) is field.type
+            else:
+                fits = all(isinstance(text, str | Notify) or (text is None and field.default is None) for text in texts)
+            if not fits:
+                raise TypeError(f"{field.name} is {value!r}")
+    return item

@@ -32,9 +32,9 @@ def attempts(
     with Workspace.open(Path(job.workspace)) as workspace:
         if flow_run is not None and not workspace.firings.may_begin(flow_run):
             return {"skipped": schedule}  # another process of the same firing was quicker, or has ended it
-        item = next((item for item in Schedules(workspace.state).all() if item.name == schedule), None)
-        if item is None:  # removed since
-            return once()
+        item = next((item for item in Schedules(workspace.state).own() if item.name == schedule), None)
+        if item is None:  # removed since, or not own any more
+            return {"skipped": schedule}
         if item.overlap == "skip" and _still_ran(workspace.firings.last(schedule), due):
             skipped = workspace.firings.skip(schedule, job.recipe, "the one before still ran when it fell due", flow_run)
             notify(item, skipped)

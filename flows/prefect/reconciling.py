@@ -34,6 +34,7 @@ POLL_SECONDS = 2.0
 MOST_STARTS = 4  # processes started for one firing that has not begun
 WATCHED = "schedules.watched"  # its time of change: until then every due time is written down
 MOST_MISSED = 1000  # due times of a schedule that are counted
+GONE = "the schedule was removed, or was not written here"
 MISSED = "`rollmill up` did not run when it fell due"
 KILLED = "its process was killed"
 
@@ -62,7 +63,7 @@ def _is_due(run: "FlowRun") -> bool:
 def _write_down(state: Path, runs: "Iterable[FlowRun]", names: "Mapping[UUID, str | None]") -> "set[UUID]":
     """Write down the firings of these flow runs; the ids of those that have begun or ended before."""
     begun = set()
-    items = {item.name: item for item in Schedules(state).all()}
+    items = {item.name: item for item in Schedules(state).own()}
     with Workspace.open(state.parent) as workspace:
         for run in runs:
             item = items.get(str(names.get(run.id)))
@@ -105,7 +106,7 @@ async def _enter_missed(state: Path, since: datetime) -> None:
         FlowRunFilterExpectedStartTime,
     )
 
-    for item in Schedules(state).all():
+    for item in Schedules(state).own():
         begin = max(since, datetime.fromisoformat(item.since).astimezone(UTC))
         passed = takewhile(lambda when: when <= datetime.now(UTC), item.times(begin))
         times = [when.astimezone(UTC) for when in islice(passed, MOST_MISSED)]
@@ -135,12 +136,12 @@ async def _reconcile(state: Path) -> None:
     waiting = await asyncio.to_thread(_look, state)
     if not waiting:
         return
-    items = {item.name: item for item in Schedules(state).all()}
+    items = {item.name: item for item in Schedules(state).own()}
     async with get_client() as client:
         for firing, supervised in waiting:
             item = items.get(firing.schedule)
             if item is None:
-                await asyncio.to_thread(_end, state, firing, "skipped", "the schedule was removed")
+                await asyncio.to_thread(_end, state, firing, "skipped", GONE)
             else:
                 await _follow(client, state, item, (firing, supervised))
 
@@ -150,7 +151,7 @@ def _look(state: Path) -> list[tuple[Firing, bool]]:
     with Workspace.open(state.parent) as workspace:
         if workspace.unused:
             return []
-        items = {item.name: item for item in Schedules(state).all()}
+        items = {item.name: item for item in Schedules(state).own()}
         for firing in workspace.firings.settle_killed(KILLED):
             if firing.schedule in items:
                 notify(items[firing.schedule], firing)
@@ -209,7 +210,7 @@ def _end(state: Path, firing: Firing, status: str, said: str) -> None:
         if not workspace.firings.end_waiting(firing.id, status, said.partition("\n")[0]):
             return
         ended = workspace.firings.recent(firing.schedule)
-    items = {item.name: item for item in Schedules(state).all()}
+    items = {item.name: item for item in Schedules(state).own()}
     mine = next((flow_run for flow_run in ended if flow_run.id == firing.id), None)
     if mine is not None and firing.schedule in items:
         notify(items[firing.schedule], mine)

@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> None:
     end_with_supervisor(scheduled=True)
     state, name, run_id = Path(arguments[0]), arguments[1], UUID(os.environ["PREFECT__FLOW_RUN_ID"])
     try:
-        item = Schedules(state).get(name)
-    except SetupError as error:  # removed after its run fell due
+        item = Schedules(state).get_own(name)
+    except SetupError as error:  # removed after its run fell due, or not own any more
         sys.exit(f"rollmill: {error}")
     from prefect._internal.control_listener import configure_from_env
     from prefect.engine import handle_engine_signals

@@ -142,7 +142,7 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Schedule])
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    wanted = {deployment_name(item): item for item in Schedules(state).all()}
+    wanted = {deployment_name(item): item for item in Schedules(state).own()}
     for name, item in wanted.items():
         # `seen` changes with every firing of a trigger and is no part of a deployment.
         if name not in served or replace(served[name], seen=item.seen) != item:

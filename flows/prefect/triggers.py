@@ -46,7 +46,7 @@ async def watch_always(state: Path) -> NoReturn:
 async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str | None]:
     """Fire the schedules whose state changed and then stayed the same for two looks; the states of this look."""
     now: dict[str, str | None] = {}
-    for item in Schedules(state).all():
+    for item in Schedules(state).own():
         if not item.on or item.paused:
             continue
         with suppress(RollmillError, OSError):

@@ -214,11 +214,13 @@ def _indexed(manifests: Path) -> bool:
 
 
 def _services(workspace: "Workspace") -> Iterator[DoctorFinding]:
-    from storage.schedules import Schedules
+    from storage.schedules import Schedules, foreign_schedules
     from storage.standing import look
 
-    service = look(workspace.state)
-    active = sum(not item.paused for item in Schedules(workspace.state).all())
+    service, items = look(workspace.state), Schedules(workspace.state).all()
+    if foreign := foreign_schedules(items):
+        yield DoctorFinding("services", "schedules", ok=False, detail=foreign)
+    active = sum(item.own and not item.paused for item in items)
     waiting = f" {active} schedules wait for it." if active and not service.alive else ""
     yield DoctorFinding("services", "up", service.sound, f"{service.line()}{waiting}")
 

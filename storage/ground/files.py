@@ -3,11 +3,14 @@
 A text is written under a temporary name, fsynced and renamed; a folder is fsynced file by file before its own rename. The
 lock that keeps one publisher per dataset is an flock, which the kernel releases when its holder dies. What was written may
 have been changed since by a person, a merge or a bad disk.
+
+Files of the person's own lie in the home folder, outside of every workspace, which may have come from somebody else.
 """
 
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,8 @@ from typing import Any
 from storage.ground.errors import SetupError
 
 _LARGEST = 256 << 20  # bytes of a text that is read whole
+_MOST_OWN = 16 << 20  # bytes of a file of the person's own
+_MARKER = "rollmill.toml"  # of a workspace
 _LINE_ENDS = "\x85\u2028\u2029"  # line ends that JSON does not escape itself
 
 
@@ -121,3 +126,40 @@ def parse_object(text: str, path: Path, *, next_command: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SetupError(f"{path} is damaged: it does not hold a JSON object.", next_command=next_command)
     return value
+
+
+def own_folder(variable: str, usual: str) -> Path:
+    """Rollmill's folder in the person's own one, which an XDG variable names: XDG_STATE_HOME, usually ~/.local/state."""
+    named = Path(os.environ.get(variable, ""))
+    # A relative path would depend on the folder that the command was called in, which may be a clone.
+    return (named if named.is_absolute() else _home() / usual) / "rollmill"
+
+
+def own_bytes(path: Path, *, secret: bool = False) -> bytes | None:
+    """The content of a file of the person's own; None if there is no such file.
+
+    SetupError if anybody else may have written it or, if it is a secret, read it.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(file, "rb") as stream:
+        state = os.fstat(stream.fileno())
+        others = 0o077 if secret else 0o022
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & others:
+            raise SetupError(f"{path} is not yours alone: it is not read.", next_command=f"chmod 600 {path}")
+        return stream.read(_MOST_OWN)
+
+
+def lies_in_workspace(path: Path) -> bool:
+    """True for a path in a workspace; a home folder that is one itself is the person's own."""
+    home = _home().resolve()
+    return any((up / _MARKER).is_file() and up != home for up in path.resolve().parents)
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without name and HOME, as a container may have
+        return Path("/")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from storage.runs import Run
     from storage.versions.resolve import VersionInfo
 
-Kind = Literal["ended", "refused", "undecided", "audit", "fired", "paused", "sign-off"]
+Kind = Literal["ended", "refused", "undecided", "audit", "fired", "paused", "foreign", "sign-off"]
 BAD_ENDS = ("failed", "killed", "interrupted", "stopped")
 
 
@@ -48,14 +48,17 @@ def run_tasks(known: "Sequence[Run]", rows: Sequence[ScheduleRow]) -> list[OpenT
     schedule, which can fire again; a gate's refusal and a limit to the run. A run that continued since is not a task.
     """
     well = {run.id for run in known if run.status in ("done", "running")}
-    broken = [(row, last) for row in rows if (last := row.last) and last.status not in ("done", "running")]
+    broken = [
+        (row, last) for row in rows if row.schedule.own and (last := row.last) and last.status not in ("done", "running")
+    ]
     fired = [(row, last) for row, last in broken if last.run is None or (row.goes_on(last) and last.run not in well)]
     theirs = {last.run for _, last in fired}
     ended = [run for run in newest_of_recipes(known) if run.status in BAD_ENDS and run.id not in theirs]
     return [
         *(OpenTask("fired", row.schedule.name, last.status, firing=last.id) for row, last in fired),
         *(OpenTask("refused" if run.refused else "ended", run.id, run.status) for run in ended),
-        *(OpenTask("paused", row.schedule.name) for row in rows if row.schedule.paused),
+        *(OpenTask("paused", row.schedule.name) for row in rows if row.schedule.own and row.schedule.paused),
+        *(OpenTask("foreign", row.schedule.name) for row in rows if not row.schedule.own),
     ]
 
 

@@ -202,7 +202,7 @@ def _show_schedules(fired: Sequence[ScheduleRow]) -> None:
         return
     state = service(reader())
     follow_service(state, fires=any(row.last and row.last.status == "running" for row in fired))
-    show_service(state, waiting=sum(not row.schedule.paused for row in fired))
+    show_service(state, waiting=sum(row.schedule.own and not row.schedule.paused for row in fired))
     for row in [row for row in fired if row.next_five][:MOST]:
         would = "" if state.alive else "would fire "
         text = f"{inert(row.schedule.name)}: {would}{inert(time_words(row.next_five[0]))}"

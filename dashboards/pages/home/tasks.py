@@ -54,6 +54,9 @@ def task_line(task: OpenTask) -> TaskLine:
             return TaskLine(f"Schedule {name} {FIRED[task.words]}", "event_busy", "Schedules", place)
         case "paused":
             return TaskLine(f"Schedule {name} is paused", "pause", "Schedules", {"schedule": task.name})
+        case "foreign":
+            text = f"Schedule {name} was not written here and does not fire"
+            return TaskLine(text, "lock", "Schedules", {"schedule": task.name})
         case "audit":
             text = f"{task.left:,} of {task.drawn:,} rollouts wait in the audit {name}"
             return TaskLine(text, "fact_check", "Review", {"queue": task.name})

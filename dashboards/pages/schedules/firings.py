@@ -63,7 +63,7 @@ def _with_times(row: ScheduleRow, squares: Sequence[Square]) -> list[Square]:
 
 
 def _local(row: ScheduleRow, when: datetime) -> datetime:
-    return when.astimezone(ZoneInfo(row.schedule.timezone))
+    return when.astimezone(ZoneInfo(row.schedule.timezone if row.schedule.own else "UTC"))
 
 
 def _chosen(row: ScheduleRow) -> Firing | None:

@@ -25,7 +25,7 @@ def show() -> None:
     rows, state = schedules(reader()), service(reader())
     follow_service(state, fires=any(row.last and row.last.status == "running" for row in rows))
     with st.container(border=True):
-        show_service(state, waiting=sum(not row.schedule.paused for row in rows))
+        show_service(state, waiting=sum(row.schedule.own and not row.schedule.paused for row in rows))
     names = sorted(row.schedule.name for row in rows)
     _forget_removed(names)
     if rows:
@@ -72,6 +72,9 @@ def _table(rows: Sequence[ScheduleRow], *, served: bool) -> None:
 def _show_schedule(row: ScheduleRow, state: Service) -> None:
     item, off = row.schedule, offline_reason(state)
     st.subheader(inert(item.name))
+    if not item.own:
+        _show_foreign(row)
+        return
     st.markdown(f"{item.verb.capitalize()} {inert(_inside(item.recipe))}. {inert(item.words)}. {_terms(row)}")
     with st.container(horizontal=True):
         done = [_button("resume" if item.paused else "pause", item.name)]
@@ -89,6 +92,15 @@ def _show_schedule(row: ScheduleRow, state: Service) -> None:
         hide_index=True,
         width="content",
     )
+
+
+def _show_foreign(row: ScheduleRow) -> None:
+    """A schedule that was not written here: how it is accepted, and the button that removes it."""
+    st.warning("It was not written here, and does not fire. This shows what it would run:", icon=":material/warning:")
+    st.code(visible(row.schedule.acceptance), language=None)
+    if done := _button("remove", row.schedule.name):
+        show_done(done)
+    show_firings(row, row.schedule.rests)
 
 
 def _button(verb: str, name: str) -> CommandStatus | None:
@@ -127,9 +139,7 @@ def _terms(row: ScheduleRow) -> str:
 
 
 def _next(row: ScheduleRow) -> str:
-    if row.schedule.paused:
-        return "paused"
-    return time_words(row.next_five[0]) if row.next_five else "when it comes"
+    return row.schedule.rests or time_words(row.next_five[0])
 
 
 def _inside(path: str) -> str:

@@ -1,7 +1,6 @@
-"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes at times, in intervals, on triggers."""
+"""`rollmill schedule add|list|accept|pause|resume|run-now|remove`: recipes at times, in intervals, on triggers."""
 
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from storage.standing import Service
     from storage.workspace import Workspace
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MOST_RETRIES, LONGEST_DELAY = 100, 86_400
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
 
 
@@ -80,8 +79,8 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
     fresh: Fresh = None,
     overlap: OfTwo = Overlap.skip,
-    retries: Annotated[int, typer.Option(min=0, max=100, help="Further attempts after one that failed.")] = 0,
-    retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
+    retries: Annotated[int, typer.Option(min=0, max=MOST_RETRIES, help="Further attempts after one that failed.")] = 0,
+    retry_delay: Annotated[int, typer.Option(min=0, max=LONGEST_DELAY, help="Seconds before each of them.")] = 60,
     notify_command: NotifyCommand = None,
     notify_webhook: NotifyWebhook = None,
     notify_when: Annotated[ReportedEnds, typer.Option(help="Ends to report.")] = ReportedEnds.failure,
@@ -162,7 +161,7 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
 
 def _check(item: "Schedule") -> None:
     """SetupError unless it has a name, exactly one trigger, and a valid notification target."""
-    from storage.schedules import NIGHTLY, checked_cron
+    from storage.schedules import NAME, NIGHTLY, checked_cron
 
     if not NAME.fullmatch(item.name):
         raise SetupError(f"{item.name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
@@ -220,16 +219,79 @@ def list_(*, json: AsJson = False) -> None:
             line(service.line())
         return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
     shown = [[row["name"], row["verb"], row["words"], row["next"], row["fresh"] or "no", row["recipe"]] for row in rows]
+    # Lines of texts that are somebody else's are no lines of ours.
+    shown = [[text.replace("\n", " ") for text in cells] for cells in shown]
     line(columns(["name", "does", "when", "next", "fresh", "recipe"], shown))
-    for row in rows:
+    for item, row in zip(items, rows, strict=True):
         last, fired = row["last"], "has not fired yet"
         if last is not None:
             number = f" under number {last['number']}" if "number" in last else ""
             ending = ": ".join(filter(None, (last["status"], last["said"])))
             at = f"{last['fired'][:16].replace('T', ' ')} UTC"
             fired = f"{at} due, not begun" if last["status"] == DUE else f"fired {at}{number}, {ending}"
-        line(f"{row['name']}: {fired}")
+        line(f"{item.name}: {fired if item.own else f'{item.rests}. Next: {item.acceptance}'}")
     return line(service.line(opens=True))
+
+
+@verbs.command("accept")
+def accept(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Make a schedule yours that was not written here: it came with the folder, or the folder was moved or copied.
+
+    Shows what a firing runs. Until then nothing of the schedule runs.
+
+    Example: rollmill schedule accept arithmetic --dry-run
+    """
+    schedules = _schedules()
+    item = replace(schedules.get(name), own=True)
+    _check_foreign(item)
+    if not dry_run:
+        schedules.add(item)  # as it is shown, whatever the file says by now
+    if json:
+        return as_json({**_row(item), "dry_run": dry_run})
+    for word, text in _runs(item):
+        if text:
+            line(f"{word}: {text}".replace("\n", " "))
+    line("Each firing also runs the Python files and programs that the recipe and the profile name.")
+    if dry_run:
+        return line(f"Would accept {name}. Next: rollmill schedule accept {name}")
+    line(f"Accepted {name}: {_when(item)}.")
+    return line(_service().line(opens=True))
+
+
+def _check_foreign(item: "Schedule") -> None:
+    """SetupError unless a row that anybody may have written is a schedule that `add` could have made here."""
+    from flows.jobs.file_kinds import scheduled_kind
+    from flows.prefect.firing import KEYS
+
+    _check(item)
+    for path in filter(None, (item.recipe, item.profile)):
+        if not Path(path).is_absolute() or not Path(path).is_file():
+            again = f"rollmill schedule add RECIPE --name {item.name}"
+            raise SetupError(f"schedule {item.name!r} names {path}, and there is no such file.", next_command=again)
+    try:
+        datetime.fromisoformat(item.since)
+        fits = item.verb == scheduled_kind(Path(item.recipe)).verb and item.fresh in (None, *KEYS.get(item.verb, ()))
+    except ValueError:
+        fits = False
+    bounds = ((item.every, 86_399), (item.retries, MOST_RETRIES), (item.retry_delay, LONGEST_DELAY))
+    if not fits or 0 < item.every < 60 or not all(0 <= value <= most for value, most in bounds):
+        raise SetupError(
+            f"schedule {item.name!r} does not fit its recipe {item.recipe}.",
+            next_command=f"rollmill schedule remove {item.name}",
+        )
+
+
+def _runs(item: "Schedule") -> list[tuple[str, str | None]]:
+    """What a schedule runs, as pairs of a word and a text of one line."""
+    return [
+        ("does", f"{item.verb} {item.recipe!r}"),
+        ("when", item.words),
+        ("set", " ".join(map(repr, item.sets))),
+        ("fresh", item.fresh),
+        ("profile", item.profile and repr(item.profile)),
+        ("notify command", item.notify.command and repr(item.notify.command)),
+        ("notify webhook", item.notify.webhook and f"the address in {item.notify.webhook}"),
+    ]
 
 
 @verbs.command("pause")
@@ -271,7 +333,7 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 
     Example: rollmill schedule run-now arithmetic
     """
-    item, service = _schedules().get(name), _service()
+    item, service = _schedules().get_own(name), _service()
     if service.standing is None or service.status != "up":
         advice = f"rollmill {item.verb} {item.recipe}"
         raise SetupError(f"schedule {name!r} needs a standing server. {service.line()}", next_command=advice)
@@ -285,11 +347,9 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 
 def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
     schedules = _schedules()
-    if dry_run:
-        schedules.get(name)
-    else:
+    if not dry_run:
         schedules.pause(name, paused=paused)
-    item = schedules.get(name)
+    item = schedules.get_own(name)
     if json:
         return as_json({**_row(item), "dry_run": dry_run})
     state = "paused" if paused else f"on: {_when(item)}"
@@ -337,6 +397,6 @@ def _when(item: "Schedule") -> str:
 def _row(item: "Schedule") -> dict[str, Any]:
     now = datetime.now(UTC)
     fires = item.next_time(now)
-    when = "paused" if item.paused else "when it comes" if fires is None else fires.isoformat(timespec="minutes")
+    when = item.rests if fires is None else fires.isoformat(timespec="minutes")
     row = {key: value for key, value in asdict(item).items() if key not in ("seen", "since")}
     return {**row, "words": item.words, "next": when, "next_five": item.next_five(now)}

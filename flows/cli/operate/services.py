@@ -38,11 +38,14 @@ def up(
     Example: rollmill up && rollmill schedule list
     """
     from flows.prefect.pages import explain_rules
+    from storage.schedules import Schedules, foreign_schedules
     from storage.standing import look
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state, chosen = workspace.state, workspace.up_port if port is None else port
+    if foreign := foreign_schedules(Schedules(state).all()):
+        note(foreign)
     if systemd:
         return _write_unit(state, chosen, pages, dry_run=dry_run, json=json)
     before = look(state)

@@ -143,5 +143,8 @@ def test_one_that_fell_due_while_the_one_before_ran_is_skipped_or_queued(toy: Pa
     assert start(toy, [None], due=datetime.now(UTC) + timedelta(minutes=1))[-1] == "done"
 
 
-def test_a_schedule_removed_meanwhile_is_still_done(toy: Path) -> None:
-    assert attempts("gone", job(toy), None, lambda: {"done": 1}) == {"done": 1}
+def test_a_schedule_that_was_removed_or_is_not_own_does_nothing(toy: Path) -> None:
+    row = {"name": "theirs", "cron": "0 2 * * *", "recipe": str(toy / "toy.yaml"), "sets": []}
+    (toy / ".rollmill" / "schedules.json").write_text(json.dumps([row]))
+    for name in ("gone", "theirs"):
+        assert attempts(name, job(toy), None, lambda: {"done": 1}) == {"skipped": name}

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from storage.run_records import Firing
+from storage.schedules import Schedules
 from storage.standing import Standing, find_standing
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Said, finish, start
@@ -151,12 +153,8 @@ def test_times_that_pass_while_nothing_is_up_are_entered_once_as_skipped(up: Up)
     assert up.run(*ADD, "--every", "10m", "--name", "often").status == 0
     assert up.run("down").status == 0
     state = up.folder / ".rollmill"
-    rows = json.loads((state / "schedules.json").read_text())
     hour_ago = datetime.now(UTC) - timedelta(minutes=65)
-    for row in rows:
-        if row["name"] == "often":
-            row["since"] = hour_ago.isoformat()
-    (state / "schedules.json").write_text(json.dumps(rows))
+    Schedules(state).add(replace(Schedules(state).get_own("often"), since=hour_ago.isoformat()))
     long_ago = time.time() - 35 * 60
     os.utime(state / "schedules.watched", (long_ago, long_ago))
     up.begin()
