@@ -3,12 +3,14 @@
 A limit cannot change a row: it only ends a command early, and the same command with a higher limit continues.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.money import UNITS, shown
+from storage.ground.replies.faults import refused_replies, reply_lines
 from storage.spending import Limit
 
 if TYPE_CHECKING:
@@ -59,6 +61,18 @@ def limit_reached(run: "OpenRun", reason: str, where: str) -> LimitReached:
         reason=reason,
         next_command=job.command,
     )
+
+
+def check_refused(run: "OpenRun", counts: Mapping[str, Any]) -> None:
+    """FoundWanting where no reply is an answer, or more are refused than the profile allows: their rate says nothing."""
+    refused, whole, most = refused_replies(counts), counts["replies"], run.session.profile.http.max_failed
+    if refused and (refused == whole or (most is not None and refused > most * (1 if most >= 1 else whole))):
+        allowed = "" if most is None else f", and http.max_failed of the profile is {most:g}"
+        raise FoundWanting(
+            f"{refused:,} of {whole:,} replies of run {run.id} are refusals of their prompts{allowed}. "
+            f"{'; '.join(reply_lines(counts))}.",
+            next_command="correct generate, or the server and draw again with generate.redraw one higher",
+        )
 
 
 def _higher(limit: int, spent: int) -> int:

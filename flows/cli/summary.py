@@ -11,6 +11,7 @@ from flows.cli.runs_cost import rule_lines
 from flows.cli.terminal import styled
 from storage.ground.money import shown
 from storage.ground.records import OUTCOMES
+from storage.ground.replies.faults import reply_lines
 
 BAR = 14  # characters of a pass rate of 1
 FORECAST_NAMES = {
@@ -77,6 +78,7 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     if spent.get("redundant"):
         lines.append(f"  paid twice   {spent['redundant']:>9,}   another command had stored them first; theirs are used")
     lines += [f"  taken        {text}" for text in taken_lines(imports or ())]
+    lines += [f"  replies      {text}" for text in reply_lines(funnel.get("replies", {}))]
     stops = counts_text(funnel["stops"])
     solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"
     lines.append(f"{solved}; drawing stopped by {stops}" if stops else solved)

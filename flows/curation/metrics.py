@@ -24,6 +24,7 @@ from pipelines.protocols import StoppingBudget
 from pipelines.stats import rule_error_counts
 from storage.ground.pool import Pool
 from storage.ground.records import StopRow
+from storage.ground.replies.faults import reply_counts
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
@@ -60,7 +61,17 @@ def funnel_row(
         **_frontier(stops),
         "tokens_out": tokens or 0,
         "truncated": int(pc.sum(pc.equal(snapshot.completions["finish_reason"], "length")).as_py() or 0),
+        "replies": _replies(snapshot),
     }
+
+
+def _replies(snapshot: "Snapshot") -> dict[str, Any]:
+    """Faults of the replies, and how many texts are different, over every completion."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.register("drawn", snapshot.completions.to_reader())
+        return reply_counts(connection, "SELECT * FROM drawn")
 
 
 def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:

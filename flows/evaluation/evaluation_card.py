@@ -119,6 +119,7 @@ def _benchmark(side: Side, by: Sequence[str]) -> Row:
         **{name: digits(getattr(whole, name)) for name in ("value", "low", "high")},
         "interval": whole.method,
         "estimand": whole.estimand,
+        **({"faults": list(side.faults)} if side.faults else {}),
         "groups": [row for row in rows if len(row["columns"]) == 1],
         "intersections": [row for row in rows if len(row["columns"]) == 2],
     }

@@ -14,6 +14,7 @@ from flows.evaluation import alert
 from flows.evaluation.replay_page import whole_page
 from pipelines.metrics.registry import row_label
 from pipelines.stats import with_interval
+from storage.ground.replies.faults import reply_lines
 
 Row = Mapping[str, Any]
 _AXIS, _ROW, _LETTER = 500, 22, 7  # pixels: the axis from 0 to 1, a line, a letter at most
@@ -74,7 +75,7 @@ def markdown(report: Row) -> str:
         lines += [
             f"## {cell['benchmark']} x {cell['model']}",
             "",
-            about(cell),
+            _cell(about(cell)),
             "",
             "| metric | value and 95% interval | n | clusters |",
             "| --- | --- | --- | --- |",
@@ -93,7 +94,8 @@ def about(cell: Row) -> str:
     """Counts behind the numbers of a cell."""
     undecided = f", {cell['undecided']:,} undecided" if cell["undecided"] else ""
     tokens = "" if cell["tokens_out"] is None else f", {cell['tokens_out']:,} tokens out"
-    return f"{cell['problems']:,} problems, {cell['rollouts']:,} completions{undecided}{tokens}."
+    faults = "".join(f" {text[:1].upper()}{text[1:]}." for text in reply_lines(cell.get("replies", {})))
+    return f"{cell['problems']:,} problems, {cell['rollouts']:,} completions{undecided}{tokens}.{faults}"
 
 
 def estimands(report: Row) -> list[str]:

@@ -17,7 +17,7 @@ from flows.curation.snapshot import DecidedRun, decided_run
 from flows.driver import Executor, Outcome
 from flows.job import Job
 from flows.jobs.record import end_run, repair_attempts, worked_on
-from flows.limits import limit_reached
+from flows.limits import check_refused, limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe.load import LoadedRecipe
 from flows.rounds import OpenRun
@@ -152,6 +152,7 @@ def decide(run: OpenRun) -> DecidedRun:
     """Select: one decision with a reason per rollout, and what would be published of them."""
     started = time.monotonic()
     decided = decided_run(run)
+    check_refused(run, decided.snapshot.manifest["funnel"]["replies"])
     rows = len(decided.report.decisions)
     _report(run, Stage("select", rows, rows, seconds=time.monotonic() - started))
     return decided

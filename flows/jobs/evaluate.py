@@ -14,6 +14,7 @@ from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
 from flows.jobs.curate import draw_and_score
 from flows.jobs.record import end_run, repair_attempts, worked_on
+from flows.limits import check_refused
 from flows.problems import preview_problems
 from flows.progress import Progress
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
@@ -23,12 +24,14 @@ from flows.recipe.schema import Method
 from flows.rounds import OpenRun
 from flows.session import Session, open_session
 from storage.ground.errors import SetupError, unknown_name
+from storage.ground.replies.faults import reply_counts
 from storage.queries import Reader
 from storage.queries.comparisons.sides import by_model
 
 if TYPE_CHECKING:
     from pipelines.metrics.sample import Options
     from storage.ground.pool import Pool
+    from storage.queries import Scope
     from storage.workspace import Workspace
 
 Row = dict[str, Any]
@@ -154,6 +157,7 @@ def _run_cell(
                 # Inside the attempt, because reading the rows back may be what finds a corrupt segment.
                 row = _measured(run, metrics)
                 more = {} if also is None else also(run)
+        check_refused(run, row["replies"])
         end_run(run, "done", row)
     return {**row, **more, "spent": run.spent.row()}
 
@@ -175,10 +179,17 @@ def _measured(run: OpenRun, metrics: Sequence[MetricPart]) -> Row:
         "model": cell.model,
         "models": list(pool.models),
         **totals(pool),
+        "replies": replies_of(scope),
         "metrics": [
             row for part in metrics for of_model in by_model(scope, pool) for row in _rows(of_model, part, run.loaded.base)
         ],
     }
+
+
+def replies_of(scope: "Scope") -> Row:
+    """Faults of the replies of a run, and how many of their texts are different."""
+    with scope.connection("threads", "completions") as connection:
+        return reply_counts(connection, "SELECT c.* FROM completions c SEMI JOIN threads t ON c.id = t.completion_id")
 
 
 def totals(pool: "Pool") -> Row:

@@ -121,6 +121,8 @@ class Http(Part):
     """Largest reply, in bytes; none: it follows from the request."""
     held_bytes: int = Field(default=512 << 20, ge=1 << 20, le=1 << 40, strict=True)
     """Memory for large replies while they are read, in bytes."""
+    max_failed: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
+    """Most requests that may be refused, a share below 1 or a count; none: any that is too long or filtered."""
 
 
 def http_settings(servers: tuple[ServerSection, ...], http: Http, prices: PricesSection | None) -> settings.HttpSettings:

@@ -19,6 +19,7 @@ from flows.sampling.engine_models import engine_model
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
 from pipelines.generate.direct import EngineSampler
+from pipelines.generate.http.refusals import FIRST, SharedRefusal
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import Completion, Request
@@ -123,6 +124,11 @@ class RunSampler(EngineSampler):
         engine, failure = batch.engine, None
         try:
             drawer.draw(claimed, engine.wind_down if isinstance(engine, DrainableGenerator) else lambda: None)
+        except SharedRefusal as shared:
+            if shared.prompts >= FIRST:
+                raise
+            # Two long rollouts in one question of a judge are no fault of the settings; they are drawn again, and counted.
+            shared.refusals.few = False
         # Not the model's failure: it goes up, while an engine's own errors become a reason beside what was drawn.
         except (SetupError, StopSignal):
             raise

@@ -17,6 +17,7 @@ from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
+from pipelines.generate.http.refusals import Refusals
 from pipelines.generate.http.replicas import Replica
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request
@@ -64,6 +65,7 @@ class OpenAI:
     def _speak(self, wire: Asking, http: HttpSettings | None) -> None:
         """Take the options of requests, and the servers."""
         self._wire, self._settings = wire, http or HttpSettings()
+        self._refusals = Refusals(self._settings.max_failed)
         self.model = wire.model
         self.model_digest = wire.digest()
         self._last: tuple[Prompt | None, str] = None, ""
@@ -185,7 +187,7 @@ class OpenAI:
             if self._running is None:
                 secrets = Secrets()
                 replicas = [Replica(server, secrets.learn(server)) for server in servers]
-                self._running = _Loop(replicas, settings, self._wire, secrets)
+                self._running = _Loop(replicas, settings, self._wire, secrets, self._refusals)
             return self._running
 
     def _lost(self, error: SetupError) -> None:
@@ -200,7 +202,9 @@ class _Loop:
 
     dispatcher: Dispatcher
 
-    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, wire: Asking, secrets: Secrets) -> None:
+    def __init__(
+        self, replicas: Sequence[Replica], settings: HttpSettings, wire: Asking, secrets: Secrets, refusals: Refusals
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-loop", daemon=True)
         self._thread.start()
@@ -210,7 +214,7 @@ class _Loop:
         # Inside the loop: the client session and the dispatcher need it to be running when they are built.
         async def begin() -> None:
             self._client.exchange = Exchange(settings)
-            self.dispatcher = Dispatcher(replicas, settings, messages)
+            self.dispatcher = Dispatcher(replicas, settings, messages, refusals)
             self.dispatcher.ask, self.dispatcher.probe = self._client.ask, self._client.probe
 
         self._wait(begin())

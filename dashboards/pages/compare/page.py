@@ -133,6 +133,9 @@ def _leaderboard(board: Row, subject: ComparedSubject) -> None:
         f"Pass rates with 95% intervals ({inert(estimands, 400)}); a cell or a point opens its rollouts in Explore."
         f"{tested}{mean}"
     )
+    for cell in board["cells"]:
+        for text in cell.get("faults", ()):
+            st.warning(f"{inert(cell['model'])} on {inert(cell['benchmark'])}: {inert(text, 600)}")
     with st.expander("The numbers, with n", key="board-numbers", bind="query-params") as numbers:
         if numbers.open:
             cells_opened = [_plain(cell) | {"open": links[cell["model"], cell["benchmark"]]} for cell in board["cells"]]

@@ -24,6 +24,7 @@ from dashboards.session.commands import command_button
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
 from pipelines.stats import whole_of
+from storage.ground.replies.faults import lines_of_run
 from storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
 from storage.queries.run_history import RunTimes, problems_named, run_outputs, run_times
 
@@ -102,6 +103,8 @@ def _state(run: Run) -> None:
         st.error("The run crashed.")
     elif is_swept(run):
         st.success(chosen_words(run))
+    for text in lines_of_run(run.summary):
+        st.warning(inert(text, 600))
     if run.error and run.status != "interrupted" and not (run.refused and checks_of(run)):
         st.code(visible(run.error), language=None, wrap_lines=True)
 

@@ -13,6 +13,7 @@ from flows.cli.output import inert
 from flows.cli.summary import counts_text, level_table, relative_path, sft_command
 from flows.cli.terminal import styled
 from storage.ground.recipe_steps import takes_imports
+from storage.ground.replies.faults import lines_of_run
 from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
             f"published {published} UTC{parent}",
             "",
             *(f"  {name:<10} {text}" for name, text in facts.items() if text),
+            *(f"  {'replies':<10} {inert(text)}" for text in lines_of_run(manifest)),
             "",
             *(level_table(metrics) if "overall" in metrics else []),
             "",

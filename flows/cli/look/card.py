@@ -100,7 +100,8 @@ def _page(part: dict[str, Any]) -> str:
 
     rate = with_interval(part["value"], part["low"], part["high"])
     head = f"## {part['benchmark']}\n\n{rate} on {part['problems']:,} problems, {part['completions']:,} judged completions."
-    tables = [head]
+    # A server's words are text of strangers: no link and no tag of a Markdown page.
+    tables = [head, *(f"`{text.replace('`', chr(39))}`" for text in part.get("faults", ()))]
     for rows in (part["groups"], part["intersections"]):
         for names in dict.fromkeys(tuple(row["columns"]) for row in rows):
             cells = [

@@ -184,6 +184,7 @@ def _board(board: dict[str, Any]) -> str:
             "* no model of the table is shown to be better on this benchmark (5%, all pairs corrected together)",
             f"{len(board['tests'])} pairs tested, {significant} differ; mean: over the benchmarks that all were asked",
             f"Problems: {', '.join(_problem_count(board, benchmark) for benchmark in board['benchmarks'])}.",
+            *(f"{row['model']} on {row['benchmark']}: {text}." for row in board["cells"] for text in row.get("faults", ())),
         ]
     )
 

@@ -16,6 +16,7 @@ from flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from flows.cli.runs_elected import elected
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps, takes_imports
+from storage.ground.replies.faults import lines_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,6 +148,8 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
         lines.append(f"\n{run.summary['said']}")
     if "error" in run.summary and "funnel" in run.summary:
         lines.append(f"\n{before_a_version(run.summary)}")
+    else:
+        lines += [f"replies: {text}" for text in lines_of_run(run.summary)]
     if "error" in run.summary:
         lines.append(f"\n{run.summary['error']}")
     return "\n".join([*lines, f"\nNext: {run.next_command}"])

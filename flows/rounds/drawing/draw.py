@@ -19,15 +19,18 @@ from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, EndOfDr
 from flows.rounds.drawing.texts import BatchTexts
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import repeated_ids
+from flows.rounds.planning.plan import all_plans
 from flows.sampling.claim import ClaimedBatch, claim
 from flows.sampling.control import StopSignal
 from flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
 from pipelines.engine_roles import DrainableGenerator, Interruptible
+from pipelines.generate.http.refusals import SharedRefusal, is_refused
 from storage.ground.errors import SetupError
 from storage.segments.keys import Commit
 
 Todo = Sequence[tuple[PlanBatch, MissingMask]]
 Waiting = deque[tuple[PlanBatch, MissingMask]]
+LOOKED_AT = 10_000  # planned completions of a step among which an answer is searched
 
 
 class RoundDrawer:
@@ -100,7 +103,7 @@ class RoundDrawer:
             if open_batch is None:
                 return
             try:
-                self._drawer.draw(open_batch, self.wind_down)
+                self._draw(open_batch)
             except BaseException as error:
                 # What an in-process engine gave before it failed is handed on; a spooled engine's replies are on disk.
                 if not open_batch.batch.engine.spooled and open_batch.drawn:
@@ -109,6 +112,18 @@ class RoundDrawer:
                     self._queues.check()  # what an engine raises because it was interrupted is no failure
                 raise
             self._hand_on(open_batch)
+
+    def _draw(self, open_batch: OpenBatch) -> None:
+        """Draw a batch; a refusal that its prompts share is theirs where the step has answers from an earlier command."""
+        try:
+            self._drawer.draw(open_batch, self.wind_down)
+        except SharedRefusal as shared:
+            plans = all_plans(self._run)
+            ids = [row.completion_id for plan in plans for row in plan if row.step == open_batch.batch.step]
+            if all(map(is_refused, self._run.workspace.segments.fetch("completions", ids[:LOOKED_AT]))):
+                raise
+            shared.refusals.accepted = True
+            self._drawer.draw(open_batch, self.wind_down)
 
     def _next(self, waiting: Waiting) -> OpenBatch | None:
         """The next leased batch with completions to draw; batches that lack only verdicts are passed on immediately."""

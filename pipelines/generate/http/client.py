@@ -16,6 +16,7 @@ from pipelines.generate.calls import STOP, completion_of
 from pipelines.generate.http.exchange import MOST_BODY, Exchange, served_models
 from pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
+from pipelines.generate.http.refusals import kind_of
 from pipelines.generate.http.replicas import Replica
 from pipelines.generate.http.reply import ServerAnswer, read_answer, read_object
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
@@ -32,18 +33,6 @@ OURS = frozenset(
 LEAST_REPLY = 1 << 20  # bytes that any reply may have
 TOKEN_BYTES = 256  # of a token in JSON, escapes included; also of one log-probability with its token
 SEED_BITS = 31  # what every server takes: llama.cpp reads 32 bits, others signed 32
-
-
-# What servers say of a prompt that no other try would help.
-TOO_LONG = (
-    "context length",
-    "context_length_exceeded",
-    "maximum context",
-    "context window",
-    "context size",
-    "too many tokens",
-)
-FILTERED = ("content_filter", "content management policy", "content_policy")
 ENGINE = "openai"
 
 
@@ -208,7 +197,7 @@ class CompletionClient:
             reply = await self.exchange.post(replica, self._wire.path, body, most)
             answer = self._wire.read(read_object(reply), request)
         except Failure as failure:
-            answer = _about_the_prompt(failure, self._secrets)
+            answer = _about_the_prompt(failure, self._secrets, lenient=self._settings.max_failed is not None)
         answer.hide(self._secrets.hide)
         return self._completion(request, answer, time.perf_counter() - began)
 
@@ -251,13 +240,11 @@ class CompletionClient:
         )
 
 
-def _about_the_prompt(failure: Failure, secrets: Secrets) -> ServerAnswer:
+def _about_the_prompt(failure: Failure, secrets: Secrets, *, lenient: bool) -> ServerAnswer:
     """The empty answer for a refusal of this particular prompt; any other failure is raised."""
     # Hidden here and not only when shown: this text is stored in the row, and a server may echo the key.
     failure.detail = secrets.hide(failure.detail)[:MOST_DETAIL]
-    reason = f"{failure.detail} {failure.code}".lower()
-    if failure.status not in (400, 413, 422) or not any(words in reason for words in (*TOO_LONG, *FILTERED)):
+    kind = kind_of(failure, lenient=lenient)
+    if kind is None:
         raise failure
-    filtered = any(words in reason for words in FILTERED)
-    notes: Mapping[str, Any] = {"cause": failure.detail, "finish_reason": "content_filter" if filtered else "too_long"}
-    return ServerAnswer("", "length", tokens_out=0, notes=dict(notes))
+    return ServerAnswer("", "length", tokens_out=0, notes={"cause": failure.detail, "finish_reason": kind})

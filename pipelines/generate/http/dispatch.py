@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pipelines.generate.calls import CallJob, EngineCall, Interruption
 from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings
+from pipelines.generate.http.refusals import Refusals, Reply
 from pipelines.generate.http.replicas import FAILURES, Replica, choose
+from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request
 
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
@@ -36,8 +38,10 @@ class Dispatcher:
     The window is the sum of the replicas' concurrency: what a kill can cost.
     """
 
-    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages) -> None:
-        self._replicas, self._settings, self._messages = replicas, settings, messages
+    def __init__(
+        self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages, refusals: Refusals
+    ) -> None:
+        self._replicas, self._settings, self._messages, self._refusals = replicas, settings, messages, refusals
         self.window = sum(replica.server.concurrency for replica in replicas)
         self._unsaved = 0
         self._calls: list[EngineCall] = []
@@ -56,6 +60,7 @@ class Dispatcher:
     def add(self, call: EngineCall) -> None:
         """Begin a call."""
         self._calls.append(call)
+        self._refusals.begin(call)
         if self._dark_since is not None:
             # Patience begins with the first open call, not with the engine, which may have been built long before.
             self._dark_since = self._dark_since if len(self._calls) > 1 else self._loop.time()
@@ -78,6 +83,8 @@ class Dispatcher:
             self._drop(call)
             self._cancel(call)
             self._calls.remove(call)
+            self._refusals.forget(call)
+            self._hand_on(*self._refusals.settled(self._calls))
         self._pump()
 
     def interrupt(self) -> None:
@@ -148,11 +155,20 @@ class Dispatcher:
         except Exception as error:  # a bug of ours: told, not hidden
             self._stop(job.call, error)
         else:
-            flight.arrived = True
             replica.failures = 0
             replica.limit.replied(self._loop.time(), busy=busy)
             job.call.tried(replica.name, "ok", self._loop.time() - began, job.request.completion_id)
+            self._unsaved -= 1
+            self._hand_on(*self._refusals.take((job, completion), self._calls))
+            flight.arrived = True
+
+    def _hand_on(self, replies: Sequence[Reply], error: SetupError | None) -> None:
+        """Give replies to their callers, whose places they take; those that are held back take none."""
+        self._unsaved += len(replies)
+        for job, completion in replies:
             job.call.put(completion)
+        if error is not None:
+            self._end_all(error)
 
     # Failures.
 
@@ -165,7 +181,7 @@ class Dispatcher:
             replica.limit.refused(now - seconds, now)
         too_long = failure.after is not None and failure.after > self._settings.longest_wait
         if not failure.again or too_long or job.tried >= self._settings.attempts:
-            self._stop(job.call, self._messages.about(replica, failure, job.tried))
+            self._stop(job.call, self._messages.about(replica, failure, job.tried, job.request.prompt))
             return
         if failure.after:
             replica.paused_until = max(replica.paused_until, now + failure.after)
@@ -216,6 +232,7 @@ class Dispatcher:
     def _end(self, call: EngineCall) -> None:
         if call in self._calls:
             self._calls.remove(call)
+        self._refusals.forget(call)
         call.end()
 
     # Replicas that die and return.

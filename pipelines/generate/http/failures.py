@@ -17,10 +17,12 @@ from typing import Any
 from pipelines.generate.http.http_settings import Secrets
 from pipelines.generate.http.replicas import Replica
 from storage.ground.errors import SetupError, Unavailable
+from storage.ground.records import Prompt
 
 MOST_DETAIL = 300  # characters of what a server says that are shown or stored
 MOST_HEARD = 4096  # characters of it that are looked at: secrets are hidden before the rest is cut, and never cut in two
 DAY, CENTURY = 86_400.0, 3.2e9  # seconds
+MOST_PROMPT = 60  # characters of a prompt that a message repeats
 MOST_WORDS = 60  # characters of a Retry-After that are repeated
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 CONGESTED = frozenset({429, 503, 529})
@@ -97,9 +99,9 @@ def error_in(data: Any) -> tuple[str | None, str]:
     error: Any = data.get("error", data) if isinstance(data, dict) else data
     if not isinstance(error, dict):
         return None, str(error)[:MOST_HEARD]
-    code = error.get("code") or error.get("type")
+    code = next((code for code in (error.get("code"), error.get("type")) if isinstance(code, str) and code), None)
     message = error.get("message") or error.get("detail") or error
-    return (code if isinstance(code, str) else None), str(message)[:MOST_HEARD]
+    return code, str(message)[:MOST_HEARD]
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -120,6 +122,12 @@ def retry_after(value: str | None, now: float) -> float | None:
     return seconds if seconds > 0 else None  # of `nan` too
 
 
+def named(prompt: Prompt) -> str:
+    """A prompt for a message: the beginning of its last turn."""
+    text = " ".join((prompt if isinstance(prompt, str) else prompt[-1].content if prompt else "").split())
+    return f"prompt {text[:MOST_PROMPT]!r}{'...' if len(text) > MOST_PROMPT else ''}"
+
+
 KEPT = "every reply received is kept"
 AGAIN = "the same command again, which asks only for what is missing"
 
@@ -131,8 +139,8 @@ class ErrorMessages:
         self._model, self._secrets = model, secrets
         self.served: dict[str, tuple[str, ...]] = {}
 
-    def about(self, replica: Replica, failure: Failure, tried: int) -> SetupError:
-        """A failure that will not pass, or did not pass in `tried` attempts."""
+    def about(self, replica: Replica, failure: Failure, tried: int, prompt: Prompt = "") -> SetupError:
+        """A failure that will not pass, or did not pass in `tried` attempts; `prompt`: of the request."""
         name = replica.name
         if failure.status in (401, 403):
             variable = replica.server.key_env
@@ -154,8 +162,9 @@ class ErrorMessages:
             mend = "raise http.reply_bytes in the profile, or make the server keep to max_tokens"
             return self._error(f"{name} answers more than was requested", failure, mend)
         if failure.again:
-            return self._error(f"{name} failed {tried} times for one request, the last time", failure, "look at its log")
-        return self._error(f"{name} refuses the request", failure, "correct generate in the recipe or the server")
+            what = f"{name} failed {tried} times for one request, the last time"
+            return self._error(what, failure, "look at its log", prompt)
+        return self._error(f"{name} refuses the request", failure, "correct generate in the recipe or the server", prompt)
 
     def not_listed(self, replica: Replica, served: Sequence[str]) -> SetupError:
         """The model is not among those that a server names."""
@@ -179,10 +188,11 @@ class ErrorMessages:
         mend = "check generate.model in the recipe and the server's url in the profile (it usually ends in /v1)"
         return self._error(f"{replica.name} does not know the model {self._model!r} or the path", failure, mend)
 
-    def _error(self, what: str, failure: Failure, mend: str) -> SetupError:
+    def _error(self, what: str, failure: Failure, mend: str, prompt: Prompt = "") -> SetupError:
         reason = self._clean(str(failure)).rstrip(". ")
         kind = Unavailable if failure.again else SetupError
-        return kind(f"{what} ({reason}); {KEPT}.", next_command=f"{mend}, then {AGAIN}")
+        about = f" It was the {self._clean(named(prompt))}." if prompt else ""
+        return kind(f"{what} ({reason}); {KEPT}.{about}", next_command=f"{mend}, then {AGAIN}")
 
     def _clean(self, text: str) -> str:
         return " ".join(self._secrets.hide(text).split())[:MOST_DETAIL]

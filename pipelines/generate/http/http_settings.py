@@ -75,7 +75,8 @@ class HttpSettings:
     Retry-After above it ends the command. `drain`: how long requests in flight are awaited once one was given up.
     `proxies`: whether HTTP_PROXY and its like in the environment count. `reply_bytes`: the most that a reply may have,
     unfolded; by default it follows from the request, at most 64 MiB. `held_bytes`: the most that replies of over 1 MiB may
-    take up in this process while they are read.
+    take up in this process while they are read. `max_failed`: the largest share (below 1) or count of requests that may be
+    refused; None: any, of prompts that are too long or filtered, while any other refusal ends the command.
     """
 
     servers: tuple[Server, ...] = ()
@@ -90,6 +91,7 @@ class HttpSettings:
     proxies: bool = True
     reply_bytes: int | None = None
     held_bytes: int = 512 << 20
+    max_failed: float | None = None
     prices: Prices | None = None
     local: Local | None = field(default=None, repr=False, compare=False)
 

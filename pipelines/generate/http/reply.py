@@ -11,12 +11,13 @@ from typing import Any
 from pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
 from pipelines.generate.http.failures import MOST_HEARD, Failure, error_in
 from storage.ground.records import FinishReason, Message
+from storage.ground.replies.faults import FILTERED
 
 FINISHED: Mapping[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
     "tool_calls": "stop", "function_call": "stop", "tool_use": "stop",
     "length": "length", "max_tokens": "length",
-    "content_filter": "length",  # cut short, though not by us: never a whole answer
+    **dict.fromkeys(FILTERED, "length"),  # cut short, though not by us: never a whole answer
 }  # fmt: skip
 PLAIN = frozenset({"stop", "length"})
 UNFINISHED = frozenset({"abort", "aborted", "error", "cancelled", "canceled"})
@@ -188,7 +189,7 @@ def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
         # The server gave up in the middle: not the model's answer, and another try may bring one.
         raise Failure("aborted", f"finish_reason {reason}")
     full = answer.tokens_out is not None and answer.tokens_out >= max_tokens
-    answer.finish = FINISHED.get(reason or "", "length" if full else "stop")
+    answer.finish = FINISHED.get((reason or "").lower(), "length" if full else "stop")
     if reason not in PLAIN:
         answer.notes["finish_reason"] = None if reason is None else reason[:MOST_HEARD]
     if reason == "length" and answer.tokens_out is not None and answer.tokens_out < max_tokens:

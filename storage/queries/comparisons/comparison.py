@@ -307,6 +307,7 @@ def leaderboard(sides: Sequence[Side]) -> Row:
                 "undecided": rate.undecided,
                 **_estimate(estimate),
                 "unbeaten": model not in beaten,
+                **({"faults": list(faults)} if (faults := cells[model, benchmark].faults) else {}),
             }
         )
     means = _means(cells, models, benchmarks)

@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.metrics import Counts, counts_of
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.pool import STATES, Flags, Ints, Pool, grouped
+from storage.ground.replies.faults import lines_of_run
 from storage.queries.pools import ScopePool, meta_keys, scope_pool, with_meta
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, named_scope, run_scope
@@ -23,12 +24,16 @@ Corrected = Callable[[ScopePool], Pool]
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The rollouts of one model on one benchmark, without their answers. `reference`: its name in a command."""
+    """The rollouts of one model on one benchmark, without their answers. `reference`: its name in a command.
+
+    `faults`: sentences on the faults of its run's replies.
+    """
 
     reference: str
     benchmark: str
     model: str
     pool: Pool
+    faults: tuple[str, ...] = ()
 
     @cached_property
     def most(self) -> int:
@@ -39,7 +44,7 @@ class Side:
     def first(self, count: int) -> "Side":
         """The side limited to the first `count` completions of each problem."""
         kept = self.pool.in_prefix & (self.pool.index < count)
-        return Side(self.reference, self.benchmark, self.model, self.pool.where(kept))
+        return replace(self, pool=self.pool.where(kept))
 
     @cached_property
     def counts(self) -> Counts:
@@ -181,7 +186,8 @@ def _of_scope(scope: Scope, columns: Sequence[str], corrected: Corrected | None)
     cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
     benchmark = cell.get("benchmark", scope.name.partition("@")[0])
     if len(pool.models) < 2:
-        yield Side(scope.name, benchmark, shown_model(scope, pool.models), by_model(scope, pool)[0])
+        faults = () if scope.run is None else tuple(lines_of_run(scope.run.summary))
+        yield Side(scope.name, benchmark, shown_model(scope, pool.models), by_model(scope, pool)[0], faults)
         return
     for model, part in zip(pool.models, by_model(scope, pool), strict=True):
         yield Side(f"{scope.name}:{model}", benchmark, model, part)
@@ -219,4 +225,4 @@ def _by_column(side: Side, by: str) -> Iterator[Side]:
     for value, places in grouped([None if value is None else str(value) for value in side.pool.strata[by]]).items():
         part = side.pool.where(np.isin(side.pool.problem, places))
         if len(part):
-            yield Side(side.reference, value or "none", side.model, part)
+            yield replace(side, benchmark=value or "none", pool=part)

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from storage.ground.replies.faults import reply_lines
+
 _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -86,6 +88,9 @@ def _summary(manifest: Mapping[str, Any], folder: Folder | None) -> str:
     made = (
         f"{counts['problems']} problems, {counts['rollouts']} rollouts ({outcomes}); {counts['kept']} kept, "
         f"{counts['dropped']} dropped"
+    )
+    made += "".join(
+        f". {_cell(text[:1].upper() + text[1:])}" for text in reply_lines(manifest.get("funnel", {}).get("replies", {}))
     )
     if folder is None:
         inside = (

@@ -48,7 +48,7 @@ def test_spent_money_is_no_rate_limit() -> None:
     ("body", "found"),
     [
         (b'{"error": {"message": "m", "code": "c"}}', ("c", "m")),
-        (b'{"error": {"message": "m", "code": 404, "type": "t"}}', (None, "m")),
+        (b'{"error": {"message": "m", "code": 404, "type": "t"}}', ("t", "m")),
         (b'{"object": "error", "message": "m", "type": "BadRequestError"}', ("BadRequestError", "m")),
         (b'{"detail": "Not Found"}', (None, "Not Found")),
         (b'{"error": "model not loaded"}', (None, "model not loaded")),

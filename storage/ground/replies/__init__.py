@@ -1,0 +1,1 @@
+"""What servers do to replies: faults, which are counted beside every rate, and tokens of chat formats left in texts."""

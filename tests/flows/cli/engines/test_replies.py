@@ -1,0 +1,127 @@
+"""Faults of replies through whole commands: a server's configuration is no score; each fault stands beside the rate."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.conftest import Run, said_as_json
+from tests.pipelines.generate.http.serving import Script, Serving, Trick, body, reply_to, status
+
+pytestmark = pytest.mark.integration
+
+RECIPE = """\
+recipe_schema: 1
+name: remote
+problems: {imported: sums}
+generate: {engine: openai, model: toy}
+budget: {method: fixed, options: {initial: 4}}
+select: {method: all_correct}
+"""
+EVALUATION = """\
+evaluation_schema: 1
+name: remote-eval
+samples: 2
+benchmarks: [{name: sums, imported: sums}]
+models: [{name: toy, engine: openai, model: toy}]
+metrics: [{metric: pass@k, ks: [1]}]
+"""
+LONG = status(400, '{"error": {"message": "max_tokens 256 exceeds the maximum context length of 128 tokens."}}')
+RISK = status(400, '{"error": {"message": "Content Exists Risk", "code": "invalid_request_error"}}')
+
+
+@pytest.fixture
+def remote(ten_sums: Path) -> Path:
+    """A workspace with ten imported sums, a recipe and an evaluation that ask a server."""
+    (ten_sums / "remote.yaml").write_text(RECIPE)
+    (ten_sums / "eval.yaml").write_text(EVALUATION)
+    return ten_sums
+
+
+def profile(server: Serving, http: str = "") -> tuple[str, str]:
+    Path("p.yaml").write_text(
+        f"servers: [{{url: '{server.url}', concurrency: 4}}]\nhttp: {{backoff_seconds: 0.01{http}}}\n"
+    )
+    return "--profile", "p.yaml"
+
+
+def on(prompt: str, trick: Trick) -> Script:
+    return lambda _, asked: trick if asked["messages"][-1]["content"] == prompt else None
+
+
+def thinking(_: int, asked: dict[str, Any]) -> Trick:
+    """All tokens go into the reasoning."""
+    reply = reply_to(asked)
+    reply["choices"][0] |= {"finish_reason": "length", "message": {"content": None, "reasoning_content": "Let me see"}}
+    return body(reply)
+
+
+def test_a_refusal_of_every_request_is_no_score_and_ends_with_the_words_of_the_server(remote: Path, rollmill: Run) -> None:
+    with Serving(lambda *_: LONG) as server:
+        result = rollmill("evaluate", "eval.yaml", *profile(server))
+        assert result.status == 2
+        assert (
+            "max_tokens 256 exceeds the maximum context length of 128 tokens. None of these replies is kept." in result.err
+        )
+        assert "pass@" not in result.out + result.err
+        server.script = None  # the server is served with a longer context: nothing stands in the way
+        report = said_as_json(rollmill, "evaluate", "eval.yaml", *profile(server))
+    [cell] = report["cells"]
+    assert cell["replies"] == {"replies": 20, "several": 10, "draws": 20, "texts": 19, "one_text": 1}
+
+
+def test_the_only_prompt_refused_is_no_score_either(remote: Path, rollmill: Run) -> None:
+    with Serving(lambda *_: LONG) as server:
+        result = rollmill("evaluate", "eval.yaml", "--set", "benchmarks.sums.count=1", *profile(server))
+    assert result.status == 1
+    assert "2 of 2 replies of run" in result.err
+    assert "max_tokens 256 exceeds" in result.err
+
+
+def test_one_refused_prompt_is_counted_on_every_page(remote: Path, rollmill: Run) -> None:
+    with Serving(on("3 + 3 = ?", RISK)) as server:
+        made = rollmill("curate", "remote.yaml", "--direct", *profile(server))
+        assert made.status == 0, made.err
+        measured = rollmill("evaluate", "eval.yaml", *profile(server))
+        assert measured.status == 0, measured.err
+        over = rollmill(
+            "curate", "remote.yaml", "--direct", "--set", "generate.redraw=1", *profile(server, ", max_failed: 2")
+        )
+    told = "4 of 40 replies were refused or cut by the provider's filter: reword prompt_template"
+    risk = "the server said of a refused prompt: Content Exists Risk"
+    pages = {
+        "curate": made.out,
+        "runs show": rollmill("runs", "show", run_of(remote, "remote")).out,
+        "dataset show": rollmill("dataset", "show", "remote").out,
+        "card": next((remote / "datasets/remote").glob("v1-*/README.md")).read_text(),
+    }
+    for name, page in pages.items():
+        assert told in page, name
+        assert risk.casefold() in page.casefold(), name
+    told = "2 of 20 replies were refused"
+    pages = {
+        "evaluate": measured.out,
+        "report": (remote / "reports/remote-eval/report.md").read_text(),
+        "html": (remote / "reports/remote-eval/report.html").read_text(),
+        "leaderboard": rollmill("leaderboard", "remote-eval").out,
+        "card": rollmill("card", "make", "remote-eval", "--by", "skill").out,
+    }
+    assert [name for name, page in pages.items() if told not in page] == []
+    assert over.status == 2
+    assert "3 of 40 requests were refused, and 2 is allowed (http.max_failed)" in over.err
+    assert "prompt '3 + 3 = ?': Content Exists Risk" in over.err
+
+
+def run_of(folder: Path, name: str) -> str:
+    from storage.workspace import Workspace
+
+    with Workspace.open(folder) as ws:
+        return next(run.id for run in reversed(ws.runs.list()) if run.name == name)
+
+
+def test_reasoning_without_an_answer_is_told_with_the_key_to_change(remote: Path, rollmill: Run) -> None:
+    with Serving(thinking) as server:
+        measured = rollmill("evaluate", "eval.yaml", *profile(server))
+    assert measured.status == 0, measured.err
+    assert "20 of 20 replies have reasoning and no answer behind it: raise max_tokens, or set" in measured.out
+    assert "20 of 20 replies were truncated at their length limit: raise max_tokens" in measured.out
