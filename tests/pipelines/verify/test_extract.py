@@ -49,6 +49,15 @@ def test_nothing_is_no_answer(text: str) -> None:
     assert found is None or found.rule in ("bare", "tail")
 
 
+@pytest.mark.parametrize("text", ["5 + 3 =", "9 * 1 d9 + 3 = 9 * 3 =", "I add them:\n4 + 3 =  =  = "])
+def test_a_calculation_that_breaks_off_is_no_answer(text: str) -> None:
+    assert final_answer(text) is None
+
+
+def test_a_million_line_breaks_are_read() -> None:
+    assert final_answer("\n" * 1_000_000 + "7") == FinalAnswer("7", "bare")
+
+
 def test_a_cut_text_answers_only_with_a_closed_box_or_a_finished_line() -> None:
     assert final_answer("12 + 7 = 19\n#### 1", cut=True) is None
     assert final_answer(r"so \boxed{1", cut=True) is None
