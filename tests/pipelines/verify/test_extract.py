@@ -55,7 +55,7 @@ def test_a_calculation_that_breaks_off_is_no_answer(text: str) -> None:
 
 
 def test_a_million_line_breaks_are_read() -> None:
-    assert final_answer("\n" * 1_000_000 + "7") == FinalAnswer("7", "bare")
+    assert final_answer("\n" * 1_000_000 + "7") == FinalAnswer("7", "tail")
 
 
 def test_a_cut_text_answers_only_with_a_closed_box_or_a_finished_line() -> None:
