@@ -18,7 +18,7 @@ from pipelines.verify.answers.equality import (
     versioned,
 )
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.questions.unevaluated import is_unevaluated
+from pipelines.verify.answers.questions.unevaluated import asks_rewriting, is_unevaluated
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
@@ -92,7 +92,7 @@ class NumberVerifier(OneByOne):
             None,
             final.text[:1000] if final else None,
             _form(answer),
-            _form(reference),
+            _reference_form(problem.reference),
             perf_counter() - started,
         )
 
@@ -157,7 +157,13 @@ def _decide(
             return "unparsed", "no-answer", "no number in the answer"
         return "incorrect", f"{final.rule}:no-number", None
     if same_quantity(reference, answer, context):
-        if _WRITTEN_OTHERWISE.search(final.text) and is_unevaluated(wanted, final.text, context.prompt):
+        # A plain number leaves no arithmetic, but may be the one that is to be written in another way.
+        if (
+            not final.text.isdigit()
+            and _WRITTEN_OTHERWISE.search(final.text)
+            and asks_rewriting(context.prompt)
+            and is_unevaluated(wanted, final.text, context.prompt)
+        ):
             return "incorrect", f"{final.rule}:unevaluated", None
         return "correct", f"{final.rule}:equal", None
     if same_when_rounded(reference, answer, context):
@@ -165,7 +171,14 @@ def _decide(
     return "incorrect", f"{final.rule}:unequal", None
 
 
+@lru_cache(maxsize=65_536)
+def _reference_form(text: str) -> str | None:
+    return _form(_reference(text))
+
+
 def _form(quantity: Quantity | None) -> str | None:
     if quantity is None:
         return None
+    if not (quantity.scale or quantity.unit):
+        return str(quantity.value)
     return " ".join(part for part in (str(quantity.value), quantity.scale, quantity.unit) if part)

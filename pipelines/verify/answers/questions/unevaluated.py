@@ -29,9 +29,15 @@ _MOST_FORMULAS = 60
 
 
 @lru_cache(maxsize=16_384)
+def asks_rewriting(prompt: str) -> bool:
+    """True if the text asks for a value that it shows in another form: "Write 6/4 in lowest terms"."""
+    return _RATHER.search(prompt) is not None
+
+
+@lru_cache(maxsize=16_384)
 def is_unevaluated(reference: str, answer: str, prompt: str) -> bool:
     """True if an answer that equals its reference in value is only what the problem shows, or leaves arithmetic undone."""
-    if not _SIGN.search(answer) and not (answer.strip(" $") in prompt and _RATHER.search(prompt)):
+    if not _SIGN.search(answer) and not (answer.strip(" $") in prompt and asks_rewriting(prompt)):
         return False
     reference, answer = _right_side(reference), _right_side(answer)
     left, given = _tree(reference), _tree(answer)
@@ -113,7 +119,7 @@ def _stripped(node: ExpressionNode) -> ExpressionNode:
 def _is_shown(answer: ExpressionNode, prompt: str) -> bool:
     """True if the problem's text has the answer's tree, or a sum of which it is a part, as one of its formulas."""
     if _is_literal(answer) or answer.op in ("name", "number", "neg", "group"):
-        wanted = _RATHER.search(prompt) is not None  # "Write 6/4 in lowest terms", "Express 0.5 as a fraction"
+        wanted = asks_rewriting(prompt)
     else:
         wanted = answer.op in _OPERATIONS or answer.op in ("relation", "list", "bracket")
     spelled = _spelled(answer)

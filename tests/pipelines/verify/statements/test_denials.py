@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.verify import verify
+from pipelines.verify.statements import words
 
 IMPOSSIBLE = [
     "The answer cannot be 17.", "The answer can't be 17.", "The answer could not be 17.", "The answer would never be 17.",
@@ -85,3 +86,8 @@ def test_what_is_impossible_or_a_mistake_is_no_answer(text: str) -> None:
 )
 def test_what_is_possible_stands(text: str) -> None:
     assert verify([("?", "17", text)], "number")[0].outcome == "correct"
+
+
+def test_the_quick_look_for_words_that_state_an_answer_passes_over_none() -> None:
+    for _, needle in words._SAID_IN:
+        assert any(part in needle for part in words._SAID_PARTS), needle
