@@ -69,8 +69,10 @@ async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
     runner = ScheduleRunner(state)
     running = asyncio.create_task(runner.start())
-    while not runner.started:
+    while not (runner.started or running.done()):
         await asyncio.sleep(0.05)
+    if running.done():
+        running.result()  # raises what a server of the user's answered, such as 401
     record_before_start(runner, state)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -7,6 +7,8 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-from storage.standing import Standing, find_standing, look
+from storage.standing import Standing, find_standing, healthy, look
 from storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
 from tests.flows.evaluation.test_evaluate import EVALUATION
+from tests.tied import tied
 from tests.waiting import until
 
 pytestmark = pytest.mark.services
@@ -291,22 +294,45 @@ def test_a_new_version_or_model_is_evaluated_and_told_also_what_came_while_nothi
         assert workspace.firings.recent("sums")[0].recipe is not None
 
 
-def test_a_prefect_server_of_ones_own_keeps_the_schedules(up: Path, tmp_path: Path) -> None:
-    mine = standing_of(up).api
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[str]:
+    """The API address of a Prefect server that its user started by hand."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ("server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui")
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "their-prefect"), "DO_NOT_TRACK": "1"}
+    log = (tmp_path / "their-prefect.log").open("w")
+    process = subprocess.Popen(
+        tied(sys.executable, "-m", "prefect", *words), cwd=tmp_path, env=environment, stdout=log, stderr=log
+    )
+    api = f"http://127.0.0.1:{port}/api"
+    assert until(lambda: healthy(api), 120)
+    yield api
+    process.terminate()
+    process.wait(60)
+    log.close()
+
+
+def test_a_prefect_server_of_ones_own_keeps_the_schedules(toy: Path, own_server: str) -> None:
+    result = run(toy, "up", "--dashboard", "0", PREFECT_API_URL=own_server)
+    assert (result.status, own_server.removesuffix("/api") in result.out) == (0, True), result.err
+    try:
+        assert not (toy / ".rollmill" / "prefect").exists()
+        assert run(toy, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "theirs").status == 0
+        assert f"Next: export PREFECT_API_URL={own_server}" in run(toy, "schedule", "run-now", "theirs").err
+        assert until(lambda: run(toy, "schedule", "run-now", "theirs", PREFECT_API_URL=own_server).status == 0)
+        assert until(lambda: fired(toy, "theirs") == ["done"], 240)
+    finally:
+        run(toy, "down")
+
+
+def test_a_server_that_refuses_its_user_ends_up_with_its_answer(up: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(up, other, ignore=shutil.ignore_patterns(".rollmill"))
-    result = run(other, "up", "--dashboard", "0", PREFECT_API_URL=mine)
-    assert (result.status, mine.removesuffix("/api") in result.out) == (0, True), result.err
-    try:
-        assert not (other / ".rollmill" / "prefect").exists()
-        assert run(other, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "theirs").status == 0
-        assert f"Next: export PREFECT_API_URL={mine}" in run(other, "schedule", "run-now", "theirs").err
-        assert until(lambda: run(other, "schedule", "run-now", "theirs", PREFECT_API_URL=mine).status == 0)
-        assert until(lambda: fired(other, "theirs") == ["done"], 240)
-        with sqlite3.connect(up / ".rollmill" / "prefect" / "prefect.db") as prefect:
-            assert prefect.execute("SELECT name FROM deployment").fetchall() == [("theirs",)]
-    finally:
-        run(other, "down")
+    result = run(other, "up", "--dashboard", "0", PREFECT_API_URL=standing_of(up).api)
+    assert result.status == 1
+    assert "401" in result.err
 
 
 def test_down_ends_a_stuck_server_too(toy: Path) -> None:
