@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from storage.ground.errors import SetupError, explained, no_runs
 from storage.ground.files import ensure_lines
+from storage.planted_links import MADE_BY_INIT, WRITTEN, refuse_links_out
 from storage.spool import Spool
 
 # Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.
@@ -51,6 +52,7 @@ class Workspace:
         self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None, read_only: bool = False
     ) -> None:
         _refuse_odd_path(root)
+        refuse_links_out(root, WRITTEN)
         settings = _settings(root / MARKER)
         self.root = root
         self.state = root / STATE
@@ -71,6 +73,7 @@ class Workspace:
         """Make `path` a workspace; overwrites nothing, so it may be repeated."""
         root = path.resolve()
         _refuse_odd_path(root)
+        refuse_links_out(root, {**WRITTEN, **MADE_BY_INIT})
         with explained(root):
             (root / STATE).mkdir(parents=True, exist_ok=True)
             if not (root / MARKER).exists():

@@ -39,7 +39,7 @@ rollmill claims show best-of-many-settings        # what it gave, seed by seed
   to 8 on the held-out side of the templates, 64 completions each at temperature 1), `pair` and `pair-cool` (the
   first 64 of these problems at temperatures 1 and .5), `ladder` (96 problems, levels 1 to 8, on the training side).
   They are cells of `recipes/evaluations/claims.yaml`, drawn in the stream `evaluate`: a second call draws nothing.
-  Put a file of that name into a workspace to check the claims on a model of yours.
+  `--recipe FILE` checks the claims on a model of yours.
 - **Released outputs** stay outside of the project. `--outputs FOLDER` imports those whose files lie there, once,
   under `released-NAME`, and judges them as any rollouts: verdicts are stored, a second call makes none. Without
   them a claim is `not measured` and says what it needs and from where. MathCoder's 12,748 answers take 20 s of one

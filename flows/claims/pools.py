@@ -23,7 +23,7 @@ from storage.ground.solutions import solution_key
 from storage.queries import Reader, run_scope
 from storage.queries.pools import ScopePool, scope_pool
 
-SHIPPED = Path("recipes/evaluations/claims.yaml")
+DRAWN = CHECKOUT / "recipes/evaluations/claims.yaml"
 RECORDED = CHECKOUT / "recipes/evaluations/claims-recorded.yaml"
 DRAWN_CELLS: Mapping[str, tuple[str, str]] = {
     "unseen": ("unseen", "warm"),
@@ -49,12 +49,6 @@ class PoolDrawing:
     max_cost: str | None = None
     watcher: Callable[[Stage], None] | None = None
     begin: Callable[[str], None] = print
-
-
-def recipe_of(root: Path) -> Path:
-    """The workspace's own file if it has one, else the shipped one."""
-    own = root / SHIPPED
-    return own if own.is_file() else CHECKOUT / SHIPPED
 
 
 def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> Evidence:

@@ -5,6 +5,7 @@ untracked and the caller gets one warning line. Files of the repository tell DVC
 """
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,9 @@ def add(path: Path) -> Tracking:
             f"warning: {path.name} is not tracked: no DVC repository here. "
             f"Next: git init && dvc init, then the same command again: it tracks the version",
         )
+    if link := next((file for file in path.rglob("*") if file.is_symlink()), None):
+        # DVC would publish the file that it leads to.
+        return Tracking((), f"warning: {path.name} is not tracked: {link} is a link. Next: rm {shlex.quote(str(link))}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     _remove_torn(pointer)
     try:

@@ -5,8 +5,10 @@ transaction takes its lock when it begins, so two processes never find out at co
 only where an older schema has to change, which keeps making and opening a workspace fast.
 """
 
+import contextlib
 import os
 import secrets
+import shlex
 import sqlite3
 import threading
 import time
@@ -36,6 +38,7 @@ LIBPQ = (
     "keepalives_interval keepalives_count tcp_user_timeout client_encoding require_auth"
 )
 """Settings of a connection to PostgreSQL that a URL may have."""
+_NEAR = ("localhost", "127.0.0.1", "::1")
 _URLS = ("sqlite:///path", "postgresql://user@host/name")
 _NOW = {
     "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
@@ -164,10 +167,28 @@ def _require_plain(url: URL) -> None:
     where = url.render_as_string(hide_password=True)
     if url.drivername not in DRIVERS:
         raise SetupError(f"ledger url {where!r} is of no database that a ledger can be in.", choices=_URLS)
-    values = (value for given in url.query.values() for value in ([given] if isinstance(given, str) else given))
+    values = (value for given in url.query.values() for value in _values(given))
+    _require_own_password(url, where)
     odd = sorted(set(url.query) - set(LIBPQ.split())) or [value for value in values if "engine:" in value]
     if odd:
         raise SetupError(f"ledger url {where!r} sets {odd[0]!r}, which a ledger's URL may not.", choices=LIBPQ.split())
+
+
+def _require_own_password(url: URL, where: str) -> None:
+    """SetupError where the password in PGPASSWORD would go to a host that a folder names and the environment does not."""
+    hosts = {*_values(url.query.get("host")), *([url.host] if url.host else [])}
+    far = sorted(host for host in ",".join(hosts).split(",") if host and host not in _NEAR and not host.startswith("/"))
+    known = os.environ.get("PGHOST", "").split(",")
+    if "PGPASSWORD" in os.environ and url.password is None and (strange := [host for host in far if host not in known]):
+        raise SetupError(
+            f"ledger url {where!r} would send the password in PGPASSWORD to {strange[0]!r}, which your environment does "
+            "not name.",
+            next_command=f"if that host is yours: export PGHOST={shlex.quote(strange[0])}; or put it into ~/.pgpass",
+        )
+
+
+def _values(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else given
 
 
 def _writable(path: Path) -> bool:
@@ -184,6 +205,7 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
             if remote.dialect.name == "postgresql":
                 postgres.watch(remote)
             return remote
+        _require_ledger(path)
         # A reader without write access opens the file each time: whether somebody writes decides how, see below.
         pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
         engine = create_engine(
@@ -216,6 +238,25 @@ def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _require_ledger(path: Path) -> None:
+    """SetupError for a database of another program, which a folder of somebody else may name: it is not written."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    try:  # immutable: nothing is written beside it; what is in a -wal file alone is a ledger that is being made
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            tables = [
+                str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 99")
+            ]
+    except sqlite3.Error:
+        return  # the connection to come names the fault
+    if tables and "alembic_version" not in tables:
+        raise SetupError(
+            f"{path} is a database of another program, with the table {tables[0][:80]!r}: it is no ledger.",
+            choices=_URLS,
+            next_command="correct [ledger] url in rollmill.toml",
+        )
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.files import json_text, parse_object, read_object, read_utf8, write_text
-from storage.versions.index import LINK, check_names, check_texts
+from storage.versions.index import LINK, NAME, check_names, check_texts
 
 INDEX_SCHEMA = 1
 MODELS = "models"
@@ -100,7 +100,7 @@ def record_copy(models: Path, name: str, folder: str) -> Path:
 
 def model_names(models: Path) -> list[str]:
     """The models with an index, sorted."""
-    return sorted(path.parent.name for path in models.glob("*/index.json"))
+    return sorted(path.parent.name for path in models.glob("*/index.json") if NAME.fullmatch(path.parent.name))
 
 
 def load_index(models: Path, name: str) -> ModelIndex:

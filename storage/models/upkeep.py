@@ -27,7 +27,7 @@ from storage.versions.content.digests import (
     forget_wrong_files,
     forget_wrong_objects,
     require_cached,
-    require_own_folder,
+    require_own_tree,
 )
 from storage.versions.upkeep.marks import check_tag, tags_with
 from storage.workspace import Workspace
@@ -102,7 +102,7 @@ def push_models(versions: Sequence[ModelVersion], remote: str | None = None) -> 
 def pull_models(versions: Sequence[ModelVersion], remote: str | None = None) -> str:
     """Fetch the files of versions from a DVC remote; FoundWanting, and removed again, where they are not the published."""
     for version in versions:
-        require_own_folder(version.path, version.ref)
+        require_own_tree(version.path, version.ref)
         if version.pointer.exists():
             forget_wrong_objects(version.pointer)
     summary = _dvc("fetch", versions, remote)

@@ -23,6 +23,7 @@ OWNER = "ledger.txt"
 TEMPORARY = ".tmp-"
 SUFFIX = ".parquet"
 _NAME = re.compile(r"(?:\.tmp-)?([0-9a-f]{44})\.parquet")
+_WORD = re.compile(r"[0-9A-Za-z_-]+")
 
 
 class Place(Protocol):
@@ -73,6 +74,16 @@ def file_id_of(name: str) -> str | None:
     return match[1] if match else None
 
 
+def named(kind: str, segment_id: str) -> str:
+    """The path of a segment's file below its place; SetupError for a name from a ledger that would lead out of it."""
+    if not (_WORD.fullmatch(kind) and _WORD.fullmatch(segment_id)):
+        raise SetupError(
+            f"the ledger names a segment {segment_id[:80]!r} of kind {kind[:80]!r}, which no segment is called.",
+            next_command="restore the ledger; where it is lost: rollmill doctor --rebuild",
+        )
+    return f"{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+
+
 def place_for(url: str | None, state: Path, root: Path) -> Place:
     """The place of a URL or path (relative to the workspace); the default is a folder of its state."""
     if url is None or ("://" not in url and "::" not in url):
@@ -99,7 +110,7 @@ class LocalPlace:
         self.where = str(root)
 
     def path(self, kind: str, segment_id: str) -> str:
-        return f"{self.root}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+        return f"{self.root}/{named(kind, segment_id)}"
 
     def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
         final = Path(self.path(kind, segment_id))
@@ -209,7 +220,7 @@ class RemotePlace:
         self._sized_at = 0.0
 
     def path(self, kind: str, segment_id: str) -> str:
-        return f"{self.url}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+        return f"{self.url}/{named(kind, segment_id)}"
 
     def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
         temporary = self.scratch / f"{TEMPORARY}{segment_id}{SUFFIX}"
@@ -330,7 +341,7 @@ class RemotePlace:
             ) from error
 
     def _target(self, kind: str, segment_id: str) -> str:
-        return f"{self._root}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+        return f"{self._root}/{named(kind, segment_id)}"
 
 
 def _filesystem(url: str) -> tuple[Any, str]:

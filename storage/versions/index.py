@@ -19,6 +19,8 @@ from storage.ground.files import ensure_lines, json_text, parse_object, read_utf
 
 INDEX_SCHEMA = 1
 _HASH = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""Names of datasets and models. A folder with any other name is none: commands that a person copies name them."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def dataset_names(datasets: Path) -> list[str]:
     """The datasets with an index, sorted."""
     if datasets.is_dir() and not os.access(datasets, os.R_OK | os.X_OK):
         raise permission_error(str(datasets))  # a glob would find nothing
-    return sorted(path.parent.name for path in datasets.glob("*/index.json"))
+    return sorted(path.parent.name for path in datasets.glob("*/index.json") if NAME.fullmatch(path.parent.name))
 
 
 def load_index(datasets: Path, name: str) -> Index:

@@ -5,7 +5,7 @@ step is idempotent and driven by the intent alone: rename, ledger, index, `dvc a
 command through `finish_interrupted`, finishes the intent of a killed process. Never commits to git.
 """
 
-import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,7 +24,17 @@ from storage.versions.content.card import card
 from storage.versions.content.database import write_database, write_shards
 from storage.versions.content.digests import digest
 from storage.versions.content.snapshot import Snapshot, checked
-from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, point_latest, save_index
+from storage.versions.index import (
+    NAME,
+    Entry,
+    Index,
+    check_names,
+    index_path,
+    load_index,
+    manifest_copy,
+    point_latest,
+    save_index,
+)
 from storage.versions.leaks import refuse_in_snapshot
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
@@ -33,7 +43,6 @@ from storage.versions.resolve import VersionInfo, refuse_lost_index, version_inf
 from storage.workspace import Workspace
 
 LARGE = 1_000_000_000  # bytes of Arrow memory above which a version is written as shards
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PARTIAL = ".partial-"
 NO_KEYS: Mapping[str, str] = {}
 
@@ -91,7 +100,7 @@ def publish(  # noqa: PLR0913 (options, all by name)
     of Arrow memory on, the version is written as Parquet shards shared with its parent. `keys`, by environment variable:
     FoundWanting if the snapshot contains one.
     """
-    if not _NAME.fullmatch(snapshot.name):
+    if not NAME.fullmatch(snapshot.name):
         raise SetupError(
             f"{snapshot.name!r} is not a valid dataset name: use letters, digits, '-', '_' and '.', at most 64."
         )
@@ -143,7 +152,7 @@ def finish_interrupted(ws: Workspace) -> list[str]:
     messages: list[str] = []
     names = {path.stem for path in (ws.state / "publishing").glob("*.json")}
     names |= {path.parent.name for path in ws.datasets.glob(f"*/{_PARTIAL}*")}
-    for name in sorted(names):
+    for name in sorted(filter(NAME.fullmatch, names)):
         with locked(lock_path(ws, name), wait=False) as mine:
             if mine:  # otherwise its publisher is alive and working
                 messages += _finish(ws, name)
@@ -158,7 +167,7 @@ def _finish(ws: Workspace, name: str) -> list[str]:
         for leftover in folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(leftover)
         return []
-    entry = Entry(**read_object(intent, next_command=f"rm {intent} and run the recipe again"))
+    entry = _intended(ws, name, intent)
     final = folder / entry.folder
     _rename(folder / (_PARTIAL + entry.folder), version_info(ws.datasets, Index(name), entry))
     if not final.exists():
@@ -172,6 +181,18 @@ def _finish(ws: Workspace, name: str) -> list[str]:
     sync(intent.parent)
     files = [index_path(ws.datasets, name), manifest_copy(ws.datasets, name, entry.folder), *tracked.files]
     return messages + [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
+
+
+def _intended(ws: Workspace, name: str, intent: Path) -> Entry:
+    """The entry in an intent; SetupError for one that this program did not write: its number and hash become paths."""
+    again = f"rm {shlex.quote(str(intent))} and run the recipe again"
+    row = read_object(intent, next_command=again)
+    try:
+        entry = Entry(**row)
+        check_names(index_path(ws.datasets, name), name, [(entry.number, entry.content_hash)])
+    except (TypeError, ValueError) as error:
+        raise SetupError(f"{intent} is no publication that was interrupted: {error}.", next_command=again) from error
+    return entry
 
 
 def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.ground.errors import LONGEST_NAME, SetupError, unknown_name
-from storage.versions.index import LINK, Entry, Index, SignOff, dataset_names, index_path, load_index
+from storage.versions.index import LINK, NAME, Entry, Index, SignOff, dataset_names, index_path, load_index
 
 _NUMBER = re.compile(r"v([0-9]{1,9})(?:-([0-9a-f]{8}))?")
 _HASH = re.compile(r"[0-9a-f]{4,64}")
@@ -151,7 +151,7 @@ def refuse_unsettled(datasets: Path, name: str) -> None:
 def lost_indexes(datasets: Path) -> list[str]:
     """The datasets with remains and no index.json."""
     folders = (path for path in datasets.glob("*") if path.is_dir() and not index_path(datasets, path.name).exists())
-    return sorted(path.name for path in folders if remains(datasets, path.name))
+    return sorted(path.name for path in folders if NAME.fullmatch(path.name) and remains(datasets, path.name))
 
 
 def refuse_lost_index(datasets: Path, name: str, *, but: str | None = None) -> None:

@@ -83,20 +83,18 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill claims run best-of-many-settings
     """
     from flows.claims.claim_checks import ClaimsRequest, run_claims
-    from flows.claims.pools import PoolDrawing, recipe_of
+    from flows.claims.pools import DRAWN, PoolDrawing
     from flows.cli.live import watching
     from flows.recipe.evaluations import load_evaluation
     from storage.ground.files import write_text
 
     root = workspace_root()
     if dry_run:
-        load_evaluation(recipe or recipe_of(root), sets=sets or ())
+        load_evaluation(recipe or DRAWN, sets=sets or ())
         return _plan(names or (), seeds, json=json)
     with resumable("To go on: the same command."), watching() as watcher:
         place = None if profile is None else str(profile)
-        drawing = PoolDrawing(
-            root, recipe or recipe_of(root), tuple(sets or ()), place, max_tokens, max_cost, watcher, doing
-        )
+        drawing = PoolDrawing(root, recipe or DRAWN, tuple(sets or ()), place, max_tokens, max_cost, watcher, doing)
         rows = run_claims(ClaimsRequest(drawing, tuple(names or ()), seeds, outputs))
     if write is not None:
         from flows.claims.page import markdown

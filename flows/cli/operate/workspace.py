@@ -28,7 +28,7 @@ SHIPPED = (
     ),
     "profiles/*.yaml",
 )
-FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it
+OUR_OWN = "claims"  # like recipes/benchmarks: the program reads its own files, wherever it runs
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {
@@ -125,7 +125,7 @@ def init(
 def shipped() -> list[str]:
     """The recipes, evaluations and profiles that come along, the main job first."""
     paths = [path.relative_to(CHECKOUT) for pattern in SHIPPED for path in sorted(CHECKOUT.glob(pattern))]
-    names = [str(path) for path in paths if not path.name.startswith(FOUND_BY_NAME) and str(path) not in STAGES]
+    names = [str(path) for path in paths if not path.name.startswith(OUR_OWN) and str(path) not in STAGES]
     return sorted(names, key=MAIN.__ne__)
 
 

@@ -78,6 +78,14 @@ def require_own_folder(folder: Path, ref: str) -> None:
             raise FoundWanting(f"{path} of {ref} is a link; it is not followed.", next_command=f"rm {path}")
 
 
+def require_own_tree(folder: Path, ref: str) -> None:
+    """The same for every folder inside, before files are written there: a listing may have names below any of them."""
+    require_own_folder(folder, ref)
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.is_file():  # to a file: DVC's own, where its cache is linked, and it replaces it
+            raise FoundWanting(f"{path} of {ref} is a link; it is not followed.", next_command=f"rm {path}")
+
+
 def pointed(pointer: Path) -> str:
     """The digest of a folder's listing in DVC's pointer to it; FoundWanting for a pointer without one."""
     outs = outs_of(pointer)
@@ -142,7 +150,9 @@ def forget_wrong_objects(pointer: Path) -> None:
     cache = _cache(pointer, anywhere=True)
     for name in [*(_listed(cache, wanted) or {}).values(), wanted]:
         path = cached_path(cache, name)
-        if path.is_file() and digest(path, "md5") != name.removesuffix(".dir"):
+        if path.is_symlink():  # never DVC's own; a change of its mode would be one of the file that it leads to
+            path.unlink()
+        elif path.is_file() and digest(path, "md5") != name.removesuffix(".dir"):
             path.chmod(0o644)
             path.unlink()
 

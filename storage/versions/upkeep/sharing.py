@@ -20,7 +20,7 @@ from storage.versions.content.digests import (
     forget_wrong_files,
     forget_wrong_objects,
     require_cached,
-    require_own_folder,
+    require_own_tree,
     require_pointed,
 )
 from storage.versions.content.hashing import content_hash
@@ -67,7 +67,7 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     _refuse_unsettled(infos)
     root = _root(infos, remote)
     for info in infos:
-        require_own_folder(info.path, info.ref)
+        require_own_tree(info.path, info.ref)
         # Before DVC looks: it takes an object that is in its cache for the published one.
         forget_wrong_objects(pointer(info))
     summary = _dvc("fetch", infos, root, remote)
@@ -141,7 +141,7 @@ def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
     """
     root = _tracked(infos)
     for info in infos:
-        require_own_folder(info.path, info.ref)
+        require_own_tree(info.path, info.ref)
         # DVC's own `pull` and `fetch` put whatever a remote sends into this cache.
         forget_wrong_objects(pointer(info))
     done = dvc.run_when_unlocked(["checkout", "--force", *_targets(infos, root)], root)

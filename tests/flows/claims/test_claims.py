@@ -31,12 +31,13 @@ metrics: [{metric: pass@k, ks: [1]}]
 """
 
 
+SMALL = ("--recipe", "small.yaml")
+
+
 @pytest.fixture
 def small(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace with small pools in recipes/evaluations/claims.yaml, where the command looks first."""
-    own = toy / "recipes" / "evaluations" / "claims.yaml"
-    own.parent.mkdir(parents=True)
-    own.write_text(POOLS.replace("toys.py", str(toy / "toys.py")))
+    """A workspace with small pools in small.yaml."""
+    (toy / "small.yaml").write_text(POOLS.replace("toys.py", str(toy / "toys.py")))
     monkeypatch.setenv("TOY_CALLS", str(toy / "calls"))
     return toy
 
@@ -46,11 +47,11 @@ def drawn(folder: Path) -> int:
 
 
 def test_pools_are_drawn_once_and_results_are_the_same(small: Path, rollmill: Run) -> None:
-    first = rollmill("claims", "run", "regression-to-the-mean", "--seeds", "1", "--json")
+    first = rollmill("claims", "run", "regression-to-the-mean", "--seeds", "1", "--json", *SMALL)
     assert first.status == 0, first.err
     assert drawn(small) == 12 * 8  # `unseen` alone
     names = ("regression-to-the-mean", "dars-hard-coverage", "certainty-borda", "models-vote")
-    rows = json.loads(rollmill("claims", "run", *names, "--seeds", "2", "--json").out)
+    rows = json.loads(rollmill("claims", "run", *names, "--seeds", "2", "--json", *SMALL).out)
     assert drawn(small) == 2 * (12 * 8 + 12 * 16)  # `unseen` of seed 1 was there; seed 2 draws problems of its own
     by_name = {row["claim"]: row for row in rows}
     assert by_name["certainty-borda"]["status"] == "not measured"
@@ -64,7 +65,7 @@ def test_pools_are_drawn_once_and_results_are_the_same(small: Path, rollmill: Ru
 
     files = {path.name: path.read_bytes() for path in (small / "reports" / "claims").iterdir()}
     assert sorted(files) == sorted(f"{name}.json" for name in names)
-    again = json.loads(rollmill("claims", "run", *names, "--seeds", "2", "--json", "--write", "page.md").out)
+    again = json.loads(rollmill("claims", "run", *names, "--seeds", "2", "--json", "--write", "page.md", *SMALL).out)
     assert drawn(small) == 2 * (12 * 8 + 12 * 16)
     assert again == rows
     assert {path.name: path.read_bytes() for path in (small / "reports" / "claims").iterdir()} == files
