@@ -4,7 +4,7 @@ flows.recipe checks the text of the recipe; this module checks what its names re
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ from flows.problem_sources import source_scope
 from flows.problems import check_held_out
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import FROM
+from flows.recipe.step_rules import LoadedStep
 from flows.taken_imports import imports_taken
 from flows.worked_examples import Examples
+from pipelines.engine_roles import ChecksSampling
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
 from storage.ground.errors import SetupError, unknown_name
@@ -77,8 +79,26 @@ def _check_verifiers(loaded: LoadedRecipe) -> None:
 
 
 def _check_model(loaded: LoadedRecipe, root: Path) -> None:
-    for method in loaded.engines():
-        with_places(method, root).build().close()  # finds the model and checks the options; asks no server
+    for step in loaded.steps:
+        if step.engine is None:
+            continue
+        _check_one_text(loaded, step)
+        with closing(with_places(step.engine, root).build()) as engine:  # finds the model; asks no server
+            if isinstance(engine, ChecksSampling):
+                engine.check_sampling(step.sampling())
+
+
+def _check_one_text(loaded: LoadedRecipe, step: LoadedStep) -> None:
+    """SetupError for a first step whose draws of a problem would all be the likeliest text."""
+    counts = {part.name: part.count for part in loaded.recipe.steps}
+    draws = counts.get(step.name) or loaded.budget.build().prefix
+    if step.generate.temperature == 0 and draws > 1 and not step.node.named:
+        where = f"step {step.name!r}" if step.name else "generate"
+        raise SetupError(
+            f"{where} draws {draws} completions of each problem at temperature 0, which are one text.",
+            next_command="a temperature above 0, or one completion of each problem (budget: {method: fixed, options: "
+            "{initial: 1}})",
+        )
 
 
 def _check_problem_sets(workspace: "Workspace", loaded: LoadedRecipe) -> None:

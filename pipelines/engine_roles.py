@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from storage.ground.records import Attempt, Completion, Prompt, Request
+from storage.ground.records import Attempt, Completion, Prompt, Request, Sampling
 
 AttemptListener = Callable[[Sequence[Attempt]], None]
 
@@ -90,6 +90,14 @@ class DrainableGenerator(Protocol):
 
     def wind_down(self) -> None:
         """Make calls under way raise once their replies have arrived; from any thread."""
+
+
+@runtime_checkable
+class ChecksSampling(Protocol):
+    """An engine that knows before a run which sampling parameters it cannot draw with."""
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """SetupError for parameters that it refuses, or that contradict its options."""
 
 
 @runtime_checkable

@@ -86,8 +86,7 @@ def _how_asked(run: "OpenRun", step: "Step") -> dict[str, Any]:
         "model": engine.model,
         "model_digest": engine.model_digest,
         **template,
-        "temperature": sampling.temperature,
-        "max_tokens": sampling.max_tokens,
+        **{name: None if name in sampling.unsent else getattr(sampling, name) for name in ("temperature", "max_tokens")},
     }
 
 

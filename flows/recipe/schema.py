@@ -91,9 +91,9 @@ BATCH_TOKENS = 262_144  # of the longest answers: some quarter of a million toke
 FEWEST, MOST = 256, 1024  # completions of a batch
 
 
-def rows_a_batch(max_tokens: int) -> int:
+def rows_a_batch(max_tokens: int | None) -> int:
     """Size of a batch if the recipe gives none: at most some 250,000 tokens, in memory until they are judged."""
-    return min(MOST, max(FEWEST, BATCH_TOKENS // max(1, max_tokens)))
+    return min(MOST, max(FEWEST, BATCH_TOKENS // (max_tokens or BATCH_TOKENS)))
 
 
 class ExampleSection(Part):
@@ -145,18 +145,18 @@ class Generate(Part):
     """Engine that draws the completions; `imported` draws none and uses imported rollouts."""
     model: Text = "models/rollmill-tiny"
     """Model that the engine draws from."""
-    temperature: float = Field(default=1.0, ge=0.0, allow_inf_nan=False, strict=True)
-    """Sampling temperature; 0 is greedy."""
-    top_p: float = Field(default=1.0, gt=0.0, le=1.0, strict=True)
-    """Probability mass of the tokens to sample from."""
+    temperature: float | None = Field(default=1.0, ge=0.0, allow_inf_nan=False, strict=True)
+    """Sampling temperature; 0 is greedy, null is not sent to a server."""
+    top_p: float | None = Field(default=1.0, gt=0.0, le=1.0, strict=True)
+    """Probability mass of the tokens to sample from; null is not sent."""
     top_k: int = Field(default=0, ge=0, lt=2**31, strict=True)
     """Number of tokens to sample from; 0: all."""
     warp: tuple[Method, ...] = ()
     """Changes of each token's distribution, in their order, after the temperature and before top_k and top_p."""
     decode: Method | None = None
     """Method that makes a text of the distributions; none: token by token."""
-    max_tokens: int = Field(default=256, ge=1, lt=2**31, strict=True)
-    """Most tokens of a completion."""
+    max_tokens: int | None = Field(default=256, ge=1, lt=2**31, strict=True)
+    """Most tokens of a completion; null is not sent."""
     stop: tuple[Text, ...] = ()
     """Texts that end a completion."""
     batch_size: int = Field(

@@ -18,7 +18,7 @@ from flows.recipe.schema import Generate, Method, Recipe, StepSection
 from pipelines.budget import reads_verdicts
 from pipelines.budget.search import Search
 from pipelines.engine_roles import RunsDecoders, RunsWarps
-from pipelines.generate.calls import check_decoder, check_warps
+from pipelines.generate.calls import UNSENT_TOKENS, check_decoder, check_warps
 from pipelines.generate.registry import GENERATORS, MODEL_FREE
 from pipelines.generate.tools.model_free import ModelFree
 from pipelines.protocols import RoutingBudget
@@ -59,8 +59,11 @@ class LoadedStep:
         """Sampling parameters of the step."""
         generate, warps = self.generate, tuple(warp.recorded() for warp in self.warps)
         decode = None if self.decoder is None else self.decoder.recorded()
-        cuts = (generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
-        return Sampling(*cuts, warps, decode)
+        given: dict[str, Any] = {name: getattr(generate, name) for name in ("temperature", "top_p", "max_tokens")}
+        unsent = tuple(name for name, value in given.items() if value is None)
+        sent = {"max_tokens": UNSENT_TOKENS} | {name: value for name, value in given.items() if value is not None}
+        cuts: dict[str, Any] = {"top_k": generate.top_k, "stop": tuple(generate.stop), "unsent": unsent}
+        return Sampling(**sent, **cuts, warp=warps, decode=decode)
 
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
         """Part of the step that belongs to the recipe's identity; `generate` is the canonical form of the section."""
@@ -114,7 +117,7 @@ def steps_of(recipe: Recipe, base: Path) -> tuple[StepSection, ...]:
 
 def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
     """The steps of a search, in their order."""
-    names, most = SearchSteps(), generate.max_tokens
+    names, most = SearchSteps(), generate.max_tokens or UNSENT_TOKENS
     goes_on: dict[str, Any] = {"template": f"{{{names.first}}}", "turn": "continue"}
     marked: dict[str, Any] = {"sees_label": True} if search.reads_verdicts else {}
     piece: dict[str, Any] = {

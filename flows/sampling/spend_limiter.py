@@ -11,6 +11,7 @@ from heapq import nlargest
 from flows.sampling.charges import Account, ChargeBounds
 from flows.sampling.claim import Batch, ClaimedBatch
 from pipelines.engine_roles import BoundedLoss, Generator
+from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request
 from storage.spending import DRAW, Amount, Charge, Reservation, Sums
 from storage.workspace import Workspace
@@ -80,6 +81,11 @@ class SpendLimiter:
         # Again, as another command may have been killed since the batches were registered.
         self._settle_killed()
         batch = claimed.batch
+        if any("max_tokens" in request.sampling.unsent for request in requests):
+            raise SetupError(
+                "a limit on spending bounds each request by its max_tokens, which generate leaves out.",
+                next_command="generate: {max_tokens: 32768}, or no limit",
+            )
         while requests:
             # Counted anew for each part: what has arrived costs what it cost, no longer its bound.
             drawn = self._drawn_amount(batch, claimed.drawn)

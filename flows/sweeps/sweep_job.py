@@ -110,6 +110,6 @@ def plan_of(job: Job, sweep: LoadedSweep) -> Outcome:
         "problems": {"choose": len(halves.choose), "report": len(halves.report), "split": split_by(tallies)},
         "draws": {"choose": choose, "report": report, "most": choose + report},
         "most_tokens": sum(
-            part * max(step.generate.max_tokens for step in sweep.loaded.steps) for part in (choose, report)
+            part * max(step.sampling().max_tokens for step in sweep.loaded.steps) for part in (choose, report)
         ),
     }

@@ -43,6 +43,9 @@ OWN_FORM = {
 }
 """Advice by engine and decoder: the engine's own options that do what the decoder does."""
 
+UNSENT_TOKENS = 131_072
+"""The most tokens that a completion is taken to have where its length limit is left to the server."""
+
 MOST_LOGPROB = 1e6
 """A log-probability beyond this, on either side, is rejected: a sum of such values may not be a number."""
 
@@ -201,11 +204,21 @@ def check_decoder(engine: str, runs: Collection[str] | None, name: str) -> None:
 
 
 def check_sampling(
-    engine: str, sampling: Sampling, warps: Collection[str] | None = (), decoders: Collection[str] | None = ()
+    engine: str,
+    sampling: Sampling,
+    warps: Collection[str] | None = (),
+    decoders: Collection[str] | None = (),
+    *,
+    sends: bool = False,
 ) -> None:
     """SetupError for parameters that name no distribution or no text. `warps`, `decoders`: those that the engine runs, None
-    for any.
+    for any. `sends`: True for an engine that may leave a parameter to its server.
     """
+    if sampling.unsent and not sends:
+        raise SetupError(
+            f"{sampling.unsent[0]} is null, and engine {engine!r} has no server that could choose it.",
+            next_command="give it a number, or use engine openai",
+        )
     check_warps(engine, warps, [warp.name for warp in sampling.warp])
     if sampling.decode is not None:
         check_decoder(engine, decoders, sampling.decode.name)

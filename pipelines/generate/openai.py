@@ -20,7 +20,7 @@ from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.refusals import Refusals
 from pipelines.generate.http.replicas import Replica
 from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Prompt, Request
+from storage.ground.records import Completion, Prompt, Request, Sampling
 
 T = TypeVar("T")
 CLOSE_SECONDS = 10.0
@@ -54,7 +54,7 @@ class OpenAI:
             api: Request form: `chat`, or `completions` for base models.
             system: System message before every prompt.
             revision: Your name for this state of the model; another revision draws new completions.
-            extra: Additional keys of the request's body.
+            extra: Additional keys of the request's body; null leaves out a key that is sent otherwise, such as `n`.
             logprobs: 0 requests log-probabilities of the drawn tokens, k also those of the k likeliest.
             reasoning: The chat template's thinking switch, or a reasoning effort.
             seed_bits: Bits of the seeds sent; 0 sends none.
@@ -114,6 +114,11 @@ class OpenAI:
             self._last = prompt, rendered
         return rendered
 
+    def check_sampling(self, sampling: Sampling) -> None:
+        """SetupError for parameters without a meaning, and for a key that `extra` gives a second time."""
+        check_sampling(ENGINE, sampling, sends=True)
+        self._wire.fixed(sampling)
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request, as they come."""
         for group in self.groups(requests):
@@ -129,7 +134,7 @@ class OpenAI:
         """
         for sampling in {request.sampling for request in requests}:
             # Before anything starts, so that a wrong recipe costs nothing.
-            check_sampling(ENGINE, sampling)
+            self.check_sampling(sampling)
         if not requests:
             return
         loop, call = self._started(), EngineCall(requests)

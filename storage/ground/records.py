@@ -96,7 +96,8 @@ class Problem:
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """Sampling parameters. top_k 0 and top_p 1.0 mean no cut; stop strings are not part of the text. `warp`: changes of
-    each token's distribution in their order, before the cuts. `decode`: maker of a text; None: token by token.
+    each token's distribution in their order, before the cuts. `decode`: maker of a text; None: token by token. `unsent`:
+    parameters that are left to the server, whose values here are bounds at most and part of no id.
     """
 
     temperature: float = 1.0
@@ -106,11 +107,14 @@ class Sampling:
     stop: tuple[str, ...] = ()
     warp: tuple[RecordedMethod, ...] = ()
     decode: RecordedMethod | None = None
+    unsent: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Part of a completion's id. Without a warp or a decoder it has no such key, so that older ids stay."""
         methods = {"warp": [method.identity() for method in self.warp], "decode": self.decode and self.decode.identity()}
-        return {key: value for key, value in {**asdict(self), **methods}.items() if key not in methods or value}
+        left_out = ("unsent", *self.unsent)
+        row = {key: value for key, value in asdict(self).items() if key not in left_out} | methods
+        return {key: value for key, value in row.items() if key not in methods or value}
 
 
 @dataclass(frozen=True, slots=True)

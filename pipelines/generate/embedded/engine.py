@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.generate.calls import LOGPROB_SAMPLED, STOP, EngineCall, check_sampling, completion_of
 from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
 from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Prompt, Request
+from storage.ground.records import Completion, Prompt, Request, Sampling
+from storage.ground.replies.faults import TOO_LONG
 
 if TYPE_CHECKING:
     from pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
@@ -103,12 +104,16 @@ class Embedded:
         logp: Sequence[float] = (logits - np.logaddexp.reduce(logits)).tolist()
         return logp
 
+    def check_sampling(self, sampling: Sampling) -> None:
+        """SetupError for parameters that it cannot draw with."""
+        check_sampling(self.engine, sampling, self.warps, self.decoders)
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request, as they finish. A prompt too long for the context gives an empty text, cut
         short.
         """
         for sampling in {request.sampling for request in requests}:
-            check_sampling(self.engine, sampling, self.warps, self.decoders)
+            self.check_sampling(sampling)
         decoded = [request for request in requests if request.sampling.decode is not None]
         if decoded:
             yield from self._decoded(decoded)
@@ -255,7 +260,7 @@ class CompletionMaker:
             finish_reason="length",
             tokens_in=length,
             tokens_out=0,
-            meta={"cause": f"prompt of {length} tokens, context of {self.context}"},
+            meta={"cause": f"prompt of {length} tokens, context of {self.context}", "finish_reason": TOO_LONG},
         )
 
 

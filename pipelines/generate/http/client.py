@@ -18,7 +18,7 @@ from pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.refusals import kind_of
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.reply import ServerAnswer, read_answer, read_object
+from pipelines.generate.http.reply import MOST_TOKENS, ServerAnswer, read_answer, read_object
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
@@ -26,10 +26,8 @@ from storage.ground.records import Completion, Prompt, Request, Sampling
 
 APIS = {"chat": "chat/completions", "completions": "completions"}
 LIMITS = ("max_tokens", "max_completion_tokens")
-# What Rollmill sets itself; the rest of a body is the recipe's to add.
-OURS = frozenset(
-    {"model", "messages", "prompt", "temperature", "top_p", "top_k", "stop", "seed", "n", "stream", *LIMITS}
-) | {"logprobs", "top_logprobs", "reasoning_effort"}
+# What makes a request this one, and its reply readable; the rest of a body is the recipe's to add or to leave out.
+OURS = frozenset({"model", "messages", "prompt", "seed"})
 LEAST_REPLY = 1 << 20  # bytes that any reply may have
 TOKEN_BYTES = 256  # of a token in JSON, escapes included; also of one log-probability with its token
 SEED_BITS = 31  # what every server takes: llama.cpp reads 32 bits, others signed 32
@@ -115,12 +113,15 @@ class Wire:
 
     def most(self, body: bytes, sampling: Sampling) -> int:
         """Limit on a reply's bytes: room for each requested token, its log-probabilities, and the prompt's token ids."""
+        if "max_tokens" in sampling.unsent:
+            return MOST_BODY
         token = TOKEN_BYTES + (0 if self.logprobs is None else TOKEN_BYTES * (1 + self.logprobs))
         return LEAST_REPLY + 16 * len(body) + token * sampling.max_tokens
 
     def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:
         """The completion in a reply."""
-        return read_answer(reply, model=self.model, max_tokens=request.sampling.max_tokens)
+        unbounded = "max_tokens" in request.sampling.unsent
+        return read_answer(reply, model=self.model, max_tokens=MOST_TOKENS if unbounded else request.sampling.max_tokens)
 
     def render(self, prompt: Prompt) -> str:
         """The prompt as sent: JSON of the messages, or the text itself. The server's template is not known here."""
@@ -131,17 +132,24 @@ class Wire:
 
     def fixed(self, sampling: Sampling) -> bytes:
         """The part of a body that is the same for every request of a sampling, without its closing brace."""
-        body: dict[str, Any] = {
-            "model": self.model,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            self.limit: sampling.max_tokens,
-            "n": 1,
-            "stream": False,
-        }
+        chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens}
+        named = {"max_tokens": self.limit}
+        body: dict[str, Any] = {"model": self.model}
+        body |= {named.get(name, name): value for name, value in chosen.items() if name not in sampling.unsent}
+        body |= {"n": 1, "stream": False}
         body |= {"top_k": sampling.top_k} if sampling.top_k else {}
         body |= {"stop": list(sampling.stop)} if sampling.stop else {}
-        body |= self._logprobs() | dict(self.extra) | self._reasoning()
+        body |= self._logprobs() | self._reasoning()
+        for key, value in self.extra.items():
+            if key in body and value is None:
+                del body[key]
+            elif key in body and key != "chat_template_kwargs":  # which the reasoning switch has taken in
+                raise SetupError(
+                    f"extra gives {key!r} {value!r}, and the recipe sends it as {body[key]!r}.",
+                    next_command=f"give it once: {key} in generate (null leaves it out) or in generate.options.extra",
+                )
+            else:
+                body.setdefault(key, value)
         return json.dumps(body, separators=(",", ":"))[:-1].encode("ascii")
 
     def body(self, request: Request, fixed: bytes) -> bytes:

@@ -27,7 +27,7 @@ from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from pipelines.processes.frames import Message
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
-from storage.ground.records import Completion, Prompt, Request
+from storage.ground.records import Completion, Prompt, Request, Sampling
 
 ENGINE = "vllm"
 
@@ -181,6 +181,14 @@ class Vllm:
         """The log-probability of each request's text behind its prompt, as they finish."""
         return self.generate(requests)
 
+    def check_sampling(self, sampling: Sampling) -> None:
+        """SetupError for parameters that it cannot draw with, or that its options give a second time."""
+        check_sampling(ENGINE, sampling, self.warps, self.decoders)
+        if sampling.decode is not None and self._options.guided:
+            raise SetupError("the recipe's decode and the engine's guided are two guides.", next_command="one of them")
+        if twice := {warp.name for warp in sampling.warp} & self._options.extra.keys():
+            raise SetupError(f"{twice.pop()!r} is a warp of the recipe and a key of its extra.", next_command="one of them")
+
     def groups(self, requests: Sequence[Request], on_attempts: AttemptListener = ignore) -> Iterator[Sequence[Completion]]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
@@ -188,13 +196,7 @@ class Vllm:
         completions received before.
         """
         for sampling in {request.sampling for request in requests}:
-            check_sampling(ENGINE, sampling, self.warps, self.decoders)
-            if sampling.decode is not None and self._options.guided:
-                raise SetupError("the recipe's decode and the engine's guided are two guides.", next_command="one of them")
-            if twice := {warp.name for warp in sampling.warp} & self._options.extra.keys():
-                raise SetupError(
-                    f"{twice.pop()!r} is a warp of the recipe and a key of its extra.", next_command="one of them"
-                )
+            self.check_sampling(sampling)
         if not requests:
             return
         router, call = self._started().router, EngineCall(requests)

@@ -23,6 +23,7 @@ from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from pipelines.processes.frames import Message
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, FinishReason, Request, Sampling
+from storage.ground.replies.faults import TOO_LONG
 
 NATIVE_WARPS = ("min_p",)
 """Warps that vLLM has itself: each is one parameter of its own, with the value of its one option."""
@@ -129,7 +130,8 @@ class VllmCompletionMaker:
             return scored_completion(request, self.model, ids, cut, scored, answer["seconds"])
         if "cause" in answer:
             # A prompt that the model has no room for: an empty text that says so, as no other try would give another.
-            tokens, meta = {"tokens_in": answer["tokens_in"], "tokens_out": 0}, {"cause": answer["cause"]}
+            tokens = {"tokens_in": answer["tokens_in"], "tokens_out": 0}
+            meta = {"cause": answer["cause"], "finish_reason": TOO_LONG}
             fields: dict[str, Any] = {"text": "", "finish_reason": "length", **tokens, "meta": meta}
         else:
             fields = _drawn(answer)

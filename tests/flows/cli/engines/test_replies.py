@@ -125,3 +125,36 @@ def test_reasoning_without_an_answer_is_told_with_the_key_to_change(remote: Path
     assert measured.status == 0, measured.err
     assert "20 of 20 replies have reasoning and no answer behind it: raise max_tokens, or set" in measured.out
     assert "20 of 20 replies were truncated at their length limit: raise max_tokens" in measured.out
+
+
+def test_what_is_left_out_is_not_sent_and_limits_need_the_length(remote: Path, rollmill: Run) -> None:
+    sets = [f"generate.{key}=null" for key in ("temperature", "top_p", "max_tokens")]
+    left_out = [word for text in sets for word in ("--set", text)]
+    assert rollmill("recipe", "check", "remote.yaml", *left_out).status == 0
+    with Serving() as server:
+        words = ("curate", "remote.yaml", "--direct", *profile(server))
+        assert rollmill(*words, *left_out).status == 0
+        assert {tuple(sorted(asked)) for asked in server.bodies} == {("messages", "model", "n", "seed", "stream")}
+        limited = rollmill(*words, "--set", "generate.redraw=1", *left_out, "--max-tokens", "1000000")
+        assert (limited.status, "bounds each request by its max_tokens" in limited.err) == (2, True)
+        again = ("--set", "generate.options={limit: max_completion_tokens, extra: {temperature: 1}}")
+        assert rollmill(*words, *left_out[:2], *again).status == 0
+    assert {name: server.bodies[-1][name] for name in ("temperature", "max_completion_tokens")} == {
+        "temperature": 1,
+        "max_completion_tokens": 256,
+    }
+    contradiction = rollmill("recipe", "check", "remote.yaml", *again)
+    assert (contradiction.status, "extra gives 'temperature' 1, and the recipe sends it as 1.0" in contradiction.err) == (
+        2,
+        True,
+    )
+    embedded = rollmill("recipe", "check", "remote.yaml", "--set", "generate={temperature: null}")
+    assert "temperature is null, and engine 'embedded' has no server that could choose it" in embedded.err
+
+
+def test_several_draws_at_temperature_zero_are_refused_by_the_check(remote: Path, rollmill: Run) -> None:
+    greedy = ("--set", "generate.temperature=0")
+    result = rollmill("recipe", "check", "remote.yaml", *greedy)
+    assert result.status == 2
+    assert "generate draws 4 completions of each problem at temperature 0, which are one text" in result.err
+    assert rollmill("recipe", "check", "remote.yaml", *greedy, "--set", "budget.options.initial=1").status == 0

@@ -55,7 +55,7 @@ def test_all_values_of_a_section_set_at_once_are_the_same_recipe(path: Path) -> 
 def test_fields_of_every_type() -> None:
     known = fields(form_of(ROOT / "recipes/arithmetic.yaml"))
     assert known["problems.count"].type == FieldType("whole", least=1, most=1_000_000, empty=True)
-    assert known["generate.temperature"].type == FieldType("number", least=0.0)
+    assert known["generate.temperature"].type == FieldType("number", least=0.0, empty=True)
     assert known["generate.prompt_form"].type == FieldType("choice", ("chat", "completion"))
     assert known["generate.prompt_template"].type == FieldType("text")
     assert known["gate.level_shares"].type.kind == "yaml"

@@ -89,10 +89,25 @@ def test_every_option_that_can_change_a_row_changes_its_id() -> None:
         ({"api": "completions", "system": "s"}, "neither a system prompt"),
         ({"seed_bits": 64}, "seed_bits is 64"),
         ({"logprobs": -1}, "logprobs is -1"),
-        ({"extra": {"temperature": 2}}, "extra names 'temperature'"),
-        ({"extra": {"stream": True}}, "extra names 'stream'"),
+        ({"extra": {"messages": []}}, "extra names 'messages'"),
+        ({"extra": {"temperature": 2}}, "extra gives 'temperature' 2, and the recipe sends it as 1.0"),
+        ({"extra": {"max_tokens": 9}}, "extra gives 'max_tokens' 9, and the recipe sends it as 256"),
+        ({"extra": {"stream": True}}, "extra gives 'stream' True, and the recipe sends it as False"),
     ],
 )
 def test_mistakes_are_named(options: dict[str, Any], words: str) -> None:
     with pytest.raises(SetupError, match=words):
-        Wire("m", **options)
+        Wire("m", **options).fixed(Sampling())
+
+
+def test_any_parameter_can_be_left_out_and_is_then_part_of_no_identity() -> None:
+    unsent = Sampling(temperature=0.5, max_tokens=7, unsent=("temperature", "top_p", "max_tokens"))
+    assert json.loads(Wire("m").fixed(unsent) + b"}") == {"model": "m", "n": 1, "stream": False}
+    assert unsent.identity() == {"top_k": 0, "stop": ()}
+    assert Sampling().identity() == {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 256, "stop": ()}
+    later = Wire("m", limit="max_completion_tokens", extra={"n": None, "stream": None, "top_p": 0.9, "user": None})
+    only_top_p = Sampling(unsent=("top_p", "temperature"))
+    assert json.loads(later.fixed(only_top_p) + b"}") == {
+        "model": "m", "max_completion_tokens": 256, "top_p": 0.9, "user": None
+    }  # fmt: skip
+    assert later.most(b"{}", unsent) == 64 << 20

@@ -54,7 +54,7 @@ def test_a_prompt_without_room_is_a_row_that_says_so(tmp_path: Path) -> None:
     first, second = sorted(engine.generate(asked(engine, [long, tight], 1)), key=lambda answer: -(answer.tokens_in or 0))
     engine.close()
     assert (first.text, first.finish_reason, first.tokens_out) == ("", "length", 0)
-    assert first.meta == {"cause": "prompt of 85 tokens, context of 64"}
+    assert first.meta == {"cause": "prompt of 85 tokens, context of 64", "finish_reason": "too_long"}
     assert (second.finish_reason, second.tokens_out) == ("length", 5)
 
 
