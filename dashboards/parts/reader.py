@@ -3,14 +3,14 @@
 import streamlit as st
 
 from dashboards.inert import show_text, visible
-from dashboards.parts.rollout import show_completion
+from dashboards.parts.rollout import show_completion, show_messages
 from dashboards.parts.tokens import show_tokens
 from dashboards.parts.verdicts import record, show_verdict
 from storage.ground.records import Completion
 from storage.queries import ProblemDetail, RolloutDetail
 from storage.queries.browse.evidence import Subject
 
-TRACE, RAW, TOKENS, RECORD = "Trace", "Raw", "Tokens", "Record"
+TRACE, PROMPT, RAW, TOKENS, RECORD = "Trace", "Prompt", "Raw", "Tokens", "Record"
 
 
 def show_rollout(rollout: RolloutDetail, key: str, of: ProblemDetail) -> None:
@@ -21,9 +21,17 @@ def show_rollout(rollout: RolloutDetail, key: str, of: ProblemDetail) -> None:
         st.caption("The completion is not here yet.")
         return
     view = st.segmented_control(
-        "View", views_of(completion), default=TRACE, key=f"{key}-view", required=True, label_visibility="collapsed"
+        "View",
+        views_of(completion, sent=bool(rollout.sent)),
+        default=TRACE,
+        key=f"{key}-view",
+        required=True,
+        label_visibility="collapsed",
     )
-    if view == RAW:
+    if view == PROMPT:
+        st.caption("The messages that the model got")
+        show_messages(rollout.sent, f"{key}-sent")
+    elif view == RAW:
         show_text(raw_text(completion), f"{key}-raw")
     elif view == TOKENS:
         show_tokens(completion)
@@ -33,9 +41,9 @@ def show_rollout(rollout: RolloutDetail, key: str, of: ProblemDetail) -> None:
         show_completion(completion, key, None if marked is None else marked.place)
 
 
-def views_of(completion: Completion) -> list[str]:
-    """The views of a completion; tokens only where the engine stored their log-probabilities."""
-    return [TRACE, RAW, *([TOKENS] if completion.logprobs else []), RECORD]
+def views_of(completion: Completion, *, sent: bool) -> list[str]:
+    """The views of a completion; the prompt where it is stored as sent, tokens where their log-probabilities are."""
+    return [TRACE, *([PROMPT] if sent else []), RAW, *([TOKENS] if completion.logprobs else []), RECORD]
 
 
 def raw_text(completion: Completion) -> str:

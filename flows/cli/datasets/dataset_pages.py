@@ -17,6 +17,7 @@ from storage.ground.replies.faults import lines_of_run
 from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
+    from storage.queries.browse.sent import Sent
     from storage.queries.browse.why import RowHistory
     from storage.versions.resolve import VersionInfo
 
@@ -127,7 +128,9 @@ def history_page(why: "RowHistory") -> str:
     lines = [f"{why.kind} {why.id} in {why.version}"]
     for problem in why.problems[:1]:
         facts = {key: problem.get(key) for key in ("level", "skill", "template", "source")}
-        lines += ["", "prompt", _text(_prompt(problem)), f"reference  {_text(problem['reference'])}"]
+        prompt = _prompt(problem)
+        lines += ["", "prompt", _text(prompt), *sent_lines(prompt, why.sent, _drawn(why.rollouts))]
+        lines += ["", f"reference  {_text(problem['reference'])}"]
         lines.append("  ".join(f"{key} {value}" for key, value in facts.items() if value is not None))
     for rollout in why.rollouts[:ROLLOUTS]:
         lines += ["", *_rollout(why, rollout)]
@@ -140,6 +143,28 @@ def history_page(why: "RowHistory") -> str:
         f"  {m.version}: {m.change}; kept {m.kept}, dropped {m.dropped} ({', '.join(m.reasons)})" for m in why.versions
     ]
     return "\n".join(lines)
+
+
+def sent_lines(prompt: str, sent: "Sent", drawn: Sequence[str]) -> list[str]:
+    """The messages that models got for a problem with this prompt, each once; `drawn`: its completions by models."""
+    from storage.queries.browse.problems import prompt_text
+    from storage.queries.browse.sent import distinct_prompts
+
+    several, lines = distinct_prompts(sent), list[str]()
+    for messages, completions in several[:ROLLOUTS]:
+        of = f" for {', '.join(cid[:12] for cid in completions[:4])}" if len(several) > 1 else ""
+        alike = [(turn.role, turn.content) for turn in messages] == [("user", prompt)]
+        lines += ["", f"prompt as sent{of}", "the same, as one turn of the user" if alike else _text(prompt_text(messages))]
+    if len(several) > ROLLOUTS:
+        lines.append(f"{len(several) - ROLLOUTS} more prompts; --json shows all.")
+    missing = sum(cid not in sent for cid in drawn)
+    return lines + (
+        [f"prompt as sent  not stored for {missing} completions, which an older program drew"] if missing else []
+    )
+
+
+def _drawn(rollouts: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [row["id"] for row in rollouts if row["finish_reason"] != "imported"]
 
 
 def _prompt(problem: Mapping[str, Any]) -> str:

@@ -134,6 +134,7 @@ def _page_json(scope: "Scope", page: "ProblemPage") -> dict[str, Any]:
 
 def _problem(name: str, detail: "ProblemDetail") -> str:
     """The prompt, the reference, and the rollouts of each answer, the most frequent answer first."""
+    from flows.cli.datasets.dataset_pages import sent_lines
     from storage.queries.browse.problems import answer_groups, prompt_text
 
     problem = detail.problem
@@ -148,7 +149,11 @@ def _problem(name: str, detail: "ProblemDetail") -> str:
         ]
         for answer, members in answer_groups(detail.rollouts)
     ]
-    parts = [f"problem {problem.id} of {name}", "  ".join(facts), "", inert(prompt_text(problem.prompt)), ""]
+    prompt = prompt_text(problem.prompt)
+    members = [(rollout.completion, rollout.sent) for rollout in detail.rollouts if rollout.completion is not None]
+    drawn = [completion.id for completion, _ in members if completion.finish_reason != "imported"]
+    sent = {completion.id: messages for completion, messages in members if messages}
+    parts = [f"problem {problem.id} of {name}", "  ".join(facts), "", inert(prompt), *sent_lines(prompt, sent, drawn), ""]
     parts += [f"reference  {inert(problem.reference or 'none')}", ""]
     parts.append(columns(["answer", "rollouts", "outcome", "kept", "completions"], rows))
     first = next((rollout.completion.id[:12] for rollout in detail.rollouts if rollout.completion is not None), None)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Prompt, Score, Verdict
+from storage.ground.records import Completion, Message, Problem, Prompt, Score, Verdict
 from storage.queries.browse.evidence import Words, rule_words
 from storage.queries.browse.explore_index import ExploreIndex
+from storage.queries.browse.sent import sent_in_scope
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
@@ -51,7 +52,8 @@ class RolloutDetail:
     """A rollout: the completion, every verdict on it, and its decision (kept and reason None while undecided).
 
     `outcome` is the accepted one, `pending` while a verdict is missing; `deciding` is the verdict behind it, None for an
-    outcome that a policy made of several. `accepted_by` names the verifier or policy with its version.
+    outcome that a policy made of several. `accepted_by` names the verifier or policy with its version. `sent`: the messages
+    that the model got, if they are stored.
     """
 
     completion: Completion | None
@@ -65,6 +67,7 @@ class RolloutDetail:
     accepted_by: str | None = None
     step: str = ""
     scores: tuple[Score, ...] = ()
+    sent: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None
             completions = from_table("completions", _table(connection, _COMPLETIONS, of))
             verdicts = from_table("verdicts", _table(connection, _VERDICTS, problem_id))
         scores = _table(connection, _SCORES, problem_id)
+        sent = sent_in_scope(connection, scope, [row["completion_id"] for row in rows])
     # Problems of a run are looked up in the whole workspace, which may hold one outside the run's plan.
     if not problems or (scope.run is not None and not rows):
         raise SetupError(f"{scope.name} has no problem {problem_id!r}.")
@@ -129,7 +133,7 @@ def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None
     for row in rows:
         cid = row["completion_id"]
         detail = _detail(row, texts.get(cid), judged.get(cid, []))
-        details.append(replace(detail, scores=tuple(scored.get(cid, ()))))
+        details.append(replace(detail, scores=tuple(scored.get(cid, ())), sent=sent.get(cid, ())))
     return ProblemDetail(problems[0], tuple(details), rule_words(scope.reader, verdicts))
 
 

@@ -7,13 +7,14 @@ the rest unchanged.
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import has_follow_ups
 from storage.ground.threads import Turn, Turns
 from storage.queries.browse.lineage import lineage_and_followers, place_of, rows_of_turns, turns_in_version, turns_in_views
+from storage.queries.browse.sent import Sent, sent_in_scope, sent_in_version
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.versions.content.hashing import CONTENT_COLUMNS
@@ -62,7 +63,8 @@ class RowHistory:
 
     `steps`: for a recipe of several steps, the step that drew each completion, its role, and the completions it follows.
     `follows`, `followed_by`: the lineage of a completion, roots first, and the completions that follow it
-    (storage.queries.browse.lineage.rows_of_turns).
+    (storage.queries.browse.lineage.rows_of_turns). `sent`: the messages that the model got for each completion, where they
+    are stored.
     """
 
     kind: Kind
@@ -78,6 +80,7 @@ class RowHistory:
     steps: tuple[Row, ...] = ()
     follows: tuple[Row, ...] = ()
     followed_by: tuple[Row, ...] = ()
+    sent: Sent = field(default_factory=dict)
 
     def json(self) -> Row:
         """The record as plain JSON values."""
@@ -119,6 +122,7 @@ def why(info: VersionInfo, id_prefix: str) -> RowHistory:
             made_by={key: manifest.get(key) for key in ("run", "recipe_hash", "fingerprint")},
             versions=_memberships(connection, info, (kind, identity), part),
             steps=_steps(part.decisions, threads, mine),
+            sent=sent_in_version(rows, mine),
             **_lineage(before, behind, stored),
         )
 
@@ -189,9 +193,11 @@ def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> RowHistory:
             next_command=f"rollmill runs show {run_id}",
         )
         kind, identity = _single(connection.execute(_FIND, [prefix]).fetchall(), prefix, nothing)
+        part = _rows_of(connection, kind, identity, decided=scope.decided, follow=follow)
         return RowHistory(
             version=f"run {run_id}",
-            **_rows_of(connection, kind, identity, decided=scope.decided, follow=follow),
+            **part,
+            sent=sent_in_scope(connection, scope, [row["id"] for row in part["rollouts"]]),
             made_by={"run": run_id, "recipe_hash": scope.run.recipe_hash if scope.run else None, "fingerprint": None},
             versions=(),
         )
