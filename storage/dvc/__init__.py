@@ -16,6 +16,7 @@ from typing import Any
 
 from storage.dvc.trust import require_plain
 from storage.ground.errors import SetupError
+from storage.planted_links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
 _LOCK_SECONDS = 60.0
@@ -38,8 +39,9 @@ def add(path: Path) -> Tracking:
             f"warning: {path.name} is not tracked: no DVC repository here. "
             f"Next: git init && dvc init, then the same command again: it tracks the version",
         )
-    if link := next((file for file in path.rglob("*") if file.is_symlink()), None):
-        # DVC would publish the file that it leads to.
+    links = (file for file in path.rglob("*") if file.is_symlink())
+    if link := next((file for file in links if leads_out(file, root / ".dvc" / "cache")), None):
+        # DVC would publish the file that it leads to; its own, where its cache is linked, lead into that.
         return Tracking((), f"warning: {path.name} is not tracked: {link} is a link. Next: rm {shlex.quote(str(link))}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     _remove_torn(pointer)

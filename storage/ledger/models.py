@@ -4,16 +4,38 @@ Times are seconds since 1970 by the database's clock. A segment is a file; a bat
 points to the segment that holds its rows, so that compaction can move rows and keep the record of finished work.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
+from storage.ground.errors import SetupError
+
+_PLAIN = re.compile(r"[\w.@:/+=%][\w.@:/+=%-]*")
 SCHEMA_REVISION = "0013"
 
 
 class Base(DeclarativeBase):
     """The metadata that migrations are checked against."""
+
+
+class PlainName(TypeDecorator[str]):
+    """A text that commands to copy repeat, `rollmill runs show NAME`. SetupError for one that a shell would run: the ledger
+    may be somebody else's.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: object) -> str | None:  # noqa: ARG002 - SQLAlchemy's
+        if value and not _PLAIN.fullmatch(value):
+            raise SetupError(
+                f"the ledger has the name {value[:80]!r}, which nothing of Rollmill's has: somebody else wrote it.",
+                next_command="mv .rollmill .rollmill.theirs",
+            )
+        return value
 
 
 class IdentityRow(Base):
@@ -27,8 +49,8 @@ class RunRow(Base):
     """A named execution of a recipe. `pauses`: [begin, end] of the times between its commands."""
 
     __tablename__ = "runs"
-    id: Mapped[str] = mapped_column(String, primary_key=True)
-    name: Mapped[str] = mapped_column(String)
+    id: Mapped[str] = mapped_column(PlainName, primary_key=True)
+    name: Mapped[str] = mapped_column(PlainName)
     recipe: Mapped[dict[str, Any]] = mapped_column(JSON)
     recipe_hash: Mapped[str] = mapped_column(String)
     status: Mapped[str] = mapped_column(String)
@@ -42,8 +64,8 @@ class TrainingRow(Base):
     """A training of a model, by the hash of all that decides it. `progress`: of its last report."""
 
     __tablename__ = "trainings"
-    id: Mapped[str] = mapped_column(String, primary_key=True)
-    name: Mapped[str] = mapped_column(String)
+    id: Mapped[str] = mapped_column(PlainName, primary_key=True)
+    name: Mapped[str] = mapped_column(PlainName)
     recipe: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String)
     started_at: Mapped[float] = mapped_column(Float)
@@ -187,7 +209,7 @@ class AuditRow(Base):
 
     __tablename__ = "audits"
     __table_args__ = (Index("ix_audits_verifier", "verifier", "version"),)
-    id: Mapped[str] = mapped_column(String, primary_key=True)
+    id: Mapped[str] = mapped_column(PlainName, primary_key=True)
     verifier: Mapped[str] = mapped_column(String)
     version: Mapped[str] = mapped_column(String)
     kind: Mapped[str] = mapped_column(String)
@@ -297,9 +319,9 @@ class ImportRow(Base):
     __tablename__ = "imports"
     __table_args__ = (Index("ix_imports_name", "name"), {"sqlite_autoincrement": True})
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    name: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(PlainName)
     kind: Mapped[str] = mapped_column(String)
-    of: Mapped[str | None] = mapped_column(String)
+    of: Mapped[str | None] = mapped_column(PlainName)
     file: Mapped[str] = mapped_column(String)
     rows: Mapped[int] = mapped_column(BigInteger)
     problems: Mapped[int] = mapped_column(BigInteger)
@@ -325,7 +347,7 @@ class FiringRow(Base):
     recipe: Mapped[str] = mapped_column(String)
     fresh: Mapped[str | None] = mapped_column(String)
     number: Mapped[int | None] = mapped_column(BigInteger)
-    run_id: Mapped[str | None] = mapped_column(String)
+    run_id: Mapped[str | None] = mapped_column(PlainName)
     status: Mapped[str] = mapped_column(String)
     said: Mapped[str] = mapped_column(String)
     host: Mapped[str] = mapped_column(String)
@@ -345,10 +367,10 @@ class ForecastRow(Base):
     __table_args__ = (Index("ix_forecasts_recipe", "recipe_hash"), {"sqlite_autoincrement": True})
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     recipe_hash: Mapped[str] = mapped_column(String)
-    name: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(PlainName)
     source: Mapped[str] = mapped_column(String)
     forecast: Mapped[dict[str, Any]] = mapped_column(JSON)
     made_at: Mapped[float] = mapped_column(Float)
-    run_id: Mapped[str | None] = mapped_column(String)
+    run_id: Mapped[str | None] = mapped_column(PlainName)
     score: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     scored_at: Mapped[float | None] = mapped_column(Float)

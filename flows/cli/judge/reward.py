@@ -54,6 +54,7 @@ def check(  # noqa: PLR0913 (options, all by name)
     Example: rollmill reward check recipes/arithmetic.yaml --for verl --undecided 0
     """
     from flows.rewards import checking
+    from storage.ground.files import write_text
 
     checking.require_package(trainer)
     with _reward(source, undecided, truncated, profile, workers) as reward:
@@ -67,7 +68,7 @@ def check(  # noqa: PLR0913 (options, all by name)
         options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         options |= {"workers": workers} if workers else {}
         options |= {"profile": str(profile.resolve())} if profile else {}
-        path.write_text(checking.trainer_file(trainer, absolute, options), encoding="utf-8")
+        write_text(path, checking.trainer_file(trainer, absolute, options))  # replaces a link of that name
     report = {"trainer": trainer, "rows": [row.json() for row in checked], "from": origin, "file": str(path)}
     as_json(report) if json else line(_checked_page(report, written=not wrong))
     if wrong:

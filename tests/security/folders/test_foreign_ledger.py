@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from storage.ground.errors import SetupError
-from storage.ledger.models import RetiredSegmentRow
+from storage.ledger.models import RetiredSegmentRow, RunRow
 from storage.segments.checking import sweep
 from storage.versions.index import dataset_names
 from storage.versions.publish import finish_interrupted
@@ -133,3 +133,21 @@ def test_a_folder_with_the_name_of_a_command_is_no_dataset(tmp_path: Path) -> No
     for name in ("$(touch y)", "mine"):
         (tmp_path / name / "v1-49ffb9f3").mkdir(parents=True)
     assert lost_indexes(tmp_path) == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["$(touch x)", "a;b", "a b", "-rf", "a\nb", "`x`"])
+def test_a_run_with_the_name_of_a_command_is_not_shown(tmp_path: Path, name: str) -> None:
+    row = {
+        "name": "mini",
+        "recipe": {},
+        "recipe_hash": "",
+        "status": "done",
+        "started_at": 0.0,
+        "summary": {},
+        "pauses": [],
+    }
+    with Workspace.init(tmp_path) as ws:
+        with ws.ledger.write() as session:
+            session.execute(insert(RunRow), {"id": name, **row})
+        with pytest.raises(SetupError, match="which nothing of Rollmill's has"):
+            ws.runs.list()
