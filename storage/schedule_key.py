@@ -27,7 +27,8 @@ def signature(row: Mapping[str, Any], folder: Path, *, make_key: bool = False) -
     key = _key(make=make_key)
     if key is None:
         return None
-    text = canonical_json({"folder": str(folder.resolve()), "row": row})
+    # A link at its last part may lead from a clone to a folder of the person's own.
+    text = canonical_json({"folder": str(folder.parent.resolve() / folder.name), "row": row})
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
 
 

@@ -1,7 +1,8 @@
 """State of the standing server of `rollmill up` from outside, for every command that reports it (`look`).
 
 The process writes its state to a small file: it starts, is up, restarts its server, or gave up, with the reason. A file
-with a dead process and no such reason means that the process was killed.
+with a dead process and no such reason means that the process was killed. It holds a lock as long as it lives: the file may
+be a copy of another folder's.
 """
 
 import json
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from storage.ground.files import is_locked
 from storage.ledger.owners import Owner, this_process
 
 Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "killed"]
@@ -89,7 +91,7 @@ def look(state: Path) -> Service:
     standing = _read(state)
     if standing is None:
         return Service("down")
-    if not standing.process.alive():
+    if not _lives(standing, state):
         return Service("gave up" if standing.status == "gave up" else "killed", standing)
     if standing.status == "up" and not healthy(standing.api):
         return Service("silent", standing)
@@ -112,7 +114,18 @@ def _read(state: Path) -> Standing | None:
 def find_standing(state: Path) -> Standing | None:
     """The standing server of this workspace if its process lives, whatever its health."""
     standing = _read(state)
-    return standing if standing is not None and standing.process.alive() else None
+    return standing if standing is not None and _lives(standing, state) else None
+
+
+def lock_file(state: Path) -> Path:
+    """The file that the process of `up` keeps locked."""
+    return state / "up.lock"
+
+
+def _lives(standing: Standing, state: Path) -> bool:
+    """True if its process lives and serves this folder."""
+    mine = standing.process == this_process()
+    return mine or (standing.process.alive() is True and is_locked(lock_file(state)))
 
 
 def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "", **more: str) -> None:

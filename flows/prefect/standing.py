@@ -25,7 +25,7 @@ from flows.prefect.triggers import deployment_name, watch_always
 from storage.ground.errors import RollmillError, SetupError
 from storage.ground.files import no_link
 from storage.schedules import Schedule, Schedules
-from storage.standing import Status, healthy, standing_file, write_standing
+from storage.standing import Status, healthy, lock_file, standing_file, write_standing
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
     What it leaves in its file says how it ended: nothing after an orderly end, the reason where it gave up.
     """
     state, port, pages = Path(arguments[0]), int(arguments[1]), int(arguments[2])
-    with open(state / "up.lock", "a", opener=no_link) as only_one:
+    with open(lock_file(state), "a", opener=no_link) as only_one:
         try:
             fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -1,11 +1,15 @@
 """The systemd unit that starts a workspace's services after a reboot."""
 
+import os
 import re
 import sys
 from pathlib import Path
 
 from pipelines import IMPORT_ROOT
 from pipelines.processes.spawn import module_command
+from storage.ground.files import own_folder
+
+HOMES = ("XDG_STATE_HOME", "XDG_CONFIG_HOME")
 
 TEMPLATE = """\
 # Written by `rollmill up --systemd`. It starts what the workspace needs in the background when the machine starts, and
@@ -15,8 +19,8 @@ TEMPLATE = """\
 #   loginctl enable-linger        # so that it runs while you are logged out
 #   journalctl --user -u {name}   # what it says; the address of the dashboard: rollmill up
 #
-# Keys of model servers, webhooks and PREFECT_API_URL belong into {state}/up.env, which only you should read
-# (chmod 600), one NAME=value a line.
+# Keys of model servers, webhooks and PREFECT_API_URL belong into {variables}, which only you should
+# read (chmod 600), one NAME=value a line. No file in the folder is read: it may have come from somebody else.
 [Unit]
 Description=Rollmill: schedules and dashboard of {root}
 After=network.target
@@ -24,8 +28,8 @@ After=network.target
 [Service]
 Type=exec
 WorkingDirectory={root}
-Environment={pythonpath} {tmpdir}
-EnvironmentFile=-{state}/up.env
+Environment={environment}
+EnvironmentFile=-{variables}
 ExecStartPre=/bin/mkdir -p {folder}
 ExecStart={command}
 Restart=on-failure
@@ -43,15 +47,23 @@ def unit_file(state: Path) -> Path:
     return state / f"rollmill-{re.sub(r'[^A-Za-z0-9]+', '-', state.parent.name).strip('-') or 'workspace'}.service"
 
 
+def variables_file() -> Path:
+    """The person's file with environment variables of the service."""
+    return own_folder("XDG_CONFIG_HOME", ".config") / "up.env"
+
+
 def unit(state: Path, port: int, pages: int) -> str:
     """The unit's text."""
     verb = ["up", "--foreground", "--port", str(port), "--dashboard", str(pages)]
     path = unit_file(state)
+    variables = [("PYTHONPATH", IMPORT_ROOT), ("TMPDIR", state / "tmp")]
+    # Else it looks elsewhere for the key of the schedules and for what the person trusts.
+    variables += [(name, Path(os.environ[name])) for name in HOMES if os.environ.get(name)]
     return TEMPLATE.format(
         state=_inside(state),
         root=_inside(state.parent),
-        pythonpath=_quoted(f"PYTHONPATH={IMPORT_ROOT}", command=False),
-        tmpdir=_quoted(f"TMPDIR={state / 'tmp'}", command=False),
+        variables=_inside(variables_file()),
+        environment=" ".join(_quoted(f"{name}={value}", command=False) for name, value in variables),
         folder=_quoted(str(state / "tmp")),
         path=path,
         name=path.stem,

@@ -96,6 +96,18 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
         yield True  # closing the file releases the lock
 
 
+def is_locked(path: Path) -> bool:
+    """True if another process holds the lock file."""
+    try:
+        with open(path, opener=no_link) as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def read_object(path: Path, *, next_command: str) -> dict[str, Any]:
     """The JSON object in a file; SetupError that names the file, its mistake and `next_command`."""
     return parse_object(read_utf8(path, next_command=next_command), path, next_command=next_command)

@@ -115,3 +115,10 @@ def test_the_image_installs_what_its_build_needs_and_builds_from_what_is_copied(
     done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "context", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"rollmill-\d+\.\d+\.\d+(\.dev\d+)?-py3-none-any\.whl", done.stdout.strip())
+
+
+def test_every_container_has_the_key_of_the_schedules(services: dict[str, Any]) -> None:
+    """A schedule that one container added would be somebody else's in another one."""
+    ours = [service for service in services.values() if service.get("image") == "rollmill:local"]
+    assert len(ours) == 4
+    assert all("state:/root/.local/state" in service["volumes"] for service in ours)

@@ -124,14 +124,18 @@ def test_schedules_that_came_with_a_folder_are_shown_and_are_not_own(home: Path,
 
 
 def test_a_signature_holds_for_a_row_in_a_folder(home: Path, tmp_path: Path) -> None:
-    ws, copy = tmp_path / "ws", tmp_path / "copy"
+    root, copy = tmp_path / "root", tmp_path / "copy"
+    root.mkdir()
+    ws = root / "ws"
     Schedules(ws).add(Schedule("a", "", "/r.yaml", on="version:sums"))
     Schedules(ws).record_seen("a", "sums@v1 00")  # `up` writes it, and signs nothing
     assert Schedules(ws).get_own("a").seen == "sums@v1 00"
     shutil.copytree(ws, copy)
     assert Schedules(copy).own() == []
-    (tmp_path / "link").symlink_to(ws)
-    assert len(Schedules(tmp_path / "link").own()) == 1
+    (tmp_path / "link").symlink_to(root)
+    assert len(Schedules(tmp_path / "link" / "ws").own()) == 1
+    (copy / "ws").symlink_to(ws)  # a clone with a link for its folder of schedules
+    assert Schedules(copy / "ws").own() == []
     [row] = json.loads((ws / "schedules.json").read_text())
     assert [len(planted(ws, {**row, **change}).own()) for change in ({}, {"recipe": "/s.yaml"}, {"paused": True})] == [
         1,

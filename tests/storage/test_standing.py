@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from storage.ledger.owners import this_process
-from storage.standing import Service, Standing, find_standing, look, standing_file, write_standing
+from storage.ledger.owners import _owner, this_process
+from storage.standing import Service, Standing, find_standing, lock_file, look, standing_file, write_standing
 from tests.storage.healthy import answering
 
 
@@ -61,4 +61,25 @@ def test_a_pid_that_was_reused_is_not_our_standing_server(tmp_path: Path) -> Non
     left(tmp_path, process={**asdict(me), "started": me.started - 1})
     assert find_standing(tmp_path) is None
     standing_file(tmp_path).write_text("{half")
+    assert find_standing(tmp_path) is None
+
+
+def test_a_state_file_that_came_with_a_folder_is_no_server_of_it(tmp_path: Path) -> None:
+    """A copy of a folder that is up has its file, with the number of a process that lives."""
+    held = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-c", held, str(lock_file(tmp_path))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as up:
+        assert up.stdout is not None
+        up.stdout.readline()
+        write_standing(tmp_path, 1, tmp_path / "prefect")
+        left(tmp_path, process=asdict(_owner(up.pid)))
+        standing = find_standing(tmp_path)
+        assert standing is not None
+        assert standing.process.pid == up.pid
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for file in (standing_file(tmp_path), lock_file(tmp_path)):
+            (copy / file.name).write_bytes(file.read_bytes())
+        assert (find_standing(copy), look(copy).alive) == (None, False)
+        up.communicate(b"\n")
     assert find_standing(tmp_path) is None

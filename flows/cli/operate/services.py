@@ -93,12 +93,14 @@ def _start(state: Path, port: int, pages: int) -> "subprocess.Popen[bytes]":
 
 def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool) -> None:
     """Write the unit of systemd into the workspace, and say how it is put to use."""
-    from flows.prefect.systemd import unit, unit_file
+    from flows.prefect.systemd import unit, unit_file, variables_file
+    from storage.ground.files import write_text
 
     path, text = unit_file(state), unit(state, port, pages)
+    if (state / "up.env").exists():
+        note(f"{state / 'up.env'} is not read, as it may have come with the folder. Its place is {variables_file()}.")
     if not dry_run:
-        state.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     if json:
         return as_json({"unit": str(path), "text": text, "written": not dry_run})
     line(text if dry_run else f"Written: {path}")

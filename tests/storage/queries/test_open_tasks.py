@@ -1,5 +1,6 @@
 """Tasks for a person: each end that was bad once, and the numbers of the queues in which rollouts wait."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,14 @@ def test_a_paused_schedule_is_a_task(tmp_path: Path) -> None:
     with Workspace.init(tmp_path) as ws:
         Schedules(ws.state).add(Schedule("rests", "0 2 * * *", "/r.yaml", paused=True))
     assert tasks_of(tmp_path) == [OpenTask("paused", "rests")]
+
+
+def test_a_schedule_that_was_not_written_here_is_a_task(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        row = {"name": "theirs", "cron": "0 2 * * *", "recipe": "/r.yaml", "sets": [], "paused": True}
+        (ws.state / "schedules.json").write_text(json.dumps([row]))
+        ws.firings.end(ws.firings.begin("theirs", "/r.yaml").id, "failed", "", None)
+    assert tasks_of(tmp_path) == [OpenTask("foreign", "theirs")]
 
 
 def doubt(curated: Milled, number: int) -> None:

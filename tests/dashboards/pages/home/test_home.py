@@ -14,13 +14,14 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.pages.home.tasks import task_line
 from dashboards.session.commands import WRITES
+from storage.ground.files import locked
 from storage.ground.money import UNITS
 from storage.ledger.owners import _owner
 from storage.queries import Reader, version_manifest
 from storage.queries.open_tasks import OpenTask
 from storage.schedules import Schedule, Schedules
 from storage.spending import Charge, Sums
-from storage.standing import standing_file, write_standing
+from storage.standing import lock_file, standing_file, write_standing
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened
 from tests.dashboards.test_pages import texts
@@ -294,4 +295,5 @@ def test_schedules_that_are_served_fire_and_the_server_ends_after_a_question(wor
     row = json.loads(standing_file(state).read_text())
     parent = {"pid": os.getppid(), "started": _owner(os.getppid()).started}  # as if it had started this dashboard
     standing_file(state).write_text(json.dumps({**row, "process": {**row["process"], **parent}}))
-    assert opened("home").button(key="service-stop").label == "Yes, stop, with this dashboard"
+    with locked(lock_file(state)):
+        assert opened("home").button(key="service-stop").label == "Yes, stop, with this dashboard"

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from storage.ground.files import locked
 from storage.ledger.owners import this_process
-from storage.standing import write_dashboard_address, write_standing
+from storage.standing import lock_file, write_dashboard_address, write_standing
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish, start
 from tests.tied import tied
@@ -89,7 +90,8 @@ def test_a_port_taken_by_up_is_told_with_its_address(workspace: Path, listening:
     address = f"http://127.0.0.1:{listening}/?token=right"
     write_dashboard_address(state, address)
     assert this_process().alive()
-    said = finish(start("dashboard", "--port", str(listening), cwd=workspace))
+    with locked(lock_file(state)):
+        said = finish(start("dashboard", "--port", str(listening), cwd=workspace))
     assert (said.status, said.err) == (
         2,
         f"rollmill: `rollmill up` serves this dashboard already: {address} Next: rollmill down\n",

@@ -81,20 +81,34 @@ def test_a_dry_run_shows_the_next_five_times_and_writes_nothing(toy: Path, rollm
     assert "replaces At 02:00 every day" in rollmill("schedule", "add", "toy.yaml", "--every", "6h").out
 
 
-def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run) -> None:
+def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/me/.config")
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/me/.local/state")
     result = rollmill("up", "--systemd", "--port", "4300")
     unit = toy / ".rollmill" / "rollmill-ws.service"
+    assert result.err == ""
     assert f"Next: systemctl --user enable --now {unit}" in result.out
     text = unit.read_text()
     assert f"WorkingDirectory={toy}\n" in text
     assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501\n" in text
-    assert f"EnvironmentFile=-{toy}/.rollmill/up.env\n" in text
+    assert "EnvironmentFile=-/home/me/.config/rollmill/up.env\n" in text
+    assert " XDG_STATE_HOME=/home/me/.local/state XDG_CONFIG_HOME=/home/me/.config\n" in text
+
+
+def test_a_unit_reads_no_variables_of_the_folder(toy: Path, rollmill: Run) -> None:
+    (toy / ".rollmill" / "up.env").write_text("LD_PRELOAD=theirs.so\n")
+    (toy / "precious").write_text("mine")
+    (toy / ".rollmill" / "rollmill-ws.service").symlink_to(toy / "precious")
+    result = rollmill("up", "--systemd")
+    assert f"{toy}/.rollmill/up.env is not read, as it may have come with the folder. Its place is /" in result.err
+    text = (toy / ".rollmill" / "rollmill-ws.service").read_text()
+    assert (f"{toy}/.rollmill/up.env" in text, (toy / "precious").read_text()) == (False, "mine")
 
 
 def test_a_unit_of_a_folder_with_blanks_names_it_whole() -> None:
     state = Path('/srv/my "work" $x 5%/.rollmill')
     text = unit(state, 4300, 8501)
-    assert '"TMPDIR=/srv/my \\"work\\" $x 5%%/.rollmill/tmp"\n' in text
+    assert '"TMPDIR=/srv/my \\"work\\" $x 5%%/.rollmill/tmp"' in text
     assert 'ExecStartPre=/bin/mkdir -p "/srv/my \\"work\\" $$x 5%%/.rollmill/tmp"\n' in text
     assert 'WorkingDirectory=/srv/my "work" $x 5%%\n' in text
 
@@ -159,3 +173,64 @@ def test_sweeps_and_mixtures_have_schedules(toy: Path, rollmill: Run) -> None:
     assert (redraws.status, "--fresh 'redraw' is not for a sweep. Valid: seed." in redraws.err) == (2, True)
     mixes = rollmill("schedule", "add", "mixed.yaml", *cron, "--fresh", "seed")
     assert (mixes.status, "`rollmill mix` draws none" in mixes.err) == (2, True)
+
+
+def plant(toy: Path, **changes: object) -> None:
+    """A schedule that came with the folder."""
+    row = {"name": "theirs", "cron": "0 2 * * *", "recipe": str(toy / "toy.yaml"), "sets": ["seed=5"], **changes}
+    (toy / ".rollmill" / "schedules.json").write_text(json.dumps([row]))
+
+
+def test_a_schedule_that_came_with_the_folder_is_accepted_by_its_name(toy: Path, rollmill: Run) -> None:
+    plant(toy, notify={"command": f"tee -a {toy}/told\nwhen: never", "webhook": None})
+    said = "not yours: does not fire. Next: rollmill schedule accept theirs --dry-run"
+    assert f"theirs: {said}" in rollmill("schedule", "list").out
+    told = "1 schedule was not written here and does not fire: theirs. Next: rollmill schedule accept theirs --dry-run"
+    assert told in rollmill("up", "--dry-run").err
+    assert told in rollmill("up", "--systemd", "--dry-run").err
+    assert told in rollmill("doctor", "--quick").out
+    for verb in ("pause", "resume", "run-now"):
+        for more in ((), ("--dry-run",)):
+            refused = rollmill("schedule", verb, "theirs", *more)
+            assert (refused.status, "schedule 'theirs' was not written here: " in refused.err) == (2, True)
+    shown = rollmill("schedule", "accept", "theirs", "--dry-run").out
+    assert shown.splitlines() == [
+        f"does: curate '{toy}/toy.yaml'",
+        "when: At 02:00 every day (UTC)",
+        "set: 'seed=5'",
+        f"notify command: 'tee -a {toy}/told\\nwhen: never'",
+        "Each firing also runs the Python files and programs that the recipe and the profile name.",
+        "Would accept theirs. Next: rollmill schedule accept theirs",
+    ]
+    assert said in rollmill("schedule", "list").out
+    assert "Accepted theirs: At 02:00 every day (UTC), next 20" in rollmill("schedule", "accept", "theirs").out
+    assert "theirs: has not fired yet" in rollmill("schedule", "list").out
+    assert rollmill("up", "--dry-run").err == ""
+    assert "theirs is paused." in rollmill("schedule", "pause", "theirs").out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"recipe": "/gone/toy.yaml"}, "names /gone/toy.yaml, and there is no such file"),
+        ({"recipe": "toy.yaml"}, "names toy.yaml, and there is no such file"),
+        ({"profile": "/gone/p.yaml"}, "names /gone/p.yaml, and there is no such file"),
+        ({"verb": "evaluate"}, "does not fit its recipe"),
+        ({"fresh": "always"}, "does not fit its recipe"),
+        ({"since": "never"}, "does not fit its recipe"),
+        ({"retries": 1_000_000}, "does not fit its recipe"),
+        ({"cron": "", "every": 1}, "does not fit its recipe"),
+        ({"cron": "never"}, "cron 'never' needs five fields"),
+        ({"every": 60}, "give one of --cron, --every, --on"),
+        ({"timezone": "Mars/Base"}, "no time zone 'Mars/Base'"),
+        ({"notify": {"command": "no-such-program"}}, "there is no program 'no-such-program'"),
+        ({"notify": {"webhook": "a b"}}, "--notify-webhook takes the name of an environment variable"),
+    ],
+)
+def test_what_could_not_have_been_scheduled_here_is_not_accepted(
+    toy: Path, rollmill: Run, changes: dict[str, object], said: str
+) -> None:
+    plant(toy, **changes)
+    refused = rollmill("schedule", "accept", "theirs")
+    assert (refused.status, said in refused.err) == (2, True), refused.err
+    assert not json.loads(rollmill("schedule", "list", "--json").out)["schedules"][0]["own"]
