@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.evaluation_log import EvaluationLog
 from flows.adopting.fitting import JUDGEMENTS, PEOPLE, fitting_verifiers
 from flows.adopting.log_import import KEY, import_log
 from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
-from flows.adopting.tools import log_at
 from flows.curation.outcome import write_json
 from flows.job import Job
 from flows.jobs.evaluate import Evaluate, evaluate, totals
@@ -22,6 +20,8 @@ from flows.progress import Progress
 from flows.scoring import ScoreRequest, score
 from pipelines.verify.judged.person import write_judgements
 from storage.ground.errors import SetupError, unknown_name
+from storage.imports.logs.evaluation_log import EvaluationLog
+from storage.imports.logs.tools import log_at
 from storage.queries import Reader, run_scope
 from storage.workspace import Workspace
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.adopting.evaluation_log import EvaluationLog
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
+from storage.imports.logs.evaluation_log import EvaluationLog
 from storage.imports.reading.lines import FileRow
 from storage.imports.rollouts import import_rollouts
 from storage.imports.spec import ImportReport, ImportSpec
@@ -71,19 +71,8 @@ def rows_to_import(log: EvaluationLog, label: str | None, digest: str) -> Iterat
             "rows": {str(number): log.rows[answer.file][number - 1] for number in new},
             **({"files": dict(log.files)} if first else {}),
         }
-        value = None if label is None else answer.scores.get(label)
-        values = {
-            "problem_id": problem,
-            "prompt": answer.prompt,
-            "reference": answer.reference,
-            "text": answer.text,
-            "model": log.model,
-            "sample_index": sample,
-            # A grade between 0 and 1 is no label.
-            "is_correct": bool(value) if value in (0, 1) else None,
-            **answer.facts,
-            KEY: adopted,
-        }
+        values = answer.values(None if label is None else answer.scores.get(label))
+        values |= {"problem_id": problem, "model": log.model, "sample_index": sample, KEY: adopted}
         yield FileRow(f"{answer.file}, row {answer.rows[0]}", values, f"{log.tool} log")
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from flows.adopting.evaluation_log import LoggedAnswer, PrintedNumber
 from flows.adopting.log_import import KEY
 from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
 from storage.ground.errors import SetupError
 from storage.ground.pool import STATES, Pool
+from storage.imports.logs.evaluation_log import LoggedAnswer, PrintedNumber
 from storage.queries.judge.labelled import LabelledRollout, labelled_rollouts
 from storage.queries.pools import scope_pool
 from storage.queries.scope import Scope

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
-from flows.adopting.evaluation_log import EvaluationLog
-from flows.adopting.tools import Tool, logs_at, read_logs, unreadable_at
 from flows.driver import Executor, Outcome, RequestKind
 from flows.progress import Progress
 from storage.ground.errors import FoundWanting, SetupError, Unavailable
+from storage.imports.logs.evaluation_log import EvaluationLog
+from storage.imports.logs.tools import Tool, logs_at, read_logs, unreadable_at
 
 
 class Adopt(RequestKind):

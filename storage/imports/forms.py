@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
 from storage.imports.reading.cells import CellError, parsed_cell, value_at
-from storage.imports.reading.turns import thought_of
+from storage.imports.reading.turns import replied, thought_of
 
 Values = dict[str, Any]
 
@@ -37,41 +38,6 @@ def rewritten(values: Values) -> tuple[str, list[Values]]:
         if form.knows(values):
             return form.name, list(form.rewrite(values))
     return "", [values]
-
-
-def _lm_eval(values: Values) -> Iterator[Values]:
-    """lm-evaluation-harness `--log_samples`: resps is a list of requests, each a list of repeats."""
-    rest = {
-        key: value for key, value in values.items() if key not in {"arguments", "resps", "filtered_resps", "target", "doc"}
-    }
-    doc = parsed_cell(values.get("doc"))
-    prompt = _prompt_argument(parsed_cell(values.get("arguments")))
-    if prompt is None:
-        raise CellError("arguments hold no prompt")
-    requests = parsed_cell(values["resps"])
-    if not isinstance(requests, list):
-        raise CellError("resps is not a list of answers")
-    answers = [text for repeats in requests for text in (repeats if isinstance(repeats, list) else [repeats])]
-    for text in answers:
-        yield {
-            **rest,
-            "problem_id": str(values["doc_id"]),
-            "prompt": prompt,
-            "reference": values.get("target"),
-            "text": text,
-            "is_correct": next((values[key] for key in ("exact_match", "acc") if values.get(key) in (0, 1)), None),
-            "doc": doc,
-        }
-
-
-def _prompt_argument(arguments: Any) -> Any:
-    """The prompt among the arguments of a request: {"gen_args_0": {"arg_0": ...}} or [[prompt, settings], ...]."""
-    if isinstance(arguments, dict):
-        first = next(iter(arguments.values()), None)
-        return first.get("arg_0") if isinstance(first, dict) else None
-    if isinstance(arguments, list) and arguments and isinstance(arguments[0], list | tuple):
-        return arguments[0][0] if arguments[0] else None
-    return None
 
 
 def _openai_batch(values: Values) -> Iterator[Values]:
@@ -162,18 +128,11 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
             raise CellError("the message of a choice is not an object")
         yield {
             **kept,
-            "text": _answer_of(message) if message else choice.get("text"),
+            "text": replied(message) if message else choice.get("text"),
             "finish_reason": choice.get("finish_reason"),
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
         }
-
-
-def _answer_of(message: Values) -> Any:
-    """A message as a text, or as a turn where it holds more than one."""
-    if isinstance(message.get("content"), str) and not (thought_of(message) or message.get("tool_calls")):
-        return message["content"]
-    return [{"content": "", **message, "role": "assistant"}]
 
 
 def _objects(cell: Any) -> bool:
@@ -222,53 +181,17 @@ def _vllm(values: Values) -> Iterator[Values]:
         }
 
 
-def _inspect(values: Values) -> Iterator[Values]:
-    """A sample of Inspect's JSON log (`inspect log convert --to json`)."""
-    output = values["output"]
-    scores = values.get("scores")
-    by_scorer = scores.values() if isinstance(scores, dict) else ()
-    label = next((score.get("value") for score in by_scorer if isinstance(score, dict)), None)
-    choices = output.get("choices") or [{}]
-    if not _objects(choices):
-        raise CellError("the choices of output are not a list of objects")
-    for choice in choices:
-        yield {
-            "problem_id": str(values["id"]),
-            "prompt": values["input"],
-            "reference": values["target"],
-            "text": _answer_of(choice["message"]) if isinstance(choice.get("message"), dict) else None,
-            "finish_reason": choice.get("stop_reason"),
-            "model": output.get("model"),
-            # The other values of a score (P for partial, N for no answer, numbers) are neither yes nor no.
-            "is_correct": {"C": True, "I": False}.get(label) if isinstance(label, str) else None,
-            "metadata": values.get("metadata") or None,
-            "epoch": values.get("epoch"),
-        }
-
-
-def _nemo_skills(values: Values) -> Iterator[Values]:
-    """NeMo-Skills' generations: flat, with the answer that it cut out itself and its own label."""
-    names = {
-        "problem": "prompt",
-        "expected_answer": "reference",
-        "generation": "text",
-        "num_generated_tokens": "tokens_out",
-    }
-    yield {names.get(key, key): value for key, value in values.items()}
-
-
-LM_EVAL = "lm-eval samples"
-
-
 FORMATS: tuple[Format, ...] = (
-    Format(LM_EVAL, frozenset({"doc_id", "doc", "resps"}), _lm_eval),
+    Format("lm-eval samples", lm_eval.KEYS, lm_eval.import_rows),
+    Format("lighteval details", lighteval.KEYS, lighteval.import_rows, lighteval.is_row),
+    Format("verifiers results", verifiers.KEYS, verifiers.import_rows),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
     Format("OpenAI response", frozenset({"output", "status"}), _response, _has_items),
     Format("SGLang outputs", frozenset({"text", "meta_info"}), _sglang, _has_about),
-    Format("Inspect log", frozenset({"id", "input", "target", "output"}), _inspect, _has_output),
+    Format("Inspect log", inspect_ai.KEYS, inspect_ai.import_rows, _has_output),
     Format("vLLM outputs", frozenset({"prompt", "outputs"}), _vllm, _has_outputs),
     Format("OpenAI completions", frozenset({"choices"}), _chat_completion, _has_choices),
     Format("Alpaca", frozenset({"instruction", "input", "output"}), _alpaca, _is_alpaca),
-    Format("NeMo-Skills generations", frozenset({"problem", "expected_answer", "generation"}), _nemo_skills),
+    Format("NeMo-Skills generations", nemo_skills.KEYS, nemo_skills.import_rows),
 )
 """The forms in the order in which they are tried."""

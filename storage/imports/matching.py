@@ -35,17 +35,17 @@ class ProblemLookup:
         """The stored problem of a row; nothing is made."""
         name = cells.text(self.columns.get(row.values, "problem_id"))
         cell = prompt_cell(self.columns, row.values)
-        if name is not None:
-            stored = self.known.get(name)
-        elif cell is not None:
-            name, ids = _prompt_ids(cell)
+        stored = None if name is None else self.known.get(name)
+        if stored is None and cell is not None:
+            beginning, ids = _prompt_ids(cell)
+            name = name or beginning
             # In the order of the ids: the whole conversation before its only turn.
             stored = next((self.known[key] for key in ids if key in self.known), None)
             # A column called `problem` may hold the problem's id as well as its text.
             if stored is None and not is_conversation(cell):
                 stored = self.known.get(cells.text(cell) or "")
                 self.by_id += stored is not None
-        else:
+        if name is None:
             raise RowError(self.spec.path, row.where, "names no problem", " ")
         if stored is None:
             self.missing.setdefault(name, []).append(row.where)

@@ -150,8 +150,7 @@ def sanitised_notes(sanitiser: Sanitiser) -> list[str]:
     if sanitiser.filters:
         named = listed(f"{name} {count:,}" for name, count in sanitiser.filters.most_common())
         notes.append(
-            f"{sanitiser.filters.total():,} rows repeat an answer under another filter ({named}) and were left out: labels "
-            "are the first filter's; rollmill adopt keeps those of each filter"
+            f"{sanitiser.filters.total():,} rows are of an answer under another filter ({named}), kept as its scores"
         )
     if sanitiser.empty:
         notes.append(f"{sanitiser.empty:,} rows hold no answer (their request failed) and were left out")

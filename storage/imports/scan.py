@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from storage.ground.errors import SetupError, Unavailable
-from storage.ground.ids import digest128
 from storage.imports.account import ColumnAccount
-from storage.imports.forms import LM_EVAL, Values, rewritten
+from storage.imports.forms import Values, rewritten
+from storage.imports.logs.lm_eval import KEYS, Filters
 from storage.imports.reading.cells import CellError, Sanitiser, root, value_at
 from storage.imports.reading.columns import Aliases, Columns, listed, resolve
 from storage.imports.reading.faults import Faults
@@ -71,7 +71,7 @@ def clean_rows(
     A row with a fault is left out where faults are gathered, and raises it otherwise.
     """
     faults = Faults(spec.path) if faults is None else faults
-    answered: set[str] = set()
+    filters = Filters(lambda: source_rows(spec))
     for row in islice(source_rows(spec), limit):
         # The second pass leaves out what the first one found.
         if row.where in faults:
@@ -83,17 +83,15 @@ def clean_rows(
         try:
             # Who maps a place inside a cell has said what the row means: no form of a tool is looked for.
             known = bool(paths) or spec.rows is not None
-            name, rows = ("", [row.values]) if known else _rows_of(spec, row.values)
+            values = row.values if known or not row.values.keys() >= KEYS else filters.joined(row.values)
+            if values is None:  # a row of an answer that is there already
+                sanitiser.filters[str(row.values.get("filter"))] += 1
+                continue
+            name, rows = ("", [values]) if known else _rows_of(spec, values)
         except CellError as error:
             faults.add(row.where, error)
             continue
         sanitiser.empty += not rows  # a request that failed holds no answer
-        if name == LM_EVAL:
-            answer = digest128([row.values.get("doc_id"), row.values.get("resps")])
-            if answer in answered:  # one answer has a row for each filter
-                sanitiser.filters[str(row.values.get("filter"))] += 1
-                continue
-            answered.add(answer)
         if account is not None:
             account.add(row.values, rows)
         for values in rows:

@@ -8,12 +8,12 @@ chosen one, the reference the right one.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from flows.adopting.evaluation_log import LoggedAnswer, about, log_error
+from storage.imports.logs.evaluation_log import LoggedAnswer, about
+from storage.imports.reading.cells import CellError
 
 # Both texts come from one list of choices, so they are equal as texts or different choices.
 VERIFY: Sequence[Mapping[str, Any]] = ({"method": "exact"},)
@@ -63,64 +63,41 @@ RULES: Mapping[str, ChoiceRule] = {
 
 def are_chosen(rows: Sequence[Values], output_type: str | None) -> bool:
     """True if rows have log-likelihoods of several choices in place of texts. `output_type`: the task's, if known."""
-    pairs = all(row["resps"] and all(_pair(resp) is not None for resp in row["resps"]) for row in rows)
+    resps = [row["resps"] if isinstance(row["resps"], list) else [] for row in rows]
+    pairs = all(mine and all(_pair(resp) is not None for resp in mine) for mine in resps)
     # Without the task's type one log-likelihood is that of a given text, and several are of choices.
-    return pairs and (output_type == "multiple_choice" or all(len(row["resps"]) > 1 for row in rows))
+    return pairs and (output_type == "multiple_choice" or all(len(mine) > 1 for mine in resps))
 
 
-def chosen_answers(
-    path: Path,
-    documents: Iterable[Sequence[Values]],
-    rule: str,
-    delimiter: str,
-    scores: Callable[[Sequence[Values]], Mapping[str, Any]],
-) -> Iterator[tuple[LoggedAnswer, str | None]]:
-    """Selected choice of each multiple-choice document by an accuracy rule (RULES), and the reason if an import cannot hold
-    it.
+def chosen_answer(row: Values, rule: str, delimiter: str, scores: Values) -> tuple[LoggedAnswer, str | None]:
+    """The choice of a multiple-choice document by an accuracy rule (RULES), and the reason if an import cannot hold it.
+    CellError for a row of another form.
     """
-    for rows in documents:
-        row = rows[0]
-        choices, why = _choices(path, row, delimiter)
-        target = _target(row["target"], choices.texts)
-        values = [] if why else RULES[rule].values(choices)
-        # `max` takes the first of equal values, as the tool does; NaN, which has no order, is set aside before.
-        best = max(range(len(values)), key=values.__getitem__, default=0)
-        text = choices.texts[best] if values else ""
-        reference = "" if target is None else choices.texts[target]
-        if why is None:
-            why = "no one target among its choices" if target is None else None if text and reference else "a blank choice"
-        yield (
-            LoggedAnswer(
-                problem=str(row["doc_id"]),
-                prompt=choices.prompt,
-                reference=reference,
-                text=text,
-                sample=0,
-                scores=scores(rows),
-                file=path.name,
-                rows=tuple(mine["_number"] for mine in rows),
-                facts=about(row["doc"]),
-            ),
-            why,
-        )
+    choices, why = _choices(row, delimiter)
+    target = _target(row["target"], choices.texts)
+    values = [] if why else RULES[rule].values(choices)
+    # `max` takes the first of equal values, as the tool does; NaN, which has no order, is set aside before.
+    best = max(range(len(values)), key=values.__getitem__, default=0)
+    text = choices.texts[best] if values else ""
+    reference = "" if target is None else choices.texts[target]
+    if why is None:
+        why = "no one target among its choices" if target is None else None if text and reference else "a blank choice"
+    return LoggedAnswer(str(row["doc_id"]), choices.prompt, reference, text, 0, scores, about(row["doc"])), why
 
 
-def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, str | None]:
+def _choices(row: Values, delimiter: str) -> tuple[LoggedChoices, str | None]:
     """The choices of a row, and why nothing can be chosen among them."""
-    where = f"line {row['_number']}"
     asked = [_request(request) for request in _requests(row["arguments"])]
     likelihoods = [_pair(resp) for resp in row["resps"]]
     numbers = [number for number in likelihoods if number is not None]
     if len(asked) != len(numbers) or not numbers:
-        raise log_error(path, f"{where} has {len(asked)} choices and {len(numbers)} log-likelihoods")
+        raise CellError(f"it has {len(asked)} choices and {len(numbers)} log-likelihoods")
     # For this metric the tool asks every choice after the question, then every choice after an empty context.
     half = len(asked) // 2
     alone: Sequence[float] = ()
     if "acc_mutual_info" in row.get("metrics", ()):
         if len(asked) % 2 or any(context for context, _ in asked[half:]):
-            raise log_error(
-                path, f"{where} has acc_mutual_info, and no log-likelihoods of its choices without the question"
-            )
+            raise CellError("it has acc_mutual_info, and no log-likelihoods of its choices without the question")
         asked, numbers, alone = asked[:half], numbers[:half], numbers[half:]
     # A continuation begins with the delimiter, which is no part of the choice.
     choices = LoggedChoices(asked[0][0], [text.removeprefix(delimiter) for _, text in asked], numbers, alone)

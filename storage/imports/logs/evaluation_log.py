@@ -1,15 +1,20 @@
 """The log of another tool's evaluation, in one form for all tools: answers with their scores, and the printed numbers."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.metrics.logged_scores import Reduction
-from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
+from storage.imports.reading.cells import CellError
+from storage.imports.reading.faults import log_error
+from storage.imports.reading.json_files import each_once
 from storage.imports.reading.limits import Unfolded
+
+if TYPE_CHECKING:
+    from pipelines.metrics.logged_scores import Reduction
 
 MOST = 1 << 30
 """Bytes of one log, unfolded, unless a higher limit is set: a log is held in memory while it is adopted."""
@@ -19,20 +24,50 @@ _ABOUT = ("level", "skill", "template", "source", "licence", "subject", "difficu
 
 @dataclass(frozen=True, slots=True)
 class LoggedAnswer:
-    """Logged answer with the tool's scores by name, as JSON values. `problem`: the tool's id of the problem.
+    """Logged answer with the tool's scores by name, as JSON values. `problem`: the tool's id of the problem. `text`: a
+    text, or the turns of the answer.
 
-    `file`, `rows`: its file and every row about it; `facts`: other fields of an import (finish_reason, level).
+    `facts`: other fields of an import (finish_reason, level); `file`, `rows`: its file and every row about it, where a log
+    is read as a whole.
     """
 
     problem: str
     prompt: Any
     reference: Any
-    text: str
+    text: Any
     sample: int
     scores: Mapping[str, Any]
-    file: str
-    rows: tuple[int, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    rows: tuple[int, ...] = ()
+
+    def values(self, label: Any) -> dict[str, Any]:
+        """The fields of an import's row. `label`: the score that says whether the answer is right, if 0 or 1."""
+        values = {
+            "problem_id": self.problem,
+            "prompt": self.prompt,
+            "reference": self.reference,
+            "text": self.text,
+            # A grade between 0 and 1 is no label.
+            "is_correct": bool(label) if label in (0, 1) else None,
+            **self.facts,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def imported(answers: Iterable[LoggedAnswer], rest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of an import: each answer with its scores, of which the first is its label, and with what else its row holds."""
+    for answer in answers:
+        yield {**rest, **answer.scores, **answer.values(next(iter(answer.scores.values()), None))}
+
+
+@contextmanager
+def whole(path: Path, where: str) -> Iterator[None]:
+    """A row that its tool's reader refuses ends the reading of a whole log, with the place of the row."""
+    try:
+        yield
+    except CellError as error:
+        raise log_error(path, f"{where}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +82,7 @@ class PrintedNumber:
     name: str
     value: float
     score: str
-    reduction: Reduction | None
+    reduction: "Reduction | None"
     average: str = "mean"
     scale: float = 1.0
     why: str = ""
@@ -123,11 +158,6 @@ def usable(
     return kept, aside
 
 
-def log_error(path: Path, what: str, next_command: str | None = None) -> SetupError:
-    """The error for a log that cannot be adopted as a whole."""
-    return SetupError(f"{path}: {what}; nothing was stored.", next_command=next_command or "adopt a whole log")
-
-
 def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: str, form: str = "") -> None:
     """SetupError if an object of a log lacks some of these keys; `form`: the name of the expected form."""
     missing = [key for key in keys if key not in values]
@@ -160,22 +190,13 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
     """JSON text as an object; SetupError, with the place in the file, for anything else."""
     where = f"{place}: " if place else ""
     try:
-        value = json.loads(text, object_pairs_hook=_each_once)
+        value = json.loads(text, object_pairs_hook=each_once)
     # Thousands of nested brackets end in a RecursionError.
     except (ValueError, RecursionError) as error:
         raise log_error(path, f"{where}it is cut off or no JSON ({error})") from error
     if not isinstance(value, dict):
         raise log_error(path, f"{where}it holds no JSON object")
     return value
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; one that gives a name twice is refused: tools differ in which value they take."""
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} is given twice")
-    return values
 
 
 def json_lines(path: Path, unfolded: Unfolded) -> list[str]:

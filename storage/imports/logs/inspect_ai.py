@@ -7,27 +7,32 @@ evaluation named), and the metrics of the scorer average these.
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.evaluation_log import (
+from storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
+    imported,
     json_object,
-    log_error,
     require,
     usable,
+    whole,
     whole_text,
 )
-from flows.adopting.zip_members import zip_members
-from pipelines.metrics.logged_scores import AVERAGES, Reduction
+from storage.imports.reading.cells import CellError
+from storage.imports.reading.faults import log_error
 from storage.imports.reading.limits import Unfolded
+from storage.imports.reading.turns import replied
+from storage.imports.reading.zip_members import packed_samples
 
 TOOL = "Inspect"
+KEYS = frozenset({"id", "input", "target", "output"})
 _VERSIONS = (1, 2, 3)
-_AVERAGES = {"accuracy": "mean", **{name: name for name in AVERAGES if name != "median"}}
+_AVERAGES = {"accuracy": "mean", **{name: name for name in ("mean", "std", "var", "stderr")}}
 _WORDS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 Values = dict[str, Any]
 
@@ -66,7 +71,8 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     parsed.sort(key=lambda pair: (order.get(str(pair[1]["id"]), len(order)), pair[1]["epoch"]))
     about_eval = header["eval"]
     scores = header["results"].get("scores", [])
-    answers = [(_answer(path, at, sample, scores), _unusable(sample)) for at, (_, sample) in enumerate(parsed, 1)]
+    named = list(dict.fromkeys((score["name"], score["scorer"]) for score in scores))
+    answers = [(_answer(path, at, sample, named), _unusable(sample)) for at, (_, sample) in enumerate(parsed, 1)]
     kept, aside = usable(path, answers)
     # An import cannot hold these samples, and the log must come back whole.
     without = [parsed[answer.rows[0] - 1][0] for members in aside.values() for answer in members]
@@ -89,23 +95,10 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 def _packed(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
     """The header, the samples unchanged, and every other member."""
-    members = {name: _text(path, name, content) for name, content in zip_members(path, unfolded).items()}
-    if "header.json" not in members:
+    files, samples = packed_samples(path, unfolded)
+    if "header.json" not in files:
         raise log_error(path, "it has no header: the evaluation did not end", "inspect log recover")
-    if any(name.startswith("samples/") and name.endswith("/skeleton.json") for name in members):
-        raise log_error(path, "its samples are cut into pieces, which is not read here", "inspect log convert --to json")
-    samples = [text for name, text in members.items() if name.startswith("samples/")]
-    if not samples:
-        raise log_error(path, "it holds no samples (log_samples was off)")
-    files = {name: text for name, text in members.items() if not name.startswith("samples/")}
-    return json_object(path, members["header.json"], "header.json"), samples, files
-
-
-def _text(path: Path, name: str, content: bytes) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise log_error(path, f"{name} in it is not UTF-8") from error
+    return json_object(path, files["header.json"], "header.json"), [text for _, text in samples], files
 
 
 def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
@@ -118,28 +111,58 @@ def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str,
     return log, samples, {"header.json": json.dumps(log)}
 
 
-def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -> LoggedAnswer:
+def _answer(path: Path, number: int, sample: Values, scores: Sequence[tuple[str, str]]) -> LoggedAnswer:
+    """The answer of a sample, the first if the model gave several: the scores are of that one."""
     require(path, sample, ("id", "epoch", "input", "target", "output"), f"sample {number}")
+    with whole(path, f"sample {number}"):
+        return replace(next(_answers(sample, scores)), file=path.name, rows=(number,))
+
+
+def import_rows(values: Values) -> Iterator[Values]:
+    """The answers in a sample as rows of an import, with the scores of the sample's own names."""
+    scored = values["scores"] if isinstance(values.get("scores"), dict) else {}
+    # A scorer may give a value for each of several keys, which are scores of their own.
+    values_of = {name: score.get("value") for name, score in scored.items() if isinstance(score, dict)}
+    names = [(key, name) for name, value in values_of.items() for key in (value if isinstance(value, dict) else (name,))]
+    yield from imported(_answers(values, names), {"metadata": values.get("metadata") or None, "epoch": values.get("epoch")})
+
+
+def _answers(sample: Values, scores: Sequence[tuple[str, str]]) -> Iterator[LoggedAnswer]:
+    """Every answer of a sample; its scores are of the first. `scores`: names of scores, and of their scorers."""
     output = sample["output"] or {}
-    choice = (output.get("choices") or [{}])[0]
+    scored = sample["scores"] if isinstance(sample.get("scores"), dict) else {}
+    choices = output.get("choices") or [{}]
+    if not all(isinstance(choice, dict) for choice in choices):
+        raise CellError("the choices of its output are not objects")
     usage = output.get("usage") or {}
-    facts = {
-        "finish_reason": choice.get("stop_reason"),
-        "tokens_in": usage.get("input_tokens"),
-        "tokens_out": usage.get("output_tokens"),
-        **about(sample.get("metadata")),
-    }
-    return LoggedAnswer(
-        problem=str(sample["id"]),
-        prompt=_prompt(sample["input"]),
-        reference=_reference(sample["target"]),
-        text=output.get("completion") or _content((choice.get("message") or {}).get("content")),
-        sample=int(sample["epoch"]) - 1,  # epochs count from 1
-        scores=dict(_values(sample.get("scores") or {}, scores)),
-        file=path.name,
-        rows=(number,),
-        facts={name: value for name, value in facts.items() if value is not None},
-    )
+    for place, choice in enumerate(choices):
+        yield LoggedAnswer(
+            problem=str(sample["id"]),
+            prompt=sample["input"],
+            reference=_reference(sample["target"]) or sample["target"],
+            text=_text(output, choice, place),
+            sample=int(sample.get("epoch") or 1) - 1,  # epochs count from 1
+            scores={} if place else dict(_values(scored, scores)),
+            facts={
+                "finish_reason": choice.get("stop_reason"),
+                "model": output.get("model"),
+                "tokens_in": usage.get("input_tokens"),
+                # The usage is that of all choices together.
+                "tokens_out": usage.get("output_tokens") if len(choices) == 1 else None,
+                **about(sample.get("metadata")),
+            },
+        )
+
+
+def _text(output: Values, choice: Values, place: int) -> Any:
+    """The answer as a text, or as a turn with its reasoning or calls."""
+    message = choice.get("message") or {}
+    if not isinstance(message, dict):
+        raise CellError("the message of its output is not an object")
+    # What was scored, which a solver may have set apart from the message.
+    scored = output.get("completion") if place == 0 else None
+    answer = replied(message) if message else ""
+    return scored or answer if isinstance(answer, str) else answer
 
 
 def _unusable(sample: Values) -> str | None:
@@ -159,24 +182,9 @@ def _reference(target: Any) -> str:
     return targets[0] if len(targets) == 1 else ""
 
 
-def _prompt(question: Any) -> Any:
-    """Prompt of a sample: a text, or turns with their text parts joined."""
-    if not isinstance(question, list):
-        return question
-    return [
-        {**turn, "content": _content(turn["content"])} if isinstance(turn.get("content"), list) else turn
-        for turn in question
-    ]
-
-
-def _content(content: Any) -> str:
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
-    return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
-
-
-def _values(scored: Mapping[str, Any], scores: Sequence[Values]) -> Iterator[tuple[str, float | None]]:
-    """The value of each score that the log has numbers of, as Inspect turns it into a number."""
-    for name, scorer in dict.fromkeys((score["name"], score["scorer"]) for score in scores):
+def _values(scored: Mapping[str, Any], scores: Sequence[tuple[str, str]]) -> Iterator[tuple[str, float | None]]:
+    """The value of each score, as Inspect turns it into a number."""
+    for name, scorer in scores:
         # A scorer with a value for each key prints one score for each, all under its own name in a sample.
         value = (scored.get(scorer) or scored.get(name) or {}).get("value")
         yield name, _number(value.get(name) if isinstance(value, dict) else value)
@@ -199,6 +207,9 @@ def _number(value: Any) -> float | None:
 
 
 def _printed_numbers(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
+    """The metrics of each score."""
+    from pipelines.metrics.logged_scores import Reduction
+
     for score in scores:
         reducer = score.get("reducer") or "mean"  # without one there is one epoch
         reduction = Reduction.of(reducer)

@@ -7,27 +7,31 @@ tool. Their names (`avg@n`, `pass@k`, `maj@n`) and settings give their meaning; 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows.adopting.evaluation_log import (
+from storage.ground.errors import SetupError
+from storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
+    imported,
     json_object,
-    log_error,
     whole_text,
 )
-from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
-from storage.ground.errors import SetupError
+from storage.imports.reading.faults import log_error
 from storage.imports.reading.limits import Unfolded
 from storage.imports.reading.readers import read_rows
+
+if TYPE_CHECKING:
+    from pipelines.metrics.logged_scores import Reduction
 
 TOOL = "lighteval"
 _DETAILS = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.parquet")
 _SAMPLED = re.compile(r"(?P<kind>avg|pass|maj)@[nk](?::(?P<settings>.*))?")
-_KEYS = ("doc", "model_response", "metric")
+KEYS = frozenset({"doc", "model_response", "metric"})
 IMPLIED = "implied by avg@n"
 """The score of an answer if all answers of its problem were right, or all wrong."""
 Values = dict[str, Any]
@@ -67,7 +71,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
         path=path,
         task=task,
         model=str(general.get("model_name", "unknown")),
-        answers=[answer for number, row in enumerate(rows, 1) for answer in _answers(path, number, row)],
+        answers=[answer for number, row in enumerate(rows, 1) for answer in _numbered(path, number, row)],
         printed=printed,
         rows={path.name: [json.dumps(row) for row in rows]},
         files={results_path.name: text},
@@ -77,6 +81,8 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
     """Notes on definitions of the tool's numbers that would surprise a reader."""
+    from pipelines.metrics.logged_scores import VOTE
+
     yield "it logs one value for all answers to a problem: the label of an answer is known where all are right or all wrong"
     names = {number.reduction.name: number.name for number in printed if number.reduction is not None}
     if "max" in names:
@@ -103,7 +109,7 @@ def _rows(path: Path, unfolded: Unfolded) -> list[Values]:
         raise log_error(path, what, error.next_command) from error
     row_numbers: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
-        missing = [key for key in _KEYS if not isinstance(row.get(key), dict)]
+        missing = [key for key in sorted(KEYS) if not isinstance(row.get(key), dict)]
         if missing:
             raise log_error(path, f"it has no {', '.join(missing)}: details as lighteval 0.10 and later write them")
         texts = row["model_response"].get("text")
@@ -115,7 +121,25 @@ def _rows(path: Path, unfolded: Unfolded) -> list[Values]:
     return rows
 
 
-def _answers(path: Path, number: int, row: Values) -> Iterator[LoggedAnswer]:
+def is_row(values: Mapping[str, Any]) -> bool:
+    """True for a row of details with the texts that a model wrote."""
+    return all(isinstance(values[key], dict) for key in KEYS) and bool(values["model_response"].get("text"))
+
+
+def import_rows(values: Values) -> Iterator[Values]:
+    """The answers in a row as rows of an import; of several the metrics are no labels."""
+    answers = list(_answers(values))
+    if len(answers) > 1:
+        answers = [replace(answer, scores={IMPLIED: answer.scores.get(IMPLIED), **answer.scores}) for answer in answers]
+    rest = {name: value for name, value in values.items() if name not in {"model_response", "metric"}}
+    return imported(answers, rest)
+
+
+def _numbered(path: Path, number: int, row: Values) -> Iterator[LoggedAnswer]:
+    return (replace(answer, file=path.name, rows=(number,)) for answer in _answers(row))
+
+
+def _answers(row: Values) -> Iterator[LoggedAnswer]:
     doc, response, metric = row["doc"], row["model_response"], row["metric"]
     gold = doc.get("gold_index")
     choices = doc.get("choices") or []
@@ -133,8 +157,6 @@ def _answers(path: Path, number: int, row: Values) -> Iterator[LoggedAnswer]:
             text=text,
             sample=sample,
             scores={**({} if sample else metric), **implied},
-            file=path.name,
-            rows=(number,),
             facts=about(doc.get("specific")),
         )
 
@@ -158,8 +180,10 @@ def _printed_numbers(
             yield PrintedNumber(name, error, name, reduction, "stderr", reduced=reduced)
 
 
-def _meaning(name: str, settings: str, samples: int) -> Reduction:
+def _meaning(name: str, settings: str, samples: int) -> "Reduction":
     """Reduction of a metric over the answers to one problem; `own`: known only to the tool."""
+    from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+
     match = _SAMPLED.fullmatch(name)
     if match is None:
         # Whatever a metric does with several answers, of one it gives the score.

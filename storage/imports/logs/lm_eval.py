@@ -7,36 +7,127 @@ documents.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.choices import RULES, VERIFY, are_chosen, chosen_answers
-from flows.adopting.evaluation_log import (
+from storage.ground.ids import digest128
+from storage.imports.logs.choices import RULES, VERIFY, are_chosen, chosen_answer
+from storage.imports.logs.evaluation_log import (
     MOST,
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
+    imported,
     json_lines,
     json_object,
-    log_error,
     number_or_none,
     require,
     usable,
+    whole,
     whole_text,
 )
-from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+from storage.imports.reading.cells import CellError, parsed_cell
+from storage.imports.reading.faults import log_error
 from storage.imports.reading.limits import Unfolded
+from storage.imports.reading.lines import FileRow
 
 TOOL = "lm-evaluation-harness"
 # A task's name may hold underscores itself (gsm8k_cot), so it ends where the date begins.
 _SAMPLES = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 _KEYS = ("doc_id", "doc", "target", "arguments", "resps", "filter")
+KEYS = frozenset({"doc_id", "doc", "resps"})
+"""Columns that every version of the tool writes."""
+_SCORES = "scores of all filters"
+_READ = frozenset({"arguments", "resps", "filtered_resps", "target", "filter", "metrics", _SCORES})
 Values = dict[str, Any]
+
+
+class Filters:
+    """The scores of each answer under every filter: a log has a row for each of them. `rows` opens all rows of the log."""
+
+    def __init__(self, rows: Callable[[], Iterable[FileRow]]) -> None:
+        self._rows, self._count = rows, Counter[tuple[str, str]]()
+        self._scores: dict[str, Values] | None = None
+
+    def joined(self, row: Values) -> Values | None:
+        """The first row of an answer with its scores under all filters; None for the other rows of it."""
+        if self._scores is None:
+            self._scores, count = {}, Counter[tuple[str, str]]()
+            for other in self._rows():
+                if other.values.keys() >= KEYS:
+                    self._scores.setdefault(_answer_key(other.values, count), {}).update(_scores_of(other.values))
+        scores = self._scores.pop(_answer_key(row, self._count), None)
+        return None if scores is None else {**row, _SCORES: scores}
+
+
+def _answer_key(row: Values, count: Counter[tuple[str, str]]) -> str:
+    """Key of an answer; another one where the same filter has an equal answer once more, which was drawn again."""
+    answer = digest128([row["doc_id"], row.get("arguments"), row["resps"]])
+    times = count[answer, str(row.get("filter"))]
+    count[answer, str(row.get("filter"))] += 1
+    return f"{answer} {times}"
+
+
+def import_rows(values: Values) -> Iterator[Values]:
+    """The answers in a row as rows of an import."""
+    row = {**values, **{name: parsed_cell(values.get(name)) for name in ("arguments", "resps", "doc")}}
+    rest = {name: value for name, value in row.items() if name not in {*_READ, *_metrics(row)}}
+    if not are_chosen([row], None):
+        yield from imported(_drawn(row), rest)
+        return
+    rule = next((name for name in RULES if name in _metrics(row)), "acc")
+    # The first score is the label, so that of the rule comes first.
+    scores = dict(sorted(_scores_of(row).items(), key=lambda score: score[0].partition(",")[0] != rule))
+    answer, why = chosen_answer(row, rule, " ", scores)
+    if why is not None:
+        raise CellError(f"it has {why}")
+    yield from imported([answer], rest)
+
+
+def _metrics(row: Mapping[str, Any]) -> Sequence[str]:
+    return row.get("metrics") or [name for name in ("exact_match", "acc") if name in row]
+
+
+def _scores_of(row: Mapping[str, Any]) -> Values:
+    """The scores of a row by metric and filter; of a joined row those of all filters."""
+    known: Values | None = row.get(_SCORES)
+    name = row.get("filter") or "none"
+    return {f"{metric},{name}": row.get(metric) for metric in _metrics(row)} if known is None else known
+
+
+def _drawn(row: Values) -> Iterator[LoggedAnswer]:
+    """Every repeat of an answer to a document; the scores of a document stand with its first answer."""
+    texts = row["resps"]
+    if isinstance(texts, list) and texts and isinstance(texts[0], list):
+        texts = texts[0] if len(texts) == 1 else None
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise CellError("its resps hold no texts (output_type: generate_until) and no choices (multiple_choice) to judge")
+    for sample, text in enumerate(texts):
+        yield LoggedAnswer(
+            problem=str(row["doc_id"]),
+            prompt=_prompt(row.get("arguments")),
+            reference=row.get("target"),
+            text=text,
+            sample=sample,
+            scores={} if sample else _scores_of(row),
+            facts=about(row["doc"]),
+        )
+
+
+def _prompt(arguments: Any) -> str:
+    """Prompt of a row: turns as JSON text, or one text."""
+    # Requests are a mapping in newer logs and a list in older ones, and so is each request.
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments[0] if arguments else None
+    prompt = first.get("arg_0") if isinstance(first, dict) else first[0] if first else None
+    prompt = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
+    if not isinstance(prompt, str) or not prompt:
+        raise CellError("its arguments hold no prompt")
+    return prompt
 
 
 def logs_at(path: Path) -> list[Path]:
@@ -102,7 +193,7 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
 def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[EvaluationLog]:
     """The log of each rule that chooses. Numbers without a rule are in the first log; `process_results` is a task's own."""
     own = config.get("process_results") is not None
-    documents = [[rows[doc_id] for rows in by_filter.values()] for doc_id in next(iter(by_filter.values()))]
+    documents = _documents(by_filter)
     metrics = list(dict.fromkeys(metric for rows in documents for row in rows for metric in row.get("metrics", ())))
     rules = [name for name in RULES if name in metrics] or ["acc"]
     lines = log.rows[log.path.name]
@@ -110,8 +201,7 @@ def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], c
         mine = [name for name in metrics if name == rule or (name not in RULES and rule == rules[0])]
         # The rule's own metric comes first, because the first score is the label unless another is named.
         mine.sort(key=lambda name: name != rule)
-        answers = chosen_answers(log.path, documents, rule, config.get("target_delimiter", " "), partial(_numbers, mine))
-        kept, aside = usable(log.path, answers)
+        kept, aside = usable(log.path, _choices(log.path, documents, rule, config.get("target_delimiter", " "), mine))
         # Rows set aside are no rollouts, so the log keeps them as a file: it comes back whole, and its digest covers them.
         without = [lines[at - 1] for answers in aside.values() for answer in answers for at in answer.rows]
         notes = [f"nothing was drawn: each answer is the choice with {RULES[rule].words}"]
@@ -132,6 +222,17 @@ def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], c
         )
 
 
+def _choices(
+    path: Path, documents: Sequence[Sequence[Values]], rule: str, delimiter: str, metrics: Sequence[str]
+) -> Iterator[tuple[LoggedAnswer, str | None]]:
+    """The chosen answer to each document, and the reason if an import cannot hold it."""
+    for rows in documents:
+        numbers = tuple(row["_number"] for row in rows)
+        with whole(path, f"line {numbers[0]}"):
+            answer, why = chosen_answer(rows[0], rule, delimiter, _numbers(metrics, rows))
+        yield replace(answer, file=path.name, rows=numbers), why
+
+
 def _numbers(metrics: Sequence[str], rows: Sequence[Values]) -> Values:
     """The scores of a document that are numbers."""
     values = {f"{metric},{row['filter']}": row.get(metric) for metric in metrics for row in rows}
@@ -140,6 +241,8 @@ def _numbers(metrics: Sequence[str], rows: Sequence[Values]) -> Values:
 
 def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[str]:
     """Notes on definitions of the tool's numbers that would surprise a reader."""
+    from pipelines.metrics.logged_scores import FIRST
+
     drawn = max(len(row["resps"][0]) for rows in by_filter.values() for row in rows.values())
     if drawn > 1 and any(number.reduction == FIRST for number in printed):
         yield f"of the {drawn} answers to each problem that were drawn, its filters without a vote take the first"
@@ -176,53 +279,24 @@ def _require_whole(path: Path, by_filter: Mapping[str, Mapping[Any, Values]], do
 
 
 def _answers(path: Path, by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[LoggedAnswer]:
-    """Every repeat of every document; the scores of a document stand with its first answer."""
-    for doc_id, row in next(iter(by_filter.values())).items():
-        same = [rows[doc_id] for rows in by_filter.values()]
-        scores = {
-            f"{metric},{values['filter']}": values.get(metric) for values in same for metric in values.get("metrics", ())
-        }
-        texts = _texts(path, row)
-        for sample, text in enumerate(texts):
-            yield LoggedAnswer(
-                problem=str(doc_id),
-                prompt=_prompt(path, row),
-                reference=row["target"],
-                text=text,
-                sample=sample,
-                scores={} if sample else scores,
-                file=path.name,
-                rows=tuple(values["_number"] for values in same),
-                facts=about(row["doc"]),
-            )
+    """Every answer to every document."""
+    for same in _documents(by_filter):
+        numbers = tuple(row["_number"] for row in same)
+        scores = {name: score for row in same for name, score in _scores_of(row).items()}
+        with whole(path, f"line {numbers[0]}"):
+            for answer in _drawn({**same[0], _SCORES: scores}):
+                yield replace(answer, file=path.name, rows=numbers)
 
 
-def _texts(path: Path, row: Values) -> list[str]:
-    resps = row["resps"]
-    if len(resps) != 1 or not all(isinstance(text, str) for text in resps[0]):
-        raise log_error(
-            path,
-            f"line {row['_number']} holds log-probabilities of one given text: nothing was written or chosen that could "
-            "be judged",
-            "evaluate a task with output_type: generate_until or multiple_choice",
-        )
-    return list(resps[0])
-
-
-def _prompt(path: Path, row: Values) -> Any:
-    """Prompt of a row: turns as JSON text, or one text."""
-    arguments = row["arguments"]
-    # Requests are a mapping in newer logs and a list in older ones, and so is each request.
-    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments[0] if arguments else None
-    prompt = first.get("arg_0") if isinstance(first, dict) else first[0] if first else None
-    prompt = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
-    if not isinstance(prompt, str) or not prompt:
-        raise log_error(path, f"line {row['_number']}: its arguments hold no prompt")
-    return prompt
+def _documents(by_filter: Mapping[str, Mapping[Any, Values]]) -> list[list[Values]]:
+    """The rows of each document, in the order of the first filter."""
+    return [[rows[doc_id] for rows in by_filter.values()] for doc_id in next(iter(by_filter.values()))]
 
 
 def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
     """The numbers of a task, each mean followed by its standard error."""
+    from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+
     known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
     # A metric over the whole corpus logs its inputs, a list for each document, in place of a score.
     lists = {

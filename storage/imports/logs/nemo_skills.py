@@ -7,28 +7,29 @@ the first k runs, `pass@k` over all of them. The tool is on no package index; th
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.evaluation_log import (
+from storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
+    imported,
     json_lines,
     json_object,
-    log_error,
     number_or_none,
     require,
     whole_text,
 )
-from pipelines.metrics.logged_scores import VOTE, Reduction
+from storage.imports.reading.faults import log_error
 from storage.imports.reading.limits import Unfolded
 
 TOOL = "NeMo-Skills"
 METRICS = "metrics.json"
 _MODE = re.compile(r"(?:pass@1\[avg-of-(?P<mean>\d+)\]|majority@(?P<vote>\d+)|pass@(?P<pass_at>\d+))")
-_KEYS = ("problem", "expected_answer", "generation")
+KEYS = frozenset({"problem", "expected_answer", "generation"})
 _ANSWER = "predicted_answer"
 _COUNTS = frozenset({"num_entries", "avg_tokens", "gen_seconds", "no_answer"})
 Values = dict[str, Any]
@@ -102,31 +103,36 @@ def _modes(path: Path, metrics: Values) -> Mapping[str, Values]:
 def _answers(path: Path, run: int, lines: Sequence[str]) -> Iterator[LoggedAnswer]:
     for number, line in enumerate(lines, 1):
         row: Values = json.loads(line)
-        require(path, row, _KEYS, f"line {number}")
-        facts = {"tokens_out": row.get("num_generated_tokens"), "finish_reason": row.get("finish_reason"), **about(row)}
-        yield LoggedAnswer(
-            # Without ids a problem is its line: every run writes the problems in one order, which is checked below.
-            problem=str(row.get("id", number - 1)),
-            prompt=row["problem"],
-            reference=row["expected_answer"],
-            text=row["generation"],
-            sample=run,
-            scores=_scores(row),
-            file=path.name,
-            rows=(number,),
-            facts={name: value for name, value in facts.items() if value is not None},
-        )
+        require(path, row, sorted(KEYS), f"line {number}")
+        answer = _answer(row)
+        scores = {**answer.scores, _ANSWER: row.get(_ANSWER)}
+        # Without ids a problem is its line: every run writes the problems in one order, which is checked below.
+        problem = answer.problem or str(number - 1)
+        yield replace(answer, problem=problem, sample=run, scores=scores, file=path.name, rows=(number,))
 
 
-def _scores(row: Values) -> Values:
-    """The truth values of a row, `symbolic_correct` first, and what the answer votes for."""
+def import_rows(values: Values) -> Iterator[Values]:
+    """The answer in a row as a row of an import."""
+    rest = {name: value for name, value in values.items() if name not in {*KEYS, "id", "num_generated_tokens"}}
+    yield from imported([_answer(values)], rest)
+
+
+def _answer(row: Values) -> LoggedAnswer:
+    """The answer in a row, with the truth values of it, `symbolic_correct` first; without an id no problem is named."""
     # Backwards, `symbolic_correct` comes before `judge_correct`, and the first score is the label.
-    scores = {name: value for name, value in sorted(row.items(), reverse=True) if isinstance(value, bool)}
-    correct = {name: value for name, value in scores.items() if "correct" in name}
+    scores = {name: row[name] for name in sorted(row, reverse=True) if isinstance(row[name], bool) and "correct" in name}
     if isinstance(row.get("judgement"), str):
         # The judge reasons before it decides: the words after its last "Judgement:" count.
-        correct["judge_correct"] = row["judgement"].strip().rpartition("Judgement:")[2].strip().lower().startswith("yes")
-    return {**correct, _ANSWER: row.get(_ANSWER)}
+        scores["judge_correct"] = row["judgement"].strip().rpartition("Judgement:")[2].strip().lower().startswith("yes")
+    return LoggedAnswer(
+        problem="" if row.get("id") is None else str(row["id"]),
+        prompt=row["problem"],
+        reference=row["expected_answer"],
+        text=row["generation"],
+        sample=0,
+        scores=scores,
+        facts={"tokens_out": row.get("num_generated_tokens"), "finish_reason": row.get("finish_reason"), **about(row)},
+    )
 
 
 def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAnswer]:
@@ -145,6 +151,8 @@ def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAn
 
 def _printed_numbers(modes: Mapping[str, Values], scores: Mapping[str, Any]) -> Iterator[PrintedNumber]:
     """Every number of a score that the rows have, each `pass@1[avg-of-k]` followed by its spread over the runs."""
+    from pipelines.metrics.logged_scores import VOTE, Reduction
+
     for mode, numbers in modes.items():
         match = _MODE.fullmatch(mode)
         assert match is not None

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
-from flows.adopting.evaluation_log import EvaluationLog, log_error, unfolded_log
 from storage.ground.errors import SetupError
+from storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
+from storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
+from storage.imports.reading.faults import log_error
 from storage.imports.reading.limits import Unfolded
 
 _SHOWN = 8

@@ -7,26 +7,30 @@ least `pass_threshold` is correct. Both are means over the problems for which no
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.evaluation_log import (
+from storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
+    imported,
     json_lines,
     json_object,
-    log_error,
     number_or_none,
     require,
+    whole,
     whole_text,
 )
-from pipelines.metrics.logged_scores import EACH, Reduction
+from storage.imports.reading.cells import CellError
+from storage.imports.reading.faults import log_error
 from storage.imports.reading.limits import Unfolded
+from storage.imports.reading.turns import replied
 
 TOOL = "verifiers"
-_KEYS = ("example_id", "prompt", "completion", "reward")
+KEYS = frozenset({"example_id", "prompt", "completion", "reward"})
 Values = dict[str, Any]
 
 
@@ -66,7 +70,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 def _row(path: Path, number: int, line: str) -> Values:
     values: Values = json.loads(line)
-    require(path, values, _KEYS, f"line {number}")
+    require(path, values, sorted(KEYS), f"line {number}")
     return values
 
 
@@ -74,34 +78,46 @@ def _answers(path: Path, rows: Sequence[Values]) -> Iterator[LoggedAnswer]:
     """Every rollout; the rollouts of a problem are numbered in file order."""
     count: Counter[str] = Counter()
     for number, row in enumerate(rows, 1):
-        problem = str(row["example_id"])
-        usage = row.get("token_usage") or {}
-        facts = {
+        with whole(path, f"line {number}"):
+            answer = _answer(row)
+        yield replace(answer, sample=count[answer.problem], file=path.name, rows=(number,))
+        count[answer.problem] += 1
+
+
+def import_rows(values: Values) -> Iterator[Values]:
+    """The rollout in a row as a row of an import; none if it failed."""
+    rest = {name: value for name, value in values.items() if name not in {*KEYS, "answer", "metrics", "token_usage"}}
+    yield from imported([] if values["completion"] is None else [_answer(values)], rest)
+
+
+def _answer(row: Values) -> LoggedAnswer:
+    usage = row.get("token_usage") or {}
+    return LoggedAnswer(
+        problem=str(row["example_id"]),
+        prompt=row["prompt"],
+        reference=row.get("answer"),
+        text=_text(row["completion"]),
+        sample=0,
+        scores={"reward": row["reward"], **(row.get("metrics") or {})},
+        facts={
             "finish_reason": "length" if row.get("is_truncated") else None,
             "tokens_in": usage.get("input_tokens"),
             "tokens_out": usage.get("output_tokens"),
             **about(row.get("info")),
-        }
-        yield LoggedAnswer(
-            problem=problem,
-            prompt=row["prompt"],
-            reference=row.get("answer"),
-            text=_text(path, number, row["completion"]),
-            sample=count[problem],
-            scores={"reward": row["reward"], **(row.get("metrics") or {})},
-            file=path.name,
-            rows=(number,),
-            facts={name: value for name, value in facts.items() if value is not None},
-        )
-        count[problem] += 1
+        },
+    )
 
 
-def _text(path: Path, number: int, completion: Any) -> str:
-    """Text that the model wrote: its turns in order; the stored row keeps the turns of tools."""
+def _text(completion: Any) -> Any:
+    """What the model wrote: a text or turns; where others spoke in between, the text of its turns in order."""
     if isinstance(completion, str):
         return completion
-    if not isinstance(completion, list):
-        raise log_error(path, f"line {number} has no completion (its rollout failed)")
+    if not isinstance(completion, list) or not completion:
+        raise CellError("it has no completion (its rollout failed)")
+    if len(completion) == 1:
+        return replied(completion[0])
+    if not any(turn.get("role") == "user" for turn in completion):
+        return completion
     # A turn that only calls a tool has no content.
     contents = [turn.get("content") or "" for turn in completion if turn.get("role") == "assistant"]
     # Content in parts (text beside images) is no text, and is kept as JSON.
@@ -109,6 +125,9 @@ def _text(path: Path, number: int, completion: Any) -> str:
 
 
 def _printed_numbers(metadata: Values) -> Iterator[PrintedNumber]:
+    """The averages, and pass@k and pass^k."""
+    from pipelines.metrics.logged_scores import EACH, Reduction
+
     yield PrintedNumber("avg_reward", float(metadata["avg_reward"]), "reward", Reduction(EACH))
     for name, value in (metadata.get("avg_metrics") or {}).items():
         if (number := number_or_none(value)) is not None:

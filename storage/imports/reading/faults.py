@@ -25,6 +25,11 @@ class RowError(SetupError):
         self.where, self.reason = where, reason
 
 
+def log_error(path: Path, what: str, next_command: str | None = None) -> SetupError:
+    """The error for a log that cannot be read as a whole."""
+    return SetupError(f"{path}: {what}; nothing was stored.", next_command=next_command or "adopt a whole log")
+
+
 @dataclass(frozen=True, slots=True)
 class FaultKind:
     """Faults of one kind: the message of the first, their number, and the places of the first ones."""

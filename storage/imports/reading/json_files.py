@@ -29,7 +29,7 @@ def json_lines(path: Path, unfolded: Unfolded) -> Iterator[FileRow]:
         where = f"line {number}"
         try:
             text = decoded(path, number, line)
-            row = FileRow(where, _json_object(path, number, text)) if text.strip() else None
+            row = FileRow(where, json_object(path, number, text)) if text.strip() else None
         except SetupError as error:
             row = FileRow(where, {"text": line.decode("utf-8", "replace")}, fault=error)
         if row is not None:
@@ -81,7 +81,7 @@ def _one_a_line(line: bytes, stream: Any) -> bool:
 
 def _items(path: Path, content: bytes) -> Iterator[Any]:
     """The items of an array one at a time, as values they take many times their bytes; the rows of an object."""
-    decoder = json.JSONDecoder(object_pairs_hook=_each_once)
+    decoder = json.JSONDecoder(object_pairs_hook=each_once)
     try:
         text = content.decode("utf-8-sig")
         at = _next(text, 0)
@@ -167,9 +167,10 @@ def _columns_table(value: Mapping[str, Any]) -> list[Any] | None:
     return None
 
 
-def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
+def json_object(path: Path, number: int, text: str) -> dict[str, Any]:
+    """A line as an object; SetupError for anything else."""
     try:
-        value = json.loads(text, object_pairs_hook=_each_once)
+        value = json.loads(text, object_pairs_hook=each_once)
     except RecursionError as error:
         raise SetupError(f"{path}, line {number} is nested too deeply; nothing was stored.") from error
     except ValueError as error:
@@ -185,10 +186,10 @@ def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
     return value
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON; one that gives a name twice is refused, for the first value would be lost."""
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is given twice")
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} is given twice")
     return values

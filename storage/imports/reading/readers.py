@@ -15,6 +15,7 @@ from storage.imports.reading.json_files import json_document, json_lines
 from storage.imports.reading.limits import MAX_ROW, Unfolded
 from storage.imports.reading.lines import COMPRESSED, FileRow, decoded, numbered_lines, opened
 from storage.imports.reading.splits import named_splits, split_of
+from storage.imports.reading.zip_members import packed_rows
 
 # csv refuses cells of more than 128 KiB by default; more than this is no C long on every platform.
 _MAX_FIELD = 2**31 - 1
@@ -48,8 +49,6 @@ def _reader_of(path: Path) -> Callable[[Path, Unfolded], Iterator[FileRow]]:
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
     reader = READERS.get(suffixes[-1] if suffixes else "")
-    if suffixes and suffixes[-1] == ".eval":
-        raise SetupError(f"{path.name} is a packed Inspect log.", next_command=f"inspect log convert --to json {path}")
     if reader is None:
         raise SetupError(
             f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz or .zst")
@@ -171,4 +170,5 @@ READERS: Mapping[str, Callable[[Path, Unfolded], Iterator[FileRow]]] = {
     ".arrow": _arrow,
     ".csv": _csv,
     ".tsv": _tsv,
+    ".eval": packed_rows,
 }

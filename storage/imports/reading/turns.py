@@ -45,6 +45,13 @@ def lone_answer(value: Any) -> tuple[str, str | None] | None:
     return (bare[0].content, thought_of(last)) if [turn.kind for turn in bare] == ["text"] else None
 
 
+def replied(message: dict[str, Any]) -> Any:
+    """A server's message as a text, or as a turn where it holds more than one."""
+    if isinstance(message.get("content"), str) and not (thought_of(message) or message.get("tool_calls")):
+        return message["content"]
+    return [{"content": "", **message, "role": "assistant"}]
+
+
 def tagged(reasoning: str | None) -> str:
     """Reasoning in the tags of chat templates, as it stands before an answer; "" for none."""
     return f"<think>\n{reasoning}\n</think>\n\n" if reasoning else ""

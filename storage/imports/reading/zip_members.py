@@ -6,14 +6,17 @@ Every member is read against its length and checksum; a file that is cut off or 
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 
-from flows.adopting.evaluation_log import log_error
+from storage.ground.errors import SetupError
+from storage.imports.reading.faults import log_error
+from storage.imports.reading.json_files import json_object
 from storage.imports.reading.limits import Unfolded
+from storage.imports.reading.lines import FileRow
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)
 # Not LZMA and bzip2, which no tool writes: a few bytes make their readers take gigabytes.
@@ -23,6 +26,34 @@ _DIRECTORY = struct.Struct("<4x6xHII")  # the end record: entries, bytes of the 
 _LARGE_DIRECTORY = struct.Struct("<4x8x12x8xQQQ")  # the same in the ZIP64 end record (APPNOTE 4.3.14)
 _LEAST_ENTRY = 46  # bytes of a member in the directory
 _HEADER = struct.Struct("<26xHH")  # a member's local header ends with the lengths of its name and its extra field
+
+
+def packed_rows(path: Path, unfolded: Unfolded) -> Iterator[FileRow]:
+    """The samples of a packed log as rows, whether its evaluation ended or not."""
+    for number, (name, text) in enumerate(packed_samples(path, unfolded)[1], start=1):
+        unfolded.check_row(len(text), name)
+        try:
+            yield FileRow(name, json_object(path, number, text))
+        except SetupError as error:
+            yield FileRow(name, {"text": text}, fault=error)
+
+
+def packed_samples(path: Path, unfolded: Unfolded) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The members of a packed log of Inspect by name, and its samples: their names and texts. SetupError without any."""
+    members = {name: _text(path, name, content) for name, content in zip_members(path, unfolded).items()}
+    if any(name.startswith("samples/") and name.endswith("/skeleton.json") for name in members):
+        raise log_error(path, "its samples are cut into pieces, which is not read here", "inspect log convert --to json")
+    samples = [(name, text) for name, text in members.items() if name.startswith("samples/")]
+    if not samples:
+        raise log_error(path, "it holds no samples (log_samples was off)")
+    return {name: text for name, text in members.items() if not name.startswith("samples/")}, samples
+
+
+def _text(path: Path, name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise log_error(path, f"{name} in it is not UTF-8") from error
 
 
 def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.adopting.evaluation_log import unfolded_log
-from flows.adopting.zip_members import zip_members
+from storage.imports.logs.evaluation_log import unfolded_log
+from storage.imports.reading.zip_members import zip_members
 
 
 def members_of(path: Path) -> Mapping[str, bytes]:

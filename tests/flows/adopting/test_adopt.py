@@ -17,9 +17,9 @@ import pytest
 from flows.adopting import AdoptRequest, adopt, stored_log
 from flows.adopting.adopt import slug
 from flows.adopting.log_import import import_log
-from flows.adopting.tools import TOOLS, log_at
 from flows.cli.make.adopt import page
 from storage.ground.errors import SetupError
+from storage.imports.logs.tools import TOOLS, log_at
 from storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from flows.adopting import Adopt, AdoptRequest, adopt, stored_log
-from flows.adopting.choices import RULES, LoggedChoices
-from flows.adopting.evaluation_log import EvaluationLog, unfolded_log
-from flows.adopting.lm_eval import read
 from flows.cli.make.adopt import overview
 from flows.driver import Outcome, drive
 from storage.ground.errors import SetupError
+from storage.imports.logs.choices import RULES, LoggedChoices
+from storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
+from storage.imports.logs.lm_eval import read
 from storage.workspace import Workspace
 from tests.json_lines import write_lines
 
@@ -232,5 +232,5 @@ def test_log_likelihoods_of_one_given_text_are_no_choice(tmp_path: Path) -> None
     def about(results: dict[str, Any]) -> None:
         results["configs"]["facts"]["output_type"] = "loglikelihood"
 
-    with pytest.raises(SetupError, match="line 1 holds log-probabilities of one given text"):
+    with pytest.raises(SetupError, match="line 1: its resps hold no texts"):
         changed(tmp_path, change, about)

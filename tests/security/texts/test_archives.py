@@ -30,7 +30,7 @@ resource.setrlimit(resource.RLIMIT_DATA, (6 << 30, 6 << 30))
 from storage.ground.errors import SetupError
 try:
     if sys.argv[1] == "adopt":
-        from flows.adopting.tools import log_at
+        from storage.imports.logs.tools import log_at
         log_at(Path(sys.argv[2]))
     else:
         from storage.imports.reading.readers import read_rows

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from storage.ground.errors import SetupError
+from storage.imports.logs.tools import logs_at, read_logs
 from storage.imports.problems import import_problems
 from storage.imports.rollouts import import_rollouts
 from storage.imports.spec import ImportSpec
@@ -61,11 +62,57 @@ def test_one_reply_is_one_completion_with_its_reasoning(
     assert len(completions(sums)) == len(expected)
 
 
-def test_a_label_of_another_filter_makes_no_second_answer(ws: Workspace) -> None:
+LOGS = Path(__file__).parents[2] / "flows" / "adopting" / "logs"
+
+
+def metas(ws: Workspace) -> list[Any]:
+    return [json.loads(row["meta"]) for row in completions(ws)]
+
+
+def test_filters_are_labels_of_one_answer(ws: Workspace) -> None:
     report = import_rollouts(ws, ImportSpec(CASES / "samples_gsm8k.jsonl", "r"))
-    assert any(
-        note.startswith("4 rows repeat an answer under another filter (flexible-extract 4)") for note in report.notes
-    )
+    assert "4 rows are of an answer under another filter (flexible-extract 4), kept as its scores" in report.notes
+    labels = [(meta["exact_match,strict-match"], meta["exact_match,flexible-extract"]) for meta in metas(ws)]
+    assert labels == [(0.0, 1.0)] * 4
+    assert [meta["is_correct"] for meta in metas(ws)] == [False] * 4
+
+
+def test_the_label_of_another_filter_can_be_chosen(ws: Workspace) -> None:
+    chosen = {"is_correct": "exact_match,flexible-extract"}
+    import_rollouts(ws, ImportSpec(CASES / "samples_gsm8k.jsonl", "r", chosen))
+    assert [meta["is_correct"] for meta in metas(ws)] == [True] * 4
+
+
+def test_equal_answers_of_one_filter_were_drawn_again(ws: Workspace, tmp_path: Path) -> None:
+    """Two evaluations of one task in one file."""
+    path = tmp_path / "samples.jsonl"
+    path.write_text((CASES / "samples_gsm8k.jsonl").read_text() * 2)
+    report = import_rollouts(ws, ImportSpec(path, "r"))
+    assert (report.problems.new, report.completions.new) == (4, 8)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "form", "right"),
+    [
+        ("inspect/sums.eval", "Inspect log", 17),
+        ("lm_eval/samples_*.jsonl", "lm-eval samples", 2),
+        ("lm_eval_choices/samples_*.jsonl", "lm-eval samples", 1),
+        ("verifiers/results.jsonl", "verifiers results", 19),
+        ("nemo_skills/sums/output-rs0.jsonl", "NeMo-Skills generations", 4),
+        ("lighteval/details/*/*/*/*.parquet", "lighteval details", 12),
+    ],
+)
+def test_an_evaluation_log_is_imported_as_it_is_adopted(ws: Workspace, pattern: str, form: str, right: int) -> None:
+    """The same answers and labels; of choices those of the first rule. `adopt` keeps the whole log beside them."""
+    [path] = LOGS.glob(pattern)
+    [tool, file], *_ = logs_at(path)
+    log, *_ = read_logs(tool, file)
+    adopted = [(answer.text, answer.values(answer.scores.get(log.labels[0])).get("is_correct")) for answer in log.answers]
+    adopted = adopted if file == path else adopted[::4]  # one of four runs
+    report = import_rollouts(ws, ImportSpec(path, "r"))
+    rows = [(row["text"], json.loads(row["meta"]).get("is_correct")) for row in completions(ws)]
+    assert (report.format, sorted(map(str, rows))) == (form, sorted(map(str, adopted)))
+    assert sum(label is True for _, label in rows) == right
 
 
 def test_a_conversation_and_a_column_that_answer_differently_are_told_apart_by_a_person(ws: Workspace) -> None:
@@ -159,6 +206,9 @@ def test_the_account_names_the_use_of_every_column(ws: Workspace) -> None:
         "arguments",
         "resps",
         "filtered_resps",
+        "filter",
+        "metrics",
+        "exact_match",
     }
 
 
@@ -188,3 +238,10 @@ def test_equal_columns_and_a_worked_answer_compete_with_nothing(ws: Workspace, j
         "output": "2",
     }
     assert import_rollouts(ws, ImportSpec(jsonl(row), "r")).completions.new == 1
+
+
+def test_a_row_with_an_id_that_the_set_lacks_is_found_by_its_prompt(sums: Workspace, jsonl: WriteLines) -> None:
+    """NeMo-Skills numbers the problems of its own file."""
+    row = {"id": "n-1", "problem": "What is 1+1?", "expected_answer": "2", "generation": "2", "predicted_answer": "2"}
+    import_rollouts(sums, ImportSpec(jsonl(row), "r", problems="sums"))
+    assert answers(sums) == {("2", None)}

@@ -137,8 +137,6 @@ def test_an_inspect_log_is_read_whole(ws: Workspace, tmp_path: Path) -> None:
     report, rows = rollouts(ws, path)
     assert (report.format, [row["text"] for row in rows]) == ("Inspect log", ["53+47 = 100", "It is 99"])
     assert [json.loads(row["meta"])["is_correct"] for row in rows] == [True, False]
-    with pytest.raises(SetupError, match="inspect log convert --to json"):
-        rollouts(ws, tmp_path / "log.eval")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
@@ -305,14 +303,17 @@ def test_a_row_whose_output_is_a_text_is_no_log(ws: Workspace, jsonl: WriteLines
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({**LM_EVAL, "resps": None}, "resps is not a list"),
-        ({**LM_EVAL, "resps": "abc"}, "resps is not a list"),
+        ({**LM_EVAL, "resps": None}, "its resps hold no texts"),
+        ({**LM_EVAL, "resps": "abc"}, "its resps hold no texts"),
         ({"custom_id": "p", "response": {"body": {"choices": ["hi"]}}}, "choices are not a list of objects"),
         (
             {"custom_id": "p", "response": {"body": {"choices": [{"message": "hi"}]}}},
             "the message of a choice is not an object",
         ),
-        ({"id": 1, "input": "q", "target": "4", "output": {"choices": ["hi"]}}, "of output are not a list of objects"),
+        (
+            {"id": 1, "input": "q", "target": "4", "output": {"choices": ["hi"]}},
+            "the choices of its output are not objects",
+        ),
     ],
 )
 def test_a_tools_row_that_is_not_as_the_tool_writes_it_is_named(
