@@ -42,6 +42,7 @@ __all__ = [
     "export",
     "export_mix",
     "parsed",
+    "type_words",
 ]
 
 EXPORTS: Mapping[str, type[Export]] = ByName(
@@ -116,6 +117,11 @@ class ExportValidation:
         return frozenset(clusters)
 
 
+def type_words(annotation: Any) -> str:
+    """The type of an option in words."""
+    return _KINDS.get(annotation, "a text")
+
+
 _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}
 
 
@@ -175,12 +181,12 @@ def export_mix(
 def _built(fmt: str, options: Mapping[str, Any]) -> Export:
     """The format with its options checked."""
     if fmt not in EXPORTS:
-        raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
+        raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset formats")
     # Annotations are read as types, so the formats' modules must not postpone them (PEP 563).
     known = inspect.signature(EXPORTS[fmt]).parameters
     for option, value in options.items():
         if option not in known:
-            raise unknown_name(f"option of {fmt}", option, known)
+            raise unknown_name(f"option of {fmt}", option, known, next_command=f"rollmill dataset formats {fmt}")
         kind = known[option].annotation
         allowed = (int, float) if kind is float else kind
         if not isinstance(value, allowed) or (kind in (int, float) and isinstance(value, bool)):

@@ -5,16 +5,11 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from storage.exports.origin import ORIGIN, Training, Turn, prompt_turns
-from storage.exports.thread_rows import manifest_of
 from storage.exports.write import TURNS
 from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import first_step, step_column
-from storage.segments.views import quoted
-from storage.versions.read import fixed_prefix
 
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
@@ -44,21 +39,6 @@ PROVENANCE: list[tuple[str, pa.DataType]] = [
 def judged_by(rollout: Mapping[str, Any]) -> str:
     """The verifier that decided, with its version."""
     return f"{rollout['verifier']} {rollout['verifier_version']}"
-
-
-def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[int | None, str]:
-    """Number of completions of a problem fixed before any verdict, and the SQL condition on `r` and `d` for them.
-
-    None: an import, of which all counts; 0: none. `first`: only the first `first` of them.
-    """
-    manifest = manifest_of(connection)
-    prefix = fixed_prefix(manifest)
-    stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    # Sample indices are counted on each step, and only the first one is measured.
-    of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(manifest.get('recipe', {})))}"
-    if prefix is None:
-        return None, of_step
-    return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_step}"
 
 
 FORMS = ("chat", "text")

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.thread_rows import ProblemThreads, manifest_of, problem_threads
+from storage.exports.thread_rows import ProblemThreads, manifest_of, of_prefix, problem_threads, rates_of
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps
@@ -40,6 +40,8 @@ WRONG = ("incorrect", "unparsed")
 """Outcomes of an attempt that is not to be imitated."""
 SAW_LABEL = "completions of steps that saw a label (sees_label=true takes them)"
 OF_HELD_OUT = "rows of problems held out by their split (held_out=true takes them)"
+OUTSIDE = "rows of problems whose pass rate is not within the bounds"
+UNRATED = "rows of problems without a pass rate, or of too few completions"
 NOT_STORED = "completions whose prompt as sent is not stored (prompt=problem takes them)"
 BY_WEIGHT = "completions that count by their weights (weighted=true takes them as if alike)"
 TAKEN_BY = {SAW_LABEL: "sees_label=true", OF_HELD_OUT: "held_out=true", NOT_STORED: "prompt=problem"}
@@ -51,11 +53,15 @@ REPEATS_MARKS = "completions that repeat the marks around what they were shown"
 class Training:
     """Common options of the training formats.
 
-    `prompt`: the prompt of the `problem`, or the messages that the model got, `as_sent`: with the recipe's template, system
-    message and examples, or a step's filled template. `system`: text of a system turn before prompts that bring none;
-    `as_sent` is the one that the model got. `sees_label`: include completions that were asked with a reference, or because
-    of a verdict. `held_out`: include problems whose split is one of HELD_OUT. `weighted`: include completions that count by
-    their weights, as if alike.
+    `prompt`: `problem` for the problem's own prompt, `as_sent` for the messages that the model got, with the template, system
+    message and examples of the recipe. `system`: text of a system turn before prompts that bring none; `as_sent` is the one
+    that the model got. `sees_label`: include completions that were asked with a reference, or because of a verdict.
+    `held_out`: include problems whose split is one of HELD_OUT. `weighted`: include completions that count by their weights,
+    as if alike. `least`: least pass rate of a problem, over completions fixed before any verdict. `most`: greatest pass rate
+    of a problem. `least_judged`: the fewest judged completions behind that rate.
+
+    Bounds leave out problems that are always or never solved. A rate of few completions is noisy, and the problems at a
+    bound are easier or harder than it shows (docs/explanation/statistics.md).
     """
 
     _: KW_ONLY
@@ -64,6 +70,9 @@ class Training:
     sees_label: bool = False
     held_out: bool = False
     weighted: bool = False
+    least: float = 0.0
+    most: float = 1.0
+    least_judged: int = 0
     left_out: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -76,6 +85,29 @@ class Training:
                 choices=(AS_SENT, "a text"),
                 next_command="system='Be brief.'",
             )
+        if not 0 <= self.least <= self.most <= 1:
+            raise SetupError(f"least is {self.least} and most {self.most}; they are pass rates, from 0 to 1.")
+        if self.least_judged < 0:
+            raise SetupError(f"least_judged is {self.least_judged}; it is a number of completions.")
+
+    def outside(self, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        """The problems that the bounds of difficulty leave out, each with the reason."""
+        if self.least == 0 and self.most == 1 and not self.least_judged:
+            return {}
+        if of_prefix(connection)[0] == 0:
+            raise SetupError(
+                "this version has no completions that were fixed before any verdict, so its problems have no pass rates.",
+                next_command="rollmill dataset export without least, most and least_judged",
+            )
+        why = {
+            problem: UNRATED
+            if known.rate is None or known.judged < self.least_judged
+            else ""
+            if self.least <= known.rate <= self.most
+            else OUTSIDE
+            for problem, known in rates_of(connection).items()
+        }
+        return {problem: reason for problem, reason in why.items() if reason}
 
     @property
     def reads_sent(self) -> bool:
@@ -95,7 +127,7 @@ class Training:
 
     def problems(self, connection: duckdb.DuckDBPyConnection, **read: Any) -> Iterator[ProblemThreads]:
         """The problems of the version without held-out ones; `read`: options of `problem_threads`."""
-        seeing = label_seeing(connection)
+        seeing, outside = label_seeing(connection), self.outside(connection)
         for problem in problem_threads(connection, sent=self.reads_sent, **read):
             rows = list(problem.rows.values())
             for row in rows:
@@ -105,6 +137,8 @@ class Training:
             # The split is the problem's, so any of its rows has it.
             if rows and self._is_held_out(rows[0]):
                 self.left_out[OF_HELD_OUT] += sum(row["wanted"] for row in rows)
+            elif why := outside.get(problem.problem_id):
+                self.left_out[why] += sum(row["wanted"] for row in rows)
             else:
                 yield problem
 

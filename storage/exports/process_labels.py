@@ -50,18 +50,18 @@ class ProcessLabels(RolloutTexts):
     """Rows of labelled lines of judged solutions: `prefix` is the text before the line, `label` a number from 0 to 1.
 
     `score`: a scorer with numbers by line, or `scorer@version`; without it labels are shares of continuations. `step`: the
-    continuing step, if there are several. `least`: the fewest continuations of a line.
+    continuing step, if there are several. `least_n`: the fewest continuations of a line.
     """
 
     _: KW_ONLY
     score: str = ""
     step: str = ""
-    least: int = 1
+    least_n: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.least < 1:
-            raise SetupError(f"least is {self.least}; it must be 1 or more.")
+        if self.least_n < 1:
+            raise SetupError(f"least_n is {self.least_n}; it must be 1 or more.")
         if self.score and self.step:
             raise SetupError("score and step are both given: a label is a score or a share of continuations.")
 
@@ -113,7 +113,7 @@ class ProcessLabels(RolloutTexts):
 
     def _enough(self, labels: Mapping[int, StepLabel]) -> dict[int, StepLabel]:
         """The labels of `least` continuations or more, and those that are scores."""
-        return {number: label for number, label in labels.items() if label.n is None or label.n >= self.least}
+        return {number: label for number, label in labels.items() if label.n is None or label.n >= self.least_n}
 
     def _once(
         self, text: str, lines: list[Line], labels: Mapping[int, StepLabel], told: set[tuple[str, float]]

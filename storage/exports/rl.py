@@ -20,10 +20,9 @@ from storage.exports.chat_rows import (
     answer_turns,
     columns_of,
     judged_by,
-    of_prefix,
 )
 from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
-from storage.exports.thread_rows import manifest_of
+from storage.exports.thread_rows import manifest_of, of_prefix
 from storage.exports.write import TURNS, Row
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
@@ -56,7 +55,7 @@ class RolloutGroup(NamedTuple):
 
 @dataclass
 class Rl(Training):
-    """`advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all completions fixed beforehand.
+    """Rollouts with advantages, in complete groups. `advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all completions fixed beforehand.
 
     `beta`: the discount of the most likely right completion, for advantage=unlikeliness.
     """
@@ -110,7 +109,8 @@ class Rl(Training):
     def _left_out(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
         """The problems excluded from training, whose rewards must not enter a mean over the file."""
         splits = connection.execute("select id, split from problems").fetchall()
-        return frozenset(() if self.held_out else (key for key, split in splits if is_held_out(split)))
+        held_out = () if self.held_out else (key for key, split in splits if is_held_out(split))
+        return frozenset((*held_out, *self.outside(connection)))
 
     def _usable(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[RolloutGroup]) -> Sequence[RolloutGroup]:
         """The groups, unless the step that drew them saw a label."""

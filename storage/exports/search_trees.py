@@ -175,18 +175,18 @@ class PiecePairs(RolloutTexts):
     text are one. `weight`: N(chosen) / (N(chosen) + N(rejected)) of their visits N, at least one half; 1 - weight is the
     label smoothing of Xie et al. 2024 (arXiv:2405.00451). A rewriting begins an answer of its own, as for `piece_labels`.
 
-    `gap`: the least difference of the two values. `least`: the fewest answers of each piece.
+    `gap`: the least difference of the two values. `least_n`: the fewest answers of each piece.
     """
 
     _: KW_ONLY
     gap: float = 0.5
-    least: int = 1
+    least_n: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.gap <= 1 or self.least < 1:
+        if not 0 < self.gap <= 1 or self.least_n < 1:
             raise SetupError(
-                f"gap is {self.gap} and least {self.least}; gap must be above 0 and at most 1, least at least 1."
+                f"gap is {self.gap} and least_n {self.least_n}; gap must be above 0 and at most 1, least_n at least 1."
             )
 
     @property
@@ -251,7 +251,7 @@ class PiecePairs(RolloutTexts):
         for text, alike in groupby(siblings, key=lambda piece: piece.own):
             mine = list(alike)
             answers, correct = sum(piece.answers for piece in mine), sum(piece.correct for piece in mine)
-            if answers >= self.least:  # at least 1, so no share is divided by 0
+            if answers >= self.least_n:  # at least 1, so no share is divided by 0
                 values.append(_Value(text, mine[0].row, answers, correct / answers, sum(piece.visits for piece in mine)))
         return values
 

@@ -4,16 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import step_column
+from storage.ground.recipe_steps import first_step, step_column
 from storage.ground.threads import Turn, Turns, turns_of
-from storage.segments.views import no_rows
+from storage.segments.views import no_rows, quoted
 from storage.versions.content.database import has_table
+from storage.versions.read import fixed_prefix
 
 STORED = "stored_scores"
 PLANNED = "planned_outcomes"
@@ -119,3 +120,43 @@ def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 def manifest_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The manifest of the version."""
     return {key: json.loads(value) for key, value in connection.execute("select key, value from manifest").fetchall()}
+
+
+def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[int | None, str]:
+    """Number of completions of a problem fixed before any verdict, and the SQL condition on `r` and `d` for them.
+
+    None: an import, of which all counts; 0: none. `first`: only the first `first` of them.
+    """
+    manifest = manifest_of(connection)
+    prefix = fixed_prefix(manifest)
+    stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
+    # Sample indices are counted on each step, and only the first one is measured.
+    of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(manifest.get('recipe', {})))}"
+    if prefix is None:
+        return None, of_step
+    return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_step}"
+
+
+_RATES = """
+select p.id, coalesce(c.judged, 0), c.correct / nullif(c.judged, 0), coalesce(c.correct, 0) from problems p left join (
+    select d.problem_id, count(*) filter (d.outcome in ('correct', 'incorrect', 'unparsed')) as judged,
+           count(*) filter (d.outcome = 'correct') as correct
+    from decisions d join rollouts r on r.id = d.completion_id where {measured} group by 1
+) c on c.problem_id = p.id
+"""
+
+
+class ProblemRate(NamedTuple):
+    """The pass rate of a problem over the completions fixed before any verdict; None if none is judged."""
+
+    judged: int
+    rate: float | None
+    correct: int
+
+
+def rates_of(connection: duckdb.DuckDBPyConnection) -> dict[str, ProblemRate]:
+    """The pass rate of each problem."""
+    prefix, measured = of_prefix(connection)
+    # Without a prefix every rate would be biased, so problems have none.
+    rows = connection.execute(_RATES.format(measured="false" if prefix == 0 else measured)).fetchall()
+    return {problem: ProblemRate(*rate) for problem, *rate in rows}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.datasets.dataset_sharing import RECIPES, datasets_folder
-from flows.cli.output import AsJson, DryRun, as_json, line
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import TrustCode
 from storage.ground.errors import FoundWanting, SetupError
 
@@ -20,17 +20,50 @@ if TYPE_CHECKING:
 def register(group: typer.Typer) -> None:
     """Add the verb to `rollmill dataset`."""
     group.command("export")(export)
+    group.command("formats")(formats)
+
+
+def formats(
+    name: Annotated[str | None, typer.Argument(metavar="FORMAT", help="A format, to see its options.")] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """List the formats of `dataset export`, or the options that --set gives one, with type and default.
+
+    Example: rollmill dataset formats sft
+    """
+    from flows.cli.make.methods import described
+    from flows.recipe.method_options import options_of_class
+    from storage.exports import EXPORTS, type_words
+    from storage.ground.errors import unknown_name
+
+    if name is None:
+        rows = [{"format": fmt, "what it is": described(fmt, kind)} for fmt, kind in EXPORTS.items()]
+    elif name not in EXPORTS:
+        raise unknown_name("export format", name, EXPORTS, next_command="rollmill dataset formats")
+    else:
+        options = options_of_class("export", EXPORTS[name])
+        rows = [
+            {"option": part.name, "type": type_words(part.annotation), "default": part.default, "meaning": part.help}
+            for part in options
+        ]
+    if json:
+        return as_json(rows)
+    line(columns(list(rows[0]), [["" if cell is None else str(cell) for cell in row.values()] for row in rows]))
+    then = f"export DATASET --format {name} --out FILE --set OPTION=VALUE" if name else "formats sft"
+    return line(f"Next: rollmill dataset {then}")
 
 
 def export(  # noqa: PLR0913 (a verb's parameters are its options)
     references: Annotated[list[str], typer.Argument(metavar="DATASET...", hidden=True)],
     *,
-    fmt: Annotated[
-        str, typer.Option("--format", help="Format of a row (docs/how-to/export-for-a-trainer.md); a wrong name lists all.")
-    ] = "sft",
+    fmt: Annotated[str, typer.Option("--format", help="Format of a row; `rollmill dataset formats` lists them.")] = "sft",
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
     options: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the format.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="An option of the format; `rollmill dataset formats FORMAT` lists them."
+        ),
     ] = None,
     validation: Annotated[Path | None, typer.Option(help="File for validation rows: some whole templates.")] = None,
     share: Annotated[float | None, typer.Option(help="Least share of rows for validation, 0.1 by default.")] = None,

@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by, of_prefix
+from storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by
 from storage.exports.origin import ORIGIN, origin_of
+from storage.exports.thread_rows import of_prefix
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 
@@ -26,17 +27,17 @@ LONE = "completions without a second one of their model"
 class AnswerPairs(RolloutTexts):
     """Rows of two completions: by sample index the first with the second, the third with the fourth, each in one row.
 
-    `again`: the user's turn between both. `most`: pairs of one problem, 0 for all.
+    `again`: the user's turn between both. `max_pairs`: most pairs of one problem, 0 for all.
     """
 
     _: KW_ONLY
     again: str = AGAIN
-    most: int = 0
+    max_pairs: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.most < 0:
-            raise SetupError(f"most is {self.most}; it must be 0 (all) or more.")
+        if self.max_pairs < 0:
+            raise SetupError(f"max_pairs is {self.max_pairs}; it must be 0 (all) or more.")
 
     @property
     def schema(self) -> pa.Schema:
@@ -66,7 +67,7 @@ class AnswerPairs(RolloutTexts):
                 # Each answer is in one pair: rows that share an answer would not be independent of each other.
                 pairs = list(zip(mine[::2], mine[1::2], strict=False))
                 self.left_out[LONE] += len(mine) % 2
-                yield from (self._row(*pair) for pair in pairs[: self.most or None])
+                yield from (self._row(*pair) for pair in pairs[: self.max_pairs or None])
 
     def _row(self, first: Row, second: Row) -> Row:
         one: Any = self.answer(first)

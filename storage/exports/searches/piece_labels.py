@@ -25,17 +25,17 @@ UNANSWERED = "pieces with too few judged answers below"
 class PieceLabels(RolloutTexts):
     """Rows of pieces: `prefix` is the text before, `line` the piece, `label` the share of `correct` among `n` answers.
 
-    `least`: the fewest answers below a piece. `hard`: labels 1 for a piece with a correct answer below, else 0.
+    `least_n`: the fewest answers below a piece. `hard`: labels 1 for a piece with a correct answer below, else 0.
     """
 
     _: KW_ONLY
-    least: int = 1
+    least_n: int = 1
     hard: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.least < 1:
-            raise SetupError(f"least is {self.least}; it must be 1 or more.")
+        if self.least_n < 1:
+            raise SetupError(f"least_n is {self.least_n}; it must be 1 or more.")
 
     schema = ProcessLabels.schema
 
@@ -51,7 +51,7 @@ class PieceLabels(RolloutTexts):
             for (given, own), group in groupby(ordered, key=lambda piece: (piece.given, piece.own)):
                 alike = list(group)
                 n, correct = sum(piece.answers for piece in alike), sum(piece.correct for piece in alike)
-                if n < self.least:
+                if n < self.least_n:
                     self.left_out[UNANSWERED] += len(alike)
                     continue
                 row, depth = alike[0].row, alike[0].depth

@@ -143,7 +143,7 @@ def test_lines_are_labelled_by_what_goes_on_from_them(ws: Workspace) -> None:
     assert given.left_out[SAW_LABEL] == 1
     assert {"id", "problem_id", "level", "skill", "licence", "source", "verifier"} <= row.keys()
     assert written(ws, "process_labels")[0].sha256 == given.sha256
-    assert written(ws, "process_labels", least=3)[1] == []
+    assert written(ws, "process_labels", least_n=3)[1] == []
 
 
 def test_lines_are_labelled_by_stored_scores(ws: Workspace) -> None:

@@ -72,14 +72,14 @@ def test_each_format_has_the_option_and_refuses_other_values(fmt: str) -> None:
     assert issubclass(EXPORTS[fmt], Training)
     if fmt in ("tactics", "tactic_pairs"):  # their prompt is a state of a proof
         return
-    with pytest.raises(SetupError, match="unknown prompt 'sent'. Valid: problem, as_sent."):
+    with pytest.raises(SetupError, match=r"unknown prompt 'sent'. Valid: problem, as_sent."):
         EXPORTS[fmt](prompt="sent")
     with pytest.raises(SetupError, match="system='true' is no system prompt"):
         EXPORTS[fmt](system="true")
 
 
 def test_a_version_without_says_so(version: VersionInfo, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="this version has no prompts as sent: .* published before they were stored"):
+    with pytest.raises(SetupError, match=r"this version has no prompts as sent: .* published before they were stored"):
         export(version, "sft", tmp_path / "a.jsonl", prompt="as_sent")
 
 

@@ -72,5 +72,5 @@ def test_a_line_with_too_few_continuations_has_no_label(
     ws: Workspace, least: int, pits: int, left_out: dict[str, int]
 ) -> None:
     """Its label may be the lowest by chance alone."""
-    given, rows = written(ws, continued_lines(), "pits", least=least)
+    given, rows = written(ws, continued_lines(), "pits", least_n=least)
     assert (len(rows), dict(given.left_out)) == (pits, left_out)

@@ -47,7 +47,7 @@ def test_prompts_have_what_decides_and_the_rate_of_the_prefix(ws: Workspace, sna
     assert [(rows[level]["judged"], rows[level]["correct"]) for level in (1, 3)] == [(2, 1), (2, 1)]
     assert rows[1]["pass_rate"] == 0.5
     none = export(version, "prompts", tmp_path / "b.jsonl", least=0.6)
-    assert (none.rows, none.left_out) == (0, {"problems whose pass rate is not within the bounds": 2})
+    assert (none.rows, none.left_out) == (0, {"rows of problems whose pass rate is not within the bounds": 2})
     adaptive = put(ws, drawn(snapshot(name="other"), prefix=0))
     assert [row["pass_rate"] for row in lines(export(adaptive, "prompts", tmp_path / "c.jsonl").path)] == [None, None]
     with pytest.raises(SetupError, match="its problems have no pass rates"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from storage.exports.chat_rows import of_prefix
+from storage.exports.thread_rows import of_prefix
 from storage.ground.errors import SetupError
 from storage.queries import (
     compare,

@@ -317,3 +317,15 @@ def test_problems_are_found_and_read_in_the_terminal(version: Path, rollmill: Ru
     assert (
         rollmill("problems", "toy", "--level", "99").out == "toy@v1: no problem matches.\nNext: rollmill problems toy@v1\n"
     )
+
+
+def test_formats_say_their_options(rollmill: Run) -> None:
+    listed = {row["format"] for row in said_as_json(rollmill, "dataset", "formats")}
+    assert {"sft", "pairs", "rl", "prompts", "tactics"} <= listed
+    options = {row["option"]: row for row in said_as_json(rollmill, "dataset", "formats", "sft")}
+    assert options["prompt"]["default"] == "problem"
+    assert "as_sent" in options["prompt"]["meaning"]
+    assert (options["least"]["type"], options["reverse"]["type"]) == ("a number", "true or false")
+    assert "prompt" not in {row["option"] for row in said_as_json(rollmill, "dataset", "formats", "tactics")}
+    wrong = rollmill("dataset", "formats", "sfd")
+    assert (wrong.status, "sft" in wrong.err) == (2, True)

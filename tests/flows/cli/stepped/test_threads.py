@@ -50,7 +50,7 @@ def test_threads_pairs_and_labels_are_exported(rollmill: Run) -> None:
         ("thread", [], 1),
         ("thread", ["--set", "sees_label=true"], 2),
         ("pairs", ["--set", "pair=solve:error", "--set", "spans=true"], 1),
-        ("process_labels", ["--set", "least=2"], 1),
+        ("process_labels", ["--set", "least_n=2"], 1),
     ):
         result = rollmill("dataset", "export", "lines", "--format", fmt, "--out", f"{fmt}.jsonl", *options, "--json")
         assert result.status == 0, result.err

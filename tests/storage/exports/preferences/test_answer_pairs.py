@@ -45,7 +45,7 @@ def test_neighbours_are_paired_whatever_their_outcomes_and_later_draws_are_in_no
 
 
 def test_pairs_as_text_and_at_most_so_many(ws: Workspace) -> None:
-    [row] = written(ws, drawn(*["correct"] * 4, prefix=4), "answer_pairs", form="text", most=1, again="Once more.")[1]
+    [row] = written(ws, drawn(*["correct"] * 4, prefix=4), "answer_pairs", form="text", max_pairs=1, again="Once more.")[1]
     assert row["completion"] == f"{RIGHT} (0)\n\nOnce more.\n\n{RIGHT} (1)"
     assert (row["model"], row["first_step"], row["problem_id"]) == ("m", "solve", PROBLEM.id)
 
@@ -53,5 +53,5 @@ def test_pairs_as_text_and_at_most_so_many(ws: Workspace) -> None:
 def test_a_version_without_fixed_draws_has_no_pairs(ws: Workspace) -> None:
     with pytest.raises(SetupError, match="no two are independent draws"):
         written(ws, drawn("correct", "correct", prefix=0), "answer_pairs")
-    with pytest.raises(SetupError, match="most is -1"):
-        written(ws, drawn("correct", prefix=1), "answer_pairs", most=-1)
+    with pytest.raises(SetupError, match="max_pairs is -1"):
+        written(ws, drawn("correct", prefix=1), "answer_pairs", max_pairs=-1)
