@@ -7,13 +7,17 @@ exception of aiohttp.
 import asyncio
 import ipaddress
 import json
+import select
 import socket
 import ssl
 import urllib.request
 import zlib
+from collections import deque
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from pipelines.generate.http.failures import MOST_DETAIL, MOST_HEARD, Failure, of_exception, of_status
 from pipelines.generate.http.http_settings import HttpSettings, Secrets, Server
@@ -21,7 +25,7 @@ from pipelines.generate.http.replicas import Replica
 from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientRequest, ClientResponse, ClientSession
     from yarl import URL
 
 MOST_BODY = 64 << 20  # bytes of one reply, where the profile names no other bound
@@ -35,6 +39,9 @@ _WINDOW_BITS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
 # Seconds of silence until a probe, between probes, how many, and milliseconds for what was sent to be acknowledged.
 _GONE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
 SHOWN = 5  # models that `probe` names
+REQUEST_ID = "X-Request-Id"  # echoed by some servers, vLLM among them
+LEAST_ANSWER = 128  # bytes of a reply with an answer in it; shorter ones are errors, which may be alike
+KNOWN_IDS = 4096  # of our requests, the last ones
 
 
 def proxy_of(url: str) -> str | None:
@@ -81,21 +88,33 @@ class Exchange:
     def __init__(self, settings: HttpSettings) -> None:
         import aiohttp
 
-        timeout = aiohttp.ClientTimeout(
+        self._timeout = aiohttp.ClientTimeout(
             total=settings.reply_seconds + settings.connect_seconds, sock_connect=settings.connect_seconds
         )
-        self._session: ClientSession = aiohttp.ClientSession(
-            # The dispatcher bounds what is under way; aiohttp's own limit of 100 connections would hold it back unseen.
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, socket_factory=_watched_socket),
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Content-Type": "application/json", "User-Agent": "rollmill", "Accept-Encoding": "gzip, deflate"},
-            auto_decompress=False,  # by ourselves, within a bound
-        )
+        self._session = self._opened(kept=True)
+        self._last: dict[Any, int] = {}  # by connection
+        self._asked: deque[str] = deque(maxlen=KNOWN_IDS)
         self._targets: dict[tuple[str, str], tuple[URL, Mapping[str, Any]]] = {}
         self._proxies = settings.proxies
         self._room = _Room(settings.held_bytes)
         self._probing = aiohttp.ClientTimeout(total=PROBE_SECONDS)
+
+    def _opened(self, *, kept: bool) -> "ClientSession":
+        """A session; `kept`: its connections serve one request after another."""
+        import aiohttp
+
+        self._kept = kept
+
+        # The dispatcher bounds what is under way; aiohttp's own limit of 100 connections would hold it back unseen.
+        many: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 300, "socket_factory": _watched_socket}
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(**many) if kept else aiohttp.TCPConnector(force_close=True, **many),
+            timeout=self._timeout,
+            request_class=_checked_request(),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Content-Type": "application/json", "User-Agent": "rollmill", "Accept-Encoding": "gzip, deflate"},
+            auto_decompress=False,  # by ourselves, within a bound
+        )
 
     async def post(self, replica: Replica, path: str, body: bytes, most: int) -> bytes:
         """The body of a reply with status 200, of at most so many bytes."""
@@ -122,12 +141,39 @@ class Exchange:
         """Release the sockets."""
         await self._session.close()
 
+    async def _mixed_up(self, detail: str) -> None:
+        """Failure for a reply to another request. Every connection is closed, and from now on each has one request."""
+        before, self._session = self._session, self._opened(kept=False)
+        self._last.clear()
+        await before.close()
+        raise Failure("mixed_up", detail)
+
     async def _ask(self, method: str, replica: Replica, path: str, most: int, **more: Any) -> bytes:
         try:
             url, options = self._target(replica, path)
-            # A redirect could carry the key to another host.
-            async with self._session.request(method, url, allow_redirects=False, **options, **more) as response:
-                return await self._body(response, most)
+            asked = uuid4().hex
+            self._asked.append(asked)
+            own = {**options, "headers": {**options["headers"], REQUEST_ID: asked}}
+            while True:
+                try:
+                    # A redirect could carry the key to another host.
+                    async with self._session.request(method, url, allow_redirects=False, **own, **more) as response:
+                        answered = response.headers.get(REQUEST_ID, asked)
+                        body = await self._body(response, most)
+                        way = vars(response).get("own_end")
+                    break
+                except _UnreadReply:  # its connection is closed: the next one of the pool, or a new one
+                    continue
+            if answered != asked and answered in self._asked:
+                await self._mixed_up(f"it names request {answered}, and this is {asked}")
+            if self._kept and len(body) >= LEAST_ANSWER:
+                # Ids and times differ between replies. Where they do not, a needless second try does no harm.
+                if len(self._last) > KNOWN_IDS:  # by connections that are closed
+                    self._last.clear()
+                same, self._last[way] = self._last.get(way) == hash(body), hash(body)
+                if same:
+                    await self._mixed_up("the same reply came twice on one connection")
+            return body
         except Failure:
             raise
         except Exception as error:
@@ -145,6 +191,34 @@ class Exchange:
         if 300 <= response.status < 400:
             raise Failure(f"http_{response.status}", "the server redirects", again=False, status=response.status)
         raise of_status(response.status, response.headers, body)
+
+
+class _UnreadReply(Exception):  # noqa: N818 - of an earlier request
+    """A kept connection has bytes that no request of ours asked for."""
+
+
+@cache
+def _checked_request() -> "type[ClientRequest]":
+    """The class of requests; aiohttp would take a reply that waits on a kept connection for the answer to the next one."""
+    import aiohttp
+
+    class CheckedRequest(aiohttp.ClientRequest):
+        async def send(self, conn: Any) -> "ClientResponse":
+            plain = conn.transport is not None and conn.transport.get_extra_info("ssl_object") is None
+            # Bytes that are parsed already, or that the event loop has not read yet; TLS has messages of its own.
+            if conn.protocol.should_close or (plain and _readable(conn.transport.get_extra_info("socket"))):
+                raise _UnreadReply
+            response = await super().send(conn)
+            vars(response)["own_end"] = conn.transport.get_extra_info("sockname")
+            return response
+
+    return CheckedRequest
+
+
+def _readable(sock: Any) -> bool:
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Room:

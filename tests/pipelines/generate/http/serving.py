@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -37,7 +38,7 @@ def reply_to(body: dict[str, Any]) -> dict[str, Any]:
     text = text_for(prompt, body.get("seed", 0))
     part = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
     usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(text.split())}
-    return {"id": "x", "model": body["model"], "choices": [{"index": 0, "finish_reason": "stop", **part}], "usage": usage}
+    return {"id": f"chatcmpl-{uuid4().hex}", "model": body["model"], "choices": [{"index": 0, "finish_reason": "stop", **part}], "usage": usage}
 
 
 class Serving:
