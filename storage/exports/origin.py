@@ -53,12 +53,12 @@ REPEATS_MARKS = "completions that repeat the marks around what they were shown"
 class Training:
     """Common options of the training formats.
 
-    `prompt`: `problem` for the problem's own prompt, `as_sent` for the messages that the model got, with the template, system
-    message and examples of the recipe. `system`: text of a system turn before prompts that bring none; `as_sent` is the one
-    that the model got. `sees_label`: include completions that were asked with a reference, or because of a verdict.
-    `held_out`: include problems whose split is one of HELD_OUT. `weighted`: include completions that count by their weights,
-    as if alike. `least`: least pass rate of a problem, over completions fixed before any verdict. `most`: greatest pass rate
-    of a problem. `least_judged`: the fewest judged completions behind that rate.
+    `prompt`: `problem` for the problem's own prompt, `as_sent` for the messages that the model got, with the template,
+    system message and examples of the recipe. `system`: text of a system turn before prompts that bring none; `as_sent` is
+    the one that the model got. `sees_label`: include completions that were asked with a reference, or because of a verdict.
+    `held_out`: include problems whose split is one of HELD_OUT. `weighted`: include completions that count by weight, as if
+    alike. `least`: least pass rate of a problem, over completions fixed before any verdict. `most`: greatest pass rate of a
+    problem. `least_judged`: the fewest judged completions behind that rate.
 
     Bounds leave out problems that are always or never solved. A rate of few completions is noisy, and the problems at a
     bound are easier or harder than it shows (docs/explanation/statistics.md).

@@ -55,7 +55,9 @@ class RolloutGroup(NamedTuple):
 
 @dataclass
 class Rl(Training):
-    """Rollouts with advantages, in complete groups. `advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all completions fixed beforehand.
+    """Rollouts with advantages, in complete groups. `advantage`: a name of ADVANTAGES.
+
+    `n`: completions of a group, 0 for all completions fixed beforehand.
 
     `beta`: the discount of the most likely right completion, for advantage=unlikeliness.
     """

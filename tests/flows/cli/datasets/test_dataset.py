@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.flows.conftest import Curated, Run
+from tests.flows.conftest import Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration
 
