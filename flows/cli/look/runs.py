@@ -198,7 +198,7 @@ def resume(
     from flows.cli.jobs import executor_of, run_job
     from flows.cli.summary import summary
     from flows.job import Job
-    from flows.jobs.curate import Curate
+    from flows.jobs.curate import Curate, check_own
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -211,6 +211,7 @@ def resume(
         raise SetupError(f"{chosen.id} is {what}.", next_command=job.command)
     tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
     job = replace(job, max_tokens=tokens, max_cost=money)
+    check_own(job, chosen.id)
     kind = Curate(job)
     # A changed recipe is another run, which would leave this one unfinished without a word.
     if kind.loaded.recipe_hash != chosen.recipe_hash:
