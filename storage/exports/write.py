@@ -62,8 +62,9 @@ def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> ExportFile
     with _written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f".{out.name}.tmp")  # beside the file, as a rename works within one file system only
+        temporary.unlink(missing_ok=True)  # of a killed command, or a link that came with the folder
         try:
-            with temporary.open("wb") as handle:
+            with temporary.open("xb") as handle:
                 count = _WRITERS[out.suffix](iter(rows), schema, handle)
             temporary.replace(out)
         finally:

@@ -72,7 +72,8 @@ class Faults:
         """Write the rows that have a fault, with it, as JSON lines; SetupError if that cannot be."""
         temporary = out.with_name(f".{out.name}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8", errors="replace") as file:
+            temporary.unlink(missing_ok=True)  # of a killed command, or a link that came with the folder
+            with temporary.open("x", encoding="utf-8", errors="replace") as file:
                 file.writelines(map(json_line, self._lines(rows)))
             temporary.replace(out)
         except OSError as error:

@@ -3,11 +3,14 @@
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from flows.prefect.standing import main
 from pipelines.processes.spawn import spawn
+from storage.exports.write import export_rows
 from storage.ground.files import locked, write_text
+from storage.imports.reading.faults import Faults
 
 pytestmark = pytest.mark.security
 
@@ -25,6 +28,17 @@ def test_a_link_at_the_draft_of_a_file_is_not_followed(tmp_path: Path, precious:
     assert precious.read_text() == "mine"
     assert (tmp_path / "index.json").read_text() == "theirs"
     assert not (tmp_path / "index.json").is_symlink()
+
+
+def test_a_link_at_the_draft_of_an_export_is_not_followed(tmp_path: Path, precious: Path) -> None:
+    """The README names the file, so its draft can be foreseen; its rows are the author's."""
+    for name in ("arithmetic.jsonl", "arithmetic.parquet", "set-aside.jsonl"):
+        (tmp_path / f".{name}.tmp").symlink_to(precious)
+    for name in ("arithmetic.jsonl", "arithmetic.parquet"):
+        export_rows([{"text": "theirs"}], pa.schema([("text", pa.string())]), tmp_path / name)
+    Faults(tmp_path / "rows.jsonl", gather=True).write([], tmp_path / "set-aside.jsonl")
+    assert precious.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir() if path.is_symlink()] == []
 
 
 def test_a_link_at_a_lock_is_refused(tmp_path: Path, precious: Path) -> None:
