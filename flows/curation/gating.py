@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flows.curation.outcome import counts_of
+from flows.recipe.schema import GateSection
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import digest128
 
@@ -89,6 +90,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         level_shares=part.level_shares,
         contamination=recall_floor(part.contamination),
         max_drift=dict(part.max_drift.items()),
+        max_one_text=part.max_one_text,
     )
     before = _version_before(run)
     provenance = Provenance(
@@ -99,6 +101,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         evaluation=run.spec.problem_set.evaluation,
         policy=spec.accept,
         before=None if before is None else before.content_hash,
+        replies=decided.snapshot.manifest["funnel"]["replies"],
         drifts=() if before is None else _drifts(before, decided),
     )
     return gate.check(decided.snapshot, provenance)
@@ -166,6 +169,7 @@ def _of_run(run: "OpenRun", run_id: str) -> dict[str, bool]:
 
 def _identity(decided: "DecidedRun") -> str:
     gate = decided.run.loaded.recipe.gate
-    later = set() if gate.max_drift else {"max_drift"}  # attempts of before there were such limits stay the same ones
+    # Attempts of before there were such limits stay the same ones.
+    later = {"max_drift", "max_one_text"} & {name for name, value in gate if value == GateSection.model_fields[name].default}
     bounds = gate.model_dump(mode="json", exclude_none=True, exclude=later)
     return digest128(["attempt", decided.report.batch_id, bounds])[:16]

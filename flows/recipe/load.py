@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.recipe.methods import ORIGIN, MethodSpec, parameters, resolve
 from flows.recipe.parse import naming, parse
-from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
+from flows.recipe.schema import Accept, Evaluation, GateSection, Generate, Method, Recipe
 from flows.recipe.step_rules import (
     LoadedStep,
     budget_of,
@@ -108,12 +108,15 @@ class LoadedRecipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
-        later = {"contamination", "max_drift"}  # a recipe without them has the hash that it had before there were these
+        # A recipe without these has the hash that it had before there were any.
+        later = {"contamination", "max_drift", "max_one_text"}
         data = self.recipe.model_dump(mode="json", exclude={"accept": True, "steps": True, "gate": later})
         if (floor := self.recipe.gate.contamination) is not None:
             data["gate"]["contamination"] = floor.model_dump(mode="json")
         if limits := self.recipe.gate.max_drift:
             data["gate"]["max_drift"] = dict(limits)
+        if (most := self.recipe.gate.max_one_text) != GateSection().max_one_text:
+            data["gate"]["max_one_text"] = most
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _generate(data["generate"], self.engine, self.warps, self.decoder)
         if steps := self.canonical_steps():

@@ -46,9 +46,7 @@ class Accept(Method):
     """Policy that chooses the verdict that counts."""
 
     planned_under: Method | None = None
-    """Policy that the budget used during drawing, if it was another one; selection uses the rollouts of that run and draws
-    none.
-    """
+    """Policy of the budget while it drew, if it was another one; its rollouts are used, and none is drawn."""
 
 
 class ProblemSource(Part):
@@ -295,6 +293,8 @@ class GateSection(Part):
     """Largest share of undecided rollouts."""
     min_kept: int = Field(default=1, ge=0, strict=True)
     """Smallest number of kept rollouts."""
+    max_one_text: Share = 0.95
+    """Largest share of the prompts drawn several times whose draws are one text, of 8 or more such prompts."""
     level_shares: dict[int, tuple[Share, Share]] = {}
     """Smallest and largest share of a level among the kept rollouts."""
     contamination: ContaminationFloor | None = None

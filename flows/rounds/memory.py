@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flows.rounds.first_replies import FirstReplies
 from pipelines.steps.reading import ReadCounts
 from pipelines.steps.step_template import Facts
 from storage.ground.records import OUTCOMES, Completion, Outcome, PlanRow
@@ -41,7 +42,8 @@ class Memory:
     `looked_behind_the_end`: True once this command has checked an ended run for due follow-ups. `scored`: True once this
     command has had every row scored. `threads`: threads of runs with follow-up steps. `trees`: search tree by problem, up
     to round `searched_rounds`. `read`: by step, the number of texts drawn by this command in which the fields can be read.
-    `unmet`: (step, field) of each condition that the user was already warned about.
+    `unmet`: (step, field) of each condition that the user was already warned about. `first`: by step, what its first replies
+    have in common.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Memory:
     searched_rounds: int = 0
     read: dict[str, ReadCounts] = field(default_factory=dict)
     unmet: set[tuple[str, str]] = field(default_factory=set)
+    first: dict[str, FirstReplies] = field(default_factory=dict)
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 

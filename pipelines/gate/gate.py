@@ -5,7 +5,7 @@ that a report shows, counted from the same rows by pipelines.metrics.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pipelines.gate import rule_frames, rules
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED, Links
 from pipelines.gate.rules import GateRule
+from pipelines.gate.text_rules import text_rules
 from pipelines.metrics import Drift, counts_of, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.ground.ids import digits
@@ -31,7 +32,8 @@ class Provenance:
 
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
     the number of planned rollouts, None without a plan. `prefix` is the fixed number of completions per problem that rates
-    use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`.
+    use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`. `replies`
+    are the counts of their texts (storage.ground.replies).
     """
 
     verifiers: tuple[tuple[str, str], ...]
@@ -42,6 +44,7 @@ class Provenance:
     policy: Policy = PLAIN
     before: str | None = None
     drifts: Sequence[Drift] = ()
+    replies: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Tables(Protocol):
@@ -69,6 +72,7 @@ class Gate:
     `max_undecided`: largest share of undecided rollouts. `min_kept`: fewest kept rollouts. `level_shares`: for some levels,
     the least and greatest share of the kept rollouts. `contamination`: how much of planted copies must be found.
     `max_drift`: for some kinds of drift (pipelines.metrics.drift), the largest distance from the version before.
+    `max_one_text`: largest share of the prompts drawn several times whose draws are one text.
     """
 
     def __init__(
@@ -79,12 +83,14 @@ class Gate:
         level_shares: Mapping[int, tuple[float, float]] | None = None,
         contamination: RecallFloor | None = None,
         max_drift: Mapping[str, float] | None = None,
+        max_one_text: float = 0.95,
     ) -> None:
         self.max_undecided = max_undecided
         self.min_kept = min_kept
         self.level_shares = dict(level_shares or {})
         self.contamination = contamination
         self.max_drift = dict(max_drift or {})
+        self.max_one_text = max_one_text
 
     def check(self, tables: Tables, provenance: Provenance) -> GateResult:
         """Run every check. With a broken schema the other checks do not run, and the gate fails."""
@@ -116,6 +122,7 @@ class Gate:
             *rules.amount_rules(
                 tables, rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept
             ),
+            *text_rules(provenance.replies, self.max_one_text),
             *rules.level_rules(counted["levels"], self.level_shares),
             *rules.drift_rules(provenance.before, provenance.drifts, self.max_drift),
         ]

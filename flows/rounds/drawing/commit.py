@@ -14,6 +14,7 @@ from flows.progress import Event, EventKind
 from flows.rounds.drawing.batches import OpenBatch
 from flows.rounds.drawing.draw import RoundDrawer
 from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
+from flows.rounds.first_replies import FirstReplies
 from flows.rounds.open_run import OpenRun
 from flows.rounds.outcomes import outcomes_of, store_outcomes
 from flows.sampling.draw import Segment
@@ -135,7 +136,10 @@ class Committer:
         if drawn:
             self._tell_drawn()
         for part, (records, _) in zip(drawn, completions, strict=True):
-            self._report_unreadable_fields(part.open.batch.step, records)
+            name = part.open.batch.step
+            for text in self._run.memory.first.setdefault(name, FirstReplies()).add(records):
+                self._tell_drawn(f"{f'step {name}: ' if name else ''}{text}.")
+            self._report_unreadable_fields(name, records)
         rest = iter(verdicts)
         for item, parts in judged:
             own = list(islice(rest, len(parts)))

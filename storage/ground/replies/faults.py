@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from storage.ground.records import Completion
 from storage.ground.replies.special_tokens import PATTERN
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ SELECT count(*) AS replies, {", ".join(f"count(*) FILTER ({fault.where}) AS {nam
        min(json_extract_string(meta, '$.cause')) FILTER ({_WHY} IN {_REFUSALS}) AS said
 FROM rows GROUP BY prompt_id, model_digest, model
 """  # noqa: S608 - of our own names
+
+
+def is_empty(completion: Completion) -> bool:
+    """True for a reply without any text or call to judge, as `reasoning_only` and `empty` count them."""
+    return completion.messages is None and not completion.text.strip()
 
 
 def reply_counts(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str, Any]:

@@ -158,3 +158,19 @@ def test_several_draws_at_temperature_zero_are_refused_by_the_check(remote: Path
     assert result.status == 2
     assert "generate draws 4 completions of each problem at temperature 0, which are one text" in result.err
     assert rollmill("recipe", "check", "remote.yaml", *greedy, "--set", "budget.options.initial=1").status == 0
+
+
+def test_a_server_that_ignores_the_seed_is_told_during_the_run_and_stopped_by_the_gate(remote: Path, rollmill: Run) -> None:
+    def alike(_: int, asked: dict[str, Any]) -> Trick:
+        return body(reply_to({**asked, "seed": 7}))
+
+    with Serving(alike) as server:
+        result = rollmill("curate", "remote.yaml", "--direct", *profile(server))
+        assert result.status == 1
+        assert "all draws of each of the first 10 prompts are one text: raise temperature" in result.out + result.err
+        assert "one text: expected all draws of a prompt one text: at most 95% of prompts" in result.err
+        assert "10 of 10; 10 different texts in 40 draws" in result.err
+        raised = ("--set", "gate.max_one_text=1.0")
+        made = rollmill("curate", "remote.yaml", "--direct", *raised, *profile(server))
+    assert made.status == 0, made.err
+    assert "of 10 of 10 prompts drawn several times all draws are one text (40 draws, 10 different)" in made.out
