@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.forecasts.forecast import ProblemOutcome
 from pipelines.protocols import CountingSelector
-from pipelines.select.of_steps import OfSteps, behind_steps
+from pipelines.select.of_steps import OfSteps, behind_steps, is_bounded
 from pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
 from storage.ground.solutions import key_of_completion
 
@@ -53,7 +53,7 @@ def solutions_of(pilot: "OpenRun") -> Solutions:
 def counting_selector(spec: "RunSpec") -> CountingSelector | None:
     """The run's selector, if it declares how many rows it keeps of so many answers."""
     selector = behind_steps(spec.selector)
-    return selector if isinstance(selector, CountingSelector) else None
+    return selector if isinstance(selector, CountingSelector) and not is_bounded(spec.selector) else None
 
 
 def no_rule(spec: "RunSpec") -> str:

@@ -19,6 +19,13 @@ REQUIRED = Parameter.empty
 """Default of an option that must be given."""
 
 
+_RATES: Sequence[tuple[str, Any, Any, str]] = (
+    ("least", float, 0.0, "Least pass rate of a problem to keep rows of, over all judged completions that it sees."),
+    ("most", float, 1.0, "Greatest pass rate of a problem to keep rows of."),
+    ("least_judged", int, 1, "Fewest judged completions behind that rate."),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class MethodOption:
     """Option of a method. `role`: that of the method that it names itself, if it does."""
@@ -47,6 +54,11 @@ def options_of_class(role: str, cls: type[Any]) -> Iterator[MethodOption]:
     # Any selector can be limited to steps, by a wrapper around it; some have an `of` of their own.
     if role == "selector" and OF not in parameters(cls):
         yield MethodOption(OF, str | list[str], None, "Steps whose completions it decides on; none: all.")
+    if role == "selector":
+        # By a wrapper too.
+        for name, kind, default, text in _RATES:
+            if name not in parameters(cls):
+                yield MethodOption(name, kind, default, text)
 
 
 def options_of(role: str, name: str, base: Path) -> list[MethodOption] | None:

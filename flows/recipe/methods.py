@@ -16,7 +16,7 @@ from pipelines.method_checks import check_method
 from pipelines.own_code import part_digest, remember
 from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
-from pipelines.select.of_steps import OfSteps
+from pipelines.select.of_steps import RATES, OfSteps, WithinRates
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
 from storage.ground.by_name import RecordedMethod
 from storage.ground.errors import SetupError, unknown_name
@@ -67,13 +67,15 @@ class MethodSpec:
         inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
         try:
             wrapped = (OF,) if self.of_steps else ()
-            own = {key: value for key, value in self.options.items() if key != FROM and key not in wrapped}
+            own = {key: value for key, value in self.options.items() if key != FROM and key not in (*wrapped, *self.rates)}
             built = self.cls(**own | inside, **taken)
+            within = WithinRates(built, **self.rates) if self.rates else None
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         check_method(self.role, self.name, built)
         if self.mark:
             signed(built, "model_digest" if self.role == "engine" else "version", self.mark)
+        built = within or built
         return OfSteps(built, self.of_steps) if self.of_steps else built
 
     @property
@@ -81,6 +83,11 @@ class MethodSpec:
         """The steps that a selector's option `of` names; none without it, or where it is the class's own option."""
         wraps = self.role == "selector" and OF in self.options and OF not in parameters(self.cls)
         return tuple(self.options[OF]) if wraps else ()
+
+    @property
+    def rates(self) -> dict[str, Any]:
+        """The bounds of difficulty of a selector that has no options of these names itself."""
+        return {} if self.role != "selector" else _rates_selected(self.cls, self.options)
 
     def built_as(self, built: Any, recorded: str) -> bool:
         """True if an instance has the version that was recorded, maybe before versions carried a mark of their file."""
@@ -158,7 +165,10 @@ def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path, fin
 def _resolved(role: str, name: str, options: Mapping[str, Any], base: Path, find: Find) -> MethodSpec:
     cls, sha, package = (*find(role, name, base), None) if ":" in name else method_class(role, name, base)
     steps = _steps_selected(options) if role == "selector" and OF not in parameters(cls) else {}
-    checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
+    steps |= _rates_selected(cls, options) if role == "selector" else {}
+    wrapping = {*steps, *(RATES.keys() - parameters(cls).keys() if role == "selector" else ())}
+    own = {key: value for key, value in options.items() if key not in wrapping}
+    checked = {**_checked(role, name, cls, own), **steps}
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
     parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), (base, find)) for key, inner in nested.items()}
     return MethodSpec(role, name, cls, checked, sha, parts, base, package)
@@ -183,6 +193,12 @@ def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
     if not steps or not isinstance(steps, (str, list, tuple)):
         raise SetupError(f"option 'of' of the selector names no step: {steps!r}.", choices=("a step", "a list of steps"))
     return {OF: [steps] if isinstance(steps, str) else list(steps)}
+
+
+def _rates_selected(cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    known = parameters(cls)
+    # A default says nothing, and an older recipe keeps its hash.
+    return {key: options[key] for key in RATES if key not in known and options.get(key, RATES[key]) != RATES[key]}
 
 
 def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:

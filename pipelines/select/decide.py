@@ -11,6 +11,7 @@ REASONS = (
     "near_duplicate",
     "not_elected",
     "other_step",
+    "outside_rates",
     "judged_wrong",
     "not_certified",
     "truncated",
