@@ -129,8 +129,14 @@ class LoadedRecipe:
         return data if self.cell is None else {**data, "cell": asdict(self.cell)}
 
     def shown(self) -> dict[str, Any]:
-        """The canonical form with the plain policy written out too; as a recipe it has the same hash."""
-        return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
+        """The canonical form with the plain policy and newer keys at their defaults written out too; as a recipe it has the
+        same hash.
+        """
+        shown = as_recipe({"accept": self.accept.canonical(), **self.canonical()})
+        for section in ("problems", "generate", "gate"):
+            every = getattr(self.recipe, section).model_dump(mode="json")
+            shown[section] |= {key: value for key, value in every.items() if key not in shown[section]}
+        return shown
 
     def engines(self) -> list[MethodSpec]:
         """The engines that may draw; none if everything is imported."""
