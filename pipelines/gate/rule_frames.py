@@ -5,6 +5,7 @@ to be named. No frame has a text of a model: missing values are counted in Arrow
 Python's objects a million of them would take a hundred megabytes a column.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict
 from storage.ground.id_keys import Keys, id_keys, places
 from storage.ground.pool import Ints, unjudged_completions
 from storage.ground.records import Verdict
+from storage.ground.solutions import asked, plain_reference
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {
     "problems": {"id": "string", "prompt_id": "string", "prompt": "string", "reference": "string", "kind": "string"},
@@ -167,6 +169,31 @@ def key_times(kind: str, tables: Mapping[str, pa.Table], links: Links) -> Ints:
         _, which = distinct([key[again] for key in keys])
         times[again] = _times(which, which)
     return times
+
+
+def references_of_prompts(problems: pa.Table) -> tuple[Ints, str]:
+    """For each problem the number of references that its prompt has, and the first prompt with several in words."""
+    keys: list[int] = []
+    first: dict[int, str] = {}
+    several: dict[int, dict[str, None]] = {}
+    words = ""
+    tested = "tests" in problems.column_names
+    for part in parts(problems):
+        tests = part["tests"].to_pylist() if tested else [None] * part.num_rows
+        for prompt, reference, test in zip(part["prompt"].to_pylist(), part["reference"].to_pylist(), tests, strict=True):
+            text, plain = asked(_question(prompt)), plain_reference(reference or "")
+            keys.append(hash((text, str(test))))
+            before = first.setdefault(keys[-1], plain)
+            if before != plain:
+                several.setdefault(keys[-1], {before: None})[plain] = None
+                words = words or f"{before[:40]!r} and {plain[:40]!r} for {text[:60]}"
+    return np.array([len(several.get(key, ("",))) for key in keys], dtype=np.int64), words
+
+
+def _question(cell: str | None) -> str:
+    """The text of a stored prompt, which is JSON of a text or of turns."""
+    prompt = json.loads(cell or '""')
+    return prompt if isinstance(prompt, str) else "\n".join(str(turn["content"]) for turn in prompt)
 
 
 def _repeated(values: Ints) -> Ints:

@@ -93,7 +93,20 @@ def table_rules(tables: Mapping[str, pa.Table], links: Links) -> list[GateRule]:
             "not empty", "problems, completions and decisions", Measure("fewest rows of a kind", fewest, 1), lambda _: sizes
         ),
         GateRule("unique", "every id once", unique, words),
+        _references_rule(tables["problems"]),
     ]
+
+
+def _references_rule(problems: pa.Table) -> GateRule:
+    """A prompt with two references teaches both answers, and prefers each of them over the other."""
+    references, example = rule_frames.references_of_prompts(problems)
+    words = _wording("problems", problems.num_rows)
+    return GateRule(
+        "one reference",
+        "every prompt with one reference",
+        [GatePart(RowNames(problems, "problems"), references, most=1)],
+        lambda failing: f"{words(failing)}: {example}; correct them, or drop all but one" if failing else words(failing),
+    )
 
 
 def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: int) -> list[GateRule]:

@@ -6,11 +6,14 @@ and : stay, because `1 .5` and `1.5`, or `3 -2` and `3-2`, need not be the same 
 digit, no Unicode form.
 """
 
+from collections.abc import Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 from storage.ground.ids import digest128
-from storage.ground.records import Completion
+from storage.ground.records import Completion, Message
 
+_LONG = 40  # characters of what is no number that a person wrote; 1e9999999 would take minutes
 _OPERATORS = "+*/=<>×÷"
 
 
@@ -31,6 +34,20 @@ def solution_key(text: str) -> str:
 def solution_text(completion: Completion) -> str:
     """The argument of a completion: its separate reasoning, if the model gives one, then its text."""
     return argued(completion.reasoning, completion.text)
+
+
+def asked(prompt: str | Iterable[Message]) -> str:
+    """What a prompt asks, without differences in white space: problems that ask the same have the same."""
+    return " ".join((prompt if isinstance(prompt, str) else "\n".join(turn.content for turn in prompt)).split())
+
+
+def plain_reference(reference: str) -> str:
+    """A reference without white space and case, a number in its lowest terms: 0.5 and 1/2 are one reference."""
+    plain = "".join(reference.lower().split())
+    try:
+        return str(Fraction(plain.replace(",", ""))) if len(plain) < _LONG else plain
+    except (ValueError, ZeroDivisionError):
+        return plain
 
 
 def argued(reasoning: str | None, text: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
+from storage.ground.solutions import asked, plain_reference
 from storage.imports.reading.columns import listed
 from storage.imports.reading.faults import Faults
 
@@ -17,13 +18,12 @@ class References:
 
     def add(self, problem: Problem, where: str) -> None:
         """Record a row."""
-        prompt = problem.prompt if isinstance(problem.prompt, str) else "\n".join(turn.content for turn in problem.prompt)
         # One flat list a prompt: a million problems are held at once.
-        self.rows.setdefault(hash((" ".join(prompt.split()), problem.tests)), []).extend((problem.reference, where))
+        self.rows.setdefault(hash((asked(problem.prompt), problem.tests)), []).extend((problem.reference, where))
 
     def require_one(self, path: Path, faults: Faults) -> None:
         """Raise SetupError with the prompts that have several references, or record each of their rows as a fault."""
-        several = [row for row in self.rows.values() if len(set(map(_plain, row[::2]))) > 1]
+        several = [row for row in self.rows.values() if len(set(map(plain_reference, row[::2]))) > 1]
         for row in several if faults.gather else ():
             for reference, where in zip(row[::2], row[1::2], strict=True):
                 other, there = _other(row, reference)
@@ -37,14 +37,10 @@ class References:
             )
 
 
-def _plain(reference: str) -> str:
-    return "".join(reference.lower().split())
-
-
 def _other(row: list[str], reference: str) -> tuple[str, str]:
     """The first other reference of a prompt, and its place."""
     pairs = zip(row[::2], row[1::2], strict=True)
-    return next((other, where) for other, where in pairs if _plain(other) != _plain(reference))
+    return next((other, where) for other, where in pairs if plain_reference(other) != plain_reference(reference))
 
 
 def _first_two(row: list[str]) -> str:

@@ -17,6 +17,7 @@ NAMES = [
     "nulls",
     "not empty",
     "unique",
+    "one reference",
     "evaluation, exact",
     "evaluation, edited",
     "kept correct",
@@ -148,6 +149,19 @@ def test_ids_that_come_twice_are_named(toy: Any) -> None:
     assert failed(Gate().check(doubled, toy.expected()))["unique"] == (toy.problem(0).id,)
 
 
+def test_problems_of_one_prompt_with_two_references_are_named(toy: Any) -> None:
+    """SFT rows would teach both answers, and pairs prefer each over the other."""
+    prompt = toy.tables.problems["prompt"][0].as_py()
+    twin = toy.tables.spoiled("problems", 1, prompt=prompt.replace("Ann has", "Ann\\n has"))
+    result = Gate().check(twin, toy.expected())
+    assert failed(result)["one reference"] == (toy.problem(0).id, toy.problem(1).id)
+    assert check_of(result, "one reference").observed.startswith(
+        "2 of 12 problems against it: '7' and '9' for Ann has 0 apples"
+    )
+    spelled = twin.spoiled("problems", 1, prompt=prompt, reference="7.0")
+    assert "one reference" not in failed(Gate().check(spelled, toy.expected()))
+
+
 def test_undecided_rollouts_beyond_the_share_are_named(toy: Any) -> None:
     tables = toy.tables.spoiled(
         "decisions", 1, outcome="undecided", verifier="math", verifier_version="1+math-verify-0.9.0"
@@ -229,7 +243,7 @@ def test_the_same_rows_give_the_same_json(toy: Any) -> None:
     first, second = (Gate().check(toy.tables, toy.expected(evaluation=evaluation)).json for _ in range(2))
     assert json.dumps(first) == json.dumps(second)
     assert first["passed"] is False
-    assert first["checks"][4] == {
+    assert first["checks"][5] == {
         "name": "evaluation, exact",
         "passed": False,
         "expected": "none of 1 evaluation problems inside",

@@ -46,7 +46,7 @@ def test_the_report_of_a_sound_dataset(toy: Any) -> None:
     html = render_report(result, {"name": "apples", "recipe_hash": "abc123", "run": "toy-00000000"})
     tags = parsed(html)
     assert "passed every check" in html
-    assert html.count("&#10003;</td>") == 13
+    assert html.count("&#10003;</td>") == 14
     assert "1.00 [" not in html
     assert "0.50 [" in html
     assert "<code>abc123</code>" in html
@@ -73,7 +73,7 @@ def test_a_failed_gate_says_so_and_names_the_rows(toy: Any) -> None:
     result = Gate(min_kept=100).check(toy.tables.spoiled("decisions", 1, kept=True), toy.expected())
     html = render_report(result, {"recipe": {"name": "apples", "dataset": "sums"}})
     assert "<h1>sums</h1>" in html
-    assert "failed 2 of 13 checks; not published" in html
+    assert "failed 2 of 14 checks; not published" in html
     assert "<li><code>c-7-1</code></li>" in html
 
 

@@ -259,9 +259,12 @@ def test_an_import_that_lost_rows_is_not_taken_until_it_is_whole_again(mine: Pat
 
 
 def test_rollouts_of_a_problem_that_is_left_out_are_not_judged_as_its_twin(mine: Path, rollmill: Run) -> None:
-    """Two problems with one prompt and two references: the second is a near duplicate, and its rollouts go with it."""
-    twins = [{"id": f"t{n}", "prompt": "How many are there?", "reference": str(n)} for n in (1, 2)]
-    rollouts = [{"problem_id": f"t{n}", "model": "m", "text": f"#### {n}"} for n in (1, 2)]
+    """Two problems of two kinds with one prompt: the second is a near duplicate, and its rollouts go with it."""
+    twins = [
+        {"id": f"t{n}", "prompt": "How many are there?", "reference": "1", "kind": kind}
+        for n, kind in ((1, "math"), (2, "counting"))
+    ]
+    rollouts = [{"problem_id": f"t{n}", "model": "m", "text": f"{n} of them: #### 1"} for n in (1, 2)]
     write_lines(mine / "twins.jsonl", twins)
     write_lines(mine / "said.jsonl", rollouts)
     assert rollmill("import", "problems", "twins.jsonl", "--name", "twins").status == 0
