@@ -50,7 +50,10 @@ def command(port: int) -> list[str]:
         "server.fileWatcherType": "none",  # nobody edits the pages while they are served
         "server.scriptHealthCheckEnabled": "true",  # answers once the first page was drawn
     }
-    return [*module_command("streamlit", "run", str(SERVE)), *(f"--{key}={value}" for key, value in options.items())]
+    return [
+        *module_command("dashboards.server", "run", str(SERVE)),
+        *(f"--{key}={value}" for key, value in options.items()),
+    ]
 
 
 def explain_rules(root: Path) -> None:

@@ -48,6 +48,12 @@ ONE_SHOT = {
 
 SECRET = "ROLLMILL_PREFECT_SECRET"  # noqa: S105 - the environment variable with the secret of our server
 COOKIE = "rollmill-prefect-"
+DESCRIPTIONS = ("/openapi.json", "/docs", "/redoc")  # of Prefect's API: made anew, in seconds, for each request
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)  # Prefect's pages load nothing of another host and send nothing there
 OURS = "ROLLMILL_PREFECT"  # holds a PREFECT_API_URL that is ours, so that a child does not take it for the user's
 
 
@@ -118,11 +124,14 @@ def main(arguments: list[str]) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    from pipelines.processes.local_server import LocalGuard
+    from pipelines.processes.connections import bound
+    from pipelines.processes.local_server import PAGE_HEADERS, LocalGuard
 
     app = create_app(webserver_only=not options.services, final=True)
+    bound()
     advice = "open the address that `rollmill up` prints."
-    guarded = LocalGuard(app, os.environ.pop(SECRET), cookie=COOKIE, open_to=is_open, advice=advice)
+    headers = {**PAGE_HEADERS, "Content-Security-Policy": POLICY}
+    guarded = LocalGuard(app, os.environ.pop(SECRET), cookie=COOKIE, open_to=is_open, headers=headers, advice=advice)
     uvicorn.run(guarded, fd=options.fd, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
 
 
@@ -133,6 +142,8 @@ def is_open(scope: "Scope") -> bool:
     leads to is, because a browser brings the cookie only with the page's own requests then.
     """
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return False
+    if scope["path"].startswith(DESCRIPTIONS):
         return False
     if "api" in scope["path"].split("/"):
         return bool(scope["path"] == "/api/health")

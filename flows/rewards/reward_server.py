@@ -302,7 +302,7 @@ def serving(reward: VerifierReward) -> Iterator[str]:
 def _server(service: RewardService) -> "uvicorn.Server":
     import uvicorn
 
-    from flows.rewards import connections
+    from pipelines.processes import connections
 
     return uvicorn.Server(
         uvicorn.Config(
