@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from storage.ground.errors import SetupError, explained, no_runs
-from storage.ground.files import ensure_lines
+from storage.ground.files import close_to_readers, ensure_lines
 from storage.planted_links import MADE_BY_INIT, WRITTEN, refuse_links_out
 from storage.spool import Spool
 
@@ -67,6 +67,9 @@ class Workspace:
                 raise SetupError(
                     f"{place} is not a folder, and the workspace needs one there.", next_command=f"mv {place} {place}.was"
                 )
+        if not read_only:
+            for place in (self.state, root / ".dvc" / "tmp"):
+                close_to_readers(place)
 
     @classmethod
     def init(cls, path: Path) -> "Workspace":

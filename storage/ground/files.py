@@ -29,6 +29,18 @@ def no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
+def close_to_readers(folder: Path) -> None:
+    """Let nobody into a folder of ours who may not write there: who may read a lock file or a database may lock it."""
+    try:
+        state = folder.lstat()
+    except OSError:
+        return  # it is made later, or its use says what is wrong
+    mode = state.st_mode
+    closed = sum(bits for bits, writes in ((0o070, 0o020), (0o007, 0o002)) if not mode & writes)
+    if stat.S_ISDIR(mode) and mode & closed and state.st_uid == os.geteuid():
+        folder.chmod(stat.S_IMODE(mode) & ~closed)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a file with a text; a reader sees the old text or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
