@@ -4,6 +4,7 @@ Rollouts are matched by (problem, completion). A problem whose reference was rep
 prompt are therefore also listed as `repaired`.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 
 _ABSENT = None
+LONG, LINE = 80, 100  # characters of a text that is shown as a text diff, and of a line of it
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None
             same_content=before.content_hash == after.content_hash,
             same_kept=before.kept_hash == after.kept_hash,
             same_scores=before.scores_hash == after.scores_hash,
-            recipe=changes(old["recipe"], new["recipe"]),
+            recipe=changes(_by_name(old["recipe"]), _by_name(new["recipe"])),
             # In an object, as `flatten` gives a list on its own no key.
             verifiers=changes({"verifiers": old["verifiers"]}, {"verifiers": new["verifiers"]}),
             fingerprint=changes(old["fingerprint"], new["fingerprint"]),
@@ -114,6 +116,16 @@ def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None
         # The pairing of a caller stays open for its further queries.
         if pairing is None:
             pair.close()
+
+
+def _by_name(value: Any) -> Any:
+    """The value with lists of named parts, as steps are, as objects by name."""
+    if isinstance(value, Mapping):
+        return {key: _by_name(part) for key, part in value.items()}
+    named = isinstance(value, list) and value and all(isinstance(part, Mapping) and "name" in part for part in value)
+    if not named or len({part["name"] for part in value}) < len(value):
+        return value
+    return {part["name"]: _by_name({key: inner for key, inner in part.items() if key != "name"}) for part in value}
 
 
 def changes(old: Any, new: Any) -> tuple[VersionChange, ...]:
@@ -201,8 +213,29 @@ def describe(diff: VersionDiff) -> list[str]:
     return lines
 
 
+def _text(value: object) -> str:
+    if isinstance(value, list | dict) and value:
+        return json.dumps(value, ensure_ascii=False, indent=1)
+    return "" if value is None else str(value)
+
+
+def text_diff(old: str, new: str) -> list[str]:
+    """The changed lines of two texts with the lines around them, `-` before an old and `+` before a new one."""
+    from difflib import unified_diff
+    from textwrap import wrap
+
+    sides = [[part for text in side.split("\n") for part in wrap(text, LINE) or [""]] for side in (old, new)]
+    return list(unified_diff(*sides, lineterm="", n=1))[2:]
+
+
 def _changes(changes: Iterable[VersionChange]) -> Iterator[str]:
-    return (f"{change.key}: {_value(change.old)} -> {_value(change.new)}" for change in changes)
+    for change in changes:
+        texts = [_text(change.old), _text(change.new)]
+        if max(map(len, texts)) > LONG or "\n" in "".join(texts):
+            yield f"{change.key}:"
+            yield from (f"  {part}" for part in text_diff(*texts))
+        else:
+            yield f"{change.key}: {_value(change.old)} -> {_value(change.new)}"
 
 
 def _deltas(deltas: Iterable[Delta]) -> Iterator[str]:

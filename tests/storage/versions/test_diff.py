@@ -149,3 +149,21 @@ def test_why_refuses_what_names_no_single_row(first: VersionInfo, prefix: str, m
     with pytest.raises(SetupError) as caught:
         why(first, prefix)
     assert caught.value.text().startswith(message)
+
+
+def test_a_changed_long_text_is_shown_as_a_text_diff(ws: Workspace, snapshot: Build) -> None:
+    def with_template(text: str, name: str) -> VersionInfo:
+        made = snapshot(name=name)
+        steps = [{"name": "solve", "count": 2}, {"name": "refine", "template": text, "count": 1}]
+        return put(ws, replace(made, manifest={**made.manifest, "recipe": {**QUOTA_2, "steps": steps}}))
+
+    old, new = "Read the answer.\n{solve}\nCorrect it.", "Read the answer.\n{solve}\nWrite it anew."
+    lines = describe(diff(with_template(old, "a"), with_template(new, "b")))
+    at = lines.index("  steps.refine.template:")
+    assert [line.strip() for line in lines[at + 1 : at + 5]] == [
+        "@@ -2,2 +2,2 @@",
+        "{solve}",
+        "-Correct it.",
+        "+Write it anew.",
+    ]
+    assert not any("{'name'" in line for line in lines)

@@ -329,3 +329,19 @@ def test_formats_say_their_options(rollmill: Run) -> None:
     assert "prompt" not in {row["option"] for row in said_as_json(rollmill, "dataset", "formats", "tactics")}
     wrong = rollmill("dataset", "formats", "sfd")
     assert (wrong.status, "sft" in wrong.err) == (2, True)
+
+
+def test_rows_at_a_glance_and_a_dataset_renamed_and_removed(version: Path, rollmill: Run) -> None:
+    assert version.is_dir()
+    rows = said_as_json(rollmill, "dataset", "head", "toy", "-n", "3", "--dropped")
+    assert 0 < len(rows) <= 3
+    assert {row["kept"] for row in rows} == {False}
+    assert {"problem", "answer", "verdict", "reason"} <= rows[0].keys()
+    wrong = said_as_json(rollmill, "dataset", "head", "toy", "--wrong", "--random")
+    assert {row["verdict"] for row in wrong} == {"incorrect"}
+    assert rollmill("dataset", "rename", "toy", "other").status == 0
+    assert rollmill("dataset", "show", "toy").status == 2
+    assert rollmill("dataset", "verify", "other").status == 0
+    assert "Would remove other, 1 version" in rollmill("dataset", "remove", "other", "--dry-run").out
+    assert rollmill("dataset", "remove", "other").status == 0
+    assert rollmill("dataset", "head", "other").status == 2

@@ -1,0 +1,105 @@
+"""`rollmill dataset head|remove|rename`: the first rows of a version, and datasets that get another name or go."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.datasets.dataset_sharing import Version, datasets_folder
+from flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
+from storage.ground.errors import FoundWanting
+
+BRIEF = 48  # characters of a text in a table
+_ROWS = """
+SELECT j.problem_id, j.completion_id, j.prompt AS problem,
+       coalesce(v.extracted, j.text) AS answer, j.reference, j.outcome AS verdict, j.kept, j.reason
+FROM joined j LEFT JOIN verdicts v ON v.completion_id = j.completion_id AND v.problem_id = j.problem_id
+     AND v.verifier = j.verifier AND v.version = j.verifier_version
+WHERE {where} ORDER BY {order} LIMIT {count}
+"""
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, without a version.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verbs to `dataset`."""
+    for verb in (head, remove, rename):
+        group.command(verb.__name__)(verb)
+
+
+def head(
+    reference: Version,
+    *,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=10_000, help="Rows to show.")] = 20,
+    wrong: Annotated[bool, typer.Option("--wrong", help="Only rows whose answer is incorrect.")] = False,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Only rows that were not kept.")] = False,
+    random: Annotated[
+        bool, typer.Option("--random", help="Rows from all over the version, in an order by chance.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """The first rows of a version: problem, answer, reference, verdict, kept, reason.
+
+    Example: rollmill dataset head arithmetic -n 20 --wrong --random
+    """
+    from storage.versions.read import open_version, reading
+    from storage.versions.resolve import resolve
+
+    info = resolve(datasets_folder(), reference)
+    conditions = [*(["j.outcome = 'incorrect'"] if wrong else []), *(["NOT j.kept"] if dropped else [])]
+    query = _ROWS.format(
+        where=" AND ".join(conditions) or "true",
+        order="random()" if random else "j.problem_id, j.completion_id",
+        count=count,
+    )
+    with reading(info), open_version(info) as connection:
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description]
+        rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if json:
+        return as_json(rows)
+    if not rows:
+        raise FoundWanting(f"{info.ref} has no such row.", next_command=f"rollmill dataset head {info.ref}")
+    keys = ("problem", "answer", "reference", "verdict", "kept", "reason")
+    line(columns(keys, [[_brief(row[key]) for key in keys] for row in rows]))
+    return line(f"Next: rollmill show {rows[0]['completion_id'][:12]} --of {info.ref}")
+
+
+def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Remove a dataset with all of its versions from this clone; refused while a model or another dataset rests on it.
+
+    Completions and verdicts stay in the workspace: the same recipe publishes it again and draws nothing.
+
+    Example: rollmill dataset remove trial-run --dry-run
+    """
+    from storage.versions.upkeep.removing import remove as remove_dataset
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        count = remove_dataset(workspace, name, dry_run=dry_run)
+    if json:
+        return as_json({"dataset": name, "versions": count, "removed": not dry_run})
+    plural = "" if count == 1 else "s"
+    said = f"Would remove {name}" if dry_run else f"Removed {name}"
+    return line(f"{said}, {count} version{plural}. Next: git add -A datasets/{name}")
+
+
+def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Give a dataset another name; refused while a model or another dataset rests on it.
+
+    Its recipe needs the key `dataset` with the new name, or it publishes under the old one.
+
+    Example: rollmill dataset rename trial-run arithmetic-2
+    """
+    from storage.versions.upkeep.removing import rename as rename_dataset
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        count = rename_dataset(workspace, name, new, dry_run=dry_run)
+    if json:
+        return as_json({"dataset": new, "before": name, "versions": count, "renamed": not dry_run})
+    said = "Would rename" if dry_run else "Renamed"
+    return line(f"{said} {name} to {new}. Its recipe needs dataset: {new}. Next: git add -A datasets/{name} datasets/{new}")
+
+
+def _brief(value: object) -> str:
+    flat = inert(" ".join(("yes" if value is True else "no" if value is False else str(value or "-")).split()))
+    return flat if len(flat) <= BRIEF else f"{flat[: BRIEF - 1]}…"
