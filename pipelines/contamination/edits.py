@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 Edit = Callable[[str, random.Random], str | None]
 RENUMBERED = "renumbered"
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?؟।])\s+|(?<=[。！？])\s*(?!\Z)")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+\b|(?<=[a-z,;] )[A-Z]{2,}\b")
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 _ALONE = re.compile(r"(?<!\S)\d+(?:,\d{3})*(?:\.\d+)?(?=[.,?!;:]?(?:\s|$))")  # in a formula numbers stay digits
-_WORD = re.compile(r"[A-Za-z]{4,}")
+_WORD = re.compile(r"[^\W\d_]{4,}")
 _NAMES = (
     "Amara Bruno Chidi Dalia Emeka Farid Gwen Hiro Ines Jonas Kavya Luca Mateo Nadia Oskar Priya Quinn Rosa Stefan Tariq"
 )
@@ -77,7 +77,10 @@ def rewrapped(text: str, rng: random.Random) -> str | None:
     before = rng.choice(("Solve this problem.", "### Question", "Q:", "Please answer the following:"))
     after = rng.choice(("Show your work.", "### Answer", "Let's think step by step.", "Give the final result only."))
     before = rng.choice((before, f"Problem {rng.randrange(1, 400)}. {before}"))
-    return f"{before}\n\n{textwrap.fill(text, rng.randrange(24, 60), break_long_words=False)}\n\n{after}"
+    width = rng.randrange(24, 60)
+    # Scripts without spaces break lines between any two letters.
+    lines = textwrap.fill(text, width, break_long_words=text.count(" ") * width < len(text))
+    return f"{before}\n\n{lines}\n\n{after}"
 
 
 def respaced(text: str, rng: random.Random) -> str | None:
@@ -105,7 +108,7 @@ def reordered(text: str, rng: random.Random) -> str | None:
     other = sentences
     while other == sentences:
         other = rng.sample(sentences, len(sentences))
-    return " ".join(other)
+    return ("" if sentences[0].endswith(("。", "！", "？")) else " ").join(other)
 
 
 def misspelt(text: str, rng: random.Random) -> str | None:
@@ -113,8 +116,9 @@ def misspelt(text: str, rng: random.Random) -> str | None:
     places = [match.span() for match in _WORD.finditer(text)]
     if not places:
         return None
+    slips = max(1, len(text.split()) // 10, len(text) // 90) if len(places) > 1 else 1
     # From the last word to the first, so that no place moves.
-    for start, end in sorted(rng.sample(places, max(1, len(text.split()) // 10) if len(places) > 1 else 1), reverse=True):
+    for start, end in sorted(rng.sample(places, min(slips, len(places))), reverse=True):
         at = rng.randrange(start + 1, end - 1)
         slip = rng.choice((text[at + 1] + text[at], text[at + 1], text[at] + text[at : at + 2]))
         text = text[:at] + slip + text[at + 2 :]

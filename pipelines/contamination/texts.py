@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pipelines.any_script import tokens_of
+
 Gram = tuple[str, ...]
 RUN = 8  # tokens of a run
 # A star is a sign before a number or a letter (two stars are bold type), a minus where no word ends before a number.
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[+/^=<>×÷]|(?<!\*)\*(?=\s?[-\da-z(])|(?<!\w)[-−](?=\d)")
+_BESIDE = r"\d+(?:[.,]\d+)*|[+/^=<>×÷]|(?<!\*)\*(?=\s?[-\da-z(])|(?<!\w)[-−](?=\d)"
+_TOKEN = re.compile(rf"[^\W\d_]+|{_BESIDE}")
 SIGNS = frozenset("+/^=<>×÷*-−")
 _UNITS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
@@ -21,10 +24,10 @@ _SPELLED_TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), 
 
 
 def tokens(text: str) -> list[str]:
-    """Lower-case words, numbers and signs of arithmetic. Numbers have one spelling: "1,000", "2.50" and "thirty-two" are
-    "1000", "2.5" and "32".
+    """Lower-case words, numbers and signs of arithmetic; runs of letters where a script has no spaces. Numbers have one
+    spelling: "1,000", "2.50" and "thirty-two" are "1000", "2.5" and "32".
     """
-    words = _TOKEN.findall(text.lower())
+    words = tokens_of(text.lower(), _TOKEN, _BESIDE)
     if not _SPELLED_TENS.keys().isdisjoint(words):
         words = _compounds(words)
     return [_number(word) if word[0].isdigit() else _SPELLED.get(word, word) for word in words]

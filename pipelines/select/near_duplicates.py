@@ -2,8 +2,9 @@
 
 Two texts are near duplicates when (1) their numbers, operators, number words and words that turn a statement around (not,
 more, fewer ...) are the same in the same order, and (2) the Jaccard similarity of their word 3-grams reaches the threshold.
-(1) is a hard condition because number-blind normal forms merge different problems: one changed number in a long problem
-leaves 95% of its 3-grams alone. It errs on the side of keeping: a paraphrase that reorders its numbers is not duplicates.
+Words of scripts without spaces are runs of letters. (1) is a hard condition because number-blind normal forms merge
+different problems: one changed number in a long problem leaves 95% of its 3-grams alone. It errs on the side of keeping: a
+paraphrase that reorders its numbers is not duplicates.
 
 Candidates come from locality-sensitive hashing (rensa) with a fixed seed, banded so that a pair at the threshold is missed
 less than once in a thousand; each is confirmed on the exact 3-gram sets, so nothing below the threshold is ever dropped.
@@ -16,9 +17,11 @@ from dataclasses import dataclass, field
 
 from rensa import RMinHash, RMinHashLSH
 
+from pipelines.any_script import tokens_of
 from storage.ground.errors import SetupError
 
-_TOKEN = re.compile(r"[-−]?\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]|_")
+_BESIDE = r"[-−]?\d+(?:[.,]\d+)*|[^\w\s]|_"
+_TOKEN = re.compile(rf"[^\W\d_]+|{_BESIDE}")
 _OPERATORS = frozenset("+-−*/×÷^=<>%≤≥≠±")
 _COUNTING = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -27,7 +30,12 @@ _COUNTING = (
     "quadruple first second"
 )
 _TURNING = "not no none never without more less fewer most least except before after"
-_HARD_WORDS = frozenset(_COUNTING.split()) | frozenset(_TURNING.split())
+_TURNING_ELSEWHERE = (
+    "не нет без больше меньше до после кроме لا ليس ليست لم بدون أكثر أقل قبل بعد إلا नहीं न बिना अधिक ज़्यादा कम पहले बाद "
+    "않은 않는 아닌 없는 없이 더 덜 전에 후에 이전 이후 이상 이하 제외"
+)
+_TURNING_LETTERS = frozenset("不没沒未无無非多少前后後增减減加乗乘除")  # in Chinese and Japanese
+_HARD_WORDS = frozenset(f"{_COUNTING} {_TURNING} {_TURNING_ELSEWHERE}".split())
 _GRAM = 3  # words
 _PERMUTATIONS = 128  # of a MinHash sketch
 _SEED = 20_260_101
@@ -118,7 +126,7 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> list[int | 
 
 
 def _features(text: str) -> tuple[tuple[str, ...], frozenset[bytes]]:
-    tokens = _TOKEN.findall(text.casefold())
+    tokens = tokens_of(text.casefold(), _TOKEN, _BESIDE)
     hard = tuple(token for token in tokens if _is_hard(token))
     # Texts of models may hold lone surrogates, which UTF-8 refuses.
     coded = [token.encode("utf-8", errors="surrogatepass") for token in tokens]
@@ -127,7 +135,9 @@ def _features(text: str) -> tuple[tuple[str, ...], frozenset[bytes]]:
 
 
 def _is_hard(token: str) -> bool:
-    return token in _HARD_WORDS or token in _OPERATORS or any(character.isnumeric() for character in token)
+    if token in _HARD_WORDS or token in _OPERATORS:
+        return True
+    return any(character.isnumeric() or character in _TURNING_LETTERS for character in token)
 
 
 def _jaccard(first: frozenset[bytes], second: frozenset[bytes]) -> float:
