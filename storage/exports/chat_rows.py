@@ -10,6 +10,7 @@ import pyarrow as pa
 from storage.exports.origin import ORIGIN, Training, Turn, prompt_turns
 from storage.exports.write import TURNS
 from storage.ground.errors import SetupError
+from storage.ground.replies.special_tokens import without_special_tokens
 
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
@@ -90,7 +91,7 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
             "formats have no place for the names of its calls.",
             next_command="a selection without it; the table `rollouts` of the version has its turns",
         )
-    turns = [{"role": turn["role"], "content": turn["content"]} for turn in stored]
+    turns = [{"role": turn["role"], "content": without_special_tokens(turn["content"])} for turn in stored]
     prompt = prompt_turns(rollout["prompt"])
     if turns[: len(prompt)] == prompt:
         turns = turns[len(prompt) :]

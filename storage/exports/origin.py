@@ -19,6 +19,7 @@ from storage.exports.thread_rows import ProblemThreads, manifest_of, of_prefix, 
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps
+from storage.ground.replies.special_tokens import without_special_tokens
 from storage.ground.threads import lineage
 from storage.segments.schema import prompt_from_json
 
@@ -44,6 +45,7 @@ OUTSIDE = "rows of problems whose pass rate is not within the bounds"
 UNRATED = "rows of problems without a pass rate, or of too few completions"
 NOT_STORED = "completions whose prompt as sent is not stored (prompt=problem takes them)"
 BY_WEIGHT = "completions that count by their weights (weighted=true takes them as if alike)"
+CHAT_TOKENS = "special tokens of chat formats around the text of a completion, which is there without them"
 TAKEN_BY = {SAW_LABEL: "sees_label=true", OF_HELD_OUT: "held_out=true", NOT_STORED: "prompt=problem"}
 """The option that takes rows which are left out for a reason."""
 REPEATS_MARKS = "completions that repeat the marks around what they were shown"
@@ -134,6 +136,9 @@ class Training:
                 row |= {"sees_label": row["step"] in seeing, "parents": row["after"].split()}
                 if self.reads_sent:
                     row["sent"] = _sent_of(problem, row)
+                if (text := without_special_tokens(row["text"])) != row["text"]:
+                    row["text"] = text
+                    self.left_out[CHAT_TOKENS] += row["wanted"]
             # The split is the problem's, so any of its rows has it.
             if rows and self._is_held_out(rows[0]):
                 self.left_out[OF_HELD_OUT] += sum(row["wanted"] for row in rows)

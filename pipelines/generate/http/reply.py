@@ -12,6 +12,7 @@ from pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
 from pipelines.generate.http.failures import MOST_HEARD, Failure, error_in
 from storage.ground.records import FinishReason, Message
 from storage.ground.replies.faults import FILTERED
+from storage.ground.replies.thoughts import PARTS, thought_of
 
 FINISHED: Mapping[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
@@ -22,7 +23,6 @@ FINISHED: Mapping[str, FinishReason] = {
 PLAIN = frozenset({"stop", "length"})
 UNFINISHED = frozenset({"abort", "aborted", "error", "cancelled", "canceled"})
 MOST_TOKENS = 2**31  # a count or a token id from here on is not believed
-_NOT_SAID = frozenset({"thinking", "reasoning", "reasoning_text", "thought"})  # parts of a content that are no answer
 MOST_NOTE = 200  # characters of a note that is stored
 
 
@@ -122,7 +122,7 @@ def _order(choice: Mapping[str, Any]) -> tuple[int, int]:
 def _text(content: Any) -> str | None:
     """A content that is a text, or a list of parts with texts."""
     if isinstance(content, list):
-        spoken = [part for part in content if isinstance(part, dict) and part.get("type") not in _NOT_SAID]
+        spoken = [part for part in content if isinstance(part, dict) and part.get("type") not in PARTS]
         parts = [part.get("text") for part in spoken]
         return "".join(part for part in parts if isinstance(part, str))
     return content if isinstance(content, str) else None
@@ -198,9 +198,7 @@ def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
 
 def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
     """Read the parts other than the text: reasoning, a refusal, tool calls."""
-    values = [message.get(key) or choice.get(key) for key in ("reasoning_content", "reasoning", "thinking")]
-    apart = [value if isinstance(value, str) else _thoughts(value) for value in values]
-    answer.reasoning = next(filter(None, [*apart, _thoughts(message.get("content"))]), None)
+    answer.reasoning = thought_of(message) or thought_of(choice)
     if isinstance(message.get("refusal"), str):
         answer.notes["refusal"] = message["refusal"][:MOST_HEARD]
         # A refusal is what the model answered, so it is judged like any text.
@@ -212,20 +210,6 @@ def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str
     if calls:
         text = [Message("assistant", answer.text)] if answer.text else []
         answer.messages = (*text, *calls)
-
-
-def _thoughts(parts: Any) -> str:
-    """The reasoning among the parts of a content, as Magistral, Claude and their gateways send it."""
-    thoughts = []
-    for part in _list(parts):
-        if not isinstance(part, dict) or part.get("type") not in ("thinking", "reasoning", "reasoning_text", "thought"):
-            continue
-        inside = next((part[key] for key in ("thinking", "reasoning", "text", "summary") if part.get(key)), "")
-        pieces = (
-            [inside] if isinstance(inside, str) else [item.get("text") for item in _list(inside) if isinstance(item, dict)]
-        )
-        thoughts.append("".join(piece for piece in pieces if isinstance(piece, str)))
-    return "\n\n".join(filter(None, thoughts))
 
 
 def _tool_call(call: Any) -> Message | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from storage.ground.records import Completion
-from storage.ground.replies.special_tokens import PATTERN
+from storage.ground.replies.special_tokens import PATTERN, STRAY
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +66,11 @@ FAULTS: Mapping[str, Fault] = {
         f"regexp_matches(coalesce(text, ''), '{PATTERN}')",
         "hold special tokens of a chat format",
         "give stop, or let the server skip special tokens; training exports leave them out",
+    ),
+    "stray_thought": Fault(
+        STRAY.replace("text", "coalesce(text, '')"),
+        "hold one mark of a thought without the other",
+        "raise max_tokens, or start the server with its reasoning parser; training exports leave the mark out",
     ),
 }
 REFUSALS = ("too_long", "filtered", "refused")  # the faults in which a prompt has no answer

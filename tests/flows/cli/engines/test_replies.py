@@ -1,8 +1,10 @@
 """Faults of replies through whole commands: a server's configuration is no score; each fault stands beside the rate."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.flows.conftest import Run, said_as_json
@@ -174,3 +176,26 @@ def test_a_server_that_ignores_the_seed_is_told_during_the_run_and_stopped_by_th
         made = rollmill("curate", "remote.yaml", "--direct", *raised, *profile(server))
     assert made.status == 0, made.err
     assert "of 10 of 10 prompts drawn several times all draws are one text (40 draws, 10 different)" in made.out
+
+
+def test_tokens_of_chat_formats_are_counted_stored_and_in_no_export(remote: Path, rollmill: Run) -> None:
+    def chatting(number: int, asked: dict[str, Any]) -> Trick:
+        reply = reply_to(asked)
+        said = reply["choices"][0]["message"]["content"]
+        thought = "" if number % 4 else "So it is.\n</think>\n"
+        reply["choices"][0]["message"]["content"] = f"<|im_start|>assistant\n{thought}{said}\n<|im_end|>"
+        return body(reply)
+
+    with Serving(chatting) as server:
+        made = rollmill("curate", "remote.yaml", "--direct", *profile(server))
+    assert made.status == 0, made.err
+    assert "40 of 40 replies hold special tokens of a chat format: give stop" in made.out
+    assert "10 of 40 replies hold one mark of a thought without the other" in made.out
+    exported = rollmill("dataset", "export", "remote", "--format", "sft", "--out", "rows.jsonl")
+    assert "special tokens of chat formats around the text of a completion" in exported.out + exported.err
+    rows = [json.loads(line)["messages"][-1]["content"] for line in Path("rows.jsonl").read_text().splitlines()]
+    assert len(rows) > 10
+    assert [text for text in rows if "<|" in text or "think>" in text or not text.strip()] == []
+    stored = duckdb.connect(str(next((remote / "datasets/remote").glob("v1-*/dataset.duckdb"))), read_only=True)
+    assert stored.sql("select count(*) from rollouts where text like '%<|im_end|>'").fetchall() == [(40,)]
+    stored.close()
