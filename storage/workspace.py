@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from storage.ground.errors import SetupError, explained, no_runs
 from storage.ground.files import close_to_readers, ensure_lines
-from storage.planted_links import MADE_BY_INIT, WRITTEN, refuse_links_out
+from storage.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_links_out
 from storage.spool import Spool
 
 # Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.

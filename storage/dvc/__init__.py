@@ -16,7 +16,7 @@ from typing import Any
 
 from storage.dvc.trust import require_plain
 from storage.ground.errors import SetupError
-from storage.planted_links import leads_out
+from storage.ground.planted.links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
 _LOCK_SECONDS = 60.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.errors import SetupError
-from storage.planted_links import OF_DVC, refuse_links_out
+from storage.ground.planted.links import OF_DVC, refuse_links_out
 
 FILES = ("config", "config.local")
 _PERSONAL = {

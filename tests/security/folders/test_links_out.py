@@ -8,7 +8,7 @@ import pytest
 
 from storage import dvc
 from storage.ground.errors import SetupError
-from storage.planted_links import MADE_BY_INIT
+from storage.ground.planted.links import MADE_BY_INIT
 from storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 

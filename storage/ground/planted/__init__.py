@@ -1,0 +1,1 @@
+"""What a folder of somebody else may hold in the place of a file of ours."""
