@@ -1,4 +1,4 @@
-"""`rollmill recipe check|show|form` and `rollmill synthesize`: a recipe looked at before anything is drawn.
+"""`rollmill recipe new|check|show|form` and `rollmill synthesize`: a recipe looked at before anything is drawn.
 
 Validity of a recipe on this machine, its form with every default, its keys, and its problems.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
+from flows.cli.make.new import new
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.ground.errors import FoundWanting
 
@@ -41,7 +42,8 @@ TrustCode = Annotated[
         "--trust-code", metavar="DIGEST", help="Run a file that came with a version, in the sandbox; may be repeated."
     ),
 ]
-verbs = group("recipe", "List recipes, check one, or show it with every default or as a form.")
+verbs = group("recipe", "List recipes, write one, check one, or show it with every default or as a form.")
+verbs.command("new")(new)
 
 
 @verbs.command("list")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.make.new import new_method
 from flows.cli.output import AsJson, as_json, columns, line
 from storage.ground.errors import SetupError, unknown_name
 
@@ -19,24 +20,34 @@ _FILE_OPTION = typer.Option("--file", metavar="FILE", help="List the methods of 
 
 def methods(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="List one kind only, for example verifiers.")] = None,
+    of: Annotated[str | None, typer.Argument(metavar="[KIND", help="After `new`: the kind of the file to write.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME]", help="After `new`: its name.")] = None,
     file: Annotated[Path | None, _FILE_OPTION] = None,
     *,
     json: AsJson = False,
 ) -> None:
     """List the methods that a recipe may name: the product's, those of installed packages, or those of a file.
 
+    `rollmill methods new KIND NAME` writes a commented Python file with a method of this kind instead.
+
     Example: rollmill methods verifiers
     """
+    if kind == "new" or of is not None:
+        if kind != "new" or of is None or name is None or file is not None:
+            raise SetupError("one kind is listed, or one file written.", next_command="rollmill methods new verifier mine")
+        path = new_method(of, name)
+        as_json({"file": str(path)}) if json else line(f"{path} is written.\nNext: rollmill methods --file {path}")
+        return
     from pipelines.registries import REGISTRIES, registry
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()}
     if kind is not None and kind not in kinds:
         raise unknown_name("kind of method", kind, kinds)
     rows, problems = [], []
-    for name in kinds if kind is None else [kind]:
-        listed = _of_registry(registry(kinds[name])) if file is None else _of_file(kinds[name], file)
+    for listed_kind in kinds if kind is None else [kind]:
+        listed = _of_registry(registry(kinds[listed_kind])) if file is None else _of_file(kinds[listed_kind], file)
         for row, problem in listed:
-            rows.append({"kind": name, **row})
+            rows.append({"kind": listed_kind, **row})
             problems += [] if problem is None else [problem]
     if json:
         as_json(rows)

@@ -33,7 +33,8 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
         "               answer    reference (in 2 rows)",
         "               note      kept in meta (in 1 row)",
         "  every row    licence = 'MIT'",
-        "Next: rollmill import rollouts FILE --name NAME --problems sums",
+        "Next: rollmill recipe new sums --problems sums, then rollmill curate recipes/sums.yaml",
+        "      or rollmill import rollouts FILE --name NAME --problems sums",
     ]
     result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
     assert json.loads(result.out)["completions"] == {"new": 2, "already": 0}
@@ -41,8 +42,7 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
     assert result.out.splitlines()[1] == "  completions          0 new          2 already stored"
     assert result.out.splitlines()[-2:] == [
         "  nothing new: everything was already stored",
-        "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
-        "generate: {engine: imported, imports: [m]} (without imports it takes all rollouts imported for sums)",
+        "Next: rollmill recipe new m --problems sums, then rollmill curate recipes/m.yaml",
     ]
     with open_workspace(tmp_path) as ws:
         assert ws.rollouts().select("external_id, label").fetchall() == [("a", True), ("b", False)]

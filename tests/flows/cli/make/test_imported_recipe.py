@@ -45,9 +45,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Prepare) -> P
     assert sums.status == 0
     for name, said in zip(names, answers, strict=True):
         assert said.out.splitlines()[-1] == (
-            "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
-            f"generate: {{engine: imported, imports: [{name}]}} "
-            "(without imports it takes all rollouts imported for sums)"
+            f"Next: rollmill recipe new {name} --problems sums, then rollmill curate recipes/{name}.yaml"
         )
     return folder
 

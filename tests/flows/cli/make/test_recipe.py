@@ -128,6 +128,8 @@ def test_show_writes_the_policy_out_and_reads_back_to_the_same_hash(toy: Path, r
     (toy / "toy.yaml").write_text(MADE)
     plain = rollmill("recipe", "show", "toy.yaml").out
     assert yaml.safe_load(plain)["accept"] == {"method": "first_decided", "options": {}}
+    shown = yaml.safe_load(plain)["generate"]
+    assert {"prompt_template": "{prompt}", "system_prompt": None, "examples": []}.items() <= shown.items()
     (toy / "shown.yaml").write_text(plain)
     assert rollmill("recipe", "show", "shown.yaml").out == plain
     (toy / "toy.yaml").write_text(MADE + "accept: {method: any_of, planned_under: {method: first_decided}}\n")

@@ -1,0 +1,158 @@
+"""`rollmill recipe new` and `rollmill methods new`: commented files to begin with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.output import AsJson, as_json, line
+from storage.ground.errors import SetupError, unknown_name
+
+MADE = """\
+problems:
+  synthesize: templates          # or imported: NAME, after rollmill import problems FILE --name NAME
+  options: {levels: [1, 2, 3, 4], split: train}
+  count: 100
+"""
+IMPORTED = """\
+problems:
+  imported: PROBLEMS             # the name given at import
+"""
+DRAWN = """\
+generate:
+  engine: embedded               # or openai, with the server in a profile (curate ... --profile profiles/NAME.yaml)
+  model: models/rollmill-tiny    # for openai the name by which the server knows it
+  temperature: 1.0
+  max_tokens: 256
+  # system_prompt: "Solve the problem. End with: The answer is N."
+  # prompt_template: "{prompt}"  # the problem's text goes to {prompt}
+  # examples: [{prompt: "What is 1 + 1?", answer: "The answer is 2."}]
+"""
+THEIRS = """\
+generate:
+  engine: imported               # no model: the rollouts that were imported for these problems
+  # imports: [NAME]              # only those imported under these names
+"""
+REST = """\
+verify:                          # what one leaves undecided goes to the next: rollmill methods verifiers
+  - method: number
+  - method: math
+
+budget:                          # rollmill methods budgets
+  method: fixed
+BUDGET
+select:                          # rollmill methods selectors
+  method: quota
+  options:
+    per_problem: 4               # most right solutions of a problem
+    # least: 0.1                 # only problems whose pass rate is within these bounds
+    # most: 0.9
+
+# evaluation:                    # nothing of these may be inside
+#   - {file: my_test.jsonl, map: {prompt: question}}
+
+gate:                            # without these nothing is published
+  max_undecided: 0.01
+  min_kept: 1
+"""
+
+
+def new_recipe(name: str, problems: str | None, *, rollouts: bool) -> str:
+    """The text of a recipe. `problems`: name of imported problems; `rollouts`: rollouts of them were imported too."""
+    head = f"# Every key with its default: rollmill recipe show FILE\nrecipe_schema: 1\nname: {name}\nseed: 7\n"
+    asked = MADE if problems is None else IMPORTED.replace("PROBLEMS", problems)
+    budget = "" if rollouts else "  options: {initial: 8}          # completions of each problem\n"
+    return "\n".join([head, asked, THEIRS if rollouts else DRAWN, REST.replace("BUDGET\n", f"{budget}\n")])
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the recipe and of its dataset.")],
+    *,
+    problems: Annotated[
+        str | None, typer.Option("--problems", metavar="NAME", help="Ask these imported problems; by default templates.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The file; by default recipes/NAME.yaml.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Write a commented recipe to begin with.
+
+    Example: rollmill recipe new mine --problems gsm8k
+    """
+    from storage.versions.index import NAME
+
+    if not NAME.fullmatch(name):
+        raise SetupError(f"{name!r} is no name of a recipe: letters, digits, '-', '_' and '.', at most 64.")
+    path = out or (Path("recipes") if Path("recipes").is_dir() else Path()) / f"{name}.yaml"
+    if path.exists():
+        raise SetupError(f"{path} exists.", next_command=f"rollmill recipe new {name}-2, or --out OTHER.yaml")
+    path.write_text(new_recipe(name, problems, rollouts=problems is not None and _has_rollouts(problems)), encoding="utf-8")
+    if json:
+        return as_json({"recipe": str(path)})
+    return line(f"{path} is written.\nNext: rollmill curate {path}")
+
+
+def _has_rollouts(problems: str) -> bool:
+    """True if rollouts of these imported problems were imported; SetupError for problems that are not here."""
+    from storage.imports.removal import imports_held
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        held = imports_held(workspace)
+    known = [contents.name for contents in held if contents.problems]
+    if problems not in known:
+        raise unknown_name("import of problems", problems, known, next_command="rollmill import problems FILE --name NAME")
+    return any(contents.rollouts and problems in (contents.of, contents.name) for contents in held)
+
+
+METHOD = '''"""TITLE, used in a recipe as `FILE:CLASS`. Look it over: rollmill methods --file FILE"""
+
+IMPORTS
+
+class CLASS:
+    """One sentence about it, which `rollmill methods` shows."""
+
+MEMBERS
+'''
+
+
+def new_method(kind: str, name: str) -> Path:
+    """Write a Python file with a class that has the members of its role; SetupError for a kind that is none."""
+    from pipelines.method_checks import CALLS, NAMED, PAGES, TEXTS, VALUES
+    from pipelines.registries import REGISTRIES
+
+    kinds = {place.kind: role for role, place in REGISTRIES.items()} | {role: role for role in REGISTRIES}
+    if kind not in kinds:
+        raise unknown_name("kind of method", kind, [place.kind for place in REGISTRIES.values()])
+    role = kinds[kind]
+    words = name.replace("-", "_")
+    if not words.isidentifier() or words != words.lower():
+        raise SetupError(f"{name!r} is no name of a Python file: lower-case letters, digits and '_'.")
+    path = Path(f"{words}.py")
+    if path.exists():
+        raise SetupError(f"{path} exists.", next_command=f"rollmill methods new {kind} {words}_2")
+    cls = "".join(part.capitalize() for part in words.split("_"))
+    members = [f'    {text} = "{words if text == "name" else "1"}"' for text in TEXTS.get(role, NAMED)]
+    members += [f"    {value} = None  # see {PAGES.get(role, 'pipelines/protocols.py')}" for value in VALUES.get(role, ())]
+    members += [_call(role, call) for call in CALLS[role]]
+    page = PAGES.get(role, "pipelines/protocols.py")
+    text = METHOD.replace("IMPORTS\n\n", f"# What each member takes and gives: {page} of Rollmill.\n\n")
+    text = text.replace("TITLE", f"A {role}").replace("MEMBERS", "\n".join(members))
+    path.write_text(text.replace("CLASS", cls).replace("FILE", path.name), encoding="utf-8")
+    return path
+
+
+def _call(role: str, name: str) -> str:
+    """A method of a role with the parameters and the description that its protocol has."""
+    import inspect
+
+    from pipelines import engine_roles, protocols
+
+    owners = [getattr(module, role.title().replace(" ", ""), None) for module in (protocols, engine_roles)]
+    owners.append(engine_roles.Generator if role == "engine" else None)
+    member = next((getattr(owner, name) for owner in owners if owner is not None and hasattr(owner, name)), None)
+    given = [] if member is None else [part for part in inspect.signature(member).parameters if part != "self"]
+    parameters = ", ".join(["self", *(given if member is not None else ["*given"])])
+    about = (inspect.getdoc(member) or "").split("\n\n")[0] if member is not None else ""
+    body = "pass" if name == "close" else "raise NotImplementedError"
+    doc = f'        """{" ".join(about.split())}"""\n' if about else ""
+    return f"\n    def {name}({parameters}):\n{doc}        {body}"

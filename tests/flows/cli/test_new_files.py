@@ -1,0 +1,34 @@
+"""Files to begin with: a recipe of imported problems that is curated as it is, and a class for each kind of method."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.cli.make.new import new_method
+from pipelines.registries import REGISTRIES
+from tests.flows.conftest import Run, said_as_json
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_recipe_of_imported_problems_runs_as_written(ten_sums: Path, rollmill: Run) -> None:
+    assert (ten_sums / ".rollmill").is_dir()
+    made = rollmill("recipe", "new", "first", "--problems", "sums")
+    assert made.status == 0, made.err
+    path = made.out.split()[0]
+    assert rollmill("recipe", "check", path).status == 0
+    assert "# system_prompt:" in Path(path).read_text()
+    assert (rollmill("recipe", "new", "first").status, rollmill("recipe", "new", "a b").status) == (2, 2)
+    other = rollmill("recipe", "new", "second", "--problems", "summs")
+    assert (other.status, "sums" in other.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", [place.kind for place in REGISTRIES.values()])
+def test_a_class_of_each_kind_is_taken_for_one(
+    kind: str, tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = new_method(kind, "my-own")
+    rows = said_as_json(rollmill, "methods", kind, "--file", str(path))
+    assert [row["method"] for row in rows] == ["my_own.py:MyOwn"]
+    assert rollmill("methods", "new", kind, "my-own").status == 2
