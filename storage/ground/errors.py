@@ -75,10 +75,13 @@ def contract_error(what: str) -> SetupError:
     return SetupError(f"{what}.", next_command="correct it and run the same command again; drawn completions are kept")
 
 
+NEAR = 0.7  # share of common letters from which a known name is suggested
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: str | None = None) -> SetupError:
     """A SetupError for a misspelt name that suggests the nearest one; `what` may end with the name's owner in quotes."""
     choices = sorted(set(known))
-    near = difflib.get_close_matches(name, choices, n=1)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=NEAR)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     shown = repr(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")
     kind, of, owner = what.partition(" of ")

@@ -203,13 +203,16 @@ def _next(report: "ImportReport") -> str:
     if report.format.startswith("benchmark "):
         return f"Next: rollmill benchmark show {report.format.removeprefix('benchmark ')}"
     if not rollouts:
-        return f"Next: rollmill import rollouts FILE --name NAME --problems {report.name}"
+        return (
+            f"{_first_recipe(report.name, report.name)}\n"
+            f"      or rollmill import rollouts FILE --name NAME --problems {report.name}"
+        )
     problems = report.name if report.problems.new or report.problems.already else report.of
-    return (
-        "Next: rollmill curate RECIPE, where the recipe has "
-        f"problems: {{imported: {problems}}} and generate: {{engine: imported, imports: [{report.name}]}} "
-        f"(without imports it takes all rollouts imported for {problems})"
-    )
+    return _first_recipe(report.name, problems or report.name)
+
+
+def _first_recipe(name: str, problems: str) -> str:
+    return f"Next: rollmill recipe new {name} --problems {problems}, then rollmill curate recipes/{name}.yaml"
 
 
 def _held(workspace: "Workspace") -> "list[ImportContents]":
