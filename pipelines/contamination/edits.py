@@ -78,8 +78,9 @@ def rewrapped(text: str, rng: random.Random) -> str | None:
     after = rng.choice(("Show your work.", "### Answer", "Let's think step by step.", "Give the final result only."))
     before = rng.choice((before, f"Problem {rng.randrange(1, 400)}. {before}"))
     width = rng.randrange(24, 60)
-    # Scripts without spaces break lines between any two letters.
-    lines = textwrap.fill(text, width, break_long_words=text.count(" ") * width < len(text))
+    lines = textwrap.fill(text, width, break_long_words=False)
+    if text.count(" ") * width < len(text):  # scripts without spaces break lines between any two letters
+        lines = re.sub(rf"(.{{1,{width}}})(?!\d|\Z)", r"\1\n", text)
     return f"{before}\n\n{lines}\n\n{after}"
 
 
