@@ -3,7 +3,7 @@
 The order, first that applies:
 1. `####` on the last non-empty line: what follows it (GSM8K's form);
 2. the last `\\boxed{...}` or `\\fbox{...}` with balanced braces; boxes joined by "and", "or" or a comma are one list;
-3. the last `<answer>...</answer>`;
+3. the last `<answer>...</answer>`, or the field "answer" of JSON at the end;
 4. the last "answer is", "answer:", or a line that begins with "A:": the rest of that line, or the next line if it is empty;
 5. bare: the whole text, if it is one short line that is not a sentence;
 6. tail: the last non-empty line (or the last displayed formula), from which each verifier takes what it may.
@@ -35,12 +35,13 @@ from pipelines.verify.statements.standing import (
     undenied,
     values_in,
 )
+from pipelines.verify.statements.turns import answering
 from pipelines.verify.statements.words import Language, doubting_languages, stated_in
 from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "9"), ("boxed", "9"), ("tag", "9"), ("phrase", "9"), ("bare", "9"), ("tail", "11"),
+    ("hash", "9"), ("boxed", "9"), ("tag", "10"), ("phrase", "9"), ("bare", "10"), ("tail", "12"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 WORDS: Mapping[str, str] = {
@@ -59,12 +60,6 @@ THOUGHT_BEGIN, THOUGHT_END = "<think>", "</think>"
 BARE_LENGTH = 200
 _BARE_WORDS = 6  # more words make a short line a sentence
 
-_CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
-_STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~\n]{1,300}(?<!\s)~~(?!~)")
-_NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b|<\|user\|>|<start_of_turn>\s*user\b")
-_RUN_ON = re.compile(r"(?<!\s)[^\S\n]*\n\s*\n(?:#+ )?(?:Question|Q|Problem|Exercise|Human|User|Instruction)(?: \d+)?:[ \n]")
-_GIVEN = re.compile(r"####|\\boxed|(?i:answer(?: is|:))|\A\W*\d[\d.,]*\W*\Z|(?:\A|\n)A:")
-_MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<｜[^<>｜]{2,30}｜>){1,50}\Z")
 _COMMANDS = (
     r"(?:left|right|[dtc]?frac|sqrt|boxed|text|mathrm|mathbf|mathbb|begin|end|pi|le|ge|leq|geq|lt|gt|ne|neq|infty|cup|cap|in|cdot|times"
     r"|pm|circ|theta|alpha|beta|quad|sin|cos|tan|log|ln|angle|pmod|binom|[bB]igg?[lr]?|ln|sum|int|lim|ell)(?![A-Za-z])"
@@ -84,6 +79,10 @@ _VALUATION = re.compile(
 )
 _LOWER_ANSWER = re.compile(r"(?i)answer")
 _LINE_A = re.compile(r"(?:\A|\n)[ \t]*A[ \t]*:\s*")
+_FIELD = re.compile(
+    r'"(?:final[ _]?|correct[ _]?)?answer"\s*:\s*(?:"((?:[^"\\\n]|\\.){1,300})"|(-?\d[\d.eE+-]{0,40}))\s*(?=[,}])',
+    re.IGNORECASE,
+)
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
 _FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas|ma|bensì|lecz|ale)\b)")
@@ -175,7 +174,7 @@ def given_up(text: str) -> frozenset[str]:
 
 def _judged(text: str) -> tuple[str, bool]:
     """The searched part of a text, and whether no mark precedes it: otherwise its last line is not an answer."""
-    text = with_single_backslashes(visible(_answering(text)))
+    text = with_single_backslashes(visible(answering(text)))
     thoughtful = "think>" in text
     if thoughtful and (thought_begin := text.rfind(THOUGHT_BEGIN)) > text.rfind(THOUGHT_END):
         text = text[:thought_begin]
@@ -288,21 +287,6 @@ def _finished(answer: FinalAnswer) -> FinalAnswer | None:
     return None if inside is None else FinalAnswer(inside, "boxed")
 
 
-def _answering(text: str) -> str:
-    """The text up to where a chat template begins another turn, without marks at its end, ~~struck~~ text and <<1+2=3>>."""
-    if "~~" in text:
-        text = _STRUCK.sub("", text)
-    if "<<" in text:
-        text = _CALCULATION.sub("", text)
-    if "\n\n" in text and (goes_on := _RUN_ON.search(text)) is not None and _GIVEN.search(text, 0, goes_on.start()):
-        text = text[: goes_on.start()]  # a base model asks itself the next question
-    if "<|" in text or "<start_of_turn>" in text:
-        turn = _NEXT_TURN.search(text)
-        text = text if turn is None else text[: turn.start()]
-    # Only where a mark can stand: the pattern would else be tried anew at every space of the text.
-    return _MARKS_AT_END.sub("", text) if text[-20:].rstrip().endswith(">") else text
-
-
 def with_single_backslashes(text: str) -> str:
     """The text with single backslashes where they were escaped twice (`\\\\frac`), as a file's reader leaves them."""
     if ("\t" in text or "\f" in text or "\b" in text or "\v" in text or "\a" in text) and _LOST_ESCAPE.search(text):
@@ -331,6 +315,11 @@ def _boxed(text: str) -> Stated | None:
 
 
 def _tagged(text: str) -> Stated | None:
+    last = None
+    for last in _FIELD.finditer(text) if 'nswer"' in text and text.endswith(("}", "}\n```")) else ():  # noqa: B007
+        pass
+    if last is not None:
+        return FinalAnswer((last[1] or last[2]).strip(), "tag"), last.start(), last.end()
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, end) if end >= 0 else -1
     content = text[start + len("<answer>") : end].strip() if start >= 0 else ""
@@ -393,6 +382,7 @@ def _unmarked(text: str) -> FinalAnswer:
     if "\n" not in text.strip() and len(text) <= BARE_LENGTH and len(_WORD.findall(text)) <= _BARE_WORDS:
         return FinalAnswer(_BOLD.sub(r"\1", text.strip()), "bare")
     last = text[text.rfind("\n") + 1 :].strip()
+    last = last.lstrip("> ") or last
     opening = _DISPLAYS.get(last)
     if opening is not None:
         start = text.rfind(opening, 0, len(text) - len(last))  # `$$` opens and closes

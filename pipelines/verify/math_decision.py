@@ -22,6 +22,10 @@ _LIBRARY_READS = re.compile(
 )
 # what the library drops, or takes for a product of letters: such an answer is not worth its opinion
 _LIBRARY_LOSES = re.compile(r"\\(?:text|mathrm|mbox|[lc]?dots)|\.\.\.|(?<![A-Za-z\\])[A-Za-z]{4,}(?![A-Za-z}])")
+_TEX_TEXT = re.compile(r"\\(?:text|mathrm|mbox)\s*\{|[{}]|\\[,;: ]|~")
+_TIME = re.compile(r"(\d{1,2})(?::([0-5]\d))?(?:\s*([ap])\.?\s?m\.?)?\Z")
+_HALF_DAY = re.compile(r"(?i)[ap]\.?\s?m\b|noon|midnight")
+_NOON = 13  # from one o'clock on in 24 hours, a time needs no am or pm
 _DECIMAL = re.compile(r"\d?\.\d")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")
 _FOREIGN = re.compile(r"(?![零〇一二两三四五六七八九十百千万亿分之半点]+\Z)[^\W\d_a-zA-Z\u0370-\u03ff\u2100-\u214f]{2,}")
@@ -71,6 +75,9 @@ def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
         reference, answer = ungrouped(reference), ungrouped(answer)
     if reference.quantity is not None and answer.quantity is not None:
         return _by_quantity(reference.quantity, answer.quantity, question)
+    times = _time(question.reference), _time(question.answer)
+    if None not in times and any(_HALF_DAY.search(text) for text in (question.reference, question.answer)):
+        return _decision(times[0] == times[1], f"{rule}:exact")
     if reference.normal == answer.normal and answer.normal:
         return EqualityDecision("correct", f"{rule}:identical")
     return _by_choice(reference, answer, question) or _by_value(reference, answer, question)
@@ -127,6 +134,15 @@ def _asked(reference: Reading, question: MathQuestion) -> EqualityDecision | Non
         return None
     same = _same_values(reference, read(value), question)
     return EqualityDecision("correct", f"{question.rule}:exact") if same else None
+
+
+def _time(text: str) -> int | None:
+    """Minutes since midnight of a time of day; None for any other text, and for one that may be meant twice a day."""
+    text = _TEX_TEXT.sub(" ", text.replace("{:}", ":")).strip(" .$").lower()
+    clock = _TIME.match({"noon": "12 pm", "midnight": "12 am"}.get(text, text))
+    if clock is None or (not clock[3] and int(clock[1]) < _NOON):
+        return None
+    return (int(clock[1]) % 12 + 12 * (clock[3] == "p") if clock[3] else int(clock[1])) * 60 + int(clock[2] or 0)
 
 
 def _is_prose(text: str) -> bool:

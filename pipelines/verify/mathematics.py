@@ -14,13 +14,14 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 
-from pipelines.verify.answers.conclusion import concluding_formula
+from pipelines.verify.answers.conclusion import concluding_formula, concluding_time
 from pipelines.verify.answers.equality import (
     EqualityContext,
     order_named,
     policy_named,
     versioned,
 )
+from pipelines.verify.answers.questions.asked import asked_number
 from pipelines.verify.answers.questions.unevaluated import is_unevaluated
 from pipelines.verify.answers.reading import read
 from pipelines.verify.extract import RULES as EXTRACTION
@@ -28,7 +29,8 @@ from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
 from pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
-from pipelines.verify.number import plain_text
+from pipelines.verify.number import SEVERAL, plain_text
+from pipelines.verify.statements.turns import cut_in
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
 from storage.ground.errors import unknown_name
 from storage.ground.records import Completion, Problem, Verdict
@@ -40,12 +42,12 @@ UNEVALUATED = ("incorrect", "accepted")
 JOB = "pipelines.verify.answers.judgement:decide"
 RULES = (
     *EXTRACTION,
-    ("no-answer", "5"),
+    ("no-answer", "6"),
     ("identical", "7"),
     ("too-long", "2"),
-    ("number", "10"),
+    ("number", "11"),
     ("choice", "5"),
-    ("exact", "9"),
+    ("exact", "10"),
     ("incomplete", "3"),
     ("unevaluated", "1"),
     ("rounded", "1"),
@@ -153,9 +155,17 @@ class MathVerifier(OneByOne):
         """The question with the decision that needs no worker, or with None."""
         final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         reference = reference_text(problem.reference)
-        answer = None if final is None else final.text if _as_written(final, reference) else answer_text(final)
+        answer = (
+            None
+            if final is None
+            else final.text
+            if _as_written(final, reference)
+            else answer_text(final, prompt_text(problem.prompt))
+        )
         if final is not None and answer is not None and "=" in reference and answer is not final.text:
             answer = _with_name(answer, final)
+        if final is not None and answer is None and asked_number(final.text, prompt_text(problem.prompt)) == "":
+            return None, EqualityDecision("undecided", "no-answer", SEVERAL)
         if final is None or answer is None:
             return None, EqualityDecision("unparsed", "no-answer", "no final answer found")
         context = EqualityContext(prompt_text(problem.prompt), self.policy, self.order)
@@ -204,7 +214,8 @@ class MathVerifier(OneByOne):
     ) -> Verdict:
         answer, form = (question.answer, read(question.answer).form) if question else (None, None)
         reference = read(reference_text(problem.reference)).form
-        finding = Finding(decision.outcome, decision.rule, decision.cause, None, answer, form, reference)
+        cause = decision.cause or cut_in(judged_text(completion))
+        finding = Finding(decision.outcome, decision.rule, cause, None, answer, form, reference)
         return verdict_of(self, (problem, completion), finding, seconds)
 
 
@@ -240,16 +251,19 @@ def _with_name(answer: str, final: FinalAnswer) -> str:
     return answer if name is None else f"{name[1]} = {answer.strip()}"
 
 
-def answer_text(final: FinalAnswer) -> str | None:
+def answer_text(final: FinalAnswer, prompt: str = "") -> str | None:
     """The answer an extraction holds; None if an unmarked last line concludes nothing."""
     if final.rule in ("hash", "boxed", "tag"):
         return final.text
+    time = concluding_time(final.text)
+    if time is not None:
+        return time
     whole = read(final.text)
     if final.rule != "tail" and (whole.quantity is not None or whole.value is not None):
         return final.text
     if whole.choice is not None:
         return final.text
-    number = plain_text(final)
+    number = plain_text(final, prompt)
     if number is not None:
         return number
     formula = concluding_formula(final.text[-LONGEST_ANSWER:], after_phrase=final.rule == "phrase")

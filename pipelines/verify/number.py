@@ -18,14 +18,17 @@ from pipelines.verify.answers.equality import (
     versioned,
 )
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.questions.asked import asked_number
 from pipelines.verify.answers.questions.unevaluated import asks_rewriting, is_unevaluated
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.finding import OneByOne, prompt_text
+from pipelines.verify.statements.turns import cut_in
 from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 ROUNDED = "the reference may be the answer, rounded"
+SEVERAL = "several numbers, of which the question's words choose none"
 _WRITTEN_OTHERWISE = re.compile(r"[/.\\]")
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 # what might still be a number for a reader of formulas: such an answer is undecided here, not wrong
@@ -44,8 +47,8 @@ class NumberVerifier(OneByOne):
     name = "number"
     rules = (
         *EXTRACTION,
-        ("no-answer", "5"),
-        ("no-number", "7"),
+        ("no-answer", "6"),
+        ("no-number", "8"),
         ("equal", "10"),
         ("unevaluated", "1"),
         ("rounded", "1"),
@@ -76,11 +79,11 @@ class NumberVerifier(OneByOne):
         """The verdict on one completion; never raises on model text."""
         started = perf_counter()
         reference = _reference(problem.reference)
-        final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
-        answer = plain_number(final) if final else None
-        outcome, rule, cause = _decide(
-            EqualityContext(prompt_text(problem.prompt), self.policy), problem.reference, reference, final, answer
-        )
+        text = judged_text(completion)
+        final = final_answer(text, cut=completion.finish_reason == "length")
+        prompt = prompt_text(problem.prompt)
+        answer = plain_number(final, prompt) if final else None
+        outcome, rule, cause = _decide(EqualityContext(prompt, self.policy), problem.reference, reference, final, answer)
         return Verdict(
             completion.id,
             problem.id,
@@ -88,7 +91,7 @@ class NumberVerifier(OneByOne):
             self.version,
             outcome,
             rule,
-            cause,
+            cause or cut_in(text),
             None,
             final.text[:1000] if final else None,
             _form(answer),
@@ -97,16 +100,16 @@ class NumberVerifier(OneByOne):
         )
 
 
-def plain_number(final: FinalAnswer) -> Quantity | None:
+def plain_number(final: FinalAnswer, prompt: str = "") -> Quantity | None:
     """Plain number of an extracted answer, if it is only one."""
-    text = plain_text(final)
+    text = plain_text(final, prompt)
     return None if text is None else parse_quantity(text)
 
 
-def plain_text(final: FinalAnswer) -> str | None:
+def plain_text(final: FinalAnswer, prompt: str = "") -> str | None:
     """The part of an extracted answer that is one plain number with its unit, as written; None when there is none."""
     if final.rule == "tail":
-        return concluding_number(final.text)
+        return _concluding(final.text, prompt)
     if parse_quantity(final.text) is not None:
         return final.text
     # The left side must be a bare name: of `2x = 17` the answer is not 17.
@@ -114,9 +117,15 @@ def plain_text(final: FinalAnswer) -> str | None:
     if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
     if final.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _is_sentence(final.text)):
-        number = concluding_number(final.text)
+        number = _concluding(final.text, prompt)
         return None if number is None or _begins_with_another(final.text, number) else number
     return None
+
+
+def _concluding(text: str, prompt: str) -> str | None:
+    """The number that a sentence gives for what is asked, else the one that it ends with; None in doubt."""
+    asked = asked_number(text, prompt)
+    return concluding_number(text) if asked is None else asked or None
 
 
 def _begins_with_another(text: str, number: str) -> bool:
@@ -153,6 +162,8 @@ def _decide(
         # A last line is prose, and its digits are no formula unless TeX marks one.
         if _FORMULA.search(final.text) and (final.rule != "tail" or _MARKED.search(final.text)):
             return "undecided", "no-number", "the answer is not a plain number"
+        if final.rule == "tail" and asked_number(final.text, context.prompt) == "":
+            return "undecided", f"{final.rule}:no-number", SEVERAL
         if final.rule in ("bare", "tail"):
             return "unparsed", "no-answer", "no number in the answer"
         return "incorrect", f"{final.rule}:no-number", None

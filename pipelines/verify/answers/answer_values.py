@@ -8,6 +8,8 @@ from pipelines.verify.answers.expressions.algebra import Formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import NO_SLACK
 
+IN_ALL = "in all"
+"""Behind the unit of a quantity that was given in several ones: 150 of `minute in all` are 2 hours 30 minutes."""
 Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 
 

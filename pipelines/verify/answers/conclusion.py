@@ -7,6 +7,7 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 
 import re
 
+from pipelines.verify.answers.expressions.foreign_words import without_counted
 from pipelines.verify.answers.expressions.quantity import CHANGING, PER_CENT, SHORT_UNITS, parse_quantity, scale_word
 from pipelines.verify.answers.expressions.unit_names import turning_words
 
@@ -26,12 +27,16 @@ _TIME = re.compile(
 )
 _DASHES = "−–—‐‑﹣－-"
 NUMBER = re.compile(
-    rf"(?<![\w.\\^_])[+{_DASHES}]?\s?(?:\\?[$€£])?\s?-?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
+    rf"(?<![.\\^_])(?<![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])[+{_DASHES}]?\s?(?:\\?[$€£])?\s?-?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
 )
 _IN_DOLLARS = re.compile(
     rf"(?<!\\)\$\$?\s*([+{_DASHES}]?[\d.,/]*\d(?:\s*\\?%)?)\s*(?<!\\)\$\$?|\\\(\s*([+{_DASHES}]?[\d.,/]*\d(?:\s*\\?%)?)\s*\\\)"
 )
 _SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|(?<!\\)\$((?:\\.|[^$\\])+)\$")
+_UNMARKED = re.compile(
+    r"(?<=\s)[*`]*([-−(]?[^\sA-Za-z*`]{0,30}[√π∞²³⁴](?:[^\sA-Za-z*`]{0,30}[^\sA-Za-z*`.,;!])?)[*`]*(?=[\s.,;!]|\Z)"
+)
+_CLOCK = re.compile(r"\b(\d{1,2}(?::\d\d)?)\s?([AaPp])\.?\s?[Mm]\b")
 _AND = re.compile(r"[\s*]*(?:,|;|,?\s*(?:and|or))[\s*]*\Z")
 _AFTER_SPAN, _BEFORE = 40, 400
 _STAND_IN = "123454321"  # a number that no text holds
@@ -124,7 +129,7 @@ _CONCLUDES = re.compile(
 _OPENED, _CLOSED = re.compile(r"(?<!\\)[(\[{]|\\\{"), re.compile(r"(?<!\\)[)\]}]|\\\}")
 _CLAUSE = re.compile(r"[,;:]|\.\s|\b(?:so|thus|hence|therefore|then|that|is|are|and|gives?|get|have)\b", re.IGNORECASE)
 _TENDS = re.compile(r"(?:^|[^A-Za-z\\])[A-Za-z]\s*(?:→|⟶|->|\\(?:to|rightarrow|longrightarrow))\Z")
-_CHINESE = re.compile(r"(?:是|为|為|有|得|共|剩|了|(?<![大小])(?<!大于)(?<!小于)(?<!不)等于)\Z")
+_CHINESE = re.compile(r"(?:[是为為有得共剩了要到花付需はが총은는]|모두|(?<![大小])(?<!大于)(?<!小于)(?<!不)等于)\Z")
 _PICTURE = re.compile("[\u2600-\u2714\u2717-\u2794\u2798-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f]\\Z")
 
 
@@ -140,6 +145,8 @@ def concluding_number(line: str) -> str | None:
     if not matches or UNFINISHED.search(line) or _OF_ITSELF.search(line):
         return None
     start, end = matches[-1].span()
+    if not line.isascii():
+        line = line[:end] + without_counted(line[end:])
     if not _AFTER.match(line, end) or _CHANGED_BEHIND.search(line[end:]):
         return None
     if len(matches) > 1 and _JOINED.search(line[matches[-2].end() : start]):
@@ -153,13 +160,19 @@ def concluding_number(line: str) -> str | None:
     return sign + number.lstrip() if sign and number else number
 
 
+def concluding_time(line: str) -> str | None:
+    """The only time of day of a sentence that denies nothing: it arrives at **12:15 PM**."""
+    times = {f"{match[1]} {match[2].lower()}m" for match in _CLOCK.finditer(line)}
+    return times.pop() if len(times) == 1 and not UNFINISHED.search(line) else None
+
+
 def concluding_formula(line: str, *, after_phrase: bool) -> str | None:
     """The formula between dollars or brackets that a sentence concludes with, and those that "and" or "or" joins to it.
 
     It is the last one, near the end of the line, or the one right behind "the answer is" (`after_phrase`). The words around
     it are read with a number in its place.
     """
-    spans = list(_SPAN.finditer(line))
+    spans = list(_SPAN.finditer(line)) or list(_UNMARKED.finditer(line))
     if not spans:
         return None
     at_once = after_phrase and not _LAYOUT.sub("", line[: spans[0].start()])
@@ -247,7 +260,7 @@ def _may_precede_number(before: str) -> bool:
     if last in _DASHES:
         return last != "−" and not re.search(r"[\d)}]\s*\Z|(?:^|[^A-Za-z])[A-Za-z]\s*\Z", before[:-1])  # 3–17 is a range
     if last.isalpha():
-        return _leads_in_words(before) if last.isascii() else bool(_CHINESE.search(before))
+        return _leads_in_words(before) if last < "\u0250" else bool(_CHINESE.search(before))
     return last in ",.:;!?)]}'’”\"⇒≈#。：，；、）" or bool(_PICTURE.search(before))
 
 

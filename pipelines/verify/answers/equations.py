@@ -1,5 +1,6 @@
 """Equations and inequalities as values: their difference, the unknown they solve for, a named value as an equation."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from pipelines.verify.answers.answer_values import Collection, Interval, Matrix, NamedValue, Relation, Scalar, Value
@@ -38,6 +39,35 @@ def cells(value: Value) -> tuple[Value, ...] | None:
     if isinstance(value, Matrix) and 1 in (len(value.rows), len(value.rows[0])):
         return tuple(cell for row in value.rows for cell in row)
     return value.items if isinstance(value, Collection) and value.kind in ("()", "[]") else None
+
+
+def as_vector(value: Value, other: Value) -> Value:
+    """3i - 2j + k as (3, -2, 1), if the other side is a vector; any other value unchanged."""
+    entries = cells(other) if isinstance(value, Scalar) else None
+    if entries is None or not isinstance(value, Scalar):
+        return value
+    names = {part.text for part in value.node.walk() if part.op == "name"} & {"i", "j", "k"}
+    if not names & {"j", "k"} or len(entries) not in (2, 3) or ("k" in names and len(entries) == 2):
+        return value
+    nodes = [_at(value.node, {name: int(name == unit) for name in "ijk"}) for unit in ("", *"ijk"[: len(entries)])]
+    rest, *parts = [Scalar(node, formula(node)) for node in nodes]
+    return Collection("()", tuple(parts)) if rest.formula is not None and not rest.formula.num else value
+
+
+def _at(node: ExpressionNode, values: Mapping[str, int]) -> ExpressionNode:
+    """A tree with numbers in place of names."""
+    if node.op == "name" and node.text in values:
+        return ExpressionNode("number", (), str(values[node.text]), Fraction(values[node.text]))
+    return ExpressionNode(node.op, tuple(_at(arg, values) for arg in node.args), node.text, node.value)
+
+
+def same_residue(left: NamedValue, right: NamedValue) -> bool:
+    """True for members of one class: 3 and 10 (mod 7)."""
+    if not left.name.startswith("mod ") or not isinstance(left.value, Scalar) or not isinstance(right.value, Scalar):
+        return False
+    first, second, size = left.value.node, right.value.node, int(left.name[4:])
+    numbers = [formula(node).rational() for node in (first, second)]
+    return bool(size) and numbers[0] is not None and numbers[1] is not None and (numbers[0] - numbers[1]) % size == 0
 
 
 def solved(relation: Relation) -> NamedValue | None:

@@ -67,6 +67,8 @@ def meaning(node: ExpressionNode) -> Value:
         return _based(node)
     if node.op in _ARITHMETIC and _contains(node, ("matrix",)):
         return meaning(multiplied_out(node))
+    if node.op in _ARITHMETIC and any(map(_is_vector, node.args)):
+        return Collection("()", _matrix(multiplied_out(node)).rows[0])  # 1/5 (3, 4)
     if _contains(node, ("±", "∓")):
         return Collection("either", (_scalar(_signed(node, "+")), _scalar(_signed(node, "-"))))
     return _measured(node)
@@ -355,6 +357,10 @@ def _between(signs: str, sides: tuple[ExpressionNode, ...]) -> Value:
     if name is None:
         raise UnsupportedForm("double inequality of a formula")
     return NamedValue(name, _interval(sides[0], sides[2], (signs[0] == "≤", signs[1] == "≤")))
+
+
+def _is_vector(node: ExpressionNode) -> bool:
+    return node.op == "bracket" and node.text == "()"
 
 
 def _contains(node: ExpressionNode, ops: Iterable[str]) -> bool:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pipelines.verify.answers.answer_values import (
+    IN_ALL,
     Assignments,
     Collection,
     Interval,
@@ -17,6 +18,7 @@ from pipelines.verify.answers.answer_values import (
     Words,
 )
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm, constant, fresh_budget
+from pipelines.verify.answers.expressions.compound_units import compound
 from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
 from pipelines.verify.answers.expressions.notation import clean, tokens
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
@@ -42,6 +44,10 @@ _FAMILY = re.compile(
 )
 _WITHOUT = re.compile(
     r"(.{1,200}?[)\]}Rℝ])\s*(?:-|−|\\setminus|\\smallsetminus|\\backslash|∖)\s*((?:\\left\s*)?\\\{[^{}]{1,100}\})\Z"
+)
+_CONGRUENCE = re.compile(
+    r"(?:(?:[A-Za-z]|\d[\d^{}+*-]{0,40})\s*(?:\\equiv|≡|=)\s*)?(-?\d{1,30})(?:\s|\\[,;: ]|\\q?quad|~)*\(?\s*"
+    r"(?:\\(?:text|mathrm|operatorname)\s*\{\s*)?\\?p?mod\s*\}?\s*\{?\s*(\d{1,30})\s*\}?\)?\Z"
 )
 _GROUPED_CHOICE = re.compile(r"\A\{\s*(\(?[A-Ja-j]\)?[.:]?)\s*\}")
 _REMEMBERED_LENGTH = 1_000  # characters: longer texts are rare, and many of them would fill the memory
@@ -204,6 +210,13 @@ def _value(text: str, grouping: bool) -> Value:
     built = _SET_BUILDER.match(text)
     if built is not None and re.search(rf"(?<![A-Za-z\\]){built[1]}(?![A-Za-z])", built[2]):
         text = built[2]  # { x : x > 3 } is x > 3
+    congruence = _CONGRUENCE.match(text) if "mod" in text else None
+    if congruence is not None:  # which of its members is named does not matter: x ≡ 3 (mod 7)
+        return NamedValue(f"mod {congruence[2]}", _value(congruence[1], grouping))
+    total = compound(text)
+    if total is not None:
+        node = ExpressionNode("number", (), str(total[0]), total[0])
+        return Scalar(node, constant(total[0]), unit=f"{total[1]} {IN_ALL}")
     if _DATE.match(text):
         return Words(text)  # no difference
     if _SPACED_LIST.match(text):

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from pipelines.verify.answers import bounds, radicals
 from pipelines.verify.answers.answer_values import (
+    IN_ALL,
     Assignments,
     Collection,
     Interval,
@@ -24,14 +25,17 @@ from pipelines.verify.answers.answer_values import (
 from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
 from pipelines.verify.answers.equations import (
     as_relation,
+    as_vector,
     cells,
     difference,
     quotient,
+    same_residue,
     solved,
     solved_for_unknown,
 )
 from pipelines.verify.answers.expressions import algebra
 from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.compound_units import in_unit
 from pipelines.verify.answers.expressions.formulas import formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import SCALES
@@ -73,6 +77,7 @@ class Judge:
         if isinstance(left, NamedValue) or isinstance(right, NamedValue):
             return self._named(left, right)
         left, right = _alone(left), _alone(right)
+        left, right = as_vector(left, right), as_vector(right, left)
         if isinstance(left, Scalar):
             return self._scalar(left, right)
         if isinstance(right, Scalar):
@@ -123,11 +128,13 @@ class Judge:
     def _named(self, left: Value, right: Value) -> bool | None:
         if isinstance(left, NamedValue) and isinstance(right, NamedValue):
             if left.name == right.name or graphs(left.name, right.name):
-                return self._same(left.value, right.value)
+                return same_residue(left, right) or self._same(left.value, right.value)
             if left.name.endswith(")") and right.name.endswith(")"):
                 first, second = with_free_argument(left), with_free_argument(right)
                 if isinstance(first, NamedValue) and isinstance(second, NamedValue) and first.name == second.name:
                     return self._same(first.value, second.value)
+            if left.name.startswith("mod ") or right.name.startswith("mod "):
+                return None  # x = 7k + 3
             if is_label(left.name) or is_label(right.name):
                 return None if self._same(left.value, right.value) is not False else False  # |A| and \\det A
             equations = as_relation(left), as_relation(right)
@@ -146,6 +153,8 @@ class Judge:
         """Compare one value with another, or with alternatives that all are it (3/4 or 0.75)."""
         if isinstance(other, Scalar):
             return self._scalars(scalar, other)
+        if scalar.unit.endswith(IN_ALL):
+            return None  # 2:30
         if isinstance(other, Collection) and other.kind == "either":
             return _all(self._same(scalar, item) for item in other.items)
         if isinstance(other, Collection) and other.kind == "ratio" and len(other.items) == 2 and self.context.asks_ratio:
@@ -157,6 +166,7 @@ class Judge:
     def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
         if left.unit != right.unit:
             left, right = _in_radians(left, right), _in_radians(right, left)
+            left, right = _in_all(left, right), _in_all(right, left)
         if left.unit != right.unit and not compatible(left.unit, right.unit, self.context):
             return False
         spreads = self._spread(left), self._spread(right)
@@ -309,6 +319,18 @@ def _in_radians(angle: Scalar, other: Scalar) -> Scalar:
         ),
     )
     return Scalar(turned, None if angle.formula is None else formula(turned))
+
+
+def _in_all(side: Scalar, other: Scalar) -> Scalar:
+    """A quantity of one unit in the smallest unit of its kind, if the other side was given in several units."""
+    if not other.unit.endswith(IN_ALL) or side.unit.endswith(IN_ALL) or side.scale:
+        return side
+    base = other.unit.removesuffix(IN_ALL).strip()
+    size = in_unit(side.unit, base)
+    if size is None:
+        raise UnsupportedForm("a number without the units of the other side")
+    node = ExpressionNode("*", (side.node, ExpressionNode("number", (), str(size), Fraction(size))))
+    return Scalar(node, formula(node), unit=other.unit)
 
 
 def _holds_pi(value: Formula) -> bool:

@@ -29,6 +29,8 @@ _MENTION = re.compile(
     r"|task|statement|ejemplo|formato|exemple|format|beispiel|muster|exemplo|modelo|esempio|przykład)\b|пример|образец|例|格式|样"
 )
 _QUOTES = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("`", "`"), ('"', '"'))
+_SHOWN_LAST = re.compile(r">[ \t]*(?:\*\*)?(?:(?i:(?:the |final )*answer)\*{0,2}:|\*\*)[^\n]*\Z")
+"""The answer set off as a quotation in the last line."""
 _NEAR = 6  # characters between a denied value and "but"
 _QUESTION = 15  # characters of a question that is more than a value with a question mark
 # "Are there more? No." does not speak of the answer.
@@ -237,7 +239,11 @@ def _quoted(text: str, begin: int, found: FoundStatement) -> Judged:
     line = text.rfind("\n", 0, found.start) + 1
     stop = text.find("\n", found.end)
     stop = len(text) if stop < 0 else stop
-    if text.startswith(">", line) and any(not other.startswith(">") for other in text.splitlines() if other.strip()):
+    if (
+        text.startswith(">", line)
+        and not _SHOWN_LAST.match(text, line)
+        and any(not other.startswith(">") for other in text.splitlines() if other.strip())
+    ):
         return Judged("elsewhere", line, stop)
     before = text[line : found.start]
     if is_shown(before[-_REACH:], text[found.start : found.first]):

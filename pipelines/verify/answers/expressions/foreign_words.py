@@ -27,6 +27,18 @@ def joined_unit(text: str) -> str:
     return word if name == "counted" else name
 
 
+_COUNTED = re.compile(
+    rf"[*$\s]*(?:{'|'.join(sorted(_JOINED, key=len, reverse=True))})[*$\s]*"
+    r"(?![^。]*(?:[倍半多余不%％]|以[上下]|分之|ない|ません|아니|않))"
+    rf"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{{0,6}}?(?:{'|'.join(_COPULAS)})?[*$\s。．.!！]*\Z"
+)
+
+
+def without_counted(behind: str) -> str:
+    """The text behind a number without its unit and noun, if they are of a script without spaces: **858颗**糖果."""
+    return "" if _COUNTED.match(behind) else behind
+
+
 _JOINED_SCRIPT = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _GREEK = re.compile("[\u0370-\u03ff]")
 

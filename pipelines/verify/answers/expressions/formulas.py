@@ -216,15 +216,17 @@ def multiplied_out(node: ExpressionNode) -> ExpressionNode:
         return node
     if node.op == "group":
         return multiplied_out(node.args[0])
+    if node.op == "bracket":
+        return ExpressionNode("matrix", (ExpressionNode("row", node.args),))
     # A factor without a matrix anywhere below it is a scalar.
-    matrices = [any(part.op == "matrix" for part in arg.walk()) for arg in node.args]
+    matrices = [any(part.op in ("matrix", "bracket") for part in arg.walk()) for arg in node.args]
     if node.op == "neg":
         return _entrywise("neg", (), multiplied_out(node.args[0]))
     if node.op in ("+", "-") and all(matrices):
         return _sum(node.op, *map(multiplied_out, node.args))
     if node.op == "*" and all(matrices):
         return _product(*map(multiplied_out, node.args))
-    if node.op == "*" and matrices == [False, True]:
+    if node.op == "*" and matrices == [False, True] and node.args[0].op != "name":  # P(3, 4)
         return _entrywise("*", node.args[:1], multiplied_out(node.args[1]))
     # Only a scalar divides: a quotient by a matrix is not covered.
     if node.op in ("*", "/") and matrices == [True, False]:

@@ -80,6 +80,10 @@ UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _OVER = re.compile(r"\{([^{}]{1,200})\\over(?![A-Za-z])([^{}]{1,200})\}")
 _CHOOSE = re.compile(r"\{([^{}]{1,200})\\choose(?![A-Za-z])([^{}]{1,200})\}")
 _BOLD_FORMULA = re.compile(r"\\(?:math(?:bf|it|sf|tt|rm)|boldsymbol|bm)\s*(?=\{\s*\\)")
+_UNIT_VECTOR = re.compile(
+    r"\\(?:wide)?(?:hat|vec)\s*\{?\s*(?:\\(?:math(?:bf|rm)|boldsymbol|bm|bf)\s*)?\{?\s*\\?([ijk])(?:math)?\s*\}{0,2}"
+    r"|\\(?:mathbf|boldsymbol|bm)\s*\{?\s*\\([ij])math\s*\}?"
+)
 _BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
     "twelve": 12, "sixteen": 16, "binary": 2, "octal": 8, "decimal": 10, "hex": 16,
@@ -118,9 +122,12 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
 
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
+    text = text.replace("{:}", ":")
     # characters of private use stand for {,} (\ue000, inside a number \ue002) and for the end of a row (\ue001)
     if "color" in text:
         text = COLOR.sub(lambda match: match[0][match[0].rindex("{") :] if match[1] else "", text)
+    if "\\hat" in text or "\\vec" in text or "math" in text:
+        text = _UNIT_VECTOR.sub(lambda match: f" {match[1] or match[2]} ", text)
     if "{\\" in text:
         text = _BOLD_FORMULA.sub("", text)
     if "_" in text or "base" in text:

@@ -20,11 +20,11 @@ _LABEL = re.compile(
     rf"|[PE]{_SCRIPTS}{_ARGUMENT}|[A-Za-z]'+{_SCRIPTS}(?:{_ARGUMENT})?|[A-Za-z]\^\{{?\(\d\)\}}?{_ARGUMENT}"
     rf"|[fghFGHTS]\s*\^\s*\{{?-1\}}?{_ARGUMENT}|[fghA-Z]{_SCRIPTS}{_ARGUMENT}|\(\s*[a-zA-Z]\s*(?:\\circ|∘)\s*[a-zA-Z]\s*\){_ARGUMENT}"
     r"|[A-Z]\s*\^\s*\{?(?:-1|T|\\top|\*)\}?|\\frac\s*\{\s*(?:d|\\partial)[^{}]*\}\s*\{\s*(?:d|\\partial)[^{}]*\}.{0,40}"
-    r"|d[a-z]\s*/\s*d[a-z]|[Δ∠△∫∑∏∇‖].{0,80}|\\\|.{1,40}\\\||\[[A-Z]{3,6}\]|m\s*\\angle.{0,40}"
+    r"|d[a-z]\s*/\s*d[a-z]|[Δ∠△∫∑∏∇‖].{0,80}|\\\|.{1,40}\\\||\[[A-Z]{3,6}\]|\\begin\s*\{[vV]matrix\}.{1,200}\\end\s*\{[vV]matrix\}|m\s*\\angle.{0,40}"
 )
 _ARITHMETIC = re.compile(r"[-+*/·×÷<>]|\\(?:cdot|times|div|pm|le|ge|leq|geq|ne|neq)(?![A-Za-z])")
 _NESTED = re.compile(r"\([^()]*\)|\{[^{}]*\}|\[[^\[\]]*\]|\|[^|]*\|")
-_BOUND = re.compile(r"\s*(?:\\(?:int|iint|oint|sum|prod|lim|max|min|sup|inf|frac)(?![A-Za-z])|[∫∑∏])")
+_BOUND = re.compile(r"\s*(?:\\(?:int|iint|oint|sum|prod|lim|max|min|sup|inf|frac|begin)(?![A-Za-z])|[∫∑∏])")
 _SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle)(?![A-Za-z])|\\[,;:! ]|[\s$]|\\[()\[\]]")
 _ONLY = re.compile(
     r"(?i)\s*(?:\\text\s*\{\s*(?:only|just|exactly|precisely)\s*\}|(?:only|just|exactly|precisely)\b)\s*(?=\S)"

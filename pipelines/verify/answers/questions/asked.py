@@ -1,0 +1,146 @@
+"""The number of a sentence that the question asks for: of "5 red apples out of 8" the 5, where it asks how many are red.
+
+The noun behind "how many", or the unit that goes with "how long", "how much" and the like, is looked for behind each
+number. A number behind a preposition (out of 8, in 7 years) tells a circumstance. None where neither decides.
+"""
+
+import re
+from functools import lru_cache
+
+from pipelines.verify.answers.conclusion import NUMBER, UNFINISHED, concluding_number
+
+_COUNT = re.compile(
+    r"(?i)\b(?:how many|number of|wie viele|cu[aá]nt[oa]s|combien d(?:e|['’])|quant[ieao]s?|сколько|ile)"
+    r"(?:\s+|(?<=['’]))((?:[^\W\d_]+[\s-]){0,4}[^\W\d_]+)"
+)
+_ASKED_IN = re.compile(r"(?i)\b(?:how many|in|what) (\w+)(?: \w+){0,3} ?\?")
+_UNITS = {
+    r"\bhow much|\b(?:cost|price|money|profit|dollar|earn|spend|salary)|\bpay\b|\$": "$ dollar euro cent pound",
+    r"\bpercent|%": "% percent",
+    r"\bhow long|\bhow much time|\bduration": "second minute hour day week month year",
+    r"\bhow old|\bage\b|\bages\b": "year",
+    r"\bhow far|\bdistance|\bhow tall|\bheight|\blength": "mile kilometer km meter m foot feet inch cm yard",
+    r"\bspeed|\bhow fast": "mph km/h kph mile kilometer meter",
+}
+_UNITS_ASKED = tuple((re.compile(pattern, re.IGNORECASE), frozenset(words.split())) for pattern, words in _UNITS.items())
+_VERBS = frozenset(
+    re.findall(
+        r"\S+",
+        "is are was were do does did will would can could has have had should must hat haben a ont tendrá tiene aura there "
+        "he she it they in on at of for to more fewer less additional total",
+    )
+)
+_CIRCUMSTANCE = re.compile(
+    r"(?i)(?:\b(?:of|in|within|after|over|for|at|from|every|during|by|on|per|to|with|than|d[’']ici|dans|en|dentro de|nach"
+    r"|tra|fra|sur|since|between|across|instead)\s+|[-+*/×÷]\s*)(?:(?:the|a|an|all|his|her|their|its|original|of|first|next|last|these|those|make"
+    r"|\w+ing|(?<=\bto )[a-z]+)\s+)*[*$(]*\Z"
+)
+_TOTAL_OF = re.compile(r"(?i)\b(?:total|sum|average|profit|cost|speed|amount|price|age|number)\s+(?:of|at|to)\s+[*$(]*\Z")
+_BEHIND = re.compile(r"[*$)]*(%?)((?:[\s-]+[^\W\d_][\w'’-]*){0,3})")
+_OPERAND = re.compile(r"[*$)%]*(?:\s+[^\W\d_]+)?\s*[-+*/×÷=–]\s*[$(]*\d")
+_THAN = re.compile(r"(?i)\b(?:more|fewer|less|older|younger|taller)\b(?=[^.]*\bthan\b)|\bthan\b.*")
+_COMPARED = re.compile(r"(?i)\bhow (?:many|much) (?:more|fewer|less|older|taller)|\bdifference\b")
+_WHOLE = re.compile(r"(?i)(?:\A|[.,;:]\s+)(?:(?:so|thus|therefore),? )?(?:out )?of (?:(?:the|all|these|those|her|his) )*\Z")
+_AGE = re.compile(r"(?i)\bhow old\b")
+_PART = re.compile(r"\s+(?:out )?of\s+(?:(?:the|all|her|his|their|those|these)\s+)?\d+")  # 5 of the 8 apples
+_DIRECT = re.compile(r"[\s*$%]*(?:or|and|to|,|–|-)?[\s*$]*\Z")
+_LONGEST = 400
+_ENDS = (".", "!", "。", ")")
+
+
+@lru_cache(maxsize=16_384)
+def asked_nouns(prompt: str) -> frozenset[str]:
+    """The nouns and units of which the last question of a text asks a number, in the singular."""
+    text = prompt[-2_000:]
+    mark = text.rfind("?")
+    begin = max(text.rfind(end, 0, mark) for end in (". ", "? ", "\n", "! ")) if mark > 0 else -1
+    question = text[begin + 1 :]
+    counted = _COUNT.search(question)
+    nouns: set[str] = set()
+    for word in counted[1].split() if counted else ():
+        if word.lower() in _VERBS and nouns:
+            break
+        nouns |= {_singular(word)} - _VERBS
+    if not nouns:
+        nouns = {unit for asks, units in _UNITS_ASKED if asks.search(question) for unit in units}
+    return frozenset(nouns | {_singular(unit[1]) for unit in _ASKED_IN.finditer(question) if counted is None})
+
+
+def asked_number(sentence: str, prompt: str) -> str | None:
+    """The number that a concluding sentence gives for what is asked, as `concluding_number` writes one.
+
+    None if the sentence gives none; "" if it has several, of which neither noun nor unit chooses one.
+    """
+    line = sentence.replace("`", "").replace("**", "").replace(r"\$", "$").replace(r"\%", "%")
+    nouns = asked_nouns(prompt)
+    compared = "than" in line and _COMPARED.search(prompt) is not None
+    line = _THAN.sub("", line) if compared else line
+    if (
+        len(line) > _LONGEST
+        or "≈" in line
+        or "\\" in line
+        or not sentence.rstrip(" *`").endswith(_ENDS)
+        or UNFINISHED.search(line)
+    ):
+        return None
+    numbers = [
+        match
+        for match in NUMBER.finditer(line)
+        if not _OPERAND.match(line, match.end()) and not _WHOLE.search(line, 0, match.start())
+    ]
+    values = [(_matches(line, match, nouns), _is_circumstance(line, match), match) for match in numbers]
+    for wanted in (
+        [value for value in values if value[0] and not value[1]],
+        [] if "year" in nouns and _AGE.search(prompt) else [value for value in values if value[0]],
+        [value for value in values if not value[1]] if len(values) > 1 or compared else [],
+    ):
+        most = max((value[0] for value in wanted), default=0)
+        best = [match for score, _, match in wanted if score == most]
+        if wanted:
+            several = len({match[0].strip(" $") for match in best}) > 1
+            if several:  # Since he spent $35 of his $50, he has $15 left: the last one, if the sentence ends with it
+                number = concluding_number(line)
+                return number if number is not None and best[-1][0].strip(" $") in number else "" if nouns else None
+            return _concluded(line, best[0], numbers)
+    return None
+
+
+def _matches(line: str, number: "re.Match[str]", nouns: frozenset[str]) -> int:
+    """How many of the nouns stand around a number: behind it, or as the sign of its currency."""
+    part = _PART.match(line, number.end())
+    behind = _BEHIND.match(line, part.end() if part is not None else number.end())
+    assert behind is not None
+    words = {_singular(word) for word in re.split(r"[\s-]+", behind[2])} | {behind[1]}
+    if (
+        "$" in number[0]
+        or line[: number.start()].rstrip("*( ").endswith("$")
+        or "$" in line[number.end() : number.end() + 2]
+    ):
+        words |= {"$", "dollar"}
+    return len(words & nouns)
+
+
+def _is_circumstance(line: str, number: "re.Match[str]") -> bool:
+    before = line[max(0, number.start() - 60) : number.start()]
+    return _CIRCUMSTANCE.search(before) is not None and not _TOTAL_OF.search(before)
+
+
+def _concluded(line: str, number: "re.Match[str]", numbers: list["re.Match[str]"]) -> str | None:
+    """The chosen number with its noun, read alone: as the words around it, up to the numbers beside it, allow."""
+    place = numbers.index(number)
+    begin = numbers[place - 1].end() if place else 0
+    stop = numbers[place + 1].start() if place + 1 < len(numbers) else len(line)
+    if (place and _DIRECT.match(line[begin : number.start()])) or (
+        stop < len(line) and _DIRECT.match(line[number.end() : stop])
+    ):
+        return None  # 3 or 4 apples
+    behind = _BEHIND.match(line, number.end())
+    assert behind is not None
+    return concluding_number(line[begin : min(stop, behind.end())]) or concluding_number(
+        line[begin : number.end()] + behind[1]
+    )
+
+
+def _singular(word: str) -> str:
+    word = word.lower()
+    return word.removesuffix("s") if len(word) > 3 else word
