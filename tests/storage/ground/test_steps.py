@@ -82,7 +82,7 @@ def test_a_recorded_recipe_says_whether_steps_follow_others(second: dict[str, ob
 def arms(kind: Kind, record: PlanRow | Decision) -> pa.Table:
     """A row as it was stored when a step was called an arm, before rows said what they follow."""
     table = to_table(kind, [record]).rename_columns(["arm" if name == "step" else name for name in SCHEMAS[kind].names])
-    return table.drop_columns([name for name in ("after",) if name in table.column_names])
+    return table.drop_columns([name for name in ("after", "sent") if name in table.column_names])
 
 
 @pytest.mark.parametrize(
