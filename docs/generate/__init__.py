@@ -1,4 +1,4 @@
-"""Pages of the documentation that are made from the code while MkDocs builds the site."""
+"""Pages of the documentation that are made from the code: `python -m docs.generate` writes them into docs/reference."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""MkDocs hooks: pages generated from the code, pages outside docs/, and links between all of them.
+"""MkDocs hooks: pages outside docs/, and links between all pages.
 
 Pages link to one another and to files of the project as these lie in the repository. On the site a link to a page leads to
 its place there, and a link to a file that the site does not have becomes plain text.
@@ -6,9 +6,7 @@ its place there, and a link to a file that the site does not have becomes plain 
 
 import posixpath
 import re
-import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -16,10 +14,6 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # MkDocs runs as a program of its own
-
-from docs.generate import GENERATED  # noqa: E402
-
 BESIDE: Mapping[str, str] = {
     "project/readme.md": "README.md",
     "project/contributing.md": "CONTRIBUTING.md",
@@ -34,9 +28,7 @@ _FENCE = re.compile(r"(^```.*?^```$)", flags=re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages and those outside docs/."""
-    for place, module in GENERATED.items():
-        files.append(File.generated(config, place, content=import_module(f"docs.generate.{module}").page()))
+    """Add the pages outside docs/."""
     for place, source in BESIDE.items():
         files.append(File.generated(config, place, content=(ROOT / source).read_text(encoding="utf-8")))
     return files

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from docs.generate import GENERATED
 from flows import cli
 from flows.recipe.profile import load_profile
 from tests.json_lines import write_lines
@@ -38,7 +39,12 @@ select: {method: all_correct}
 gate: {min_kept: 1, max_undecided: 1.0}
 """
 TUTORIALS = [f"tutorials/{name}.md" for name in ("first-dataset", "your-own-data-and-model", "compare-two-models")]
-PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name != "tutorials"}
+MADE = {ROOT / "docs" / place for place in GENERATED}
+PAGES = {
+    page.name: page.read_text()
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    if page.parent.name != "tutorials" and page not in MADE
+}
 PAGES |= {
     name: (ROOT / "docs" / name).read_text() for name in TUTORIALS
 }  # followed by tests/documentation/test_tutorials.py

@@ -10,11 +10,13 @@ import pytest
 import typer
 from typer.main import get_command
 
+from docs.generate import GENERATED
 from flows.cli import build
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))])
+MADE = {ROOT / "docs" / place for place in GENERATED}
+PAGES = "\n".join([README, *(page.read_text() for page in sorted({*(ROOT / "docs").rglob("*.md")} - MADE))])
 SHELL = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGES, flags=re.MULTILINE | re.DOTALL))
 LINES = [line.split("#")[0].strip() for line in SHELL.splitlines() if re.match(r"(\.venv/bin/)?rollmill ", line)]
 COMMANDS = sorted(set(LINES))

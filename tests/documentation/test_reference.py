@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from docs.generate import command_line, methods, recipe_keys, suites
+from docs.generate import GENERATED, command_line, methods, recipe_keys, suites
 from docs.generate.tables import shown_default, table, type_words
 from flows import cli
 from pipelines.certify.suites import SUITES
@@ -21,6 +23,12 @@ METHODS = [(role, name) for role in REGISTRIES for name in registry(role).produc
 def verbs(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     for name, child in getattr(command, "commands", {}).items():
         yield from verbs(child, (*path, name)) if hasattr(child, "commands") else [((*path, name), child)]
+
+
+@pytest.mark.parametrize("place", GENERATED)
+def test_the_page_in_the_checkout_is_the_one_that_the_code_makes(place: str) -> None:
+    committed = (Path(__file__).parents[2] / "docs" / place).read_text(encoding="utf-8")
+    assert committed == import_module(f"docs.generate.{GENERATED[place]}").page(), "run python -m docs.generate"
 
 
 def test_every_key_of_the_files_is_described() -> None:

@@ -21,8 +21,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, without a 
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for verb in (head, remove, rename):
-        group.command(verb.__name__)(verb)
+    for command in (head, remove, rename):
+        group.command(command.__name__)(command)
 
 
 def head(
@@ -78,8 +78,8 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
     if json:
         return as_json({"dataset": name, "versions": count, "removed": not dry_run})
     plural = "" if count == 1 else "s"
-    said = f"Would remove {name}" if dry_run else f"Removed {name}"
-    return line(f"{said}, {count} version{plural}. Next: git add -A datasets/{name}")
+    verb = f"Would remove {name}" if dry_run else f"Removed {name}"
+    return line(f"{verb}, {count} version{plural}. Next: git add -A datasets/{name}")
 
 
 def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
@@ -96,8 +96,8 @@ def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = Fal
         count = rename_dataset(workspace, name, new, dry_run=dry_run)
     if json:
         return as_json({"dataset": new, "before": name, "versions": count, "renamed": not dry_run})
-    said = "Would rename" if dry_run else "Renamed"
-    return line(f"{said} {name} to {new}. Its recipe needs dataset: {new}. Next: git add -A datasets/{name} datasets/{new}")
+    verb = "Would rename" if dry_run else "Renamed"
+    return line(f"{verb} {name} to {new}. Its recipe needs dataset: {new}. Next: git add -A datasets/{name} datasets/{new}")
 
 
 def _brief(value: object) -> str:
