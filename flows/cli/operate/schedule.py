@@ -219,8 +219,7 @@ def list_(*, json: AsJson = False) -> None:
             line(service.line())
         return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
     shown = [[row["name"], row["verb"], row["words"], row["next"], row["fresh"] or "no", row["recipe"]] for row in rows]
-    # Lines of texts that are somebody else's are no lines of ours.
-    shown = [[text.replace("\n", " ") for text in cells] for cells in shown]
+    shown = [[text.replace("\n", " ") for text in cells] for cells in shown]  # they may be somebody else's
     line(columns(["name", "does", "when", "next", "fresh", "recipe"], shown))
     for item, row in zip(items, rows, strict=True):
         last, fired = row["last"], "has not fired yet"
@@ -248,14 +247,12 @@ def accept(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
         schedules.add(item)  # as it is shown, whatever the file says by now
     if json:
         return as_json({**_row(item), "dry_run": dry_run})
-    for word, text in _runs(item):
-        if text:
-            line(f"{word}: {text}".replace("\n", " "))
+    for word, text in filter(all, _runs(item)):
+        line(f"{word}: {text}".replace("\n", " "))
     line("Each firing also runs the Python files and programs that the recipe and the profile name.")
     if dry_run:
         return line(f"Would accept {name}. Next: rollmill schedule accept {name}")
-    line(f"Accepted {name}: {_when(item)}.")
-    return line(_service().line(opens=True))
+    return line(f"Accepted {name}: {_when(item)}.\n{_service().line(opens=True)}")
 
 
 def _check_foreign(item: "Schedule") -> None:

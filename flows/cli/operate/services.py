@@ -62,8 +62,7 @@ def up(
         explain_rules(state.parent)
     with seconds_shown("starting Prefect's server and the dashboard") as tick:
         standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages, tick)
-    url = standing.api.removesuffix("/api")
-    row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": url}
+    row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": standing.api.removesuffix("/api")}
     row |= {"pages": standing.pages, "dashboard": standing.dashboard}
     if json:
         return as_json({**row, "log": str(_log(state))})
