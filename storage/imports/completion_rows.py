@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.records import Completion, FinishReason, Message, imported_completion_id
+from storage.ground.replies.thoughts import tagged
 from storage.imports.account import ColumnAccount
 from storage.imports.reading import cells
 from storage.imports.reading.cells import CellError, parsed_cell, root
@@ -28,7 +29,6 @@ from storage.imports.reading.turns import (
     messages,
     opened_conversation,
     rendered,
-    tagged,
 )
 from storage.imports.stored import StoredProblem
 
@@ -82,7 +82,7 @@ def _own_messages(row: FileRow, columns: Columns, answers: Sequence[Any] | None)
     _, answered = asked_and_answered(messages(conversation) or ())
     alone = lone_answer(conversation)
     told = {rendered(answered).strip(), *(turn.content.strip() for turn in answered[-1:])}
-    told |= set() if alone is None else {alone[0].strip(), (tagged(alone[1]) + alone[0]).strip()}
+    told |= set() if alone is None else {alone[0].strip(), tagged(alone[1], alone[0]).strip()}
     same = any(text.strip() in told for text in texts)
     if answered and not same:
         column = columns.fields["text"]

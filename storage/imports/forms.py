@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from storage.ground.replies.thoughts import thought_of
 from storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
 from storage.imports.reading.cells import CellError, parsed_cell, value_at
-from storage.imports.reading.turns import replied, thought_of
+from storage.imports.reading.turns import replied
 
 Values = dict[str, Any]
 

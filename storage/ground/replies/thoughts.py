@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 NAMES = ("reasoning_content", "reasoning", "thinking", "thoughts")
-PARTS = frozenset({"thinking", "reasoning", "reasoning_text", "thought"})
+PARTS = ("thinking", "reasoning", "reasoning_text", "thought")
 """Types of the parts of a content that are no answer."""
 _INSIDE = ("thinking", "reasoning", "text", "content", "summary")
 _DEPTH = 3  # of parts in parts: a hostile reply may nest them without end
 
 
 def thought_of(message: Mapping[str, Any]) -> str | None:
-    """The reasoning of a message: under a name of its own, or among the parts of its content (Magistral, Claude, Inspect)."""
+    """The reasoning of a message: under a name of its own, or among the parts of its content (Magistral, Claude)."""
     for name in NAMES:
         if (thought := _written(message.get(name))).strip():
             return thought

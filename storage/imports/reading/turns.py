@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from storage.ground.records import Message
+from storage.ground.replies.thoughts import PARTS, tagged, thought_of
 from storage.imports.reading.cells import CellError, json_text, parsed_cell, text
 
 Kind = Literal["text", "code", "execution", "tool_call", "tool_result"]
 
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "ai": "assistant", "bot": "assistant"}
 _ROLES |= {"observation": "tool", "function_response": "tool"}
-_REASONING = ("reasoning_content", "reasoning", "thinking", "thoughts")
 _TURNS: dict[str, tuple[str, Kind]] = {
     "text": ("assistant", "text"),
     "code": ("assistant", "code"),
@@ -50,24 +50,6 @@ def replied(message: dict[str, Any]) -> Any:
     if isinstance(message.get("content"), str) and not (thought_of(message) or message.get("tool_calls")):
         return message["content"]
     return [{"content": "", **message, "role": "assistant"}]
-
-
-def tagged(reasoning: str | None) -> str:
-    """Reasoning in the tags of chat templates, as it stands before an answer; "" for none."""
-    return f"<think>\n{reasoning}\n</think>\n\n" if reasoning else ""
-
-
-def thought_of(turn: dict[str, Any]) -> str | None:
-    """The reasoning that a turn has apart from its content: under a name of its own, or as parts of the content."""
-    for name in _REASONING:
-        value = turn.get(name)
-        if isinstance(value, str) and value.strip():
-            return value
-        if is_parts(value):
-            return _content(value)
-    content = turn.get("content", turn.get("value"))
-    thoughts = [_thought(part) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return "\n\n".join(filter(None, thoughts)) or None
 
 
 def _turns(value: Any) -> list[dict[str, Any]] | None:
@@ -187,13 +169,13 @@ def _content(content: Any) -> str:
     return text(content) or ""
 
 
-_THINKING = ("thinking", "reasoning", "reasoning_text", "thought", "redacted_thinking", "tool_use")  # no part of the text
+_UNSAID = (*PARTS, "redacted_thinking", "tool_use")  # no part of the text
 
 
 def _part(part: Any) -> str:
     if not isinstance(part, dict):
         return str(part)
-    if part.get("type") in _THINKING:
+    if part.get("type") in _UNSAID:
         return ""
     inside = part.get("text", part.get("refusal") if part.get("type") == "refusal" else None)
     if part.get("type") == "tool_result":
@@ -201,16 +183,3 @@ def _part(part: Any) -> str:
     if not isinstance(inside, str):
         raise CellError(f"a turn holds a part of type {part.get('type', 'unknown')!r}, which is not text")
     return inside
-
-
-def _thought(part: dict[str, Any]) -> str | None:
-    """The text of a part that is reasoning: Claude's, Magistral's and Inspect's forms, and summaries of OpenAI's."""
-    if part.get("type") not in _THINKING or part.get("type") == "tool_use":
-        return None
-    for name in ("thinking", "reasoning", "text", "content", "summary"):
-        inside = part.get(name)
-        if isinstance(inside, str) and inside.strip():
-            return inside
-        if isinstance(inside, list) and inside:
-            return "".join(str(item.get("text") or "") if isinstance(item, dict) else str(item) for item in inside)
-    return None
