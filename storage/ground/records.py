@@ -1,7 +1,6 @@
 """The records that everything passes: problem, completion, verdict, score, decision, plan row.
 
-Frozen values with content-derived ids. They know nothing of files, models or runs beyond their names. Counts are plain
-integers, probabilities are natural-log units, times are seconds, costs are in the profile's currency.
+Frozen values with content-derived ids. Probabilities are natural logarithms, times seconds, costs in a profile's currency.
 """
 
 import re
@@ -95,10 +94,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling parameters. top_k 0 and top_p 1.0 mean no cut; stop strings are not part of the text. `warp`: changes of
-    each token's distribution in their order, before the cuts. `decode`: maker of a text; None: token by token. `unsent`:
-    parameters that are left to the server, whose values here are bounds at most and part of no id.
-    """
+    """Sampling parameters; top_k 0 and top_p 1.0 mean no cut. `warp`: changes of tokens' distributions, before the cuts.
+    `decode`: maker of a text. `unsent`: parameters left to the server, part of no id. Stop strings are not in the text."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -111,10 +108,9 @@ class Sampling:
 
     def identity(self) -> dict[str, Any]:
         """Part of a completion's id. Without a warp or a decoder it has no such key, so that older ids stay."""
-        methods = {"warp": [method.identity() for method in self.warp], "decode": self.decode and self.decode.identity()}
-        left_out = ("unsent", *self.unsent)
-        row = {key: value for key, value in asdict(self).items() if key not in left_out} | methods
-        return {key: value for key, value in row.items() if key not in methods or value}
+        methods: dict[str, Any] = dict.fromkeys(("unsent", *self.unsent)) | {"warp": [w.identity() for w in self.warp]}
+        methods["decode"] = self.decode and self.decode.identity()
+        return {key: value for key, value in {**asdict(self), **methods}.items() if key not in methods or value}
 
 
 @dataclass(frozen=True, slots=True)
