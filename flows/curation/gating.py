@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flows.curation.outcome import counts_of
+from flows.recipe.load import GATE_NUMBERS
 from flows.recipe.schema import GateSection
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import digest128
@@ -80,6 +81,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     from flows.rounds.plan_rows import answers_of, together
     from flows.rounds.planning.plan import all_plans
     from pipelines.gate import Gate, Provenance
+    from pipelines.gate.rate_rules import RateBounds
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
     run = decided.run
@@ -104,7 +106,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         replies=decided.snapshot.manifest["funnel"]["replies"],
         drifts=() if before is None else _drifts(before, decided),
     )
-    return gate.check(decided.snapshot, provenance)
+    return gate.check(decided.snapshot, provenance, RateBounds(part.least, part.most, part.least_judged))
 
 
 def _version_before(run: "OpenRun") -> "VersionInfo | None":
@@ -170,6 +172,6 @@ def _of_run(run: "OpenRun", run_id: str) -> dict[str, bool]:
 def _identity(decided: "DecidedRun") -> str:
     gate = decided.run.loaded.recipe.gate
     # Attempts of before there were such limits stay the same ones.
-    later = {"max_drift", "max_one_text"} & {name for name, value in gate if value == GateSection.model_fields[name].default}
+    later = {"max_drift", *GATE_NUMBERS} & {name for name, value in gate if value == GateSection.model_fields[name].default}
     bounds = gate.model_dump(mode="json", exclude_none=True, exclude=later)
     return digest128(["attempt", decided.report.batch_id, bounds])[:16]

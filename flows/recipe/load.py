@@ -35,6 +35,9 @@ from storage.ground.ids import canonical_json, sha256_text
 from storage.ground.recipe_steps import IMPORTED
 from storage.ground.records import Stream
 
+GATE_NUMBERS = ("max_one_text", "least", "most", "least_judged")
+"""Bounds of the gate that a recipe at their defaults does not record."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedEvaluation:
@@ -109,14 +112,14 @@ class LoadedRecipe:
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
         # A recipe without these has the hash that it had before there were any.
-        later = {"contamination", "max_drift", "max_one_text"}
+        later = {"contamination", "max_drift", *GATE_NUMBERS}
         data = self.recipe.model_dump(mode="json", exclude={"accept": True, "steps": True, "gate": later})
         if (floor := self.recipe.gate.contamination) is not None:
             data["gate"]["contamination"] = floor.model_dump(mode="json")
         if limits := self.recipe.gate.max_drift:
             data["gate"]["max_drift"] = dict(limits)
-        if (most := self.recipe.gate.max_one_text) != GateSection().max_one_text:
-            data["gate"]["max_one_text"] = most
+        plain, gate = GateSection(), self.recipe.gate
+        data["gate"] |= {key: getattr(gate, key) for key in GATE_NUMBERS if getattr(gate, key) != getattr(plain, key)}
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _generate(data["generate"], self.engine, self.warps, self.decoder)
         if steps := self.canonical_steps():

@@ -75,7 +75,7 @@ class MethodSpec:
         check_method(self.role, self.name, built)
         if self.mark:
             signed(built, "model_digest" if self.role == "engine" else "version", self.mark)
-        built = within or built
+        built = built if within is None else within
         return OfSteps(built, self.of_steps) if self.of_steps else built
 
     @property

@@ -179,19 +179,11 @@ class Generate(Part):
     """Options of the engine."""
 
     @model_validator(mode="after")
-    def _one_system_prompt(self) -> "Generate":
+    def _asks_in_one_way(self) -> "Generate":
         if self.system_prompt is not None and self.options.get("system") is not None:
             raise ValueError("system_prompt and options.system are two system prompts; give one")
-        return self
-
-    @model_validator(mode="after")
-    def _examples_are_written_or_taken(self) -> "Generate":
         if self.examples and self.examples_from is not None:
             raise ValueError("give one of examples, examples_from")
-        return self
-
-    @model_validator(mode="after")
-    def _template_has_a_place(self) -> "Generate":
         if "{prompt}" not in self.prompt_template:
             raise ValueError("a prompt_template needs {prompt} where the problem's text goes")
         return self
@@ -301,6 +293,12 @@ class GateSection(Part):
     """Bounds on what the check for evaluation problems may miss."""
     max_drift: dict[DriftKind, Share] = {}
     """Largest distance from the version before, by kind; one number is for all kinds."""
+    least: Share = 0.0
+    """Least pass rate of a problem with kept rollouts, over completions fixed before any verdict."""
+    most: Share = 1.0
+    """Greatest pass rate of such a problem."""
+    least_judged: int = Field(default=0, ge=0, strict=True)
+    """Fewest judged completions behind that rate."""
 
     @field_validator("max_drift", mode="before")
     @classmethod
@@ -313,6 +311,8 @@ class GateSection(Part):
         for level, (least, most) in self.level_shares.items():
             if least > most:
                 raise ValueError(f"level_shares of level {level}: at least {least} and at most {most} cannot both hold")
+        if self.least > self.most:
+            raise ValueError(f"pass rates of at least {self.least} and at most {self.most} cannot both hold")
         return self
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor, Scan, certify
 from pipelines.gate import rule_frames, rules
+from pipelines.gate.rate_rules import ANY_RATE, RateBounds, rate_rules
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED, Links
 from pipelines.gate.rules import GateRule
@@ -92,8 +93,11 @@ class Gate:
         self.max_drift = dict(max_drift or {})
         self.max_one_text = max_one_text
 
-    def check(self, tables: Tables, provenance: Provenance) -> GateResult:
-        """Run every check. With a broken schema the other checks do not run, and the gate fails."""
+    def check(self, tables: Tables, provenance: Provenance, rates: RateBounds = ANY_RATE) -> GateResult:
+        """Run every check. With a broken schema the other checks do not run, and the gate fails.
+
+        `rates`: bounds of the pass rates of problems with kept rollouts.
+        """
         every = {kind: getattr(tables, kind) for kind in (*REQUIRED, "threads")}
         engine = Engine()
         checks = engine.check(rules.schema_rules(every))
@@ -101,6 +105,7 @@ class Gate:
             skipped = Check("all others", None, "a sound schema first", "the schema check failed")
             return GateResult((*checks, skipped), {}, engine.name)
         content_rules, numbers = self._rules(every, provenance)
+        content_rules += rate_rules(every, provenance.prefix, provenance.step, rates)
         return GateResult((*checks, *engine.check(content_rules)), numbers, engine.name)
 
     def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[GateRule], dict[str, Any]]:

@@ -224,8 +224,8 @@ def text_diff(old: str, new: str) -> list[str]:
     from difflib import unified_diff
     from textwrap import wrap
 
-    sides = [[part for text in side.split("\n") for part in wrap(text, LINE) or [""]] for side in (old, new)]
-    return list(unified_diff(*sides, lineterm="", n=1))[2:]
+    before, after = ([part for text in side.split("\n") for part in wrap(text, LINE) or [""]] for side in (old, new))
+    return list(unified_diff(before, after, lineterm="", n=1))[2:]
 
 
 def _changes(changes: Iterable[VersionChange]) -> Iterator[str]:

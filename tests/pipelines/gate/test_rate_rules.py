@@ -1,0 +1,22 @@
+"""The gate's bounds of the pass rate name each problem with kept rollouts that lies outside."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.gate import Gate
+from pipelines.gate.rate_rules import RateBounds
+
+
+@pytest.mark.parametrize(
+    ("bounds", "outside"),
+    [(RateBounds(), None), (RateBounds(0.4, 0.6), 0), (RateBounds(most=0.4), 12), (RateBounds(least_judged=5), 12)],
+)
+def test_problems_outside_are_named(toy: Any, bounds: RateBounds, outside: int | None) -> None:
+    result = Gate().check(toy.tables, toy.expected(prefix=4), bounds)
+    checks = {check.name: check for check in result.checks}
+    assert ("pass rates" in checks) == (outside is not None)
+    if outside is not None:
+        assert checks["pass rates"].passed == (outside == 0)
+        assert len(checks["pass rates"].failing) == min(outside, len(checks["pass rates"].failing) or outside)
+        assert checks["pass rates"].observed == f"{outside} of 12 problems outside"
