@@ -11,6 +11,7 @@ from storage.exports.origin import ORIGIN, Training, Turn, prompt_turns
 from storage.exports.write import TURNS
 from storage.ground.errors import SetupError
 from storage.ground.replies.special_tokens import without_special_tokens
+from storage.ground.replies.thoughts import tagged
 
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
@@ -98,13 +99,7 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
     while turns and turns[0]["role"] in ("system", "user"):  # a prompt in other words, as some files have it
         turns = turns[1:]
     # A stored conversation may be the prompt alone; the text is then the answer.
-    return turns or [{"role": "assistant", "content": _with_reasoning(rollout)}]
-
-
-def _with_reasoning(rollout: dict[str, Any]) -> str:
-    """The answer after its separate reasoning, which is put in the tags of chat templates."""
-    reasoning, text = rollout["reasoning"], rollout["text"]
-    return f"<think>\n{reasoning}\n</think>\n\n{text}" if reasoning else text
+    return turns or [{"role": "assistant", "content": tagged(rollout["reasoning"], rollout["text"])}]
 
 
 def _only_text(turns: list[Turn], row: dict[str, Any]) -> str:
