@@ -19,7 +19,6 @@ from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, EndOfDr
 from flows.rounds.drawing.texts import BatchTexts
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import repeated_ids
-from flows.rounds.planning.plan import all_plans
 from flows.sampling.claim import ClaimedBatch, claim
 from flows.sampling.control import StopSignal
 from flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
@@ -118,7 +117,7 @@ class RoundDrawer:
         try:
             self._drawer.draw(open_batch, self.wind_down)
         except SharedRefusal as shared:
-            plans = all_plans(self._run)
+            plans = self._run.memory.plans
             ids = [row.completion_id for plan in plans for row in plan if row.step == open_batch.batch.step]
             if all(map(is_refused, self._run.workspace.segments.fetch("completions", ids[:LOOKED_AT]))):
                 raise
