@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.make.new import new
+from flows.cli.new import new
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.ground.errors import FoundWanting
 

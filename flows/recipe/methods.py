@@ -75,8 +75,8 @@ class MethodSpec:
         check_method(self.role, self.name, built)
         if self.mark:
             signed(built, "model_digest" if self.role == "engine" else "version", self.mark)
-        built = built if within is None else within
-        return OfSteps(built, self.of_steps) if self.of_steps else built
+        chosen: Any = built if within is None else within
+        return OfSteps(chosen, self.of_steps) if self.of_steps else chosen
 
     @property
     def of_steps(self) -> tuple[str, ...]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.gate.rule_engine import GatePart
-from pipelines.gate.rules import GateRule
+from pipelines.gate.rules import GatePart, GateRule
 from storage.ground.pool import KEPT, STATES, pool_of
 from storage.ground.records import JUDGED
 

@@ -1,12 +1,16 @@
 """`rollmill dataset head|remove|rename`: the first rows of a version, and datasets that get another name or go."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.datasets.dataset_models import users_of
 from flows.cli.datasets.dataset_sharing import Version, datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
 from storage.ground.errors import FoundWanting
+
+if TYPE_CHECKING:
+    from storage.versions.resolve import VersionInfo
 
 BRIEF = 48  # characters of a text in a table
 _ROWS = """
@@ -74,7 +78,7 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        count = remove_dataset(workspace, name, dry_run=dry_run)
+        count = remove_dataset(workspace, name, _models, dry_run=dry_run)
     if json:
         return as_json({"dataset": name, "versions": count, "removed": not dry_run})
     plural = "" if count == 1 else "s"
@@ -93,11 +97,15 @@ def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = Fal
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        count = rename_dataset(workspace, name, new, dry_run=dry_run)
+        count = rename_dataset(workspace, (name, new), _models, dry_run=dry_run)
     if json:
         return as_json({"dataset": new, "before": name, "versions": count, "renamed": not dry_run})
     verb = "Would rename" if dry_run else "Renamed"
     return line(f"{verb} {name} to {new}. Its recipe needs dataset: {new}. Next: git add -A datasets/{name} datasets/{new}")
+
+
+def _models(info: "VersionInfo") -> list[str]:
+    return [f"model {user['model']}" for user in users_of(info)]
 
 
 def _brief(value: object) -> str:

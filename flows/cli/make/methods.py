@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.make.new import new_method
+from flows.cli.new import new_method
 from flows.cli.output import AsJson, as_json, columns, line
 from storage.ground.errors import SetupError, unknown_name
 

@@ -1,13 +1,11 @@
 """Datasets removed or renamed, with all of their versions, as long as nothing rests on them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from storage.ground.errors import SetupError
 from storage.ground.files import locked
-from storage.models.index import MODELS
-from storage.models.upkeep import trained_on
 from storage.versions.index import NAME, dataset_names, load_index, point_latest, save_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import finish_interrupted, lock_path
@@ -15,10 +13,13 @@ from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo, resolve, versions
 from storage.workspace import Workspace
 
+Users = Callable[[VersionInfo], Iterable[str]]
+"""Names of what else rests on a version, such as models that were trained on it."""
 
-def remove(ws: Workspace, name: str, *, dry_run: bool) -> int:
+
+def remove(ws: Workspace, name: str, users: Users, *, dry_run: bool) -> int:
     """Remove a dataset; the number of its versions. SetupError while something needs it."""
-    known = _unneeded(ws, name, "removed")
+    known = _unneeded(ws, name, "removed", users)
     if not dry_run:
         with locked(lock_path(ws, name)):
             shutil.rmtree(ws.datasets / name)
@@ -26,9 +27,10 @@ def remove(ws: Workspace, name: str, *, dry_run: bool) -> int:
     return len(known)
 
 
-def rename(ws: Workspace, name: str, new: str, *, dry_run: bool) -> int:
+def rename(ws: Workspace, names: tuple[str, str], users: Users, *, dry_run: bool) -> int:
     """Rename a dataset; the number of its versions. SetupError while something needs it under its name."""
-    known = _unneeded(ws, name, "renamed")
+    name, new = names
+    known = _unneeded(ws, name, "renamed", users)
     if not NAME.fullmatch(new):
         raise SetupError(f"{new!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
     if (ws.datasets / new).exists():
@@ -43,24 +45,20 @@ def rename(ws: Workspace, name: str, new: str, *, dry_run: bool) -> int:
     return len(known)
 
 
-def _unneeded(ws: Workspace, name: str, verb: str) -> list[VersionInfo]:
+def _unneeded(ws: Workspace, name: str, verb: str, users: Users) -> list[VersionInfo]:
     """The versions of a dataset on which nothing rests."""
     if "@" in name:
         raise SetupError(f"{name} is one version; a dataset is {verb} whole.", next_command="rollmill dataset yank")
     resolve(ws.datasets, f"{name}@latest")  # names the known ones
     finish_interrupted(ws)
     known = versions(ws.datasets, name)
-    if users := sorted({*_models(ws, known), *_datasets(ws, name, known)}):
+    resting = sorted({*(user for info in known for user in users(info)), *_datasets(ws, name, known)})
+    if resting:
         raise SetupError(
-            f"{name} cannot be {verb}: {', '.join(users[:8])} rest on it.", next_command=f"rollmill dataset used-by {name}"
+            f"{name} cannot be {verb}: {', '.join(resting[:8])} rest on it.",
+            next_command=f"rollmill dataset used-by {name}",
         )
     return known
-
-
-def _models(ws: Workspace, known: list[VersionInfo]) -> Iterator[str]:
-    for info in known:
-        for model, _ in trained_on(ws.root / MODELS, info.content_hash):
-            yield f"model {model.ref}"
 
 
 def _datasets(ws: Workspace, name: str, known: list[VersionInfo]) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Files to begin with: a recipe of imported problems that is curated as it is, and a class for each kind of method."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flows.cli.make.new import new_method
+from flows.cli.new import new_method
 from pipelines.registries import REGISTRIES
 from tests.flows.conftest import Run, said_as_json
 
@@ -29,6 +30,6 @@ def test_a_class_of_each_kind_is_taken_for_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = new_method(kind, "my-own")
-    rows = said_as_json(rollmill, "methods", kind, "--file", str(path))
+    rows: Any = said_as_json(rollmill, "methods", kind, "--file", str(path))
     assert [row["method"] for row in rows] == ["my_own.py:MyOwn"]
     assert rollmill("methods", "new", kind, "my-own").status == 2

@@ -73,9 +73,9 @@ def test_each_format_has_the_option_and_refuses_other_values(fmt: str) -> None:
     if fmt in ("tactics", "tactic_pairs"):  # their prompt is a state of a proof
         return
     with pytest.raises(SetupError, match=r"unknown prompt 'sent'. Valid: problem, as_sent."):
-        EXPORTS[fmt](prompt="sent")
+        EXPORTS[fmt](prompt="sent")  # type: ignore[call-arg]
     with pytest.raises(SetupError, match="system='true' is no system prompt"):
-        EXPORTS[fmt](system="true")
+        EXPORTS[fmt](system="true")  # type: ignore[call-arg]
 
 
 def test_a_version_without_says_so(version: VersionInfo, tmp_path: Path) -> None:

@@ -35,6 +35,6 @@ def test_problems_outside_are_left_out_and_counted(
 @pytest.mark.parametrize("fmt", [*EXPORTS])
 def test_every_format_takes_them(fmt: str) -> None:
     with pytest.raises(SetupError, match=r"least is 0.9 and most 0.1; they are pass rates, from 0 to 1"):
-        EXPORTS[fmt](least=0.9, most=0.1)
+        EXPORTS[fmt](least=0.9, most=0.1)  # type: ignore[call-arg]
     with pytest.raises(SetupError, match="least_judged is -1"):
-        EXPORTS[fmt](least_judged=-1)
+        EXPORTS[fmt](least_judged=-1)  # type: ignore[call-arg]

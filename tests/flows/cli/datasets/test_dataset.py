@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.flows.conftest import Curated, Run, said_as_json
+from tests.flows.conftest import Curated, Run
 
 pytestmark = pytest.mark.integration
 
@@ -320,24 +320,24 @@ def test_problems_are_found_and_read_in_the_terminal(version: Path, rollmill: Ru
 
 
 def test_formats_say_their_options(rollmill: Run) -> None:
-    listed = {row["format"] for row in said_as_json(rollmill, "dataset", "formats")}
+    listed = {row["format"] for row in json.loads(rollmill("dataset", "formats", "--json").out)}
     assert {"sft", "pairs", "rl", "prompts", "tactics"} <= listed
-    options = {row["option"]: row for row in said_as_json(rollmill, "dataset", "formats", "sft")}
+    options = {row["option"]: row for row in json.loads(rollmill("dataset", "formats", "sft", "--json").out)}
     assert options["prompt"]["default"] == "problem"
     assert "as_sent" in options["prompt"]["meaning"]
     assert (options["least"]["type"], options["reverse"]["type"]) == ("a number", "true or false")
-    assert "prompt" not in {row["option"] for row in said_as_json(rollmill, "dataset", "formats", "tactics")}
+    assert "prompt" not in {row["option"] for row in json.loads(rollmill("dataset", "formats", "tactics", "--json").out)}
     wrong = rollmill("dataset", "formats", "sfd")
     assert (wrong.status, "sft" in wrong.err) == (2, True)
 
 
 def test_rows_at_a_glance_and_a_dataset_renamed_and_removed(version: Path, rollmill: Run) -> None:
     assert version.is_dir()
-    rows = said_as_json(rollmill, "dataset", "head", "toy", "-n", "3", "--dropped")
+    rows = json.loads(rollmill("dataset", "head", "toy", "-n", "3", "--dropped", "--json").out)
     assert 0 < len(rows) <= 3
     assert {row["kept"] for row in rows} == {False}
     assert {"problem", "answer", "verdict", "reason"} <= rows[0].keys()
-    wrong = said_as_json(rollmill, "dataset", "head", "toy", "--wrong", "--random")
+    wrong = json.loads(rollmill("dataset", "head", "toy", "--wrong", "--random", "--json").out)
     assert {row["verdict"] for row in wrong} == {"incorrect"}
     assert rollmill("dataset", "rename", "toy", "other").status == 0
     assert rollmill("dataset", "show", "toy").status == 2
