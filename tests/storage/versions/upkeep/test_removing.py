@@ -1,0 +1,40 @@
+"""A dataset goes, or gets another name, only while nothing rests on it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from storage.ground.errors import SetupError
+from storage.versions.content.snapshot import Snapshot
+from storage.versions.index import dataset_names
+from storage.versions.publish import publish
+from storage.versions.resolve import resolve
+from storage.versions.upkeep.removing import remove, rename
+from storage.workspace import Workspace
+from tests.storage.versions.conftest import snapshot, ws
+
+__all__ = ["snapshot", "ws"]
+
+
+def put(ws: Workspace, content: Snapshot, recipe: dict[str, object]) -> None:
+    publish(ws, replace(content, manifest={**content.manifest, "recipe": recipe}), report_html="", report_json={})
+
+
+def test_what_others_rest_on_stays(ws: Workspace, snapshot: Callable[..., Snapshot]) -> None:
+    put(ws, snapshot(name="first"), {"name": "first"})
+    put(ws, snapshot(name="second"), {"name": "second", "problems": {"version": "first@v1"}})
+    for change in (
+        lambda: remove(ws, "first", lambda _: (), dry_run=False),
+        lambda: rename(ws, ("first", "x"), lambda _: (), dry_run=False),
+    ):
+        with pytest.raises(SetupError, match=r"first cannot be re(moved|named): second@v1 rest on it"):
+            change()
+    with pytest.raises(SetupError, match="model m@v1 rest on it"):
+        remove(ws, "second", lambda _: ["model m@v1"], dry_run=False)
+    assert remove(ws, "second", lambda _: (), dry_run=False) == 1
+    assert rename(ws, ("first", "third"), lambda _: (), dry_run=False) == 1
+    assert dataset_names(ws.datasets) == ["third"]
+    assert resolve(ws.datasets, "third").ref == "third@v1"
+    with pytest.raises(SetupError, match="a dataset is removed whole"):
+        remove(ws, "third@v1", lambda _: (), dry_run=False)
