@@ -18,7 +18,7 @@ from storage.ground.records import (
     StopRow,
     Verdict,
 )
-from storage.segments.schema import KINDS, SCHEMAS, Kind, from_table, to_table
+from storage.segments.schema import KINDS, SCHEMAS, Kind, SentPrompt, from_table, to_table
 
 NO_META: dict[str, Any] = {}
 PLAIN = Completion("c0", "q", "toy", "toy", "d", "curate", 0, 1, "text", "stop")
@@ -135,6 +135,7 @@ SAMPLES: dict[Kind, list[Any]] = {
     "decisions": [Decision("run", "p1", "c1", "first", "1", True, "kept", "correct", "number", "1")],
     "plan": [PlanRow("run", 0, 1, 2, "p1", "q1", "c1", 3, 2**62)],
     "stops": [StopRow("run", 0, "p1", "target_met")],
+    "prompts": [SentPrompt("d", '[{"content":"?","role":"user"}]')],
     "judged": [
         JudgedRow("a", 3, "p1", "c1", TURNS, "4", "math", "4", 1.0, "correct", "r", "", "number", "1", 9.5),
         JudgedRow("a", None, "p1", "c2", "?", "4", "math", "", None, "undecided", "r", "cpu_limit", "number", "1", 9.5),

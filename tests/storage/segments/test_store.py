@@ -25,7 +25,7 @@ from storage.ground.records import (
     Verdict,
 )
 from storage.segments.keys import Commit, SegmentKey
-from storage.segments.schema import KINDS, SCHEMAS, Kind, Record
+from storage.segments.schema import KINDS, SCHEMAS, Kind, Record, SentPrompt
 from storage.segments.store import SegmentStore
 from storage.segments.upkeep.compaction import compact
 from storage.workspace import Workspace
@@ -177,6 +177,7 @@ def test_connect_has_a_view_of_every_kind_with_its_columns(store: SegmentStore) 
         ),
         "plan": (SegmentKey("plan", "run", "1", "round-0"), [PlanRow("run", 0, 0, 0, "p1", "p", "c1", 0, 7)]),
         "stops": (SegmentKey("stops", "run", "1", "round-0"), [StopRow("run", 0, "p1", "target_met")]),
+        "prompts": (SegmentKey("prompts", "run", "1", "round-0"), [SentPrompt("d", "[]")]),
         "judged": (
             SegmentKey("judged", "reward:a", "1", "a"),
             [JudgedRow("a", 3, "p1", "c1", "?", "4", "math", "4", 1.0, "correct", "r", "", "number", "1", 9.5)],
