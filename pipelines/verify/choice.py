@@ -95,9 +95,22 @@ def _last_run(marks: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
 
 
 _ASCII = str.maketrans("（）［］．：，、。！ＡＢＣＤＥＦＧＨＩＪ", "()[].:,,.!ABCDEFGHIJ")
-_UNCHECKED = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\[[ _]?\]|☐|□)[^\n]*\n?")
-_CHECKED = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\[[xX✓✔]\]|☑|✅|✓|✔)[ \t]*")
-_OVER_ANOTHER = re.compile(r"\(?([A-J])\)?(?:,? (?:and )?not|,? rather than|,? instead of) \(?(?!\1)[A-J]\)?[.! ]*\Z")
+_UNCHECKED = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:(?:\[[ _]?\]|☐|□|✗|✘|❌)[^\n]*\n?|\(?[A-J]\)? ?[✗✘❌](?:\n|\Z))")
+_CHECKED = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\[[xX✓✔]\]|☑|✅|✓|✔|➡\ufe0f?|[=-]>|→|⇒)[ \t]*|(?<=[A-J)]) ?[✓✔✅]$")
+_OVER_ANOTHER = re.compile(
+    r"\(?([A-J])\)?(?:,? (?:and )?not|,? rather than|,? instead of) \(?(?!\1)[A-J]\)?[.! ]*\Z"
+    r"|(?i:not) \(?[A-J]\)?,? but(?: rather)? \(?([A-J])\)?[.! ]*\Z"
+)
+_LAST_CLAUSE = re.compile(r"(?i)(?:,|;)?\s+(?:but|yet|however|although|though|so|therefore|thus|hence),?\s+|;\s+")
+_CONCLUDED = re.compile(
+    r"(?i)(?:(?:the )?(?:(?:right|correct|best|true|real|actual) (?:one|option|choice|answer|alternative)|it|that|answer)"
+    r"(?:['’]s| (?:is|must be|has to be|would be|can only be))(?: actually)?"
+    r"|i (?:would )?(?:choose|pick|select|say|go with)) (?:(?:option|choice|letter|alternative|answer) )?"
+    r"\(?(?-i:([A-J]))\)?[.! ]*\Z"
+    r"|\(?(?-i:([A-J]))\)? (?:is|fits)(?: (?:the )?(?:right|correct|best)[^,;]*)?[.! ]*\Z"
+    r"|only \(?(?-i:([A-J]))\)? (?:is|fits|works|holds)\b[^,;]*\Z"
+)
+_VALUE_OF_SENTENCE = re.compile(r"(?:\A|\b(?:is|are|was|were|be)|:)\s+([^.,;:]{1,80}?)(?:, not [^.,;:]{1,60})?[.! ]*\Z")
 _CHOSEN_IN_CHINESE = re.compile(
     r"(?:答案|本题|正确答案|故|应|因此|所以|综上)?[,:]?(?:我|应)?(?:选择?|是|为)[: ]*\(?([A-J])\)?[. ]*\Z"
 )
@@ -133,7 +146,7 @@ _NAMED = re.compile(
 _AT_ONCE = re.compile(r"[\s*$]*\(?([A-J])\)?[\s*$]*(?=[,;(\[])")
 _BOLD = re.compile(r"\*\*\(?([A-J])[).:]*\*\*")
 _DENIED = re.compile(
-    r"(?i)\b(?:asked|told|instructed|ordered|supposed|"
+    r"(?i)\b(?:asked?|ask for|want(?:s|ed)? me|everyone says|told|instructed|ordered|supposed|"
     r"not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
     r"if|suppose|maybe|perhaps|might|could|let's|try|check|consider)\b"
 )
@@ -171,7 +184,7 @@ def named_in(text: str, options: Options) -> Choice | None:
     if (joined := _JOINED.match(cleaned)) is not None and joined[1] != joined[2]:
         return Choice(clash=f"names both {joined[1]} and {joined[2]}")
     if (over := _OVER_ANOTHER.match(cleaned) or _CHOSEN_IN_CHINESE.match(cleaned)) is not None:
-        return Choice(over[1])
+        return Choice(_letter(over))
     by_text = _by_text(text, options) or _by_text(cleaned, options)  # an option may itself hold $ or *
     if by_text is not None:
         return by_text
@@ -183,6 +196,9 @@ def named_in_sentence(line: str) -> Choice | None:
     cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:].translate(_ASCII)).split())
     if _DENIED.search(cleaned):
         return _chosen_instead(cleaned)
+    only = _CONCLUDED.match(cleaned)
+    if only is not None:
+        return Choice(_letter(only))
     letters = sorted({_letter(match) for match in (*_NAMED.finditer(cleaned), *_BOLD.finditer(line[-2_000:]))})
     joined = _joined_in(cleaned)
     if len(letters) > 1 or (letters and joined):
@@ -196,8 +212,11 @@ def _chosen_instead(sentence: str) -> Choice | None:
     while (match := _REJECTED.match(sentence, place)) is not None:
         place = match.end()
     chosen = _CHOSEN.match(sentence, place) if place else None
+    if chosen is None:
+        clauses = _LAST_CLAUSE.split(sentence)
+        chosen, place = _CONCLUDED.match(clauses[-1]) if len(clauses) > 1 else None, len(sentence) - len(clauses[-1])
     rejected = set(re.findall(r"(?<![A-Za-z])[A-J](?![A-Za-z])", sentence[:place]))
-    return None if chosen is None or chosen[1] in rejected else Choice(chosen[1])
+    return None if chosen is None or _letter(chosen) in rejected else Choice(_letter(chosen))
 
 
 def lists_options(text: str) -> bool:
@@ -282,7 +301,7 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "3"), *EXTRACTION, ("head", "5"), ("named", "6"), ("none", "5"))
+    rules = (("reference", "3"), *EXTRACTION, ("head", "6"), ("named", "7"), ("none", "6"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,
@@ -324,6 +343,9 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
     last, first = text.rstrip().rpartition("\n")[2].strip(), text.lstrip().partition("\n")[0].strip()
     listing = lists_options(text[-WINDOW:])
     named = None if listing and is_item(last) else named_in(last, options) or named_in_sentence(last)
+    if named is None and not listing and not _DENIED.search(last[-WINDOW:]):
+        value = _VALUE_OF_SENTENCE.search(last[-_HEAD_LENGTH:])
+        named = None if value is None else _by_text(value[1], options)  # The capital is London.
     if named is not None and _is_option(named, options):
         return "tail", last, named
     named = named_in(first, options) if len(first) <= _HEAD_LENGTH and first != last and not listing else None

@@ -89,8 +89,8 @@ class ExactVerifier(OneByOne):
     def _answer(self, completion: Completion) -> str | None:
         """The text to compare; a text cut off at its length limit is not a whole one."""
         text, cut = visible_text(completion), completion.finish_reason == "length"
-        if self._final:
-            final = final_answer(text, cut=cut)
+        if self._final and not cut:
+            final = final_answer(text)
             return final.text if final else None
         return text if text.strip() and not cut else None
 

@@ -96,7 +96,8 @@ _MOST_STATEMENTS = 12  # of one text that are looked at, from the last
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\*])")
 _BOLD = re.compile(r"\A\*\*([^*]+)\*\*\Z")
 _TORN = re.compile(r"(?i)(?:\b(?:and|or)|=)[\s$*]*+\Z")
-_EMOJI = re.compile("[\\s\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]+\\Z")
+_DECORATION = "[\\s\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]"
+_EMOJI = re.compile(rf"(?<!{_DECORATION}){_DECORATION}+\Z")  # else each character of a run would be tried
 _WORD = re.compile(
     r"(?<![\\A-Za-z])[A-Za-z]{2,}|[\u0370-\u05ff]{2,}|[\u0600-\u06ff]{2,}|[\u0900-\u0e7f]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
 )

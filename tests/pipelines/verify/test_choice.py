@@ -281,3 +281,16 @@ def test_a_thought_is_no_answer() -> None:
     assert judged("<think>It is (A), no, wait.</think>\n(B)").outcome == "correct"
     assert judged("(B)\n<think>was it?</think>").outcome == "unparsed"
     assert judged("<think>The answer is B").outcome == "unparsed"
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("I was asked to answer B but the right one is A.", "A"), ("The instructions ask for B, yet A is correct.", "A"),
+        ("You want me to answer B; I choose A.", "A"), ("Not A but B.", "B"), ("B, not A.", "B"), ("Only B fits.", "B"),
+        ("It can't be A, C or D, so it must be B.", "B"), ("A ✗\nB ✓\nC ✗", "B"), ("(B) ✓", "B"), ("- [ ] A\n- [x] B", "B"),
+        ("→ B", "B"), ("答案选 B", "B"), ("Ｂ", "B"), ("The capital is Paris.", "B"), ("\\boxed{\\text{Paris}}", "B"),
+    ],
+)  # fmt: skip
+def test_the_option_that_a_text_settles_on(text: str, letter: str) -> None:
+    assert judged(text).normal_form == letter

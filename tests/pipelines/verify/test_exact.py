@@ -50,6 +50,7 @@ def test_equality_is_what_the_options_say(options: dict[str, Any], reference: st
 
 def test_a_text_cut_off_is_no_whole_answer() -> None:
     assert judged({}, "Pari", "Pari", finish_reason="length").outcome == "unparsed"
+    assert judged({"answer": "final"}, "Pari", "So \\boxed{Pari} and", finish_reason="length").outcome == "unparsed"
 
 
 def test_a_thought_is_not_part_of_the_answer() -> None:

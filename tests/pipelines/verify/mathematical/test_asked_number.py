@@ -1,5 +1,7 @@
 """Which of several numbers in a last sentence the question asks for."""
 
+from time import process_time
+
 import pytest
 
 from pipelines.verify import verify
@@ -52,3 +54,12 @@ def test_a_text_that_runs_on_is_judged_on_its_first_answer_and_says_so(text: str
     for verifier in ("number", "math"):
         verdict = verify([("How many apples?", "12", text)], verifier)[0]
         assert (verdict.outcome, verdict.cause) == ("correct", "the text goes on with another question, which was left out")
+
+
+@pytest.mark.parametrize(
+    "run", ["\U0001f600", "\u2028", "5 apples ", "5 of ", "858颗", "\nQ: "], ids=["emoji", "lines", "n", "of", "zh", "q"]
+)
+def test_a_long_run_of_one_mark_is_read_in_linear_time(run: str) -> None:
+    started = process_time()
+    verify([(APPLES, "5", run * (20_000 // len(run)) + "5.")], "number")
+    assert process_time() - started < 1
