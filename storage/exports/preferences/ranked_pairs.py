@@ -33,7 +33,7 @@ class RankedPair(NamedTuple):
 
 @dataclass
 class RankedPairs(PairRows):
-    """Pairs by a stored score. `score`: a stored scorer, or `scorer@version`. `margin`: the least gap; equal scores never form a
+    """Pairs by a stored score. `score`: a stored scorer, or `scorer@version`. `margin`: the least gap; equal scores form no
     pair. `wrong_chosen`: of two wrong completions the better scored one may be chosen.
 
     `blind`: rank by the score alone, whatever the verdicts: for scores that see no label.
