@@ -143,7 +143,8 @@ def _with_text(values: dict[str, Any], answer: Any, columns: Columns) -> dict[st
     name = next((name for name in _INSIDE if isinstance(answer.get(name), str)), None)
     if name is None:
         raise CellError(f"an answer is an object with {', '.join(map(repr, answer))}: say --map text={column}[*].KEY")
-    return {**values, column: answer[name]}
+    # What the object says of the answer, such as its model and scores in UltraFeedback, stays with it.
+    return {**answer, **values, column: answer[name]}
 
 
 _REASONS: dict[str, FinishReason] = {

@@ -83,6 +83,31 @@ def _response(values: Values) -> Iterator[Values]:
         yield {**rest, **row}
 
 
+def _anthropic_batch(values: Values) -> Iterator[Values]:
+    """Output of Anthropic's batch interface; a request that failed gives no row."""
+    message = value_at(values, "result.message")
+    if isinstance(message, dict):
+        yield {
+            "problem_id": values["custom_id"],
+            "model": message.get("model"),
+            "text": replied(message),
+            "finish_reason": message.get("stop_reason"),
+            "tokens_in": value_at(message, "usage.input_tokens"),
+            "tokens_out": value_at(message, "usage.output_tokens"),
+        }
+
+
+def _verl(values: Values) -> Iterator[Values]:
+    """verl's problems: the reference and the split lie in objects."""
+    reward, extra = values["reward_model"], values.get("extra_info")
+    split = extra.get("split") if isinstance(extra, dict) else None
+    yield {**values, "reference": reward["ground_truth"], **({} if split is None else {"split": split})}
+
+
+def _has_truth(values: Mapping[str, Any]) -> bool:
+    return isinstance(values["reward_model"], dict) and "ground_truth" in values["reward_model"]
+
+
 def _alpaca(values: Values) -> Iterator[Values]:
     """Alpaca's rows: the input belongs to the instruction."""
     given = (values["input"] or "").strip()
@@ -187,6 +212,8 @@ FORMATS: tuple[Format, ...] = (
     Format("lighteval details", lighteval.KEYS, lighteval.import_rows, lighteval.is_row),
     Format("verifiers results", verifiers.KEYS, verifiers.import_rows),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
+    Format("Anthropic batch output", frozenset({"custom_id", "result"}), _anthropic_batch),
+    Format("verl", frozenset({"prompt", "reward_model"}), _verl, _has_truth),
     Format("OpenAI response", frozenset({"output", "status"}), _response, _has_items),
     Format("SGLang outputs", frozenset({"text", "meta_info"}), _sglang, _has_about),
     Format("Inspect log", inspect_ai.KEYS, inspect_ai.import_rows, _has_output),

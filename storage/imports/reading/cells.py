@@ -102,7 +102,8 @@ def level(value: Any) -> int | None:
     if isinstance(value, str):
         match = _LEVEL.fullmatch(value)
         return int(match[1]) if match else None
-    return whole(value)
+    # DeepMath's difficulties go by halves.
+    return None if isinstance(value, float) and not value.is_integer() else whole(value)
 
 
 def texts(value: Any) -> tuple[str, ...]:

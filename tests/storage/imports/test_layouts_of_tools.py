@@ -159,6 +159,43 @@ def test_alpacas_input_belongs_to_the_prompt(ws: Workspace) -> None:
     assert json.dumps("Classify the number as even or odd.\n\n1") in prompts
 
 
+def test_an_answer_as_an_object_keeps_what_it_says_of_the_answer(ws: Workspace, jsonl: WriteLines) -> None:
+    """UltraFeedback."""
+    drawn = [{"model": "a", "response": "2", "overall_score": 8}, {"model": "b", "response": "3", "overall_score": 1}]
+    import_rollouts(ws, ImportSpec(jsonl({"instruction": "1+1?", "answer": "2", "completions": drawn}), "u"))
+    said = {row["text"]: json.loads(row["meta"]) for row in completions(ws)}
+    assert {text: meta["overall_score"] for text, meta in said.items()} == {"2": 8, "3": 1}
+
+
+def test_rows_of_verl_have_reference_and_split_in_objects(ws: Workspace, jsonl: WriteLines) -> None:
+    row = {"prompt": [{"role": "user", "content": "1+1?"}], "reward_model": {"style": "rule", "ground_truth": "2"}}
+    import_problems(ws, ImportSpec(jsonl({**row, "extra_info": {"split": "test", "index": 0}}), "v"))
+    [problem] = ws.segments.read("problems").to_pylist()
+    assert (problem["reference"], problem["split"]) == ("2", "test")
+
+
+def test_a_batch_of_anthropic(sums: Workspace, jsonl: WriteLines) -> None:
+    content = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "2"}]
+    message = {
+        "role": "assistant",
+        "model": "c",
+        "content": content,
+        "stop_reason": "end_turn",
+        "usage": {"output_tokens": 4},
+    }
+    rows = [{"custom_id": "1", "result": {"type": "succeeded", "message": message}}, {"custom_id": "2", "result": {}}]
+    report = import_rollouts(sums, ImportSpec(jsonl(*rows), "r", problems="sums"))
+    [row] = completions(sums)
+    assert (row["text"], row["reasoning"], row["model"], row["tokens_out"]) == ("2", "hm", "c", 4)
+    assert "1 rows hold no answer (their request failed) and were left out" in report.notes
+
+
+def test_a_difficulty_by_halves_is_kept(ws: Workspace, jsonl: WriteLines) -> None:
+    import_problems(ws, ImportSpec(jsonl({"question": "1+1?", "final_answer": "2", "difficulty": 5.5}), "d"))
+    [problem] = ws.segments.read("problems").to_pylist()
+    assert (problem["level"], json.loads(problem["meta"])["level"]) == (None, 5.5)
+
+
 def test_sglang_outputs(sums: Workspace, jsonl: WriteLines) -> None:
     about = {"finish_reason": {"type": "length"}, "prompt_tokens": 5, "completion_tokens": 7}
     import_rollouts(sums, ImportSpec(jsonl({"problem_id": "0", "text": "1", "meta_info": about}), "r", problems="sums"))
