@@ -11,7 +11,7 @@ from pathlib import Path
 from storage.ground.errors import SetupError, Unavailable
 from storage.imports.account import ColumnAccount
 from storage.imports.forms import Values, rewritten
-from storage.imports.logs.lm_eval import KEYS, Filters
+from storage.imports.logs.lm_eval import KEYS, FilterScores
 from storage.imports.reading.cells import CellError, Sanitiser, root, value_at
 from storage.imports.reading.columns import Aliases, Columns, listed, resolve
 from storage.imports.reading.faults import Faults
@@ -71,7 +71,7 @@ def clean_rows(
     A row with a fault is left out where faults are gathered, and raises it otherwise.
     """
     faults = Faults(spec.path) if faults is None else faults
-    filters = Filters(lambda: source_rows(spec))
+    filters = FilterScores(lambda: source_rows(spec))
     for row in islice(source_rows(spec), limit):
         # The second pass leaves out what the first one found.
         if row.where in faults:

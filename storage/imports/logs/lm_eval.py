@@ -47,7 +47,7 @@ _READ = frozenset({"arguments", "resps", "filtered_resps", "target", "filter", "
 Values = dict[str, Any]
 
 
-class Filters:
+class FilterScores:
     """The scores of each answer under every filter: a log has a row for each of them. `rows` opens all rows of the log."""
 
     def __init__(self, rows: Callable[[], Iterable[FileRow]]) -> None:
