@@ -285,7 +285,7 @@ class GateSection(Part):
     """Largest share of undecided rollouts."""
     min_kept: int = Field(default=1, ge=0, strict=True)
     """Smallest number of kept rollouts."""
-    max_one_text: Share = 0.95
+    max_one_text: Share = 1.0
     """Largest share of the prompts drawn several times whose draws are one text, of 8 or more such prompts."""
     level_shares: dict[int, tuple[Share, Share]] = {}
     """Smallest and largest share of a level among the kept rollouts."""

@@ -84,7 +84,7 @@ class Gate:
         level_shares: Mapping[int, tuple[float, float]] | None = None,
         contamination: RecallFloor | None = None,
         max_drift: Mapping[str, float] | None = None,
-        max_one_text: float = 0.95,
+        max_one_text: float = 1.0,
     ) -> None:
         self.max_undecided = max_undecided
         self.min_kept = min_kept
