@@ -211,6 +211,9 @@ def _value(text: str, grouping: bool) -> Value:
     if built is not None and re.search(rf"(?<![A-Za-z\\]){built[1]}(?![A-Za-z])", built[2]):
         text = built[2]  # { x : x > 3 } is x > 3
     congruence = _CONGRUENCE.match(text) if "mod" in text else None
+    stated = "equiv" in text or "≡" in text
+    if congruence is not None and not stated and not 0 <= int(congruence[1]) < int(congruence[2]):
+        raise UnsupportedForm("5 mod 3 is an operation that is left to be done")
     if congruence is not None:  # which of its members is named does not matter: x ≡ 3 (mod 7)
         return NamedValue(f"mod {congruence[2]}", _value(congruence[1], grouping))
     total = compound(text)
