@@ -42,8 +42,8 @@ class Memory:
     `looked_behind_the_end`: True once this command has checked an ended run for due follow-ups. `scored`: True once this
     command has had every row scored. `threads`: threads of runs with follow-up steps. `trees`: search tree by problem, up
     to round `searched_rounds`. `read`: by step, the number of texts drawn by this command in which the fields can be read.
-    `unmet`: (step, field) of each condition that the user was already warned about. `first`: by step, what its first replies
-    have in common.
+    `unmet`: (step, field) of each condition that the user was already warned about. `first`: by step, what its first
+    replies have in common.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)

@@ -17,7 +17,7 @@ from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
-from pipelines.generate.http.refusals import Refusals
+from pipelines.generate.http.refusals import RefusedPrompts
 from pipelines.generate.http.replicas import Replica
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request, Sampling
@@ -65,7 +65,7 @@ class OpenAI:
     def _speak(self, wire: Asking, http: HttpSettings | None) -> None:
         """Take the options of requests, and the servers."""
         self._wire, self._settings = wire, http or HttpSettings()
-        self._refusals = Refusals(self._settings.max_failed)
+        self._refusals = RefusedPrompts(self._settings.max_failed)
         self.model = wire.model
         self.model_digest = wire.digest()
         self._last: tuple[Prompt | None, str] = None, ""
@@ -208,7 +208,7 @@ class _Loop:
     dispatcher: Dispatcher
 
     def __init__(
-        self, replicas: Sequence[Replica], settings: HttpSettings, wire: Asking, secrets: Secrets, refusals: Refusals
+        self, replicas: Sequence[Replica], settings: HttpSettings, wire: Asking, secrets: Secrets, refusals: RefusedPrompts
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-loop", daemon=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pipelines.generate.calls import CallJob, EngineCall, Interruption
 from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings
-from pipelines.generate.http.refusals import Refusals, Reply
+from pipelines.generate.http.refusals import RefusedPrompts, Reply
 from pipelines.generate.http.replicas import FAILURES, Replica, choose
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request
@@ -39,7 +39,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages, refusals: Refusals
+        self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages, refusals: RefusedPrompts
     ) -> None:
         self._replicas, self._settings, self._messages, self._refusals = replicas, settings, messages, refusals
         self.window = sum(replica.server.concurrency for replica in replicas)

@@ -58,8 +58,8 @@ def kind_of(failure: Failure, *, lenient: bool) -> str | None:
     `lenient`: every refusal with a status of `STATUSES` is about its prompt, whatever its words.
     """
     in_reply = failure.kind == "error_in_reply"
-    said = f"{failure.detail} {failure.code}".lower()
-    kinds = [kind for kind, words in WORDS.items() if any(word in said for word in words)]
+    answer = f"{failure.detail} {failure.code}".lower()
+    kinds = [kind for kind, words in WORDS.items() if any(word in answer for word in words)]
     if failure.status in STATUSES or in_reply:
         return kinds[0] if kinds else REFUSED if lenient and not in_reply else None
     return FILTERED[0] if failure.status == 403 and FILTERED[0] in kinds else None
@@ -68,7 +68,7 @@ def kind_of(failure: Failure, *, lenient: bool) -> str | None:
 class SharedRefusal(SetupError):  # noqa: N818 - of servers, as they call it
     """The first prompts share a refusal, of which none is stored. `prompts`: how many they are; `refusals`: who counts."""
 
-    def __init__(self, refusals: "Refusals", prompts: int, last: Reply) -> None:
+    def __init__(self, refusals: "RefusedPrompts", prompts: int, last: Reply) -> None:
         self.refusals, self.prompts = refusals, prompts
         super().__init__(
             f"the first {prompts} prompts are all refused, and none was answered. The server says of the last, "
@@ -78,7 +78,7 @@ class SharedRefusal(SetupError):  # noqa: N818 - of servers, as they call it
         )
 
 
-class Refusals:
+class RefusedPrompts:
     """The refusals of one engine. `most`: its largest share (below 1) or count of refused replies; None: any.
 
     `accepted`: True once refusals are about their prompts: one was answered, or `most` bounds them. `few`: True while two

@@ -17,10 +17,13 @@ _NEEDLES = tuple(_TABLE["needles"].split("|"))
 _PLAIN_NEEDLES = tuple(needle for needle in _NEEDLES if needle.isascii())
 _WORDS = frozenset(_TABLE["denies"].split())
 _JOINED = re.compile("|".join(map(re.escape, _TABLE["joined"])))
-_TOKEN = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u064b-\u065f\u0900-\u0dff\u0e30-\u0e4e])*|\d+|[.!?;\n。！？।]|,|，|、")
+_PHRASE = re.compile(rf"(?i)(?<![^\W_])(?:{'|'.join(_TABLE['phrases'])})[\s$*(\\a-z{{]{{0,14}}\Z")
+_VOWEL_SIGN = r"[\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e30-\u0e4e\u0eb1-\u109f\u17b4-\u17d3]"
+_TOKEN = re.compile(rf"[^\W\d_](?:[^\W\d_]|{_VOWEL_SIGN})*|\d+|[.!?;\n。！？।]|,|，|、")
 _REACH = 60  # characters on each side of a value
 _OTHER_LANGUAGE = frozenset(
-    b"niet geen inte ikke ikkje ei nem nincs nije nisu nu bukan bukanlah tidak pole nav hindi siyo sio hapana".split()
+    b"niet geen inte ikke ikkje ei nem nincs nije nisu nu bukan bukanlah tidak pole nav hindi siyo sio hapana "
+    b"ekki ikki nuk ez nid nac ddim deyil deyildir emas akuyona akulona ayikho mhux jibu pa amsar odgovor respondo".split()
 )
 _LETTERS_ONLY = bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128)) + bytes(128)
 _ENDS = frozenset(".!?;\n。！？।")
@@ -48,6 +51,8 @@ def in_another_language(text: str, start: int, end: int) -> bool:
 
 def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
     """True if the clause of the value text[start:end] holds a word that denies it, with no other number between."""
+    if _PHRASE.search(text[max(0, start - _REACH) : start]):
+        return True
     before = list(_TOKEN.finditer(text, max(0, start - _REACH), start))
     for token in reversed(before):
         if token[0] in _ENDS or token[0].isdigit():

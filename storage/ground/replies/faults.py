@@ -25,7 +25,7 @@ SEVERAL, DRAWS, TEXTS, ONE_TEXT = "several", "draws", "texts", "one_text"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ReplyFault:
     """A fault: the SQL condition on a completion, the words after `3 of 8 replies`, and the keys that may mend it."""
 
     where: str
@@ -33,41 +33,41 @@ class Fault:
     mend: str
 
 
-FAULTS: Mapping[str, Fault] = {
-    "too_long": Fault(
+FAULTS: Mapping[str, ReplyFault] = {
+    "too_long": ReplyFault(
         f"{_WHY} = '{TOO_LONG}'",
         "were refused as too long for the model's context",
         "lower max_tokens, shorten the prompt, or serve the model with a longer context",
     ),
-    "filtered": Fault(
+    "filtered": ReplyFault(
         f"""{_WHY} IN ({", ".join(f"'{name}'" for name in FILTERED)})""",
         "were refused or cut by the provider's filter",
         "reword prompt_template, or leave the problems out",
     ),
-    "refused": Fault(
+    "refused": ReplyFault(
         f"{_WHY} = '{REFUSED}'", "were refused by the server", "look at the cause in meta, and correct generate"
     ),
-    "reasoning_only": Fault(
+    "reasoning_only": ReplyFault(
         f"{_BLANK} AND {_THOUGHT} AND {_WHY} NOT IN {_REFUSALS}",
         "have reasoning and no answer behind it",
         "raise max_tokens, or set options.reasoning (false or low), or start the server without its reasoning parser",
     ),
-    "empty": Fault(
+    "empty": ReplyFault(
         f"{_BLANK} AND NOT ({_THOUGHT}) AND {_WHY} NOT IN {_REFUSALS}",
         "are empty",
         "look at stop, prompt_template and options.api: the server may apply another chat template",
     ),
-    "truncated": Fault(
+    "truncated": ReplyFault(
         f"finish_reason = 'length' AND {_WHY} NOT IN {_REFUSALS}",
         "were truncated at their length limit",
         "raise max_tokens",
     ),
-    "special_tokens": Fault(
+    "special_tokens": ReplyFault(
         f"regexp_matches(coalesce(text, ''), '{PATTERN}')",
         "hold special tokens of a chat format",
         "give stop, or let the server skip special tokens; training exports leave them out",
     ),
-    "stray_thought": Fault(
+    "stray_thought": ReplyFault(
         STRAY.replace("text", "coalesce(text, '')"),
         "hold one mark of a thought without the other",
         "raise max_tokens, or start the server with its reasoning parser; training exports leave the mark out",

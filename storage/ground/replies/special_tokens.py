@@ -1,13 +1,16 @@
 """Special tokens of chat formats that servers leave in texts, by family of models. Stored texts keep them as they came.
 
-A new family is one row of `FAMILIES`: what ends a turn of it, and what begins one. Text behind an end is no answer any more.
+A new family is one row of `FAMILIES`: what ends a turn of it, and what begins one. Text behind an end is no answer.
 """
 
 import re
 from collections.abc import Mapping
 
 FAMILIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ChatML: Qwen, Yi, Hermes, Kimi": (("<|im_end|>", "<|endoftext|>"), ("<|im_start|>", "<|im_assistant|>", "<|im_middle|>")),
+    "ChatML: Qwen, Yi, Hermes, Kimi": (
+        ("<|im_end|>", "<|endoftext|>"),
+        ("<|im_start|>", "<|im_assistant|>", "<|im_middle|>"),
+    ),
     "Llama 3": (
         ("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"),
         ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"),
@@ -30,7 +33,7 @@ STRAY = " OR ".join(f"(contains(text, '{begin}') <> contains(text, '{end}'))" fo
 """SQL: a text with one mark of a thought and not the other."""
 _END = re.compile(_ENDS)
 _BEGINNING = re.compile(rf"\s*(?:(?:{_BEGINS})\s*(?:(?:assistant|model)\b\s*)?)+")
-_MARKS = ("<|", "</s>", "<s>", "<｜", "of_turn>", "<eos>", "<bos>", "INST]", "gMASK", "<sop>", "BOS_TOKEN", "think", "THINK")
+_MARKS = tuple("<| </s> <s> <｜ of_turn> <eos> <bos> INST] gMASK <sop> BOS_TOKEN think THINK".split())
 
 
 def without_special_tokens(text: str) -> str:

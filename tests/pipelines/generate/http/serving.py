@@ -38,7 +38,8 @@ def reply_to(body: dict[str, Any]) -> dict[str, Any]:
     text = text_for(prompt, body.get("seed", 0))
     part = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
     usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(text.split())}
-    return {"id": f"chatcmpl-{uuid4().hex}", "model": body["model"], "choices": [{"index": 0, "finish_reason": "stop", **part}], "usage": usage}
+    choice = {"index": 0, "finish_reason": "stop", **part}
+    return {"id": f"chatcmpl-{uuid4().hex}", "model": body["model"], "choices": [choice], "usage": usage}
 
 
 class Serving:

@@ -57,7 +57,8 @@ class Connection(socketserver.StreamRequestHandler):
         data = json.dumps(value).encode()
         lines = [f"{name}: {text}" for name, text in {**headers, "Content-Length": str(len(data))}.items()]
         try:
-            self.wfile.write("\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *lines, "", ""]).encode() + data)
+            head = "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *lines, "", ""])
+            self.wfile.write(head.encode() + data)
             self.wfile.flush()
         except (OSError, ValueError):
             pass  # the client has closed the connection, as it should
