@@ -33,7 +33,7 @@ _CONSTANTS = frozenset(["pi", "e", "i"])
 _NO_UNITS = frozenset(["so", "is", "we", "he", "if"])
 _ARE_NO_UNITS = CHANGING | _NO_UNITS | FOREIGN_CHANGING
 _ENCLOSING = frozenset(["call", "apply"])
-_NO_NUMBER = frozenset("list either bracket union relation ratio matrix word ∞ ∅ ℝ … ± ∓".split())
+_NO_NUMBER = frozenset({"list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", *"∞∅ℝ…±∓"})
 _NO_VALUES = frozenset(
     ["nosolution", "nosolutions", "norealsolution", "norealsolutions", "therearenosolutions", "therearenorealsolutions",
      "thereisnosolution", "thereisnorealsolution", "emptyset", "theemptyset"]

@@ -33,7 +33,11 @@ STRAY = " OR ".join(f"(contains(text, '{begin}') <> contains(text, '{end}'))" fo
 """SQL: a text with one mark of a thought and not the other."""
 _END = re.compile(_ENDS)
 _BEGINNING = re.compile(rf"\s*(?:(?:{_BEGINS})\s*(?:(?:assistant|model)\b\s*)?)+")
-_MARKS = tuple("<| </s> <s> <｜ of_turn> <eos> <bos> INST] gMASK <sop> BOS_TOKEN think THINK".split())
+_MARKS = (
+    *("<|", "</s>", "<s>", "<｜", "of_turn>", "<eos>", "<bos>", "INST]", "gMASK", "<sop>", "BOS_TOKEN"),
+    *(mark for pair in THOUGHTS for mark in pair),
+)
+"""Parts of them, which are looked for first."""
 
 
 def without_special_tokens(text: str) -> str:

@@ -146,7 +146,7 @@ def test_the_claims_are_measured_by_our_own_evaluation(tmp_path: Path) -> None:
     (folder / "evil.py").write_text(f"open({str(touched)!r}, 'w')\n")
     (folder / "claims.yaml").write_text(DRAWN.read_text().replace("engine: embedded", "engine: evil.py:E"))
     rollmill = Path(sys.executable).with_name("rollmill")
-    command = [rollmill, "claims", "run", "certainty-borda", "--dry-run"]
+    command = [str(rollmill), "claims", "run", "certainty-borda", "--dry-run"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not touched.exists()

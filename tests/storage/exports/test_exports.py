@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.exports import EXPORTS, export, parsed
-from storage.exports.chat_rows import answer_turns, prompt_turns
+from storage.exports.chat_rows import answer_turns
+from storage.exports.origin import prompt_turns
 from storage.exports.preferences.pairs import matched
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json

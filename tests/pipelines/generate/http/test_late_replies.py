@@ -81,7 +81,7 @@ def doubling(**traits: Any) -> Iterator[tuple[Doubling, OpenAI]]:
 
 def assert_each_has_its_own(server: Doubling, made: OpenAI, *, idle: bool = False) -> int:
     asked = requests(made, 3, 4)
-    rows = {}
+    rows: dict[str, str] = {}
     for request in asked:
         rows |= {row.id: row.text for row in made.generate([request])}
         while idle and server.repeated < server.seen:

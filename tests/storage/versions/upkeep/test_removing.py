@@ -24,10 +24,11 @@ def put(ws: Workspace, content: Snapshot, recipe: dict[str, object]) -> None:
 def test_what_others_rest_on_stays(ws: Workspace, snapshot: Callable[..., Snapshot]) -> None:
     put(ws, snapshot(name="first"), {"name": "first"})
     put(ws, snapshot(name="second"), {"name": "second", "problems": {"version": "first@v1"}})
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: remove(ws, "first", lambda _: (), dry_run=False),
         lambda: rename(ws, ("first", "x"), lambda _: (), dry_run=False),
-    ):
+    )
+    for change in changes:
         with pytest.raises(SetupError, match=r"first cannot be re(moved|named): second@v1 rest on it"):
             change()
     with pytest.raises(SetupError, match="model m@v1 rest on it"):
