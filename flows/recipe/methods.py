@@ -135,7 +135,10 @@ class MethodSpec:
     def canonical(self) -> dict[str, Any]:
         """Part of the method that belongs to the recipe's identity; a user's file counts with its content."""
         inside = {key: [part.canonical() for part in parts] for key, parts in self.parts.items()}
-        return {"method": self.name, "options": {**self.options, **inside}, **self.origin()}
+        # A recipe without an option of a later release has the hash that it had before.
+        later: Mapping[str, object] = getattr(self.cls, "later_options", {}) if self.own else {}
+        options = {key: value for key, value in self.options.items() if key not in later or value != later[key]}
+        return {"method": self.name, "options": {**options, **inside}, **self.origin()}
 
 
 def file_mark(sha256: str) -> str:

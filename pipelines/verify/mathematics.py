@@ -88,6 +88,8 @@ class MathVerifier(OneByOne):
 
     name = "math"
     rules, words = RULES, WORDS
+    later_options: ClassVar[Mapping[str, object]] = {"unevaluated": "incorrect"}
+    """Options that recipes of the first releases have not, at their defaults."""
 
     def __init__(
         self,

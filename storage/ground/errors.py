@@ -75,7 +75,7 @@ def contract_error(what: str) -> SetupError:
     return SetupError(f"{what}.", next_command="correct it and run the same command again; drawn completions are kept")
 
 
-NEAR = 0.7  # share of common letters from which a known name is suggested
+NEAR = 0.66  # share of common letters from which a known name is suggested
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: str | None = None) -> SetupError:

@@ -100,11 +100,11 @@ def reply_counts(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str
            min(said)
     FROM placed
     """  # noqa: S608 - of our own names
-    *values, said = connection.execute(query).fetchall()[0]
+    *values, refusal = connection.execute(query).fetchall()[0]
     names = ("replies", *FAULTS, SEVERAL, DRAWS, TEXTS, ONE_TEXT)
     counts: dict[str, Any] = {name: int(value or 0) for name, value in zip(names, values, strict=True)}
     counts = {name: count for name, count in counts.items() if count or name not in FAULTS}
-    return counts if said is None else {**counts, "said": said}
+    return counts if refusal is None else {**counts, "said": refusal}
 
 
 def refused_replies(counts: Mapping[str, Any]) -> int:
@@ -126,8 +126,8 @@ def reply_lines(counts: Mapping[str, Any]) -> list[str]:
         if counts.get(name)
     ]
     if counts.get("said"):  # a server's words, which are shown in terminals and pages
-        said = "".join(letter for letter in " ".join(str(counts["said"]).split()) if letter.isprintable())
-        lines.append(f"the server said of a refused prompt: {said.rstrip('. ')}")
+        refusal = "".join(letter for letter in " ".join(str(counts["said"]).split()) if letter.isprintable())
+        lines.append(f"the server said of a refused prompt: {refusal.rstrip('. ')}")
     several, alike = counts.get(SEVERAL, 0), counts.get(ONE_TEXT, 0)
     if alike * 2 > several:
         lines.append(
