@@ -8,11 +8,12 @@ yes must be confirmed. Model text is never evaluated as a program. A failure of 
 import re
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
+from typing import ClassVar
 
 from pipelines.verify.answers.conclusion import concluding_formula, concluding_time
 from pipelines.verify.answers.equality import (

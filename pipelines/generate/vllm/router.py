@@ -90,7 +90,10 @@ def sampling_params(sampling: Sampling) -> Message:
 
     `guide` is that of its structured outputs.
     """
-    params = {key: value for key, value in asdict(sampling).items() if key not in ("warp", "decode")}
+    left = ("warp", "decode", "unsent", *sampling.unsent)
+    params: Message = {key: value for key, value in asdict(sampling).items() if key not in left}
+    if "max_tokens" in sampling.unsent:
+        params["max_tokens"] = None  # to the end of the context; without the key it would be 16
     for warp in sampling.warp:
         (params[warp.name],) = json.loads(warp.options).values()
     if sampling.decode is not None:
