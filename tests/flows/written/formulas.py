@@ -17,4 +17,7 @@ class Formulas(ToyEngine):
 
 class Judged(MathVerifier):
     def __init__(self) -> None:
-        super().__init__(workers=2, limits=WorkerLimits(kill_pauses=(0.01,)), job=("tests.flows.kills.killing:decide", ()))
+        limits = WorkerLimits(kill_pauses=(0.01,))
+        # The texts are formulas, so that a worker decides.
+        job: tuple[str, tuple[str, ...]] = ("tests.flows.kills.killing:decide", ())
+        super().__init__(workers=2, limits=limits, job=job, unevaluated="accepted")
