@@ -16,11 +16,10 @@ RATES: Mapping[str, float] = {"least": 0.0, "most": 1.0, "least_judged": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class OfSteps:
-    """`selector` decides on the rollouts of `steps`; every selector of a recipe takes the option `of`, which makes one."""
+class _OverSelector:
+    """A selector that leaves some rollouts out and lets `selector`, whose name and version it has, decide on the rest."""
 
     selector: Selector
-    steps: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -31,6 +30,13 @@ class OfSteps:
     def version(self) -> str:
         """Version of the selector."""
         return self.selector.version
+
+
+@dataclass(frozen=True, slots=True)
+class OfSteps(_OverSelector):
+    """`selector` decides on the rollouts of `steps`; every selector of a recipe takes the option `of`, which makes one."""
+
+    steps: tuple[str, ...]
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """Yield a decision for each rollout of one problem, in input order."""
@@ -43,12 +49,11 @@ class OfSteps:
 
 
 @dataclass(frozen=True, slots=True)
-class WithinRates:
+class WithinRates(_OverSelector):
     """`selector` decides on problems whose pass rate is from `least` to `most`, over all judged completions that it sees,
     of which there are at least `least_judged`.
     """
 
-    selector: Selector
     least: float = 0.0
     most: float = 1.0
     least_judged: int = 1
@@ -59,16 +64,6 @@ class WithinRates:
             raise ValueError(f"least {self.least} and most {self.most} are pass rates from 0 to 1, least_judged a count")
         if isinstance(self.selector, CertifiedSelector):
             raise ValueError("its certificate is about all problems: it goes without least, most and least_judged")
-
-    @property
-    def name(self) -> str:
-        """Name of the selector."""
-        return self.selector.name
-
-    @property
-    def version(self) -> str:
-        """Version of the selector."""
-        return self.selector.version
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """Yield a decision for each rollout of one problem, in input order."""
