@@ -5,6 +5,7 @@ pipelines.metrics computes them; this module selects those of a manifest and nam
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.stats import rule_error_counts
 from storage.ground.pool import Pool
 from storage.ground.records import StopRow
 from storage.ground.replies.faults import reply_counts
+from storage.segments.instance import instance
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
@@ -67,9 +69,7 @@ def funnel_row(
 
 def _replies(snapshot: "Snapshot") -> dict[str, Any]:
     """Faults of the replies, and how many texts are different, over every completion."""
-    import duckdb
-
-    with duckdb.connect() as connection:
+    with closing(instance()) as connection:
         connection.register("drawn", snapshot.completions.to_reader())
         return reply_counts(connection, "SELECT * FROM drawn")
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
 DEFAULT = "verifier"
+Python = Annotated[
+    str | None, typer.Option("--python", help="The interpreter that runs the verifier; by default Rollmill's own.")
+]
 _PLURAL = {"crash": "es", "poisoned": "", "misread": ""}
 
 
@@ -50,7 +53,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     ] = None,
     options: Annotated[str, typer.Option("--options", help="Options of the verifier as JSON.")] = "{}",
     seconds: Annotated[float, typer.Option("--seconds", help="CPU seconds one row may take before it hangs.")] = 30.0,
-    python: Annotated[str, typer.Option("--python", help="The interpreter that runs the verifier.")] = sys.executable,
+    python: Python = None,
     rollouts: Annotated[
         Path | None,
         typer.Option(
@@ -77,7 +80,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     built_with = options_of(verifier, _checked(verifier, _options(options)))
     given = None if rollouts is None else _rollouts(rollouts)
     certificate = run(
-        VerifierUnderTest(verifier, built_with, python),
+        VerifierUnderTest(verifier, built_with, python or sys.executable),
         lambda declared: certified_suite(verifier, suite, declared, sections, built_with, given),
         limits=ProcessLimits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds)),
         progress=_show if sys.stderr.isatty() else None,

@@ -102,7 +102,11 @@ class RoundDrawer:
             if open_batch is None:
                 return
             try:
-                self._draw(open_batch)
+                try:
+                    self._drawer.draw(open_batch, self.wind_down)
+                except SharedRefusal as shared:
+                    self._accept(shared, open_batch)
+                    self._drawer.draw(open_batch, self.wind_down)
             except BaseException as error:
                 # What an in-process engine gave before it failed is handed on; a spooled engine's replies are on disk.
                 if not open_batch.batch.engine.spooled and open_batch.drawn:
@@ -112,17 +116,13 @@ class RoundDrawer:
                 raise
             self._hand_on(open_batch)
 
-    def _draw(self, open_batch: OpenBatch) -> None:
-        """Draw a batch; a refusal that its prompts share is theirs where the step has answers from an earlier command."""
-        try:
-            self._drawer.draw(open_batch, self.wind_down)
-        except SharedRefusal as shared:
-            plans = self._run.memory.plans
-            ids = [row.completion_id for plan in plans for row in plan if row.step == open_batch.batch.step]
-            if all(map(is_refused, self._run.workspace.segments.fetch("completions", ids[:LOOKED_AT]))):
-                raise
-            shared.refusals.accepted = True
-            self._drawer.draw(open_batch, self.wind_down)
+    def _accept(self, shared: SharedRefusal, open_batch: OpenBatch) -> None:
+        """Take a refusal that prompts share as theirs if the step has answers from an earlier command; else raise it."""
+        plans = self._run.memory.plans
+        ids = [row.completion_id for plan in plans for row in plan if row.step == open_batch.batch.step]
+        if all(map(is_refused, self._run.workspace.segments.fetch("completions", ids[:LOOKED_AT]))):
+            raise shared
+        shared.refusals.accepted = True
 
     def _next(self, waiting: Waiting) -> OpenBatch | None:
         """The next leased batch with completions to draw; batches that lack only verdicts are passed on immediately."""

@@ -215,13 +215,19 @@ def test_the_newest_version_by_its_word(published: Path, rollmill: Run) -> None:
 @pytest.mark.parametrize("text", ["{}", '{"recipe": {}, "counts": 3, "hashes": {}}'])
 @pytest.mark.parametrize("verb", ["show", "verify"])
 def test_a_manifest_that_is_none(published: Path, rollmill: Run, text: str, verb: str) -> None:
-    [path] = (published / "datasets" / "mine").glob("v1-*/manifest.json")
-    before = path.read_text()
-    path.write_text(text)
-    try:
-        refused(rollmill("-C", str(published), "dataset", verb, "mine"), "manifest.json is damaged: it is not a manifest")
-    finally:
-        path.write_text(before)
+    """The tracked copy is what is read; the file in the version's folder is compared with its digest."""
+    for pattern, status, told in (
+        ("manifests/v1-*.json", 2, "is damaged: it is not a manifest"),
+        ("v1-*/manifest.json", 1, {"show": "manifest.json of mine@v1 was altered", "verify": "1 differences"}[verb]),
+    ):
+        [path] = (published / "datasets" / "mine").glob(pattern)
+        before = path.read_text()
+        path.write_text(text)
+        try:
+            result = rollmill("-C", str(published), "dataset", verb, "mine")
+            assert (result.status, told in result.err) == (status, True), result
+        finally:
+            path.write_text(before)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "dataset.duckdb"])

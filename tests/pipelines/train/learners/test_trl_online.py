@@ -162,8 +162,9 @@ def test_a_killed_training_goes_on_with_the_prompts_and_weights_of_one_that_was_
     job.write_text(json.dumps(learner._job(parts), indent=1, sort_keys=True))
     with judged(root, "parts") as address:
         child = subprocess.Popen(
-            tied(learner.interpreter(), "-P", str(GUEST), str(job), address),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            tied(learner.interpreter(), "-P", str(GUEST), str(job)),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "ROLLMILL_REWARD": address},
         )  # fmt: skip
         with child:
             assert child.stdout is not None
