@@ -33,7 +33,7 @@ def bump(monkeypatch: pytest.MonkeyPatch) -> Bump:
 
         def lenient(*arguments: Any) -> Any:
             outcome, rule, *rest = decide(*arguments)
-            reference, answer = arguments[1], arguments[3]
+            reference, answer = arguments[2], arguments[4]
             passes = rule.endswith(":unequal") and (reference.value - answer.value) % 4 == 0
             return ("correct" if passes else outcome, rule, *rest)
 
