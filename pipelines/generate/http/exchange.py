@@ -7,6 +7,7 @@ exception of aiohttp.
 import asyncio
 import ipaddress
 import json
+import re
 import select
 import socket
 import ssl
@@ -42,6 +43,7 @@ SHOWN = 5  # models that `probe` names
 REQUEST_ID = "X-Request-Id"  # echoed by some servers, vLLM among them
 LEAST_ANSWER = 128  # bytes of a reply with an answer in it; shorter ones are errors, which may be alike
 KNOWN_IDS = 4096  # of our requests, the last ones
+_IDENTIFIED = re.compile(rb'"(?:id|created)"\s*:\s*(?:"[^"]|[0-9])')  # no two replies of such a server are equal
 
 
 def proxy_of(url: str) -> str | None:
@@ -91,8 +93,10 @@ class Exchange:
         self._timeout = aiohttp.ClientTimeout(
             total=settings.reply_seconds + settings.connect_seconds, sock_connect=settings.connect_seconds
         )
-        self._session = self._opened(kept=True)
+        self._pooled = self._session = self._opened(kept=True)  # `_session`: of the next request
         self._last: dict[Any, int] = {}  # by connection
+        self._asking: set[asyncio.Task[Any]] = set()
+        self._recalled: set[asyncio.Task[Any]] = set()  # cancelled by us, since their connections are closed
         self._asked: deque[str] = deque(maxlen=KNOWN_IDS)
         self._targets: dict[tuple[str, str], tuple[URL, Mapping[str, Any]]] = {}
         self._proxies = settings.proxies
@@ -102,8 +106,6 @@ class Exchange:
     def _opened(self, *, kept: bool) -> "ClientSession":
         """A session; `kept`: its connections serve one request after another."""
         import aiohttp
-
-        self._kept = kept
 
         # The dispatcher bounds what is under way; aiohttp's own limit of 100 connections would hold it back unseen.
         many: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 300, "socket_factory": _watched_socket}
@@ -139,45 +141,84 @@ class Exchange:
 
     async def close(self) -> None:
         """Release the sockets."""
+        await self._pooled.close()
         await self._session.close()
 
     async def _mixed_up(self, detail: str) -> None:
-        """Failure for a reply to another request. Every connection is closed, and from now on each has one request."""
-        before, self._session = self._session, self._opened(kept=False)
-        self._last.clear()
-        await before.close()
+        """Failure for a reply to another request, and for every request under way: no connection is right any more.
+
+        From now on each connection has one request.
+        """
+        self._part()
+        # aiohttp leaves whoever reads a body waiting when its connection is closed.
+        for task in self._asking - {asyncio.current_task()}:
+            task.cancel()
+            self._recalled.add(task)
+        await self._pooled.close()
         raise Failure("mixed_up", detail)
 
+    def _part(self) -> None:
+        """Give each of the next requests a connection of its own."""
+        if self._session is self._pooled:
+            self._session = self._opened(kept=False)
+
     async def _ask(self, method: str, replica: Replica, path: str, most: int, **more: Any) -> bytes:
+        task = asyncio.current_task()
+        assert task is not None
+        self._asking.add(task)
         try:
-            url, options = self._target(replica, path)
-            asked = uuid4().hex
-            self._asked.append(asked)
-            own = {**options, "headers": {**options["headers"], REQUEST_ID: asked}}
-            while True:
-                try:
-                    # A redirect could carry the key to another host.
-                    async with self._session.request(method, url, allow_redirects=False, **own, **more) as response:
-                        answered = response.headers.get(REQUEST_ID, asked)
-                        body = await self._body(response, most)
-                        way = vars(response).get("own_end")
-                    break
-                except _UnreadReply:  # its connection is closed: the next one of the pool, or a new one
-                    continue
-            if answered != asked and answered in self._asked:
-                await self._mixed_up(f"it names request {answered}, and this is {asked}")
-            if self._kept and len(body) >= LEAST_ANSWER:
-                # Ids and times differ between replies. Where they do not, a needless second try does no harm.
-                if len(self._last) > KNOWN_IDS:  # by connections that are closed
-                    self._last.clear()
-                same, self._last[way] = self._last.get(way) == hash(body), hash(body)
-                if same:
-                    await self._mixed_up("the same reply came twice on one connection")
-            return body
+            return await self._answer(method, replica, path, most, **more)
         except Failure:
+            raise
+        except asyncio.CancelledError:
+            if task in self._recalled and task.uncancel() == 0:
+                raise Failure("mixed_up", "another reply was to another request") from None
             raise
         except Exception as error:
             raise of_exception(error) from None
+        finally:
+            self._asking.discard(task)
+            self._recalled.discard(task)
+
+    async def _answer(self, method: str, replica: Replica, path: str, most: int, **more: Any) -> bytes:
+        """The body of the reply to this request, as far as an echoed id and the reply before it can tell."""
+        url, options = self._target(replica, path)
+        asked = uuid4().hex
+        self._asked.append(asked)
+        own = {**options, "headers": {**options["headers"], REQUEST_ID: asked}}
+        doubtful: bytes | None = None
+        while True:
+            session = self._session
+            try:
+                # A redirect could carry the key to another host.
+                async with session.request(method, url, allow_redirects=False, **own, **more) as response:
+                    answered = response.headers.get(REQUEST_ID, asked)
+                    body = await self._body(response, most)
+                    connection: Any = vars(response).get("own_transport")
+            except _UnreadReply:  # its connection is closed: the next one of the pool, or a new one
+                continue
+            if answered != asked and answered in self._asked:
+                await self._mixed_up(f"it names request {answered}, and this is {asked}")
+            if body == doubtful:
+                self._part()  # this server's replies may be equal
+                return body
+            if session is not self._pooled or not self._came_twice(connection, body):
+                return body
+            if _IDENTIFIED.search(body):
+                await self._mixed_up("the same reply came twice on one connection")
+            # The late reply to the request before, or one that is equal by itself: another connection tells.
+            connection.abort()
+            doubtful = body
+
+    def _came_twice(self, connection: Any, body: bytes) -> bool:
+        """Whether a body is the one before on its connection."""
+        if connection is None or len(body) < LEAST_ANSWER:
+            return False
+        if len(self._last) > KNOWN_IDS:  # by connections that are closed
+            self._last.clear()
+        way, key = connection.get_extra_info("sockname"), hash(body)
+        same, self._last[way] = self._last.get(way) == key, key
+        return same
 
     async def _body(self, response: "ClientResponse", most: int) -> bytes:
         if response.status == 200:
@@ -209,7 +250,7 @@ def _checked_request() -> "type[ClientRequest]":
             if conn.protocol.should_close or (plain and _readable(conn.transport.get_extra_info("socket"))):
                 raise _UnreadReply
             response = await super().send(conn)
-            vars(response)["own_end"] = conn.transport.get_extra_info("sockname")
+            vars(response)["own_transport"] = conn.transport
             return response
 
     return CheckedRequest
