@@ -55,7 +55,7 @@ test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m "chaos and not long" $(PART) $(WAITING) --timeout 900
 
 test-security: $(VENV)/.dev ## attacks from outside: pages, remotes, folders, files and servers that are not trusted
-	$(PYTEST) -m "security and not long" $(WAITING) --timeout 600
+	$(PYTEST) -m "security and not (long or data)" $(WAITING) --timeout 600
 
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the verifiers of code and proofs (bubblewrap, Coq)
 	$(PYTEST) -m "sandbox and not data and not long" $(PART) $(SPREAD) --timeout 600

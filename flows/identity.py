@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flows.problems import asks_model, make_problems, preview_problems
 from flows.run_spec import built_run, paid_samplers
 from flows.taken_imports import digest_of_imports
+from pipelines.own_jobs import remember_job
 from pipelines.verify.acceptance import PLAIN
 from storage.commands import workers_of
 from storage.ground.errors import SetupError
@@ -37,6 +38,7 @@ def open_run(session: "Session", loaded: "LoadedRecipe") -> "Iterator[OpenRun]":
     began = time.monotonic()
     # The id follows from versions that only the built run knows, so the run is bound afterwards.
     with built_run(session, loaded, problems_of(session, loaded, store=True), began) as run:
+        remember_job(session.job.recipe, session.job.sets, session.job.profile)
         run.bind(_open_in_ledger(run))
         yield run
 

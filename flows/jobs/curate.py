@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.curation.gating import attempts, check_gate, gate_failed, load_library, with_attempt
@@ -21,38 +20,12 @@ from flows.jobs.record import end_run, repair_attempts, worked_on
 from flows.limits import check_refused, limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe.load import LoadedRecipe
-from flows.recipe.parse import parse
-from flows.recipe.schema import Recipe
-from flows.recipe.user_files import NotTrusted, stored_methods
 from flows.rounds import OpenRun
 from flows.session import open_session, recipe_of
-from pipelines.own_code import is_own, remember
-from storage.ground.errors import SetupError
-from storage.ground.files import read_utf8
-from storage.ground.ids import sha256_text
 from storage.run_records import NOTHING_NEW
 
 if TYPE_CHECKING:
     from pipelines.gate import GateResult
-
-
-def check_own(job: Job, run: str) -> None:
-    """SetupError unless what a run would run again was named here by the person: its ledger may be somebody else's.
-
-    That is the Python files of its recipe, programs without the sandbox, and the profile with its programs and servers.
-    """
-    recipe = parse(Path(job.recipe), Recipe, {}, sets=job.sets).model_dump(mode="json")
-    try:
-        with stored_methods(f"run {run}", recipe, None, base=job.folder) as methods:
-            methods.require_own()
-        if job.profile is not None and not is_own(_profile_digest(job.profile)):
-            raise NotTrusted(f"run {run} has the profile {job.profile}, which you did not use here as it is now.")
-    except NotTrusted as error:
-        raise SetupError(error.message, next_command=f"read it, then {job.command}") from None
-
-
-def _profile_digest(profile: str) -> str:
-    return sha256_text(read_utf8(Path(profile), next_command="rollmill init, for the profiles that Rollmill has"))
 
 
 class Curate:
@@ -74,8 +47,6 @@ class Curate:
     def open(self, progress: Progress) -> Iterator[OpenRun]:
         """The run, opened or resumed in its workspace after repairing what a killed command left."""
         with open_session(self.job, progress) as session, worked_on(session, self.loaded) as run:
-            if self.job.profile is not None:
-                remember(_profile_digest(self.job.profile))
             yield run
 
     def prepare(self, run: OpenRun) -> None:

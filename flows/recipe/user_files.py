@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flows.recipe.methods import DIGEST, PACKAGE, Found, MethodSpec, class_in, file_mark, resolve
@@ -120,14 +121,24 @@ class StoredMethods:
                 next_command="read it; a recipe of your own may name it, and `rollmill curate` runs it",
             )
 
-    def require_own(self) -> None:
-        """NotTrusted if the recipe, to be run whole, names code that did not run here before, or leaves the sandbox."""
-        for text in _texts(self.recipe):
+    def require_own(self, named: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """NotTrusted if the recipe, to be run whole, names code that did not run here before, or leaves the sandbox.
+
+        `named`: a recipe of the person's own, whose code and options may be here as well.
+        """
+        for text in set(_texts(self.recipe)) - set(_texts(named)):
             place, colon, _ = text.rpartition(":")
             place = place if colon else text
             if place.endswith(".py") or (_DOTTED.fullmatch(text) and _importable(place, self.base)):
                 self._require_own(place)
-        chains = {key: [part for part in self.recipe.get(key) or () if not is_own(part_digest(part))] for key in _CHAINS}
+        chains = {
+            key: [
+                part
+                for part in self.recipe.get(key) or ()
+                if part not in (named.get(key) or ()) and not is_own(part_digest(part))
+            ]
+            for key in _CHAINS
+        }
         if next(parts_with({**self.recipe, **chains}, lambda part: part.get("sandbox") == "none"), None):
             raise NotTrusted(
                 f"the recipe of {self.origin} runs programs without the sandbox (sandbox: none), as none of yours did.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flows.job import Job
 from flows.recipe.load import load_recipe
 from flows.recipe.methods import resolve
+from flows.stored_job import stored_job
 from pipelines.verify.acceptance import PLAIN
 from pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
 from storage.audits import PersonJudgement
@@ -52,7 +53,7 @@ class Application:
 def application_of(reader: "Reader", run_id: str) -> Application:
     """Planned application of people's answers; SetupError without answers, or if verifiers are not asked in turn."""
     run = reader.runs.get(run_id)
-    job = Job.of_run(run.recipe["job"], reader.root)
+    job = stored_job(run, reader.root)
     if job.verb != "curate":
         raise SetupError(f"{run_id} belongs to an evaluation, whose benchmark says what judges.", choices=("curated runs",))
     loaded = load_recipe(Path(job.recipe), sets=job.sets)

@@ -13,6 +13,7 @@ from flows.identity import unopened_run
 from flows.job import Job
 from flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
 from flows.session import open_session, read_session, recipe_of
+from flows.stored_job import stored_job
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.ground.errors import SetupError, unknown_name
 from storage.rollouts import Key
@@ -78,7 +79,7 @@ def open_target(
     with Workspace.open(root) as workspace:
         # The job that a session is opened for is the run's, so the run is looked up first.
         run = workspace.runs.chosen(run_id)
-    job = Job.of_run(run.recipe["job"], root)
+    job = stored_job(run, root)
     job = replace(job, sets=(*job.sets, *sets))
     loaded = recipe_of(job)
     check_same(job, loaded, run)

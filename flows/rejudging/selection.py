@@ -24,6 +24,7 @@ from flows.rounds.judging.decide import select_checked
 from flows.rounds.judging.score import preview_scores, rows_of
 from flows.rounds.plan_rows import answers_of, in_order
 from flows.session import read_session, recipe_of
+from flows.stored_job import stored_job
 from pipelines.budget import reads_verdicts
 from pipelines.metrics import PairedDecisions, moves_rows
 from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part
@@ -138,7 +139,7 @@ def _job(request: SelectRequest) -> Job:
     from storage.workspace import Workspace
 
     with Workspace.open(request.root) as workspace:
-        job = Job.of_run(workspace.runs.get(request.target).recipe["job"], request.root)
+        job = stored_job(workspace.runs.get(request.target), request.root)
     return replace(job, sets=(*job.sets, *request.sets), keep_going=False)
 
 

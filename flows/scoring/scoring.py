@@ -30,6 +30,7 @@ from flows.rounds.threads import RunThreads
 from flows.run_spec import engine_settings, paid_samplers
 from flows.sampling.steps import Step
 from flows.session import Session, open_session, read_session, recipe_of
+from flows.stored_job import stored_job
 from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
@@ -154,8 +155,7 @@ def _run(request: ScoreRequest) -> "tuple[Run, Job]":
 
     with Workspace.open(request.root) as workspace:
         run = workspace.runs.chosen(request.run)
-    job = Job.of_run(run.recipe["job"], request.root)
-    job = replace(job, profile=request.profile or job.profile, keep_going=False)
+    job = replace(stored_job(run, request.root, profile=request.profile), keep_going=False)
     return run, replace(job, max_tokens=request.max_tokens, max_cost=request.max_cost)
 
 

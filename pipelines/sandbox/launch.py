@@ -97,8 +97,8 @@ def _bubblewrap() -> tuple[str, ...]:
     """A keeper behind the first wall. Root needs no user namespace here: the keeper gives up its uid and makes one of its
     own.
     """
-    walls = boxed({str(GUEST): f"/box/{_INSIDE}"}, _ENVIRONMENT)
-    walls += ("--proc", "/proc", "--tmpfs", "/tmp")  # noqa: S108
+    walls = boxed({str(GUEST): f"/box/{_INSIDE}"}, _ENVIRONMENT, ("--tmpfs", "/tmp"))  # noqa: S108
+    walls += ("--proc", "/proc")
     # After every mount: their mount points are made in this root.
     walls += ("--remount-ro", "/", "--chdir", "/")
     return *walls, interpreter(), *_FLAGS, f"/box/{_INSIDE}/keeper.py", "/box"
@@ -109,19 +109,23 @@ def method_box(folders: Sequence[Path], module: str, scratch_mib: int) -> tuple[
     searched = os.pathsep.join(map(str, (IMPORT_ROOT, *folders)))
     own = [IMPORT_ROOT / name for name in ("pipelines", "storage")] if IMPORT_ROOT not in folders else []
     environment = {**_ENVIRONMENT, "PYTHONPATH": searched, "HOME": "/tmp"}  # noqa: S108
-    walls = boxed({str(place): str(place) for place in (*folders, *own)}, environment)
-    walls += ("--perms", "1777", "--size", str(scratch_mib << 20), "--tmpfs", "/tmp")  # noqa: S108
+    scratch = ("--perms", "1777", "--size", str(scratch_mib << 20), "--tmpfs", "/tmp")  # noqa: S108
+    walls = boxed({str(place): str(place) for place in (*folders, *own)}, environment, scratch)
     return *walls, "--remount-ro", "/", "--chdir", "/tmp", interpreter(), *_FLAGS, "-m", module  # noqa: S108
 
 
-def boxed(more: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Bubblewrap with the walls that every box has: `more` are folders to see there, by their place here."""
+def boxed(more: Mapping[str, str], environment: Mapping[str, str], scratch: Sequence[str] = ()) -> tuple[str, ...]:
+    """Bubblewrap with the walls that every box has: `more` are folders to see there, by their place here.
+
+    `scratch`: the mount of /tmp, made first, so that it hides no folder that lies below /tmp.
+    """
     root = os.getuid() == 0
     rights = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     command = [bubblewrap(), *rights, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
     for name, value in environment.items():
         command += ["--setenv", name, value]
+    command += scratch
     places = sorted({*_libraries(), *_executables()})
     targets = [*places, *_DEVICES, *more.values()]
     for parent in sorted({str(up) for place in targets for up in Path(place).parents} - {"/"}):

@@ -11,6 +11,7 @@ from dashboards.pages.runs.charts import limit_chart, limit_words
 from dashboards.session.address import PAGES, explore_parameters, forget_old
 from dashboards.session.commands import command_button, typed
 from dashboards.session.scope import reader
+from pipelines.own_jobs import is_own_job
 from storage.ground.job_command import command_words
 from storage.queries import Run, run_progress, runs
 
@@ -93,7 +94,10 @@ def _ask_again(run: Run, option: str) -> None:
         whole = {**before, part: value} if part and isinstance(before, Mapping) else value
         words = command_words(run.recipe["job"], {f"gate.{head}": json.dumps(whole)})
         st.code(typed(words), language=None, wrap_lines=True)
-        command_button("Ask again", words, key=f"again-{run.id}-{option}", wait=WAIT)
+        if is_own_job(run.recipe["job"], reader().root):
+            command_button("Ask again", words, key=f"again-{run.id}-{option}", wait=WAIT)
+        else:
+            st.caption("You did not run this recipe and profile in this folder: read them, then run the command yourself.")
 
 
 def _inputs(run: Run, option: str, old: list[Any]) -> Iterator[Any]:

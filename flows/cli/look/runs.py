@@ -3,7 +3,7 @@ that work on them.
 """
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -198,7 +198,8 @@ def resume(
     from flows.cli.jobs import executor_of, run_job
     from flows.cli.summary import summary
     from flows.job import Job
-    from flows.jobs.curate import Curate, check_own
+    from flows.jobs.curate import Curate
+    from flows.stored_job import stored_job
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -209,9 +210,7 @@ def resume(
     if job.verb != "curate":
         what = f"a {job.verb}" if job.cell is None else "a cell of an evaluation"
         raise SetupError(f"{chosen.id} is {what}.", next_command=job.command)
-    tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
-    job = replace(job, max_tokens=tokens, max_cost=money)
-    check_own(job, chosen.id)
+    job = stored_job(chosen, root, max_tokens=max_tokens, max_cost=max_cost)
     kind = Curate(job)
     # A changed recipe is another run, which would leave this one unfinished without a word.
     if kind.loaded.recipe_hash != chosen.recipe_hash:

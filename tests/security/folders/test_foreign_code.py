@@ -5,7 +5,9 @@ of it, unless he names its digest; then it runs in the sandbox. Commands run in 
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 import yaml
 
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE
+from tests.flows.conftest import RECIPE, ROOT
 from tests.forked import Forked
 
 pytestmark = pytest.mark.security
@@ -255,3 +257,21 @@ def test_outcomes_of_a_plan_and_corrections_run_nothing(author: Person, reader: 
     )
     assert "it is not run" in reader.run("leaderboard", "judged", "--errata", status=2)
     assert not canary.exists()
+
+
+def test_the_sandbox_sees_a_program_of_ours_that_lies_below_tmp() -> None:
+    """/tmp in the sandbox is its scratch folder, which hid a checkout there."""
+    method = "    def decide(self, verdicts):\n        return verdicts[0]\n"
+    source = f"class One:\n    name, version, lazy, over = 'one', '1', False, ()\n{method}"
+    program = (
+        "from pipelines.sandbox.method_box import MethodBox, MethodSource\n"
+        f"box = MethodBox(MethodSource('policy', 'one.py:One', 'One', {source!r}, '0' * 64, 'file.0'))\n"
+        "print(box.described['name'])\nbox.close()\n"
+    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as checkout:
+        for name in ("pipelines", "storage"):
+            shutil.copytree(ROOT / name, Path(checkout, name), ignore=shutil.ignore_patterns("__pycache__"))
+        command = [sys.executable, "-P", "-c", program]
+        environment = {**os.environ, "PYTHONPATH": checkout}
+        done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "one\n"), done.stderr

@@ -1,10 +1,11 @@
-"""A ledger that came with a folder: `runs resume` runs no Python and uses no profile that the person did not name here."""
+"""A ledger that came with a folder: `no command on a run of it loads Python, a scorer or a
+profile that the person did not name here."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from storage.ledger.models import RunRow
 from storage.workspace import Workspace
@@ -48,3 +49,53 @@ def test_a_run_of_somebody_else_is_resumed_by_the_names_of_its_recipe_and_profil
     assert rollmill(stranger, "curate", "toy.yaml", "--profile", "p.yaml", "--direct").status == 0
     resumed = rollmill(stranger, "runs", "resume", "--dry-run")
     assert (resumed.status, resumed.out) == (0, "Would run: rollmill curate toy.yaml --profile p.yaml\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "reverify {run}",
+        "reverify {run} --dry-run",
+        "score {run} --with answer_agreement",
+        "audit scorer {run}",
+        "select {run}",
+        "select {run} --fdr 0.1",
+        "review --undecided {run} --apply",
+        "runs resume {run}",
+    ],
+)
+def test_a_command_on_a_run_of_somebody_else_loads_nothing_of_it(stranger: Path, command: str) -> None:
+    refused = rollmill(stranger, *command.format(run=run_of(stranger)).split())
+    assert (refused.status, (stranger / "imported").exists()) == (2, False)
+    assert "is code that you did not run before: it is not run. Next: read it, then rollmill curate toy.yaml" in refused.err
+
+
+def test_a_verifier_that_the_person_edits_judges_runs_of_his_own_again(stranger: Path) -> None:
+    judge = "from pipelines.verify.number import NumberVerifier\n\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
+    (stranger / "toys.py").write_text(TOYS.read_text())
+    (stranger / "judge.py").write_text(judge)
+    (stranger / "mine.yaml").write_text(
+        RECIPE.replace("method: number", "method: judge.py:Mine").replace("name: toy", "name: m")
+    )
+    assert rollmill(stranger, "curate", "mine.yaml", "--profile", "p.yaml", "--direct").status == 0
+    (stranger / "judge.py").write_text(f"{judge}    version = '3'\n")
+    (stranger / "p.yaml").write_text("profile_schema: 1\n# edited\n")
+    again = rollmill(stranger, "reverify", run_of(stranger), "--dry-run")
+    assert (again.status, "Nothing was judged" in again.out) == (0, True), again
+
+
+def test_a_scorer_that_only_the_ledger_names_is_not_loaded(stranger: Path) -> None:
+    (stranger / "toys.py").write_text(TOYS.read_text())
+    assert rollmill(stranger, "curate", "toy.yaml", "--profile", "p.yaml", "--direct").status == 0
+    (stranger / "scorers.py").write_text(f"open({str(stranger / 'imported')!r}, 'w').close()\nclass Evil: pass\n")
+    with Workspace.open(stranger) as workspace, workspace.ledger.write() as session:
+        for row in session.scalars(select(RunRow)):
+            row.recipe = {**row.recipe, "score": [{"method": "scorers.py:Evil", "options": {}}]}
+    refused = rollmill(stranger, "score", run_of(stranger))
+    assert (refused.status, (stranger / "imported").exists()) == (2, False), refused
+    assert "scorers.py" in refused.err
+
+
+def run_of(folder: Path) -> str:
+    with Workspace.open(folder) as workspace:
+        return workspace.runs.list()[0].id
