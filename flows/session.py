@@ -6,7 +6,7 @@
 A session is always passed as an argument; there is no global one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,15 +16,21 @@ from flows.job import Job
 from flows.progress import Progress, Stage
 from flows.ray_cluster import RayCluster
 from flows.recipe.load import LoadedRecipe, load_recipe
+from flows.recipe.parse import override, read_yaml
 from flows.recipe.profile import Profile, load_profile
+from flows.recipe.user_files import NotTrusted, stored_methods
 from flows.sampling.steps import Engines
+from pipelines.own_jobs import is_own_profile, is_own_recipe
 from pipelines.processes.freed_memory import return_large_blocks
+from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from pipelines.generate.serving import LocalServers
     from pipelines.generate.serving.local_servers import ServerEvent
+    from storage.runs import Run
     from storage.workspace import Workspace
 
+_OF_RUN = ("score", "accept")  # parts of a run's record that commands build methods of
 SHOWN = 60  # letters of a server's log line beside the bar
 
 
@@ -101,6 +107,50 @@ def recipe_of(job: Job) -> LoadedRecipe:
     from flows.recipe.evaluations import load_evaluation  # which most commands do not need
 
     return load_evaluation(path, sets=job.sets).cell(job.cell)
+
+
+def stored_job(
+    run: "Run",
+    root: Path,
+    *,
+    profile: str | None = None,
+    max_tokens: int | None = None,
+    max_cost: str | None = None,
+) -> Job:
+    """The job of a run with this profile and these limits; SetupError unless the person named here what it loads.
+
+    That is the Python files of the recipe, programs without the sandbox, and the profile with its programs and servers,
+    unless the command names another profile. A recipe that was run from its place with the same overrides is the person's,
+    whatever it says today: `reverify` is for changed verifiers.
+    """
+    job = Job.of_run(run.recipe["job"], root)
+    job = replace(
+        job,
+        profile=profile or job.profile,
+        max_tokens=job.max_tokens if max_tokens is None else max_tokens,
+        max_cost=max_cost or job.max_cost,
+    )
+    try:
+        _require_own(job, run)
+        if profile is None and not is_own_profile(job.profile):
+            raise NotTrusted(f"run {run.id} has the profile {job.profile}, which you did not use here as it is now.")
+    except NotTrusted as error:
+        raise SetupError(error.message, next_command=f"read it, then {job.command}") from None
+    return job
+
+
+def _require_own(job: Job, run: "Run") -> None:
+    """NotTrusted for a recipe, or a part that only the run's record has, with code that the person did not name here."""
+    recipe, own = read_yaml(Path(job.recipe), "recipes")[0], is_own_recipe(job.recipe, job.sets)
+    for text in job.sets:
+        override(recipe, text)
+    if job.cell is not None and not own:  # its benchmarks are defined in more files
+        raise NotTrusted(f"run {run.id} belongs to the evaluation {job.recipe}, which you did not run here.")
+    recorded = {key: run.recipe[key] for key in _OF_RUN if run.recipe.get(key)}
+    parts: list[Mapping[str, Any]] = [recorded] if own else [recorded, recipe]
+    for part in parts:
+        with stored_methods(f"run {run.id}", part, None, base=job.folder) as methods:
+            methods.require_own(recipe if own else {})
 
 
 def _local_servers(session: Session) -> "LocalServers":

@@ -62,13 +62,16 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     funnel, spent, imports = outcome["funnel"], outcome["spent"], outcome.get("imports")
     published = "version" in outcome
     drawn, reused, unjudged = funnel["drawn"], outcome.get("reused", 0), funnel.get("unjudged", 0)
+    # One completion may answer several problems, and is then as many rollouts.
+    whole = funnel.get("replies", {}).get("replies") or drawn + unjudged
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     dropped = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
     rounds = "1 round" if spent["rounds"] == 1 else f"{spent['rounds']:,} rounds"
     lines = [
         f"  problems     {funnel['problems']:>9,}{dropped}",
-        f"  completions  {drawn:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
-        f"{drawn + unjudged - spent['drawn']:,} already stored{others}",
+        f"  completions  {whole:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
+        f"{whole - spent['drawn']:,} already stored{others}",
+        *([f"  rollouts     {drawn:>9,}   some completions answer several problems"] if drawn + unjudged > whole else ()),
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  {'kept    ' if published else 'selected'}     {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}"
         f"{'' if published else ', published none'}",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flows.job import Job
 from flows.recipe.load import load_recipe
 from flows.recipe.methods import resolve
-from flows.stored_job import stored_job
+from flows.session import stored_job
 from pipelines.verify.acceptance import PLAIN
 from pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
 from storage.audits import PersonJudgement

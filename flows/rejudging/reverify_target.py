@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import unopened_run
 from flows.job import Job
 from flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
-from flows.session import open_session, read_session, recipe_of
-from flows.stored_job import stored_job
+from flows.session import open_session, read_session, recipe_of, stored_job
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.ground.errors import SetupError, unknown_name
 from storage.rollouts import Key

@@ -23,8 +23,7 @@ from flows.rejudging.reverify_target import check_same
 from flows.rounds.judging.decide import select_checked
 from flows.rounds.judging.score import preview_scores, rows_of
 from flows.rounds.plan_rows import answers_of, in_order
-from flows.session import read_session, recipe_of
-from flows.stored_job import stored_job
+from flows.session import read_session, recipe_of, stored_job
 from pipelines.budget import reads_verdicts
 from pipelines.metrics import PairedDecisions, moves_rows
 from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part

@@ -29,8 +29,7 @@ from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.threads import RunThreads
 from flows.run_spec import engine_settings, paid_samplers
 from flows.sampling.steps import Step
-from flows.session import Session, open_session, read_session, recipe_of
-from flows.stored_job import stored_job
+from flows.session import Session, open_session, read_session, recipe_of, stored_job
 from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph

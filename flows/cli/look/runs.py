@@ -199,7 +199,7 @@ def resume(
     from flows.cli.summary import summary
     from flows.job import Job
     from flows.jobs.curate import Curate
-    from flows.stored_job import stored_job
+    from flows.session import stored_job
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from dashboards.parts.activity import follow, statuses
+from flows.job import Job
+from pipelines.own_jobs import remember_job
 from storage.queries import Reader, run_progress, run_scope, runs, search_problems
 from storage.queries.run_history import problems_named, run_times
 from tests.dashboards.conftest import opened
@@ -111,7 +113,8 @@ def test_a_refused_run_opens_what_stands_in_its_way_and_is_not_resumed(workspace
 
 def test_the_limit_is_changed_in_the_command_that_asks_again(workspace: Path) -> None:
     with Reader.open(workspace) as reader:
-        toy = next(run.id for run in reader.runs.list() if run.name == "toy")
+        run = next(run for run in reader.runs.list() if run.name == "toy")
+        toy, job = run.id, Job.of_run(reader.runs.get(run.id).recipe["job"], workspace)
     shown = opened("runs", run=toy)
     assert "Change the limit to ask again." in texts(shown)
     limit = shown.number_input(key=f"limit-{toy}-min_kept")
@@ -119,7 +122,10 @@ def test_the_limit_is_changed_in_the_command_that_asks_again(workspace: Path) ->
     limit.set_value(7).run()
     commands = [code.value for code in shown.code]
     assert "rollmill curate toy.yaml --set select.options.per_problem=1 --set gate.min_kept=7" in commands
-    assert [button.label for button in shown.button] == ["Ask again", "Dismiss"]
+    assert [button.label for button in shown.button] == ["Dismiss"]
+    assert "You did not run this recipe and profile in this folder" in " ".join(caption.value for caption in shown.caption)
+    remember_job(job.recipe, job.sets, job.profile)
+    assert [button.label for button in shown.run().button] == ["Ask again", "Dismiss"]
 
 
 def test_the_cells_of_an_evaluation_are_one_row_until_it_is_chosen(workspace: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from flows.cli.summary import summary
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Curated, Run, retrain
+from tests.flows.conftest import RECIPE, Curated, Run, retrain, said_as_json
 from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
@@ -100,6 +101,17 @@ def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rol
     again = outcome(rollmill)
     assert again["content_hash"] == first["content_hash"]
     assert any(str(path) in text or path.name in text for text in again["messages"])
+
+
+def test_a_completion_that_answers_two_problems_counts_once(toy: Path, rollmill: Run) -> None:
+    """Its second rollout was said to be stored already."""
+    outcome = said_as_json(rollmill, "curate", "toy.yaml", "--direct")
+    drawn = outcome["funnel"]["drawn"]
+    assert "  rollouts  " not in summary(outcome, toy)
+    outcome["funnel"]["drawn"] += 4
+    shown = summary(outcome, toy)
+    assert f"  completions  {drawn:>9,}   in 3 rounds: {drawn} drawn now, 0 already stored\n" in shown
+    assert f"  rollouts     {drawn + 4:>9,}   some completions answer several problems\n" in shown
 
 
 def test_the_summary(toy: Path, rollmill: Run) -> None:

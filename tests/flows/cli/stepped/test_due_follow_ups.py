@@ -44,7 +44,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
         def odd(*arguments: Any) -> Any:
             outcome, rule, *rest = decide(*arguments)
-            return ("incorrect" if outcome == "correct" and arguments[1].value % 2 == 0 else outcome, rule, *rest)
+            return ("incorrect" if outcome == "correct" and arguments[2].value % 2 == 0 else outcome, rule, *rest)
 
         rules = tuple((name, "odd") for name, _ in NumberVerifier.rules)
         before, after = (versioned("", listed) for listed in (NumberVerifier.rules, rules))

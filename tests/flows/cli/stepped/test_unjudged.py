@@ -39,7 +39,7 @@ def test_drawn_judged_and_kept_are_the_same_numbers_everywhere(
     assert (report["drawn"], report["unjudged"], report["kept"]) == (judged, unjudged, kept)
     assert f"{judged} rollouts (" in (version / "README.md").read_text()
     assert f"{unjudged} completions of steps that nobody judges" in (version / "README.md").read_text()
-    assert f"completions  {judged:>9}   in" in result.out
+    assert f"completions  {drawn:>9}   in" in result.out
     assert f"{drawn} drawn now" in result.out
     assert f"not judged   {unjudged:>9}   " in result.out
     assert f"{kept} of {judged} rollouts kept" in result.out
