@@ -60,7 +60,8 @@ def test_the_page_about_servers(tmp_path: Path, knowing: Serving) -> None:
 def test_the_page_about_vllm(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
     [fragment] = [block for language, block in blocks("run-vllm.md") if language == "yaml"]
-    fragment = fragment.replace("self_certainty: true", "self_certainty: false")  # the toy vLLM has no sampler
+    # The toy vLLM has no sampler, and a context of 64 tokens.
+    fragment = fragment.replace("self_certainty: true", "self_certainty: false, max_model_len: 512")
     (folder / "recipes/mine.yaml").write_text(DRAWN_BY_VLLM + fragment)
     (folder / "profiles/vllm.yaml").write_text(f"vllm: {{python: {sys.executable}, env: {{PYTHONPATH: {TOY}}}}}\n")
     for command in commands("run-vllm.md"):

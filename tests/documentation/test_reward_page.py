@@ -5,6 +5,7 @@ import re
 import shlex
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,7 +26,11 @@ def test_the_page_about_rewards(tmp_path: Path) -> None:
     try:
         address = server.stdout.readline().split()[0]
         shown = re.findall(r'`(\{"items".*?\})`', PAGES[PAGE])
-        request = urllib.request.Request(address, shown[0].encode(), {"Content-Type": "application/json"})
+        parts = urlsplit(address)  # urllib takes no user and password in an address
+        assert (parts.username, parts.hostname) == ("rollmill", "127.0.0.1")
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {parts.password}"}
+        bare = f"http://127.0.0.1:{parts.port}{parts.path}"
+        request = urllib.request.Request(bare, shown[0].encode(), headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert [reward["value"] for reward in json.load(answer)["rewards"]] == [1.0]
     finally:
