@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from storage.ground.job_command import command_words
+from storage.ground.job_command import command_words, path_in
 
 
 def workspace_root() -> Path:
@@ -66,13 +66,8 @@ class Job:
     def of_run(cls, data: Mapping[str, Any], root: Path) -> "Job":
         """The job that a run was begun with, in the workspace where it is found now: a copy reads its own files."""
         job = cls.of(data)
-
-        def here(path: str) -> str:
-            inside = Path(path).is_relative_to(job.workspace)
-            return str(root / Path(path).relative_to(job.workspace)) if inside else path
-
-        profile = None if job.profile is None else here(job.profile)
-        return replace(job, workspace=str(root), recipe=here(job.recipe), profile=profile)
+        profile = None if job.profile is None else path_in(root, data, job.profile)
+        return replace(job, workspace=str(root), recipe=path_in(root, data, job.recipe), profile=profile)
 
     @property
     def folder(self) -> Path:

@@ -113,6 +113,7 @@ def stored_job(
     run: "Run",
     root: Path,
     *,
+    unchanged: bool = False,
     profile: str | None = None,
     max_tokens: int | None = None,
     max_cost: str | None = None,
@@ -121,7 +122,8 @@ def stored_job(
 
     That is the Python files of the recipe, programs without the sandbox, and the profile with its programs and servers,
     unless the command names another profile. A recipe that was run from its place with the same overrides is the person's,
-    whatever it says today: `reverify` is for changed verifiers.
+    whatever it and its files say today: `reverify` is for changed verifiers. `unchanged`: files and profile have to be as
+    they ran.
     """
     job = Job.of_run(run.recipe["job"], root)
     job = replace(
@@ -131,15 +133,15 @@ def stored_job(
         max_cost=max_cost or job.max_cost,
     )
     try:
-        _require_own(job, run)
-        if profile is None and not is_own_profile(job.profile):
+        _require_own(job, run, unchanged=unchanged)
+        if profile is None and not is_own_profile(job.profile, unchanged=unchanged):
             raise NotTrusted(f"run {run.id} has the profile {job.profile}, which you did not use here as it is now.")
     except NotTrusted as error:
         raise SetupError(error.message, next_command=f"read it, then {job.command}") from None
     return job
 
 
-def _require_own(job: Job, run: "Run") -> None:
+def _require_own(job: Job, run: "Run", *, unchanged: bool) -> None:
     """NotTrusted for a recipe, or a part that only the run's record has, with code that the person did not name here."""
     recipe, own = read_yaml(Path(job.recipe), "recipes")[0], is_own_recipe(job.recipe, job.sets)
     for text in job.sets:
@@ -147,10 +149,10 @@ def _require_own(job: Job, run: "Run") -> None:
     if job.cell is not None and not own:  # its benchmarks are defined in more files
         raise NotTrusted(f"run {run.id} belongs to the evaluation {job.recipe}, which you did not run here.")
     recorded = {key: run.recipe[key] for key in _OF_RUN if run.recipe.get(key)}
-    parts: list[Mapping[str, Any]] = [recorded] if own else [recorded, recipe]
+    parts: list[Mapping[str, Any]] = [recorded] if own and not unchanged else [recorded, recipe]
     for part in parts:
         with stored_methods(f"run {run.id}", part, None, base=job.folder) as methods:
-            methods.require_own(recipe if own else {})
+            methods.require_own(recipe if own else {}, unchanged=unchanged)
 
 
 def _local_servers(session: Session) -> "LocalServers":

@@ -10,37 +10,36 @@ from typing import Any
 from pipelines.own_code import is_own, part_digest, remember
 from storage.ground.files import read_utf8
 from storage.ground.ids import sha256_text
+from storage.ground.job_command import path_in
 
 
 def remember_job(recipe: str, sets: Sequence[str], profile: str | None) -> None:
     """Note that the person runs this recipe with this profile."""
-    remember(recipe_mark(recipe, sets))
+    remember(_recipe_mark(recipe, sets))
     for mark in _profile_marks(profile):
         remember(mark)
 
 
 def is_own_recipe(recipe: str, sets: Sequence[str]) -> bool:
     """True if the person ran the recipe at this place with these overrides, whatever it says today."""
-    return is_own(recipe_mark(recipe, sets))
+    return is_own(_recipe_mark(recipe, sets))
 
 
-def is_own_profile(profile: str | None) -> bool:
-    """True if the person used the profile at this place, or one with its text; without a profile as well."""
-    return profile is None or any(map(is_own, _profile_marks(profile)))
+def is_own_profile(profile: str | None, *, unchanged: bool = False) -> bool:
+    """True if the person used a profile with this text or, unless it has to be `unchanged`, the one at this place."""
+    marks = _profile_marks(profile)
+    return not marks or any(map(is_own, marks[1:] if unchanged else marks))
 
 
 def is_own_job(job: Mapping[str, Any], root: Path) -> bool:
     """True if the job of a ledger in the workspace `root` has a recipe and a profile of the person's own."""
-
-    def here(path: str) -> str:
-        inside = Path(path).is_relative_to(job["workspace"])
-        return str(root / Path(path).relative_to(job["workspace"])) if inside else path
-
     profile = job.get("profile")
-    return is_own_recipe(here(job["recipe"]), job["sets"]) and is_own_profile(profile and here(profile))
+    return is_own_recipe(path_in(root, job, job["recipe"]), job["sets"]) and is_own_profile(
+        profile and path_in(root, job, profile)
+    )
 
 
-def recipe_mark(recipe: str, sets: Sequence[str]) -> str:
+def _recipe_mark(recipe: str, sets: Sequence[str]) -> str:
     """Digest of a recipe's place and overrides."""
     return part_digest({"recipe": str(Path(recipe).resolve()), "sets": list(sets)})
 

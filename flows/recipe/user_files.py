@@ -100,7 +100,7 @@ class StoredMethods:
         return text if isinstance(text, str) and sha256_text(text) == digest else None
 
     def _own_place(self, place: str, digest: str, text: str | None) -> str:
-        """Where code of the person's own is loaded from: the file that ran before, or its text as the manifest keeps it."""
+        """The place that code of the person's own is loaded from: the file that ran before, or its text in the manifest."""
         file = found_file(place, self.base)
         same = file is not None and sha256_text(file.read_text(encoding="utf-8")) == digest
         # A package may run other files first, so a module is only imported from where it ran before.
@@ -121,12 +121,13 @@ class StoredMethods:
                 next_command="read it; a recipe of your own may name it, and `rollmill curate` runs it",
             )
 
-    def require_own(self, named: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def require_own(self, named: Mapping[str, Any] = MappingProxyType({}), *, unchanged: bool = False) -> None:
         """NotTrusted if the recipe, to be run whole, names code that did not run here before, or leaves the sandbox.
 
-        `named`: a recipe of the person's own, whose code and options may be here as well.
+        `named`: a recipe of the person's own, whose options may be here as well, and whose code, unless it has to be
+        `unchanged` since it ran.
         """
-        for text in set(_texts(self.recipe)) - set(_texts(named)):
+        for text in set(_texts(self.recipe)) - (set() if unchanged else set(_texts(named))):
             place, colon, _ = text.rpartition(":")
             place = place if colon else text
             if place.endswith(".py") or (_DOTTED.fullmatch(text) and _importable(place, self.base)):

@@ -114,7 +114,7 @@ def method_box(folders: Sequence[Path], module: str, scratch_mib: int) -> tuple[
     return *walls, "--remount-ro", "/", "--chdir", "/tmp", interpreter(), *_FLAGS, "-m", module  # noqa: S108
 
 
-def boxed(more: Mapping[str, str], environment: Mapping[str, str], scratch: Sequence[str] = ()) -> tuple[str, ...]:
+def boxed(more: Mapping[str, str], environment: Mapping[str, str], scratch: Sequence[str]) -> tuple[str, ...]:
     """Bubblewrap with the walls that every box has: `more` are folders to see there, by their place here.
 
     `scratch`: the mount of /tmp, made first, so that it hides no folder that lies below /tmp.

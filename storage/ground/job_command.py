@@ -22,11 +22,17 @@ def command_words(job: Mapping[str, Any], sets: Mapping[str, str] | None = None)
     return words + [word for name, value in options.items() if value is not None for word in (name, str(value))]
 
 
+def path_in(root: Path, job: Mapping[str, Any], path: str) -> str:
+    """A path of a job in the workspace where the job is found now: a copy of the job's workspace has its own files."""
+    return str(root / _from_root(job, path))
+
+
 def _is_of(item: str, key: str) -> bool:
     """True for `gate.min_kept=5` of `gate.min_kept`, or of `gate`."""
     return f"{item.partition('=')[0].strip()}.".startswith(f"{key}.")
 
 
 def _from_root(job: Mapping[str, Any], path: str) -> str:
+    """A path in the job's workspace as a relative one; any other path as it is."""
     inside = Path(path).is_relative_to(job["workspace"])
     return str(Path(path).relative_to(job["workspace"])) if inside else path

@@ -210,7 +210,7 @@ def resume(
     if job.verb != "curate":
         what = f"a {job.verb}" if job.cell is None else "a cell of an evaluation"
         raise SetupError(f"{chosen.id} is {what}.", next_command=job.command)
-    job = stored_job(chosen, root, max_tokens=max_tokens, max_cost=max_cost)
+    job = stored_job(chosen, root, unchanged=True, max_tokens=max_tokens, max_cost=max_cost)
     kind = Curate(job)
     # A changed recipe is another run, which would leave this one unfinished without a word.
     if kind.loaded.recipe_hash != chosen.recipe_hash:

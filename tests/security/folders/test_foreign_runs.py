@@ -1,5 +1,6 @@
-"""A ledger that came with a folder: `no command on a run of it loads Python, a scorer or a
-profile that the person did not name here."""
+"""A ledger that came with a folder: no command on a run of it loads Python, a scorer or a profile that the person did not
+name here.
+"""
 
 import shutil
 from pathlib import Path
@@ -70,18 +71,39 @@ def test_a_command_on_a_run_of_somebody_else_loads_nothing_of_it(stranger: Path,
     assert "is code that you did not run before: it is not run. Next: read it, then rollmill curate toy.yaml" in refused.err
 
 
-def test_a_verifier_that_the_person_edits_judges_runs_of_his_own_again(stranger: Path) -> None:
-    judge = "from pipelines.verify.number import NumberVerifier\n\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
+JUDGE = "from pipelines.verify.number import NumberVerifier\n\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
+
+
+@pytest.fixture
+def own(stranger: Path) -> Path:
+    """The folder with a run of the person's own, by a verifier of his own."""
     (stranger / "toys.py").write_text(TOYS.read_text())
-    (stranger / "judge.py").write_text(judge)
+    (stranger / "judge.py").write_text(JUDGE)
     (stranger / "mine.yaml").write_text(
         RECIPE.replace("method: number", "method: judge.py:Mine").replace("name: toy", "name: m")
     )
     assert rollmill(stranger, "curate", "mine.yaml", "--profile", "p.yaml", "--direct").status == 0
-    (stranger / "judge.py").write_text(f"{judge}    version = '3'\n")
-    (stranger / "p.yaml").write_text("profile_schema: 1\n# edited\n")
-    again = rollmill(stranger, "reverify", run_of(stranger), "--dry-run")
+    return stranger
+
+
+def test_a_verifier_that_the_person_edits_judges_runs_of_his_own_again(own: Path) -> None:
+    (own / "judge.py").write_text(f"{JUDGE}    version = '3'\n")
+    (own / "p.yaml").write_text("profile_schema: 1\n# edited\n")
+    again = rollmill(own, "reverify", run_of(own), "--dry-run")
     assert (again.status, "Nothing was judged" in again.out) == (0, True), again
+
+
+def test_a_resumed_run_has_code_and_profile_as_they_ran(own: Path) -> None:
+    """They may be others since a pull."""
+    (own / "judge.py").write_text(f"open({str(own / 'imported')!r}, 'w').close()\n{JUDGE}")
+    refused = rollmill(own, "runs", "resume", run_of(own))
+    assert (refused.status, (own / "imported").exists()) == (2, False)
+    assert "judge.py of run " in refused.err
+    (own / "judge.py").write_text(JUDGE)
+    assert rollmill(own, "runs", "resume", run_of(own), "--dry-run").status == 0
+    (own / "p.yaml").write_text("profile_schema: 1\n# edited\n")
+    refused = rollmill(own, "runs", "resume", run_of(own))
+    assert (refused.status, "p.yaml, which you did not use here as it is now" in refused.err) == (2, True)
 
 
 def test_a_scorer_that_only_the_ledger_names_is_not_loaded(stranger: Path) -> None:
