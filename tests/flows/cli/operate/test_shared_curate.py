@@ -42,4 +42,5 @@ def test_gsm8k_and_mathcoder(rollmill: Run) -> None:
     assert (funnel["problems"], funnel["drawn"], funnel["correct"], funnel["undecided"]) == (660, 2640, 986, 0)
     imported(rollmill, "rollouts", str(shared_data("mathcoder_rollouts.parquet")), "--name", "mathcoder")
     funnel = curated(rollmill, "mathcoder")
-    assert (funnel["problems"], funnel["undecided"]) == (2542, 0)
+    # Of 12,748 final answers 69 are not readable, or may be the reference rounded: "80 girls and 16 boys" for 80.
+    assert (funnel["problems"], funnel["undecided"]) == (2542, 69)
