@@ -60,12 +60,16 @@ def numbers(report: Row) -> Iterator[tuple[Row, Row]]:
 
 
 def words(row: Row) -> str:
-    """A value with its interval, or why there is none."""
+    """A value with its interval, or why there is none; with undecided rollouts also the value if all were wrong and if all
+    were right.
+    """
+    wrong, right = row.get("if_wrong"), row.get("if_right")
+    sides = "" if wrong is None or right is None else f" ({wrong:.4g} to {right:.4g} by {row['undecided']:,} undecided)"
     if row["value"] is None:
-        return f"none: {row.get('why') or 'undefined'}"
+        return f"none: {row.get('why') or 'undefined'}{sides}"
     if row["low"] is None or row["high"] is None:
-        return f"{row['value']:.4g}"
-    return with_interval(row["value"], row["low"], row["high"])
+        return f"{row['value']:.4g}{sides}"
+    return f"{with_interval(row['value'], row['low'], row['high'])}{sides}"
 
 
 def markdown(report: Row) -> str:

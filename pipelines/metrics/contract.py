@@ -101,7 +101,7 @@ def check(sample: Sample, kind: Metric, options: Options) -> None:
             next_command=f"measure the first {least} of each: first={least}, or pool.measured({least}) of a pool",
         )
     if "ks" in needs:
-        _check_ks(sample, options, each_k=kind.each_k)
+        _check_ks(sample.rated, options, each_k=kind.each_k)
     if "answers" in needs and (sample.pool.answer < 0).all():
         raise SetupError(
             "The pool has no answers, and votes are over answers.",
@@ -120,12 +120,9 @@ def defined_ks(sample: Sample, options: Options) -> tuple[int, ...]:
 
 
 def _check_ks(sample: Sample, options: Options, *, each_k: bool) -> None:
+    if not len(sample):
+        raise SetupError("No problem has a judged rollout.", next_command="judge them again: rollmill reverify")
     least = int(sample.judged.min())
-    if not least:
-        raise SetupError(
-            f"{int((sample.judged == 0).sum())} of {len(sample)} problems have no judged rollout.",
-            next_command="judge them again: rollmill reverify",
-        )
     if options.ks and min(options.ks) < 1:
         raise SetupError(f"k = {min(options.ks)} is not a number of completions.", choices=[f"1 to {least}"])
     # Undecided rollouts are the verifier's failure: they leave a k undefined, and the smaller ones are still measured.

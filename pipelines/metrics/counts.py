@@ -36,6 +36,11 @@ class Counts:
     def __len__(self) -> int:
         return len(self.clusters)
 
+    @property
+    def drawn(self) -> Ints:
+        """Measured rollouts of each problem, undecided ones too."""
+        return self.judged + self.undecided
+
     def take(self, places: Ints) -> "Counts":
         """The problems at these places."""
         chosen = places.tolist()

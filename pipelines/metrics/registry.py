@@ -98,7 +98,10 @@ def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: di
     # Without undecided rollouts both bounds are the value itself, and measuring them would triple the work.
     sides = [kind.measure(sample.judged_as(name), options) for name in ("incorrect", "correct")] if undecided else [[], []]
     wrong, right = ({_key(value): value.estimate.value for value in side if value.estimate} for side in sides)
-    measured = _measured(kind, sample, options, sides[0])
+    measured_on = sample.rated if "ks" in kind.needs else sample
+    measured = _measured(kind, measured_on, options, sides[0])
+    left_out = len(sample) - len(measured_on)
+    note = f"{left_out} of {len(sample)} problems have undecided rollouts alone and are left out" if left_out else ""
     return [
         MetricRow(
             metric=metric,
@@ -107,11 +110,11 @@ def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: di
             value=value.estimate.value if value.estimate else None,
             low=value.estimate.low if value.estimate else None,
             high=value.estimate.high if value.estimate else None,
-            n=value.estimate.n if value.estimate else len(sample),
+            n=value.estimate.n if value.estimate else len(measured_on),
             clusters=value.estimate.clusters if value.estimate else 0,
             estimand=value.estimate.estimand if value.estimate else "",
             method=value.estimate.method if value.estimate else "",
-            why=value.why,
+            why="; ".join(filter(None, (value.why, note))),
             undecided=undecided,
             if_wrong=wrong.get(_key(value)),
             if_right=right.get(_key(value)),

@@ -190,6 +190,11 @@ class Sample:
         return int(self.rows.outcomes[self.places, UNDECIDED].sum())
 
     @cached_property
+    def rated(self) -> "Sample":
+        """The problems with a judged rollout; only these have a rate."""
+        return self if self.judged.all() else replace(self, places=self.places[self.judged > 0])
+
+    @cached_property
     def clusters(self) -> list[Group]:
         """The template of each problem; None: the problem itself."""
         templates = self.pool.strata.get("template", (None,) * len(self.pool.problems))

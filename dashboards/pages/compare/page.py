@@ -20,7 +20,7 @@ from dashboards.units import counted
 from pipelines.stats import with_interval
 from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
+from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, undecided_words
 from storage.queries.comparisons.evaluations import Flip, evaluations, flips
 from storage.queries.comparisons.sides import Side
 
@@ -134,6 +134,8 @@ def _leaderboard(board: Row, subject: ComparedSubject) -> None:
         f"{tested}{mean}"
     )
     for cell in board["cells"]:
+        if undecided := undecided_words(cell):
+            st.caption(f"{inert(cell['model'])} on {inert(cell['benchmark'])}: {undecided}.")
         for text in cell.get("faults", ()):
             st.warning(f"{inert(cell['model'])} on {inert(cell['benchmark'])}: {inert(text, 600)}")
     with st.expander("The numbers, with n", key="board-numbers", bind="query-params") as numbers:

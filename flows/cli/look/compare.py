@@ -117,6 +117,7 @@ def _checkpoints(rows: Sequence[dict[str, Any]]) -> str:
 def _comparison(row: dict[str, Any]) -> str:
     sides = (("before", "value_before", "only_before"), ("after", "value_after", "only_after"))
     left_out = [f"{row[only]:,} only {name}" for name, _, only in sides if row[only]]
+    left_out += [f"{row['undecided']:,} undecided"] if row["undecided"] else []
     table = [
         [name, row[name]["model"], row[name]["completions"], _number(row[name]["tokens_per_completion"], ".1f"), row[value]]
         for name, value, _ in sides
@@ -129,6 +130,7 @@ def _comparison(row: dict[str, Any]) -> str:
         f"{row['decision']}.",
         f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
         f"p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
+        *_undecided_words(row["undecided_bounds"]),
         *([] if row["outlying"] is None else [f"note: {row['outlying']['note']}"]),
         _equal_tokens(row["equal_tokens"]),
         f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
@@ -141,6 +143,12 @@ def _comparison(row: dict[str, Any]) -> str:
         head = [name, "problems", "before", "after", "difference [95%]", "p, corrected"]
         lines += ["", columns(head, [_stratum(part) for part in strata])]
     return "\n".join(lines)
+
+
+def _undecided_words(bounds: list[float] | None) -> list[str]:
+    if bounds is None:
+        return []
+    return [f"with undecided completions counted too the difference lies between {bounds[0]:+.3f} and {bounds[1]:+.3f}"]
 
 
 def _equal_tokens(part: dict[str, Any]) -> str:
@@ -184,9 +192,16 @@ def _board(board: dict[str, Any]) -> str:
             "* no model of the table is shown to be better on this benchmark (5%, all pairs corrected together)",
             f"{len(board['tests'])} pairs tested, {significant} differ; mean: over the benchmarks that all were asked",
             f"Problems: {', '.join(_problem_count(board, benchmark) for benchmark in board['benchmarks'])}.",
-            *(f"{row['model']} on {row['benchmark']}: {text}." for row in board["cells"] for text in row.get("faults", ())),
+            *(f"{row['model']} on {row['benchmark']}: {text}." for row in board["cells"] for text in _notes(row)),
         ]
     )
+
+
+def _notes(row: dict[str, Any]) -> list[str]:
+    """What else to know of a cell: its undecided completions and the faults of its replies."""
+    from storage.queries.comparisons.comparison import undecided_words
+
+    return [*filter(None, [undecided_words(row)]), *row.get("faults", ())]
 
 
 def _problem_count(board: dict[str, Any], benchmark: str) -> str:

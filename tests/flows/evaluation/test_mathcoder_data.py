@@ -49,6 +49,7 @@ def test_two_of_its_models_differ(toy: Path, rollmill: Run) -> None:
     rollmill("evaluate", "mathcoder.yaml")
     result = rollmill("compare", "mathcoder:MathCoder-L-7b", "mathcoder:MathCoder-L-70b", "--by", "source", "--json")
     [row] = json.loads(result.out)["comparisons"]
-    assert (row["problems"], row["only_before"], row["only_after"]) == (1_960, 582, 0)
+    assert (row["problems"], row["only_before"], row["only_after"], row["undecided"]) == (1_945, 582, 0, 15)
+    assert row["undecided_bounds"][0] < row["difference"] < row["undecided_bounds"][1]
     assert 0.19 < row["low"] < row["difference"] < row["high"] < 0.25
     assert all(part["p_corrected"] < 0.001 for part in row["strata"]["source"])

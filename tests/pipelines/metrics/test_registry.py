@@ -130,8 +130,8 @@ def test_fewer_completions_than_k_are_refused_with_what_is_possible() -> None:
         measure(FOUR, "pass@k", Options(ks=(0,)))
     with pytest.raises(SetupError, match="k from 2 on"):
         measure(FOUR, "mg_pass@k", Options(ks=(1, 2)))
-    with pytest.raises(SetupError, match="no judged rollout"):
-        measure(pool(["uu", "cc"]), "pass@k")
+    with pytest.raises(SetupError, match="No problem has a judged rollout"):
+        measure(pool(["uu", "u"]).measured(1), "pass@k")
 
 
 def test_what_false_accepts_could_make_is_withheld() -> None:

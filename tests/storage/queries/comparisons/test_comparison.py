@@ -7,19 +7,20 @@ import pytest
 
 from flows.cli.look.compare import _comparison as compare_words
 from storage.ground.errors import SetupError
+from storage.ground.ids import digits
 from storage.ground.pool import KEPT, STATES, Pool
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired
+from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired, undecided_words
 from storage.queries.comparisons.sides import Side
 
 
 def side(
     model: str,
-    correct: dict[str, list[bool]],
+    correct: dict[str, list[bool | None]],
     benchmark: str = "b",
     templates: dict[str, str] | None = None,
     tokens: int = 10,
 ) -> Side:
-    """A side whose problems have these outcomes, sample by sample, each completion of that many tokens."""
+    """A side whose problems have these outcomes, sample by sample, each completion of that many tokens; None: undecided."""
     rows = [(place, index, right) for place, key in enumerate(correct) for index, right in enumerate(correct[key])]
     n = len(rows)
     column = np.array
@@ -31,7 +32,7 @@ def side(
         problem=column([place for place, _, _ in rows]),
         completion=np.arange(n),
         index=column([index for _, index, _ in rows]),
-        outcome=column([STATES.index("correct" if right else "incorrect") for *_, right in rows]),
+        outcome=column([STATES.index({YES: "correct", NO: "incorrect", None: "undecided"}[right]) for *_, right in rows]),
         in_prefix=np.ones(n, dtype=bool),
         step=np.zeros(n, dtype=np.int64),
         kept=np.full(n, KEPT),
@@ -45,6 +46,21 @@ def side(
 
 
 YES, NO = True, False
+
+
+def test_undecided_completions_are_told_with_the_difference_either_way() -> None:
+    first = side("old", {"p": [NO], "q": [YES], "r": [None], "s": [YES]})
+    second = side("new", {"p": [YES], "q": [None], "r": [YES], "s": [YES]})
+    [row] = compare({"b": first}, {"b": second}, ComparisonRequest())
+    assert (row["problems"], row["only_before"], row["only_after"], row["undecided"]) == (2, 0, 0, 2)
+    assert (row["difference"], row["undecided_bounds"]) == (0.5, [0.0, 0.5])
+    cells = leaderboard([first, second])["cells"]
+    assert [(cell["problems"], cell["value"], cell["undecided_bounds"]) for cell in cells] == [
+        (3, digits(2 / 3), [0.5, 0.75]),
+        (3, 1.0, [0.75, 1.0]),
+    ]
+    assert undecided_words(cells[0]) == "1 undecided, in no rate; the rate is 0.500 if all are wrong, 0.750 if right"
+    assert [row["undecided_bounds"] for row in compare({"b": first}, {"b": first}, ComparisonRequest())] == [None]
 
 
 def test_a_comparison_is_over_the_problems_that_both_have_with_equally_many_completions() -> None:
