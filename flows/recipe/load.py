@@ -135,7 +135,8 @@ class LoadedRecipe:
         """The canonical form with the plain policy and newer keys at their defaults written out too; as a recipe it has the
         same hash.
         """
-        shown = as_recipe({"accept": self.accept.canonical(), **self.canonical()})
+        verify = [method.canonical(every=True) for method in self.verifiers]
+        shown = as_recipe({"accept": self.accept.canonical(), **self.canonical(), "verify": verify})
         for section in ("problems", "generate", "gate"):
             every = getattr(self.recipe, section).model_dump(mode="json")
             shown[section] |= {key: value for key, value in every.items() if key not in shown[section]}

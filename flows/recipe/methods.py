@@ -132,11 +132,14 @@ class MethodSpec:
         folder = "" if self.base is None or self.own else str(self.base.resolve())
         return RecordedMethod(self.name, str(self.build().version), canonical_json(self.options), folder)
 
-    def canonical(self) -> dict[str, Any]:
-        """Part of the method that belongs to the recipe's identity; a user's file counts with its content."""
-        inside = {key: [part.canonical() for part in parts] for key, parts in self.parts.items()}
+    def canonical(self, *, every: bool = False) -> dict[str, Any]:
+        """Part of the method that belongs to the recipe's identity; a user's file counts with its content.
+
+        `every`: with the options of later releases that have their defaults.
+        """
+        inside = {key: [part.canonical(every=every) for part in parts] for key, parts in self.parts.items()}
         # A recipe without an option of a later release has the hash that it had before.
-        later: Mapping[str, object] = getattr(self.cls, "later_options", {}) if self.own else {}
+        later: Mapping[str, object] = getattr(self.cls, "later_options", {}) if self.own and not every else {}
         options = {key: value for key, value in self.options.items() if key not in later or value != later[key]}
         return {"method": self.name, "options": {**options, **inside}, **self.origin()}
 

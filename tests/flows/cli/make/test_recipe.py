@@ -125,14 +125,15 @@ def test_files_are_looked_for_beside_the_recipe_from_wherever_it_is_called(
 
 
 def test_show_writes_the_policy_out_and_reads_back_to_the_same_hash(toy: Path, rollmill: Run) -> None:
-    (toy / "toy.yaml").write_text(MADE)
+    (toy / "toy.yaml").write_text(MADE + "verify: [{method: math}]\n")
     plain = rollmill("recipe", "show", "toy.yaml").out
+    assert yaml.safe_load(plain)["verify"][0]["options"]["unevaluated"] == "incorrect"
     assert yaml.safe_load(plain)["accept"] == {"method": "first_decided", "options": {}}
     shown = yaml.safe_load(plain)["generate"]
     assert {"prompt_template": "{prompt}", "system_prompt": None, "examples": []}.items() <= shown.items()
     (toy / "shown.yaml").write_text(plain)
     assert rollmill("recipe", "show", "shown.yaml").out == plain
-    (toy / "toy.yaml").write_text(MADE + "accept: {method: any_of, planned_under: {method: first_decided}}\n")
+    (toy / "toy.yaml").write_text(MADE + "verify: [{method: math}]\naccept: {method: any_of, planned_under: {method: first_decided}}\n")
     other = rollmill("recipe", "show", "toy.yaml").out
     assert yaml.safe_load(other)["accept"] == {
         "method": "any_of",
