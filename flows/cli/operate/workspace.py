@@ -92,9 +92,10 @@ def init(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC if it has none.
+    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC outside of a repository.
 
-    An existing repository is left unchanged, and nothing is overwritten: the command can be repeated safely.
+    An existing repository is left unchanged, and the command says if DVC is missing there. Nothing is overwritten: the
+    command can be repeated safely.
 
     Example: rollmill init sums && cd sums && rollmill curate recipes/arithmetic.yaml
     """
@@ -112,11 +113,14 @@ def init(
                 shutil.copyfile(CHECKOUT / name, folder / name)
         tools = [tool for tool in tools if _start(tool, folder)]
     if json:
-        return as_json({"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run})
+        said = {"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run}
+        return as_json(said | {"untracked": _untracked(folder, tools) is not None})
     under = f", under {' and '.join(tools)}" if tools else ""
     line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{under}.")
     if copies:
         line(f"  files  {_brief(copies)}")
+    if text := _untracked(folder, tools):
+        line(text)
     enter = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
     recipe = "RECIPE" if bare and not (folder / MAIN).exists() else MAIN
     return line(f"Next: {enter}{program_in(folder)} curate {recipe}")
@@ -142,6 +146,17 @@ def _missing(folder: Path) -> list[str]:
     if shutil.which("git") is None or repository(folder.resolve(), ".git") is not None:
         return []
     return ["git", "dvc"]
+
+
+def _untracked(folder: Path, started: Sequence[str]) -> str | None:
+    """A sentence where versions would be published untracked: no DVC in the repository that the folder lies in."""
+    from storage.dvc import repository
+
+    root = repository(folder, ".git")
+    if root is None or "dvc" in started or repository(folder, ".dvc") is not None:
+        return None
+    begin = "dvc init" if root == folder.resolve() else "dvc init --subdir"
+    return f"  note   the git repository {root} has no DVC: without `{begin}` here, versions are not tracked"
 
 
 def _start(tool: str, folder: Path) -> bool:

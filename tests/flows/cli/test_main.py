@@ -129,7 +129,7 @@ def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
     (tmp_path / ".git").mkdir()  # a user's own repository: nothing is begun in it
     result = rollmill("init", "ws")
     assert result.status == 0
-    assert "Under git" not in result.out
+    assert f"the git repository {tmp_path} has no DVC: without `dvc init --subdir` here" in result.out
     assert not (tmp_path / "ws" / ".dvc").exists()
     recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
     assert (tmp_path / "ws" / "recipes" / "imported.yaml").exists()

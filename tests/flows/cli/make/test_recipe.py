@@ -133,7 +133,9 @@ def test_show_writes_the_policy_out_and_reads_back_to_the_same_hash(toy: Path, r
     assert {"prompt_template": "{prompt}", "system_prompt": None, "examples": []}.items() <= shown.items()
     (toy / "shown.yaml").write_text(plain)
     assert rollmill("recipe", "show", "shown.yaml").out == plain
-    (toy / "toy.yaml").write_text(MADE + "verify: [{method: math}]\naccept: {method: any_of, planned_under: {method: first_decided}}\n")
+    (toy / "toy.yaml").write_text(
+        MADE + "verify: [{method: math}]\naccept: {method: any_of, planned_under: {method: first_decided}}\n"
+    )
     other = rollmill("recipe", "show", "toy.yaml").out
     assert yaml.safe_load(other)["accept"] == {
         "method": "any_of",
