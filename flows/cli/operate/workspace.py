@@ -92,7 +92,7 @@ def init(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC if there is no git.
+    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC if it has no git.
 
     An existing repository is left unchanged, and the command says if DVC is missing there. Nothing is overwritten: the
     command can be repeated safely.
