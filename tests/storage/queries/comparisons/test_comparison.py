@@ -1,5 +1,6 @@
 """Comparisons against values computed by hand, and what the table of all models claims."""
 
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -15,7 +16,7 @@ from storage.queries.comparisons.sides import Side
 
 def side(
     model: str,
-    correct: dict[str, list[bool | None]],
+    correct: Mapping[str, Sequence[bool | None]],
     benchmark: str = "b",
     templates: dict[str, str] | None = None,
     tokens: int = 10,
