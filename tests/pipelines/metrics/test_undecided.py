@@ -33,6 +33,7 @@ def test_a_k_that_an_undecided_rollout_leaves_undefined_does_not_take_the_others
 @pytest.mark.parametrize("metric", ["pass@k", "pass^k", "g_pass@k"])
 def test_a_problem_with_undecided_rollouts_alone_is_left_out_and_told(metric: str) -> None:
     [row] = measure(pool(["uu", "cc", "ii"]), metric, Options(ks=(1,)))
-    assert (row.value, row.n, row.undecided) == (pytest.approx(0.5), 2, 2)
+    assert row.value == pytest.approx(0.5)
+    assert (row.n, row.undecided) == (2, 2)
     assert (row.if_wrong, row.if_right) == pytest.approx((1 / 3, 2 / 3))
     assert row.why.endswith("1 of 3 problems have undecided rollouts alone and are left out")
