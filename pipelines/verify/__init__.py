@@ -50,14 +50,12 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
 )
 
 
+Name = str | None
+
+
 @overload
 def verify(
-    rows: "pd.DataFrame",
-    verifier: str | Verifier = ...,
-    *,
-    prompt: str | None = ...,
-    reference: str | None = ...,
-    answer: str | None = ...,
+    rows: "pd.DataFrame", verifier: str | Verifier = ..., *, prompt: Name = ..., reference: Name = ..., answer: Name = ...
 ) -> "pd.DataFrame": ...
 
 
@@ -66,30 +64,20 @@ def verify(
     rows: "duckdb.DuckDBPyRelation",
     verifier: str | Verifier = ...,
     *,
-    prompt: str | None = ...,
-    reference: str | None = ...,
-    answer: str | None = ...,
+    prompt: Name = ...,
+    reference: Name = ...,
+    answer: Name = ...,
 ) -> "duckdb.DuckDBPyRelation": ...
 
 
 @overload
 def verify(
-    rows: Iterable[Any],
-    verifier: str | Verifier = ...,
-    *,
-    prompt: str | None = ...,
-    reference: str | None = ...,
-    answer: str | None = ...,
+    rows: Iterable[Any], verifier: str | Verifier = ..., *, prompt: Name = ..., reference: Name = ..., answer: Name = ...
 ) -> list[Verdict]: ...
 
 
 def verify(
-    rows: Any,
-    verifier: str | Verifier = "math",
-    *,
-    prompt: str | None = None,
-    reference: str | None = None,
-    answer: str | None = None,
+    rows: Any, verifier: str | Verifier = "math", *, prompt: Name = None, reference: Name = None, answer: Name = None
 ) -> Any:
     """Judge answers: a verdict for each row, in their order. A frame comes back with verdict columns.
 
