@@ -125,7 +125,9 @@ def lock_file(state: Path) -> Path:
 def _lives(standing: Standing, state: Path) -> bool:
     """True if its process lives and serves this folder."""
     mine = standing.process == this_process()
-    return mine or (standing.process.alive() is True and is_locked(lock_file(state)))
+    lock = lock_file(state)
+    # Its user may keep others from looking at its files; then that somebody holds the lock is all that can be seen.
+    return mine or (is_locked(lock) and standing.process.alive() is True and standing.process.has_open(lock) is not False)
 
 
 def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "", **more: str) -> None:

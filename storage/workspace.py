@@ -126,8 +126,8 @@ class Workspace:
             if not self._read_only:
                 with explained(self.state):
                     self.state.mkdir(exist_ok=True)
-            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}", read_only=self._read_only)
-        return Ledger(_absolute(self._ledger_url, self.root), read_only=self._read_only)
+            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}", state=self.state, read_only=self._read_only)
+        return Ledger(_absolute(self._ledger_url, self.root), state=self.state, read_only=self._read_only)
 
     @cached_property
     def trainings(self) -> "Trainings":
