@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from storage.ground.files import is_locked
+from storage.ground.files import is_locked, no_link
 from storage.ledger.owners import Owner, this_process
 
 Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "killed"]
@@ -105,7 +105,8 @@ def standing_file(state: Path) -> Path:
 
 def _read(state: Path) -> Standing | None:
     try:
-        row = json.loads(standing_file(state).read_text())
+        with open(standing_file(state), opener=no_link) as file:
+            row = json.load(file)
         return Standing(**{**row, "process": Owner(**row["process"]), "home": Path(row["home"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None

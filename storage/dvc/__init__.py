@@ -16,6 +16,7 @@ from typing import Any
 
 from storage.dvc.trust import require_plain
 from storage.ground.errors import SetupError
+from storage.ground.files import other_owner
 from storage.ground.planted.links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -115,9 +116,14 @@ def run_when_unlocked(arguments: list[str], root: Path) -> subprocess.CompletedP
 
 
 def repository(path: Path, marker: str) -> Path | None:
-    """The nearest folder at or above `path` that holds `marker` (.git or .dvc)."""
+    """The nearest folder at or above `path` that holds `marker` (.git or .dvc); None if another user made that above the
+    workspace, whose settings name where data is sent.
+    """
     resolved = path.resolve()
-    return next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+    found = next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+    if found is None or not other_owner(found / marker):
+        return found
+    return found if any((found / name).exists() for name in ("rollmill.toml", ".rollmill")) else None
 
 
 def _failure(process: subprocess.CompletedProcess[str]) -> str:
