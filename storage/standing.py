@@ -108,7 +108,7 @@ def _read(state: Path) -> Standing | None:
         with open(standing_file(state), opener=no_link) as file:
             row = json.load(file)
         return Standing(**{**row, "process": Owner(**row["process"]), "home": Path(row["home"])})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -160,7 +160,7 @@ def healthy(api: str, timeout: float = 2.0) -> bool:
     """True if a Prefect server answers at this address of its API."""
     try:
         with urllib.request.urlopen(f"{api}/health", timeout=timeout) as reply:  # noqa: S310 - Prefect's address
-            return bool(reply.read() == b"true")  # another program there answers differently
+            return bool(reply.read(99) == b"true")  # another program there answers differently
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)  # a user's own server that wants its key, which Prefect's client has
     except (OSError, urllib.error.URLError, ValueError):

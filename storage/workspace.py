@@ -294,7 +294,7 @@ def _refuse_strangers(folder: Path, *, entered: bool) -> None:
     if stranger := next(filter(None, map(other_owner, places)), ""):
         raise SetupError(
             f"{folder / MARKER} is of a workspace of the user {stranger}: it is not used.",
-            next_command=f"{'' if entered else f'cd {folder}   (to use it), or '}rollmill init in a folder of yours",
+            next_command=f"{'' if entered else f'cd {folder} (to use it), or '}rollmill init in a folder of yours",
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from storage.dvc.trust import require_plain
 from storage.ground.errors import SetupError
-from storage.ground.files import other_owner
+from storage.ground.files import other_owner, own_folder
 from storage.ground.planted.links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -62,7 +62,7 @@ def outputs(pointer: Path) -> list[dict[str, Any]] | None:
 
     try:
         content = yaml.safe_load(pointer.read_text(encoding="utf-8", errors="replace"))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return None
     outs = content.get("outs") if isinstance(content, dict) else None
     return outs if isinstance(outs, list) and all(isinstance(out, dict) for out in outs) else None
@@ -94,7 +94,7 @@ def _private_cache() -> str:
 
     By default that cache lies under /var/tmp, where every user of the machine may replace it.
     """
-    place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rollmill" / "dvc"
+    place = own_folder("XDG_CACHE_HOME", ".cache") / "dvc"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:

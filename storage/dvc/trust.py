@@ -110,7 +110,7 @@ def pointer_fault(path: Path) -> str:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8", errors="replace"))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return ""
     if not isinstance(content, dict) or not isinstance(outs := content.get("outs"), list):
         return ""

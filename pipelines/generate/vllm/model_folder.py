@@ -155,7 +155,7 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SetupError(
             f"{path.parent.name}/{path.name} is not JSON.", next_command="write the model folder again"
         ) from None

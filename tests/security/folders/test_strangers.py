@@ -38,7 +38,7 @@ def test_a_workspace_of_another_user_above_is_not_used(
         done = rollmill(*command.split())
         assert done.status == 2, done
         assert "is of a workspace of the user nobody: it is not used" in done.err
-        assert f"cd {above}   (to use it)" in done.err
+        assert f"cd {above} (to use it)" in done.err
     Workspace.open(above).close()  # the person's word
 
 
