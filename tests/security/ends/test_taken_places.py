@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_name_in_tmp_that_another_user_took_stops_no_query(
     else:
         place.symlink_to(tmp_path / "other" if kind == "link" else tmp_path)
     os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
-    monkeypatch.setattr(instance.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     instance._spill.cache_clear()
     try:
         spill = instance._spill()
