@@ -120,10 +120,10 @@ def repository(path: Path, marker: str) -> Path | None:
     workspace, whose settings name where data is sent.
     """
     resolved = path.resolve()
-    found = next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
-    if found is None or not other_owner(found / marker):
-        return found
-    return found if any((found / name).exists() for name in ("rollmill.toml", ".rollmill")) else None
+    nearest = next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+    if nearest is None or not other_owner(nearest / marker):
+        return nearest
+    return nearest if (nearest / "rollmill.toml").exists() else None
 
 
 def _failure(process: subprocess.CompletedProcess[str]) -> str:

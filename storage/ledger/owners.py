@@ -40,9 +40,8 @@ class Owner:
         import psutil
 
         try:
-            return self.alive() is True and str(file.resolve()) in {
-                opened.path for opened in psutil.Process(self.pid).open_files()
-            }
+            files = psutil.Process(self.pid).open_files() if self.alive() else []
+            return str(file.resolve()) in {each.path for each in files}
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:

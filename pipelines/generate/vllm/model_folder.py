@@ -117,7 +117,10 @@ class ChatTemplate:
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
         reply = self._workers.ask({"template": self._text, "variables": {"messages": messages, **given}})
         if "text" in reply:
-            return str(reply["text"])
+            try:
+                return str(reply["text"]).encode().decode()
+            except UnicodeEncodeError:
+                reply = {"refused": "what it writes is no UTF-8"}
         roles = ", ".join(message["role"] for message in messages)
         if "refused" in reply:
             raise SetupError(
