@@ -12,6 +12,7 @@ bugs of ours: they become a SetupError, which `refusal` words. Every other error
 import difflib
 import errno
 import os
+import re
 import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -115,14 +116,44 @@ def full_disk(where: str) -> Unavailable:
 
 
 def refusal(error: BaseException, where: Path | str = "a file") -> SetupError | None:
-    """SetupError for a refusal by the machine, with a remedy; None for any other error.
+    """SetupError for a refusal by the machine or a part that is not installed, with a remedy; None for any other error.
 
     The message names `where` unless the error names a place. Errors of libraries are recognised by their texts, as they
     have no number.
     """
+    if isinstance(error, ModuleNotFoundError):
+        return _absent((error.name or "").partition(".")[0])
     code = _code(error)
     place = str(getattr(error, "filename", None) or where)
     return None if code is None else machine_error(code, place)
+
+
+def _absent(module: str) -> SetupError | None:
+    """SetupError for a module that is not installed, with the extra that brings it; None for a module of no extra."""
+    from importlib import metadata
+
+    try:
+        declared = metadata.requires("rollmill") or []
+    except metadata.PackageNotFoundError:  # a checkout on the path alone
+        return None
+    wanted = "pyyaml" if module == "yaml" else module
+    for requirement in declared:
+        distribution = re.match(r"[\w.-]+", requirement)
+        extra = re.search(r"extra == ['\"](\w+)", requirement)
+        if extra and distribution and distribution[0].lower().replace("-", "_") == wanted.lower():
+            return SetupError(
+                f"this needs {module}, which is not installed.", next_command=f"pip install 'rollmill[{extra[1]}]'"
+            )
+    return None
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """Turn the absence of a module into a SetupError that names the extra to install; for what people call from Python."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise refusal(error) or error from None
 
 
 def is_machine_limit(error: BaseException) -> bool:

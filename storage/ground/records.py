@@ -13,6 +13,7 @@ from storage.ground.ids import Digests, digest128, seed_of
 
 Outcome = Literal["correct", "incorrect", "unparsed", "undecided"]
 OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided")
+PENDING = "pending"  # has no verdict yet
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
 
 Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
