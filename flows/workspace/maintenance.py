@@ -32,7 +32,6 @@ PACKAGES = (
     "onnxruntime",
     "math-verify",
     "dvc",
-    "streamlit",
 )
 FEW = 2  # merging segments needs at least two files
 LEAST_FREE = 1 << 30  # bytes; a run of the main job writes a few MB, a large one a few hundred

@@ -16,6 +16,7 @@ import re
 import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 LONGEST_NAME = 200  # characters of an unknown name that a message repeats
@@ -133,18 +134,25 @@ def _absent(module: str) -> SetupError | None:
     from importlib import metadata
 
     try:
-        declared = metadata.requires("rollmill") or []
+        lines = metadata.requires("rollmill") or []
     except metadata.PackageNotFoundError:  # a checkout on the path alone
         return None
-    wanted = "pyyaml" if module == "yaml" else module
-    for requirement in declared:
-        distribution = re.match(r"[\w.-]+", requirement)
-        extra = re.search(r"extra == ['\"](\w+)", requirement)
-        if extra and distribution and distribution[0].lower().replace("-", "_") == wanted.lower():
-            return SetupError(
-                f"this needs {module}, which is not installed.", next_command=f"pip install 'rollmill[{extra[1]}]'"
-            )
-    return None
+    parts: dict[str, list[str]] = {}
+    for line in lines:
+        if extra := re.search(r"extra == ['\"](\w+)", line):
+            parts.setdefault(extra[1], []).append(re.split(r"[^\w.-]", line)[0].lower().replace("-", "_"))
+    wanted = "pyyaml" if module == "yaml" else module.lower()
+    bringing = [extra for extra, names in parts.items() if wanted in names]
+    if not bringing:
+        return None
+    # An extra over another one lists what that one does.
+    smallest = min(bringing, key=lambda extra: len(parts[extra]))
+    return SetupError(f"this needs {module}, which is not installed.", next_command=f"pip install 'rollmill[{smallest}]'")
+
+
+def not_installed(module: str) -> SetupError | None:
+    """The error for a module that a child process will need and that is not installed; None if it is."""
+    return _absent(module) if find_spec(module) is None else None
 
 
 @contextmanager
