@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pipelines.protocols import Verifier
 from pipelines.registries import registry
 from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, extras_named, unknown_name
 from storage.ground.records import Verdict
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def verify(
 ) -> list[Verdict]: ...
 
 
+@extras_named()
 def verify(
     rows: Any, verifier: str | Verifier = "math", *, prompt: Name = None, reference: Name = None, answer: Name = None
 ) -> Any:

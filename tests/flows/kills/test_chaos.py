@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.segments.schema import KINDS
+from storage.segments.keys import KINDS
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
 from tests.flows.test_services import left_behind
