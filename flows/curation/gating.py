@@ -5,8 +5,6 @@ set of decisions under a gate's bounds; the same ones checked again, by a retry 
 """
 
 import logging
-import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -66,14 +64,6 @@ def _row_against(decided: "DecidedRun", result: "GateResult") -> str | None:
     counts = Counter(decision.reason for decision in dropped)
     commonest = max(counts, key=lambda reason: (counts[reason], reason), default=None)
     return next((decision.completion_id for decision in dropped if decision.reason == commonest), None)
-
-
-def load_library() -> None:
-    """Import what the gate needs seconds for; later imports of it are free."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the library's own making
-        import great_expectations  # noqa: F401
 
 
 def check_gate(decided: "DecidedRun") -> "GateResult":

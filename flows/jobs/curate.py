@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.gating import attempts, check_gate, gate_failed, load_library, with_attempt
+from flows.curation.gating import attempts, check_gate, gate_failed, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
 from flows.driver import Executor, Outcome
@@ -50,10 +50,8 @@ class Curate:
             yield run
 
     def prepare(self, run: OpenRun) -> None:
-        """Build the engines and load the gate's library."""
+        """Build the engines."""
         build_engines(run)
-        # great-expectations takes seconds to import.
-        load_library()
 
     def stages(self, run: OpenRun, executor: Executor) -> Outcome:
         """Every stage in order; GateFailed and LimitReached if one ends the run early.
