@@ -91,6 +91,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         prefix=spec.prefix,
         step=spec.steps[0].name,
         evaluation=run.spec.problem_set.evaluation,
+        scan=run.spec.problem_set.scan,
         policy=spec.accept,
         before=None if before is None else before.content_hash,
         replies=decided.snapshot.manifest["funnel"]["replies"],
