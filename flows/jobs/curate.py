@@ -17,6 +17,7 @@ from flows.curation.snapshot import DecidedRun, decided_run
 from flows.driver import Executor, Outcome
 from flows.job import Job
 from flows.jobs.record import end_run, repair_attempts, worked_on
+from flows.jobs.unchanged import leave_mark
 from flows.limits import check_refused, limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe.load import LoadedRecipe
@@ -67,6 +68,7 @@ class Curate:
                 outcome = executor.stage("publish", partial(publish, decided, checked))
         outcome["seconds"] = round(run.elapsed, 1)
         end_run(run, "done", outcome)
+        leave_mark(run, outcome)
         return outcome
 
     def run_of(self, run: OpenRun) -> str:

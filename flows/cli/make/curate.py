@@ -68,10 +68,16 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
         return as_json(row) if json else line(_planned(row))
     announce(job)
     from flows.cli.summary import summary
+    from flows.jobs.unchanged import unchanged
+    from flows.session import recipe_of
+
+    loaded = recipe_of(job)
+    if (known := unchanged(job, loaded)) is not None:
+        return as_json(known) if json else line(summary(known, Path(job.workspace)))
     from flows.jobs.curate import Curate
 
-    executor = executor_of(job, prefect)
-    return run_job(Curate(job), lambda outcome: summary(outcome, Path(job.workspace)), json=json, executor=executor)
+    page, executor = lambda outcome: summary(outcome, Path(job.workspace)), executor_of(job, prefect)
+    return run_job(Curate(job, loaded), page, json=json, executor=executor)
 
 
 def _planned(row: dict[str, Any]) -> str:
