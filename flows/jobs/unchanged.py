@@ -6,6 +6,7 @@ equal outcome, which the ledger has. Whatever is in doubt takes every stage agai
 
 import hashlib
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
@@ -34,11 +35,12 @@ PROGRAM = [Path(str(module.__file__)).parent for module in (flows, pipelines, st
 
 def unchanged(job: Job, loaded: LoadedRecipe) -> Outcome | None:
     """The outcome of a recipe that would draw, decide and publish nothing; None if it has to be found out."""
+    began = time.monotonic()
     with Workspace.open(Path(job.workspace)) as workspace, suppress(FileNotFoundError):
         run, _, digest = _mark(workspace, loaded).read_text(encoding="utf-8").partition(" ")
         last = next((last for last in workspace.runs.list() if last.id == run and last.status == "done"), None)
         if last is not None and last.published and digest == _digest(workspace, job, loaded, last.summary):
-            return _again(last.summary)
+            return {**_again(last.summary), "seconds": round(time.monotonic() - began, 1)}
     return None
 
 
@@ -64,7 +66,7 @@ def _again(outcome: Outcome) -> Outcome:
     stored = spent["reused"] + spent["drawn"] + spent["redundant"]
     nothing = {"drawn": 0, "judged": 0, "redundant": 0, "tokens": 0, "cost": 0.0, "seconds": 0.0}
     said = f"unchanged: {ref} ({outcome['content_hash'][:8]}) follows from this recipe as it stands; nothing was done."
-    again = {"created": False, "seconds": 0.0, "spent": {**spent, **nothing, "reused": stored}, "messages": [said]}
+    again = {"created": False, "spent": {**spent, **nothing, "reused": stored}, "messages": [said]}
     return {**outcome, **again}
 
 
@@ -88,8 +90,12 @@ def _methods(loaded: LoadedRecipe) -> list[MethodSpec]:
 
 
 def _in_doubt(loaded: LoadedRecipe) -> bool:
-    """True with code of the user's own, which may read anything, or where models or other versions decide what is asked."""
-    own = next(parts_with(loaded.canonical(), lambda part: DIGEST in part or PACKAGE in part), None)
+    """True with code of the user's own, which may read anything, or where models or other versions decide what is asked.
+
+    A verifier of the user's own concluded before, under its version: only its file has to be the same.
+    """
+    done_anew = {key: part for key, part in loaded.canonical().items() if key != "verify"}
+    own = next(parts_with(done_anew, lambda part: DIGEST in part or PACKAGE in part), None)
     asked = any(method.reaches_out or method.takes_source for method in _methods(loaded))
     given = any(step.generate.examples_from is not None for step in loaded.steps)
     return own is not None or asked or given or loaded.recipe.problems.version is not None or loaded.cell is not None

@@ -180,15 +180,27 @@ def test_another_program_takes_every_stage(finished: Finished, monkeypatch: pyte
     assert finished.answer() == ""
 
 
-def test_code_of_ones_own_takes_every_stage(finished: Finished) -> None:
-    (finished.folder / "mine.py").write_text("from pipelines.verify.number import NumberVerifier as Mine\n")
-    (finished.folder / "own.yaml").write_text(
-        RECIPE.replace("method: number", "method: mine.py:Mine").replace("small", "own")
-    )
-    for _ in range(2):
-        run("curate", "own.yaml", "--direct")
-        job = Job.here("own.yaml", (), None)
-        assert unchanged(job, recipe_of(job)) is None
+def own_answer(folder: Path, recipe: str) -> bool:
+    """True if a rerun of a recipe with code of one's own is answered from the ledger."""
+    (folder / "own.yaml").write_text(recipe.replace("small", "own"))
+    run("curate", "own.yaml", "--direct")
+    job = Job.here("own.yaml", (), None)
+    return unchanged(job, recipe_of(job)) is not None
+
+
+def test_a_verifier_of_ones_own_counts_with_its_file(finished: Finished) -> None:
+    file, text = finished.folder / "mine.py", "from pipelines.verify.number import NumberVerifier as Mine\n"
+    file.write_text(text)
+    assert own_answer(finished.folder, RECIPE.replace("method: number", "method: mine.py:Mine"))
+    file.write_text(f"{text}# Another file.\n")
+    job = Job.here("own.yaml", (), None)
+    assert unchanged(job, recipe_of(job)) is None
+
+
+def test_other_code_of_ones_own_takes_every_stage(finished: Finished) -> None:
+    shutil.copy(Path(__file__).parents[3] / "toys.py", finished.folder)
+    made = RECIPE.replace("templates, options: {levels: [1], split: train}", "toys.py:ToyProblems")
+    assert not own_answer(finished.folder, made.replace("min_kept: 1", "min_kept: 0"))
 
 
 def test_a_yanked_version_takes_every_stage(finished: Finished) -> None:
