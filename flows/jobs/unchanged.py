@@ -23,6 +23,8 @@ from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
 from flows.recipe.profile import load_profile
 from flows.recipe.user_files import parts_with
+from pipelines.protocols import ReadsVotes
+from storage.ground.errors import SetupError
 from storage.ground.files import write_text
 from storage.ground.ids import canonical_json, sha256_text
 from storage.workspace import Workspace
@@ -45,15 +47,16 @@ def unchanged(job: Job, loaded: LoadedRecipe) -> Outcome | None:
 
 
 def leave_mark(run: "OpenRun", outcome: Outcome) -> None:
-    """Write down what the outcome of a finished run followed from."""
+    """Write down what the outcome of a finished run followed from; a mark that cannot be written only costs time."""
     session = run.session
-    digest = _digest(session.workspace, session.job, run.loaded, outcome)
     path = _mark(session.workspace, run.loaded)
-    if digest is None:
-        path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(exist_ok=True)
-    write_text(path, f"{run.id} {digest}")
+    with suppress(OSError, SetupError):
+        digest = _digest(session.workspace, session.job, run.loaded, outcome)
+        if digest is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(exist_ok=True)
+            write_text(path, f"{run.id} {digest}")
 
 
 def _mark(workspace: Workspace, loaded: LoadedRecipe) -> Path:
@@ -75,12 +78,19 @@ def _digest(workspace: Workspace, job: Job, loaded: LoadedRecipe, outcome: Outco
     if _in_doubt(loaded) or (stored := _stored(workspace, outcome["run"])) is None:
         return None
     recipe = loaded.canonical()
-    # Building says the version of tools and rules on this machine.
-    versions = [[method.name, str(method.build().version)] for method in _methods(loaded) if method.role != "engine"]
+    versions = [[method.name, _version(method)] for method in _methods(loaded) if method.role != "engine"]
     profile = load_profile(Path(job.profile) if job.profile else None).model_dump(mode="json")
     files = sorted({*_named_files(recipe, loaded, workspace), *_version_files(workspace, outcome)})
     parts = [job.data(), recipe, profile, versions, _program(), [_stamp(path) for path in files], stored]
     return sha256_text(canonical_json(parts))
+
+
+def _version(method: MethodSpec) -> str:
+    """The version of a method as built on this machine, whose tools may be part of it."""
+    built = method.build()
+    if method.role == "verifier":
+        built.close()
+    return str(built.version)
 
 
 def _methods(loaded: LoadedRecipe) -> list[MethodSpec]:
@@ -96,7 +106,8 @@ def _in_doubt(loaded: LoadedRecipe) -> bool:
     """
     done_anew = {key: part for key, part in loaded.canonical().items() if key != "verify"}
     own = next(parts_with(done_anew, lambda part: DIGEST in part or PACKAGE in part), None)
-    asked = any(method.reaches_out or method.takes_source for method in _methods(loaded))
+    methods = _methods(loaded)
+    asked = any(method.reaches_out or method.takes_source or issubclass(method.cls, ReadsVotes) for method in methods)
     given = any(step.generate.examples_from is not None for step in loaded.steps)
     return own is not None or asked or given or loaded.recipe.problems.version is not None or loaded.cell is not None
 

@@ -100,6 +100,13 @@ def test_a_rerun_loads_nothing_heavy_and_says_what_the_whole_way_says(finished: 
     assert {**whole["spent"], "seconds": 0.0} == again["spent"]
 
 
+def test_a_changed_model_takes_every_stage(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamped: list[str] = []
+    monkeypatch.setattr("flows.jobs.unchanged._stamp", lambda path: stamped.append(str(path)))
+    finished.answer()
+    assert [path for path in stamped if path.endswith("rollmill-tiny/model.onnx")]
+
+
 def held_out(place: Finished) -> None:
     (place.folder / "held.jsonl").write_text('{"prompt": "What is 1 + 2?"}\n')
 
