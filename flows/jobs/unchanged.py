@@ -22,7 +22,7 @@ from flows.job import Job
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
 from flows.recipe.profile import load_profile
-from flows.recipe.user_files import parts_with
+from flows.recipe.user_files import TEMPLATES, parts_with, texts_in
 from pipelines.protocols import ReadsVotes
 from storage.ground.errors import SetupError
 from storage.ground.files import write_text
@@ -108,8 +108,16 @@ def _in_doubt(loaded: LoadedRecipe) -> bool:
     own = next(parts_with(done_anew, lambda part: DIGEST in part or PACKAGE in part), None)
     methods = _methods(loaded)
     asked = any(method.reaches_out or method.takes_source or issubclass(method.cls, ReadsVotes) for method in methods)
+    templates = any(":" in str(name) for method in methods for name in method.options.get(TEMPLATES) or ())
     given = any(step.generate.examples_from is not None for step in loaded.steps)
-    return own is not None or asked or given or loaded.recipe.problems.version is not None or loaded.cell is not None
+    return (
+        own is not None
+        or asked
+        or templates
+        or given
+        or loaded.recipe.problems.version is not None
+        or loaded.cell is not None
+    )
 
 
 def _stored(workspace: Workspace, run: str) -> list[Any] | None:
@@ -137,19 +145,11 @@ def _named_files(recipe: Any, loaded: LoadedRecipe, workspace: Workspace) -> Ite
         for text in with_places(engine, workspace.root).options.values():
             if isinstance(text, str) and len(text) < 4096 and Path(text).is_absolute():
                 yield from (Path(text), *Path(text).rglob("*"))
-    for value in _texts(recipe):
+    for value in texts_in(recipe):
         for folder in (loaded.base, workspace.root):
             with suppress(OSError, ValueError):
                 if (path := folder / value).is_file():
                     yield path
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
-    elif isinstance(value, str):
-        yield value
 
 
 def _stamp(path: Path) -> list[Any]:
