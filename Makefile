@@ -27,7 +27,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
-	$(BIN)/rollmill curate $(RECIPE)
+	$(BIN)/rollmill curate $(RECIPE) --prefect
 
 test: $(VENV)/.dev ## the core tests
 	$(PYTEST) -m "not (integration or $(OWN))" $(SPREAD)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from storage.ledger.engine import Ledger
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
+    from storage.segments.place import Place
     from storage.segments.store import SegmentStore
     from storage.segments.upkeep.rebuild import Rebuilt
     from storage.spending import Spending
@@ -154,11 +155,17 @@ class Workspace:
         return store
 
     def _unbound(self) -> "SegmentStore":
-        from storage.segments.place import place_for
         from storage.segments.registry import SegmentRegistry
         from storage.segments.store import SegmentStore
 
-        return SegmentStore(SegmentRegistry(self.ledger), place_for(self._segments_url, self.state, self.root))
+        return SegmentStore(SegmentRegistry(self.ledger), self.place)
+
+    @cached_property
+    def place(self) -> "Place":
+        """The place of the segments' files."""
+        from storage.segments.place import place_for
+
+        return place_for(self._segments_url, self.state, self.root)
 
     def rebuild(self) -> "Rebuilt":
         """Register the segments again for a lost ledger; SetupError if none was lost."""

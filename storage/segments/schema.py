@@ -133,13 +133,10 @@ def _values(kind: Kind, name: str, column: pa.Array) -> Sequence[Any]:
 
 def _tuples(column: pa.ListArray) -> list[tuple[Any, ...] | None]:
     """Lists as tuples, sliced from all values at once: one by one they would take most of the time of reading a row."""
-    if column.values.null_count:  # numpy has no null
-        return [None if values is None else tuple(values) for values in column.to_pylist()]
-    # The offsets of a slice do not begin at 0, while `values` belongs to the whole column.
-    offsets = column.offsets.to_numpy()
-    first, ends = int(offsets[0]), (offsets - offsets[0]).tolist()
-    flat = column.values.slice(first, ends[-1]).to_numpy(zero_copy_only=False).tolist()
-    there = column.is_valid().to_pylist()
+    # The offsets of a slice do not begin at 0, while `values` belongs to the whole column. `to_numpy` would load pandas.
+    offsets = column.offsets.to_pylist()
+    flat = column.values.slice(offsets[0], offsets[-1] - offsets[0]).to_pylist()
+    ends, there = [end - offsets[0] for end in offsets], column.is_valid().to_pylist()
     return [tuple(flat[ends[at] : ends[at + 1]]) if valid else None for at, valid in enumerate(there)]
 
 

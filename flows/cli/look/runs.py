@@ -219,7 +219,7 @@ def resume(
         )
     if dry_run:
         return as_json({"run": chosen.id, "command": job.command}) if json else line(f"Would run: {job.command}")
-    return run_job(kind, lambda outcome: summary(outcome, root), json=json, executor=executor_of(job, direct=False))
+    return run_job(kind, lambda outcome: summary(outcome, root), json=json, executor=executor_of(job, None))
 
 
 @verbs.command("cancel")

@@ -82,6 +82,7 @@ def _say_up(standing: "Standing", state: Path, *, already: bool) -> None:
     line(f"{began}: Prefect at {standing.pages} (pid {standing.process.pid}). Log: {_log(state)}")
     if standing.dashboard:
         line(f"Dashboard: {standing.dashboard}")
+    line("Commands record their runs there from now on; earlier ones: rollmill runs list")
     return line('Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"   (rollmill down ends it)')
 
 
