@@ -27,7 +27,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
-	$(BIN)/rollmill curate $(RECIPE)
+	$(BIN)/rollmill curate $(RECIPE) --prefect
 
 test: $(VENV)/.dev ## the core tests
 	$(PYTEST) -m "not (integration or $(OWN))" $(SPREAD)
@@ -44,7 +44,7 @@ check: $(VENV)/.dev docs ## ruff, mypy strict, import contracts, the site and it
 docs: $(VENV)/.dev ## build the documentation as a site, without a network: site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-dashboard: $(VENV)/.run ## browse runs and datasets on loopback
+dashboard: $(VENV)/.dashboard ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
 
 test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, PostgreSQL, S3, Ray
@@ -115,9 +115,12 @@ bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark that needs no argume
 	for file in $(filter-out $(NEED_ARGUMENTS),$(wildcard $(addsuffix /*.py,$(addprefix benchmarks/,budgets engines numbers problems runs verifiers)))); do \
 		$(BIN)/python $$file || exit 1; done
 
+LOCK := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 lock: ## renew the pins (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres --extra s3 --extra ray -o requirements-dev.txt
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
+	$(LOCK) --group build --group dev $(addprefix --extra ,dashboard tasks postgres s3 ray) -o requirements-dev.txt
+	$(LOCK) --group build --extra run -c requirements-dev.txt -o requirements.txt
+	{ sed -n '1,/^-r/p' requirements-dashboard.txt; $(LOCK) --extra dashboard -c requirements-dev.txt -q | grep -vxFf requirements.txt; } > requirements-dashboard.new
+	mv requirements-dashboard.new requirements-dashboard.txt
 
 release: $(VENV)/.dev ## make wheel, source archive, notes and tag of a version, after checks; no upload (VERSION=X.Y.Z)
 	$(BIN)/python .ci/release.py $(VERSION)
@@ -135,6 +138,11 @@ $(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	-$(COMPILE) flows pipelines storage dashboards rollmill $(VENV)/lib
+	@touch $@
+
+$(VENV)/.dashboard: requirements-dashboard.txt $(VENV)/.run
+	$(PIP) -r requirements-dashboard.txt
+	-$(COMPILE) $(VENV)/lib
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

@@ -15,7 +15,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-# As in CommonMark: indented by three blanks at most, closed by a fence of the same length or a longer one.
+# As in CommonMark, a fence closes with one of its length or a longer one. One that is indented opens no code here: it may
+# belong to a list, which ends with the next line.
 _FENCE = re.compile(r" {0,3}(`{3,})[^`]*$")
 _ACTIVE = re.compile(
     r"((?<!`)`(?![^`]*//)[\w ./@=:,+-]+`(?!`))|(\\(?!\|)|[`\[\]<>$:!~])"
@@ -83,9 +84,9 @@ def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
     fence = ""
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
-        yield line, bool(fence or mark)
+        yield line, bool(fence or (mark and line.startswith("`")))
         if not fence:
-            fence = mark[1] if mark else ""
+            fence = mark[1] if mark and line.startswith("`") else ""
         elif mark and len(mark[1]) >= len(fence) and line.strip() == mark[1]:
             fence = ""
 

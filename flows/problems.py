@@ -4,7 +4,7 @@ A pure function of the recipe and the imports. Knows no run.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flows.problem_sets import imported_problems, of_split, version_problems
@@ -18,6 +18,7 @@ from storage.ground.ids import digest128
 from storage.ground.records import Problem, Prompt
 
 if TYPE_CHECKING:
+    from pipelines.contamination import Scan
     from storage.workspace import Workspace
 
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class RecipeProblems:
     """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
 
-    `evaluation`: the held-out problems, which they were checked against. `left_out`: the ids of the set's other problems.
+    `evaluation`: the held-out problems, which they were checked against; `scan`: their index. `left_out`: the ids of the
+    set's other problems.
     `maker`: name and version of the synthesizer that made them, `source`: name and content hash of its source.
     """
 
@@ -36,6 +38,7 @@ class RecipeProblems:
     left_out: frozenset[str] = frozenset()
     maker: tuple[str, str] | None = None
     source: tuple[str, str] | None = None
+    scan: "Scan | None" = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> "RecipeProblems":
@@ -89,7 +92,8 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
     problems = of_split(every, part.split, part.imported or part.version or "")[: part.count]
     # Held-out problems go first, so that none of them is the one that stays of a group of near duplicates.
     evaluation = held_out(workspace, loaded, samplers)
-    apart = _without_held_out(problems, evaluation)
+    scan = _scan(evaluation)
+    apart = problems if scan is None else _without_held_out(problems, scan)
     kept = _without_near_duplicates(apart, part.near_duplicates)
     if not kept:
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
@@ -99,7 +103,7 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
     left_out = {problem.id for problem in every} - {problem.id for problem in kept}
     named = None if maker is None else (maker.name, maker.version)
     source = None if maker is None or not takes_source(loaded) else (maker.source.name, maker.source.content_hash)
-    return RecipeProblems(tuple(kept), len(problems), dropped, tuple(evaluation), frozenset(left_out), named, source)
+    return RecipeProblems(tuple(kept), len(problems), dropped, tuple(evaluation), frozenset(left_out), named, source, scan)
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
@@ -189,17 +193,24 @@ def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     return problems
 
 
-def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> list[Problem]:
+def _scan(evaluation: list[Problem]) -> "Scan | None":
+    """Index of the held-out problems; None without any."""
+    if not evaluation:
+        return None
+    from pipelines.contamination import Scan
+
+    return Scan(evaluation)
+
+
+def _without_held_out(problems: list[Problem], scan: "Scan") -> list[Problem]:
     """Dropped are evaluation problems, edited copies of them, and those with the same solution graph and numbers.
 
     The gate would refuse them anyway, after they were drawn for.
     """
-    if not evaluation:
-        return problems
-    from pipelines.contamination import Overlaps, Scan
+    from pipelines.contamination import Overlaps
     from storage.segments.schema import to_table
 
-    overlaps = Scan(evaluation).problems([to_table("problems", problems)], Overlaps())
+    overlaps = scan.problems([to_table("problems", problems)], Overlaps())
     leaks = {hit.row for _, hit in overlaps.leaks}
     return [problem for problem in problems if problem.id not in leaks]
 

@@ -140,7 +140,7 @@ def _task() -> Any:
 def _entered(part: "RayPart") -> Any:
     """The runner of prefect-ray at work; SetupError if it is not installed, or without a Prefect server."""
     if "PREFECT_API_URL" not in os.environ:
-        raise SetupError("a profile with `ray` records its tasks with Prefect.", next_command="run it without --direct")
+        raise SetupError("a profile with `ray` records its tasks with Prefect.", next_command="run it with --prefect")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         from prefect_ray.task_runners import RayTaskRunner

@@ -58,8 +58,11 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use: `import rollmill` alone loads nothing."""
     if name not in _NAMES:
         raise AttributeError(f"module 'rollmill' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from storage.ground.errors import extras_named
+
     module, _, attribute = _NAMES[name].partition(":")
-    value = getattr(importlib.import_module(module), attribute)
+    with extras_named():
+        value = getattr(importlib.import_module(module), attribute)
     # Later look-ups find the name in the module and do not come here.
     globals()[name] = value
     return value

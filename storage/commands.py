@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from storage.ground.errors import RollmillError
+from storage.ground.errors import FoundWanting, RollmillError
 from storage.ledger.leases import Lease, Leases
 from storage.ledger.owners import Owner, new_file_id
 from storage.runs import Run, Runs
@@ -35,7 +35,8 @@ def renewed(lease: Lease) -> Iterator[None]:
     renewing = threading.Thread(target=_renew, args=(lease, over), name="rollmill-working-on", daemon=True)
     renewing.start()
     try:
-        yield
+        with lease.marked():
+            yield
     finally:
         over.set()
         renewing.join()
@@ -59,16 +60,21 @@ def workers_of(leases: Leases) -> dict[str, list[Owner]]:
     return workers
 
 
-def cancel(leases: Leases, run: str) -> int:
-    """Ask every process of a run on this host to stop, as Ctrl-C would; the number of processes."""
-    return stop(workers_of(leases).get(run, []))
+def stop(leases: Leases, owners: Sequence[Owner], *, dry_run: bool = False) -> int:
+    """Ask those of these processes that live on this host to stop, as Ctrl-C would; the number of processes.
 
-
-def stop(owners: Sequence[Owner]) -> int:
-    """Ask those of these processes that live on this host to stop, as Ctrl-C would; the number of processes."""
+    FoundWanting, and none is asked, if one does not work in this workspace.
+    """
     # Only processes seen alive: another host's process number may belong to any process here.
     workers = [worker for worker in owners if worker.alive()]
     for worker in workers:
+        if not leases.works_here(worker):
+            raise FoundWanting(
+                f"the ledger names process {worker.pid}, which does not work in this folder as far as can be seen "
+                f"({leases.mark} is not open in it): it is not stopped.",
+                next_command=f"ps -fp {worker.pid}, and if it is to stop: kill {worker.pid}",
+            )
+    for worker in [] if dry_run else workers:
         with suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGTERM)
     return len(workers)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from storage.ground.pool import MEASURED, OPEN, PENDING, STATES, STRATA, Pool, ballot, coded, measured_scores
-from storage.ground.records import Completion, PlanRow, Problem, Rollout, Score, Verdict
+from storage.ground.pool import MEASURED, OPEN, STATES, STRATA, Pool, ballot, coded, measured_scores
+from storage.ground.records import PENDING, Completion, PlanRow, Problem, Rollout, Score, Verdict
 from storage.segments.rows import Rows
 from storage.segments.schema import from_table
 from storage.workspace import Workspace

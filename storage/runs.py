@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy.orm import Session
 
+    from storage.segments.keys import SentPrompt
     from storage.segments.rows import Rows
-    from storage.segments.schema import SentPrompt
     from storage.segments.store import SegmentStore
     from storage.segments.writing import Item
 

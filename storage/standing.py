@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from storage.ground.files import is_locked
+from storage.ground.files import is_locked, no_link
 from storage.ledger.owners import Owner, this_process
 
 Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "killed"]
@@ -105,9 +105,10 @@ def standing_file(state: Path) -> Path:
 
 def _read(state: Path) -> Standing | None:
     try:
-        row = json.loads(standing_file(state).read_text())
+        with open(standing_file(state), opener=no_link) as file:
+            row = json.load(file)
         return Standing(**{**row, "process": Owner(**row["process"]), "home": Path(row["home"])})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -125,7 +126,9 @@ def lock_file(state: Path) -> Path:
 def _lives(standing: Standing, state: Path) -> bool:
     """True if its process lives and serves this folder."""
     mine = standing.process == this_process()
-    return mine or (standing.process.alive() is True and is_locked(lock_file(state)))
+    lock = lock_file(state)
+    # Its user may keep others from looking at its files; then that somebody holds the lock is all that can be seen.
+    return mine or (is_locked(lock) and standing.process.alive() is True and standing.process.has_open(lock) is not False)
 
 
 def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "", **more: str) -> None:
@@ -157,7 +160,7 @@ def healthy(api: str, timeout: float = 2.0) -> bool:
     """True if a Prefect server answers at this address of its API."""
     try:
         with urllib.request.urlopen(f"{api}/health", timeout=timeout) as reply:  # noqa: S310 - Prefect's address
-            return bool(reply.read() == b"true")  # another program there answers differently
+            return bool(reply.read(99) == b"true")  # another program there answers differently
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)  # a user's own server that wants its key, which Prefect's client has
     except (OSError, urllib.error.URLError, ValueError):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from storage.ground.errors import SetupError, explained, no_runs
-from storage.ground.files import close_to_readers, ensure_lines
-from storage.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_links_out
+from storage.ground.files import close_to_readers, ensure_lines, other_owner
+from storage.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_planted
 from storage.spool import Spool
 
 # Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from storage.ledger.engine import Ledger
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
+    from storage.segments.place import Place
     from storage.segments.store import SegmentStore
     from storage.segments.upkeep.rebuild import Rebuilt
     from storage.spending import Spending
@@ -52,7 +53,7 @@ class Workspace:
         self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None, read_only: bool = False
     ) -> None:
         _refuse_odd_path(root)
-        refuse_links_out(root, WRITTEN)
+        refuse_planted(root, WRITTEN)
         settings = _settings(root / MARKER)
         self.root = root
         self.state = root / STATE
@@ -76,7 +77,7 @@ class Workspace:
         """Make `path` a workspace; overwrites nothing, so it may be repeated."""
         root = path.resolve()
         _refuse_odd_path(root)
-        refuse_links_out(root, {**WRITTEN, **MADE_BY_INIT})
+        refuse_planted(root, {**WRITTEN, **MADE_BY_INIT})
         with explained(root):
             (root / STATE).mkdir(parents=True, exist_ok=True)
             if not (root / MARKER).exists():
@@ -101,6 +102,7 @@ class Workspace:
         start = (path or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / MARKER).is_file():
+                _refuse_strangers(folder, entered=folder == start)
                 return cls(folder, ledger_url=ledger_url, segments_url=segments_url, read_only=read_only)
         raise SetupError(
             f"{start} is not in a Rollmill workspace: no {MARKER} here or above.", next_command="rollmill init"
@@ -126,8 +128,8 @@ class Workspace:
             if not self._read_only:
                 with explained(self.state):
                     self.state.mkdir(exist_ok=True)
-            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}", read_only=self._read_only)
-        return Ledger(_absolute(self._ledger_url, self.root), read_only=self._read_only)
+            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}", state=self.state, read_only=self._read_only)
+        return Ledger(_absolute(self._ledger_url, self.root), state=self.state, read_only=self._read_only)
 
     @cached_property
     def trainings(self) -> "Trainings":
@@ -153,11 +155,17 @@ class Workspace:
         return store
 
     def _unbound(self) -> "SegmentStore":
-        from storage.segments.place import place_for
         from storage.segments.registry import SegmentRegistry
         from storage.segments.store import SegmentStore
 
-        return SegmentStore(SegmentRegistry(self.ledger), place_for(self._segments_url, self.state, self.root))
+        return SegmentStore(SegmentRegistry(self.ledger), self.place)
+
+    @cached_property
+    def place(self) -> "Place":
+        """The place of the segments' files."""
+        from storage.segments.place import place_for
+
+        return place_for(self._segments_url, self.state, self.root)
 
     def rebuild(self) -> "Rebuilt":
         """Register the segments again for a lost ledger; SetupError if none was lost."""
@@ -280,6 +288,20 @@ def _refuse_odd_path(root: Path) -> None:
         raise SetupError(
             f"the path {str(root)!r} holds {' and '.join(map(repr, odd))}, and DuckDB cannot write a database there.",
             next_command="move or rename the folder",
+        )
+
+
+def _refuse_strangers(folder: Path, *, entered: bool) -> None:
+    """SetupError for a workspace of another user that the person did not enter: one above the current folder, or one in a
+    folder such as /tmp, where everybody may write.
+    """
+    if entered and not folder.stat().st_mode & 0o002:
+        return
+    places = (folder / MARKER, folder / STATE, *(() if entered else (folder,)))
+    if stranger := next(filter(None, map(other_owner, places)), ""):
+        raise SetupError(
+            f"{folder / MARKER} is of a workspace of the user {stranger}: it is not used.",
+            next_command=f"{'' if entered else f'cd {folder} (to use it), or '}rollmill init in a folder of yours",
         )
 
 

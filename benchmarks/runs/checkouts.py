@@ -52,14 +52,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=sorted(PIECES), default=list(PIECES))
     options = parser.parse_args()
     print(f"{'piece':<10} {'before':>8} {'here':>8}  ratio (least, most), CPU s, {options.turns} turns")
-    with _checkout(options.before) as before:
+    with checkout(options.before) as before:
         for name in options.only:
             with PIECES[name]() as work:
                 print(f"{name:<10} {_compared(work, [before, ROOT], options.turns)}", flush=True)
 
 
 @contextmanager
-def _checkout(given: str) -> Iterator[Path]:
+def checkout(given: str) -> Iterator[Path]:
     """The folder of a checkout, or the files of a commit in a temporary one."""
     if Path(given).is_dir():
         yield Path(given).resolve()
@@ -70,41 +70,43 @@ def _checkout(given: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _compared(work: Callable[[Path], None], sides: list[Path], turns: int) -> str:
+def _compared(work: Callable[[Path], object], sides: list[Path], turns: int) -> str:
     spent: list[tuple[float, float]] = []
     for turn in range(turns):
         order = sides if turn % 2 == 0 else sides[::-1]
-        seconds = {side: _seconds(work, side) for side in order}
+        seconds = {side: seconds_of(work, side) for side in order}
         spent.append((seconds[sides[0]], seconds[sides[1]]))
     before, here = (statistics.median(turn[at] for turn in spent) for at in (0, 1))
     ratios = sorted(after / first for first, after in spent)
     return f"{before:8.2f} {here:8.2f}  {statistics.median(ratios):.3f} ({ratios[0]:.3f}, {ratios[-1]:.3f})"
 
 
-def _seconds(work: Callable[[Path], None], side: Path) -> float:
+def seconds_of(work: Callable[[Path], object], side: Path) -> float:
+    """Processor seconds of the children that the work starts and waits for."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     work(side)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _run(side: Path, *words: str, cwd: Path | None = None) -> None:
-    """A Python process that imports the code of this checkout; RuntimeError with its last words if it fails."""
+def run_in(side: Path, *words: str, cwd: Path | None = None, given: str = "") -> str:
+    """Output of a Python process that imports the code of this checkout; RuntimeError with its last words if it fails."""
     # -P: otherwise the folder of a script, or the current one, would be searched before the checkout.
     command = [sys.executable, "-P", *words]
     environment = os.environ | {"PYTHONPATH": str(side)}
-    done = subprocess.run(command, cwd=cwd or side, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd or side, env=environment, input=given, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:4])} in {side} ended with {done.returncode}: {done.stderr[-400:]}")
+    return done.stdout
 
 
 @contextmanager
-def _script(*words: str) -> Iterator[Callable[[Path], None]]:
-    yield lambda side: _run(side, *words)
+def _script(*words: str) -> Iterator[Callable[[Path], object]]:
+    yield lambda side: run_in(side, *words)
 
 
 @contextmanager
-def _main_job(problems: int) -> Iterator[Callable[[Path], None]]:
+def _main_job(problems: int) -> Iterator[Callable[[Path], object]]:
     """`rollmill curate` of the shipped recipe, in a fresh workspace each time."""
 
     def work(side: Path) -> None:
@@ -113,19 +115,19 @@ def _main_job(problems: int) -> Iterator[Callable[[Path], None]]:
             shutil.copytree(ROOT / "recipes", place / "recipes")
             shutil.copy(ROOT / "rollmill.toml", place)
             sets = ("--set", f"problems.count={problems}", "--set", "gate.min_kept=1")
-            _run(side, "-m", "flows.cli", "curate", "recipes/arithmetic.yaml", "--direct", *sets, cwd=place)
+            run_in(side, "-m", "flows.cli", "curate", "recipes/arithmetic.yaml", "--direct", *sets, cwd=place)
 
     yield work
 
 
 @contextmanager
-def _http(rows: int) -> Iterator[Callable[[Path], None]]:
+def _http(rows: int) -> Iterator[Callable[[Path], object]]:
     """A run over HTTP; the server lives beside it and is not waited for, so that its seconds are not counted."""
     server = subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
     try:
-        yield lambda side: _run(side, "-c", HTTP, url, str(rows))
+        yield lambda side: run_in(side, "-c", HTTP, url, str(rows))
     finally:
         server.kill()
         server.wait()

@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from storage.ground.files import json_text
 from storage.queries.browse.why import why
-from storage.segments.schema import SCHEMAS, Kind
-from storage.versions.content.catalogue import TABLE_NAMES
+from storage.segments.keys import Kind
+from storage.segments.schema import SCHEMAS
+from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, TABLES
 from storage.versions.content.database import write_shard
 from storage.versions.content.shard_listing import FOLDER, LISTING
-from storage.versions.content.snapshot import OPTIONAL, TABLES
 from storage.versions.publish import publish
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipelines.sandbox import Sandbox, SandboxLimits
-from pipelines.verify.code import CodeVerifier
+from pipelines.verify.code.code_verifier import CodeVerifier
 from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
 from storage.ground.records import Completion, Problem
 from storage.imports.problem_rows import ProblemRows

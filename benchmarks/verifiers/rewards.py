@@ -40,7 +40,7 @@ from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import HOSTILE, SuiteRow
 from pipelines.certify.suites import SUITES, select_suite
 from pipelines.certify.verifier_process import VerifierUnderTest
-from pipelines.verify.code import CodeVerifier
+from pipelines.verify.code.code_verifier import CodeVerifier
 from storage.ground.records import Problem
 
 THREADS, SILENT, SOON = 8, 60.0, 1.0

@@ -150,8 +150,8 @@ _chain: list[Any] = []
 
 def _judged(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """The deciding verdict of each row, in batches as rounds ask; the verifiers live as long as the process."""
-    from flows.rounds.judging.verify import judge
     from pipelines.verify import VERIFIERS
+    from pipelines.verify.judging import judge
 
     _chain.extend([] if _chain else [VERIFIERS["number"](), VERIFIERS["math"]()])
     items = [_item(number, row) for number, row in enumerate(rows)]

@@ -7,6 +7,7 @@ import errno
 import importlib
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import traceback
@@ -27,6 +28,7 @@ from rollmill.version import tree_version
 from storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
 
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
+_NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ENXIO)  # of a folder, a pipe or a socket that is opened as a file
 _SHOWN = 300  # characters of a path that cannot be used
 # The verbs as --help shows them, panel by panel, each with its module here and its function, or its group of commands.
 PANELS = {
@@ -306,6 +308,9 @@ def _refused(error: Exception, arguments: Sequence[str]) -> SetupError | None:
     known = refusal(error)
     if known is not None or not isinstance(error, OSError):
         return known
+    if error.errno in _NO_FILE and error.filename:
+        path = str(error.filename)[:_SHOWN]
+        return SetupError(f"{path} is not a file.", next_command=f"mv {shlex.quote(path)} {shlex.quote(path)}.was")
     try:
         with explained(error.filename or "here"):
             raise error

@@ -11,18 +11,26 @@ if TYPE_CHECKING:
     from flows.job import Job
 
 Outcome = dict[str, Any]
+TO_HAVE_ONE = "Next: rollmill up, or the same command with --prefect"
 
 
-def announce(job: "Job", *, direct: bool) -> None:
+def announce(job: "Job") -> None:
     """Show a message before the first progress."""
-    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries")
 
 
-def executor_of(job: "Job", *, direct: bool) -> "Executor":
-    """This process, or tasks of the managed Prefect server."""
+def executor_of(job: "Job", prefect: bool | None) -> "Executor":
+    """Tasks of a Prefect server, or this process. None: tasks where a server stands, else a line says how to have one."""
     from flows.driver import DIRECT
 
-    if direct:
+    if prefect is None:
+        from flows.prefect.managed import server_stands
+        from storage.workspace import STATE
+
+        prefect = server_stands(Path(job.workspace) / STATE)
+        if not prefect:
+            note(f"rollmill: no Prefect server stands, so none shows this run. {TO_HAVE_ONE}")
+    if not prefect:
         return DIRECT
     from flows.prefect.command import PrefectCommand
 

@@ -20,7 +20,8 @@ from storage.import_records import producer_of
 from storage.imports.stored import names_of
 from storage.imports.texts import read_texts
 from storage.queries import Reader, Scope, named_scope
-from storage.segments.schema import Kind, from_table, to_table
+from storage.segments.keys import Kind
+from storage.segments.schema import from_table, to_table
 from storage.versions.index import dataset_names
 from storage.workspace import Workspace
 

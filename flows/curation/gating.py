@@ -5,8 +5,6 @@ set of decisions under a gate's bounds; the same ones checked again, by a retry 
 """
 
 import logging
-import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -68,14 +66,6 @@ def _row_against(decided: "DecidedRun", result: "GateResult") -> str | None:
     return next((decision.completion_id for decision in dropped if decision.reason == commonest), None)
 
 
-def load_library() -> None:
-    """Import what the gate needs seconds for; later imports of it are free."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the library's own making
-        import great_expectations  # noqa: F401
-
-
 def check_gate(decided: "DecidedRun") -> "GateResult":
     """Result of the gate for the run's snapshot."""
     from flows.rounds.plan_rows import answers_of, together
@@ -101,6 +91,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         prefix=spec.prefix,
         step=spec.steps[0].name,
         evaluation=run.spec.problem_set.evaluation,
+        scan=run.spec.problem_set.scan,
         policy=spec.accept,
         before=None if before is None else before.content_hash,
         replies=decided.snapshot.manifest["funnel"]["replies"],

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pipelines.stats import Prediction, score_prediction
-
 if TYPE_CHECKING:
     from storage.run_records import Forecast
 
@@ -21,6 +19,8 @@ def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, 
 
     Quantities of one run are not independent of each other.
     """
+    from pipelines.stats import Prediction, score_prediction  # with numpy, which showing one does not need
+
     # A quantity that is not known of the run has no score.
     predictions = {name: Prediction(**values) for name, values in row["quantities"].items() if name in actual}
     scores = {name: asdict(score_prediction(values, actual[name])) for name, values in predictions.items()}

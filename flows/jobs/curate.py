@@ -11,12 +11,13 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.gating import attempts, check_gate, gate_failed, load_library, with_attempt
+from flows.curation.gating import attempts, check_gate, gate_failed, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
 from flows.driver import Executor, Outcome
 from flows.job import Job
 from flows.jobs.record import end_run, repair_attempts, worked_on
+from flows.jobs.unchanged import leave_mark
 from flows.limits import check_refused, limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe.load import LoadedRecipe
@@ -50,10 +51,8 @@ class Curate:
             yield run
 
     def prepare(self, run: OpenRun) -> None:
-        """Build the engines and load the gate's library."""
+        """Build the engines."""
         build_engines(run)
-        # great-expectations takes seconds to import.
-        load_library()
 
     def stages(self, run: OpenRun, executor: Executor) -> Outcome:
         """Every stage in order; GateFailed and LimitReached if one ends the run early.
@@ -69,6 +68,7 @@ class Curate:
                 outcome = executor.stage("publish", partial(publish, decided, checked))
         outcome["seconds"] = round(run.elapsed, 1)
         end_run(run, "done", outcome)
+        leave_mark(run, outcome)
         return outcome
 
     def run_of(self, run: OpenRun) -> str:

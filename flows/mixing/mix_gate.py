@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.curation.gating import load_library
 from flows.mixing.mix_recipe import MixGate
 from flows.mixing.mix_snapshot import MixturePart
 from flows.mixing.reconciliation import SourceCounts
@@ -20,7 +19,6 @@ def check_parts(parts: Sequence[MixturePart], bounds: MixGate, counts: Sequence[
     """All checks in the order of the sources. No source may hold a problem that the recipe of any source holds out."""
     from pipelines.gate import Gate, GateResult, Provenance
 
-    load_library()
     logging.getLogger("great_expectations").propagate = False
     apart = {problem.id: problem for part in parts for problem in part.source.apart}
     gate = Gate(max_undecided=bounds.max_undecided, min_kept=bounds.min_kept)

@@ -17,7 +17,8 @@ from flows.mixing.thresholds import KEPT, REPEATED, Sifted
 from flows.recipe.user_files import files_of, packages_of
 from pipelines.metrics import PassAtLimit, decision_counts, funnel_of
 from storage.ground.pool import pool_of
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.keys import Kind
+from storage.segments.schema import SCHEMAS
 from storage.versions.content.snapshot import KEYS, Snapshot, sorted_by_key
 
 SELECTOR = "mix:"

@@ -22,11 +22,21 @@ from pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_
 from storage.ground.errors import RollmillError, SetupError
 from storage.ground.files import no_link
 from storage.ledger.owners import maker_of, new_file_id
-from storage.standing import find_standing, healthy, write_standing
+from storage.standing import Standing, find_standing, healthy, write_standing
 
 _PRIVATE = "prefect-"  # before the id of a throw-away home, which tells its maker
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
 PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fresh home, many times that on a busy machine
+
+
+def server_stands(state: Path) -> bool:
+    """True with a server of the user's own, or with the standing one of this workspace if it answers."""
+    return bool(user_prefect_url()) or _standing(state) is not None
+
+
+def _standing(state: Path) -> Standing | None:
+    standing = find_standing(state)
+    return standing if standing is not None and not standing.url and healthy(standing.api) else None
 
 
 class ManagedServer:
@@ -48,8 +58,8 @@ class ManagedServer:
         if self.users:
             apply(user_prefect_environment(**ONE_SHOT))
             return self
-        standing = find_standing(self.state)
-        if standing is not None and not standing.url and healthy(standing.api):
+        standing = _standing(self.state)
+        if standing is not None:
             self.port = standing.port
             apply(environment(standing.home, self.port, standing.secret, **ONE_SHOT))
             return self

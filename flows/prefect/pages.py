@@ -18,6 +18,7 @@ from flows import CHECKOUT
 from flows.prefect.server import user_prefect_url
 from pipelines.processes.child import die_with_parent
 from pipelines.processes.local_server import new_secret
+from pipelines.processes.proc import listens_here
 from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
 from storage.standing import write_dashboard_address
 
@@ -135,8 +136,8 @@ async def _until_ended(child: "subprocess.Popen[bytes]", state: Path, port: int,
 
 
 def answers(port: int) -> bool:
-    """True for a server of pages that takes visitors."""
-    return _status(port, "health") == 200
+    """True for a server of pages that takes visitors, and is of no other user: who listens gets the token."""
+    return listens_here(port) and _status(port, "health") == 200
 
 
 def first_page_answers(port: int, token: str) -> bool:

@@ -14,22 +14,26 @@ import asyncio
 import hashlib
 import json
 import sys
+import time
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from storage.ground.errors import RollmillError, SetupError, unknown_name
 from storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
     from flows.recipe.profile import Profile
     from storage.models.index import ModelVersion
 
 KINDS = ("version", "model")
 LOOK_SECONDS = 5.0
 MODELS_SECONDS = 10.0  # for a server to say which models it has
+MOST_LISTED = 16 << 20  # bytes of what it says
 
 
 async def watch_always(state: Path) -> NoReturn:
@@ -212,10 +216,23 @@ def _model_on_server(profile: "Profile", model: str) -> str | None:
             f"{server.url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"} if key else {}
         )
         with suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=MODELS_SECONDS) as reply:  # noqa: S310
-            for row in json.load(reply).get("data", []):
+            for row in _listed(reply):
                 if row.get("id") == model:
                     return _digest({key: row.get(key) for key in ("id", "root", "parent", "max_model_len")})
     return None
+
+
+def _listed(reply: "HTTPResponse") -> "list[dict[str, Any]]":
+    """The models in a reply; ValueError for one that is no list of them, is too long or takes too long."""
+    body, deadline = b"", time.monotonic() + MODELS_SECONDS
+    while part := reply.read1(1 << 16):
+        body += part
+        if len(body) > MOST_LISTED or time.monotonic() > deadline:
+            raise ValueError("the list of models has no end")
+    try:
+        return [row for row in json.loads(body).get("data", []) if isinstance(row, dict)]
+    except (AttributeError, TypeError, RecursionError) as error:
+        raise ValueError("no list of models") from error
 
 
 def _digest(value: object) -> str:

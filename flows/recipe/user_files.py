@@ -25,7 +25,7 @@ from storage.ground.temporary import temporary_folder
 _NAMES = ("method", "synthesize", "engine")  # the keys that name a method
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _CHAINS = ("verify", "score")
-_TEMPLATES = "templates"  # the option of synthesizers that names templates of the user's own
+TEMPLATES = "templates"  # the option of synthesizers that names templates of the user's own
 
 
 class NotTrusted(SetupError):  # noqa: N818 - says what happened
@@ -53,7 +53,7 @@ class StoredMethods:
                 f"{role} {method.name!r} of {self.origin} {what}, and no recipe that you ran does so with these options.",
                 next_command="a recipe of your own with this method",
             )
-        for reference in map(str, method.options.get(_TEMPLATES) or ()):
+        for reference in map(str, method.options.get(TEMPLATES) or ()):
             if ":" in reference or reference.endswith(".py"):
                 self._require_own(reference.partition(":")[0])
         return method
@@ -127,7 +127,7 @@ class StoredMethods:
         `named`: a recipe of the person's own, whose options may be here as well, and whose code, unless it has to be
         `unchanged` since it ran.
         """
-        for text in set(_texts(self.recipe)) - (set() if unchanged else set(_texts(named))):
+        for text in set(texts_in(self.recipe)) - (set() if unchanged else set(texts_in(named))):
             place, colon, _ = text.rpartition(":")
             place = place if colon else text
             if place.endswith(".py") or (_DOTTED.fullmatch(text) and _importable(place, self.base)):
@@ -185,12 +185,13 @@ def parts_with(value: Any, wanted: Callable[[Mapping[str, Any]], object]) -> Ite
             yield from parts_with(item, wanted)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text within a recipe that is a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list):
         for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(item)
+            yield from texts_in(item)
 
 
 def _importable(place: str, base: Path) -> bool:

@@ -13,9 +13,9 @@ import numpy as np
 
 from flows.job import Job
 from flows.recipe.user_files import StoredMethods, stored_methods
-from flows.rounds.judging.verify import judge
 from pipelines.protocols import ReadsVotes, Verifier
 from pipelines.verify.acceptance import Policy, accepted_verdict, policy_part
+from pipelines.verify.judging import judge
 from storage.ground.errors import SetupError
 from storage.ground.pool import STATES, Pool
 from storage.queries import Reader, Scope, version_manifest

@@ -13,7 +13,7 @@ from flows.identity import unopened_run
 from flows.job import Job
 from flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
 from flows.session import open_session, read_session, recipe_of, stored_job
-from pipelines.verify.extract import RULES as EXTRACTION
+from pipelines.verify.extract import EXTRACTION
 from storage.ground.errors import SetupError, unknown_name
 from storage.rollouts import Key
 from storage.runs import BESIDE_RECIPE
@@ -142,7 +142,7 @@ def _extraction(workspace: "Workspace", key: Key) -> set[str]:
     """Extraction rules in this version's verdicts (before the colon), and the names that all verifiers share."""
     rules = workspace.segments.read("verdicts", producer=key[0], version=key[1], columns=("rule",))["rule"].unique()
     # A user's verifier may name its own extraction rules; only its verdicts show which they are.
-    return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, _ in EXTRACTION}
+    return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, *_ in EXTRACTION}
 
 
 def _with_other_options(loaded: "LoadedRecipe", run: "Run", chain: Sequence[Key]) -> Collection[str]:

@@ -14,9 +14,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flows.rounds.judging.verify import Item, item_pair, lacked_resources, verdicts_of
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import Policy, asks
+from pipelines.verify.judging import Item, item_pair, lacked_resources, verdicts_of
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import Verdict

@@ -14,10 +14,9 @@ from dataclasses import replace
 from itertools import islice
 from math import fsum
 
-from flows.rounds.judging.verify import Item, item_pair, judge
-from flows.rounds.run_verifiers import VerifierPool
 from pipelines.protocols import NeedsMachine, ReadsVotes, Verifier
 from pipelines.verify.acceptance import Key, Policy, accepted_verdict, check_names
+from pipelines.verify.judging import Item, VerifierPool, item_pair, judge
 from storage.ground.errors import RollmillError, SetupError
 from storage.ground.records import Verdict
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from flows.rewards import shapes
 from flows.rewards.items import (
@@ -23,11 +23,13 @@ from flows.rewards.items import (
     reward_of,
 )
 from flows.rewards.judging import JudgingThreads
-from flows.rewards.reward_log import JudgedLog, judged_row
 from flows.rewards.source import RewardSource, StoredProblems
-from flows.rounds.judging.verify import Item
-from storage.ground.errors import SetupError
+from pipelines.verify.judging import Item
+from storage.ground.errors import SetupError, extras_named
 from storage.ground.records import Verdict
+
+if TYPE_CHECKING:
+    from flows.rewards.reward_log import JudgedLog
 
 Column = Sequence[Any]
 
@@ -46,7 +48,7 @@ class VerifierReward:
     ) -> None:
         self.source, self.values = source, values
         self._folder = Path.cwd() if folder is None else folder  # in the workspace of the log
-        self.log = None if log is None else JudgedLog(self._folder, log)
+        self.log = None if log is None else _opened_log(self._folder, log)
         self.judging: JudgingThreads = source.judging(most_waiting)
         # A recipe may lie outside of the workspace in which it is used.
         self._stored = StoredProblems([*([Path(source.name).parent] if source.is_recipe else []), self._folder])
@@ -77,6 +79,8 @@ class VerifierReward:
         """The rewards of the judged items, logged under label and step."""
         given = [self._reward(item, pair, answer) for item, pair, answer in zip(items, pairs, answers, strict=True)]
         if self.log is not None:
+            from flows.rewards.reward_log import judged_row
+
             self.log.add([judged_row(named, pair, one) for pair, one in zip(pairs, given, strict=True)])
         return given
 
@@ -169,6 +173,12 @@ class VerifierReward:
         return _again, (self.source, self.values, self._most_waiting, log)
 
 
+def _opened_log(folder: Path, name: str) -> "JudgedLog":
+    from flows.rewards.reward_log import JudgedLog  # loads the stores of a workspace
+
+    return JudgedLog(folder, name)
+
+
 def _again(
     source: RewardSource, values: RewardValues, most_waiting: int | None, log: tuple[str, Path] | None
 ) -> VerifierReward:
@@ -176,6 +186,7 @@ def _again(
     return VerifierReward(source, values, most_waiting=most_waiting, log=name, folder=folder)
 
 
+@extras_named()
 def reward(  # noqa: PLR0913 (an option each)
     source: str | Path,
     undecided: float | None = None,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.rewards.items import Reward
-from flows.rounds.judging.verify import Item
+from pipelines.verify.judging import Item
 from storage.ground.errors import RollmillError, SetupError, unknown_name
 from storage.ground.ids import digest128
 from storage.ground.records import JudgedRow, prompt_json

@@ -16,7 +16,7 @@ from flows.rewards.judging import JudgingThreads
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import PLAIN, Policy
 from pipelines.verify.finding import worker_count
-from storage.ground.errors import SetupError
+from storage.ground.errors import SetupError, extras_named
 from storage.ground.records import Problem
 
 RECIPES = (".yaml", ".yml")
@@ -103,6 +103,7 @@ class StoredProblems:
                 self._known |= {identity: stored.get(identity) for identity in unknown}
             return {identity: problem for identity in ids if (problem := self._known.get(identity)) is not None}
 
+    @extras_named()
     def _read(self, ids: Sequence[str]) -> list[Problem]:
         from storage.workspace import Workspace
 

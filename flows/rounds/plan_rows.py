@@ -13,8 +13,9 @@ from pipelines.steps.follow import Link
 from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import PlanRow, Prompt
 from storage.rollouts import Pair, pair_of
+from storage.segments.keys import SentPrompt
 from storage.segments.rows import Packer, Rows
-from storage.segments.schema import CHUNK, SentPrompt
+from storage.segments.schema import CHUNK
 
 
 class SentPrompts:

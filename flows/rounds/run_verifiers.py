@@ -1,71 +1,20 @@
 """Verifiers of a run: chains of them for its threads, and the verdict of theirs that counts.
 
-They are built on first use and kept until `VerifierPool.close`.
+They are built on first use and kept until their pool is closed.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from flows.rounds.plan_mark import plan_mark
 from flows.rounds.spec import RunSpec
-from pipelines.engine_roles import Interruptible
 from pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
 from pipelines.steps.cast_votes import CastVotes, DeferredVotes
 from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
+from pipelines.verify.judging import VerifierPool
 from storage.ground.errors import contract_error
 from storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
 from storage.rollouts import Key
-
-
-class VerifierPool:
-    """Chains of verifiers, one for a thread at a time, kept for the next: some hold processes that start slowly.
-
-    `bind`: a function called once for every new chain.
-    """
-
-    def __init__(self, factories: Sequence[Callable[[], Verifier]], bind: Callable[[Sequence[Verifier]], None]) -> None:
-        self._factories, self._bind = factories, bind
-        self._lock = threading.Lock()
-        self._idle: list[list[Verifier]] = []
-        self._busy: list[list[Verifier]] = []
-
-    @contextmanager
-    def reserve(self) -> Iterator[Sequence[Verifier]]:
-        """Verifiers in the recipe's order, reserved for the caller until the block ends."""
-        with self._lock:
-            chain = self._idle.pop() if self._idle else None
-        if chain is None:
-            # Built outside the lock: the other threads would wait while the processes of a verifier start.
-            chain = [make() for make in self._factories]
-            self._bind(chain)
-        with self._lock:
-            self._busy.append(chain)
-        try:
-            yield chain
-        finally:
-            with self._lock:
-                # By identity: chains built from the same options may compare equal.
-                self._busy = [other for other in self._busy if other is not chain]
-                self._idle.append(chain)
-
-    def interrupt(self) -> None:
-        """Make verifiers give up their work in progress, if they can; from any thread."""
-        with self._lock:
-            # A copy: `interrupt` may take a while, and a thread needs the lock to give its chain back.
-            busy = [part for chain in self._busy for part in chain]
-        for part in busy:
-            if isinstance(part, Interruptible):
-                part.interrupt()
-
-    def close(self) -> None:
-        """Release unused verifiers; safe to call twice."""
-        with self._lock:
-            # Taken out under the lock and closed outside of it: processes take time to end.
-            chains, self._idle = self._idle, []
-        for part in (part for chain in chains for part in chain):
-            part.close()
 
 
 class RunVerifiers:

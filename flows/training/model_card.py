@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from flows.training.training_recipe import LENGTHS
+from storage.versions.content.card import cell
 
 
 def model_card(name: str, record: Mapping[str, Any]) -> str:
@@ -31,11 +32,11 @@ def licence_of(record: Mapping[str, Any]) -> str:
 
 def _data(record: Mapping[str, Any]) -> str:
     init = record.get("init")
-    begun = f"Trained from `{init['model']}` ({init['content_hash'][:16]}).\n" if init else ""
+    begun = f"Trained from {cell(init['model'])} ({init['content_hash'][:16]}).\n" if init else ""
     if not record["data"]:
         return ""
     rows = [
-        f"| {part['version']} | {part['content_hash'][:16]} | {part['rows']:,} | {', '.join(part['licences'])} |"
+        f"| {part['version']} | {part['content_hash'][:16]} | {part['rows']:,} | {cell(', '.join(part['licences']))} |"
         for part in record["data"]
     ]
     table = ["| dataset | content hash | rows | licences |", "|---|---|---|---|", *rows]
@@ -45,7 +46,7 @@ def _data(record: Mapping[str, Any]) -> str:
 def _training(record: Mapping[str, Any]) -> str:
     training, trained = record.get("training"), record.get("trained")
     if not training or not trained:
-        return f"Imported from a folder called {_cell(record.get('source'))}, licence {_cell(record.get('licence'))}.\n"
+        return f"Imported from a folder called {cell(record.get('source'))}, licence {cell(record.get('licence'))}.\n"
     rows = [
         ("learner", _method(training["learner"])),
         ("loss", _method(training["loss"])),
@@ -56,7 +57,8 @@ def _training(record: Mapping[str, Any]) -> str:
         ("seconds", f"{trained['seconds']:,.0f}"),
         *sorted(trained["record"].items()),
     ]
-    return "## Training\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows) + "\n"
+    lines = [f"| {cell(name)} | {cell(value)} |" for name, value in rows]
+    return "## Training\n\n| | |\n|---|---|\n" + "\n".join(lines) + "\n"
 
 
 def lengths_of(trained: Mapping[str, Any]) -> dict[str, str]:
@@ -77,8 +79,3 @@ def _method(part: Mapping[str, Any]) -> str:
     shown = {name: value for name, value in given.items() if value or name not in LENGTHS}
     options = ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
     return f"{part['method']} ({options})" if options else str(part["method"])
-
-
-def _cell(value: Any) -> str:
-    # Names and notes come from elsewhere: they may neither end a cell nor become HTML.
-    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

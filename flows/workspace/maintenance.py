@@ -32,7 +32,6 @@ PACKAGES = (
     "onnxruntime",
     "math-verify",
     "dvc",
-    "streamlit",
 )
 FEW = 2  # merging segments needs at least two files
 LEAST_FREE = 1 << 30  # bytes; a run of the main job writes a few MB, a large one a few hundred
@@ -116,7 +115,7 @@ def _ledger(workspace: "Workspace") -> Iterator[DoctorFinding]:
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
     from storage.segments.checking import repair_segments, untrusted
-    from storage.segments.schema import KINDS
+    from storage.segments.keys import KINDS
 
     if deep:
         for lost in workspace.segments.check(deep=True):
@@ -280,7 +279,7 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     """Merge and remove, or with `dry_run` only count; returns the counts as JSON values."""
     from flows.prefect.managed import remove_private_homes
     from storage.models.leftovers import leftovers, remove_leftovers
-    from storage.segments.schema import KINDS
+    from storage.segments.keys import KINDS
     from storage.segments.upkeep.compaction import compact
 
     files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}

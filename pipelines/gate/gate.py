@@ -33,8 +33,8 @@ class Provenance:
 
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
     the number of planned rollouts, None without a plan. `prefix` is the fixed number of completions per problem that rates
-    use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`. `replies`
-    are the counts of their texts (storage.ground.replies).
+    use. `evaluation` are the problems that must not be inside, `scan` is their index if there is one. `drifts` are measured
+    from the version `before`. `replies` are the counts of their texts (storage.ground.replies).
     """
 
     verifiers: tuple[tuple[str, str], ...]
@@ -42,6 +42,7 @@ class Provenance:
     prefix: int | None = None
     step: str = ""
     evaluation: Sequence[Problem] = ()
+    scan: Scan | None = None
     policy: Policy = PLAIN
     before: str | None = None
     drifts: Sequence[Drift] = ()
@@ -116,7 +117,7 @@ class Gate:
         size, kept = len(provenance.evaluation), tables["decisions"]["completion_id"].filter(rollouts["kept"])
         overlaps, certificate = Overlaps(), self._certificate(tables, provenance, kept)
         if size:
-            scan = Scan(provenance.evaluation)
+            scan = provenance.scan or Scan(provenance.evaluation)
             scan.problems([tables["problems"]], overlaps)
             scan.completions(_of_ids(tables["completions"], kept), overlaps)
         content_rules = [

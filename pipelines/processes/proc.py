@@ -1,4 +1,6 @@
-"""Facts from Linux's /proc: processes alive, since when, their parents, their use; the processor. Needs no library."""
+"""Facts from Linux's /proc: processes alive, since when, their parents, their use, who listens; the processor. Needs no
+library.
+"""
 
 import contextlib
 import os
@@ -8,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+_LISTENS = "0A"  # state of a socket in /proc/net/tcp
 
 
 def hardware() -> str:
@@ -54,6 +58,24 @@ def everyone() -> Iterator[tuple[int, Stat]]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - several hundred paths, just to read their names
         if name.isdigit() and (known := stat(int(name))) is not None:
             yield int(name), known
+
+
+def listens_here(port: int) -> bool:
+    """True if a process of this user or of root, and of nobody else, listens at a port. Another user may take one that was
+    free a moment ago, and reads what is sent there. Without /proc it cannot be told, and is taken for true.
+    """
+    owners = set()
+    for protocol in ("tcp", "tcp6"):
+        try:
+            _, *lines = Path(f"/proc/net/{protocol}").read_text(encoding="ascii").splitlines()
+        except OSError:
+            if protocol == "tcp":
+                return True
+            continue
+        for fields in map(str.split, lines):
+            if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
+                owners.add(int(fields[7]))
+    return bool(owners) and owners <= {os.geteuid(), 0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ Earlier texts win.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from rensa import RMinHash, RMinHashLSH
+from typing import TYPE_CHECKING
 
 from pipelines.any_script import tokens_of
 from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from rensa import RMinHash
 
 _BESIDE = r"[-−]?\d+(?:[.,]\d+)*|[^\w\s]|_"
 _TOKEN = re.compile(rf"[^\W\d_]+|{_BESIDE}")
@@ -101,6 +103,8 @@ class SketchIndex:
     def __init__(self, threshold: float) -> None:
         # A pair at .7 is missed with (1 - .7^4)^32 = .00015; at .5 only 64 bands of two rows are enough.
         bands = 32 if threshold >= 0.7 else 64
+        from rensa import RMinHashLSH
+
         self._lsh = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=bands)
 
     def add(self, number: int, features: frozenset[bytes]) -> None:
@@ -144,7 +148,9 @@ def _jaccard(first: frozenset[bytes], second: frozenset[bytes]) -> float:
     return len(first & second) / len(first | second)
 
 
-def _sketch(grams: frozenset[bytes]) -> RMinHash:
+def _sketch(grams: frozenset[bytes]) -> "RMinHash":
+    from rensa import RMinHash
+
     sketch = RMinHash(num_perm=_PERMUTATIONS, seed=_SEED)
     sketch.update(sorted(grams))
     return sketch

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pipelines.protocols import Verifier
 from pipelines.registries import registry
 from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, extras_named, unknown_name
 from storage.ground.records import Verdict
 
 if TYPE_CHECKING:
@@ -50,14 +50,12 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
 )
 
 
+Name = str | None
+
+
 @overload
 def verify(
-    rows: "pd.DataFrame",
-    verifier: str | Verifier = ...,
-    *,
-    prompt: str | None = ...,
-    reference: str | None = ...,
-    answer: str | None = ...,
+    rows: "pd.DataFrame", verifier: str | Verifier = ..., *, prompt: Name = ..., reference: Name = ..., answer: Name = ...
 ) -> "pd.DataFrame": ...
 
 
@@ -66,30 +64,21 @@ def verify(
     rows: "duckdb.DuckDBPyRelation",
     verifier: str | Verifier = ...,
     *,
-    prompt: str | None = ...,
-    reference: str | None = ...,
-    answer: str | None = ...,
+    prompt: Name = ...,
+    reference: Name = ...,
+    answer: Name = ...,
 ) -> "duckdb.DuckDBPyRelation": ...
 
 
 @overload
 def verify(
-    rows: Iterable[Any],
-    verifier: str | Verifier = ...,
-    *,
-    prompt: str | None = ...,
-    reference: str | None = ...,
-    answer: str | None = ...,
+    rows: Iterable[Any], verifier: str | Verifier = ..., *, prompt: Name = ..., reference: Name = ..., answer: Name = ...
 ) -> list[Verdict]: ...
 
 
+@extras_named()
 def verify(
-    rows: Any,
-    verifier: str | Verifier = "math",
-    *,
-    prompt: str | None = None,
-    reference: str | None = None,
-    answer: str | None = None,
+    rows: Any, verifier: str | Verifier = "math", *, prompt: Name = None, reference: Name = None, answer: Name = None
 ) -> Any:
     """Judge answers: a verdict for each row, in their order. A frame comes back with verdict columns.
 

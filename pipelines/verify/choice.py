@@ -24,10 +24,8 @@ from typing import Any
 
 from pipelines.verify.answers.equality import STRICT
 from pipelines.verify.answers.expressions.quantity import parse_quantity
-from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import WINDOW, FinalAnswer, standing_answer
-from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
-from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of, visible_text
+from pipelines.verify.extract import EXTRACTION, WINDOW, FinalAnswer, standing_answer
+from pipelines.verify.finding import Finding, OneByOne, prompt_text, rule_table, version_of, visible_text
 from storage.ground.records import Completion, Problem
 
 LETTERS = "ABCDEFGHIJ"
@@ -301,18 +299,16 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "3"), *EXTRACTION, ("head", "6"), ("named", "7"), ("none", "6"))
+    rules, words = rule_table(
+        ("reference", "3", "the reference names no option of the problem"),
+        *EXTRACTION,
+        ("head", "6", "from the first line"),
+        ("named", "7", "the options that are named compared"),
+        ("none", "6", "the text names no option"),
+    )
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
-    words: Mapping[str, str] = {
-        **EXTRACTION_WORDS,
-        "reference": "the reference names no option of the problem",
-        "head": "from the first line",
-        "named": "the options that are named compared",
-        "none": "the text names no option",
-    }
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         options = options_of(problem.meta, prompt_text(problem.prompt))
         wanted = _wanted(problem.reference, tuple(options.items()))
         if wanted is None:

@@ -8,10 +8,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
-from pipelines.verify.extract import final_answer
-from pipelines.verify.finding import Finding, OneByOne, Rules, version_of, visible_text
+from pipelines.verify.extract import EXTRACTION, final_answer
+from pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.records import Completion, Problem
 
@@ -32,17 +30,18 @@ FORMS: Mapping[str, Callable[[str], str]] = {
 }
 
 
+RULES = (
+    ("reference", "1", "the problem has no reference"),
+    ("text", "1", "the text gives no answer"),
+    ("equal", "1", "characters compared one by one"),
+)
+
+
 class ExactVerifier(OneByOne):
     """Equality of normalised texts, the same normalisation on both sides."""
 
     name = "exact"
-    rules: Rules = (("reference", "1"), ("text", "1"), ("equal", "1"))
-    words: Mapping[str, str] = {
-        **EXTRACTION_WORDS,
-        "reference": "the problem has no reference",
-        "text": "the text gives no answer",
-        "equal": "characters compared one by one",
-    }
+    rules, words = rule_table(*RULES)[0], rule_table(*EXTRACTION, *RULES)[1]
 
     def __init__(
         self,
@@ -64,7 +63,7 @@ class ExactVerifier(OneByOne):
             raise unknown_name("answer of verifier 'exact'", answer, ("whole", "final"))
         self._final = answer == "final"
         if self._final:
-            self.rules = (("reference", "1"), *EXTRACTION, ("text", "1"), ("equal", "1"))
+            self.rules = rule_table(RULES[0], *EXTRACTION, *RULES[1:])[0]
         # the order matters: forms are composed before and after case is folded, white space goes last
         self._steps = (
             _step("unicode", unicode, FORMS),
@@ -75,7 +74,6 @@ class ExactVerifier(OneByOne):
         self.version = version_of(self.rules, answer=answer, case=case, whitespace=whitespace, unicode=unicode)
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         wanted = self._normal(problem.reference)
         if not wanted:
             return Finding("undecided", "reference", "the problem has no reference")

@@ -18,12 +18,12 @@ A box or `####` before the last WINDOW characters is no answer, and then an unma
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from pipelines.verify.statements.answering import answering, visible
 from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
 from pipelines.verify.statements.elsewhere import in_another_language, is_denied_elsewhere, last_said
-from pipelines.verify.statements.invisible import visible
 from pipelines.verify.statements.standing import (
     FoundStatement,
     after_openers,
@@ -35,24 +35,19 @@ from pipelines.verify.statements.standing import (
     undenied,
     values_in,
 )
-from pipelines.verify.statements.turns import answering
 from pipelines.verify.statements.words import Language, doubting_languages, stated_in
 from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
-RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "9"), ("boxed", "9"), ("tag", "10"), ("phrase", "9"), ("bare", "10"), ("tail", "12"),
-)  # fmt: skip
-"""The rules in the order in which they are tried, each with its version."""
-WORDS: Mapping[str, str] = {
-    "hash": "behind ####",
-    "boxed": "in the last box",
-    "tag": "between the last answer tags",
-    "phrase": "behind the last “the answer is”",
-    "bare": "the whole of a short text",
-    "tail": "from the last line",
-}
-"""Places where the rules find an answer, in plain words."""
+EXTRACTION: tuple[tuple[Rule, str, str], ...] = (
+    ("hash", "9", "behind ####"),
+    ("boxed", "9", "in the last box"),
+    ("tag", "10", "between the last answer tags"),
+    ("phrase", "9", "behind the last “the answer is”"),
+    ("bare", "10", "the whole of a short text"),
+    ("tail", "12", "from the last line"),
+)
+"""The rules in the order in which they are tried, each with its version and the place where it finds an answer."""
 
 WINDOW = 20_000
 """Marks are looked for in this many last characters; a final answer further from the end is none."""

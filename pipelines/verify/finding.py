@@ -1,11 +1,11 @@
 """Shared parts of verifiers: findings and their verdicts, the text that is judged, verdicts in input order, versions.
 
-A verifier that judges one completion after the other in the calling thread derives from `OneByOne` and writes `judge`.
+A verifier that judges one completion after the other derives from `OneByOne` and writes `judge`.
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
@@ -15,11 +15,11 @@ from pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
 from storage.ground.ids import canonical_json
 from storage.ground.records import Completion, Outcome, Problem, Prompt, Verdict
 
-SHOWN = 1_000
-"""Characters of an extracted answer or a normal form that a verdict keeps."""
+SHOWN = 1_000  # characters of an extracted answer or a normal form
 EVIDENCE_BYTES = 65_536  # of a verdict: millions of them are stored
 Item = tuple[Problem, Completion]
 Rules = tuple[tuple[str, str], ...]
+Words = Mapping[str, str]
 Given = TypeVar("Given")
 Judged = TypeVar("Judged")
 ALL_OF: tuple[Outcome, ...] = ("incorrect", "unparsed", "undecided", "correct")
@@ -32,7 +32,7 @@ _AHEAD = 256
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An outcome with what led to it; `evidence` is a JSON value."""
+    """An outcome with what led to it; `evidence` is a JSON value; `seconds`: CPU seconds of programs, None: not counted."""
 
     outcome: Outcome
     rule: str
@@ -42,6 +42,12 @@ class Finding:
     normal_form: str | None = None
     reference_form: str | None = None
     evidence: Any = None
+    seconds: float | None = None
+
+
+def rule_table(*rows: tuple[str, str, str]) -> tuple[Rules, Words]:
+    """(rules, words) of a verifier, of the rows of one table: rule, version, plain words."""
+    return tuple((rule, version) for rule, version, _ in rows), {rule: words for rule, _, words in rows}
 
 
 class OneByOne:
@@ -49,7 +55,11 @@ class OneByOne:
 
     name: str
     version: str
+    shown = SHOWN
+    """Characters of an extracted answer or a normal form that its verdicts keep."""
     rules: Rules
+    workers = 0
+    """Items under way; 0: one after the other in the calling thread."""
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         """Finding on one completion; never raises on model text."""
@@ -59,10 +69,13 @@ class OneByOne:
         """The verdict on one completion."""
         started = perf_counter()
         finding = self.judge(problem, completion)
-        return verdict_of(self, (problem, completion), finding, perf_counter() - started)
+        seconds = perf_counter() - started if finding.seconds is None else finding.seconds
+        return verdict_of(self, (problem, completion), finding, seconds)
 
     def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
-        """Verdicts in input order, one at a time."""
+        """Verdicts in input order, streamed."""
+        if self.workers:
+            return in_order(lambda item: self.verify(*item), items, self.workers)
         return (self.verify(problem, completion) for problem, completion in items)
 
     def close(self) -> None:
@@ -90,20 +103,32 @@ def visible_text(completion: Completion) -> str:
     return "" if not closed and answer.lstrip().startswith(THOUGHT_BEGIN) else answer
 
 
-def in_order(judge: Callable[[Given], Judged], items: Iterable[Given], threads: int) -> Iterator[Judged]:
+def in_order(
+    judge: Callable[[Given], Judged],
+    items: Iterable[Given],
+    threads: int,
+    quick: Callable[[Given], Judged | None] | None = None,
+) -> Iterator[Judged]:
     """The results of a slow function in the order of the items; an exception is raised at its item's place.
 
-    Only a window of items is held, so an endless stream of them may come in, and may be abandoned.
+    `quick` is asked first, in the calling thread. Only a window of items is held, so an endless stream of them may come in,
+    and may be abandoned.
     """
-    waiting: deque[Future[Judged]] = deque()
+    waiting: deque[Future[Judged] | Judged] = deque()
+
+    def first() -> Judged:
+        result = waiting.popleft()
+        return result.result() if isinstance(result, Future) else result
+
     executor = ThreadPoolExecutor(threads, thread_name_prefix="rollmill-verify")
     try:
         for item in items:
-            waiting.append(executor.submit(judge, item))
-            while waiting and (waiting[0].done() or len(waiting) > _AHEAD):
-                yield waiting.popleft().result()
+            at_once = None if quick is None else quick(item)
+            waiting.append(executor.submit(judge, item) if at_once is None else at_once)
+            while waiting and (not isinstance(waiting[0], Future) or waiting[0].done() or len(waiting) > _AHEAD):
+                yield first()
         while waiting:
-            yield waiting.popleft().result()
+            yield first()
     finally:
         # Also reached where the caller abandons the generator: what has not begun is dropped.
         executor.shutdown(wait=True, cancel_futures=True)
@@ -112,6 +137,7 @@ def in_order(judge: Callable[[Given], Judged], items: Iterable[Given], threads: 
 def verdict_of(verifier: Any, item: Item, finding: Finding, seconds: float) -> Verdict:
     """The verdict of a verifier with a name and a version; long texts are cut, long evidence says that it was too long."""
     problem, completion = item
+    longest = getattr(verifier, "shown", SHOWN)
     return Verdict(
         completion_id=completion.id,
         problem_id=problem.id,
@@ -119,11 +145,11 @@ def verdict_of(verifier: Any, item: Item, finding: Finding, seconds: float) -> V
         version=verifier.version,
         outcome=finding.outcome,
         rule=finding.rule,
-        cause=_shown(finding.cause),
+        cause=finding.cause and finding.cause[:SHOWN],
         value=finding.value,
-        extracted=_shown(finding.extracted),
-        normal_form=_shown(finding.normal_form),
-        reference_form=_shown(finding.reference_form),
+        extracted=finding.extracted and finding.extracted[:longest],
+        normal_form=finding.normal_form and finding.normal_form[:longest],
+        reference_form=finding.reference_form and finding.reference_form[:longest],
         seconds=seconds,
         evidence=evidence_text(finding.evidence),
     )
@@ -148,7 +174,3 @@ def version_of(rules: Rules, **options: object) -> str:
     """A version that changes with every rule's version and with every option that can change a verdict."""
     named = [f"{name}.{version}" for name, version in rules]
     return "+".join([*named, *(f"{name}={value}" for name, value in options.items())])
-
-
-def _shown(text: str | None) -> str | None:
-    return None if text is None else text[:SHOWN]

@@ -7,81 +7,52 @@ yes must be confirmed. Model text is never evaluated as a program. A failure of 
 
 import re
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import ClassVar
 
 from pipelines.verify.answers.conclusion import concluding_formula, concluding_time
-from pipelines.verify.answers.equality import (
-    EqualityContext,
-    order_named,
-    policy_named,
-    versioned,
-)
+from pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, versioned
 from pipelines.verify.answers.questions.asked import asked_number
 from pipelines.verify.answers.questions.unevaluated import is_unevaluated
 from pipelines.verify.answers.reading import read
-from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
-from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, with_single_backslashes
-from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
+from pipelines.verify.extract import EXTRACTION, FinalAnswer, final_answer, judged_text, with_single_backslashes
+from pipelines.verify.finding import Finding, Item, OneByOne, in_order, prompt_text, rule_table, verdict_of, worker_count
 from pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
 from pipelines.verify.number import SEVERAL, plain_text
-from pipelines.verify.statements.turns import cut_in
+from pipelines.verify.statements.answering import cut_in
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
 from storage.ground.errors import unknown_name
 from storage.ground.records import Completion, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _REMEMBERED = 50_000  # decisions of workers
-_WINDOW = 512  # verdicts held until the first of them is there
 UNEVALUATED = ("incorrect", "accepted")
 JOB = "pipelines.verify.answers.judgement:decide"
-RULES = (
+RULES, WORDS = rule_table(
     *EXTRACTION,
-    ("no-answer", "6"),
-    ("identical", "7"),
-    ("too-long", "2"),
-    ("number", "11"),
-    ("choice", "5"),
-    ("exact", "10"),
-    ("incomplete", "3"),
-    ("unevaluated", "1"),
-    ("rounded", "1"),
-    ("words", "1"),
-    ("worker", "2"),
-    ("numbers", "6"),
-    ("unreadable", "6"),
-    ("library", "4"),
-    ("library-unfaithful", "4"),
-    ("library-refuted", "2"),
-    ("library-confirmed", "3"),
+    ("no-answer", "6", "the text gives no final answer"),
+    ("identical", "7", "spelled the same"),
+    ("too-long", "2", "too long to be compared"),
+    ("number", "11", "numbers compared exactly"),
+    ("choice", "5", "options of the problem compared"),
+    ("exact", "10", "formulas compared by exact arithmetic"),
+    ("incomplete", "3", "the reference is one of the values given"),
+    ("unevaluated", "1", "an expression of the problem, or arithmetic left to be done"),
+    ("rounded", "1", "equal after rounding only"),
+    ("words", "1", "sentences, which are not compared"),
+    ("worker", "2", "the worker process failed"),
+    ("numbers", "6", "values compared to 260 digits"),
+    ("unreadable", "6", "the answer is not readable as mathematics"),
+    ("library", "4", "compared by the library math-verify"),
+    ("library-unfaithful", "4", "the library math-verify lost a part of the answer"),
+    ("library-refuted", "2", "equal for the library math-verify, but not in value"),
+    ("library-confirmed", "3", "equal for the library math-verify, and confirmed"),
 )
 """Extraction, then comparison, each in the order in which they are tried; raise a rule's version with any change of it."""
-WORDS = {
-    **EXTRACTION_WORDS,
-    "no-answer": "the text gives no final answer",
-    "identical": "spelled the same",
-    "too-long": "too long to be compared",
-    "number": "numbers compared exactly",
-    "choice": "options of the problem compared",
-    "exact": "formulas compared by exact arithmetic",
-    "incomplete": "the reference is one of the values given",
-    "unevaluated": "an expression of the problem, or arithmetic left to be done",
-    "rounded": "equal after rounding only",
-    "words": "sentences, which are not compared",
-    "worker": "the worker process failed",
-    "numbers": "values compared to 260 digits",
-    "unreadable": "the answer is not readable as mathematics",
-    "library": "compared by the library math-verify",
-    "library-unfaithful": "the library math-verify lost a part of the answer",
-    "library-refuted": "equal for the library math-verify, but not in value",
-    "library-confirmed": "equal for the library math-verify, and confirmed",
-}
 
 
 class MathVerifier(OneByOne):
@@ -121,34 +92,26 @@ class MathVerifier(OneByOne):
         self._lock = threading.Lock()
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text."""
+        return self._at_once((problem, completion)) or self._by_worker((problem, completion))
+
+    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """Verdicts in input order, streamed; at most a window of items is held, the slow ones in parallel."""
+        return in_order(self._by_worker, items, self.workers, self._at_once)
+
+    def _at_once(self, item: Item) -> Verdict | None:
+        """The verdict that needs no worker, if any."""
         started = perf_counter()
-        question, decision = self._quick(problem, completion)
+        question, decision = self._quick(*item)
+        return None if decision is None else self._verdict(item, question, decision, perf_counter() - started)
+
+    def _by_worker(self, item: Item) -> Verdict:
+        started = perf_counter()
+        question, decision = self._quick(*item)
         if decision is None:
             assert question is not None
             decision = self._evaluated(question, self._slow(question))
-            return self._verdict(problem, completion, question, decision, decision.seconds)
-        return self._verdict(problem, completion, question, decision, perf_counter() - started)
-
-    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
-        """Verdicts in input order, streamed; at most a window of items is held, the slow ones in parallel."""
-        waiting: deque[Future[Verdict] | Verdict] = deque()
-        executor = ThreadPoolExecutor(self.workers, thread_name_prefix="rollmill-math")
-        try:
-            for problem, completion in items:
-                started = perf_counter()
-                question, decision = self._quick(problem, completion)
-                if decision is None:
-                    waiting.append(executor.submit(self.verify, problem, completion))
-                else:
-                    waiting.append(self._verdict(problem, completion, question, decision, perf_counter() - started))
-                while waiting and (not isinstance(waiting[0], Future) or waiting[0].done() or len(waiting) > _WINDOW):
-                    yield _result(waiting.popleft())
-            while waiting:
-                yield _result(waiting.popleft())
-        finally:
-            # Also reached where the caller abandons the generator: what has not begun is dropped.
-            executor.shutdown(wait=True, cancel_futures=True)
+            return self._verdict(item, question, decision, decision.seconds)
+        return self._verdict(item, question, decision, perf_counter() - started)
 
     def close(self) -> None:
         """End the worker processes; safe to call twice."""
@@ -207,19 +170,12 @@ class MathVerifier(OneByOne):
                 self._memory.popitem(last=False)
         return decision
 
-    def _verdict(
-        self,
-        problem: Problem,
-        completion: Completion,
-        question: MathQuestion | None,
-        decision: EqualityDecision,
-        seconds: float,
-    ) -> Verdict:
+    def _verdict(self, item: Item, question: MathQuestion | None, decision: EqualityDecision, seconds: float) -> Verdict:
         answer, form = (question.answer, read(question.answer).form) if question else (None, None)
-        reference = read(reference_text(problem.reference)).form
-        cause = decision.cause or cut_in(judged_text(completion))
+        reference = read(reference_text(item[0].reference)).form
+        cause = decision.cause or cut_in(judged_text(item[1]))
         finding = Finding(decision.outcome, decision.rule, cause, None, answer, form, reference)
-        return verdict_of(self, (problem, completion), finding, seconds)
+        return verdict_of(self, item, finding, seconds)
 
 
 @lru_cache(maxsize=16)
@@ -273,7 +229,3 @@ def answer_text(final: FinalAnswer, prompt: str = "") -> str | None:
     if final.rule == "tail":
         return formula
     return formula or final.text
-
-
-def _result(item: "Future[Verdict] | Verdict") -> Verdict:
-    return item.result() if isinstance(item, Future) else item

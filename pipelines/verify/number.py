@@ -4,7 +4,6 @@ An answer that is not a plain number but might equal one (a formula) is `undecid
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
 
@@ -20,11 +19,16 @@ from pipelines.verify.answers.equality import (
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from pipelines.verify.answers.questions.asked import asked_number
 from pipelines.verify.answers.questions.unevaluated import asks_rewriting, is_unevaluated
-from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, with_single_backslashes
-from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
-from pipelines.verify.finding import OneByOne, prompt_text
-from pipelines.verify.statements.turns import cut_in
+from pipelines.verify.extract import (
+    BARE_LENGTH,
+    EXTRACTION,
+    FinalAnswer,
+    final_answer,
+    judged_text,
+    with_single_backslashes,
+)
+from pipelines.verify.finding import OneByOne, prompt_text, rule_table
+from pipelines.verify.statements.answering import cut_in
 from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 ROUNDED = "the reference may be the answer, rounded"
@@ -45,25 +49,16 @@ class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (
+    rules, words = rule_table(
         *EXTRACTION,
-        ("no-answer", "6"),
-        ("no-number", "8"),
-        ("equal", "10"),
-        ("unevaluated", "1"),
-        ("rounded", "1"),
-        ("unequal", "10"),
+        ("no-answer", "6", "the text gives no number as its answer"),
+        ("no-number", "8", "no plain number to compare"),
+        ("equal", "10", "numbers compared exactly"),
+        ("unevaluated", "1", "a fraction or decimal of the problem, unchanged"),
+        ("rounded", "1", "equal after rounding only"),
+        ("unequal", "10", "numbers compared exactly"),
     )
     version = versioned("2", rules, STRICT.label)
-    words: Mapping[str, str] = {
-        **EXTRACTION_WORDS,
-        "no-answer": "the text gives no number as its answer",
-        "no-number": "no plain number to compare",
-        "equal": "numbers compared exactly",
-        "unevaluated": "a fraction or decimal of the problem, unchanged",
-        "rounded": "equal after rounding only",
-        "unequal": "numbers compared exactly",
-    }
 
     def __init__(self, *, policy: str = "strict") -> None:
         """Take the options of a recipe.
@@ -76,7 +71,6 @@ class NumberVerifier(OneByOne):
             self.version = versioned("2", self.rules, self.policy.label)
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text."""
         started = perf_counter()
         reference = _reference(problem.reference)
         text = judged_text(completion)

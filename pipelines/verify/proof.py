@@ -9,7 +9,7 @@ are known (`pipelines/prove/doubt.py`), unless the recipe says `language: full`.
 """
 
 import queue
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
@@ -23,7 +23,17 @@ from pipelines.prove.goal import BadGoalError, Goal, axioms_of, goal_of, negatio
 from pipelines.prove.plain_script import plain_script
 from pipelines.prove.proof_text import ProofText, proof_of
 from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser
-from pipelines.verify.finding import Finding, Item, OneByOne, in_order, verdict_of, version_of, visible_text, worker_count
+from pipelines.verify.finding import (
+    Finding,
+    Item,
+    OneByOne,
+    in_order,
+    rule_table,
+    verdict_of,
+    version_of,
+    visible_text,
+    worker_count,
+)
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem, Verdict
 
@@ -41,26 +51,16 @@ class ProofVerifier(SandboxUser, OneByOne):
     """
 
     name = "proof"
-    rules = (
-        ("goal", "1"),
-        ("no-proof", "1"),
-        ("fenced", "1"),
-        ("whole", "1"),
-        ("file", "2"),
-        ("script", "2"),
-        ("doubt", "1"),
-        ("sandbox", "1"),
+    rules, words = rule_table(
+        ("goal", "1", "the problem's statement cannot be used"),
+        ("no-proof", "1", "the text gives no proof"),
+        ("fenced", "1", "the last fenced block of Coq"),
+        ("whole", "1", "the whole text"),
+        ("file", "2", "a file that defines t, checked against the statement"),
+        ("script", "2", "tactics that prove the statement"),
+        ("doubt", "1", "accepted by Coq, by a feature in which proofs of false statements are known"),
+        ("sandbox", "1", "the sandbox failed"),
     )
-    words: Mapping[str, str] = {
-        "goal": "the problem's statement cannot be used",
-        "no-proof": "the text gives no proof",
-        "fenced": "the last fenced block of Coq",
-        "whole": "the whole text",
-        "file": "a file that defines t, checked against the statement",
-        "script": "tactics that prove the statement",
-        "doubt": "accepted by Coq, by a feature in which proofs of false statements are known",
-        "sandbox": "the sandbox failed",
-    }
 
     def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
         self,

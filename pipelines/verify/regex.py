@@ -11,13 +11,12 @@ given a time limit inside C code; `re` cannot be stopped.
 """
 
 import warnings
-from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from time import thread_time
 from typing import Any, Literal
 
-from pipelines.verify.finding import Finding, OneByOne, version_of, visible_text
+from pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import sha256_text
 from storage.ground.records import Completion, Problem
@@ -79,12 +78,11 @@ class RegexVerifier(OneByOne):
     """Matches within a limit of CPU seconds; starts no process."""
 
     name = "regex"
-    rules = (("pattern", "1"), ("text", "1"), ("match", "1"))
-    words: Mapping[str, str] = {
-        "pattern": "no usable pattern",
-        "text": "the text is empty",
-        "match": "the text searched for the pattern",
-    }
+    rules, words = rule_table(
+        ("pattern", "1", "no usable pattern"),
+        ("text", "1", "the text is empty"),
+        ("match", "1", "the text searched for the pattern"),
+    )
 
     def __init__(self, *, pattern: str = "", match: Literal["full", "search"] = "full") -> None:
         """Take the options of a recipe.
@@ -105,7 +103,6 @@ class RegexVerifier(OneByOne):
         self.version = version_of(self.rules, dialect=dialect(), match=match, pattern=shown)
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         patterns = [self._pattern] if self._pattern else list(problem.tests) or [problem.reference]
         if not any(patterns):
             return Finding("undecided", "pattern", "neither the recipe nor the problem has a pattern")

@@ -8,10 +8,9 @@ al. 2025, scores judgements and examples apart).
 
 import json
 import re
-from collections.abc import Mapping
 
 from pipelines.arithmetic import whole_number
-from pipelines.verify.finding import Finding, OneByOne, Rules, version_of, visible_text
+from pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
 from storage.ground.records import Completion, Problem
 
 _JUDGED = re.compile(r"\b(TRUE|FALSE)\b", re.IGNORECASE)
@@ -22,16 +21,14 @@ class WitnessVerifier(OneByOne):
     """Looks a counterexample up among all that there are; microseconds a pair, safe from any thread."""
 
     name = "witness"
-    rules: Rules = (("reference", "1"), ("judgement", "1"), ("counterexample", "1"))
+    rules, words = rule_table(
+        ("reference", "1", "the problem does not say where its statement fails"),
+        ("judgement", "1", "the judgement, true or false, compared"),
+        ("counterexample", "1", "the given n looked up among all counterexamples"),
+    )
     version = version_of(rules)
-    words: Mapping[str, str] = {
-        "reference": "the problem does not say where its statement fails",
-        "judgement": "the judgement, true or false, compared",
-        "counterexample": "the given n looked up among all counterexamples",
-    }
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         failing = _counterexamples(problem)
         if failing is None:
             return Finding("undecided", "reference", "no counterexamples in tests")

@@ -16,6 +16,7 @@ from typing import Any
 
 from storage.dvc.trust import require_plain
 from storage.ground.errors import SetupError
+from storage.ground.files import other_owner, own_folder
 from storage.ground.planted.links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -61,7 +62,7 @@ def outputs(pointer: Path) -> list[dict[str, Any]] | None:
 
     try:
         content = yaml.safe_load(pointer.read_text(encoding="utf-8", errors="replace"))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return None
     outs = content.get("outs") if isinstance(content, dict) else None
     return outs if isinstance(outs, list) and all(isinstance(out, dict) for out in outs) else None
@@ -93,7 +94,7 @@ def _private_cache() -> str:
 
     By default that cache lies under /var/tmp, where every user of the machine may replace it.
     """
-    place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rollmill" / "dvc"
+    place = own_folder("XDG_CACHE_HOME", ".cache") / "dvc"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
@@ -115,9 +116,14 @@ def run_when_unlocked(arguments: list[str], root: Path) -> subprocess.CompletedP
 
 
 def repository(path: Path, marker: str) -> Path | None:
-    """The nearest folder at or above `path` that holds `marker` (.git or .dvc)."""
+    """The nearest folder at or above `path` that holds `marker` (.git or .dvc); None if another user made that above the
+    workspace, whose settings name where data is sent.
+    """
     resolved = path.resolve()
-    return next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+    nearest = next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+    if nearest is None or not other_owner(nearest / marker):
+        return nearest
+    return nearest if (nearest / "rollmill.toml").exists() else None
 
 
 def _failure(process: subprocess.CompletedProcess[str]) -> str:

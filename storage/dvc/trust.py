@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.ground.errors import SetupError
-from storage.ground.planted.links import OF_DVC, refuse_links_out
+from storage.ground.planted.links import OF_DVC, refuse_planted
 
 FILES = ("config", "config.local")
 _PERSONAL = {
@@ -46,7 +46,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 def require_plain(root: Path, arguments: Sequence[str]) -> None:
     """SetupError if settings of this repository, or a pointer among the arguments, ask DVC for more than to move a
     folder, or links lead what it writes elsewhere."""
-    refuse_links_out(root, OF_DVC)
+    refuse_planted(root, OF_DVC)
     for name in FILES:
         path = root / ".dvc" / name
         if path.is_file():
@@ -110,7 +110,7 @@ def pointer_fault(path: Path) -> str:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8", errors="replace"))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return ""
     if not isinstance(content, dict) or not isinstance(outs := content.get("outs"), list):
         return ""

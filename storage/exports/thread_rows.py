@@ -13,7 +13,7 @@ from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import first_step, step_column
 from storage.ground.threads import Turn, Turns, turns_of
 from storage.segments.views import no_rows, quoted
-from storage.versions.content.database import has_table
+from storage.versions.content.catalogue import has_table
 from storage.versions.read import fixed_prefix
 
 STORED = "stored_scores"

@@ -12,9 +12,11 @@ bugs of ours: they become a SetupError, which `refusal` words. Every other error
 import difflib
 import errno
 import os
+import re
 import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 LONGEST_NAME = 200  # characters of an unknown name that a message repeats
@@ -115,14 +117,51 @@ def full_disk(where: str) -> Unavailable:
 
 
 def refusal(error: BaseException, where: Path | str = "a file") -> SetupError | None:
-    """SetupError for a refusal by the machine, with a remedy; None for any other error.
+    """SetupError for a refusal by the machine or a part that is not installed, with a remedy; None for any other error.
 
     The message names `where` unless the error names a place. Errors of libraries are recognised by their texts, as they
     have no number.
     """
+    if isinstance(error, ModuleNotFoundError):
+        return _absent((error.name or "").partition(".")[0])
     code = _code(error)
     place = str(getattr(error, "filename", None) or where)
     return None if code is None else machine_error(code, place)
+
+
+def _absent(module: str) -> SetupError | None:
+    """SetupError for a module that is not installed, with the extra that brings it; None for a module of no extra."""
+    from importlib import metadata
+
+    try:
+        lines = metadata.requires("rollmill") or []
+    except metadata.PackageNotFoundError:  # a checkout on the path alone
+        return None
+    parts: dict[str, list[str]] = {}
+    for line in lines:
+        if extra := re.search(r"extra == ['\"](\w+)", line):
+            parts.setdefault(extra[1], []).append(re.split(r"[^\w.-]", line)[0].lower().replace("-", "_"))
+    wanted = "pyyaml" if module == "yaml" else module.lower()
+    bringing = [extra for extra, names in parts.items() if wanted in names]
+    if not bringing:
+        return None
+    # An extra over another one lists what that one does.
+    smallest = min(bringing, key=lambda extra: len(parts[extra]))
+    return SetupError(f"this needs {module}, which is not installed.", next_command=f"pip install 'rollmill[{smallest}]'")
+
+
+def not_installed(module: str) -> SetupError | None:
+    """The error for a module that a child process will need and that is not installed; None if it is."""
+    return _absent(module) if find_spec(module) is None else None
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """Turn the absence of a module into a SetupError that names the extra to install; for what people call from Python."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise refusal(error) or error from None
 
 
 def is_machine_limit(error: BaseException) -> bool:

@@ -7,9 +7,11 @@ have been changed since by a person, a merge or a bad disk.
 Files of the person's own lie in the home folder, outside of every workspace, which may have come from somebody else.
 """
 
+import errno
 import fcntl
 import json
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +27,19 @@ _LINE_ENDS = "\x85\u2028\u2029"  # line ends that JSON does not escape itself
 
 
 def no_link(path: str, flags: int) -> int:
-    """An opener for files in a folder that may be somebody else's: OSError for a link, which could lead outside."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    """An opener as `plain`; OSError for a link as well, which could lead outside."""
+    return plain(path, flags | os.O_NOFOLLOW)
+
+
+def plain(path: str, flags: int) -> int:
+    """An opener for files in a folder that may be somebody else's: OSError for a pipe, which would be waited for, and for
+    whatever else is no file.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no file", path)
 
 
 def close_to_readers(folder: Path) -> None:
@@ -128,7 +141,7 @@ def read_object(path: Path, *, next_command: str) -> dict[str, Any]:
 def read_utf8(path: Path, *, next_command: str) -> str:
     """The text of a file; SetupError if its bytes are not UTF-8, or more than a text of a workspace has."""
     try:
-        with path.open("rb") as file:  # a device such as /dev/zero has no end
+        with open(path, "rb", opener=plain) as file:
             content = file.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise SetupError(f"{path} has more than {_LARGEST >> 20} MiB.", next_command=next_command)
@@ -150,6 +163,20 @@ def parse_object(text: str, path: Path, *, next_command: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SetupError(f"{path} is damaged: it does not hold a JSON object.", next_command=next_command)
     return value
+
+
+def other_owner(path: Path) -> str:
+    """Name of the owner of a file, folder or link that is neither this user nor root; empty for theirs, and for none."""
+    try:
+        owner = path.lstat().st_uid
+    except OSError:
+        return ""
+    if owner in (os.geteuid(), 0):
+        return ""
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return str(owner)
 
 
 def own_folder(variable: str, usual: str) -> Path:

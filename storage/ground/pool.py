@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.ground.id_keys import id_keys, places
-from storage.ground.records import OUTCOMES, Verdict
+from storage.ground.records import OUTCOMES, PENDING, Verdict
 
-PENDING = "pending"
 STATES: tuple[str, ...] = (*OUTCOMES, PENDING)
 """States in the column `outcome`: the four outcomes, and `pending` for a rollout that is planned and not judged."""
 

@@ -12,8 +12,9 @@ from storage.ground.by_name import RecordedMethod
 from storage.ground.ids import Digests, digest128, seed_of
 
 Outcome = Literal["correct", "incorrect", "unparsed", "undecided"]
-OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided")
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
+OUTCOMES: tuple[Outcome, ...] = (*JUDGED, "undecided")
+PENDING = "pending"  # no outcome yet
 
 Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
 STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score", "write")
@@ -21,8 +22,7 @@ STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score", 
 MADE = "made"  # key in a problem's meta for its origin: the method, the source problems, and the origin of the reference
 CARRIED, COMPUTED, MAJORITY, ROUND_TRIP = REFERENCE_ORIGINS = ("carried", "computed", "majority", "round_trip")
 """Origins of the reference of a made problem: taken over from its source, computed by a program, elected by most
-completions of a model, or stated by the writer and found again by a model that did not see it.
-"""
+completions of a model, or stated by the writer and found again by a model that did not see it."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a UTF-16 pair: no file can hold it."""

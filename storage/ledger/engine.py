@@ -47,11 +47,15 @@ _NOW = {
 
 
 class Ledger:
-    """A ledger, usable from several threads, and by several processes that each open their own."""
+    """A ledger, usable from several threads, and by several processes that each open their own.
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    `state`: the folder of its workspace in which processes at work have a file open.
+    """
+
+    def __init__(self, url: str, *, state: Path | None = None, read_only: bool = False) -> None:
         self.url = url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url
         self.path = _sqlite_path(self.url)
+        self._state = state
         self.read_only = read_only or (self.path is not None and not _writable(self.path))
         self._engine = _engine(self.url, self.path, read_only=self.read_only)
         # A transaction of SQLite in WAL mode sees one snapshot; PostgreSQL has to be asked for it.
@@ -77,7 +81,7 @@ class Ledger:
     @cached_property
     def leases(self) -> Leases:
         """Leases on batches and other keys."""
-        return Leases(self)
+        return Leases(self, None if self._state is None else self._state / "working.lock")
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -5,13 +5,15 @@ until its lease ends.
 """
 
 import secrets
-from collections.abc import Collection, Set
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Set
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
+from storage.ground.files import no_link
 from storage.ledger.models import LeaseRow
 from storage.ledger.owners import Owner, this_process
 
@@ -34,6 +36,13 @@ class Lease:
         """Give it back; no effect on a lost lease."""
         self._leases.release(self)
 
+    @contextmanager
+    def marked(self) -> Iterator[None]:
+        """Show for the length of the block that this process works in the workspace, see `Leases.works_here`."""
+        mark = self._leases.mark
+        with nullcontext() if mark is None else open(mark, "a", opener=no_link):
+            yield
+
     def __enter__(self) -> Self:
         return self
 
@@ -53,10 +62,11 @@ class Transactions(Protocol):
 
 
 class Leases:
-    """All leases of one ledger."""
+    """All leases of one ledger. `mark`: the file that processes at work keep open, which shows that they work here."""
 
-    def __init__(self, ledger: Transactions) -> None:
+    def __init__(self, ledger: Transactions, mark: Path | None = None) -> None:
         self._ledger = ledger
+        self.mark = mark
 
     def acquire(self, key: str, ttl: float = 60, claim: Collection[str] = ()) -> Lease | None:
         """The lease, or None while another holder is alive and in time.
@@ -105,6 +115,10 @@ class Leases:
             now = self._ledger.now(session)
             rows = session.scalars(select(LeaseRow)).all()
             return {row.key: Owner(row.host, row.pid, row.started) for row in rows if _holds(row, now)}
+
+    def works_here(self, owner: Owner) -> bool:
+        """True if it is known to work in this workspace: a ledger that came with a folder may name any process."""
+        return self.mark is not None and owner.has_open(self.mark) is True
 
     def holders(self, prefix: str) -> list[tuple[str, Owner]]:
         """Keys with this prefix and their live owners: on this host however late they renew, on other hosts with a valid

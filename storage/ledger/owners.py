@@ -30,8 +30,22 @@ class Owner:
         """True or False on this host; None for a process of another host."""
         if self.host not in (_host(), _host_token(_host())):
             return None
+        if type(self.pid) is not int:  # SQLite keeps what it is given, such as `self`
+            return False
         state, started = _started(self.pid)
         return state not in ("", "Z", "X") and started == self.started  # zombies and dead ones hold nothing
+
+    def has_open(self, file: Path) -> bool | None:
+        """True if it lives on this host and has the file open; None if its user lets nobody look."""
+        import psutil
+
+        try:
+            files = psutil.Process(self.pid).open_files() if self.alive() else []
+            return str(file.resolve()) in {each.path for each in files}
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            return None
 
 
 def this_process() -> Owner:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.ground.errors import SetupError
-from storage.queries.rates import models_of, pass_rates
+from storage.ground.errors import SetupError, extras_named
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, dataset_scope, run_scope
-from storage.segments.schema import KINDS
+from storage.segments.keys import KINDS
 from storage.versions.content.prompts import COLUMN, SHOWN
 
 if TYPE_CHECKING:
@@ -72,6 +71,7 @@ class WorkspaceView:
         """Every problem of the workspace: made here or imported."""
         return self.sql("SELECT * FROM problems ORDER BY id")
 
+    @extras_named()
     def rollouts(self, *, run: str | None = None, dataset: str | None = None) -> "duckdb.DuckDBPyRelation":
         """The rollouts of a run or dataset version, with outcome and decision.
 
@@ -87,6 +87,7 @@ class WorkspaceView:
             _OF_SCOPE
         )  # a relation is read when it is used, so its connection stays open
 
+    @extras_named()
     def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> "pd.DataFrame":
         """Pass rates with 95% intervals, over the fixed prefix.
 
@@ -99,6 +100,8 @@ class WorkspaceView:
             A row for each group. `models` counts the models that a rate pools, if none was fixed (imports).
         """
         import pandas as pd
+
+        from storage.queries.rates import models_of, pass_rates
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
         pooled = {"models": len(models)} if by != "model" and len(models := models_of(scope)) > 1 else {}
@@ -119,6 +122,7 @@ class WorkspaceView:
         ]
         return pd.DataFrame(rows)
 
+    @extras_named()
     def measure(
         self,
         metric: str,
@@ -162,6 +166,7 @@ class WorkspaceView:
             [{key: value for key, value in row.row().items() if key != "group"} | row.group for row in rows]
         )
 
+    @extras_named()
     def cost(self, run: str | None = None, by: "By" = "level") -> "pd.DataFrame":
         """Cost of a run by group: tokens, calls, engine seconds, money in units, rows kept.
 
@@ -173,6 +178,7 @@ class WorkspaceView:
 
         return cost_frame(run_cost(self.reader, run or self.reader.runs.chosen(None).id).by(by))
 
+    @extras_named()
     def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
         """Any query over the views problems, completions, verdicts, outcomes, scores, decisions, plan and stops.
 

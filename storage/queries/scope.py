@@ -19,15 +19,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.ground.pool import PENDING
 from storage.ground.recipe_steps import first_step, step_column, step_roles, takes_imports, unjudged_steps
+from storage.ground.records import PENDING
 from storage.queries.reader import Reader
-from storage.runs import Run
 from storage.segments.views import no_rows, quoted
 
 if TYPE_CHECKING:
     import duckdb
 
+    from storage.runs import Run
     from storage.versions.resolve import VersionInfo
 
 
@@ -48,7 +48,7 @@ class Scope:
     name: str
     prefix: int | None
     decided: bool
-    run: Run | None = None
+    run: "Run | None" = None
     version: "VersionInfo | None" = None
     step: str = ""
     decisions: int = 0
@@ -115,7 +115,7 @@ def named_scope(reader: Reader, name: str) -> Scope | None:
     return run_scope(reader, name) if name in {run.id for run in reader.runs.list()} else None
 
 
-def _prefix(run: Run) -> int | None:
+def _prefix(run: "Run") -> int | None:
     """The recorded prefix of a run; for an older run, from its budget's options, 0 if they have none."""
     if "prefix" in run.recipe:
         recorded: int | None = run.recipe["prefix"]
@@ -125,7 +125,7 @@ def _prefix(run: Run) -> int | None:
     return int(run.recipe.get("budget", {}).get("options", {}).get("initial", 0))
 
 
-def planned_answers(reader: Reader, run: Run) -> int:
+def planned_answers(reader: Reader, run: "Run") -> int:
     """Number of planned answers of a run, which need decisions; counted without reading rows if all rows are answers."""
     unjudged = _named(unjudged_steps(run.recipe))
     if not unjudged:
@@ -174,7 +174,7 @@ _OUTCOMES = "CREATE TEMP VIEW outcomes AS SELECT problem_id, completion_id, outc
 
 
 def _views_of_run(
-    connection: "duckdb.DuckDBPyConnection", reader: Reader, run: Run, *, decided: bool, wanted: Collection[View]
+    connection: "duckdb.DuckDBPyConnection", reader: Reader, run: "Run", *, decided: bool, wanted: Collection[View]
 ) -> None:
     """The views of a run: its decisions once it has decided, until then its plan with the outcomes so far."""
     connection.execute(f"CREATE VIEW planned AS {reader.rows('plan', run.id)}")
@@ -201,7 +201,7 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     """The views of a dataset version, in a connection to its rows: its problems and verdicts unchanged, and its completions
     under the name of rollouts. Temporary views hide the version's own and write nothing to it.
     """
-    from storage.versions.content.database import has_table
+    from storage.versions.content.catalogue import has_table
     from storage.versions.content.prompts import json_problems
 
     # Tables are named in full: a temporary view `rollouts` that selects from `rollouts` would read itself.
@@ -217,7 +217,7 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     connection.execute(_OUTCOMES.format(rows=f"{version}.decisions"))
 
 
-def _latest(reader: Reader, run: Run) -> str:
+def _latest(reader: Reader, run: "Run") -> str:
     """SELECT of the current decisions: a run decided again has several sets, and the last one registered counts."""
     rows = reader.rows("decisions", run.id)
     # The ledger knows the counts, so a single set of decisions is recognised without a window over all rows.

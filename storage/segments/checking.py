@@ -10,10 +10,9 @@ from collections.abc import Iterator
 
 from storage.ground.errors import SetupError
 from storage.ledger.owners import Owner, maker_of
-from storage.segments.keys import LostSegment, Segment
+from storage.segments.keys import KINDS, LostSegment, Segment
 from storage.segments.place import Place
 from storage.segments.registry import SegmentRegistry
-from storage.segments.schema import KINDS
 from storage.segments.segment_files import repaired_copy
 
 # Long enough for a query that listed the files before a compaction; the cost is disk space for that time.

@@ -12,6 +12,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,7 +91,8 @@ def _quoted(path: Path) -> str:
 def _spill() -> Path:
     """The user's own folder for what does not fit in memory; DuckDB's default is a folder in the current directory."""
     folder = Path(tempfile.gettempdir()) / f"rollmill-duckdb-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # a file or a link
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = folder.lstat()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
         # Another user of the machine made it first.

@@ -1,7 +1,21 @@
-"""Value types of the segment store's interface. Knows nothing of files, databases or the meaning of a row."""
+"""Kinds of rows with their columns, and the value types of the segment store's interface; loads no Arrow."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from storage.ground.records import (
+    AcceptedOutcome,
+    Completion,
+    Decision,
+    JudgedRow,
+    PlanRow,
+    Problem,
+    Score,
+    StopRow,
+    ThreadRow,
+    Verdict,
+)
 
 Kind = Literal[
     "problems",
@@ -17,6 +31,67 @@ Kind = Literal[
     "threads",
     "sent",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class SentPrompt:
+    """Messages as a model gets them, without the beginning of an answer: JSON of `role`, `content` and perhaps `name`.
+
+    `id` is their digest: all completions of a problem on one template share a prompt.
+    """
+
+    id: str
+    messages: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOf:
+    """The SentPrompt of a completion in a version."""
+
+    completion_id: str
+    prompt: str
+
+
+RECORDS: Mapping[Kind, type[Any]] = {
+    "problems": Problem,
+    "completions": Completion,
+    "verdicts": Verdict,
+    "outcomes": AcceptedOutcome,
+    "scores": Score,
+    "decisions": Decision,
+    "plan": PlanRow,
+    "prompts": SentPrompt,
+    "stops": StopRow,
+    "judged": JudgedRow,
+    "threads": ThreadRow,
+    "sent": PromptOf,
+}
+KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind not in ("threads", "sent"))
+"""Kinds of rows in segments; threads and the prompts of completions exist only in versions, plans only in segments."""
+
+_TYPES: Mapping[str, tuple[str, ...]] = {
+    "BIGINT": (
+        "level",
+        "sample_index",
+        "seed",
+        "tokens_in",
+        "tokens_out",
+        "round",
+        "batch",
+        "ordinal",
+        "training_step",
+    ),
+    "DOUBLE": ("cost", "logprob_sum", "self_certainty", "seconds", "value", "reward", "judged_at"),
+    "BOOLEAN": ("kept",),
+    "INTEGER[]": ("prompt_token_ids", "token_ids"),
+    "FLOAT[]": ("logprobs",),
+    "DOUBLE[]": ("steps",),
+}
+_TYPE_OF = {name: sql for sql, names in _TYPES.items() for name in names}
+COLUMNS: Mapping[Kind, Mapping[str, str]] = {
+    kind: {field.name: _TYPE_OF.get(field.name, "VARCHAR") for field in fields(record)} for kind, record in RECORDS.items()
+}
+"""DuckDB's type of each column of each kind."""
 
 
 @dataclass(frozen=True, slots=True)

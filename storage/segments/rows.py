@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from storage.ground.errors import SetupError
 from storage.ground.records import SURROGATE, Message, Problem
-from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, from_table, to_table
+from storage.segments.keys import Kind
+from storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, to_table
 
 
 def wellformed(record: Record) -> Record:

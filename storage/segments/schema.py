@@ -4,10 +4,11 @@ The first schema already has every column of later readers, null if an engine ca
 (messages, meta, tests, stop strings) are canonical JSON text.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from operator import attrgetter
 from typing import Any
 
@@ -29,29 +30,8 @@ from storage.ground.records import (
     Verdict,
     prompt_json,
 )
-from storage.segments import keys
+from storage.segments.keys import COLUMNS, RECORDS, Kind, PromptOf, SentPrompt
 
-
-@dataclass(frozen=True, slots=True)
-class SentPrompt:
-    """Messages as a model gets them, without the beginning of an answer: JSON of `role`, `content` and perhaps `name`.
-
-    `id` is their digest: all completions of a problem on one template share a prompt.
-    """
-
-    id: str
-    messages: str
-
-
-@dataclass(frozen=True, slots=True)
-class PromptOf:
-    """The SentPrompt of a completion in a version."""
-
-    completion_id: str
-    prompt: str
-
-
-Kind = keys.Kind
 Record = (
     Problem
     | Completion
@@ -67,48 +47,33 @@ Record = (
     | PromptOf
 )
 
-RECORDS: Mapping[Kind, type[Any]] = {
-    "problems": Problem,
-    "completions": Completion,
-    "verdicts": Verdict,
-    "outcomes": AcceptedOutcome,
-    "scores": Score,
-    "decisions": Decision,
-    "plan": PlanRow,
-    "prompts": SentPrompt,
-    "stops": StopRow,
-    "judged": JudgedRow,
-    "threads": ThreadRow,
-    "sent": PromptOf,
+_ARROW: Mapping[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "INTEGER[]": pa.list_(pa.int32()),
+    "FLOAT[]": pa.list_(pa.float32()),
+    "DOUBLE[]": pa.list_(pa.float64()),
 }
-KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind not in ("threads", "sent"))
-"""Kinds of rows in segments; threads and the prompts of completions exist only in versions, plans only in segments."""
-
-_INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal", "training_step"})
-_FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value", "reward", "judged_at"})
-_INT_LISTS = frozenset({"prompt_token_ids", "token_ids"})
-_FLOAT_LISTS = frozenset({"logprobs"})
-_DOUBLE_LISTS = frozenset({"steps"})
-
-
-def _column_type(name: str) -> pa.DataType:
-    if name in _INT:
-        return pa.int64()
-    if name in _FLOAT:
-        return pa.float64()
-    if name in _INT_LISTS:
-        return pa.list_(pa.int32())
-    if name in _FLOAT_LISTS:
-        return pa.list_(pa.float32())
-    if name in _DOUBLE_LISTS:
-        return pa.list_(pa.float64())
-    return pa.bool_() if name == "kept" else pa.string()
-
-
 SCHEMAS: Mapping[Kind, pa.Schema] = {
-    kind: pa.schema([(field.name, _column_type(field.name)) for field in fields(record)])
-    for kind, record in RECORDS.items()
+    kind: pa.schema([(name, _ARROW[sql]) for name, sql in columns.items()]) for kind, columns in COLUMNS.items()
 }
+
+
+def sql_type(kind: pa.DataType) -> str | None:
+    """DuckDB's type of a column, None for a type that no kind has; elements of a list are named by the file's writer."""
+    plain = pa.list_(kind.value_type) if pa.types.is_list(kind) else kind
+    return next((sql for sql, arrow in _ARROW.items() if arrow == plain), None)
+
+
+def columns_name(schema: pa.Schema) -> str:
+    """A short name of a schema, equal for equal column names and types."""
+    text = ",".join(f"{field.name}:{field.type}" for field in schema)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+CURRENT: Mapping[Kind, str] = {kind: columns_name(schema) for kind, schema in SCHEMAS.items()}
 
 
 def text_array(texts: Iterable[str | None]) -> pa.StringArray:
@@ -168,13 +133,10 @@ def _values(kind: Kind, name: str, column: pa.Array) -> Sequence[Any]:
 
 def _tuples(column: pa.ListArray) -> list[tuple[Any, ...] | None]:
     """Lists as tuples, sliced from all values at once: one by one they would take most of the time of reading a row."""
-    if column.values.null_count:  # numpy has no null
-        return [None if values is None else tuple(values) for values in column.to_pylist()]
-    # The offsets of a slice do not begin at 0, while `values` belongs to the whole column.
-    offsets = column.offsets.to_numpy()
-    first, ends = int(offsets[0]), (offsets - offsets[0]).tolist()
-    flat = column.values.slice(first, ends[-1]).to_numpy(zero_copy_only=False).tolist()
-    there = column.is_valid().to_pylist()
+    # The offsets of a slice do not begin at 0, while `values` belongs to the whole column. `to_numpy` would load pandas.
+    offsets = column.offsets.to_pylist()
+    flat = column.values.slice(offsets[0], offsets[-1] - offsets[0]).to_pylist()
+    ends, there = [end - offsets[0] for end in offsets], column.is_valid().to_pylist()
     return [tuple(flat[ends[at] : ends[at + 1]]) if valid else None for at, valid in enumerate(there)]
 
 

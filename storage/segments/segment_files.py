@@ -17,7 +17,7 @@ from storage.ledger.owners import new_file_id
 from storage.segments import seal
 from storage.segments.keys import Kind, SegmentFile, SegmentKey
 from storage.segments.place import Place
-from storage.segments.views import CURRENT
+from storage.segments.schema import CURRENT
 
 
 @dataclass(frozen=True, slots=True)

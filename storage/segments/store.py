@@ -18,11 +18,11 @@ from storage.ground.errors import CorruptSegment, SetupError
 from storage.ground.records import Score, Verdict
 from storage.segments.index import IdentityIndex
 from storage.segments.instance import instance, shared_cursor, without_cache
-from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
+from storage.segments.keys import KINDS, Commit, Kind, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import SegmentRegistry
 from storage.segments.rows import Rows, packed
-from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table, text_array
+from storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, text_array
 from storage.segments.views import IDENTITY, SEPARATOR, files, select
 from storage.segments.writing import Also, Before, Bulk, Item, SegmentWriter
 

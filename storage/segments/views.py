@@ -6,14 +6,10 @@ workspace without them is read at full speed. The row registered first wins.
 
 # ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence, Set
-
-import pyarrow as pa
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from storage.ground.recipe_steps import OLD_COLUMN
-from storage.segments.keys import Segment
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.keys import COLUMNS, Kind, Segment
 
 IDENTITY: Mapping[Kind, tuple[str, ...]] = {
     "problems": ("id",),
@@ -26,16 +22,8 @@ SEPARATOR = "\x1f"
 PathOf = Callable[[Segment], str]
 
 
-def columns_name(schema: pa.Schema) -> str:
-    """A short name of a schema, equal for equal column names and types."""
-    text = ",".join(f"{field.name}:{field.type}" for field in schema)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
 WITH_OLD_COLUMN = frozenset({"de9faa7ecb89", "4def2bd97bc8"})
 """Plans and decisions of the time when a step was called an arm."""
-
-CURRENT: Mapping[Kind, str] = {kind: columns_name(schema) for kind, schema in SCHEMAS.items()}
 
 
 def select(kind: Kind, segments: Sequence[Segment], path_of: PathOf, *, only: Set[int] | None = None) -> str:
@@ -50,7 +38,7 @@ def select(kind: Kind, segments: Sequence[Segment], path_of: PathOf, *, only: Se
     if not extra or kind not in IDENTITY:
         given += [segment for segment in extra if only is None or segment.seq in only]
         return _rows(kind, given, path_of)
-    names = _names(SCHEMAS[kind].names)
+    names = _names(COLUMNS[kind])
     identity = ", ".join(IDENTITY[kind])
     winners = (
         f"SELECT * FROM ({_numbered(kind, extra, path_of)}) AS extra "
@@ -100,7 +88,9 @@ def _rows(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
 
 def _scan(kind: Kind, columns: str, paths: str) -> str:
     """Scan of files with one schema, so that only the first is opened to bind; columns missing in older ones are null."""
-    names = _names(SCHEMAS[kind].names)
+    from storage.segments.schema import CURRENT  # loads Arrow, which readers of versions need not have
+
+    names = _names(COLUMNS[kind])
     if columns == CURRENT[kind]:
         # A workspace in a folder called a=b would otherwise get a column `a` in every row.
         return f"SELECT {names} FROM read_parquet({paths}, hive_partitioning=false)"
@@ -111,7 +101,9 @@ def _scan(kind: Kind, columns: str, paths: str) -> str:
 
 def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     """The rows of these segments, numbered by registration and position in their file."""
-    names = _names(SCHEMAS[kind].names)
+    from storage.segments.schema import CURRENT
+
+    names = _names(COLUMNS[kind])
     paths = files([path_of(segment) for segment in segments])
     # By name only if needed: then each file is opened to bind, not the first alone.
     old = any(segment.columns != CURRENT[kind] for segment in segments)
@@ -126,23 +118,9 @@ def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
 
 def no_rows(kind: Kind) -> str:
     """SELECT of no rows with the columns of a kind, for a union by name."""
-    columns = ", ".join(f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in SCHEMAS[kind])
+    columns = ", ".join(f'CAST(NULL AS {sql}) AS "{name}"' for name, sql in COLUMNS[kind].items())
     return f"SELECT {columns} WHERE false"
 
 
-def _names(names: Sequence[str]) -> str:
+def _names(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return _sql_type(kind.value_type) + "[]"
-    plain = {
-        "int64": "BIGINT",
-        "int32": "INTEGER",
-        "double": "DOUBLE",
-        "float": "FLOAT",
-        "bool": "BOOLEAN",
-        "string": "VARCHAR",
-    }
-    return plain[str(kind)]

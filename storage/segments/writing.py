@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from storage.ground import failpoints
 from storage.ground.records import Score, Verdict
 from storage.segments.index import IdentityIndex
-from storage.segments.keys import Commit, SegmentFile, SegmentKey
+from storage.segments.keys import Commit, Kind, SegmentFile, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import SegmentRegistry
 from storage.segments.rows import Rows, storable
-from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record
+from storage.segments.schema import CHUNK, SCHEMAS, Record
 from storage.segments.segment_files import write_batches
 from storage.segments.views import IDENTITY, SEPARATOR
 

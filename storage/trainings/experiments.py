@@ -123,7 +123,7 @@ def _read(path: Path) -> Experiment | None:
         value = json.loads(path.read_text(encoding="utf-8"))
         return Experiment(**value) if isinstance(value, Mapping) else None
     # A listing must not fail for one damaged state, which the next command writes anew.
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

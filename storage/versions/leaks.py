@@ -13,9 +13,8 @@ import pyarrow as pa
 from storage.ground.errors import FoundWanting
 from storage.ground.secret_texts.key_search import KeySearch
 from storage.ground.secret_texts.spellings import LEAST_KEY
-from storage.versions.content.catalogue import TABLE_NAMES
-from storage.versions.content.database import has_table
-from storage.versions.content.snapshot import TABLES, Snapshot
+from storage.versions.content.catalogue import TABLE_NAMES, TABLES, has_table
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.read import TEXTS, open_version, reading
 from storage.versions.resolve import VersionInfo
 

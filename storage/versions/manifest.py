@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from storage.ground.errors import FoundWanting
 from storage.ground.pool import unjudged_completions
+from storage.versions.content.catalogue import OPTIONAL
 from storage.versions.content.digests import digest
 from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
-from storage.versions.content.snapshot import OPTIONAL, Snapshot
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import manifest_copy
 from storage.versions.read import TEXTS, load_manifest, require_published
 from storage.versions.resolve import VersionInfo

@@ -52,9 +52,7 @@ def is_whole(info: VersionInfo) -> bool:
     """True for a version with all of its files, and with the published rows in the manifest's number."""
     import duckdb
 
-    from storage.versions.content.catalogue import TABLE_NAMES
-    from storage.versions.content.database import has_table
-    from storage.versions.content.snapshot import OPTIONAL
+    from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, has_table
 
     if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):
         return False
@@ -220,8 +218,9 @@ def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
 
 def load_snapshot(info: VersionInfo) -> "Snapshot":
     """The version's rows as Arrow tables in key order, with its manifest; FoundWanting for an altered version."""
+    from storage.versions.content.catalogue import TABLES
     from storage.versions.content.database import read_table
-    from storage.versions.content.snapshot import TABLES, Snapshot
+    from storage.versions.content.snapshot import Snapshot
 
     manifest = load_manifest(info)
     with reading(info), open_version(info) as connection:

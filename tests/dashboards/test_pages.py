@@ -122,6 +122,14 @@ def test_a_page_of_markdown_keeps_its_form_and_nothing_of_its_data_acts() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    "before", ["- a\n  ```", "1. a\n   ```", "  ```", "```\n x\n   ```", "> ```", "~~~\n```\n~~~\n```"]
+)
+def test_code_of_a_list_or_a_quotation_ends_with_it(before: str) -> None:
+    """The card of a version that came from elsewhere."""
+    assert r"\[x\]" in inert_page(f"{before}\n![x](http://h) [x](http://h)").split("\n")[-1]
+
+
 def test_what_cannot_be_seen_is_shown_and_scripts_stay_whole() -> None:
     assert visible("a\u202eb\u200bc\x00d\re\r\n\tf") == "a⟨202E⟩b⟨200B⟩c⟨0000⟩d⟨000D⟩e\n\tf"
     assert visible("é ש 你 👩\u200d🚀") == "é ש 你 👩\u200d🚀"

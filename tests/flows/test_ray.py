@@ -41,7 +41,8 @@ def test_verdicts_made_on_ray_are_those_made_here(
     there = shutil.copytree(toy, tmp_path / "there")
     monkeypatch.setenv("JUDGED", str(tmp_path / "here.log"))
     here = curated()
-    command = start("curate", "toy.yaml", "--profile", "ray.yaml", "--json", cwd=there, JUDGED=str(tmp_path / "there.log"))
+    words = ("curate", "toy.yaml", "--profile", "ray.yaml", "--prefect", "--json")
+    command = start(*words, cwd=there, JUDGED=str(tmp_path / "there.log"))
     result = finish(command)
     assert result.status == 0, result.err
     outcome = json.loads(result.out)
@@ -55,8 +56,8 @@ def test_verdicts_made_on_ray_are_those_made_here(
 def test_ray_without_prefect_is_refused_in_one_line(toy: Path, rollmill: Run) -> None:
     (toy / "ray.yaml").write_text("ray: {}\n")
     assert "PREFECT_API_URL" not in os.environ
-    result = rollmill("curate", "toy.yaml", "--profile", "ray.yaml", "--direct")
+    result = rollmill("curate", "toy.yaml", "--profile", "ray.yaml")
     assert result.status == 2
-    assert "a profile with `ray` records its tasks with Prefect" in result.err
+    assert "a profile with `ray` records its tasks with Prefect. Next: run it with --prefect" in result.err
     (toy / "ray.yaml").write_text("ray: {address: ray://x:1, cpus: 2}\n")
     assert "cpus are those of a local cluster" in rollmill("curate", "toy.yaml", "--profile", "ray.yaml").err

@@ -56,12 +56,12 @@ def test_the_same_content_under_prefect_directly_and_without_its_home(toy: Path,
     other = tmp_path / "other"
     shutil.copytree(toy, other)
     direct = curated(other, "--direct")
-    first = curated(toy)
+    first = curated(toy, "--prefect")
     assert first["content_hash"] == direct["content_hash"]
     assert first["created"] is True
     assert (toy / ".rollmill" / "prefect" / "prefect.db").exists()
     shutil.rmtree(toy / ".rollmill" / "prefect")
-    again = curated(toy)
+    again = curated(toy, "--prefect")
     assert (again["spent"]["drawn"], again["created"]) == (0, False)
     assert left_behind(toy) == []
 
@@ -69,14 +69,14 @@ def test_the_same_content_under_prefect_directly_and_without_its_home(toy: Path,
 def test_what_fails_under_prefect_is_said_once(toy: Path) -> None:
     text = (toy / "toy.yaml").read_text()
     (toy / "toy.yaml").write_text(text.replace("min_kept: 10", "min_kept: 1000"))
-    result = run(toy, "curate", "toy.yaml")
+    result = run(toy, "curate", "toy.yaml", "--prefect")
     assert result.status == 1
     assert result.err.count("the gate did not pass") == 1
     assert "prefect" not in result.err.lower()
 
 
 def test_ctrl_c_says_how_to_go_on(toy: Path) -> None:
-    command = start("curate", "toy.yaml", cwd=toy, TOY_SLEEP="0.2", TOY_CALLS=str(toy / "calls"))
+    command = start("curate", "toy.yaml", "--prefect", cwd=toy, TOY_SLEEP="0.2", TOY_CALLS=str(toy / "calls"))
     assert until((toy / "calls").exists, 120)
     command.send_signal(signal.SIGINT)
     result = finish(command)
@@ -95,7 +95,7 @@ def test_two_commands_at_once_share_the_work(toy: Path, tmp_path: Path) -> None:
     shutil.copytree(toy, alone)
     expected = curated(alone, "--direct")
     env = {"TOY_SLEEP": "0.02", "TOY_CALLS": str(toy / "calls")}
-    commands = [start("curate", "toy.yaml", "--json", cwd=toy, **env) for _ in range(2)]
+    commands = [start("curate", "toy.yaml", "--prefect", "--json", cwd=toy, **env) for _ in range(2)]
     results = [finish(command) for command in commands]
     assert [result.status for result in results] == [0, 0], results
     outcomes = [json.loads(result.out) for result in results]

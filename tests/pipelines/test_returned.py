@@ -10,9 +10,9 @@ import pytest
 
 from flows.recipe.methods import resolve
 from flows.rounds.judging.decide import check_decisions
-from flows.rounds.judging.verify import verdicts_of
 from pipelines.returned import check_named, check_returned, is_users_own, record_fault
 from pipelines.verify.acceptance import accepted_verdict
+from pipelines.verify.judging import verdicts_of
 from pipelines.verify.number import NumberVerifier
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Decision, Problem, Score, Verdict

@@ -1,5 +1,6 @@
 """The project as an installed application: its names stay its own, its pins name no index, its extras stay extras."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 import rollmill
+from storage.ground.errors import refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 PINS = sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
@@ -31,14 +33,51 @@ def test_pins_are_exact_and_name_no_index(path: Path) -> None:
         assert line.startswith("-r") or re.match(r"^[A-Za-z0-9._\[\]-]+==[^ ]+( ;.*)?$", line), line
 
 
-def test_torch_and_vllm_are_extras_only() -> None:
+def declared() -> dict[str, set[str]]:
+    """Names of the distributions of the base, under "", and of each extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {re.split(r"[<>=\[ ]", item)[0] for item in project["dependencies"]}
-    assert names.isdisjoint({"torch", "vllm", "reasoning-gym"})
-    assert {"train", "vllm"} <= set(project["optional-dependencies"])
+    parts = {"": project["dependencies"], **project["optional-dependencies"]}
+    return {part: {re.split(r"[<>=\[ ]", line)[0] for line in lines} - {"rollmill"} for part, lines in parts.items()}
+
+
+def test_torch_and_vllm_are_extras_only() -> None:
+    parts = declared()
+    assert {"torch", "reasoning-gym"}.isdisjoint(parts[""] | parts["run"])
+    assert "vllm" not in set().union(*parts.values())
     core = (ROOT / "requirements.txt").read_text()
     assert "\ntorch==" not in core
-    assert "\nvllm==" not in core
+    assert "\nstreamlit==" not in core
+
+
+def test_every_import_is_declared_under_the_name_by_which_its_absence_is_told() -> None:
+    """In guests, the interpreters of other environments, are vLLM, and trainers with what they need."""
+    guests = {"datasets", "peft", "skyrl_gym", "transformers", "trl", "verifiers", "vllm"}
+    known = {"yaml" if name == "pyyaml" else name.replace("-", "_") for names in declared().values() for name in names}
+    assert imported() - known == guests
+
+
+def imported() -> set[str]:
+    """Top-level modules of others that the product imports anywhere."""
+    found: set[str] = set()
+    ours = {"rollmill", "flows", "pipelines", "storage", "dashboards"}
+    for path in (path for folder in ours for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - ours - sys.stdlib_module_names
+
+
+def test_the_absence_of_a_part_is_told_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["duckdb==2.0.0", *(f"{name}>=3; extra == 'all'" for name in ("dvc-data", "streamlit", "torch"))]
+    lines += ["dvc-data>=3; extra == 'run'", 'dvc-data; extra == "dashboard"', 'streamlit; extra == "dashboard"']
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: lines)
+    for module, extra in (("dvc_data.index", "run"), ("streamlit", "dashboard")):
+        name = module.partition(".")[0]
+        error = refusal(ModuleNotFoundError("none", name=module))
+        assert str(error) == f"this needs {name}, which is not installed. Next: pip install 'rollmill[{extra}]'"
+    assert [refusal(ModuleNotFoundError("none", name=name)) for name in ("duckdb", "sklearn")] == [None, None]
 
 
 @pytest.mark.parametrize("module", ["storage.queries", "pipelines.verify", "pipelines.stats", "flows.rounds", "flows.cli"])

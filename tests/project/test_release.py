@@ -99,7 +99,7 @@ def test_a_build_with_a_fault_leaves_no_tag_no_commit_and_no_file(tree: Path, tm
     for key in ("user.name", "user.email"):
         git(other, "config", key, "a")
     project = other / "pyproject.toml"
-    project.write_text(project.read_text().replace('"aiohttp>=3.12"', '"aiohttp @ file:///tmp/aiohttp"'))
+    project.write_text(project.read_text().replace('"pyyaml>=6"', '"pyyaml @ file:///tmp/pyyaml"'))
     project.write_text(
         project.read_text().replace(
             "[tool.hatch.build]\n", "[tool.hatch.metadata]\nallow-direct-references = true\n\n[tool.hatch.build]\n"
@@ -110,7 +110,7 @@ def test_a_build_with_a_fault_leaves_no_tag_no_commit_and_no_file(tree: Path, tm
     before = git(other, "rev-parse", "HEAD")
     refused = release(other, "0.3.0")
     assert refused.returncode == 1
-    assert "aiohttp@ file:///tmp/aiohttp names a place" in refused.stderr.replace("aiohttp @", "aiohttp@")
+    assert "pyyaml@ file:///tmp/pyyaml names a place" in refused.stderr.replace("pyyaml @", "pyyaml@")
     assert (git(other, "rev-parse", "HEAD"), git(other, "tag"), (other / "dist").exists()) == (before, "", False)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.commands import cancel, with_killed_status, workers_of, working_on
+from storage.commands import stop, with_killed_status, workers_of, working_on
 from storage.ledger.models import LeaseRow
 from storage.ledger.owners import Owner
 from storage.queries import Reader, runs
@@ -64,7 +64,7 @@ def test_what_another_host_works_on_is_running_until_its_lease_ends_and_is_not_s
         assert held is not None
         assert [owner.host for owner in workers_of(leases)[RUN]] == ["elsewhere/1"]
         assert with_killed_status(workspace.runs, leases, workspace.runs.list())[0].status == "running"
-        assert cancel(leases, RUN) == 0
+        assert stop(leases, workers_of(leases)[RUN]) == 0
         leases.forget_dead()
         assert RUN in workers_of(leases)
         held.ttl = -1.0

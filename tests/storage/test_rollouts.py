@@ -13,8 +13,8 @@ from flows.rounds import DecisionReport, OpenRun, decide, run_all
 from flows.rounds.plan_rows import in_order
 from pipelines.metrics import counts_of, funnel_of
 from pipelines.verify.acceptance import accepted_verdict
-from storage.ground.pool import PENDING, STATES, Pool, ballot, pool_of
-from storage.ground.records import PlanRow, ThreadRow
+from storage.ground.pool import STATES, Pool, ballot, pool_of
+from storage.ground.records import PENDING, PlanRow, ThreadRow
 from storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
 from storage.segments.rows import Rows
 from storage.segments.schema import to_table

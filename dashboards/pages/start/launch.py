@@ -16,7 +16,7 @@ from storage.queries.recipes import profile_files
 
 NO_PROFILE = "none"
 ABOUT_PREFECT = (
-    "Its stages as tasks of the workspace's Prefect server, which takes seconds to start; the rows are the same."
+    "Its stages as tasks of a Prefect server, which takes seconds to start where none is up; the rows are the same."
 )
 PILOT = "new-pilot"  # key of the button that draws one
 LAST = "new-started"  # the command that this session started last
@@ -43,7 +43,7 @@ class StartOptions:
     def run(self) -> list[str]:
         """Options for a run."""
         cost = [f"--max-cost={self.max_cost}"] if self.max_cost else []
-        return [*self.pilot(), *cost, *(["--direct"] if self.prefect is False else [])]
+        return [*self.pilot(), *cost, *([] if self.prefect is None else ["--prefect" if self.prefect else "--direct"])]
 
     def sentence(self) -> str:
         """The limits in words."""

@@ -219,7 +219,7 @@ def resume(
         )
     if dry_run:
         return as_json({"run": chosen.id, "command": job.command}) if json else line(f"Would run: {job.command}")
-    return run_job(kind, lambda outcome: summary(outcome, root), json=json, executor=executor_of(job, direct=False))
+    return run_job(kind, lambda outcome: summary(outcome, root), json=json, executor=executor_of(job, None))
 
 
 @verbs.command("cancel")
@@ -230,8 +230,7 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
-    from storage.commands import cancel as cancel_workers
-    from storage.commands import workers_of
+    from storage.commands import stop, workers_of
     from storage.workspace import Workspace
 
     if run is not None and run.partition("/")[0] in HELD:
@@ -240,11 +239,9 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
         chosen = workspace.runs.chosen(run)
         leases = workspace.ledger.leases
         workers = workers_of(leases).get(chosen.id, [])
-        working = sum(worker.alive() is True for worker in workers)
         elsewhere = sorted({worker.host.partition("/")[0] for worker in workers if worker.alive() is None})
-        if not dry_run and workers:
-            cancel_workers(leases, chosen.id)
-        elif not dry_run and chosen.status == "running":
+        working = stop(leases, workers, dry_run=dry_run)
+        if not dry_run and not workers and chosen.status == "running":
             workspace.runs.end_unattended(chosen.id, "interrupted")
     if json:
         return as_json({"run": chosen.id, "processes": working, "elsewhere": elsewhere, "dry_run": dry_run})
@@ -269,16 +266,15 @@ def _cancel_held(name: str, *, dry_run: bool, json: bool) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        held = workspace.ledger.leases.holders(f"{name.partition('/')[0]}/")
+        leases = workspace.ledger.leases
+        held = leases.holders(f"{name.partition('/')[0]}/")
         holders = [(key, owner) for key, owner in held if key == name or (name[:9] == "training/" and key.startswith(name))]
         if len({key for key, _ in holders}) != 1:
             raise unknown_name("work under way", name, sorted(key for key, _ in held))
-        here = [owner for _, owner in holders if owner.alive()]
-        if not dry_run:
-            stop(here)
+        working = stop(leases, [owner for _, owner in holders], dry_run=dry_run)
     if json:
-        return as_json({"of": holders[0][0], "processes": len(here), "dry_run": dry_run})
-    if not here:
+        return as_json({"of": holders[0][0], "processes": working, "dry_run": dry_run})
+    if not working:
         return line(f"Only other hosts work on {name}. Next, on {holders[0][1].host}: rollmill runs cancel {name}")
     verb = "Would ask" if dry_run else "Asked"
     return line(f"{verb} the process of {holders[0][0]} to stop. Next: the command that began it goes on")

@@ -15,7 +15,15 @@ from flows.cli.jobs import announce, executor_of, run_job
 from flows.cli.output import AsJson, DryRun, as_json, line
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
-Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
+Prefect = Annotated[
+    bool | None,
+    typer.Option(
+        "--prefect/--direct",
+        help="Record the stages in Prefect, in a server of this command if none stands, or never; if neither is given, in "
+        "one that stands.",
+        show_default=False,
+    ),
+]
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Restart an unfinished run under the current verifiers and models.")
 ]
@@ -32,7 +40,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     sets: Sets = None,
     *,
     profile: ProfilePath = None,
-    direct: Direct = False,
+    prefect: Prefect = None,
     keep_going: KeepGoing = False,
     redraw: Redraw = None,
     max_tokens: MaxTokens = None,
@@ -58,12 +66,18 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 
         row = planned_work(job)
         return as_json(row) if json else line(_planned(row))
-    announce(job, direct=direct)
+    announce(job)
     from flows.cli.summary import summary
+    from flows.jobs.unchanged import unchanged
+    from flows.session import recipe_of
+
+    loaded = recipe_of(job)
+    if (known := unchanged(job, loaded)) is not None:
+        return as_json(known) if json else line(summary(known, Path(job.workspace)))
     from flows.jobs.curate import Curate
 
-    executor = executor_of(job, direct=direct)
-    return run_job(Curate(job), lambda outcome: summary(outcome, Path(job.workspace)), json=json, executor=executor)
+    page, executor = lambda outcome: summary(outcome, Path(job.workspace)), executor_of(job, prefect)
+    return run_job(Curate(job, loaded), page, json=json, executor=executor)
 
 
 def _planned(row: dict[str, Any]) -> str:

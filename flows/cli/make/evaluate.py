@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.jobs import announce, executor_of, run_job
-from flows.cli.make.curate import Direct, Redraw
+from flows.cli.make.curate import Prefect, Redraw
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 
@@ -22,7 +22,7 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     sets: Sets = None,
     *,
     profile: ProfilePath = None,
-    direct: Direct = False,
+    prefect: Prefect = None,
     redraw: Redraw = None,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
@@ -50,11 +50,11 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
         if json:
             return as_json({"evaluation": evaluation.recipe.name, "cells": cells})
         return line("\n".join([*map(_cell_words, cells), "Nothing was written."]))
-    announce(job, direct=direct)
+    announce(job)
     from flows.jobs.evaluate import Evaluate
 
     kind = Evaluate(job, evaluation, out)
-    return run_job(kind, lambda report: _page(report, kind.out), json=json, executor=executor_of(job, direct=direct))
+    return run_job(kind, lambda report: _page(report, kind.out), json=json, executor=executor_of(job, prefect))
 
 
 def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:

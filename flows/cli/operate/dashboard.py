@@ -14,7 +14,7 @@ import typer
 from flows.cli.ending import told
 from flows.cli.output import DryRun, line, note, seconds_shown
 from flows.job import workspace_root
-from storage.ground.errors import RollmillError, SetupError
+from storage.ground.errors import RollmillError, SetupError, not_installed
 
 TICK_SECONDS = 0.1
 END_SECONDS = 10.0  # from SIGTERM to SIGKILL
@@ -40,8 +40,8 @@ def dashboard(
     from pipelines.processes.spawn import environment, spawn
 
     root = workspace_root()
-    if not SERVE.exists():
-        raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
+    if fault := not_installed("streamlit") if SERVE.exists() else SetupError(f"this checkout has no dashboard ({SERVE})."):
+        raise fault
     if dry_run:
         return line(" ".join(command(port)))
     _refuse_taken(root, port)

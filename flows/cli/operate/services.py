@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, line, note, seconds_shown
-from storage.ground.errors import RollmillError
+from storage.ground.errors import RollmillError, not_installed
 
 if TYPE_CHECKING:
     import subprocess
@@ -43,7 +43,7 @@ def up(
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        state, chosen = workspace.state, workspace.up_port if port is None else port
+        state, chosen, pages = workspace.state, workspace.up_port if port is None else port, _servable(pages)
     if foreign := foreign_schedules(Schedules(state).all()):
         note(foreign)
     if systemd:
@@ -69,11 +69,20 @@ def up(
     return _say_up(standing, state, already=before.alive)
 
 
+def _servable(pages: int) -> int:
+    """The port of the dashboard, 0 if it is not installed."""
+    if not pages or (absent := not_installed("streamlit")) is None:
+        return pages
+    note(f"No dashboard is served: {absent}")
+    return 0
+
+
 def _say_up(standing: "Standing", state: Path, *, already: bool) -> None:
     began = "Up already" if already else "Up"
     line(f"{began}: Prefect at {standing.pages} (pid {standing.process.pid}). Log: {_log(state)}")
     if standing.dashboard:
         line(f"Dashboard: {standing.dashboard}")
+    line("Commands record their runs there from now on; earlier ones: rollmill runs list")
     return line('Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"   (rollmill down ends it)')
 
 

@@ -7,7 +7,6 @@ votes, so the version of such a verdict contains a digest of the plan and belong
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from flows.rounds.drawing.commit import verdict_segments
-from flows.rounds.judging.verify import judge
 from flows.rounds.open_run import OpenRun
 from flows.rounds.outcomes import store_missing_outcomes
 from flows.rounds.plan_rows import answers_of, links_of, together
@@ -15,6 +14,7 @@ from pipelines.protocols import Verifier
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.graph import StepGraph
 from pipelines.verify.acceptance import missing_verdicts
+from pipelines.verify.judging import judge
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, PlanRow, Verdict
 from storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.processes.proc import listens_here
 from pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, ProcessLog
 from storage.ground.errors import SetupError, Unavailable
 
@@ -148,7 +149,9 @@ class ServerProcess:
         return self._process.status
 
     def health(self) -> int | None:
-        """The status that its health path answers with; None without an answer."""
+        """The status that its health path answers with; None without an answer, and while another user has its port."""
+        if not listens_here(self.port):
+            return None
         try:
             with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=HEALTH_SECONDS) as reply:
                 return int(reply.status)

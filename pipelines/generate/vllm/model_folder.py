@@ -117,7 +117,10 @@ class ChatTemplate:
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
         reply = self._workers.ask({"template": self._text, "variables": {"messages": messages, **given}})
         if "text" in reply:
-            return str(reply["text"])
+            try:
+                return str(reply["text"]).encode().decode()
+            except UnicodeEncodeError:
+                reply = {"refused": "what it writes is no UTF-8"}
         roles = ", ".join(message["role"] for message in messages)
         if "refused" in reply:
             raise SetupError(
@@ -155,7 +158,7 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SetupError(
             f"{path.parent.name}/{path.name} is not JSON.", next_command="write the model folder again"
         ) from None

@@ -7,6 +7,7 @@ from typing import Literal
 from pipelines.verify.answers.expressions.algebra import Formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import NO_SLACK
+from pipelines.verify.answers.expressions.units import turning_words
 
 IN_ALL = "in all"
 """Behind the unit of a quantity that was given in several ones: 150 of `minute in all` are 2 hours 30 minutes."""
@@ -95,3 +96,37 @@ class Words:
 
 
 Value = Scalar | Collection | Interval | Union | NamedValue | Assignments | Relation | Matrix | Words
+
+
+def key(value: Value) -> str:
+    """Canonical text of a value, for evidence and for clustering answers without a reference."""
+    if isinstance(value, Scalar):
+        inner = value.formula.key() if value.formula is not None else f"<{value.node.op}>"
+        return " ".join([inner + value.scale, *(turning_words(value.unit) if value.unit else ())])
+    if isinstance(value, Collection):
+        items = [key(item) for item in value.items]
+        if value.kind in ("set", "either"):
+            return "{" + ", ".join(sorted(set(items))) + "}"
+        if value.kind == "ratio":
+            return ":".join(items)
+        opening, closing = ("", "") if value.kind == "list" else (value.kind[0], value.kind[1])
+        return opening + ", ".join(items) + closing
+    if isinstance(value, Interval):
+        ends = [f"{'-' * (not i)}∞" if end is None else key(end) for i, end in enumerate((value.low, value.high))]
+        return ("[" if value.closed[0] else "(") + ", ".join(ends) + ("]" if value.closed[1] else ")")
+    if isinstance(value, Union):
+        return " ∪ ".join(sorted(map(key, value.parts)))
+    return _key_of_rest(value)
+
+
+def _key_of_rest(value: NamedValue | Assignments | Relation | Matrix | Words) -> str:
+    if isinstance(value, NamedValue):
+        return f"{value.name} = {key(value.value)}"
+    if isinstance(value, Assignments):
+        pairs = zip(value.names, value.values, strict=True)
+        return ", ".join(sorted(f"{name} = {key(item)}" for name, item in pairs))
+    if isinstance(value, Relation):
+        return f"{key(value.left)} {value.sign} {key(value.right)}"
+    if isinstance(value, Matrix):
+        return "[" + "; ".join(", ".join(map(key, row)) for row in value.rows) + "]"
+    return value.text

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from pipelines.verify.answers.expressions.formulas import PRODUCTS, SUMS, symbol_name
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from pipelines.verify.answers.expressions.formulas import symbol_name
+from pipelines.verify.answers.expressions.grammar import PRODUCTS, SUMS, ExpressionNode
 
 Bounds = tuple[float, float]
 _POINTS = ((1.375, 0.828125), (2.59375, 1.140625), (0.4140625, 0.171875))  # exact in binary: symbols have no error
@@ -64,10 +64,7 @@ def bounds(node: ExpressionNode, point: Mapping[str, float]) -> Bounds:
         value = {"pi": math.pi, "e": math.e}.get(name, point.get(name, math.nan))
         return _wide(value, value, 1) if name in ("pi", "e") else (value, value)
     if node.op in SUMS or node.op in PRODUCTS:
-        (_, first), *rest = node.spine(SUMS if node.op in SUMS else PRODUCTS)
-        total = bounds(first, point)
-        for op, operand in rest:
-            total = _COMBINE[op](total, bounds(operand, point))
+        total: Bounds = node.folded(lambda operand: bounds(operand, point), _COMBINE)
         return total
     args = [bounds(arg, point) for arg in node.args]
     if node.op in _UNARY:

@@ -7,9 +7,8 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 
 import re
 
-from pipelines.verify.answers.expressions.foreign_words import without_counted
-from pipelines.verify.answers.expressions.quantity import CHANGING, PER_CENT, SHORT_UNITS, parse_quantity, scale_word
-from pipelines.verify.answers.expressions.unit_names import turning_words
+from pipelines.verify.answers.expressions.quantity import PER_CENT, parse_quantity, scale_word
+from pipelines.verify.answers.expressions.units import CHANGING, SHORT_UNITS, turning_words, without_counted
 
 UNFINISHED = re.compile(
     r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"

@@ -34,8 +34,8 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pipelines.verify.answers.expressions.quantity import SCALES, Quantity
-from pipelines.verify.answers.expressions.unit_names import same_sense, same_unit
-from pipelines.verify.answers.questions.requests import letters_of, order_asked, ratio_asked
+from pipelines.verify.answers.expressions.units import same_sense, same_unit
+from pipelines.verify.answers.questions.asked import letters_of, order_asked, ratio_asked, scales_asked
 from storage.ground.errors import unknown_name
 from storage.ground.ids import digest128
 
@@ -89,30 +89,21 @@ def _rounding(policy: EqualityPolicy) -> EqualityPolicy:
     return replace(policy, rounded=True)
 
 
-_SCALE_ASKED = re.compile(r"(?i)%|\b(percent(?:age)?|dozens?|hundreds?|thousands?|millions?|billions?|trillions?)\b")
 _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\(([A-Ja-j])\)\s*(?=\S)")
 
 
 class EqualityContext:
     """Form of the answer that the problem's text requests, and the policy in force. Reads the text when first asked."""
 
-    __slots__ = ("_letters", "_options", "_order", "_scales", "order", "policy", "prompt")
+    __slots__ = ("order", "policy", "prompt")
 
     def __init__(self, prompt: str, policy: EqualityPolicy = STRICT, order: Order = "by_problem") -> None:
         self.prompt, self.policy, self.order = prompt, policy, order
-        self._scales: frozenset[str] | None = None
-        self._order: tuple[bool, bool] | None = None
-        self._options: tuple[tuple[str, str], ...] | None = None
-        self._letters: tuple[str, ...] | None = None
 
     @property
     def scales(self) -> frozenset[str]:
         """The percent sign and scale words in the problem's text."""
-        if self._scales is None:
-            words = (match[0].lower() for match in _SCALE_ASKED.finditer(self.prompt))
-            # Of these words only percent and percentage begin with p.
-            self._scales = frozenset("%" if word[0] in "%p" else word.rstrip("s") for word in words)
-        return self._scales
+        return scales_asked(self.prompt)
 
     @property
     def unordered(self) -> bool:
@@ -127,16 +118,12 @@ class EqualityContext:
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
         """The options of a multiple-choice problem."""
-        if self._options is None:
-            self._options = options_of(self.prompt)
-        return self._options
+        return options_of(self.prompt)
 
     @property
     def letters(self) -> tuple[str, ...]:
         """The letters that the problem uses as names, in their order."""
-        if self._letters is None:
-            self._letters = letters_of(self.prompt)
-        return self._letters
+        return letters_of(self.prompt)
 
     @property
     def asks_ratio(self) -> bool:
@@ -144,12 +131,9 @@ class EqualityContext:
         return ratio_asked(self.prompt)
 
     def _ordering(self) -> tuple[bool, bool]:
-        if self._order is None:
-            if self.order == "by_problem":
-                self._order = order_asked(self.prompt)
-            else:
-                self._order = (self.order == "unordered", self.order == "ordered")
-        return self._order
+        if self.order == "by_problem":
+            return order_asked(self.prompt)
+        return self.order == "unordered", self.order == "ordered"
 
     def key(self) -> tuple[object, ...]:
         """Key of everything that a decision may depend on."""
@@ -190,6 +174,7 @@ def order_named(order: str) -> Order:
     return order  # type: ignore[return-value]
 
 
+@lru_cache(maxsize=4_096)
 def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
     """(letter, text) of the options a prompt lists, at least A and B in a row; the letters in upper case."""
     marks = list(_OPTION.finditer(prompt))

@@ -17,14 +17,13 @@ from pipelines.verify.answers.answer_values import (
     Value,
     Words,
 )
+from pipelines.verify.answers.equations import united
 from pipelines.verify.answers.expressions import algebra
 from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
-from pipelines.verify.answers.expressions.foreign_words import FOREIGN_CHANGING
 from pipelines.verify.answers.expressions.formulas import formula, multiplied_out, symbol_name
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
-from pipelines.verify.answers.expressions.quantity import CHANGING, print_slack, scale_word
-from pipelines.verify.answers.expressions.unit_names import known_unit
-from pipelines.verify.answers.unions import united
+from pipelines.verify.answers.expressions.quantity import print_slack, scale_word
+from pipelines.verify.answers.expressions.units import CHANGING, FOREIGN_CHANGING, known_unit
 
 # why exact arithmetic gives up on a number that numerical methods may still compare
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])

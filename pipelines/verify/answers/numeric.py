@@ -14,8 +14,8 @@ from typing import Any
 import mpmath
 
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.formulas import PRODUCTS, SUMS, formula, symbol_name
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from pipelines.verify.answers.expressions.formulas import formula, symbol_name
+from pipelines.verify.answers.expressions.grammar import PRODUCTS, SUMS, ExpressionNode
 from pipelines.verify.answers.expressions.quantity import NO_SLACK
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -158,7 +158,7 @@ def _evaluate(node: ExpressionNode, env: Mapping[str, Any]) -> Any:
             {"pi": +mpmath.pi, "e": +mpmath.e, "i": mpmath.mpc(0, 1)}.get(name) if name in ("pi", "e", "i") else env[name]
         )
     if node.op in SUMS or node.op in PRODUCTS:
-        return _chain(node, env)
+        return node.folded(lambda operand: _evaluate(operand, env), _ARITHMETIC)
     args = [_evaluate(arg, env) for arg in node.args]
     if node.op == "^" and mpmath.im(args[0]) == 0 and mpmath.re(args[0]) < 0:
         exponent = _odd_root(node.args[1])
@@ -168,14 +168,6 @@ def _evaluate(node: ExpressionNode, env: Mapping[str, Any]) -> Any:
     if node.op in ("call", "apply"):
         return _function(node.text, args)
     return _operation(node.op, args)
-
-
-def _chain(node: ExpressionNode, env: Mapping[str, Any]) -> Any:
-    (_, first), *rest = node.spine(SUMS if node.op in SUMS else PRODUCTS)
-    total = _evaluate(first, env)
-    for op, operand in rest:
-        total = _ARITHMETIC[op](total, _evaluate(operand, env))
-    return total
 
 
 def _operation(op: str, args: list[Any]) -> Any:
@@ -231,17 +223,21 @@ def _root(degree: Any, value: Any) -> Any:
     return mpmath.root(value, int(degree))
 
 
+_NAMES = {"ln": "ln", "arcsin": "asin", "arccos": "acos", "arctan": "atan"} | {
+    name: name for name in ("sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "floor", "ceil")
+}
+"""The functions of mpmath of one bounded argument, by our names."""
+
+
 def _function(name: str, args: list[Any]) -> Any:
     if name == "log_":
         return mpmath.log(args[1]) / mpmath.log(args[0])
     if name == "log":
         return mpmath.log10(args[0])
-    names = {"ln": "ln", "exp": "exp", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "max": "max", "min": "min"}
-    plain = ("sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "floor", "ceil")
     if name in ("max", "min"):
         return (max if name == "max" else min)(args)
     if name == "exp":
         return _power(+mpmath.e, args[0])
-    if name not in names and name not in plain:
+    if name not in _NAMES:
         raise Undefined(name)
-    return getattr(mpmath, names.get(name, name))(_bounded(args[0]))
+    return getattr(mpmath, _NAMES[name])(_bounded(args[0]))

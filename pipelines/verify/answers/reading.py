@@ -1,31 +1,17 @@
 """Reads an answer's text: its normal spelling, and its value where the rules of notation cover it. Compares nothing."""
 
 import re
-from functools import lru_cache
-from typing import Literal
+from functools import cached_property, lru_cache
 
-from pipelines.verify.answers.answer_values import (
-    IN_ALL,
-    Assignments,
-    Collection,
-    Interval,
-    Matrix,
-    NamedValue,
-    Relation,
-    Scalar,
-    Union,
-    Value,
-    Words,
-)
+from pipelines.verify.answers.answer_values import IN_ALL, NamedValue, Relation, Scalar, Value, Words, key
+from pipelines.verify.answers.equations import without_points
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm, constant, fresh_budget
-from pipelines.verify.answers.expressions.compound_units import compound
 from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
 from pipelines.verify.answers.expressions.notation import clean, tokens
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.expressions.unit_names import turning_words
+from pipelines.verify.answers.expressions.units import compound, turning_words
 from pipelines.verify.answers.meaning import meaning, words
 from pipelines.verify.answers.questions.labels import label_and_value, without_quantifier
-from pipelines.verify.answers.unions import without_points
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|emph|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
@@ -60,63 +46,47 @@ class Reading:
     Thread-safe: its cached values are pure functions of the text.
     """
 
-    __slots__ = ("_choice", "_form", "_grouping", "_normal", "_parsed", "quantity", "text")
-
     def __init__(self, text: str, *, grouping: bool = True) -> None:
         self.text = text
         self.quantity: Quantity | None = parse_quantity(text) if grouping else None
         self._grouping = grouping
-        self._normal: str | None = None
-        self._form: str | None = None
-        self._parsed: tuple[Value | None, str] | None = None
-        self._choice: tuple[str, str] | Literal[False] | None = None
 
-    @property
+    @cached_property
     def normal(self) -> str:
         """The spelling without layout; the same for answers that differ in layout only."""
-        if self._normal is None:
-            self._normal = normal_spelling(self.text)
-        return self._normal
+        return normal_spelling(self.text)
 
     @property
     def value(self) -> Value | None:
         """Value of the text by the grammar, or None if no rule of notation covers it."""
-        return self._read()[0]
+        return self._parsed[0]
 
     @property
     def why(self) -> str:
         """Reason for a missing value; empty if there is one."""
-        return self._read()[1]
+        return self._parsed[1]
 
-    @property
+    @cached_property
     def form(self) -> str:
         """Canonical text: equal forms are equal answers."""
-        if self._form is None:
-            number = self.quantity
-            if number is not None:
-                turned = turning_words(number.unit) if number.unit else ()
-                self._form = " ".join([str(number.value) + number.scale, *turned])
-            else:
-                self._form = self.normal if self.value is None else key(self.value)
-        return self._form
+        number = self.quantity
+        if number is None:
+            return self.normal if self.value is None else key(self.value)
+        return " ".join([str(number.value) + number.scale, *(turning_words(number.unit) if number.unit else ())])
 
-    @property
+    @cached_property
     def choice(self) -> tuple[str, str] | None:
         """(letter, rest) of a multiple-choice answer such as `B`, `(b)` or `(b) 0.3`; None when it is none."""
-        if self._choice is None:
-            # False: none was found; None: nobody has asked.
-            self._choice = (self.quantity is None and _lettered(self.normal)) or False
-        return self._choice or None
+        return _lettered(self.normal) if self.quantity is None else None
 
-    def _read(self) -> tuple[Value | None, str]:
-        if self._parsed is None:
-            self._parsed = _parsed(self.text, grouping=self._grouping)
-            if self._parsed[0] is None and self.quantity is not None:
-                plain = self.quantity  # 3 1/2 is one number to the reader of numbers only
-                node = ExpressionNode("number", (), str(plain.value), plain.value)
-                scalar = Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places)
-                self._parsed = scalar, ""
-        return self._parsed
+    @cached_property
+    def _parsed(self) -> tuple[Value | None, str]:
+        value, why = _parsed(self.text, grouping=self._grouping)
+        if value is None and self.quantity is not None:
+            plain = self.quantity  # 3 1/2 is one number to the reader of numbers only
+            node = ExpressionNode("number", (), str(plain.value), plain.value)
+            return Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places), ""
+        return value, why
 
 
 def read(text: str, *, grouping: bool = True) -> Reading:
@@ -160,40 +130,6 @@ def normal_spelling(text: str) -> str:
     while text.startswith("{") and text.endswith("}") and "{" not in text[1:-1] and "}" not in text[1:-1]:
         text = text[1:-1].strip(_ENDS)
     return text
-
-
-def key(value: Value) -> str:
-    """Canonical text of a value, for evidence and for clustering answers without a reference."""
-    if isinstance(value, Scalar):
-        inner = value.formula.key() if value.formula is not None else f"<{value.node.op}>"
-        return " ".join([inner + value.scale, *(turning_words(value.unit) if value.unit else ())])
-    if isinstance(value, Collection):
-        items = [key(item) for item in value.items]
-        if value.kind in ("set", "either"):
-            return "{" + ", ".join(sorted(set(items))) + "}"
-        if value.kind == "ratio":
-            return ":".join(items)
-        opening, closing = ("", "") if value.kind == "list" else (value.kind[0], value.kind[1])
-        return opening + ", ".join(items) + closing
-    if isinstance(value, Interval):
-        ends = [f"{'-' * (not i)}∞" if end is None else key(end) for i, end in enumerate((value.low, value.high))]
-        return ("[" if value.closed[0] else "(") + ", ".join(ends) + ("]" if value.closed[1] else ")")
-    if isinstance(value, Union):
-        return " ∪ ".join(sorted(map(key, value.parts)))
-    return _key_of_rest(value)
-
-
-def _key_of_rest(value: NamedValue | Assignments | Relation | Matrix | Words) -> str:
-    if isinstance(value, NamedValue):
-        return f"{value.name} = {key(value.value)}"
-    if isinstance(value, Assignments):
-        pairs = zip(value.names, value.values, strict=True)
-        return ", ".join(sorted(f"{name} = {key(item)}" for name, item in pairs))
-    if isinstance(value, Relation):
-        return f"{key(value.left)} {value.sign} {key(value.right)}"
-    if isinstance(value, Matrix):
-        return "[" + "; ".join(", ".join(map(key, row)) for row in value.rows) + "]"
-    return value.text
 
 
 def _value(text: str, grouping: bool) -> Value:

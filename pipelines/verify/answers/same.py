@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipelines.verify.answers import bounds, radicals
+from pipelines.verify.answers import bounds, equations, radicals
 from pipelines.verify.answers.answer_values import (
     IN_ALL,
     Assignments,
@@ -23,22 +23,12 @@ from pipelines.verify.answers.answer_values import (
     Words,
 )
 from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
-from pipelines.verify.answers.equations import (
-    as_relation,
-    as_vector,
-    cells,
-    difference,
-    quotient,
-    same_residue,
-    solved,
-    solved_for_unknown,
-)
 from pipelines.verify.answers.expressions import algebra
 from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
-from pipelines.verify.answers.expressions.compound_units import in_unit
 from pipelines.verify.answers.expressions.formulas import formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 from pipelines.verify.answers.expressions.quantity import SCALES
+from pipelines.verify.answers.expressions.units import in_unit
 from pipelines.verify.answers.questions.labels import is_label
 from pipelines.verify.answers.questions.renaming import free_renamings, graphs, renamed, symbols, with_free_argument
 
@@ -77,7 +67,7 @@ class Judge:
         if isinstance(left, NamedValue) or isinstance(right, NamedValue):
             return self._named(left, right)
         left, right = _alone(left), _alone(right)
-        left, right = as_vector(left, right), as_vector(right, left)
+        left, right = equations.as_vector(left, right), equations.as_vector(right, left)
         if isinstance(left, Scalar):
             return self._scalar(left, right)
         if isinstance(right, Scalar):
@@ -89,7 +79,7 @@ class Judge:
         if isinstance(left, Matrix) and isinstance(right, Matrix):
             return self._matrices(left, right)
         if isinstance(left, Matrix) or isinstance(right, Matrix):
-            first, second = cells(left), cells(right)
+            first, second = equations.cells(left), equations.cells(right)
             return False if first is None or second is None else self._each(first, second)
         if isinstance(left, Collection) and isinstance(right, Collection):
             return self._collections(left, right)
@@ -128,7 +118,7 @@ class Judge:
     def _named(self, left: Value, right: Value) -> bool | None:
         if isinstance(left, NamedValue) and isinstance(right, NamedValue):
             if left.name == right.name or graphs(left.name, right.name):
-                return same_residue(left, right) or self._same(left.value, right.value)
+                return equations.same_residue(left, right) or self._same(left.value, right.value)
             if left.name.endswith(")") and right.name.endswith(")"):
                 first, second = with_free_argument(left), with_free_argument(right)
                 if isinstance(first, NamedValue) and isinstance(second, NamedValue) and first.name == second.name:
@@ -137,15 +127,15 @@ class Judge:
                 return None  # x = 7k + 3
             if is_label(left.name) or is_label(right.name):
                 return None if self._same(left.value, right.value) is not False else False  # |A| and \\det A
-            equations = as_relation(left), as_relation(right)
-            return False if equations[0] is None or equations[1] is None else self._relations(equations[0], equations[1])
+            one, other = equations.as_relation(left), equations.as_relation(right)
+            return False if one is None or other is None else self._relations(one, other)
         named, bare = (left, right) if isinstance(left, NamedValue) else (right, left)
         assert isinstance(named, NamedValue)
         if isinstance(bare, Relation) and isinstance(named.value, Interval):
-            interval = solved(bare)
+            interval = equations.solved(bare)
             return None if interval is None else self._named(named, interval)
         if isinstance(bare, Relation):
-            relation = as_relation(named)
+            relation = equations.as_relation(named)
             return False if relation is None else self._relations(relation, bare)
         return self._same(named.value, bare)
 
@@ -159,8 +149,8 @@ class Judge:
             return _all(self._same(scalar, item) for item in other.items)
         if isinstance(other, Collection) and other.kind == "ratio" and len(other.items) == 2 and self.context.asks_ratio:
             top, bottom = other.items
-            return self._scalars(scalar, quotient(top, bottom)) if _are_scalars(top, bottom) else False
-        unknown = solved_for_unknown(other, scalar) if isinstance(other, Relation) else None
+            return self._scalars(scalar, equations.quotient(top, bottom)) if _are_scalars(top, bottom) else False
+        unknown = equations.solved_for_unknown(other, scalar) if isinstance(other, Relation) else None
         return unknown is not None and scalar.formula is not None and algebra.equal(scalar.formula, unknown)
 
     def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
@@ -203,11 +193,11 @@ class Judge:
         """Equations are the same when their sides differ by one nonzero factor; inequalities by a positive one."""
         for relation, values in ((left, right), (right, left)):
             if isinstance(relation, Relation) and isinstance(values, Interval | Collection):
-                interval = solved(relation)
+                interval = equations.solved(relation)
                 return False if interval is None else self._same(interval.value, values)
         if not isinstance(left, Relation) or not isinstance(right, Relation) or left.sign != right.sign:
             return False
-        differences = [difference(relation) for relation in (left, right)]
+        differences = [equations.difference(relation) for relation in (left, right)]
         if differences[0] is None or differences[1] is None or not differences[0].num or not differences[1].num:
             return None  # nothing is a nonzero multiple of 0 = 0
         ratio = algebra.divide(differences[0], differences[1]).rational()
@@ -305,19 +295,14 @@ def _scaled(scalar: Scalar) -> Scalar:
 
 
 _DEGREES = ("°", "degree", "degrees")
+_PI, _HALF_TURN = ExpressionNode("name", (), "pi"), ExpressionNode("number", (), "180", Fraction(180))
 
 
 def _in_radians(angle: Scalar, other: Scalar) -> Scalar:
     """An angle in degrees as a multiple of pi, if the other side is a bare multiple of pi."""
     if angle.unit not in _DEGREES or other.unit or other.formula is None or angle.scale or not _holds_pi(other.formula):
         return angle
-    turned = ExpressionNode(
-        "/",
-        (
-            ExpressionNode("*", (angle.node, ExpressionNode("name", (), "pi"))),
-            ExpressionNode("number", (), "180", Fraction(180)),
-        ),
-    )
+    turned = ExpressionNode("/", (ExpressionNode("*", (angle.node, _PI)), _HALF_TURN))
     return Scalar(turned, None if angle.formula is None else formula(turned))
 
 

@@ -3,7 +3,3 @@
 `program` finds the program in the text, `suite` reads the tests, `execution` runs them in `pipelines.sandbox`,
 `expected_values` compares on this side of it. `mutants`, `inputs` and `strength` measure how strong tests are.
 """
-
-from pipelines.verify.code.code_verifier import CodeVerifier
-
-__all__ = ["CodeVerifier"]

@@ -43,11 +43,7 @@ class BehaviourVerifier(CodeVerifier):
         """Take the options of a recipe.
 
         Args:
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
             inputs: Inputs on which programs of one behaviour do the same.
-            cpu_seconds: CPU seconds of one program, or of one run for stdin and stdout.
-            memory_mib: Memory of one program, in MiB.
-            output_kib: Output of one program, in KiB.
         """
         if inputs < 1:
             raise SetupError(f"verifier 'code_behaviour': inputs is {inputs}, and is at least 1.")

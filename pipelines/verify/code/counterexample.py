@@ -17,18 +17,15 @@ program needed at most half of it; a trusted program that reaches a limit makes 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
-from pipelines.sandbox import Call, Calls, Mode, Report, Result, SandboxFailed, Script, limits_of
+from pipelines.sandbox import Call, Calls, Report, Result, Script
 from pipelines.verify.code.code_verifier import code_text
 from pipelines.verify.code.execution import Runner, printable
 from pipelines.verify.code.expected_values import same, same_output, shown
 from pipelines.verify.code.proposed_input import (
     GENERATE,
-    RULES,
     Input,
     InputProposal,
     input_of,
@@ -39,9 +36,8 @@ from pipelines.verify.code.proposed_input import (
 )
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.finding import Item
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Problem, Verdict
+from pipelines.verify.finding import Finding, rule_table
+from storage.ground.records import Completion, Problem
 
 LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
 PARTS = ("valid", "trusted", "suspect")
@@ -236,65 +232,38 @@ class CounterexampleVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first input. `cpu_seconds` and `memory_mib` are per program."""
 
     name = "counterexample"
-    rules = (("tests", "2"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "3"), ("sandbox", "1"))
-    words: Mapping[str, str] = {
-        "tests": "the problem's programs cannot be used",
-        "generator": "made by the function of the last block",
-        "value": "the value in the text",
-        "program": "printed by the program of the text",
-        "no-input": "the text gives no input",
-        "valid": "the input checked by the problem's validator",
-        "trusted": "the input given to the trusted program",
-        "suspect": "the suspect program's value compared with the trusted one's",
-        "sandbox": "the sandbox failed",
-    }
+    rules, words = rule_table(
+        ("tests", "2", "the problem's programs cannot be used"),
+        ("generator", "1", "made by the function of the last block"),
+        ("value", "3", "the value in the text"),
+        ("program", "1", "printed by the program of the text"),
+        ("no-input", "2", "the text gives no input"),
+        ("valid", "1", "the input checked by the problem's validator"),
+        ("trusted", "1", "the input given to the trusted program"),
+        ("suspect", "3", "the suspect program's value compared with the trusted one's"),
+        ("sandbox", "1", "the sandbox failed"),
+    )
 
-    def __init__(
-        self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None
-    ) -> None:
-        """Take the options of a recipe.
-
-        Args:
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
-            cpu_seconds: CPU seconds that one program may use.
-            memory_mib: Memory of one program, in MiB.
-        """
-        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
-
-    def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
-        started, item = perf_counter(), (problem, completion)
-        try:
-            puzzle = puzzle_of(problem)
-            proposal = proposal_of(code_text(completion), stdin=puzzle.entry_point is None)
-            if proposal is None:
-                seconds = perf_counter() - started
-                return self.verdict(item, "unparsed", "no-input", cause="no input in the text", seconds=seconds)
-            return self._refutation(item, puzzle, proposal)
-        except BadTestsError as error:
-            return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
-        except SandboxFailed as error:
-            return self.verdict(item, "undecided", "sandbox", cause=f"crash: {error}")
-
-    def _refutation(self, item: Item, puzzle: Puzzle, proposal: InputProposal) -> Verdict:
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        puzzle = puzzle_of(problem)
+        proposal = proposal_of(code_text(completion), stdin=puzzle.entry_point is None)
+        if proposal is None:
+            return Finding("unparsed", "no-input", "no input in the text")
         try:
             candidate = make_input(self.sandbox(), proposal, stdin=puzzle.entry_point is None)
         except UnusableError as error:
-            evidence = canonical_json({"detail": printable(str(error))})
-            return self.verdict(
-                item, "incorrect", f"{proposal.rule}:valid", cause="generator", value=0.0, evidence=evidence
-            )
+            detail = {"detail": printable(str(error))}
+            return Finding("incorrect", f"{proposal.rule}:valid", "generator", 0.0, evidence=detail, seconds=0.0)
         refutation = refute(self.sandbox(), puzzle, candidate, self.limits.cpu_seconds)
         parts = {name: index < refutation.parts for index, name in enumerate(_PART_KEYS)}
         arguments = dict(candidate.kwargs) or candidate.args
         text = printable(shown(arguments if candidate.text is None else candidate.text))
-        return self.verdict(
-            item,
+        return Finding(
             "correct" if refutation.parts == len(PARTS) else "incorrect",
             f"{proposal.rule}:{PARTS[min(refutation.parts, 2)]}",  # where all three hold, the last decided
-            cause=refutation.cause,
-            value=refutation.parts / len(PARTS),
-            extracted=text,
+            refutation.cause,
+            refutation.parts / len(PARTS),
+            text,
+            evidence={**parts, "input": text, "detail": printable(refutation.detail)},
             seconds=refutation.cpu_seconds,
-            evidence=canonical_json({**parts, "input": text, "detail": printable(refutation.detail)}),
         )

@@ -15,15 +15,7 @@ from storage.ground.ids import canonical_json
 
 Status = Literal["passed", "failed", "error", "not_run"]
 
-CAUSES = (
-    "compile_error",
-    "sandbox_violation",
-    "memory",
-    "timeout",
-    "output_limit",
-    "runtime_error",
-    "wrong_answer",
-)
+CAUSES = ("compile_error", "sandbox_violation", "memory", "timeout", "output_limit", "runtime_error", "wrong_answer")
 """Causes of a test that was not passed, the gravest first: the cause of a verdict is the gravest of its tests."""
 SHOWN = 100  # tests in the evidence of a verdict
 _DETAIL = 240  # characters of a name or a detail in it
@@ -58,8 +50,8 @@ def gravest(results: Sequence[TestResult]) -> str | None:
     return next((cause for cause in CAUSES if cause in causes), None)
 
 
-def evidence(results: Sequence[TestResult], **more: Any) -> str:
-    """Canonical JSON: counts, then the tests in order; beyond 100 the failed ones first. Below 64 KiB always."""
+def evidence(results: Sequence[TestResult], **more: Any) -> dict[str, Any]:
+    """Counts, then the tests in order; beyond 100 the failed ones first. Below 64 KiB always."""
     chosen = list(enumerate(results))
     if len(chosen) > SHOWN:
         chosen.sort(key=lambda item: item[1].status == "passed")
@@ -68,9 +60,9 @@ def evidence(results: Sequence[TestResult], **more: Any) -> str:
     rows = [_row(index, result) for index, result in chosen]
     while True:
         omitted = len(results) - len(rows)
-        text = canonical_json(body | {"tests": rows} | ({"omitted": omitted} if omitted else {}))
-        if len(text.encode()) <= _LONGEST or not rows:
-            return text
+        whole = body | {"tests": rows} | ({"omitted": omitted} if omitted else {})
+        if len(canonical_json(whole).encode()) <= _LONGEST or not rows:
+            return whole
         rows = rows[: len(rows) // 2]
 
 

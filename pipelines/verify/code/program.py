@@ -19,7 +19,7 @@ Before a program that stands alone go the imports and other functions of the pro
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -68,21 +68,17 @@ def blocks(text: str) -> Iterator[Block]:
         yield Block("\n".join(content), language, closed=False)
 
 
-EXTRACTION = tuple(
-    (name, "2" if name.startswith("fenced") else "1")
-    for name in ("fenced", "fenced-joined", "fenced-last", "whole", "continuation", "embedded", "broken", "no-program")
+EXTRACTION = (
+    ("fenced", "2", "the last fenced block that defines the function"),
+    ("fenced-joined", "2", "the prompt's code and the last fenced block"),
+    ("fenced-last", "2", "the last fenced block"),
+    ("whole", "1", "the whole text"),
+    ("continuation", "1", "the prompt's code and the text"),
+    ("embedded", "1", "the longest part that is Python"),
+    ("broken", "1", "the lines that begin like Python"),
+    ("no-program", "1", "the text gives no program"),
 )
-WORDS: Mapping[str, str] = {
-    "fenced": "the last fenced block that defines the function",
-    "fenced-joined": "the prompt's code and the last fenced block",
-    "fenced-last": "the last fenced block",
-    "whole": "the whole text",
-    "continuation": "the prompt's code and the text",
-    "embedded": "the longest part that is Python",
-    "broken": "the lines that begin like Python",
-    "no-program": "the text gives no program",
-}
-"""Places where the rules find a program, in plain words."""
+"""The rules in the order in which they are tried, each with its version and the place where it finds a program."""
 _READS = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(0\)|fileinput")
 _BUILTINS = frozenset(dir(builtins))
 _PYTHON = frozenset(("", "python", "python3", "py", "py3", "python2", "pycon", "ipython"))

@@ -17,7 +17,6 @@ from pipelines.verify.code.syntax import FUNCTIONS, LONGEST, defined_names, does
 from pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"
-RULES = (("generator", "1"), ("value", "3"), ("program", "1"), ("no-input", "2"))
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 

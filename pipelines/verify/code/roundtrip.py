@@ -14,18 +14,17 @@ and the verdict `undecided`; an answer that only repeats the original is `incorr
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Any, ClassVar
 
 from pipelines.protocols import NeedsMachine
-from pipelines.sandbox import Call, Calls, Mode, SandboxFailed, limits_of
+from pipelines.sandbox import Call, Calls, Mode
 from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.program import blocks
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.composite import Part, part_of
 from pipelines.verify.extract import final_answer
-from pipelines.verify.finding import Finding, verdict_of, visible_text
+from pipelines.verify.finding import Finding, rule_table, visible_text
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, Problem, Verdict
@@ -50,19 +49,17 @@ class RoundtripVerifier(SandboxVerifier):
     """Usable from any thread; `back` runs in the sandbox; the inner verifier runs as usual. Closing closes both."""
 
     name = "roundtrip"
-    rules = (("tests", "1"), ("block", "1"), ("answer", "3"), ("text", "3"), ("no-answer", "1"), ("copied", "1"),
-             ("back", "1"), ("inner", "1"), ("sandbox", "1"))  # fmt: skip
-    words: Mapping[str, str] = {
-        "tests": "the problem's program cannot be used",
-        "block": "the last fenced block",
-        "answer": "the marked answer",
-        "text": "the whole text",
-        "no-answer": "the text gives no answer",
-        "copied": "a copy of what was to be encoded",
-        "back": "brought back by the problem's program, which failed",
-        "inner": "brought back by the problem's program and compared",
-        "sandbox": "the sandbox failed",
-    }
+    rules, words = rule_table(
+        ("tests", "1", "the problem's program cannot be used"),
+        ("block", "1", "the last fenced block"),
+        ("answer", "3", "the marked answer"),
+        ("text", "3", "the whole text"),
+        ("no-answer", "1", "the text gives no answer"),
+        ("copied", "1", "a copy of what was to be encoded"),
+        ("back", "1", "brought back by the problem's program, which failed"),
+        ("inner", "1", "brought back by the problem's program and compared"),
+        ("sandbox", "1", "the sandbox failed"),
+    )
     nested: ClassVar[Mapping[str, str]] = {"inner": "verifier"}
 
     def __init__(
@@ -77,17 +74,14 @@ class RoundtripVerifier(SandboxVerifier):
         """Take the options of a recipe.
 
         Args:
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
             inner: The verifier that compares the result with the original.
-            cpu_seconds: CPU seconds that one program may use.
-            memory_mib: Memory of one program, in MiB.
         """
         if len(inner) != 1:
             raise SetupError(
                 f"verifier 'roundtrip' has {len(inner)} inner verifiers; it needs one.",
                 next_command="roundtrip: options: {inner: [{method: exact}]}",
             )
-        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+        super().__init__(sandbox, cpu_seconds=cpu_seconds, memory_mib=memory_mib, workers=workers)
         self.inner = part_of(inner[0], self.name)
         self.version += f"+{self.inner.name}-{digest128(self.inner.version)[:8]}"
         self._sound: dict[str, str | None] = {}
@@ -102,17 +96,6 @@ class RoundtripVerifier(SandboxVerifier):
         """End the sandbox and the inner verifier; safe to call twice."""
         super().close()
         self.inner.close()
-
-    def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
-        started = perf_counter()
-        try:
-            finding = self.judge(problem, completion)
-        except BadTestsError as error:
-            finding = Finding("undecided", "tests", f"tests: {error}")
-        except SandboxFailed as error:
-            finding = Finding("undecided", "sandbox", f"crash: {error}")
-        return verdict_of(self, (problem, completion), finding, perf_counter() - started)
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         trip = roundtrip_of(problem)

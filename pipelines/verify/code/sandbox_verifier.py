@@ -1,16 +1,16 @@
 """Base of verifiers that execute programs: a sandbox that starts with the first program, limits, and the verdict.
 
-A subclass has `name`, `rules` and `judge`, or a `verify` of its own; it runs programs through `sandbox()`.
+A subclass has `name`, `rules` and `judge`, which runs programs through `sandbox()`.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from time import perf_counter
 
-from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser
-from pipelines.verify.finding import Item, OneByOne, Rules, in_order, worker_count
+from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser, TestsBroken, limits_of
+from pipelines.verify.code.suite import BadTestsError
+from pipelines.verify.finding import Finding, OneByOne, Rules, verdict_of, worker_count
 from storage.ground.ids import digest128
-from storage.ground.records import Completion, Outcome, Problem, Verdict
+from storage.ground.records import Completion, Problem, Verdict
 
 _LONGEST_CAUSE = 500  # characters
 
@@ -18,27 +18,34 @@ _LONGEST_CAUSE = 500  # characters
 class SandboxVerifier(SandboxUser, OneByOne):
     """Usable from any thread. Close it, or use it in a `with`, to end the sandbox early."""
 
-    def __init__(self, sandbox: Mode, limits: SandboxLimits, workers: int | None) -> None:
+    def __init__(
+        self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None
+    ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
+            cpu_seconds: CPU seconds that one program may use.
+            memory_mib: Memory of one program, in MiB.
+        """
+        self.limit(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+
+    def limit(self, sandbox: Mode, limits: SandboxLimits, workers: int | None) -> None:
+        """Set the limits of a program, which are part of the version."""
         self.use_sandbox(f"verifier {self.name!r}", sandbox, limits, worker_count(workers))
         self.version = _version(self.rules, sandbox, limits)
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
+        started = perf_counter()
         try:
-            return super().verify(problem, completion)
+            finding = self.judge(problem, completion)
+        except (BadTestsError, TestsBroken) as error:
+            finding = Finding("undecided", "tests", f"tests: {error}"[:_LONGEST_CAUSE], seconds=0.0)
         except SandboxFailed as error:
-            return self.verdict((problem, completion), "undecided", "sandbox", cause=f"crash: {error}")
-
-    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
-        """Verdicts in input order, streamed, `workers` items under way."""
-        return in_order(lambda item: self.verify(*item), items, self.workers)
-
-    def verdict(self, item: Item, outcome: Outcome, rule: str, *, cause: str | None = None, **fields: Any) -> Verdict:
-        """A verdict of this verifier; `seconds` are CPU seconds of the programs, 0 if none ran."""
-        problem, completion = item
-        cause = None if cause is None else cause[:_LONGEST_CAUSE]
-        fields = {"seconds": 0.0, **fields}
-        return Verdict(completion.id, problem.id, self.name, self.version, outcome, rule, cause, **fields)
+            finding = Finding("undecided", "sandbox", f"crash: {error}"[:_LONGEST_CAUSE], seconds=0.0)
+        seconds = perf_counter() - started if finding.seconds is None else finding.seconds
+        return verdict_of(self, (problem, completion), finding, seconds)
 
 
 def _version(rules: Rules, mode: Mode, limits: SandboxLimits) -> str:

@@ -23,13 +23,13 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from time import perf_counter
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from pipelines.sandbox import Call, Calls, Mode, SandboxFailed, limits_of
+from pipelines.sandbox import Call, Calls, Mode
 from pipelines.verify.calculation_steps import CalculationStep, number, steps_of
 from pipelines.verify.code.code_verifier import code_text
 from pipelines.verify.code.execution import Runner, printable
@@ -39,11 +39,10 @@ from pipelines.verify.code.proposed_input import is_plain
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.syntax import parses, written
 from pipelines.verify.extract import final_answer, given_up
-from pipelines.verify.finding import Item
+from pipelines.verify.finding import Finding, Item, rule_table
 from pipelines.verify.number import plain_number
 from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Problem, Verdict
+from storage.ground.records import Completion, Problem
 
 Matching = Literal["exact", "covers"]
 MATCHINGS: tuple[Matching, ...] = get_args(Matching)
@@ -226,14 +225,13 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "6"), ("steps", "6"), ("no-steps", "2"), ("sandbox", "1"))
-    words: Mapping[str, str] = {
-        "known": "no known solution to compare with",
-        "program": "states of the program compared with those of known ones",
-        "steps": "calculations compared with those of known solutions",
-        "no-steps": "the text gives no calculation",
-        "sandbox": "the sandbox failed",
-    }
+    rules, words = rule_table(
+        ("known", "1", "no known solution to compare with"),
+        ("program", "6", "states of the program compared with those of known ones"),
+        ("steps", "6", "calculations compared with those of known solutions"),
+        ("no-steps", "2", "the text gives no calculation"),
+        ("sandbox", "1", "the sandbox failed"),
+    )
 
     def __init__(
         self,
@@ -247,74 +245,55 @@ class StatePrefixVerifier(SandboxVerifier):
         """Take the options of a recipe.
 
         Args:
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
             matching: How states are compared: the same values (`exact`), or all of the known ones and perhaps more
                 (`covers`).
-            cpu_seconds: CPU seconds that one program may use.
-            memory_mib: Memory of one program, in MiB.
         """
         if matching not in MATCHINGS:
             raise SetupError(f"verifier 'state_prefix': matching is {matching!r}.", choices=MATCHINGS)
-        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+        super().__init__(sandbox, cpu_seconds=cpu_seconds, memory_mib=memory_mib, workers=workers)
         self.matching = matching
         self.version += f"+{matching}"
-        self._traced: dict[str, Path] = {}
+        self._known_path = lru_cache(maxsize=_KNOWN)(lambda text: trace(self.sandbox(), statements_of(text) or []))
 
-    def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError if a program needs a missing sandbox."""
-        started, item = perf_counter(), (problem, completion)
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
         known = known_of(problem)
         if not known:
-            return self.verdict(item, "undecided", "known", cause="tests: the problem has no known solution")
-        try:
-            programs = [text for text in known if statements_of(text) is not None]
-            verdict = self._of_program(item, programs) if programs else self._of_steps(item, known)
-        except SandboxFailed as error:
-            return self.verdict(item, "undecided", "sandbox", cause=f"crash: {error}")
-        return replace(verdict, seconds=perf_counter() - started)
+            return Finding("undecided", "known", "tests: the problem has no known solution")
+        programs, item = [text for text in known if statements_of(text) is not None], (problem, completion)
+        return self._of_program(item, programs) if programs else self._of_steps(item, known)
 
-    def _of_steps(self, item: Item, known: Sequence[str]) -> Verdict:
+    def _of_steps(self, item: Item, known: Sequence[str]) -> Finding:
         trusted = ([step for step in steps_of(text) if step.true] for text in known)  # a misread line is no step of it
         paths = [path for steps in trusted if (path := path_of(steps)).final is not None]
         if not paths:
-            return self.verdict(item, "undecided", "known", cause="tests: no known solution has true steps")
+            return Finding("undecided", "known", "tests: no known solution has true steps")
         text = code_text(item[1])
         steps = steps_of(text)
         if not steps:
-            return self.verdict(item, "unparsed", "no-steps", cause="no calculation steps in the text")
+            return Finding("unparsed", "no-steps", "no calculation steps in the text")
         wrong = next((step.text for step in steps if not step.true), None)
         path = path_of(steps)
         path = path if wrong else replace(path, stated=_stated(item, text, path.final))
         return self._compared(item, "steps", (path, paths), len(steps), wrong)
 
-    def _of_program(self, item: Item, known: Sequence[str]) -> Verdict:
+    def _of_program(self, item: Item, known: Sequence[str]) -> Finding:
         whole = code_text(item[1])
         text = _program_text(whole)
         statements = None if text is None else statements_of(text)
         if statements is None:
-            return self.verdict(item, "unparsed", "no-steps", cause="no program in the text")
+            return Finding("unparsed", "no-steps", "no program in the text")
         paths = [path for source in known if (path := self._known_path(source)).final is not None]
         if not paths:
-            return self.verdict(item, "undecided", "known", cause="tests: no known solution runs to its end")
+            return Finding("undecided", "known", "tests: no known solution runs to its end")
         behind = "" if text == whole else whole.rpartition(text or "")[2]
         path = trace(self.sandbox(), statements)
         path = replace(path, stated=_stated(item, behind, path.final))
         return self._compared(item, "program", (path, paths), len(statements), path.ended)
 
-    def _known_path(self, text: str) -> Path:
-        if text not in self._traced:
-            statements = statements_of(text)
-            assert statements is not None
-            if len(self._traced) >= _KNOWN:
-                # With a default: another thread may drop the same one.
-                self._traced.pop(next(iter(self._traced)), None)
-            self._traced[text] = trace(self.sandbox(), statements)
-        return self._traced[text]
-
     def _compared(
         self, item: Item, rule: str, paths: tuple[Path, Sequence[Path]], steps: int, wrong: str | None
-    ) -> Verdict:
-        """The verdict on a path compared with the known ones; `wrong`: its first false step, or why it ended early."""
+    ) -> Finding:
+        """The finding on a path compared with the known ones; `wrong`: its first false step, or why it ended early."""
         path, known = paths
         answer = number(item[0].reference)  # worked solutions may end in a step that no one wrote out
         finals = {*(solution.final for solution in known), *([] if answer is None else [str(answer)])}
@@ -323,15 +302,14 @@ class StatePrefixVerifier(SandboxVerifier):
         matches = (furthest(path, solution, self.matching) for solution in known)
         best = max(matches, key=lambda match: (match.share, match.step))
         evidence = {"matched": best.step, "steps": steps, "known_matched": best.known_step, "known_steps": best.known_steps}
-        return self.verdict(
-            item,
+        return Finding(
             "correct" if right else "incorrect",
             rule,
             cause=None if right else "wrong_step" if wrong else "wrong_answer" if denied else "wrong_end",
             value=1.0 if right else min(best.share, (best.known_steps - 1) / best.known_steps),
             extracted=printable((path.stated if denied else path.final) or "") or None,
             reference_form=printable(known[0].final or ""),
-            evidence=canonical_json(evidence | ({"first_wrong": printable(wrong)} if wrong else {})),
+            evidence=evidence | ({"first_wrong": printable(wrong)} if wrong else {}),
         )
 
 

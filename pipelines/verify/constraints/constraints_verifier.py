@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+from pipelines.verify.constraints.forms import Response
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of, unknown
-from pipelines.verify.constraints.response import Response
-from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, version_of, visible_text
+from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, rule_table, version_of, visible_text
 from pipelines.verify.regex import dialect
 from pipelines.verify.structured.json_text import BadJsonError, parse_json
 from storage.ground.errors import unknown_name
@@ -114,12 +114,11 @@ class ConstraintsVerifier(OneByOne):
     """Checks in the calling thread; starts no process."""
 
     name = "constraints"
-    rules = (("tests", "1"), ("text", "1"), ("all", "2"))
-    words: Mapping[str, str] = {
-        "tests": "the problem's constraints cannot be read",
-        "text": "no text that can be checked",
-        "all": "every constraint checked",
-    }
+    rules, words = rule_table(
+        ("tests", "1", "the problem's constraints cannot be read"),
+        ("text", "1", "no text that can be checked"),
+        ("all", "2", "every constraint checked"),
+    )
 
     def __init__(self, *, mode: Literal["strict", "loose"] = "strict") -> None:
         """Take the options of a recipe.
@@ -134,7 +133,6 @@ class ConstraintsVerifier(OneByOne):
         self.version = version_of(self.rules, mode=mode, instructions=len(INSTRUCTIONS), scripts=dialect())
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         try:
             constraints = _of(problem.tests)
         except BadConstraintError as error:

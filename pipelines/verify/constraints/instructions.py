@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.verify.constraints import forms
-from pipelines.verify.constraints.response import (
+from pipelines.verify.constraints.forms import (
     CODE_BLOCK,
     HIGHLIGHT,
     NUMBER,

@@ -12,25 +12,99 @@ parameters of the problem itself.
 
 A program that is right at the original alone passes all five. So where the problem has a worked solution (`meta.solution`),
 its calculations are the second solver: `agrees_elsewhere` computes each instance's answer from the numbers of its text.
+Each operand of the solution is an earlier result or a number of the text; it is replaced by the new result or the
+instance's number at that place. Where an operand could be either, or two equal numbers of the text became different ones,
+nothing is said.
 """
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+from pipelines.arithmetic import value_of
 from pipelines.option_checks import checked_count
-from pipelines.sandbox import Call, Calls, Mode, Report, limits_of
+from pipelines.sandbox import Call, Calls, Mode, Report
 from pipelines.verify.answers.reading import read
+from pipelines.verify.calculation_steps import steps_of, tokens_of
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.syntax import parses
-from pipelines.verify.finding import Finding, prompt_text, visible_text
-from pipelines.verify.functional.second_solver import answer_elsewhere
+from pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
 from storage.ground.ids import canonical_json
 from storage.ground.records import SURROGATE, Completion, Problem
 
-CHECKS = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original", "agrees_elsewhere")
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\w)\.\d+")
+_DIGITS, _BITS = 300, 10_000
+"""Digits of a number of the texts, and bits of a result: nobody means more, and Python writes no more than 4,300 digits."""
+
+
+def answer_elsewhere(prompt: str, solution: str, variant: str) -> Fraction | None:
+    """The variant's answer by the solution's steps; None if they cannot be carried over."""
+    numbers = new_numbers(prompt, variant)
+    steps = steps_of(solution)
+    # A false step is misread or wrong, and tells nothing about other numbers.
+    if numbers is None or not steps or not all(step.true for step in steps):
+        return None
+    before: list[Fraction] = []
+    after: list[Fraction] = []
+    for step in steps:
+        tokens = tokens_of(step.text.partition("=")[0])
+        value = None if tokens is None else _carried(tokens, numbers, before, after)
+        if value is None or max(value.numerator.bit_length(), value.denominator.bit_length()) > _BITS:
+            return None
+        # One entry of each list for a step, so a result is replaced by the new one of the same step.
+        before.append(step.value)
+        after.append(value)
+    return after[-1]
+
+
+def new_numbers(prompt: str, variant: str) -> dict[Fraction, Fraction] | None:
+    """The variant's number for each number of the text; None if the texts differ in more than numbers."""
+    # Line breaks and spaces may differ; words may not.
+    if _NUMBER.split(" ".join(prompt.split())) != _NUMBER.split(" ".join(variant.split())):
+        return None
+    numbers: dict[Fraction, Fraction] = {}
+    for old, new in zip(_NUMBER.findall(prompt), _NUMBER.findall(variant), strict=True):
+        if max(len(old), len(new)) > _DIGITS:
+            return None
+        number, other = Fraction(old.replace(",", "")), Fraction(new.replace(",", ""))
+        if numbers.setdefault(number, other) != other:
+            return None
+    return numbers
+
+
+def _carried(
+    tokens: Sequence[str | Fraction],
+    numbers: Mapping[Fraction, Fraction],
+    before: Sequence[Fraction],
+    after: Sequence[Fraction],
+) -> Fraction | None:
+    """Value of an expression with its numbers replaced."""
+    values: list[str | Fraction] = []
+    for token in tokens:
+        if isinstance(token, str):
+            values.append(token)
+            continue
+        results = {after[at] for at, result in enumerate(before) if result == token}
+        options = results | ({numbers[token]} if token in numbers else set())
+        if len(options) > 1:
+            return None
+        # A number of neither kind belongs to the method, such as the 60 minutes of an hour.
+        values.append(options.pop() if options else token)
+    return value_of(values, signed=True)
+
+
+CHECKS = (
+    ("is_extractable", "1", "the text holds no program with sample, render, solve and original"),
+    ("is_executable", "2", "the program fails, or gives no text or answer"),
+    ("has_dof", "1", "instances do not differ"),
+    ("single_valued", "1", "another process gets other instances"),
+    ("matches_original", "1", "the original is another problem, or has another answer"),
+    ("agrees_elsewhere", "2", "the worked solution gives an instance another answer"),
+)
 PARTS = ("sample", "render", "solve", "original")
 # One call gives all three, so that text and answer belong to the same parameters.
 _HARNESS = """
@@ -101,21 +175,7 @@ class AbstractionVerifier(SandboxVerifier):
     """`value`: share of the tests that passed; the rule is the first that did not. Usable from any thread."""
 
     name = "abstraction"
-    rules = (
-        *((check, "2" if check in ("is_executable", "agrees_elsewhere") else "1") for check in CHECKS),
-        ("passed", "1"),
-        ("sandbox", "1"),
-    )
-    words: Mapping[str, str] = {
-        "is_extractable": "the text holds no program with sample, render, solve and original",
-        "is_executable": "the program fails, or gives no text or answer",
-        "has_dof": "instances do not differ",
-        "single_valued": "another process gets other instances",
-        "matches_original": "the original is another problem, or has another answer",
-        "agrees_elsewhere": "the worked solution gives an instance another answer",
-        "passed": "all tests passed",
-        "sandbox": "the sandbox failed",
-    }
+    rules, words = rule_table(*CHECKS, ("passed", "1", "all tests passed"), ("sandbox", "1", "the sandbox failed"))
 
     def __init__(
         self, sandbox: Mode = "strict", *, samples: int = 8, cpu_seconds: float = 2.0, memory_mib: int = 256,
@@ -124,17 +184,13 @@ class AbstractionVerifier(SandboxVerifier):
         """Take the options of a recipe.
 
         Args:
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
             samples: Instances that are tested, beside the original.
-            cpu_seconds: CPU seconds that one program may use.
-            memory_mib: Memory of one program, in MiB.
         """
-        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+        super().__init__(sandbox, cpu_seconds=cpu_seconds, memory_mib=memory_mib, workers=workers)
         self.samples = checked_count("verifier", self.name, "samples", samples)
         self.version += f"+samples-{samples}"
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         source = source_of(visible_text(completion))
         if source is None:
             return Finding("unparsed", "is_extractable", "no program with sample, render, solve and original")

@@ -8,15 +8,14 @@ its problem and is no tool: it fails `general`.
 
 import ast
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.sandbox import Call, Calls, Mode, Script, limits_of
+from pipelines.sandbox import Call, Calls, Script
 from pipelines.verify.answers.reading import read
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.syntax import parses
-from pipelines.verify.finding import Finding, prompt_text, visible_text
+from pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
 from storage.ground.records import Completion, Problem
 
 _STATED = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?")
@@ -60,28 +59,14 @@ class ToolVerifier(SandboxVerifier):
     """`value`: share of the two gates that hold. Usable from any thread."""
 
     name = "tool"
-    rules = (("tool", "1"), ("solves", "1"), ("general", "2"), ("sandbox", "1"))
-    words: Mapping[str, str] = {
-        "tool": "the text holds no function with a printed call",
-        "solves": "the printed answer compared",
-        "general": "called with other numbers",
-        "sandbox": "the sandbox failed",
-    }
-
-    def __init__(
-        self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None
-    ) -> None:
-        """Take the options of a recipe.
-
-        Args:
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
-            cpu_seconds: CPU seconds that one program may use.
-            memory_mib: Memory of one program, in MiB.
-        """
-        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+    rules, words = rule_table(
+        ("tool", "1", "the text holds no function with a printed call"),
+        ("solves", "1", "the printed answer compared"),
+        ("general", "2", "called with other numbers"),
+        ("sandbox", "1", "the sandbox failed"),
+    )
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         if not problem.reference.strip():
             return Finding("undecided", "solves", "the problem has no reference")
         tool = tool_of(visible_text(completion))

@@ -6,11 +6,10 @@ text as the answer to a problem, so the same text drawn again is judged the same
 """
 
 import csv
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from pipelines.verify.finding import Finding, OneByOne, Rules, version_of
+from pipelines.verify.finding import Finding, OneByOne, rule_table, version_of
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import OUTCOMES, Completion, Problem
@@ -46,8 +45,7 @@ class PersonVerifier(OneByOne):
     """A look-up; its version holds the content of the file, so another judgement is another version."""
 
     name = "person"
-    rules: Rules = (("judged", "1"), ("not-judged", "1"))
-    words: Mapping[str, str] = {"judged": "judged by people", "not-judged": "nobody judged this text"}
+    rules, words = rule_table(("judged", "1", "judged by people"), ("not-judged", "1", "nobody judged this text"))
 
     def __init__(self, judgements: str, recipe_folder: str | None = None) -> None:
         """Take the options of a recipe.

@@ -11,7 +11,7 @@ from math import isfinite
 from time import perf_counter
 
 from pipelines.protocols import Vote, VotesOn
-from pipelines.verify.finding import Finding, Item, OneByOne, Rules, verdict_of, version_of, visible_text
+from pipelines.verify.finding import Finding, Item, OneByOne, rule_table, verdict_of, version_of, visible_text
 from pipelines.vote_field import VoteField, mean
 from storage.ground.errors import SetupError
 from storage.ground.records import PLAN, Completion, Problem, Verdict
@@ -29,8 +29,7 @@ class VotesVerifier(OneByOne):
     """
 
     name = "votes"
-    rules: Rules = (("text", "1"), ("votes", "2"))
-    words: Mapping[str, str] = {"text": "the answer is empty", "votes": "votes of a step counted"}
+    rules, words = rule_table(("text", "1", "the answer is empty"), ("votes", "2", "votes of a step counted"))
 
     def __init__(
         self,

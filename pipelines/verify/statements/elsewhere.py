@@ -54,16 +54,18 @@ def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
     if _PHRASE.search(text[max(0, start - _REACH) : start]):
         return True
     before = list(_TOKEN.finditer(text, max(0, start - _REACH), start))
-    for token in reversed(before):
-        if token[0] in _ENDS or token[0].isdigit():
-            break
-        if token[0].casefold() in _WORDS or _JOINED.search(token[0]):
-            return True
     behind = list(_TOKEN.finditer(text, end, end + _REACH))
-    for place, token in enumerate(behind):
+    if _denier(before[::-1]) is not None:
+        return True
+    place = _denier(behind)
+    return place is not None and not any(token[0].isdigit() for token in behind[place + 1 : place + 2])  # 120, niet 119
+
+
+def _denier(tokens: list[re.Match[str]]) -> int | None:
+    """Place of the first denying word before an end or a number."""
+    for place, token in enumerate(tokens):
         if token[0] in _ENDS or token[0].isdigit():
-            break
+            return None
         if token[0].casefold() in _WORDS or _JOINED.search(token[0]):
-            following = behind[place + 1] if place + 1 < len(behind) else None
-            return following is None or not following[0].isdigit()  # 120, niet 119
-    return False
+            return place
+    return None

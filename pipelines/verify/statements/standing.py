@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.verify.statements.examples import is_shown
-from pipelines.verify.statements.owners import is_another_persons
+from pipelines.verify.statements.attribution import is_another_persons, is_shown
 from pipelines.verify.statements.words import ANY_DOUBT, DASH, VALUE, Language, doubting_languages, key, owned
 
 Fate = Literal["stands", "denied", "elsewhere", "withdrawn"]

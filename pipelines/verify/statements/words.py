@@ -6,7 +6,6 @@ once, and no pattern of a language is tried on a text of another.
 
 import re
 import tomllib
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,38 +56,43 @@ def key(value: str) -> str:
     return _UNSAID.sub("", value).casefold()
 
 
-@dataclass(frozen=True, slots=True)
 class Language:
-    """The patterns of one language. `before` ones end, and `behind` ones begin, where a statement does."""
+    """The patterns of one language. `before` ones end, and `behind` ones begin, where a statement does.
 
-    name: str
-    letters: re.Pattern[str] | None
-    """A letter of its script, if that is not the Latin one."""
-    says: re.Pattern[str]
-    denies: re.Pattern[str]
-    denied: re.Pattern[str]
-    attributes: re.Pattern[str]
-    attributed: re.Pattern[str]
-    owned: re.Pattern[str]
-    """The owner of a statement, before its value; what the next four are for stands at the head of words.toml."""
-    owns: re.Pattern[str]
-    mine: re.Pattern[str]
-    counters: re.Pattern[str]
-    errs: re.Pattern[str]
-    endorses: re.Pattern[str]
-    withdraws: re.Pattern[str]
-    starts: re.Pattern[str]
-    faulted: re.Pattern[str]
-    """A pointer or a value of which it is said that it is wrong."""
-    # What the next four are for stands at the head of words.toml.
-    acts: re.Pattern[str]
-    particles: frozenset[str]
-    supposes: re.Pattern[str]
-    confirms: re.Pattern[str]
-    but: re.Pattern[str]
-    contrast: re.Pattern[str]
-    openers: re.Pattern[str]
-    ends: re.Pattern[str]
+    What most of them are for stands at the head of words.toml. `letters`: a letter of its script, if that is not the Latin
+    one; `owned`: the owner of a statement, before its value; `faulted`: a pointer or a value of which it is said that it is
+    wrong.
+    """
+
+    def __init__(self, name: str) -> None:
+        words = _TABLE[name]
+        predicate = rf"(?:{words['is']}\s?{words['wrong']}|{words['isnt']}\s?{words['right']})"
+        lead = r"[\s,]{0,2}(?:(?:which|but (?:that|this|it))\s)?" if name == "en" else r"\s?"
+        behind = "|".join([predicate, *words.get("denied", ())])
+        self.name = name
+        self.letters = re.compile(_SCRIPTS[name]) if name in _SCRIPTS else None
+        self.says = _compiled(_says(words))
+        self.denies = _compiled(_before(words["denies"], name))
+        self.denied = _compiled(rf"{_BETWEEN}{lead}(?:{behind})")
+        self.attributes = _compiled(_people(_before(words.get("attributes", [_NEVER]), name), words))
+        self.attributed = _compiled(rf"{_BETWEEN}(?:{_people('|'.join(words.get('attributed') or [_NEVER]), words)})")
+        self.owned = _compiled(_before([words.get("owned", _NEVER)], name))
+        self.owns = _compiled(rf"{_BETWEEN}(?:{words.get('owns', _NEVER)})")
+        self.mine = _compiled(_own(words, words["mine"], name))
+        self.counters = _compiled(_own(words, rf"{words['mine']}|{words['counters']}", name))
+        self.errs = _compiled(rf"{_edge(name)}(?:{words['errs']})")
+        self.endorses = _compiled(words.get("endorses", _NEVER))
+        self.withdraws = _compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})|{_corrected(words)}")
+        self.starts = _compiled("|".join(words["starts"]))
+        self.faulted = _compiled(rf"(?:{_edge(name)}{words['pointers']}|{VALUE}{_BETWEEN})\s?{predicate}")
+        self.acts = _compiled(rf"{words.get('acts', _NEVER)}[\s$*(\\]*\Z")
+        self.particles = frozenset(words.get("particles", "").split())
+        self.supposes = _compiled(rf"{_edge(name)}{words['supposes']}\Z")
+        self.confirms = _compiled(words.get("confirms", _NEVER))
+        self.but = _compiled(rf"{words['but']}\s*")
+        self.contrast = _compiled(rf"{words['contrast']}(?![a-zà-ÿ])")
+        self.openers = _compiled(rf"(?:[\s,;:.!?—–…、，。：]|{DASH}|{words['openers']}{_word_end(name)})*")
+        self.ends = _compiled(rf"(?:{words.get('ends', _NEVER)})[\s.。]*\Z")
 
 
 def doubting_languages(window: str) -> tuple[Language, ...]:
@@ -131,36 +135,7 @@ def _said_in(text: str) -> list[str]:
 @lru_cache(maxsize=16)
 def language(name: str) -> Language:
     """The compiled patterns of a language."""
-    words = _TABLE[name]
-    predicate = rf"(?:{words['is']}\s?{words['wrong']}|{words['isnt']}\s?{words['right']})"
-    lead = r"[\s,]{0,2}(?:(?:which|but (?:that|this|it))\s)?" if name == "en" else r"\s?"
-    behind = "|".join([predicate, *words.get("denied", ())])
-    return Language(
-        name,
-        letters=re.compile(_SCRIPTS[name]) if name in _SCRIPTS else None,
-        says=_compiled(_says(words)),
-        denies=_compiled(_before(words["denies"], name)),
-        denied=_compiled(rf"{_BETWEEN}{lead}(?:{behind})"),
-        attributes=_compiled(_people(_before(words.get("attributes", [_NEVER]), name), words)),
-        attributed=_compiled(rf"{_BETWEEN}(?:{_people('|'.join(words.get('attributed') or [_NEVER]), words)})"),
-        owned=_compiled(_before([words.get("owned", _NEVER)], name)),
-        owns=_compiled(rf"{_BETWEEN}(?:{words.get('owns', _NEVER)})"),
-        mine=_compiled(_own(words, words["mine"], name)),
-        counters=_compiled(_own(words, rf"{words['mine']}|{words['counters']}", name)),
-        errs=_compiled(rf"{_edge(name)}(?:{words['errs']})"),
-        endorses=_compiled(words.get("endorses", _NEVER)),
-        withdraws=_compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})|{_corrected(words)}"),
-        starts=_compiled("|".join(words["starts"])),
-        faulted=_compiled(rf"(?:{_edge(name)}{words['pointers']}|{VALUE}{_BETWEEN})\s?{predicate}"),
-        acts=_compiled(rf"{words.get('acts', _NEVER)}[\s$*(\\]*\Z"),
-        particles=frozenset(words.get("particles", "").split()),
-        supposes=_compiled(rf"{_edge(name)}{words['supposes']}\Z"),
-        confirms=_compiled(words.get("confirms", _NEVER)),
-        but=_compiled(rf"{words['but']}\s*"),
-        contrast=_compiled(rf"{words['contrast']}(?![a-zà-ÿ])"),
-        openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：]|{DASH}|{words['openers']}{_word_end(name)})*"),
-        ends=_compiled(rf"(?:{words.get('ends', _NEVER)})[\s.。]*\Z"),
-    )
+    return Language(name)
 
 
 def _says(words: dict[str, Any]) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.verify.code.code_verifier import code_text
-from pipelines.verify.code.program import EXTRACTION, WORDS, program_of, task_of
+from pipelines.verify.code.program import EXTRACTION, program_of, task_of
 from pipelines.verify.code.suite import BadTestsError, suite_of
 from pipelines.verify.code.syntax import methods_of, parses, written
-from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of
+from pipelines.verify.finding import Finding, OneByOne, prompt_text, rule_table, version_of
 from storage.ground.records import Completion, Problem
 
 KEY = "classes"
@@ -26,12 +26,10 @@ class ClassVerifier(OneByOne):
     """Starts no process; usable from any thread. `value` is the share of the asked parts that are there."""
 
     name = "classes"
-    rules = (("structure", "2"), *EXTRACTION)
+    rules, words = rule_table(("structure", "2", "the problem says no usable structure"), *EXTRACTION)
     version = version_of(rules)
-    words: Mapping[str, str] = {**WORDS, "structure": "the problem says no usable structure"}
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         structure = _structure(problem.meta.get(KEY))
         if structure is None:
             return Finding("undecided", "structure", f"the problem's meta.{KEY} is no mapping of classes to {PARTS}")

@@ -13,18 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "outcome",
-    "rule",
-    "cause",
-    "value",
-    "extracted",
-    "normal_form",
-    "reference_form",
-    "verifier",
-    "version",
-    "seconds",
-    "evidence",
-)
+    "outcome", "rule", "cause", "value", "extracted", "normal_form", "reference_form", "verifier", "version",
+    "seconds", "evidence",
+)  # fmt: skip
 """Columns of a verdict in a frame: all but the ids, which a user's own rows do not have."""
 
 

@@ -9,19 +9,19 @@ an invalid schema is `undecided`, or a SetupError in a recipe.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from pipelines.verify.finding import Finding, Item, OneByOne, in_order, version_of, visible_text, worker_count
+from pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text, worker_count
 from pipelines.verify.structured.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import canonical_json, sha256_text
-from storage.ground.records import Completion, Problem, Verdict
+from storage.ground.records import Completion, Problem
 
 JOB = "pipelines.verify.structured.json_schema:validate"
 CPU = WorkerLimits(cpu_seconds=2.0)  # an honest schema takes milliseconds
@@ -31,12 +31,11 @@ class JsonSchemaVerifier(OneByOne):
     """Validation by the library `jsonschema_rs` in worker processes; usable from any thread."""
 
     name = "json_schema"
-    rules = (("schema", "1"), ("json", "1"), ("valid", "2"))
-    words: Mapping[str, str] = {
-        "schema": "no usable schema",
-        "json": "no JSON value that can be read",
-        "valid": "validated against the schema",
-    }
+    rules, words = rule_table(
+        ("schema", "1", "no usable schema"),
+        ("json", "1", "no JSON value that can be read"),
+        ("valid", "2", "validated against the schema"),
+    )
 
     def __init__(
         self,
@@ -69,12 +68,7 @@ class JsonSchemaVerifier(OneByOne):
         if schema is not None:
             self._check_recipes(schema)
 
-    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
-        """Verdicts in input order, streamed, from several parallel workers."""
-        return in_order(lambda item: self.verify(*item), items, self.workers)
-
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         schema = self._schema if self._schema is not None else _of(problem)
         if isinstance(schema, str):
             return Finding("undecided", "schema", schema)

@@ -12,13 +12,14 @@ a model beyond our bounds, or a failure of the solver, is `undecided`.
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Literal
 
 from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, Script
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.finding import Finding, version_of, visible_text
+from pipelines.verify.finding import ALL_OF, Finding, rule_table, version_of, visible_text
 from pipelines.verify.structured.json_text import LONGEST, BadJsonError, find_json, parse_json
 from pipelines.verify.structured.linear_model import LinearModel, MalformedError, Optimum, TooBigError, model_of, optimum_of
 from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
@@ -45,15 +46,14 @@ class OptimizationVerifier(SandboxVerifier):
     """Solves in worker processes with limits of CPU and memory; usable from any thread. `cpu_seconds`: of one program."""
 
     name = "optimization"
-    rules = (("reference", "1"), ("program", "1"), ("model", "1"), ("bounds", "1"), ("solver", "2"), ("optimum", "1"))
-    words: Mapping[str, str] = {
-        "reference": "the problem gives no usable optimum",
-        "program": "the program prints no model",
-        "model": "no model that can be read",
-        "bounds": "too large to be solved",
-        "solver": "the solver failed",
-        "optimum": "the model solved and its optimum compared",
-    }
+    rules, words = rule_table(
+        ("reference", "1", "the problem gives no usable optimum"),
+        ("program", "1", "the program prints no model"),
+        ("model", "1", "no model that can be read"),
+        ("bounds", "1", "too large to be solved"),
+        ("solver", "2", "the solver failed"),
+        ("optimum", "1", "the model solved and its optimum compared"),
+    )
 
     def __init__(
         self,
@@ -70,14 +70,13 @@ class OptimizationVerifier(SandboxVerifier):
         Args:
             form: What the completion writes: the model as `json`, or a program as `code`.
             tolerance: Largest relative difference of the optima.
-            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
             cpu_seconds: CPU seconds that one program may use.
         """
         if form not in ("json", "code"):
             raise unknown_name("form of verifier 'optimization'", form, ("code", "json"))
         if not 0 <= tolerance < 1:
             raise SetupError(f"verifier 'optimization': tolerance is {tolerance}.", choices=("0 or more, below 1",))
-        super().__init__(sandbox, SandboxLimits(cpu_seconds=cpu_seconds, wall_seconds=4 * cpu_seconds), workers)
+        self.limit(sandbox, SandboxLimits(cpu_seconds=cpu_seconds, wall_seconds=4 * cpu_seconds), workers)
         self._code, self._tolerance = form == "code", tolerance
         self._pool = WorkerPool(JOB, workers=self.workers, limits=limits or CPU)
         self._memory: OrderedDict[str, Optimum] = OrderedDict()
@@ -90,7 +89,6 @@ class OptimizationVerifier(SandboxVerifier):
             super().ready()
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """The finding on one completion."""
         try:
             wanted = self._wanted(problem)
             text = visible_text(completion)
@@ -142,18 +140,9 @@ class OptimizationVerifier(SandboxVerifier):
             return Finding("unparsed", "program", "no program in the text")
         findings = [self._of_run(program.text, stdin, optimum) for stdin, optimum in wanted]
         right = sum(finding.outcome == "correct" for finding in findings)
-        order = ("incorrect", "unparsed", "undecided", "correct")
-        chosen = min(findings, key=lambda finding: order.index(finding.outcome))
-        return Finding(
-            chosen.outcome,
-            chosen.rule,
-            chosen.cause,
-            right / len(findings),
-            program.text,
-            chosen.normal_form,
-            chosen.reference_form,
-            [{"outcome": finding.outcome, "rule": finding.rule, "saw": finding.evidence} for finding in findings],
-        )
+        chosen = min(findings, key=lambda finding: ALL_OF.index(finding.outcome))
+        runs = [{"outcome": finding.outcome, "rule": finding.rule, "saw": finding.evidence} for finding in findings]
+        return replace(chosen, value=right / len(findings), extracted=program.text, evidence=runs)
 
     def _of_run(self, source: str, stdin: str, wanted: Optimum) -> Finding:
         """The finding on one run of a program: a program that fails or prints no model is wrong."""

@@ -1,12 +1,14 @@
 """Links in a workspace that lead out of it: what is written, replaced or removed there is a file of the person's elsewhere.
+Pipes and devices in it: a command that opens one waits for ever, or reads without end.
 
-Git carries links, so a folder of somebody else may have them where commands write.
+Git carries links, and an archive all of them, so a folder of somebody else may have them where commands write.
 
 Looked for when a workspace is opened. A link that stays inside, such as `latest`, is followed.
 """
 
 import os
 import shlex
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -34,10 +36,15 @@ MADE_BY_INIT: Mapping[str, int] = {
 OF_DVC: Mapping[str, int] = {".dvc": 0, ".dvc/tmp": 2}  # its cache may be a link: names there are digests
 
 
-def refuse_links_out(root: Path, written: Mapping[str, int]) -> None:
-    """SetupError for a link at or below one of these places that leads out of the folder `root`."""
-    for path in (path for name, levels in written.items() for path in _links(root / name, levels, root, written)):
-        if leads_out(path, root):
+def refuse_planted(root: Path, written: Mapping[str, int]) -> None:
+    """SetupError for a link at or below one of these places that leads out of `root`, and for a pipe or a device."""
+    for path in (path for name, levels in written.items() for path in _odd(root / name, levels, root, written)):
+        if _never_ends(path):
+            raise SetupError(
+                f"{path} is a pipe or a device: a command that reads it would wait for ever.",
+                next_command=f"rm {shlex.quote(str(path))}",
+            )
+        if path.is_symlink() and leads_out(path, root):
             raise SetupError(
                 f"{path} is a link out of the folder, to {str(path.readlink())[:200]}: what is written there would land "
                 "among files of yours.",
@@ -53,8 +60,17 @@ def leads_out(link: Path, root: Path) -> bool:
         return True
 
 
-def _links(place: Path, levels: int, root: Path, written: Mapping[str, int]) -> Iterator[Path]:
-    if place.is_symlink():
+def _never_ends(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+def _odd(place: Path, levels: int, root: Path, written: Mapping[str, int]) -> Iterator[Path]:
+    """Whatever is neither a file nor a folder, at a place and below."""
+    if place.is_symlink() or not (place.is_file() or place.is_dir()):
         yield place
     elif levels:
         yield from _below(str(place), levels, root, written)
@@ -68,7 +84,7 @@ def _below(folder: str, levels: int, root: Path, written: Mapping[str, int]) -> 
     for entry in entries:
         if _is_model(entry.path, root):
             continue
-        if entry.is_symlink():
+        if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
             yield Path(entry.path)
         elif levels > 1 and entry.is_dir():
             own = written.get(os.path.relpath(entry.path, root), levels - 1)

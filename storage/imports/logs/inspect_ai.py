@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from storage.ground.files import plain
 from storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
@@ -44,7 +45,7 @@ def logs_at(path: Path) -> list[Path]:
 
 
 def _is_json_log(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=plain) as file:
         # The first keys suffice, as a log may hold gigabytes; white space differs between compact and indented files.
         begin = b"".join(file.read(200).split())
     return begin.startswith(b'{"version":') and b'"eval":{' in begin

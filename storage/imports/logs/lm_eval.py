@@ -146,7 +146,7 @@ def results_alone(path: Path) -> list[Path]:
 
 def _is_ours(path: Path) -> bool:
     # lighteval writes results_*.json too; the key tells the two tools apart.
-    return path.stat().st_size <= MOST and b'"lm_eval_version"' in path.read_bytes()
+    return path.is_file() and path.stat().st_size <= MOST and b'"lm_eval_version"' in path.read_bytes()
 
 
 def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:

@@ -37,6 +37,8 @@ def logs_at(path: Path) -> list[tuple[Tool, Path]]:
     """The files of all logs at a path (a file, or the folder that a tool wrote); SetupError if there is none."""
     if not path.exists():
         raise SetupError(f"{path} does not exist.", next_command=f"ls {path.parent}")
+    if not (path.is_file() or path.is_dir()):
+        raise SetupError(f"{path} is not a file.", next_command=f"ls -l {path.parent}")
     files = [(tool, file) for tool in TOOLS.values() for file in tool.logs_at(path)]
     if files:
         return files

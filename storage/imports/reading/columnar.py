@@ -1,5 +1,6 @@
 """Rows of Parquet and Arrow files, a few at a time by the bytes that they unfold to. Knows no field names."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ def _all(reader: "pa.RecordBatchFileReader") -> "Iterator[pa.RecordBatch]":
 def distinct_names(path: Path, cells: Iterable[str]) -> list[str]:
     """The names of columns; SetupError for two equal ones, of which a row as a dictionary would lose one."""
     names = [cell.strip() for cell in cells]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise SetupError(f"{path} has two columns called {', '.join(map(repr, twice))}.")
     return names

@@ -7,6 +7,7 @@ writes it (`orient` columns, index, list, split or table). Any other object is a
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -190,6 +191,6 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON; one that gives a name twice is refused, for the first value would be lost."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} is given twice")
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"{next(name for name, count in names.items() if count > 1)[:80]!r} is given twice")
     return values

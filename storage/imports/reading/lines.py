@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from storage.ground.errors import SetupError
+from storage.ground.files import plain
 from storage.imports.reading.limits import MAX_BLANK, MAX_ROW, Unfolded
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
@@ -34,7 +35,7 @@ class FileRow:
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The unfolded bytes of a file; SetupError where a compressed one is damaged or ends early."""
     kind = COMPRESSED.get(path.suffix.lower())
-    with path.open("rb") as raw:
+    with open(path, "rb", opener=plain) as raw:
         if kind is None:
             yield raw
         elif kind == "gzip":

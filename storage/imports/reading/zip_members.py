@@ -13,6 +13,7 @@ from typing import IO
 import pyarrow as pa
 
 from storage.ground.errors import SetupError
+from storage.ground.files import plain
 from storage.imports.reading.faults import log_error
 from storage.imports.reading.json_files import json_object
 from storage.imports.reading.limits import Unfolded
@@ -60,7 +61,7 @@ def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:
     """All members by name, in the order of the file. SetupError for a file that is not whole or unfolds to too much."""
     try:
         _require_few(path)
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with open(path, "rb", opener=plain) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             _require_plain(path, members)
             unfolded.add(sum(member.file_size for member in members))  # before any of them is read
@@ -74,7 +75,7 @@ def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:
 def _require_few(path: Path) -> None:
     """SetupError for more members than a log has: Python holds the whole directory, many times its bytes."""
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open(path, "rb", opener=plain) as file:
         file.seek(max(0, size - (1 << 16) - 22))
         end = file.read()
     at = end.rfind(b"PK\5\6")

@@ -19,7 +19,7 @@ Sent = Mapping[str, tuple[Message, ...]]
 
 def sent_in_scope(connection: "duckdb.DuckDBPyConnection", scope: Scope, completions: Collection[str]) -> Sent:
     """Those of some completions. `connection`: one of the scope."""
-    from storage.versions.content.database import has_table
+    from storage.versions.content.catalogue import has_table
 
     sent, prompts = "sent", "prompts"
     if scope.run is not None:

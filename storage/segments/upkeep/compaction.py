@@ -12,8 +12,8 @@ from itertools import groupby
 import pyarrow as pa
 
 from storage.ground import failpoints
-from storage.segments.keys import CompactReport, Segment, SegmentKey
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.keys import CompactReport, Kind, Segment, SegmentKey
+from storage.segments.schema import SCHEMAS
 from storage.segments.segment_files import write_batches
 from storage.segments.store import SegmentStore
 from storage.segments.views import IDENTITY, keys, select

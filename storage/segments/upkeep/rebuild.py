@@ -23,12 +23,12 @@ from storage.ground.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
 from storage.segments import seal
-from storage.segments.keys import Segment, SegmentFile
+from storage.segments.keys import KINDS, Kind, Segment, SegmentFile
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import SegmentRegistry
-from storage.segments.schema import KINDS, Kind
+from storage.segments.schema import columns_name
 from storage.segments.segment_files import BatchRows, facts_of, repaired_copy
-from storage.segments.views import IDENTITY, PathOf, columns_name, keys
+from storage.segments.views import IDENTITY, PathOf, keys
 from storage.segments.views import files as files_sql
 
 UNKNOWN = "recovered"

@@ -90,7 +90,7 @@ def _summary(manifest: Mapping[str, Any], folder: Folder | None) -> str:
         f"{counts['dropped']} dropped"
     )
     made += "".join(
-        f". {_cell(text[:1].upper() + text[1:])}" for text in reply_lines(manifest.get("funnel", {}).get("replies", {}))
+        f". {cell(text[:1].upper() + text[1:])}" for text in reply_lines(manifest.get("funnel", {}).get("replies", {}))
     )
     if folder is None:
         inside = (
@@ -150,13 +150,13 @@ def _fenced(text: str) -> str:
 
 
 def _table(header: tuple[str, ...], rows: Any) -> str:
-    lines = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in (header, *rows)]
+    lines = ["| " + " | ".join(cell(value) for value in row) + " |" for row in (header, *rows)]
     if len(lines) == 1:
         return "none"
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value as one cell. Names of models, sources and licences are a user's data: links, images and tags are escaped."""
     text = " ".join(str(value).splitlines()).replace("|", "\\|")
     return text.replace("](", "]\\(").replace("<", "&lt;")

@@ -10,18 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from storage.ground.errors import FoundWanting
 from storage.ground.recipe_steps import OLD_COLUMN, step_column
 from storage.segments.instance import closed, closed_database
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.keys import COLUMNS, Kind
 from storage.versions.content.prompts import COLUMN
-from storage.versions.content.snapshot import OPTIONAL, TABLES
 
 if TYPE_CHECKING:
     import duckdb
 
+TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions", "threads", "prompts", "sent")
+OPTIONAL: frozenset[Kind] = frozenset({"threads", "prompts", "sent"})
+"""A version without such rows has no such table, as all had before there were any."""
 TABLE_NAMES: Mapping[Kind, str] = {kind: "rollouts" if kind == "completions" else kind for kind in TABLES}
 MANIFEST = "manifest"
 JOINED = """
@@ -40,15 +40,6 @@ _SENT = (
 )
 _PROMPT = f"p.prompt, p.{COLUMN}"
 _JSON_PROMPT = """case when p.prompt like '"%' then p.prompt ->> '$' else p.prompt end as prompt"""
-_TYPES: Mapping[pa.DataType, str] = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.list_(pa.int32()): "INTEGER[]",
-    pa.list_(pa.float32()): "FLOAT[]",
-    pa.list_(pa.float64()): "DOUBLE[]",
-}
 _OTHERS: Mapping[str, str] = {
     "macro": "function_name FROM duckdb_functions() WHERE NOT internal",
     "type": "type_name FROM duckdb_types() WHERE NOT internal",
@@ -105,7 +96,7 @@ def oddities(connection: "duckdb.DuckDBPyConnection") -> Iterator[str]:
 
 def column_types(kind: Kind) -> dict[str, str]:
     """DuckDB's type of each column that a kind has, or had, in versions."""
-    types = {field.name: _TYPES[field.type] for field in SCHEMAS[kind]}
+    types = dict(COLUMNS[kind])
     if kind == "problems":
         types[COLUMN] = "BOOLEAN"
     if "step" in types:
@@ -117,16 +108,22 @@ def require_columns(path: Path, kind: Kind, ref: str, again: str) -> None:
     """FoundWanting for a shard with a column of another name or type."""
     import pyarrow.parquet as pq
 
+    from storage.segments.schema import sql_type
+
     types = column_types(kind)
     for field in pq.read_schema(path):
-        if _type_of(field.type) != types.get(field.name, ""):
+        if sql_type(field.type) != types.get(field.name, ""):
             odd = f"has the column {field.name!r} of {str(field.type)[:40]} in {kind}"
             raise FoundWanting(f"{path.name} of {ref} {odd}; nothing of it is read.", next_command=again)
 
 
-def _type_of(kind: pa.DataType) -> str | None:
-    """DuckDB's type of a Parquet column; the element of a list has another name in files of another writer."""
-    return _TYPES.get(pa.list_(kind.value_type) if pa.types.is_list(kind) else kind)
+def has_table(connection: "duckdb.DuckDBPyConnection", kind: Kind) -> bool:
+    """True for a version with this optional table."""
+    queries = [
+        f"SELECT 1 FROM duckdb_{what}s() WHERE {what}_name = $1 AND database_name = current_catalog()"  # noqa: S608
+        for what in ("table", "view")
+    ]
+    return bool(connection.execute(" UNION ALL ".join(queries), [TABLE_NAMES[kind]]).fetchall())
 
 
 def _columns(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict[str, tuple[str, bool]]]:

@@ -27,25 +27,31 @@ import pyarrow.parquet as pq
 from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
 from storage.ground.recipe_steps import OLD_COLUMN
-from storage.segments.instance import closed
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.instance import ATTACHED, closed, instance
+from storage.segments.keys import Kind
+from storage.segments.schema import SCHEMAS
 from storage.segments.table_file import TableFile
-from storage.segments.views import files
-from storage.versions.content.catalogue import KEPT, TABLE_NAMES, joined_view, require_columns
+from storage.segments.views import files, quoted
+from storage.versions.content.catalogue import KEPT, OPTIONAL, TABLE_NAMES, TABLES, has_table, joined_view, require_columns
 from storage.versions.content.digests import digest
 from storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown, shown_columns, with_json_prompts
 from storage.versions.content.shard_listing import FOLDER, LISTING, Listing, read_listing, require_shard
-from storage.versions.content.snapshot import KEYS, OPTIONAL, TABLES, Snapshot, in_key_order, sorted_by_key
+from storage.versions.content.snapshot import KEYS, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows written at a time, and
 _CHUNK_BYTES = 1 << 25  # about this many bytes at most
 _CACHE = 256_000_000  # bytes; DuckDB would otherwise cache its writes in memory, up to most of the machine's
 _COPIES = 16  # times the longest text, which DuckDB may hold besides until it commits
+_FORMAT = "v1.4.0"
+"""Of the oldest DuckDB that opens a version; files of the same size in the newest format open with 2.0 alone."""
 
 
 def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) -> None:
     """Write the rows and the manifest of a version into a new file."""
-    with duckdb.connect(str(path)) as connection:
+    with instance() as connection:
+        connection.execute(f"set temp_directory = {quoted(f'{path}.tmp')}")
+        connection.execute(f"attach {quoted(str(path))} as {ATTACHED} (storage_version '{_FORMAT}')")
+        connection.execute(f"use {ATTACHED}")
         longest = 0
         connection.execute(f"set memory_limit = '{_CACHE}B'")
         connection.execute("begin")
@@ -62,7 +68,7 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
             connection.unregister("incoming")
         connection.execute("commit")
         add_manifest_and_views(connection, manifest)
-        connection.execute("checkpoint")
+        connection.execute(f"checkpoint {ATTACHED}")
 
 
 def _longest_text(rows: pa.Table) -> int:
@@ -103,15 +109,6 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     parts = [with_json_prompts(pa.Table.from_batches([batch])).cast(schema) for batch in batches]
     table = pa.concat_tables([schema.empty_table(), *parts])
     return sorted_by_key(kind, table)  # in written order, so nothing is copied
-
-
-def has_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> bool:
-    """True for a version with this optional table."""
-    queries = [
-        f"SELECT 1 FROM duckdb_{what}s() WHERE {what}_name = $1 AND database_name = current_catalog()"  # noqa: S608
-        for what in ("table", "view")
-    ]
-    return bool(connection.execute(" UNION ALL ".join(queries), [TABLE_NAMES[kind]]).fetchall())
 
 
 def _column(name: str, stored: Collection[str]) -> str:

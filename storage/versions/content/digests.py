@@ -13,6 +13,7 @@ from typing import Any
 
 from storage.dvc import last_line, outputs, repository, run
 from storage.ground.errors import FoundWanting
+from storage.ground.files import plain
 
 _DIGESTS: dict[tuple[object, ...], str] = {}
 _CACHES: dict[tuple[object, ...], Path] = {}  # place of DVC's cache, by repository and state of its settings
@@ -27,7 +28,7 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
     state = path.stat()
     key = (str(path), state.st_size, state.st_mtime_ns, state.st_ino, algorithm)
     if key not in _DIGESTS:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=plain) as file:
             _DIGESTS[key] = hashlib.file_digest(file, algorithm).hexdigest()
     return _DIGESTS[key]
 

@@ -10,17 +10,16 @@ import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from storage.ground.ids import canonical_json
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.keys import COLUMNS, Kind
 from storage.segments.views import no_rows
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 COLUMN = "prompt_is_messages"
-_PLACE = SCHEMAS["problems"].get_field_index("prompt")
+_PLACE = list(COLUMNS["problems"]).index("prompt")
 # JSON of a text begins with a quote, JSON of messages with a bracket.
 _IS_TEXT = """starts_with(prompt, '"')"""
 SHOWN = f"* REPLACE (CASE WHEN {_IS_TEXT} THEN prompt ->> '$' ELSE prompt END AS prompt), NOT {_IS_TEXT} AS {COLUMN}"
@@ -30,14 +29,16 @@ _JSON = f"* EXCLUDE ({COLUMN}) REPLACE (CASE WHEN {COLUMN} THEN prompt ELSE CAST
 
 def shown_columns(kind: Kind) -> list[str]:
     """The columns of a kind in a version, in order."""
-    names: list[str] = list(SCHEMAS[kind].names)
+    names = list(COLUMNS[kind])
     return names if kind != "problems" else [*names[: _PLACE + 1], COLUMN, *names[_PLACE + 1 :]]
 
 
-def shown(kind: Kind, table: pa.Table) -> pa.Table:
+def shown(kind: Kind, table: "pa.Table") -> "pa.Table":
     """Rows with JSON prompts in the form of versions; other kinds are equal in both forms."""
     if kind != "problems":
         return table
+    import pyarrow as pa
+
     stored = table["prompt"].to_pylist()
     is_text = [text is not None and text.startswith('"') for text in stored]
     prompts = [json.loads(text) if plain else text for text, plain in zip(stored, is_text, strict=True)]
@@ -46,10 +47,12 @@ def shown(kind: Kind, table: pa.Table) -> pa.Table:
     return told.add_column(_PLACE + 1, COLUMN, pa.array(flags, pa.bool_()))
 
 
-def with_json_prompts(table: pa.Table) -> pa.Table:
+def with_json_prompts(table: "pa.Table") -> "pa.Table":
     """Rows of a version with JSON prompts as in segments; unchanged if they have them already."""
     if COLUMN not in table.column_names:
         return table
+    import pyarrow as pa
+
     place = table.schema.get_field_index("prompt")
     pairs = zip(table["prompt"].to_pylist(), table[COLUMN].to_pylist(), strict=True)
     # Canonical, as in segments: the content hash is over the JSON text.

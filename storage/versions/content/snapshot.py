@@ -16,14 +16,12 @@ import pyarrow.compute as pc
 
 from storage.ground.errors import SetupError
 from storage.ground.id_keys import id_keys, places
-from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.keys import Kind
+from storage.segments.schema import SCHEMAS
 from storage.segments.table_file import TableFile
+from storage.versions.content.catalogue import OPTIONAL, TABLES
 
 _COMPARED = 8_192  # keys compared at a time
-TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions", "threads", "prompts", "sent")
-OPTIONAL: frozenset[Kind] = frozenset({"threads", "prompts", "sent"})
-"""A version without such rows has no such table, as all had before there were any."""
-
 KEYS: Mapping[Kind, tuple[str, ...]] = {
     "problems": ("id",),
     "completions": ("id",),

@@ -14,7 +14,7 @@ from flows.recipe.benchmarks import shipped_definitions
 from flows.recipe.evaluations import load_evaluation
 from flows.worked_examples import Examples
 from pipelines.generate.prompts import PromptForm
-from pipelines.verify.constraints import ConstraintsVerifier
+from pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem
 from storage.segments.schema import from_table

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.segments.schema import KINDS
+from storage.segments.keys import KINDS
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
 from tests.flows.test_services import left_behind
@@ -28,7 +28,7 @@ def test_kill_9_while_drawing_repays_two_batches_at_most(toy: Path, tmp_path: Pa
     shutil.copytree(toy, undisturbed)
     expected = json.loads(finish(start("curate", "toy.yaml", "--direct", "--json", cwd=undisturbed)).out)
     env = {"TOY_SLEEP": "0.05", "TOY_CALLS": str(toy / "calls")}
-    command = start("curate", "toy.yaml", cwd=toy, **env)
+    command = start("curate", "toy.yaml", "--prefect", cwd=toy, **env)
     assert until((toy / "calls").exists, 120)
     time.sleep(random.Random(seed).uniform(0.5, 3.0))
     command.kill()

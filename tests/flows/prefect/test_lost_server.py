@@ -24,7 +24,7 @@ SECONDS = 60  # from the end of the stages to the end of the command, on a machi
 def begun(toy: Path, *arguments: str) -> "subprocess.Popen[str]":
     """A command that has drawn some completions, a minority, and whose Prefect server was killed just now."""
     calls = toy / "calls"
-    command = start("curate", "toy.yaml", *arguments, cwd=toy, TOY_SLEEP=SLOW, TOY_CALLS=str(calls))
+    command = start("curate", "toy.yaml", "--prefect", *arguments, cwd=toy, TOY_SLEEP=SLOW, TOY_CALLS=str(calls))
     assert until(lambda: calls.exists() and len(calls.read_text().split()) >= 10, 120)
     children = psutil.Process(command.pid).children(recursive=True)
     (server,) = [child for child in children if "flows.prefect.server" in child.cmdline()]
@@ -80,7 +80,7 @@ def test_a_damaged_prefect_db_stops_no_run_and_names_the_way_out(toy: Path) -> N
     database = toy / ".rollmill" / "prefect" / "prefect.db"
     database.parent.mkdir(parents=True)
     database.write_bytes(b"x" * 5000)
-    (message,) = [text for text in curated(toy)["messages"] if "Prefect" in text]
+    (message,) = [text for text in curated(toy, "--prefect")["messages"] if "Prefect" in text]
     assert message.startswith("Without Prefect, because the Prefect server ended (exit status 3): ")
     assert "file is not a database" in message
     assert "Its home holds no run and no dataset of yours." in message
@@ -88,4 +88,4 @@ def test_a_damaged_prefect_db_stops_no_run_and_names_the_way_out(toy: Path) -> N
     assert [finding["name"] for finding in bad] == ["prefect.db"]
     advice = message.split("Next: ")[1].split(",")[0]
     subprocess.run(shlex.split(advice), cwd=toy, check=True)
-    assert [text for text in curated(toy)["messages"] if "Prefect" in text] == []
+    assert [text for text in curated(toy, "--prefect")["messages"] if "Prefect" in text] == []

@@ -8,7 +8,7 @@ import pytest
 
 from flows import cli
 from storage.queries import Reader
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind
 from storage.workspace import Workspace
 from tests.dashboards.evaluated import EVALUATION, evaluate
 from tests.flows.conftest import Run

@@ -17,8 +17,8 @@ from flows.rejudging.reverify_verdicts import (
     residue,
     rules_tried,
 )
-from flows.rounds.judging.verify import item_pair, judge
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
+from pipelines.verify.judging import item_pair, judge
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
 from storage.ground.ids import digest128

@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.gate import Provenance
 from storage.ground.records import Completion, Decision, Problem, Verdict
-from storage.segments.schema import Kind, to_table
+from storage.segments.keys import Kind
+from storage.segments.schema import to_table
 
 CHAIN = (("number", "1"), ("math", "1+math-verify-0.9.0"))
 RUN = "toy-00000000"

@@ -57,6 +57,11 @@ def test_the_template_of_a_folder_is_evaluated_by_no_process_of_ours(tmp_path: P
     assert time.monotonic() - began < 5
 
 
+def test_half_a_character_is_no_text() -> None:
+    with pytest.raises(SetupError, match="refuses messages of user: what it writes is no UTF-8"):
+        ChatTemplate("{{ '\\ud800' }}", {}, "a model").render(messages_of("Hi", None), {})
+
+
 def test_deep_nesting_is_no_crash() -> None:
     with pytest.raises(SetupError, match="is not a template"):
         ChatTemplate("{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}", {}, "a model")

@@ -3,6 +3,7 @@
 Each is read in a process of its own, whose memory is limited and whose largest resident size is looked at.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -178,6 +179,19 @@ def false_offsets(path: Path) -> None:
     path.write_bytes(data.replace(struct.pack("<iii", 0, 8, 16), struct.pack("<iii", 0, 8, 1 << 30)))
 
 
+def packed(path: Path, content: bytes) -> None:
+    with gzip.open(path, "wb") as file:
+        file.write(content)
+
+
+def nested(levels: int) -> pa.Table:
+    value: object = "x"
+    kind = pa.string()
+    for _ in range(levels):
+        value, kind = [value], pa.list_(kind)
+    return pa.table({"p": pa.array([value], kind)})
+
+
 def blanks() -> pa.Table:
     return pa.table({"a": [" " * (300 << 20)]})
 
@@ -201,6 +215,35 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
             path, pa.table({"a": pa.RunEndEncodedArray.from_arrays(pa.array([2**31 - 1], pa.int32()), ["x"])})
         ),
         "is not a readable Arrow file",
+    ),
+    "columns without end": (
+        "rows.csv",
+        lambda path: path.write_text(",".join(f"c{n}" for n in range(250_000)) + ",c0\n"),
+        "has two columns called 'c0'",
+    ),
+    "names without end": (
+        "rows.jsonl",
+        lambda path: path.write_text("{" + "".join(f'"{n}":1,' for n in range(250_000)) + '"249999":1}'),
+        "'249999' is given twice",
+    ),
+    "a line without end": (
+        "rows.jsonl.gz",
+        lambda path: packed(path, b'{"prompt": "' + b"a" * (500 << 20)),
+        "longer than 64",
+    ),
+    "lines of nothing": ("rows.csv.gz", lambda path: packed(path, b"\n" * (400 << 20)), "blank lines"),
+    "nested brackets": (
+        "rows.jsonl",
+        lambda path: path.write_text('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+        "nested too deeply",
+    ),
+    "nested types": ("rows.parquet", lambda path: pq.write_table(nested(200), path), "too deeply nested"),
+    "a word of megabytes at each row": (
+        "rows.parquet",
+        lambda path: pq.write_table(
+            pa.table({"p": pa.DictionaryArray.from_arrays(pa.array([0] * 300_000, pa.int32()), ["x" * 2_000_000])}), path
+        ),
+        "unfolds to more than",
     ),
     "false offsets": ("rows.arrow", false_offsets, "is not a readable Arrow file"),
 }

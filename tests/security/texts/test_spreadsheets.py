@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import streamlit
 
 from dashboards.session.export_matches import write_matches
 from storage.queries.browse.spreadsheets import as_it_was, as_text
 from storage.workspace import Workspace
-from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
+from tests.flows.conftest import ROOT, Run, rollmill  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.security
 
@@ -101,3 +102,12 @@ def test_a_review_s_sheet_and_its_way_back(
         assert [row["prompt"] for row in again] == [row["prompt"] for row in csv.DictReader(before)]
     refused = rollmill("review", "--for-spreadsheet")
     assert "--for-spreadsheet is of --export" in refused.err
+
+
+def test_tables_of_the_pages_have_no_download_by_streamlit_which_keeps_formulas() -> None:
+    """Its button is found by its label, which is looked for in Streamlit's own pages."""
+    label = "Download as CSV"
+    assert f'button[aria-label^="{label}"]) {{ display: none; }}' in (ROOT / "dashboards/server/look.css").read_text()
+    parts = Path(streamlit.__file__).parent / "static/static/js"
+    assert any(f"label:`{label}`" in part.read_text() for part in parts.glob("DataFrame*.js"))
+    assert any('"data-testid":`stElementToolbarButton`' in part.read_text() for part in parts.glob("Toolbar*.js"))

@@ -13,9 +13,9 @@ import pytest
 from pipelines.search.kernel import SearchSteps
 from storage.ground.recipe_steps import PIECES, first_step, has_follow_ups, recorded_steps, step_names
 from storage.ground.records import Completion, Decision, PlanRow, Problem
-from storage.segments.keys import Segment
-from storage.segments.schema import SCHEMAS, Kind, from_table, to_table
-from storage.segments.views import WITH_OLD_COLUMN, columns_name, select
+from storage.segments.keys import Kind, Segment
+from storage.segments.schema import SCHEMAS, columns_name, from_table, to_table
+from storage.segments.views import WITH_OLD_COLUMN, select
 from storage.versions.content.database import add_manifest_and_views, read_table, scan_near, write_database
 from storage.versions.content.hashing import content_hash, kept_hash
 from storage.versions.content.snapshot import Snapshot

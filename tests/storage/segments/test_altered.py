@@ -9,9 +9,9 @@ import pytest
 
 from storage.ground.errors import CorruptSegment
 from storage.ground.records import Completion, Problem, Verdict
-from storage.segments.keys import SegmentKey
+from storage.segments.keys import Kind, SegmentKey
 from storage.segments.place import LocalPlace
-from storage.segments.schema import Kind, Record
+from storage.segments.schema import Record
 from storage.segments.store import SegmentStore
 from storage.workspace import Workspace
 

@@ -18,7 +18,8 @@ from storage.ground.records import (
     StopRow,
     Verdict,
 )
-from storage.segments.schema import KINDS, SCHEMAS, Kind, SentPrompt, from_table, to_table
+from storage.segments.keys import KINDS, Kind, SentPrompt
+from storage.segments.schema import SCHEMAS, from_table, to_table
 
 NO_META: dict[str, Any] = {}
 PLAIN = Completion("c0", "q", "toy", "toy", "d", "curate", 0, 1, "text", "stop")

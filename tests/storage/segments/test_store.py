@@ -24,8 +24,8 @@ from storage.ground.records import (
     StopRow,
     Verdict,
 )
-from storage.segments.keys import Commit, SegmentKey
-from storage.segments.schema import KINDS, SCHEMAS, Kind, Record, SentPrompt
+from storage.segments.keys import KINDS, Commit, Kind, SegmentKey, SentPrompt
+from storage.segments.schema import SCHEMAS, Record
 from storage.segments.store import SegmentStore
 from storage.segments.upkeep.compaction import compact
 from storage.workspace import Workspace
@@ -315,7 +315,7 @@ def test_a_problem_with_half_a_character_is_refused_by_name(store: SegmentStore)
 def test_stops_of_before_they_had_evidence_are_read(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage.segments import schema as schema_module
     from storage.segments import segment_files as files_module
-    from storage.segments.views import columns_name
+    from storage.segments.schema import columns_name
 
     old = pa.schema([SCHEMAS["stops"].field(name) for name in ("run", "round", "problem_id", "reason")])
     with monkeypatch.context() as earlier:
@@ -332,8 +332,7 @@ def test_rows_of_an_older_schema_are_read_by_name(store: SegmentStore, monkeypat
     """Commits one segment as an earlier version would have: without the last columns."""
     import storage.segments.segment_files as files_module
     import storage.segments.writing as writing
-    from storage.segments.schema import to_table
-    from storage.segments.views import columns_name
+    from storage.segments.schema import columns_name, to_table
 
     old = pa.schema(list(SCHEMAS["completions"])[:15])
     with monkeypatch.context() as earlier:

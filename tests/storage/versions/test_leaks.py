@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from storage.ground.errors import FoundWanting
-from storage.versions.content.snapshot import TABLES, Snapshot
+from storage.versions.content.catalogue import TABLES
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.leaks import refuse_in_snapshot, refuse_in_version
 from storage.versions.publish import publish
 from storage.versions.read import load_snapshot

@@ -21,8 +21,9 @@ from storage.ground.files import locked
 from storage.ground.records import ThreadRow
 from storage.ledger.models import DatasetRow
 from storage.segments.schema import SCHEMAS, to_table
+from storage.versions.content.catalogue import TABLES
 from storage.versions.content.hashing import content_hash
-from storage.versions.content.snapshot import TABLES, Snapshot
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import load_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import finish_interrupted, lock_path, publish

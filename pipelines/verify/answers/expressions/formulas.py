@@ -4,7 +4,7 @@ Functions are known by name only: what cannot be reduced becomes an opaque atom.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
 
@@ -12,7 +12,6 @@ from pipelines.verify.answers.expressions import algebra
 from pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
 
-SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")
 _COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {
     "+": algebra.add,
     "-": lambda a, b: algebra.add(a, algebra.negate(b)),
@@ -93,17 +92,16 @@ def _root(node: ExpressionNode) -> Formula:
 
 
 def _factorial(node: ExpressionNode) -> Formula:
-    inner = formula(node.args[0])
-    value = inner.rational()
-    if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
-        return algebra.constant(math.factorial(int(value)))
-    return _factorial_of(inner)
+    return _factorial_of(formula(node.args[0]))
 
 
 def _factorial_of(inner: Formula) -> Formula:
-    """(k - 1)! as k!/k, so that factorials of neighbours are comparable."""
+    """The factorial of a small number; (k - 1)! as k!/k, so that factorials of neighbours are comparable."""
+    value = inner.rational()
+    if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
+        return algebra.constant(math.factorial(int(value)))
     shift = inner.num.get(UNIT, Fraction(0)) if inner.den == {UNIT: Fraction(1)} else Fraction(0)
-    if not shift or shift.denominator != 1 or abs(shift) > _MOST_SHIFTED or inner.rational() is not None:
+    if not shift or shift.denominator != 1 or abs(shift) > _MOST_SHIFTED or value is not None:
         return opaque("factorial", inner)
     base = algebra.add(inner, algebra.constant(-shift))
     steps = range(1, int(shift) + 1) if shift > 0 else range(int(shift) + 1, 1)
@@ -125,15 +123,7 @@ def _binomial(node: ExpressionNode) -> Formula:
     if n is not None and k is not None:
         return opaque("binomial", top, bottom)
     rest = algebra.add(top, algebra.negate(bottom))
-    under = algebra.multiply(_factorial_of(bottom), _factorial_or_number(rest))
-    return algebra.divide(_factorial_or_number(top), under)
-
-
-def _factorial_or_number(inner: Formula) -> Formula:
-    value = inner.rational()
-    if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
-        return algebra.constant(math.factorial(int(value)))
-    return _factorial_of(inner)
+    return algebra.divide(_factorial_of(top), algebra.multiply(_factorial_of(bottom), _factorial_of(rest)))
 
 
 def _rounding(name: str, reduce: Callable[[Fraction], int | Fraction]) -> Callable[[ExpressionNode], Formula]:
@@ -169,12 +159,7 @@ def _apply(node: ExpressionNode) -> Formula:
 
 
 def _chain(node: ExpressionNode) -> Formula:
-    """A sum or a product, from left to right; long chains without recursion."""
-    ops = SUMS if node.op in SUMS else PRODUCTS
-    (_, first), *rest = node.spine(ops)
-    total = formula(first)
-    for op, operand in rest:
-        total = _COMBINE[op](total, formula(operand))
+    total: Formula = node.folded(formula, _COMBINE)
     return total
 
 
@@ -217,7 +202,7 @@ def multiplied_out(node: ExpressionNode) -> ExpressionNode:
     if node.op == "group":
         return multiplied_out(node.args[0])
     if node.op == "bracket":
-        return ExpressionNode("matrix", (ExpressionNode("row", node.args),))
+        return _matrix([node.args])
     # A factor without a matrix anywhere below it is a scalar.
     matrices = [any(part.op in ("matrix", "bracket") for part in arg.walk()) for arg in node.args]
     if node.op == "neg":
@@ -234,24 +219,21 @@ def multiplied_out(node: ExpressionNode) -> ExpressionNode:
     raise UnsupportedForm("matrix inside a formula")
 
 
+def _matrix(rows: Iterable[Iterable[ExpressionNode]]) -> ExpressionNode:
+    return ExpressionNode("matrix", tuple(ExpressionNode("row", tuple(row)) for row in rows))
+
+
 def _entrywise(
     op: str, before: tuple[ExpressionNode, ...], matrix: ExpressionNode, behind: tuple[ExpressionNode, ...] = ()
 ) -> ExpressionNode:
-    rows = (
-        ExpressionNode("row", tuple(ExpressionNode(op, (*before, cell, *behind)) for cell in row.args))
-        for row in matrix.args
-    )
-    return ExpressionNode("matrix", tuple(rows))
+    return _matrix([ExpressionNode(op, (*before, cell, *behind)) for cell in row.args] for row in matrix.args)
 
 
 def _sum(op: str, left: ExpressionNode, right: ExpressionNode) -> ExpressionNode:
     if [len(row.args) for row in left.args] != [len(row.args) for row in right.args]:
         raise UnsupportedForm("sum of matrices of different sizes")
-    rows = (
-        ExpressionNode("row", tuple(ExpressionNode(op, cells) for cells in zip(left_row.args, right_row.args, strict=True)))
-        for left_row, right_row in zip(left.args, right.args, strict=True)
-    )
-    return ExpressionNode("matrix", tuple(rows))
+    rows = zip(left.args, right.args, strict=True)
+    return _matrix([ExpressionNode(op, cells) for cells in zip(one.args, other.args, strict=True)] for one, other in rows)
 
 
 def _product(left: ExpressionNode, right: ExpressionNode) -> ExpressionNode:
@@ -262,9 +244,7 @@ def _product(left: ExpressionNode, right: ExpressionNode) -> ExpressionNode:
     if size > _MOST_NODES or len(left.args) * inner * len(right.args[0].args) > _MOST_PRODUCTS:
         raise UnsupportedForm("large product of matrices")
     columns = [[row.args[place] for row in right.args] for place in range(len(right.args[0].args))]
-    return ExpressionNode(
-        "matrix", tuple(ExpressionNode("row", tuple(_dot(row.args, column) for column in columns)) for row in left.args)
-    )
+    return _matrix([_dot(row.args, column) for column in columns] for row in left.args)
 
 
 def _dot(row: tuple[ExpressionNode, ...], column: list[ExpressionNode]) -> ExpressionNode:

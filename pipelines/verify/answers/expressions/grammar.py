@@ -5,15 +5,17 @@ without brackets takes the factors up to the next sign or function (\\sin 2x is 
 functions, every other letter is a factor; a power of a power is read from the right.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm
 from pipelines.verify.answers.expressions.notation import Token
 
 MAX_DEPTH = 60  # how deep brackets lie is the model's to choose
+SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")
 RELATIONS = frozenset("=<>≤≥≠∈≈")
 _OPENING = {"(": ")", "[": "]", "{.": ".}", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 _CLOSING = frozenset([")", "]", ".}", "}", "⌋", "⌉", "endmatrix"])
@@ -41,14 +43,15 @@ class ExpressionNode:
             if below is None or node.op not in below:
                 stack.extend(node.args)
 
-    def spine(self, ops: frozenset[str]) -> list[tuple[str, "ExpressionNode"]]:
-        """A chain a + b - c of binary operations, first operand first: [("", a), ("+", b), ("-", c)]."""
-        chain: list[tuple[str, ExpressionNode]] = []
-        node = self
-        while node.op in ops and len(node.args) == 2:
-            chain.append((node.op, node.args[1]))
-            node = node.args[0]
-        return [("", node), *reversed(chain)]
+    def folded(self, value: Callable[["ExpressionNode"], Any], combine: Mapping[str, Callable[[Any, Any], Any]]) -> Any:
+        """The value of a sum or a product, from left to right; long chains without recursion."""
+        chain, ops = [self], SUMS if self.op in SUMS else PRODUCTS
+        while chain[-1].op in ops and len(chain[-1].args) == 2:
+            chain.append(chain[-1].args[0])
+        total = value(chain.pop())
+        for node in reversed(chain):
+            total = combine[node.op](total, value(node.args[1]))
+        return total
 
 
 def parse(tokens: list[Token]) -> ExpressionNode:
@@ -159,10 +162,9 @@ class _Parser:
     def product(self) -> ExpressionNode:
         node = self.factor()
         while True:
-            if self.take("*"):
-                node = ExpressionNode("*", (node, self.factor()))
-            elif self.take("/"):
-                node = ExpressionNode("/", (node, self.factor()))
+            sign = self.sign()
+            if self.take("*", "/"):
+                node = ExpressionNode(sign, (node, self.factor()))
             elif self.starts_factor():
                 node = self.juxtaposed(node)
             else:
@@ -184,10 +186,8 @@ class _Parser:
 
     def starts_factor(self) -> bool:
         token = self.peek()
-        if token is None:
-            return False
-        if token.kind != "sign":
-            return True
+        if token is None or token.kind != "sign":
+            return token is not None
         if token.text == "|":
             # Inside an absolute value the next bar closes it.
             return self.bars == 0

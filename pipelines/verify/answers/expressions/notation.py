@@ -214,7 +214,10 @@ class _Scanner:
         elif char == "\\":
             self.command()
         elif char.isascii() and char.isalpha():
-            self.letters()
+            word = _LETTERS.match(self.text, self.position)
+            assert word is not None
+            self.position = word.end()
+            self.name(word[0])
         elif self.text.startswith("...", self.position):
             self.sign("…", 3)
         elif self.text.startswith("**", self.position):
@@ -242,12 +245,6 @@ class _Scanner:
         if len(spelling) > MAX_DIGITS:
             raise UnsupportedForm("too many digits")
         self.put("number", spelling, Fraction(spelling))
-
-    def letters(self) -> None:
-        match = _LETTERS.match(self.text, self.position)
-        assert match is not None
-        self.position = match.end()
-        self.name(match[0])
 
     def name(self, word: str) -> None:
         """A run of letters: a function, a known name, a short product of letters, or a word."""

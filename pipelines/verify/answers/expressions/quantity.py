@@ -11,13 +11,16 @@ from fractions import Fraction
 from functools import lru_cache
 from unicodedata import decimal
 
-from pipelines.verify.answers.expressions.foreign_words import (
+from pipelines.verify.answers.expressions.numerals import in_digits
+from pipelines.verify.answers.expressions.units import (
+    CHANGING,
     FOREIGN_CHANGING,
+    NO_UNITS,
+    SHORT_UNITS,
     is_foreign_name,
     is_joined_script,
     joined_unit,
 )
-from pipelines.verify.answers.expressions.numerals import in_digits
 
 MAX_LENGTH = 1_000
 MAX_EXPONENT = 400  # 1e400 is beyond a double, and about as far as anybody writes a number so
@@ -28,33 +31,16 @@ _DIGIT = re.compile(r"\d")
 _CHANGED = ("exponent", "power", "bottom", "over")
 
 SCALES = {
-    "%": Fraction(1, 100),
-    "percent": Fraction(1, 100),
-    "dozen": Fraction(12),
-    "hundred": Fraction(100),
-    "thousand": Fraction(1_000),
-    "million": Fraction(10**6),
-    "billion": Fraction(10**9),
-    "trillion": Fraction(10**12),
-    "tenths": Fraction(1, 10),
-    "hundredths": Fraction(1, 100),
+    "%": Fraction(1, 100), "percent": Fraction(1, 100), "dozen": Fraction(12), "hundred": Fraction(100),
+    "thousand": Fraction(1_000), "million": Fraction(10**6), "billion": Fraction(10**9),
+    "trillion": Fraction(10**12), "tenths": Fraction(1, 10), "hundredths": Fraction(1, 100),
     "thousandths": Fraction(1, 1_000),
-}
+}  # fmt: skip
 _ONE_OF = {
     "tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths",
     "percent": "%", "percents": "%", "percentage": "%", "pct": "%",
 }  # fmt: skip
 _PLURAL = {f"{word}s": word for word in ("dozen", "hundred", "thousand", "million", "billion", "trillion")}
-CHANGING = frozenset(
-    re.findall(
-        r"\S+",
-        "pi half halves third thirds quarter quarters fourth fourths fifths sixths eighths times plus minus root power "
-        "squared cubed factorial sqrt over less more doubled tripled quadrupled halved negated inverted reversed backwards "
-        "fold ths tens permille bps basis lakh lakhs crore crores quadrillion quintillion zillion millionths billionths "
-        "mille kilo mega giga binary octal hex hexadecimal",
-    )
-)
-"""Words that make another number of the number before them, and that no rule multiplies out."""
 _MONEY = {
     "$": "dollar", "USD": "dollar", "€": "euro", "EUR": "euro", "£": "pound", "GBP": "pound", "¥": "yen",
     "₹": "rupee", "Rs": "rupee", "Rs.": "rupee",
@@ -104,18 +90,7 @@ PER_CENT = re.compile(r"\bper\s+cent\b", re.IGNORECASE)
 _UNIT_WORD = re.compile(
     r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e30-\u0e4e'’-])*\.?(?:\^\{?-?\d\}?|[²³])?\Z"
 )
-SHORT_UNITS = frozenset(
-    re.findall(r"\S+", "a m g s h l L cm mm km kg mg ml mL ft in yd mi lb oz hr pm am sq cu J N W V A K C F Hz Pa USD EUR")
-)
 _SPACED_UNITS = frozenset("aK")  # 17a is a product, 17K are thousands
-_NOT_UNITS = frozenset(
-    re.findall(
-        r"\S+",
-        "least most minimum maximum except excluded excluding pi sqrt sin cos tan log ln exp or and to over plus "
-        "minus times mod not no than root power squared cubed less more factorial infinity infty half third quarter "
-        "thirds quarters fourths fifths tenths hundredths cdot e i j n x y z",
-    )
-)
 _MAX_UNIT_WORDS = 5  # more words behind a number are a sentence
 
 
@@ -287,7 +262,7 @@ def _is_unit(word: str) -> bool:
         return True
     bare = word.rstrip(".").lower()
     parts = {bare, *bare.split("-")}
-    if not _UNIT_WORD.match(word) or parts & _NOT_UNITS or parts & CHANGING or any(map(scale_word, parts)):
+    if not _UNIT_WORD.match(word) or parts & NO_UNITS or parts & CHANGING or any(map(scale_word, parts)):
         return False
     if not FOREIGN_CHANGING.isdisjoint(parts):
         return False

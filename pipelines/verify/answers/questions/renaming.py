@@ -6,19 +6,11 @@ free; every other name is the problem's own.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from itertools import permutations
+from typing import Any
 
-from pipelines.verify.answers.answer_values import (
-    Assignments,
-    Collection,
-    Interval,
-    Matrix,
-    NamedValue,
-    Relation,
-    Scalar,
-    Union,
-    Value,
-)
+from pipelines.verify.answers.answer_values import Assignments, NamedValue, Scalar, Value, Words
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm
 from pipelines.verify.answers.expressions.formulas import formula
 from pipelines.verify.answers.expressions.grammar import ExpressionNode
@@ -39,7 +31,8 @@ def symbols(value: Value) -> frozenset[str]:
 
 def renamed(value: Value, names: Mapping[str, str]) -> Value:
     """The value with other letters; raises `UnsupportedForm` where exact arithmetic does."""
-    return _mapped(value, lambda scalar: _renamed_scalar(scalar, names))
+    changed: Value = _mapped(value, lambda scalar: _renamed_scalar(scalar, names))
+    return changed
 
 
 def with_free_argument(value: Value) -> Value:
@@ -97,49 +90,26 @@ def _renamed_node(node: ExpressionNode, names: Mapping[str, str]) -> ExpressionN
     return ExpressionNode(node.op, args, text, node.value)
 
 
-def _scalars(value: Value | None) -> Iterator[Scalar]:
+def _scalars(value: Any) -> Iterator[Scalar]:
+    """The scalars of a value, of a tuple of values, or of None."""
     if isinstance(value, Scalar):
         yield value
-    for part in _parts(value):
-        yield from _scalars(part)
+    else:
+        for part in value if isinstance(value, tuple) else _parts(value):
+            yield from _scalars(part)
 
 
-def _parts(value: Value | None) -> tuple[Value | None, ...]:
-    match value:
-        case Collection():
-            return value.items
-        case Union():
-            return value.parts
-        case NamedValue():
-            return (value.value,)
-        case Assignments():
-            return value.values
-        case Interval():
-            return (value.low, value.high)
-        case Relation():
-            return (value.left, value.right)
-        case Matrix():
-            return tuple(cell for row in value.rows for cell in row)
-    return ()
+def _parts(value: Any) -> Iterator[Any]:
+    return (getattr(value, field.name) for field in fields(value)) if is_dataclass(value) else iter(())
 
 
-def _mapped(value: Value, change: Callable[[Scalar], Scalar]) -> Value:
-    match value:
-        case Scalar():
-            return change(value)
-        case Collection():
-            return Collection(value.kind, tuple(_mapped(item, change) for item in value.items))
-        case Union():
-            return Union(tuple(_mapped(part, change) for part in value.parts))
-        case NamedValue():
-            return NamedValue(value.name, _mapped(value.value, change))
-        case Assignments():
-            return Assignments(value.names, tuple(_mapped(item, change) for item in value.values), value.as_written)
-        case Relation():
-            return Relation(value.sign, change(value.left), change(value.right))
-        case Matrix():
-            return Matrix(tuple(tuple(_mapped(cell, change) for cell in row) for row in value.rows))
-        case Interval():
-            ends = [None if end is None else change(end) for end in (value.low, value.high)]
-            return Interval(ends[0], ends[1], value.closed)
-    raise UnsupportedForm("words have no symbols")
+def _mapped(value: Any, change: Callable[[Scalar], Scalar]) -> Any:
+    """A value, or a tuple of values, with other scalars; names, signs and the like are left as they are."""
+    if isinstance(value, Scalar):
+        return change(value)
+    if isinstance(value, Words):
+        raise UnsupportedForm("words have no symbols")
+    if isinstance(value, tuple):
+        return tuple(_mapped(part, change) for part in value)
+    kind: Any = type(value)
+    return kind(*(_mapped(part, change) for part in _parts(value))) if is_dataclass(value) else value

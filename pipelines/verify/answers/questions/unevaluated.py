@@ -92,22 +92,20 @@ def _is_plain(node: ExpressionNode) -> bool:
 
 def _is_literal(node: ExpressionNode) -> bool:
     """True for a number as people write one: 3/4, 2 1/2, 3 × 10^8, 5 cm."""
-    if node.op in ("+", "*", "/", "^", "neg", "group", "number"):
-        if node.op == "number":
-            return True
-        if node.op in ("neg", "group"):
-            return _is_literal(node.args[0])
-        left, right = node.args
-        if right.op == "word" or (right.op == "^" and right.args[0].op == "word"):
-            return _is_literal(left)
-        if node.op == "+":  # a mixed number has no plus sign: its fraction is smaller than 1
-            return False
-        if node.op == "*":
-            return left.op == "number" and right.op == "^" and right.args[0].value == 10
-        if node.op == "/":
-            return _is_literal(left) and _stripped(right).op == "number"
-        return node.op == "^" and left.value == 10
-    return False
+    node = _stripped(node)
+    if node.op == "number":
+        return True
+    # a mixed number has no plus sign: its fraction is smaller than 1
+    if node.op not in ("+", "*", "/", "^"):
+        return False
+    left, right = node.args
+    if right.op == "word" or (right.op == "^" and right.args[0].op == "word"):
+        return _is_literal(left)
+    if node.op == "*":
+        return left.op == "number" and right.op == "^" and right.args[0].value == 10
+    if node.op == "/":
+        return _is_literal(left) and _stripped(right).op == "number"
+    return node.op == "^" and left.value == 10
 
 
 def _stripped(node: ExpressionNode) -> ExpressionNode:

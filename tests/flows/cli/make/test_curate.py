@@ -53,6 +53,17 @@ def test_a_version_and_then_nothing_more(counted: Path, rollmill: Run, curated: 
     assert str(counted) not in "".join(reports.values())
 
 
+def test_without_a_server_nothing_of_prefect_is_begun_and_a_line_says_how(toy: Path, rollmill: Run) -> None:
+    result = rollmill("curate", "toy.yaml")
+    assert result.status == 0
+    (said,) = [text for text in result.err.splitlines() if "Prefect" in text]
+    assert said == (
+        "rollmill: no Prefect server stands, so none shows this run. Next: rollmill up, or the same command with --prefect"
+    )
+    assert not (toy / ".rollmill" / "prefect").exists()
+    assert "Prefect" not in rollmill("curate", "toy.yaml", "--direct").err
+
+
 def test_another_selector_draws_nothing_and_makes_version_two(counted: Path, rollmill: Run, curated: Curated) -> None:
     first = curated()
     drawn = calls(counted)

@@ -36,7 +36,7 @@ from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from storage.ground import failpoints
 from storage.ground.records import Attempt, Completion, Request
-from storage.segments.schema import Kind
+from storage.segments.keys import Kind
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, calls, content, problems, spec, workspace
 from tests.tied import die_with

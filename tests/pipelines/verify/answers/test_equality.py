@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.verify.answers.equality import LENIENT, POLICIES, EqualityContext, order_named, policy_named, same_quantity
 from pipelines.verify.answers.expressions.quantity import parse_quantity
-from pipelines.verify.answers.expressions.unit_names import known_unit
+from pipelines.verify.answers.expressions.units import known_unit
 from storage.ground.errors import SetupError
 
 PLAIN = "How much does she pay?"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.code import CodeVerifier
+from pipelines.verify.code.code_verifier import CodeVerifier
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Message, Problem, Verdict
 

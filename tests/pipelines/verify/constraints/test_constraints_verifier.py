@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.verify.constraints import ConstraintsVerifier
-from pipelines.verify.constraints.constraints_verifier import variants
+from pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier, variants
 from pipelines.verify.constraints.instructions import INSTRUCTIONS
 from storage.ground.errors import SetupError
 from storage.ground.records import OUTCOMES, Completion, Problem, Verdict

@@ -8,8 +8,7 @@ import pytest
 
 from pipelines.generate.direct import DirectSampler, DirectSamplers
 from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.verify.judged.judge import JudgeVerifier
-from pipelines.verify.judged.judging import agreement
+from pipelines.verify.judged.judge import JudgeVerifier, agreement
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem, Request, Verdict
 from tests.pipelines.generate.http.serving import Serving, body, reply_to

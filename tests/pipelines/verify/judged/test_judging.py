@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.verify.judged.judging import (
+from pipelines.verify.judged.judge import (
     DEFAULT,
     LONGEST,
     Case,

@@ -17,10 +17,11 @@ from storage.ground.records import Completion, Decision, Problem
 from storage.queries.browse.why import why
 from storage.segments.schema import to_table
 from storage.versions.content import database
+from storage.versions.content.catalogue import TABLES
 from storage.versions.content.database import Near, connect_shards, scan_near, write_shards
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.shard_listing import read_listing
-from storage.versions.content.snapshot import TABLES, Snapshot
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.diff import diff
 from storage.versions.publish import publish
 from storage.versions.read import load_snapshot, materialise, open_version
@@ -216,3 +217,22 @@ def test_a_folder_with_an_equals_sign_above_is_no_column(tmp_path: Path) -> None
         assert connection.sql("select count(*) from rollouts where text = 'wrong'").fetchall() == [(0,)]
         near = scan_near("completions", folder / "v1", shards["completions"], [([("", "f")], "text like 'old%'")])
         assert connection.sql(f"select count(*) from ({near})").fetchall() == [(100,)]
+
+
+def storage_version(path: Path) -> int:
+    """The version in the header of a database file, behind a checksum and the word DUCK."""
+    return int.from_bytes(path.read_bytes()[12:20], "little")
+
+
+@pytest.mark.parametrize("written", ["v1.4.0", "latest"])
+def test_a_version_is_written_for_the_oldest_duckdb_and_read_in_the_format_of_older_programs(
+    ws: Workspace, snapshot: Build, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """`latest` is the format of DuckDB 2.0, in which versions were written before; .ci/as-a-wheel opens one with 1.4."""
+    if written == "latest":
+        monkeypatch.setattr(database, "_FORMAT", written)
+    info = publish(ws, snapshot(), report_html="", report_json={}).version
+    assert (storage_version(info.path / "dataset.duckdb") <= 67) is (written == "v1.4.0")
+    assert content_hash(load_snapshot(info)) == info.content_hash == content_hash(snapshot())
+    with open_version(info) as connection:
+        assert connection.sql("SELECT count(*) FROM kept").fetchall() == [(2,)]
