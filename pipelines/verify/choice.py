@@ -354,18 +354,10 @@ def _marked(final: FinalAnswer, options: Options) -> Choice | None:
     """Option named by an extracted answer; a letter that is not an option needs a mark to count as an answer."""
     named = None if final.rule == "tail" else named_in(final.text, options)  # `_answer` reads a last line itself
     if named is None and final.rule == "phrase":
-        named = _unless_contradicted(final.text, named_in_sentence(final.text))
+        named, first = named_in_sentence(final.text), _AT_ONCE.match(final.text)
+        if named is not None and named.letter is not None and first is not None and first[1] != named.letter:
+            named = Choice(clash=f"names {first[1]} and {named.letter}")  # D (B); D, unless it is B
     return named if named is None or final.rule not in ("bare",) or _is_option(named, options) else None
-
-
-def _unless_contradicted(text: str, named: Choice | None) -> Choice | None:
-    """Option named by a sentence, or None if "the answer is" is followed at once by another letter: D (B); D, unless
-    it is B.
-    """
-    first = _AT_ONCE.match(text)
-    if named is None or named.letter is None or first is None or first[1] == named.letter:
-        return named
-    return Choice(clash=f"names {first[1]} and {named.letter}")
 
 
 def _is_option(named: Choice, options: Options) -> bool:

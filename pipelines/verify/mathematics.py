@@ -121,20 +121,17 @@ class MathVerifier(OneByOne):
         """The question with the decision that needs no worker, or with None."""
         final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         reference = reference_text(problem.reference)
-        answer = (
-            None
-            if final is None
-            else final.text
-            if _as_written(final, reference)
-            else answer_text(final, prompt_text(problem.prompt))
-        )
-        if final is not None and answer is not None and "=" in reference and answer is not final.text:
-            answer = _with_name(answer, final)
-        if final is not None and answer is None and asked_number(final.text, prompt_text(problem.prompt)) == "":
-            return None, EqualityDecision("undecided", "no-answer", SEVERAL)
-        if final is None or answer is None:
+        prompt = prompt_text(problem.prompt)
+        if final is None:
             return None, EqualityDecision("unparsed", "no-answer", "no final answer found")
-        context = EqualityContext(prompt_text(problem.prompt), self.policy, self.order)
+        answer = final.text if _as_written(final, reference) else answer_text(final, prompt)
+        if answer is None and asked_number(final.text, prompt) == "":
+            return None, EqualityDecision("undecided", "no-answer", SEVERAL)
+        if answer is None:
+            return None, EqualityDecision("unparsed", "no-answer", "no final answer found")
+        if "=" in reference and answer is not final.text:
+            answer = _with_name(answer, final)
+        context = EqualityContext(prompt, self.policy, self.order)
         question = MathQuestion(reference, answer, final.rule, context)
         decision = decide_exactly(question)
         # The test without the lock only spares it while no worker has been asked.

@@ -19,8 +19,13 @@ Args = tuple[Any, ...]
 _DOCTEST = ">>> "
 _LONGEST = 40  # items: changes make no longer sequence
 _TYPICAL: Mapping[str, Any] = {
-    "str": "abcdefgh", "int": 7, "float": 2.5, "bool": True, "list[int]": [3, 1, 2], "List[int]": [3, 1, 2],
-}  # fmt: skip
+    "str": "abcdefgh",
+    "int": 7,
+    "float": 2.5,
+    "bool": True,
+    "list[int]": [3, 1, 2],
+    "List[int]": [3, 1, 2],
+}
 
 
 def examples(entry_point: str, *texts: str) -> list[Args]:

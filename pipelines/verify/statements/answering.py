@@ -26,9 +26,18 @@ _PHANTOM = re.compile(
 )
 _TEX_COMMENT = re.compile(r"(?m)^[ \t]*%(?!\S*%).*$|(?<=[}$\]])[ \t]+%[ \t]+(?!of\b)[A-Za-z\\].*$")
 _MARKS = (
-    "<!--", "hidden", "display", "opacity", "font-size", "<script", "<style", "<template", "<noscript", "white",
+    "<!--",
+    "hidden",
+    "display",
+    "opacity",
+    "font-size",
+    "<script",
+    "<style",
+    "<template",
+    "<noscript",
+    "white",
     "transparent",
-)  # fmt: skip
+)
 
 
 def visible(text: str) -> str:

@@ -13,9 +13,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "outcome", "rule", "cause", "value", "extracted", "normal_form", "reference_form", "verifier", "version",
-    "seconds", "evidence",
-)  # fmt: skip
+    "outcome",
+    "rule",
+    "cause",
+    "value",
+    "extracted",
+    "normal_form",
+    "reference_form",
+    "verifier",
+    "version",
+    "seconds",
+    "evidence",
+)
 """Columns of a verdict in a frame: all but the ids, which a user's own rows do not have."""
 
 

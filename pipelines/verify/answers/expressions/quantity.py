@@ -31,11 +31,18 @@ _DIGIT = re.compile(r"\d")
 _CHANGED = ("exponent", "power", "bottom", "over")
 
 SCALES = {
-    "%": Fraction(1, 100), "percent": Fraction(1, 100), "dozen": Fraction(12), "hundred": Fraction(100),
-    "thousand": Fraction(1_000), "million": Fraction(10**6), "billion": Fraction(10**9),
-    "trillion": Fraction(10**12), "tenths": Fraction(1, 10), "hundredths": Fraction(1, 100),
+    "%": Fraction(1, 100),
+    "percent": Fraction(1, 100),
+    "dozen": Fraction(12),
+    "hundred": Fraction(100),
+    "thousand": Fraction(1_000),
+    "million": Fraction(10**6),
+    "billion": Fraction(10**9),
+    "trillion": Fraction(10**12),
+    "tenths": Fraction(1, 10),
+    "hundredths": Fraction(1, 100),
     "thousandths": Fraction(1, 1_000),
-}  # fmt: skip
+}
 _ONE_OF = {
     "tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths",
     "percent": "%", "percents": "%", "percentage": "%", "pct": "%",

@@ -109,11 +109,8 @@ def equals_sign(text: str) -> int | None:
     for place, char in enumerate(text[:400]):
         depth += (char in "([{") - (char in ")]}")
         if char == "=" and depth == 0:
-            return (
-                None
-                if text[place - 1 : place] in ("<", ">", "!", ":", "=") or text[place + 1 : place + 2] == "="
-                else place
-            )
+            related = text[place - 1 : place] in ("<", ">", "!", ":", "=") or text[place + 1 : place + 2] == "="
+            return None if related else place
     return None
 
 
