@@ -1,6 +1,6 @@
 """A version in the oldest DuckDB that opens it, and from there in pandas and polars; run without Rollmill.
 
-    python .ci/old_readers.py FOLDER_OF_A_VERSION    # in an environment with duckdb==1.4.0, pandas, polars and pyarrow
+python .ci/old_readers.py FOLDER_OF_A_VERSION    # in an environment with duckdb==1.4.0, pandas, polars and pyarrow
 """
 
 import json

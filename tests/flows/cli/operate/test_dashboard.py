@@ -1,5 +1,6 @@
 """`rollmill dashboard` prints its address when the first page answers, and says in a sentence what went wrong."""
 
+import json
 import os
 import pty
 import re
@@ -18,7 +19,7 @@ from storage.ground.files import locked
 from storage.ledger.owners import this_process
 from storage.standing import lock_file, write_dashboard_address, write_standing
 from storage.workspace import Workspace
-from tests.flows.conftest import ROOT, finish, start
+from tests.flows.conftest import ROOT, Run, finish, start
 from tests.tied import tied
 from tests.waiting import until
 
@@ -144,3 +145,13 @@ def test_a_terminal_counts_the_seconds_until_ctrl_c(workspace: Path) -> None:
     assert shown.endswith("\r\x1b[K\rEnded before the dashboard answered.\r\nNext: rollmill dashboard\r\n")
     assert "http://" not in shown
     assert not any(page.is_running() for page in pages)
+
+
+def test_without_the_extra_no_process_is_started(rollmill: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr("storage.ground.errors.find_spec", lambda _: None)
+    told = "this needs streamlit, which is not installed. Next: pip install 'rollmill[dashboard]'\n"
+    refused = rollmill("dashboard")
+    assert (refused.status, refused.out, refused.err) == (2, "", f"rollmill: {told}")
+    planned = rollmill("up", "--dry-run", "--json")
+    assert (json.loads(planned.out)["dashboard"], planned.err) == (0, f"No dashboard is served: {told}")
