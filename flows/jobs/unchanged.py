@@ -68,8 +68,8 @@ def _again(outcome: Outcome) -> Outcome:
     spent, ref = outcome["spent"], f"{outcome['dataset']}@v{outcome['version']}"
     stored = spent["reused"] + spent["drawn"] + spent["redundant"]
     nothing = {"drawn": 0, "judged": 0, "redundant": 0, "tokens": 0, "cost": 0.0, "seconds": 0.0}
-    said = f"unchanged: {ref} ({outcome['content_hash'][:8]}) follows from this recipe as it stands; nothing was done."
-    again = {"created": False, "spent": {**spent, **nothing, "reused": stored}, "messages": [said]}
+    message = f"unchanged: {ref} ({outcome['content_hash'][:8]}) follows from this recipe as it stands; nothing was done."
+    again = {"created": False, "spent": {**spent, **nothing, "reused": stored}, "messages": [message]}
     return {**outcome, **again}
 
 

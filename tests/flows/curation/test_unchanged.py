@@ -205,7 +205,7 @@ def test_a_verifier_of_ones_own_counts_with_its_file(finished: Finished) -> None
 
 
 def test_other_code_of_ones_own_takes_every_stage(finished: Finished) -> None:
-    shutil.copy(Path(__file__).parents[3] / "toys.py", finished.folder)
+    shutil.copy(Path(__file__).parents[2] / "toys.py", finished.folder)
     made = RECIPE.replace("templates, options: {levels: [1], split: train}", "toys.py:ToyProblems")
     assert not own_answer(finished.folder, made.replace("min_kept: 1", "min_kept: 0"))
 
