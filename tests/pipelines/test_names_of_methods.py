@@ -24,7 +24,6 @@ ALLOWED = {
     "pipelines/verify/code/mutants.py": "`sorted` is Python's own function",
     "pipelines/generate/vllm/vllm_settings.py": "names of guides, not of methods",
     "storage/ground/recipe_steps.py": "`imported` is no engine: a synthesizer has the same name",
-    "storage/segments/schema.py": "names of columns, not of methods",
     "storage/queries/rates.py": "names of numbers, not of methods",
     "storage/queries/models/evaluated.py": "a recorded run has names alone",
     "dashboards/pages/explore/table.py": "names of columns, not of methods",

@@ -20,9 +20,10 @@ from dashboards.units import counted
 from pipelines.stats import with_interval
 from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, undecided_words
+from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.comparisons.evaluations import Flip, evaluations, flips
 from storage.queries.comparisons.sides import Side
+from storage.queries.comparisons.undecided import undecided_words
 
 Row = Mapping[str, Any]
 OTHER = "other"  # the parameter of a second subject

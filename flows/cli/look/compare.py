@@ -199,7 +199,7 @@ def _board(board: dict[str, Any]) -> str:
 
 def _notes(row: dict[str, Any]) -> list[str]:
     """What else to know of a cell: its undecided completions and the faults of its replies."""
-    from storage.queries.comparisons.comparison import undecided_words
+    from storage.queries.comparisons.undecided import undecided_words
 
     return [*filter(None, [undecided_words(row)]), *row.get("faults", ())]
 

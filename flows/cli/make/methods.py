@@ -20,8 +20,8 @@ _FILE_OPTION = typer.Option("--file", metavar="FILE", help="List the methods of 
 
 def methods(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="List one kind only, for example verifiers.")] = None,
-    of: Annotated[str | None, typer.Argument(metavar="[KIND", help="After `new`: the kind of the file to write.")] = None,
-    name: Annotated[str | None, typer.Argument(metavar="NAME]", help="After `new`: its name.")] = None,
+    of: Annotated[str | None, typer.Argument(metavar="NEW_KIND", help="After `new`: the kind of file to write.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NEW_NAME", help="After `new`: its name.")] = None,
     file: Annotated[Path | None, _FILE_OPTION] = None,
     *,
     json: AsJson = False,

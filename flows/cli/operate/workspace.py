@@ -113,8 +113,8 @@ def init(
                 shutil.copyfile(CHECKOUT / name, folder / name)
         tools = [tool for tool in tools if _start(tool, folder)]
     if json:
-        said = {"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run}
-        return as_json(said | {"untracked": _untracked(folder, tools) is not None})
+        row = {"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run}
+        return as_json(row | {"untracked": _untracked(folder, tools) is not None})
     under = f", under {' and '.join(tools)}" if tools else ""
     line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{under}.")
     if copies:

@@ -7,6 +7,7 @@ overnight.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def find_lora(place: str) -> Path:
 
 
 TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ChatTemplate:
@@ -117,10 +119,10 @@ class ChatTemplate:
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
         reply = self._workers.ask({"template": self._text, "variables": {"messages": messages, **given}})
         if "text" in reply:
-            try:
-                return str(reply["text"]).encode().decode()
-            except UnicodeEncodeError:
-                reply = {"refused": "what it writes is no UTF-8"}
+            # Half a surrogate of a problem's own text stays what it is.
+            if not _SURROGATE.search(reply["text"]) or any(_SURROGATE.search(message["content"]) for message in messages):
+                return str(reply["text"])
+            reply = {"refused": "what it writes is no UTF-8"}
         roles = ", ".join(message["role"] for message in messages)
         if "refused" in reply:
             raise SetupError(

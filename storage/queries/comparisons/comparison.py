@@ -26,8 +26,9 @@ from pipelines.stats import (
 )
 from storage.ground.errors import SetupError
 from storage.ground.ids import digits
-from storage.ground.pool import Flags, Group, grouped
+from storage.ground.pool import Group, grouped
 from storage.queries.comparisons.sides import Side
+from storage.queries.comparisons.undecided import left_out, undecided_bounds
 
 Row = dict[str, Any]
 SHOWN = 10  # flipped problems of each direction
@@ -137,9 +138,9 @@ def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
         "metric": f"pass@{request.k}",
         "itself": itself,
         "problems": len(pairing.problems),
-        **_left_out(*sides, len(pairing.problems)),
+        **left_out(*sides, len(pairing.problems)),
         **_difference(pairing, request.margin),
-        "undecided_bounds": None if itself else _undecided_bounds(*sides, request.k),
+        "undecided_bounds": None if itself else undecided_bounds(*sides, request.k),
         "equal_tokens": _at_equal_tokens(*sides, request.tokens),
         "strata": {name: _by(pairing, name) for name in request.by if name in pairing.strata},
         "flipped": _flipped(pairing),
@@ -177,39 +178,6 @@ def _pass_at(side: Side, k: int) -> dict[str, float]:
         )
     rates = pass_at_ks(counts.judged[judged], counts.correct[judged], [k])[:, 0].tolist()
     return dict(zip((side.pool.problems[place] for place in judged.tolist()), rates, strict=True))
-
-
-def _left_out(first: Side, second: Side, compared: int) -> Row:
-    """Numbers of problems without a value on a side: asked of one side only, or undecided on either."""
-    before, after = (set(_ids(side, side.counts.drawn > 0)) for side in (first, second))
-    both = len(before & after)
-    return {"only_before": len(before) - both, "only_after": len(after) - both, "undecided": both - compared}
-
-
-def _undecided_bounds(first: Side, second: Side, k: int) -> list[float] | None:
-    """The least and the largest difference, over the problems asked of both, if each undecided completion were right or
-    wrong; None without undecided completions.
-    """
-    asked = [side.counts.drawn >= k for side in (first, second)]
-    if not any(side.counts.undecided[there].any() for side, there in zip((first, second), asked, strict=True)):
-        return None
-    low, high = zip(*(_pass_if_wrong_or_right(side, k) for side in (first, second)), strict=True)
-    common = low[0].keys() & low[1].keys()
-    ends = [(low[1], high[0]), (high[1], low[0])]
-    return [digits(math.fsum(after[p] - before[p] for p in common) / len(common)) for after, before in ends]
-
-
-def _pass_if_wrong_or_right(side: Side, k: int) -> tuple[dict[str, float], dict[str, float]]:
-    """pass@k of each problem with k completions if all its undecided ones were wrong, and if all were right."""
-    counts, there = side.counts, side.counts.drawn >= k
-    drawn, correct, undecided = counts.drawn[there], counts.correct[there], counts.undecided[there]
-    wrong, right = (pass_at_ks(drawn, c, [k])[:, 0].tolist() for c in (correct, correct + undecided))
-    names = _ids(side, there)
-    return dict(zip(names, wrong, strict=True)), dict(zip(names, right, strict=True))
-
-
-def _ids(side: Side, there: Flags) -> list[str]:
-    return [side.pool.problems[place] for place in np.flatnonzero(there).tolist()]
 
 
 def _at_equal_tokens(first: Side, second: Side, tokens: int | None) -> Row:
@@ -353,14 +321,6 @@ def leaderboard(sides: Sequence[Side]) -> Row:
         "means": means,
         "tests": tests,
     }
-
-
-def undecided_words(cell: Row) -> str:
-    """A sentence on the undecided completions of a leaderboard's cell; empty without any."""
-    if not cell["undecided"]:
-        return ""
-    wrong, right = cell["undecided_bounds"]
-    return f"{cell['undecided']:,} undecided, in no rate; the rate is {wrong:.3f} if all are wrong, {right:.3f} if right"
 
 
 def cells_of_board(sides: Sequence[Side]) -> dict[tuple[str, str], Side]:

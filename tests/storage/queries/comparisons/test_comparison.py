@@ -10,8 +10,9 @@ from flows.cli.look.compare import _comparison as compare_words
 from storage.ground.errors import SetupError
 from storage.ground.ids import digits
 from storage.ground.pool import KEPT, STATES, Pool
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired, undecided_words
+from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired
 from storage.queries.comparisons.sides import Side
+from storage.queries.comparisons.undecided import undecided_words
 
 
 def side(
