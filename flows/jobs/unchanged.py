@@ -13,9 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import flows
-import pipelines
-import storage
 from flows.driver import Outcome
 from flows.engine_files import with_places
 from flows.job import Job
@@ -32,7 +29,7 @@ from storage.workspace import Workspace
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
 
-PROGRAM = [Path(str(module.__file__)).parent for module in (flows, pipelines, storage)]
+PROGRAM = [Path(__file__).parents[2] / name for name in ("flows", "pipelines", "storage")]
 
 
 def unchanged(job: Job, loaded: LoadedRecipe) -> Outcome | None:

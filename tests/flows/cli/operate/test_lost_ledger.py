@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -74,15 +75,15 @@ def versions(workspace: Path) -> list[str]:
 def test_versions_that_could_not_be_read_once_are_registered_by_the_same_command(
     name: str, code: int, lost: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = Path.open
+    opened = os.open
 
-    def refused(path: Path, mode: str = "r", *arguments: Any, **named: Any) -> Any:
-        if name in (path.name, path.parent.name) and "r" in mode:
+    def refused(path: str, flags: int, *arguments: Any, **named: Any) -> int:
+        if name in (Path(path).name, Path(path).parent.name) and not flags & (os.O_WRONLY | os.O_RDWR):
             raise OSError(code, "refused", str(path))
-        return opened(path, mode, *arguments, **named)
+        return opened(path, flags, *arguments, **named)
 
     with monkeypatch.context() as machine:
-        machine.setattr(Path, "open", refused)
+        machine.setattr(os, "open", refused)
         first = rollmill("doctor", "--rebuild")
     assert first.status == 2
     assert name in first.err
