@@ -189,7 +189,8 @@ def test_eight_of_the_largest_bodies_take_little_memory_and_hold_up_nobody(serve
         answers = list(threads.map(lambda _: served.ask("/v1/judge", body, served.bearer)[0], range(8)))
         ended.set()
         assert health.result() < 10  # over 60 s before bodies were bounded; a second on a free machine
-    assert set(answers) <= statuses
+    assert set(answers) <= {*statuses, 429}  # bodies that waited too long for their place on a busy machine
+    assert statuses & set(answers)
     peak = served.peak()
     # Texts that are as large as that are parsed all the same: they and their copies take more than what is refused.
     assert peak < (500e6 if 200 in statuses else 400e6), f"{peak / 1e6:,.0f} MB"

@@ -192,7 +192,6 @@ def test_a_shard_of_another_column_is_refused(ws: Workspace) -> None:
 
 
 def test_every_connection_is_made_in_one_place() -> None:
-    """But for the writer of a version's own new file."""
     root = Path(__file__).parents[3]
     found = {
         path.relative_to(root).as_posix()
@@ -202,7 +201,6 @@ def test_every_connection_is_made_in_one_place() -> None:
     }
     assert found == {
         "storage/segments/instance.py",
-        "storage/versions/content/database.py",  # writes dataset.duckdb
         "storage/versions/content/card.py",  # text of the card
         "dashboards/pages/datasets/actions.py",  # text of a page
     }
