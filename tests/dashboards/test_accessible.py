@@ -137,7 +137,7 @@ def test_ends_and_outcomes_have_a_sign_beside_their_colour(browser: Page, served
     assert len({icon for icon, _ in MARKS.values()}) == len(MARKS)
     drawn(browser, f"{served}/schedules?schedule=nightly", "Schedules")
     squares = browser.locator(".st-key-strip-firings p:has(em)")
-    squares.nth(5).wait_for()  # a busy machine draws them one after another
+    squares.nth(5).wait_for(state="attached")  # a busy machine draws them one after another
     signs = {square.locator(".stMarkdownBadge").inner_text(): str(square.text_content()) for square in squares.all()}
     assert {"check", "bolt", "block", "front_hand", "close", "schedule"} == signs.keys()
     for icon, word in (("bolt", "killed"), ("block", "refused"), ("front_hand", "stopped"), ("close", "failed")):
