@@ -40,6 +40,8 @@ class Lease:
     def marked(self) -> Iterator[None]:
         """Show for the length of the block that this process works in the workspace, see `Leases.works_here`."""
         mark = self._leases.mark
+        if mark is not None:
+            mark.parent.mkdir(exist_ok=True)  # a clone whose ledger lies elsewhere has none yet
         with nullcontext() if mark is None else open(mark, "a", opener=no_link):
             yield
 
