@@ -6,6 +6,7 @@ Nothing is evaluated and nothing is guessed: a character or command that is not 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from pipelines.verify.answers.expressions.algebra import UnsupportedForm
@@ -120,6 +121,7 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
     return _Scanner(spelled, grouping).run()
 
 
+@lru_cache(maxsize=4_096)  # an answer is cleaned for its spelling, for its tokens and for what was asked
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
     text = text.replace("{:}", ":")

@@ -40,12 +40,17 @@ def is_unevaluated(reference: str, answer: str, prompt: str) -> bool:
     if not _SIGN.search(answer) and not (answer.strip(" $") in prompt and asks_rewriting(prompt)):
         return False
     reference, answer = _right_side(reference), _right_side(answer)
-    left, given = _tree(reference), _tree(answer)
+    given, opened = _tree(answer), _OPEN.search(answer) is not None
+    left_undone = given is not None and _leaves_arithmetic(given, "+" in answer)
+    shown = given is not None and _is_shown(given, prompt)
+    if not (opened or left_undone or shown):
+        return False  # most answers, whatever their reference is
+    left = _tree(reference)
     if left is None or given is None:
-        return bool(_OPEN.search(answer)) and not _OPEN.search(reference)
+        return opened and not _OPEN.search(reference)
     if _spelled(left) == _spelled(given):
         return False
-    return _leaves_arithmetic(left, given, "+" in answer) or _is_shown(given, prompt)
+    return shown or (left_undone and _is_plain(left))
 
 
 def _right_side(text: str) -> str:
@@ -63,9 +68,9 @@ def _tree(text: str) -> ExpressionNode | None:
         return None
 
 
-def _leaves_arithmetic(reference: ExpressionNode, answer: ExpressionNode, added: bool) -> bool:
-    """True if an answer of numbers alone has sums or products, and its reference is a plain number."""
-    if not _is_plain(reference) or any(node.op in ("name", "word", "±") for node in answer.walk()):
+def _leaves_arithmetic(answer: ExpressionNode, added: bool) -> bool:
+    """True if an answer of numbers alone has sums or products."""
+    if any(node.op in ("name", "word", "±") for node in answer.walk()):
         return False
     if _is_literal(answer) or any(node.op == "root" for node in answer.walk()):
         return False
