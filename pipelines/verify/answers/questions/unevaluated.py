@@ -40,14 +40,14 @@ def is_unevaluated(reference: str, answer: str, prompt: str) -> bool:
     if not _SIGN.search(answer) and not (answer.strip(" $") in prompt and asks_rewriting(prompt)):
         return False
     reference, answer = _right_side(reference), _right_side(answer)
-    given, opened = _tree(answer), _OPEN.search(answer) is not None
+    given, is_open = _tree(answer), _OPEN.search(answer) is not None
     left_undone = given is not None and _leaves_arithmetic(given, "+" in answer)
     shown = given is not None and _is_shown(given, prompt)
-    if not (opened or left_undone or shown):
+    if not (is_open or left_undone or shown):
         return False  # most answers, whatever their reference is
     left = _tree(reference)
     if left is None or given is None:
-        return opened and not _OPEN.search(reference)
+        return is_open and not _OPEN.search(reference)
     if _spelled(left) == _spelled(given):
         return False
     return shown or (left_undone and _is_plain(left))
