@@ -17,7 +17,7 @@ from flows.curation.snapshot import DecidedRun, decided_run
 from flows.driver import Executor, Outcome
 from flows.job import Job
 from flows.jobs.record import end_run, repair_attempts, worked_on
-from flows.jobs.unchanged import leave_mark
+from flows.jobs.unchanged import leave_mark, program
 from flows.limits import check_refused, limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe.load import LoadedRecipe
@@ -47,6 +47,7 @@ class Curate:
     @contextmanager
     def open(self, progress: Progress) -> Iterator[OpenRun]:
         """The run, opened or resumed in its workspace after repairing what a killed command left."""
+        program()  # before the run, for its mark
         with open_session(self.job, progress) as session, worked_on(session, self.loaded) as run:
             yield run
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,6 @@ def leave_mark(run: "OpenRun", outcome: Outcome) -> None:
         if digest is None:
             path.unlink(missing_ok=True)
         else:
-            path.parent.mkdir(exist_ok=True)
             write_text(path, f"{run.id} {digest}")
 
 
@@ -78,7 +78,7 @@ def _digest(workspace: Workspace, job: Job, loaded: LoadedRecipe, outcome: Outco
     versions = [[method.name, _version(method)] for method in _methods(loaded) if method.role != "engine"]
     profile = load_profile(Path(job.profile) if job.profile else None).model_dump(mode="json")
     files = sorted({*_named_files(recipe, loaded, workspace), *_version_files(workspace, outcome)})
-    parts = [job.data(), recipe, profile, versions, _program(), [_stamp(path) for path in files], stored]
+    parts = [job.data(), recipe, profile, versions, program(), [_stamp(path) for path in files], stored]
     return sha256_text(canonical_json(parts))
 
 
@@ -158,8 +158,11 @@ def _stamp(path: Path) -> list[Any]:
     return [str(path), path.is_dir() or [stat.st_size, stat.st_mtime_ns]]
 
 
-def _program() -> list[Any]:
-    """Contents of every module of the product, and the names and versions of all packages beside it."""
+@cache
+def program() -> list[Any]:
+    """Contents of every module of the product, and the names and versions of all packages beside it, as this process first
+    asked: code that changes during a run is not what the run followed from.
+    """
     content = hashlib.sha256()
     for path in sorted(path for folder in PROGRAM for path in folder.rglob("*") if path.suffix not in ("", ".pyc")):
         content.update(path.read_bytes())

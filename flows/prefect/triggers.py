@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 KINDS = ("version", "model")
 LOOK_SECONDS = 5.0
 MODELS_SECONDS = 10.0  # for a server to say which models it has
-MOST_LISTED = 16 << 20  # bytes of what it says
 
 
 async def watch_always(state: Path) -> NoReturn:
@@ -224,10 +223,12 @@ def _model_on_server(profile: "Profile", model: str) -> str | None:
 
 def _listed(reply: "HTTPResponse") -> "list[dict[str, Any]]":
     """The models in a reply; ValueError for one that is no list of them, is too long or takes too long."""
+    from pipelines.generate.http.exchange import MOST_LIST
+
     body, deadline = b"", time.monotonic() + MODELS_SECONDS
     while part := reply.read1(1 << 16):
         body += part
-        if len(body) > MOST_LISTED or time.monotonic() > deadline:
+        if len(body) > MOST_LIST or time.monotonic() > deadline:
             raise ValueError("the list of models has no end")
     try:
         return [row for row in json.loads(body).get("data", []) if isinstance(row, dict)]

@@ -23,7 +23,7 @@ from storage.queries import Reader, datasets, named_scope, problem_detail, runs
 from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.comparisons.evaluations import Flip, evaluations, flips
 from storage.queries.comparisons.sides import Side
-from storage.queries.comparisons.undecided import undecided_words
+from storage.queries.comparisons.undecided import difference_words, undecided_words
 
 Row = Mapping[str, Any]
 OTHER = "other"  # the parameter of a second subject
@@ -202,8 +202,9 @@ def _sentence(row: Row, *, tests: int) -> str:
     where = f"**{inert(row['before']['benchmark'])}**: " if tests > 1 else ""
     corrected = f" after correction for {tests} tests" if tests > 1 else ""
     p = f"p {'< .001' if row['p_corrected'] < 0.001 else format(row['p_corrected'], '.3f')}{corrected}"
-    note = "" if row["outlying"] is None else f" Note: {inert(row['outlying']['note'], 400)}."
-    return f"{where}{inert(row['decision'], 400)} ({counted(row['problems'], 'shared problem')}, {p}).{note}"
+    notes = [difference_words(row), "" if row["outlying"] is None else row["outlying"]["note"]]
+    noted = "".join(f" Note: {inert(note, 400)}." for note in notes if note)
+    return f"{where}{inert(row['decision'], 400)} ({counted(row['problems'], 'shared problem')}, {p}).{noted}"
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -115,6 +115,8 @@ def _checkpoints(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _comparison(row: dict[str, Any]) -> str:
+    from storage.queries.comparisons.undecided import difference_words
+
     sides = (("before", "value_before", "only_before"), ("after", "value_after", "only_after"))
     left_out = [f"{row[only]:,} only {name}" for name, _, only in sides if row[only]]
     left_out += [f"{row['undecided']:,} undecided"] if row["undecided"] else []
@@ -130,7 +132,7 @@ def _comparison(row: dict[str, Any]) -> str:
         f"{row['decision']}.",
         f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
         f"p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
-        *_undecided_words(row["undecided_bounds"]),
+        *filter(None, [difference_words(row)]),
         *([] if row["outlying"] is None else [f"note: {row['outlying']['note']}"]),
         _equal_tokens(row["equal_tokens"]),
         f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
@@ -143,12 +145,6 @@ def _comparison(row: dict[str, Any]) -> str:
         head = [name, "problems", "before", "after", "difference [95%]", "p, corrected"]
         lines += ["", columns(head, [_stratum(part) for part in strata])]
     return "\n".join(lines)
-
-
-def _undecided_words(bounds: list[float] | None) -> list[str]:
-    if bounds is None:
-        return []
-    return [f"with undecided completions counted too the difference lies between {bounds[0]:+.3f} and {bounds[1]:+.3f}"]
 
 
 def _equal_tokens(part: dict[str, Any]) -> str:
@@ -198,7 +194,7 @@ def _board(board: dict[str, Any]) -> str:
 
 
 def _notes(row: dict[str, Any]) -> list[str]:
-    """What else to know of a cell: its undecided completions and the faults of its replies."""
+    """Notes on a cell: its undecided completions and the faults of its replies."""
     from storage.queries.comparisons.undecided import undecided_words
 
     return [*filter(None, [undecided_words(row)]), *row.get("faults", ())]

@@ -35,13 +35,12 @@ def dashboard(
 
     Example: rollmill dashboard --port 8600
     """
-    from flows.prefect.pages import SERVE, address, command, command_here, explain_rules
+    from flows.prefect.pages import address, command, command_here, explain_rules
     from pipelines.processes.local_server import new_secret
     from pipelines.processes.spawn import environment, spawn
 
     root = workspace_root()
-    if fault := not_installed("streamlit") if SERVE.exists() else SetupError(f"this checkout has no dashboard ({SERVE})."):
-        raise fault
+    _refuse_absent()
     if dry_run:
         return line(" ".join(command(port)))
     _refuse_taken(root, port)
@@ -70,6 +69,16 @@ def dashboard(
         told()
         raise typer.Exit(130) from None
     raise _ended(status)
+
+
+def _refuse_absent() -> None:
+    """SetupError without the pages or without Streamlit."""
+    from flows.prefect.pages import SERVE
+
+    if not SERVE.exists():
+        raise SetupError(f"this checkout has no dashboard ({SERVE}).")
+    if absent := not_installed("streamlit"):
+        raise absent
 
 
 def _refuse_taken(root: Path, port: int) -> None:

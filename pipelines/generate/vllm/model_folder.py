@@ -7,7 +7,6 @@ overnight.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from pipelines.generate.vllm.chat_rendering import JOB, LIMITS, parsed_fault
 from pipelines.verify.workers.worker_pool import WorkerPool
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
+from storage.ground.records import SURROGATE
 
 TEXTS = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -88,7 +88,6 @@ def find_lora(place: str) -> Path:
 
 
 TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ChatTemplate:
@@ -120,7 +119,7 @@ class ChatTemplate:
         reply = self._workers.ask({"template": self._text, "variables": {"messages": messages, **given}})
         if "text" in reply:
             # Half a surrogate of a problem's own text stays what it is.
-            if not _SURROGATE.search(reply["text"]) or any(_SURROGATE.search(message["content"]) for message in messages):
+            if not SURROGATE.search(reply["text"]) or any(SURROGATE.search(message["content"]) for message in messages):
                 return str(reply["text"])
             reply = {"refused": "what it writes is no UTF-8"}
         roles = ", ".join(message["role"] for message in messages)

@@ -89,7 +89,7 @@ def cut_in(text: str) -> str | None:
 
 
 def _run_on(text: str) -> int | None:
-    """Where a base model asks itself the next question, behind an answer or a line with a number."""
+    """Place where a base model asks itself the next question, behind an answer or a line with a number."""
     if "\n\n" not in text and "\nQ" not in text:
         return None
     begin = _RUN_ON.search(text)

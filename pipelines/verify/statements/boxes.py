@@ -56,7 +56,7 @@ def formula_of_box(text: str, start: int, stop: int, content: str) -> str | None
 
 
 def _left_operand(before: str) -> str:
-    """What stands before a box in its formula if that ends with an operator, a relation or a factor, else nothing."""
+    """The part of a formula before its box if that ends with an operator, a relation or a factor, else nothing."""
     dollar = before.rfind("$")
     inside = before[dollar + 1 :] if dollar >= 0 else before
     afresh = max((match.end() for match in _AFRESH.finditer(inside)), default=0)

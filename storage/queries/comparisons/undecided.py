@@ -1,6 +1,7 @@
 """Undecided completions in comparisons: in no rate, but counted, with what a number would be if all were wrong or right."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -52,3 +53,10 @@ def undecided_words(cell: Row) -> str:
         return ""
     wrong, right = cell["undecided_bounds"]
     return f"{cell['undecided']:,} undecided, in no rate; the rate is {wrong:.3f} if all are wrong, {right:.3f} if right"
+
+
+def difference_words(row: Mapping[str, Any]) -> str:
+    """A sentence on the undecided completions of a comparison; empty without any."""
+    if (bounds := row["undecided_bounds"]) is None:
+        return ""
+    return f"with undecided completions counted too the difference lies between {bounds[0]:+.3f} and {bounds[1]:+.3f}"

@@ -144,6 +144,6 @@ def compound(text: str) -> tuple[Fraction, str] | None:
 
 
 def in_unit(unit: str, base: str) -> int | None:
-    """How many of the smallest unit `base` a unit has; None for a unit of another kind."""
+    """Number of the smallest units `base` in a unit; None for a unit of another kind."""
     size = _SIZES.get(known_unit(unit) or "")
     return size[1] if size is not None and size[0] == base else None

@@ -1,4 +1,4 @@
-"""What a problem's text asks of its answer. Reads words only.
+"""Requests of a problem's text on its answer: order, units, nouns. Reads words only.
 
 An order is asked for in words such as "list the roots in increasing order"; an increasing function, coordinates or an
 ordered pair is what the problem speaks of, and no order of the answers.
@@ -176,7 +176,7 @@ def asked_number(sentence: str, prompt: str) -> str | None:
 
 
 def _matches(line: str, number: "re.Match[str]", nouns: frozenset[str]) -> int:
-    """How many of the nouns stand around a number: behind it, or as the sign of its currency."""
+    """Number of the nouns around a number: behind it, or as the sign of its currency."""
     part = _PART.match(line, number.end())
     behind = _BEHIND.match(line, part.end() if part is not None else number.end())
     assert behind is not None

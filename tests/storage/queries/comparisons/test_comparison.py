@@ -12,7 +12,7 @@ from storage.ground.ids import digits
 from storage.ground.pool import KEPT, STATES, Pool
 from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired
 from storage.queries.comparisons.sides import Side
-from storage.queries.comparisons.undecided import undecided_words
+from storage.queries.comparisons.undecided import difference_words, undecided_words
 
 
 def side(
@@ -56,6 +56,8 @@ def test_undecided_completions_are_told_with_the_difference_either_way() -> None
     [row] = compare({"b": first}, {"b": second}, ComparisonRequest())
     assert (row["problems"], row["only_before"], row["only_after"], row["undecided"]) == (2, 0, 0, 2)
     assert (row["difference"], row["undecided_bounds"]) == (0.5, [0.0, 0.5])
+    assert difference_words(row) in compare_words(row)
+    assert difference_words(row).endswith("the difference lies between +0.000 and +0.500")
     cells = leaderboard([first, second])["cells"]
     assert [(cell["problems"], cell["value"], cell["undecided_bounds"]) for cell in cells] == [
         (3, digits(2 / 3), [0.5, 0.75]),
