@@ -167,5 +167,8 @@ def test_the_models_of_two_evaluations_keep_their_names_and_benchmarks(evaluated
 def test_templates_that_carry_most_of_the_variation_are_named() -> None:
     note = "cluster <t19> carries 95% of the variation between clusters (-0.500, all others +0.250)"
     row = {"before": {"benchmark": "b"}, "decision": "a is better", "problems": 40, "p_corrected": 0.04}
+    row |= {"undecided_bounds": None}
     assert _sentence(row | {"outlying": None}, tests=1).endswith("(40 shared problems, p 0.040).")
+    undecided = _sentence(row | {"outlying": None, "undecided_bounds": [-0.1, 0.2]}, tests=1)
+    assert undecided.endswith(inert("difference lies between -0.100 and +0.200") + ".")
     assert _sentence(row | {"outlying": {"note": note}}, tests=1).endswith(f"p 0.040). Note: {inert(note, 400)}.")
