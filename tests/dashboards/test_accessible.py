@@ -16,6 +16,7 @@ from flows import cli
 from storage.queries import Reader, run_scope, search_problems
 from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
+from tests.chromium import settled
 from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.measured import nameless, pale, too_close, unreached, wider
 from tests.dashboards.pages.models.conftest import training_recipe
@@ -98,7 +99,7 @@ def addresses(filled: Path) -> dict[str, str]:
 def drawn(page: Page, address: str, title: str) -> None:
     """Open a page, with its charts."""
     visit(page, address, title)
-    settled(page)
+    redrawn(page)
     for words in ("Forecasting from what is stored", "Checking, "):  # the page changes when the answers come
         expect(page.get_by_text(words)).to_have_count(0)
     for chart in page.get_by_test_id("stVegaLiteChart").all():
@@ -106,10 +107,10 @@ def drawn(page: Page, address: str, title: str) -> None:
             expect(chart.locator("svg, canvas").first).to_be_visible()
 
 
-def settled(page: Page) -> None:
+def redrawn(page: Page) -> None:
     """The page is drawn anew after a change of its size or its colours."""
     page.wait_for_timeout(300)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    settled(page)
     page.wait_for_timeout(300)
 
 
@@ -124,7 +125,7 @@ def test_a_page_is_read_and_used_by_everybody(
     for width, scheme in ((1400, "light"), (1400, "dark"), (800, "dark"), (800, "light")):
         browser.set_viewport_size({"width": width, "height": 1700})
         browser.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        settled(browser)
+        redrawn(browser)
         shoot(browser, f"{name}-{width}-{scheme}")
         found[f"pale, {width} {scheme}"] = pale(browser)
         found[f"wider than {width}, {scheme}"] = wider(browser)

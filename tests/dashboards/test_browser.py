@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from storage.queries import Reader
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import serving
 from tests.flows.conftest import finish, start
 
@@ -58,6 +58,7 @@ def visit(page: Page, address: str, title: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 

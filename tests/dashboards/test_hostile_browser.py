@@ -15,7 +15,7 @@ from dashboards.pages.verifiers import TABS
 from storage.audits import PersonJudgement
 from storage.queries import Reader, run_scope, search_problems
 from storage.workspace import Workspace
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import HOSTILE, STRANGER, run_in, serving
 from tests.dashboards.test_browser import visit
 from tests.flows.conftest import RECIPE, ROOT
@@ -227,7 +227,7 @@ def test_no_payload_acts_on_any_page(page: Page, printed: str, attacked: Path, a
         visit(page, f"{served}/{path}", title)
         for summary in page.locator('[data-testid="stExpander"] summary').all():
             summary.click()
-        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+        settled(page)
         if "problem=" in path:
             _read_all(page)
         page.wait_for_timeout(300)

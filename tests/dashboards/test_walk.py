@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from storage.queries import Reader, datasets, runs, versions_of
 from storage.workspace import Workspace
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import serving
 from tests.dashboards.pages.schedules.test_schedules_browser import ONCE
 from tests.dashboards.test_browser import shoot
@@ -78,26 +78,26 @@ def test_a_day_with_the_mouse_alone(page: Page, folder: Path) -> None:
 
 def menu(page: Page, name: str, title: str = "") -> None:
     """Open a page by its link in the menu."""
-    settled(page)
+    drawn(page)
     page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
     titled(page, title or name)
 
 
 def titled(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible()
+    drawn(page)
+
+
+def drawn(page: Page) -> None:
+    """The page is drawn, and without an error."""
     settled(page)
-
-
-def settled(page: Page) -> None:
-    """The page is drawn: until then a click may reach an element that is exchanged for its successor."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def press(page: Page, name: str) -> None:
     button = page.get_by_role("button", name=name, exact=True)
     expect(button).to_be_enabled()
-    settled(page)
+    drawn(page)
     button.click()
 
 
@@ -105,7 +105,7 @@ def pick(page: Page, box: str, option: str) -> None:
     """Choose in a box."""
     page.get_by_role("combobox", name=box, exact=False).first.click()
     page.get_by_role("option", name=option, exact=True).click()
-    settled(page)
+    drawn(page)
 
 
 def step_down(page: Page, label: str) -> None:
@@ -175,7 +175,7 @@ def review(page: Page, folder: Path) -> None:
     """An audit is drawn and ten of its rollouts are judged by clicks."""
     menu(page, "New run")
     page.get_by_text("Audit", exact=True).click()
-    settled(page)
+    drawn(page)
     press(page, "Start the audit")
     page.get_by_role("button", name="Yes, start the audit").click()
     page.get_by_role("link", name="Judge the drawn rollouts").click()
@@ -219,7 +219,7 @@ def export(page: Page, folder: Path) -> None:
     """A version becomes a file for a trainer, which the browser downloads."""
     menu(page, "New run")
     page.get_by_text("Export", exact=True).click()
-    settled(page)
+    drawn(page)
     pick(page, "Version", "toy@v2")
     press(page, "Make the file")
     download = page.get_by_role("link", name="Download toy-v2", exact=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.test_browser import browser, printed, served, shoot, strangers, visit
 from tests.flows.conftest import finish, start
 
@@ -58,9 +58,7 @@ def test_a_cell_of_the_flow_opens_its_rows_and_a_link_reopens_them(browser: Page
     chart = browser.locator(".vega-embed").first
     expect(chart).to_be_visible(timeout=PATIENCE)
     expect(browser.get_by_text("rollouts: kept → over_quota", exact=False)).to_be_visible()
-    browser.locator(
-        '[data-testid="stApp"][data-test-script-state="notRunning"]'
-    ).wait_for()  # until then the chart may move
+    settled(browser)  # until then the chart may move
     box = chart.bounding_box()
     assert box is not None
     browser.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + 68)  # kept, as it was: the first cell

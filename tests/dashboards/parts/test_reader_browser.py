@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboards.inert import visible
 from storage.queries import Reader, dataset_scope, search_problems
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import STRANGER, serving
 from tests.dashboards.parts.test_prose import HOSTILE as PAYLOADS
 from tests.dashboards.parts.test_reader import imported
@@ -82,6 +82,7 @@ def test_a_rollout_is_read_by_keys_with_its_answer_marked(browser: Page, printed
     assert link == addresses[1]
     visit(browser, link, "Explore")
     expect(drawer.get_by_text("rollout 2 of 3")).to_be_visible(timeout=PATIENCE)
+    settled(browser)
     drawer.get_by_text("Two side by side").click()
     expect(drawer.locator("del").first).to_be_visible(timeout=PATIENCE)
     expect(drawer.locator("ins").first).to_be_visible()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from storage.workspace import Workspace
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import HOSTILE, serving
 from tests.dashboards.test_browser import browser, served, shoot, strangers, visit
 from tests.storage.stepped.searched import OTHER, PROBLEM, RUN, grown, stored
@@ -34,7 +34,7 @@ def drawn(page: Page, served: str) -> Locator:
     visit(page, f"{served}/explore?of=run+{RUN}&problem={PROBLEM.id}", "Explore")
     drawer = page.get_by_role("dialog")
     expect(drawer.get_by_text(re.compile(r"problem \d+ of [\d,]+ match"))).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    settled(page)
     for answers in ("first asked for", "kept"):
         drawer.get_by_text("Rollouts", exact=True).click()
         expect(drawer.get_by_role("treeitem")).to_have_count(0, timeout=PATIENCE)

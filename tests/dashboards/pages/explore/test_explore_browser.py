@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from storage.queries import Reader
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.test_browser import browser, printed, served, shoot, strangers, visit
 from tests.flows.conftest import finish, start
 
@@ -29,7 +29,7 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
             browser.keyboard.press(key)
         expect(drawer.get_by_text(f"problem {number} of 4 matches")).to_be_visible(timeout=PATIENCE)
         expect(drawer.get_by_text("Record", exact=True).first).to_be_visible(timeout=PATIENCE)  # the whole drawer is there
-        expect(browser.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+        settled(browser)
     drawer.get_by_text("Two side by side").click()
     expect(drawer.get_by_test_id("stColumn")).to_have_count(6, timeout=PATIENCE)  # two choices, verdicts and texts
     shoot(browser, "drawer")

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
-from tests.chromium import PATIENCE
+from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import serving
 from tests.dashboards.test_browser import shoot, visit
 from tests.flows.conftest import RECIPE, ROOT, finish, start
@@ -55,7 +55,7 @@ def pressed(page: Page, name: str) -> None:
     """Click a button once the page has settled: until then the button may be exchanged for its successor."""
     button = page.get_by_role("button", name=name, exact=True)
     expect(button).to_be_enabled()
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    settled(page)
     button.click()
 
 
