@@ -1,4 +1,4 @@
-"""`rollmill recipe new|check|show|form` and `rollmill synthesize`: a recipe looked at before anything is drawn.
+"""`rollmill recipe new|check|show|form|methods` and `rollmill synthesize`: a recipe looked at before anything is drawn.
 
 Validity of a recipe on this machine, its form with every default, its keys, and its problems.
 """
@@ -13,7 +13,7 @@ import typer
 from flows.cli import group
 from flows.cli.new import new
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from storage.ground.errors import FoundWanting
+from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from flows.recipe.form import RecipeForm
@@ -146,6 +146,36 @@ def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
     else:
         line(_keys(made))
     object_at(made.kind.loader)(recipe, sets=made.sets)
+
+
+@verbs.command("methods")
+def methods(
+    recipe: RecipePath,
+    *,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Refuse a recipe of another name: a stage looks in reports/NAME.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Write reports/NAME/methods.json: versions of a recipe's methods, digests of its files and of the program.
+
+    The stages of dvc.yaml depend on it, so that `dvc repro` runs again what another method or file may change.
+
+    Example: rollmill recipe methods recipes/arithmetic.yaml
+    """
+    from flows.curation.methods_report import write_methods_report
+    from flows.recipe.load import load_recipe
+    from storage.workspace import Workspace
+
+    loaded = load_recipe(recipe)
+    if name not in (None, loaded.recipe.name):
+        raise SetupError(
+            f"{recipe} has the name {loaded.recipe.name!r}, and not {name!r}.",
+            next_command=f"write `{loaded.recipe.name}: {recipe}` under `recipes` in params.yaml",
+        )
+    with Workspace.open() as workspace:
+        path = write_methods_report(workspace, loaded)
+    return as_json({"recipe": loaded.recipe.name, "file": str(path)}) if json else line(str(path))
 
 
 def _keys(made: "RecipeForm") -> str:

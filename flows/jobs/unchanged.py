@@ -75,14 +75,14 @@ def _digest(workspace: Workspace, job: Job, loaded: LoadedRecipe, outcome: Outco
     if _in_doubt(loaded) or (stored := _stored(workspace, outcome["run"])) is None:
         return None
     recipe = loaded.canonical()
-    versions = [[method.name, _version(method)] for method in _methods(loaded) if method.role != "engine"]
+    versions = [[method.name, built_version(method)] for method in methods_of(loaded) if method.role != "engine"]
     profile = load_profile(Path(job.profile) if job.profile else None).model_dump(mode="json")
-    files = sorted({*_named_files(recipe, loaded, workspace), *_version_files(workspace, outcome)})
+    files = sorted({*named_files(loaded, workspace), *_version_files(workspace, outcome)})
     parts = [job.data(), recipe, profile, versions, program(), [_stamp(path) for path in files], stored]
     return sha256_text(canonical_json(parts))
 
 
-def _version(method: MethodSpec) -> str:
+def built_version(method: MethodSpec) -> str:
     """The version of a method as built on this machine, whose tools may be part of it."""
     built = method.build()
     if method.role == "verifier":
@@ -90,7 +90,8 @@ def _version(method: MethodSpec) -> str:
     return str(built.version)
 
 
-def _methods(loaded: LoadedRecipe) -> list[MethodSpec]:
+def methods_of(loaded: LoadedRecipe) -> list[MethodSpec]:
+    """Every method that a recipe names, its engines last."""
     every = [loaded.synthesizer, loaded.budget, loaded.selector, loaded.accept, loaded.planned_under, *loaded.verifiers]
     every += [*loaded.scorers, *(part.method for part in loaded.evaluation), *loaded.engines()]
     return [method for method in every if method is not None]
@@ -103,7 +104,7 @@ def _in_doubt(loaded: LoadedRecipe) -> bool:
     """
     done_anew = {key: part for key, part in loaded.canonical().items() if key != "verify"}
     own = next(parts_with(done_anew, lambda part: DIGEST in part or PACKAGE in part), None)
-    methods = _methods(loaded)
+    methods = methods_of(loaded)
     asked = any(method.reaches_out or method.takes_source or issubclass(method.cls, ReadsVotes) for method in methods)
     templates = any(":" in str(name) for method in methods for name in method.options.get(TEMPLATES) or ())
     given = any(step.generate.examples_from is not None for step in loaded.steps)
@@ -136,13 +137,13 @@ def _version_files(workspace: Workspace, outcome: Outcome) -> Iterator[Path]:
     yield from (workspace.root / "reports" / outcome["recipe"]).glob("*.json")
 
 
-def _named_files(recipe: Any, loaded: LoadedRecipe, workspace: Workspace) -> Iterator[Path]:
+def named_files(loaded: LoadedRecipe, workspace: Workspace) -> Iterator[Path]:
     """Files that a recipe names, and those of its engines' models."""
     for engine in loaded.engines():
         for text in with_places(engine, workspace.root).options.values():
             if isinstance(text, str) and len(text) < 4096 and Path(text).is_absolute():
                 yield from (Path(text), *Path(text).rglob("*"))
-    for value in texts_in(recipe):
+    for value in texts_in(loaded.canonical()):
         for folder in (loaded.base, workspace.root):
             with suppress(OSError, ValueError):
                 if (path := folder / value).is_file():
@@ -160,11 +161,17 @@ def _stamp(path: Path) -> list[Any]:
 
 @cache
 def program() -> list[Any]:
-    """Contents of every module of the product, and the names and versions of all packages beside it, as this process first
-    asked: code that changes during a run is not what the run followed from.
+    """The product's source, and the names and versions of all packages beside it, as this process first asked: code that
+    changes during a run is not what the run followed from.
     """
+    packages = sorted({path.name for place in sys.path for path in Path(place).glob("*.dist-info")})
+    return [source_digest(), packages, sys.version]
+
+
+@cache
+def source_digest() -> str:
+    """SHA-256 of the contents of the product's modules and other files beside them, in the order of their paths."""
     content = hashlib.sha256()
     for path in sorted(path for folder in PROGRAM for path in folder.rglob("*") if path.suffix not in ("", ".pyc")):
         content.update(path.read_bytes())
-    packages = sorted({path.name for place in sys.path for path in Path(place).glob("*.dist-info")})
-    return [content.hexdigest(), packages, sys.version]
+    return content.hexdigest()

@@ -33,38 +33,55 @@ OUR_OWN = "claims"  # like recipes/benchmarks: the program reads its own files, 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {
     "params.yaml": """\
-recipe: recipes/arithmetic.yaml   # what the stages of dvc.yaml run on
+# The recipes that the stages of dvc.yaml run, NAME: FILE with the recipe's own name; `dvc repro curate@NAME` runs one.
+recipes:
+  arithmetic: recipes/arithmetic.yaml
 """,
     "dvc.yaml": """\
 stages:
+  methods:                # what the rows follow from beside the recipe; never skipped, for the program may have changed
+    foreach: ${recipes}
+    do:
+      cmd: rollmill recipe methods ${item} --name ${key}
+      always_changed: true
+      outs:
+        - reports/${key}/methods.json:
+            cache: false
   synthesize:
-    cmd: rollmill synthesize ${recipe}
-    params:
-      - ${recipe}:
-          - name
-          - seed
-          - problems
-    outs:
-      - reports/arithmetic/problems.json:
-          cache: false
+    foreach: ${recipes}
+    do:
+      cmd: rollmill synthesize ${item}
+      deps:
+        - reports/${key}/methods.json
+      params:
+        - ${item}:
+            - name
+            - seed
+            - problems
+      outs:
+        - reports/${key}/problems.json:
+            cache: false
   curate:
-    cmd: rollmill curate ${recipe}
-    deps:
-      - reports/arithmetic/problems.json
-    params:
-      - ${recipe}:
-    outs:
-      - reports/arithmetic/content.json:
-          cache: false
-    metrics:
-      - reports/arithmetic/metrics.json:
-          cache: false
-    plots:
-      - reports/arithmetic/levels.json:
-          cache: false
-          x: level
-          y: pass_rate
-          title: Pass rate by level
+    foreach: ${recipes}
+    do:
+      cmd: rollmill curate ${item}
+      deps:
+        - reports/${key}/methods.json
+        - reports/${key}/problems.json
+      params:
+        - ${item}:
+      outs:
+        - reports/${key}/content.json:
+            cache: false
+      metrics:
+        - reports/${key}/metrics.json:
+            cache: false
+      plots:
+        - reports/${key}/levels.json:
+            cache: false
+            x: level
+            y: pass_rate
+            title: Pass rate by level
 """,
     "recipes/evaluations/dvc.yaml": """\
 stages:

@@ -1,4 +1,4 @@
-"""The stage `evaluate` that `init` makes, run by real DVC: it draws what is missing, shows its values."""
+"""The stages that `init` makes, run by real DVC: they draw what is missing, for any recipe, and show their values."""
 
 import json
 import subprocess
@@ -10,8 +10,9 @@ import yaml
 
 from flows.cli.operate.workspace import STAGES
 from storage import dvc
-from tests.flows.conftest import ROOT, Run
+from tests.flows.conftest import RECIPE, ROOT, Run
 from tests.flows.evaluation.test_evaluate import EVALUATION
+from tests.repositories import git, run_dvc
 
 pytestmark = pytest.mark.services
 
@@ -42,3 +43,39 @@ def test_repro_draws_nothing_after_the_evaluation_and_metrics_are_shown(
     shown = json.loads(dvc.run(["metrics", "show", "--json"], toy).stdout)
     [table] = shown[""]["data"].values()
     assert table["data"] == {"small": {"good": {"pass@1": cell["metrics"][0]["value"]}}}
+
+
+def test_the_stages_run_any_recipe_and_an_experiment(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(variable, "t@t")
+    (toy / "second.yaml").write_text(RECIPE.replace("name: toy", "name: second").replace("seed: 3", "seed: 4"))
+    (toy / "params.yaml").write_text("recipes: {toy: toy.yaml, second: second.yaml}\n")
+    stages = STAGES["dvc.yaml"].replace("cmd: rollmill", f"cmd: {sys.executable} -m flows.cli")
+    (toy / "dvc.yaml").write_text(stages)
+    git(toy, "init", "-q")
+    run_dvc(toy, "init", "-q")
+    git(toy, "add", "-A")
+    git(toy, "commit", "-qm", "begin")
+
+    run_dvc(toy, "repro")
+    git(toy, "add", "-A")
+    committed = git(toy, "ls-files").split()
+    assert "reports/second/metrics.json" in committed
+    assert not [name for name in committed if name.endswith((".duckdb", ".parquet"))]
+    git(toy, "commit", "-qm", "first")
+    assert "curate@toy" not in run_dvc(toy, "status")
+    assert run_dvc(toy, "repro").count("didn't change, skipping") == 4
+
+    (toy / "toys.py").write_text((toy / "toys.py").read_text() + "\n# changed\n")
+    assert "Running stage 'curate@toy'" in run_dvc(toy, "repro")
+    git(toy, "commit", "-qam", "a changed method")
+
+    run_dvc(toy, "exp", "run", "-S", "second.yaml:select.options.per_problem=1", "curate@second")
+    rows = json.loads(run_dvc(toy, "exp", "show", "--json"))
+    assert [row["experiments"] for row in rows if row.get("experiments")]
+    change = json.loads(run_dvc(toy, "metrics", "diff", "--json"))["diff"]
+    assert change["reports/second/metrics.json"]["kept"]["diff"] < 0
+    assert "reports/toy/metrics.json" not in change
+    assert dvc.run(["plots", "diff", "HEAD", "--out", "plots"], toy).returncode == 0
+    assert (toy / "plots" / "index.html").stat().st_size
