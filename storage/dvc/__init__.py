@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from storage.dvc.trust import require_plain
-from storage.ground.errors import SetupError
-from storage.ground.files import other_owner, own_folder
+from storage.ground.errors import SetupError, explained
+from storage.ground.files import ensure_lines, other_owner, own_folder
 from storage.ground.planted.links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -32,7 +32,14 @@ class Tracking:
 
 
 def add(path: Path) -> Tracking:
-    """Run `dvc add` on a folder; a tracked one is unchanged. Never raises for a missing git or DVC."""
+    """Run `dvc add` on a folder; a tracked one is unchanged. Never raises for a missing git or DVC.
+
+    Git is told to ignore the folder in any case: rows that DVC does not track must not be committed instead.
+    """
+    ignore = path.parent / ".gitignore"
+    if repository(path, ".git") is not None:
+        with explained(ignore):
+            ensure_lines(ignore, [f"/{path.name}"])
     root = repository(path, ".dvc")
     if root is None:
         return Tracking(
@@ -44,7 +51,7 @@ def add(path: Path) -> Tracking:
     if link := next((file for file in links if leads_out(file, root / ".dvc" / "cache")), None):
         # DVC would publish the file that it leads to; its own, where its cache is linked, lead into that.
         return Tracking((), f"warning: {path.name} is not tracked: {link} is a link. Next: rm {shlex.quote(str(link))}")
-    pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
+    pointer = path.with_name(f"{path.name}.dvc")
     _remove_torn(pointer)
     try:
         process = run_when_unlocked(["add", str(path.resolve().relative_to(root))], root)

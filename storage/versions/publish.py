@@ -217,7 +217,7 @@ def _track_late(ws: Workspace, info: VersionInfo) -> list[str]:
     tracked = dvc.add(info.path)
     point_latest(ws.datasets, load_index(ws.datasets, info.name))
     line = dvc.git_add_line([index_path(ws.datasets, info.name), *tracked.files])
-    return [text for text in (tracked.warning, f"{info.ref} is tracked by DVC now.", line) if text]
+    return [text for text in (tracked.warning or f"{info.ref} is tracked by DVC now.", line) if text]
 
 
 def _info(ws: Workspace, name: str, entry: Entry) -> VersionInfo:

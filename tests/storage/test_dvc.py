@@ -137,6 +137,31 @@ def test_a_dvc_that_was_killed_is_one_warning_that_says_so(
     assert "is not tracked: dvc add failed: it was killed by signal 9. Next: the same command again tracks it" in warning
 
 
+def test_git_ignores_the_rows_that_no_dvc_tracks(tmp_path: Path, snapshot: Build) -> None:
+    git(tmp_path, "init", "-q")
+    with Workspace.init(tmp_path / "ws") as workspace:
+        (warning,) = [line for line in put(workspace, snapshot()) if line.startswith("warning")]
+    assert "no DVC repository here" in warning
+    git(tmp_path, "add", "-A")
+    committed = git(tmp_path, "ls-files").split()
+    assert "ws/datasets/toy/index.json" in committed
+    assert not [name for name in committed if "/v1-" in name and "/manifests/" not in name]
+
+
+@pytest.mark.services
+def test_a_version_that_git_has_already_is_not_called_tracked(tmp_path: Path, snapshot: Build) -> None:
+    with Workspace.init(tmp_path) as workspace:
+        put(workspace, snapshot())
+        git(tmp_path, "init", "-q")
+        git(tmp_path, "add", "-A", "--force", "datasets")
+        git(tmp_path, "commit", "-qm", "with its rows")
+        run_dvc(tmp_path, "init", "-q")
+        messages = put(workspace, snapshot())
+    assert not [line for line in messages if "tracked by DVC now" in line]
+    (warning,) = [line for line in messages if line.startswith("warning")]
+    assert "already tracked by SCM" in warning
+
+
 @pytest.mark.services
 @pytest.mark.parametrize("torn", ["datasets/toy/v1-ab183de1.dvc", ".dvc/tmp/rwlock"])
 def test_what_a_stopped_dvc_tore_is_written_again(
