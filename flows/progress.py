@@ -1,9 +1,11 @@
-"""Progress of a job: its stages, written to the ledger and shown in the terminal. Rounds write their own progress.
+"""Progress of a job: its stages, written to the ledger, to the log and to the terminal. Rounds write their own progress.
 
-All progress shown to people comes from here or from the ledger, never from Prefect.
+All progress shown to people comes from here or from the ledger, never from Prefect. The logger is `rollmill.stages`.
 """
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +15,8 @@ from pipelines.stats import TimeLeft, time_left, whole_of
 if TYPE_CHECKING:
     from storage.runs import Runs
 
+LOG = logging.getLogger("rollmill.stages")
+LINE_SECONDS = 10.0  # between two records of a stage that lasts
 STAGES = ("synthesize", "draw", "verify", "score", "select", "gate", "publish")
 _OF_EVENT = {
     "planned": ("draw", "verify"),
@@ -76,6 +80,54 @@ class Stage:
         return time_left(self.done, whole_of(self.detail, self.total), self.rate)
 
 
+def describe(stage: Stage) -> str:
+    """A stage as `stage=draw done=1024 total=3840 ...`."""
+    parts = [f"stage={stage.name}", f"done={stage.done}", f"total={stage.total}", f"seconds={stage.seconds:.1f}"]
+    if "round" in stage.detail:
+        parts.insert(1, f"round={stage.detail['round']}")
+    if cell := _cell(stage):
+        parts.insert(0, cell)
+    if "state" in stage.detail:
+        parts.append(f"state={stage.detail['state']}")
+    if stage.tokens:
+        parts.append(f"tokens={stage.tokens}")
+    if stage.name in ("draw", "verify") and (left := stage.left) is not None:
+        parts.append(f"left={left.seconds:.0f}s")
+    if stage.name == "verify" and stage.here:
+        parts.append(f"correct={stage.correct / stage.here:.3f}")
+    return " ".join(parts)
+
+
+def _cell(stage: Stage) -> str:
+    """The cell of an evaluation that a stage is of, `benchmark=easy model=tiny`; nothing elsewhere."""
+    return " ".join(f"{key}={stage.detail[key]}" for key in ("benchmark", "model") if key in stage.detail)
+
+
+class StageLog:
+    """A record when a stage ends, and every ten seconds while one lasts; records of messages that appear once."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], float] = {}  # when the record of a cell's stage was written
+        self._written: dict[tuple[str, str], tuple[int, int]] = {}  # its numbers
+
+    def __call__(self, stage: Stage) -> None:
+        """Write the stage's record, unless it is unchanged or was written recently, and its messages."""
+        if self._is_news(stage):
+            numbers = {"stage": stage.name, "done": stage.done, "total": stage.total, "tokens": stage.tokens}
+            LOG.info("%s", describe(stage), extra={"fields": {**numbers, "seconds": round(stage.seconds, 3)}})
+        for text in stage.detail.get("lines", ()):
+            LOG.info("%s", text)
+
+    def _is_news(self, stage: Stage) -> bool:
+        now, key = time.monotonic(), (stage.name, _cell(stage))
+        last = self._last.setdefault(key, now)
+        ended = stage.done == stage.total
+        if self._written.get(key) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
+            return False
+        self._last[key], self._written[key] = now, (stage.done, stage.total)
+        return True
+
+
 def _ignore(text: str) -> None:
     """No-op listener."""
 
@@ -98,6 +150,7 @@ class Progress:
         self._cell = dict(cell or {})
         self._rounds: dict[tuple[str, int], Stage] = {}
         self._messages: set[str] = set()
+        self._log = StageLog()
         self._lock = threading.Lock()
 
     def of_cell(self, benchmark: str, model: str) -> "Progress":
@@ -164,5 +217,7 @@ class Progress:
 
     def _tell(self, stage: Stage) -> None:
         self.stages[stage.name] = stage
+        of_cell = replace(stage, detail={**self._cell, **stage.detail}) if self._cell else stage
+        self._log(of_cell)
         if self._watcher is not None:
-            self._watcher(replace(stage, detail={**self._cell, **stage.detail}) if self._cell else stage)
+            self._watcher(of_cell)

@@ -6,6 +6,7 @@
 A session is always passed as an argument; there is no global one.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 _OF_RUN = ("score", "accept")  # parts of a run's record that commands build methods of
+SERVERS = logging.getLogger("rollmill.servers")
 SHOWN = 60  # letters of a server's log line beside the bar
 
 
@@ -164,6 +166,10 @@ def _local_servers(session: Session) -> "LocalServers":
     models = local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs")
 
     def tell(event: "ServerEvent") -> None:
+        level = logging.WARNING if event.state in ("restarting", "lost") else logging.INFO
+        level = logging.DEBUG if event.state == "starting" and event.seconds else level  # each line of the server's own log
+        fields = {"server": event.name, "state": event.state}
+        SERVERS.log(level, "%s is %s. %s", event.name, event.state, event.detail, extra={"fields": fields})
         if event.state in ("restarting", "lost") and not event.seconds:
             session.messages.append(f"the model server {event.name} {event.detail}; {workspace.state / 'logs'} has its log")
         if event.state != "ended":

@@ -21,12 +21,13 @@ import typer
 from typer.core import TyperGroup
 
 from flows import CHECKOUT
-from flows.cli import ending
+from flows.cli import completion, ending, logs
 from flows.cli.output import never_silent, note
 from flows.cli.terminal import guard
 from rollmill.version import tree_version
 from storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
 
+LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
 _NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ENXIO)  # of a folder, a pipe or a socket that is opened as a file
 _SHOWN = 300  # characters of a path that cannot be used
@@ -140,6 +141,14 @@ def build(verb: str | None = None) -> typer.Typer:
     return app
 
 
+def _program(verb: str | None) -> Any:
+    """The program as a click command, which completes names where a shell asks for these."""
+    program = typer.main.get_command(build(verb))
+    if completion.wanted():
+        completion.complete_values(program)
+    return program
+
+
 def _verb(arguments: Sequence[str]) -> str | None:
     """The first word that is neither an option nor an option's value."""
     words = iter(arguments)
@@ -149,6 +158,25 @@ def _verb(arguments: Sequence[str]) -> str | None:
         elif not word.startswith("-"):
             return word
     return None
+
+
+def _without_log_options(arguments: Sequence[str]) -> tuple[list[str], str | None, bool]:
+    """The arguments without the options of the log, which any command takes in any place; the level; JSON lines or not.
+
+    They are taken before the arguments are parsed, so that mistakes in these are logged as asked too.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    words, rest, level, json_lines = iter(arguments[:end]), [], None, False
+    for word in words:
+        if word == LOG_JSON:
+            json_lines = True
+        elif word == LOG_LEVEL:
+            level = next(words, "")
+        elif word.startswith(f"{LOG_LEVEL}="):
+            level = word.removeprefix(f"{LOG_LEVEL}=")
+        else:
+            rest.append(word)
+    return [*rest, *arguments[end:]], level, json_lines
 
 
 def _typed(program: Any, arguments: Sequence[str]) -> str:
@@ -189,6 +217,10 @@ def _everywhere(
     _: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit, and exit.")
     ] = False,
+    _level: Annotated[
+        str, typer.Option(LOG_LEVEL, metavar="LEVEL", help=f"Log from this level on: {', '.join(logs.LEVELS)}.")
+    ] = "",
+    _json: Annotated[bool, typer.Option(LOG_JSON, help="Write the log on standard error as JSON lines.")] = False,
 ) -> None:
     """Model rollouts into versioned datasets: synthesis, generation, verification, selection, publication."""
     if folder is not None:
@@ -208,11 +240,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program and give its exit status; only a bug of ours raises."""
-    with ending.in_order():
-        word, status = ending.last_word(_status(arguments))
-    if word:
-        with suppress(OSError):  # after SIGHUP, the terminal is gone
-            note(f"rollmill: {word}")
+    arguments, level, json_lines = _without_log_options(arguments)
+    if level is not None and level.lower() not in logs.LEVELS:
+        return _report(SetupError(f"{LOG_LEVEL} {level!r} is no level.", choices=logs.LEVELS), 2)
+    with logs.logged(level, json_lines=json_lines):
+        with ending.in_order():
+            word, status = ending.last_word(_status(arguments))
+        if word:
+            with suppress(OSError):  # after SIGHUP, the terminal is gone
+                note(f"rollmill: {word}")
     return status
 
 
@@ -222,7 +258,7 @@ def _status(arguments: Sequence[str]) -> int:
         _require_text(arguments)
         if verb is not None:
             _allow_files()
-        program = typer.main.get_command(build(verb))
+        program = _program(verb)
         with never_silent(f"rollmill {verb or ''}: loading modules"):
             # A verb that has nothing to say returns None.
             return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
@@ -299,7 +335,7 @@ def _misuse(error: Exception) -> int:
         return 2
     path = context.command_path if context is not None else "rollmill"
     stop = "" if text.endswith((".", "?")) else "."
-    typer.echo(f"rollmill: {text}{stop} Next: {path} --help", err=True)
+    note(f"rollmill: {text}{stop} Next: {path} --help")
     return 2
 
 
@@ -308,7 +344,7 @@ def _refused(error: Exception, arguments: Sequence[str]) -> SetupError | None:
     known = refusal(error)
     if known is not None or not isinstance(error, OSError):
         return known
-    if error.errno in _NO_FILE and error.filename:
+    if error.errno in _NO_FILE and error.filename and not _named(error, arguments):
         path = str(error.filename)[:_SHOWN]
         return SetupError(f"{path} is not a file.", next_command=f"mv {shlex.quote(path)} {shlex.quote(path)}.was")
     try:

@@ -1,78 +1,30 @@
-"""Progress of a curation on standard error: bars on a terminal, structured lines elsewhere."""
+"""Progress of a curation on standard error: bars on a terminal, the log of its stages elsewhere."""
 
+import logging
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.output import note, notes_through
+from flows.cli import logs
+from flows.cli.output import notes_through
 from flows.cli.terminal import escaped, raw, with_styles
-from flows.progress import Stage
+from flows.progress import LOG, Stage
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-LINE_SECONDS = 10.0  # between two lines of a stage where no terminal shows bars
-
 
 @contextmanager
-def watching() -> Iterator[Callable[[Stage], None]]:
-    """A listener for stages; its display is removed or complete when the block ends."""
-    if not sys.stderr.isatty():
-        yield LiveLines()
-        return
-    bars = Bars()
-    with bars.shown, notes_through(bars.say):
-        yield bars
-
-
-class LiveLines:
-    """A line when a stage ends, and every ten seconds while one lasts."""
-
-    def __init__(self) -> None:
-        self._last: dict[tuple[str, str], float] = {}  # when the line of a cell's stage was written
-        self._written: dict[tuple[str, str], tuple[int, int]] = {}  # what it said
-
-    def __call__(self, stage: Stage) -> None:
-        """Write the stage's line, unless it is unchanged or was written recently, and messages that appear once."""
-        with suppress(OSError):  # a reader that left, for example `2>&1 | head`, must not end the run
-            if self._is_news(stage):
-                note(describe(stage))
-            for text in stage.detail.get("lines", ()):
-                note(text)
-
-    def _is_news(self, stage: Stage) -> bool:
-        now, key = time.monotonic(), (stage.name, _cell(stage))
-        last = self._last.setdefault(key, now)
-        ended = stage.done == stage.total
-        if self._written.get(key) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
-            return False
-        self._last[key], self._written[key] = now, (stage.done, stage.total)
-        return True
-
-
-def _cell(stage: Stage) -> str:
-    """The cell of an evaluation that a stage is of, `benchmark=easy model=tiny`; nothing elsewhere."""
-    return " ".join(f"{key}={stage.detail[key]}" for key in ("benchmark", "model") if key in stage.detail)
-
-
-def describe(stage: Stage) -> str:
-    """A stage as `stage=draw done=1024 total=3840 ...`."""
-    parts = [f"stage={stage.name}", f"done={stage.done}", f"total={stage.total}", f"seconds={stage.seconds:.1f}"]
-    if "round" in stage.detail:
-        parts.insert(1, f"round={stage.detail['round']}")
-    if cell := _cell(stage):
-        parts.insert(0, cell)
-    if "state" in stage.detail:
-        parts.append(f"state={stage.detail['state']}")
-    if stage.tokens:
-        parts.append(f"tokens={stage.tokens}")
-    if stage.name in ("draw", "verify") and (left := stage.left) is not None:
-        parts.append(f"left={left.seconds:.0f}s")
-    if stage.name == "verify" and stage.here:
-        parts.append(f"correct={stage.correct / stage.here:.3f}")
-    return " ".join(parts)
+def watching() -> Iterator[Callable[[Stage], None] | None]:
+    """A listener for stages that draws bars on a terminal; elsewhere their log is printed. Both end with the block."""
+    if sys.stderr.isatty() and not logs.as_json():
+        bars = Bars()
+        with bars.shown, notes_through(bars.say):
+            yield bars
+    else:
+        with logs.printed():
+            yield None
 
 
 class Bars:
@@ -106,7 +58,7 @@ class Bars:
         if stage.name not in self._tasks:
             self._tasks[stage.name] = self.shown.add_task(stage.name, note="")
         self.shown.update(self._tasks[stage.name], **values)
-        for text in stage.detail.get("lines", ()):
+        for text in () if LOG.isEnabledFor(logging.INFO) else stage.detail.get("lines", ()):
             self.say(text)
 
     def say(self, text: str) -> None:

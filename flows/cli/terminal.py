@@ -38,7 +38,9 @@ def json_escaped(document: str) -> str:
 
 
 def styled(text: str, *, bold: bool = False, dim: bool = False) -> str:
-    """The text in a style of ours, on a terminal only."""
+    """The text in a style of ours, on a terminal only; as it is where NO_COLOR is set (https://no-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return text
     if not isinstance(sys.stdout, SafeStream):  # in a notebook or a test
         return typer.style(text, bold=bold or None, dim=dim or None)
     return f"{_OWN}[{'1' if bold else '2' if dim else '0'}m{text}{_OWN}[0m"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.job import Job
-from flows.progress import Stage
+from flows.progress import Progress, Stage
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.load import LoadedRecipe
 from flows.recipe.methods import MethodSpec, resolve
@@ -239,14 +239,13 @@ def _policy(loaded: LoadedRecipe, part: Mapping[str, Any]) -> Policy:
 
 def _tell(session: Session, run: "Run", request: ScoreRequest) -> Callable[[int, int], None]:
     """Progress for who watches here, and now and then for the ledger."""
-    began, last = time.monotonic(), 0.0
+    began, last, watched = time.monotonic(), 0.0, Progress(request.watcher)
 
     def tell(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
         stage = Stage("score", done, total, seconds=now - began)
-        if request.watcher is not None:
-            request.watcher(stage)
+        watched.tell(stage)
         if not request.dry_run and (done == total or now - last > TOLD_EVERY):
             last = now
             session.progress.report(stage, session.workspace.runs, run.id)

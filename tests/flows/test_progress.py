@@ -2,8 +2,7 @@
 
 import pytest
 
-from flows.cli.live import describe
-from flows.progress import Event, Progress, Stage
+from flows.progress import Event, Progress, Stage, describe
 
 
 def seen(*events: Event) -> dict[str, Stage]:

@@ -166,16 +166,18 @@ def watch(run: RunId = None) -> None:
     Example: rollmill runs watch
     """
     from flows.cli.live import watching
+    from flows.progress import Progress
     from storage.commands import with_killed_status
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)
         with watching() as watcher:
+            progress = Progress(watcher)
             while True:
                 [chosen] = with_killed_status(workspace.runs, workspace.ledger.leases, [workspace.runs.get(chosen.id)])
                 for stage in _stages(workspace, chosen.id):
-                    watcher(stage)
+                    progress.tell(stage)
                 if chosen.status != "running":
                     break
                 time.sleep(WATCH_SECONDS)

@@ -4,6 +4,7 @@ What is sent and read is the client's. Every method runs in the loop's thread.
 """
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -17,6 +18,7 @@ from pipelines.generate.http.replicas import FAILURES, Replica, choose
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Request
 
+LOG = logging.getLogger("rollmill.http")
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
 Probe = Callable[[Replica], Awaitable[None]]
 PROBE_MOST = 30.0  # seconds between two probes of a replica that is down
@@ -175,6 +177,7 @@ class Dispatcher:
     def _failed(self, replica: Replica, job: CallJob, failure: Failure, seconds: float) -> None:
         job.call.tried(replica.name, failure.kind, seconds, job.request.completion_id)
         now = self._loop.time()
+        LOG.debug("attempt %d at %s failed after %.2f s: %s", job.tried, replica.name, seconds, failure.kind)
         replica.failures += 1
         replica.why = str(failure)
         if failure.congested:
@@ -241,6 +244,7 @@ class Dispatcher:
         """Use it no more until a probe is answered; what waited for it goes elsewhere."""
         if replica.state != "up":
             return
+        LOG.warning("%s is down: %s", replica.name, replica.why)
         replica.state = "down"
         groups: dict[tuple[int, str], deque[CallJob]] = {}
         for job in replica.queue:
