@@ -85,6 +85,7 @@ PANELS = {
         "model": "datasets.model:verbs",
         "contamination": "datasets.contamination:verbs",
         "origins": "datasets.origins:origins",
+        "export-task": "datasets.export_task:export_task",
     },
     "Operate": {
         "schedule": "operate.schedule:verbs",
