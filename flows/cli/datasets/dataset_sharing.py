@@ -1,6 +1,7 @@
 """`rollmill dataset log|push|pull`: history of a dataset, and transfer of its rows to and from other clones."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,13 +60,27 @@ def log(
     return line("\n".join([columns(head, table), *([following] if following else [])]))
 
 
-def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Copy the rows of versions to a DVC remote, so that other clones can pull them.
+def push(
+    reference: Reference = None,
+    *,
+    remote: Remote = None,
+    hub: Annotated[
+        str | None,
+        typer.Option("--hub", metavar="REPO", help="A dataset repository of the Hugging Face Hub instead."),
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="Make a new repository of the Hub public.")] = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Copy the rows of versions to a DVC remote, so that other clones can pull them, or one version to the Hub.
 
-    Without a name every version whose rows are here.
+    Without a name every version whose rows are here. On the Hub the version is a tag of the repository, which is private
+    unless --public; the token comes from HF_TOKEN or `hf auth login`.
 
     Example: rollmill dataset push arithmetic
     """
+    if hub is not None:
+        return _push_to_hub(reference, hub, public=public, dry_run=dry_run, json=json)
     from storage.versions.read import is_here, pointer
     from storage.versions.upkeep import sharing
 
@@ -98,6 +113,22 @@ def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
     if json:
         return as_json({"versions": shared.versions, "dvc": shared.summary})
     return line(f"Pulled {', '.join(shared.versions)}: {shared.summary}\nNext: rollmill dataset show {shared.versions[-1]}")
+
+
+def _push_to_hub(reference: str | None, hub: str, *, public: bool, dry_run: bool, json: bool) -> None:
+    from storage.versions.resolve import resolve
+    from storage.versions.upkeep.hub import push_to_hub
+
+    if reference is None:
+        raise SetupError("--hub takes one version.", next_command=f"rollmill dataset push NAME@v1 --hub {hub}")
+    info = resolve(datasets_folder(), reference)
+    if dry_run:
+        return _say_only(f"Would push to the Hub's {hub}:", [info.ref], json=json)
+    pushed = push_to_hub(info, hub, private=not public)
+    if json:
+        return as_json({"version": info.ref, **asdict(pushed)})
+    loaded = f'datasets.load_dataset("{hub}", revision="{pushed.tag}")'
+    return line(f"{info.ref} is {pushed.url}\n  in Python  {loaded}")
 
 
 def _say_only(what: str, versions: list[str], *, json: bool) -> None:
