@@ -9,7 +9,7 @@ from docs.generate import GENERATED
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = 15  # in a folder, beside its `__init__`
 LINES = 400  # of a file
-HOW_TO, BY_HAND = 600, 40_000  # words of a how-to page, and of all pages together
+HOW_TO, BY_HAND = 600, 42_000  # words of a how-to page, and of all pages together
 WRITTEN_BY_A_COMMAND = {"docs/reference/claims.md", "docs/reference/latency.md", *(f"docs/{place}" for place in GENERATED)}
 
 

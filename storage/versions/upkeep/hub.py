@@ -32,17 +32,23 @@ def push_to_hub(info: VersionInfo, repository: str, *, private: bool = True) -> 
     SetupError for a name or a token that the Hub refuses, Unavailable where it does not answer.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
     require_published(info)
     api = HfApi(library_name="rollmill")
-    named = {"repo_id": repository, "repo_type": "dataset"}
     try:
-        api.create_repo(**named, private=private, exist_ok=True)
+        api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
         made = api.upload_folder(
-            **named, folder_path=info.path, commit_message=info.ref, ignore_patterns=list(LOCAL), delete_patterns=["*"]
+            repo_id=repository,
+            repo_type="dataset",
+            folder_path=info.path,
+            commit_message=info.ref,
+            ignore_patterns=list(LOCAL),
+            delete_patterns=["*"],  # files of other versions, which their tags keep
         )
-        api.create_tag(**named, tag=info.folder, revision=made.oid, tag_message=info.ref, exist_ok=True)
+        api.create_tag(
+            repository, repo_type="dataset", tag=info.folder, revision=made.oid, tag_message=info.ref, exist_ok=True
+        )
     except (HFValidationError, LocalTokenNotFoundError) as error:
         raise SetupError(f"--hub {repository!r}: {_line(error)}", next_command="hf auth login") from error
     except HfHubHTTPError as error:
@@ -51,7 +57,9 @@ def push_to_hub(info: VersionInfo, repository: str, *, private: bool = True) -> 
             refused = f"the Hub refused {repository!r} (status {status})."
             raise SetupError(refused, next_command="hf auth login, as somebody who may write there") from error
         raise Unavailable(f"the Hub answered with status {status}.", next_command="the same command later") from error
-    except (HTTPError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, HfHubHTTPError.__bases__)):  # its transport's own error: no answer at all
+            raise
         raise Unavailable(f"the Hub does not answer ({type(error).__name__}).", next_command="the same later") from error
     return OnHub(repository, info.folder, made.oid, f"{api.endpoint}/datasets/{repository}/tree/{info.folder}")
 
