@@ -227,4 +227,6 @@ def _short(value: Any) -> str:
 
 def imported_digest(run: "OpenRun") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
-    return digest_of_imports(run.workspace, run.spec.imports, run.spec.problem_set)
+    from flows.rounds.planning.imports import rows_of_imports
+
+    return digest_of_imports(rows_of_imports(run))

@@ -1,6 +1,6 @@
 """Resolution of a recipe in a workspace under a profile: its names become engines, verifiers, methods and limits."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flows.sampling.steps import Step
     from pipelines.generate.http.http_settings import HttpSettings
     from pipelines.generate.vllm.vllm_settings import VllmSettings
+    from storage.workspace import Workspace
 
 MOST_DRAW_WORKERS = 16  # batches side by side, at most: each holds its replies in memory
 
@@ -85,7 +86,7 @@ def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, sett
         # The stream is part of seeds and ids, so another number draws everything anew.
         stream=redrawn(loaded.stream, recipe.generate.redraw),
         imports=imports,
-        imported=digest_of_imports(workspace, imports, problems) if _goes_by_imported_votes(loaded) else "",
+        imported=_imported(workspace, imports, problems) if _goes_by_imported_votes(loaded) else "",
         scorers=[method.build(**settings) for method in loaded.scorers],
         accept=loaded.accept.build(),
         planned_under=None if loaded.planned_under is None else loaded.planned_under.build(),
@@ -95,6 +96,12 @@ def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, sett
         limit=limit_of(session.job, profile),
         loaded=loaded,
     )
+
+
+def _imported(workspace: "Workspace", imports: Sequence[str], problems: RecipeProblems) -> str:
+    from storage.imports.stored import imported_rows
+
+    return digest_of_imports(imported_rows(workspace, imports, problems.problems, problems.left_out))
 
 
 def _goes_by_imported_votes(loaded: LoadedRecipe) -> bool:

@@ -12,6 +12,8 @@ from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from flows.problems import RecipeProblems
     from storage.imports.stored import ModelCount
     from storage.workspace import Workspace
@@ -39,15 +41,10 @@ class ImportedCounts:
         ]
 
 
-def digest_of_imports(workspace: "Workspace", imports: Sequence[str], problems: "RecipeProblems") -> str:
-    """Identity of the imported completions of these problems, of these imports."""
-    from storage.imports.stored import imported_rows
-
-    # By prompt: a problem whose reference was repaired has another id, and the same completions.
-    prompts = sorted({problem.prompt_id for problem in problems.problems})
-    rows = imported_rows(workspace, imports, prompts, problems.left_out)
+def digest_of_imports(rows: "pa.Table") -> str:
+    """Identity of the imported completions that a recipe takes, given as by `imported_rows`."""
     # Sorted, so that neither the order of imports nor that of rows is part of the identity.
-    return digest128(["imported", sorted(row[0] for row in rows)])
+    return digest128(["imported", rows["completion_id"].unique().sort().to_pylist()])
 
 
 def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ...]:

@@ -271,7 +271,7 @@ class StoppingBudget(Budget, Protocol):
 class Selector(Protocol):
     """Decides which rollouts of one problem to keep: exactly one decision each, in input order.
 
-    Optional roles: CountingSelector, ScoreSelector, CertifiedSelector.
+    Optional roles: CountingSelector, PlainSelector, ScoreSelector, CertifiedSelector.
     """
 
     name: str
@@ -299,6 +299,15 @@ class CertifiedSelector(Protocol):
     @property
     def certificate(self) -> Mapping[str, object]:
         """The certificate, for the manifest, as JSON values."""
+
+
+@runtime_checkable
+class PlainSelector(Protocol):
+    """A selector that reads of a completion its identity, text, reasoning, finish reason and counts alone. It gets no
+    messages, token ids, probabilities and meta, which take most of the time of reading a rollout.
+    """
+
+    reads_plain_rows: bool
 
 
 @runtime_checkable

@@ -37,7 +37,12 @@ def check_named(owner: object, method: str, what: str, given: str, known: Iterab
 
 def is_users_own(owner: object) -> bool:
     """True if an object's class is a user's own."""
-    return type(owner).__module__.partition(".")[0] not in _OURS
+    return _is_own(type(owner).__module__)
+
+
+@cache  # asked for every row
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] not in _OURS
 
 
 def place_of(owner: object, method: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from storage.ground.pool import MEASURED, OPEN, STATES, STRATA, Pool, ballot, coded, measured_scores
 from storage.ground.records import PENDING, Completion, PlanRow, Problem, Rollout, Score, Verdict
 from storage.segments.rows import Rows
-from storage.segments.schema import from_table
+from storage.segments.schema import PLAIN, from_table
 from storage.workspace import Workspace
 
 Pair = tuple[str, str]
@@ -76,11 +76,15 @@ class RunReader:
         for problem_id, members in groupby(graded, key=lambda rollout: rollout.problem.id):
             yield problem_id, list(members)
 
-    def rollouts(self, rows: Sequence[PlanRow], accept: Accept) -> Iterator[tuple[str, list[Rollout]]]:
-        """The records as rollouts with the accepted verdict; IncompleteRound if one has none."""
+    def rollouts(
+        self, rows: Sequence[PlanRow], accept: Accept, *, plain: bool = False
+    ) -> Iterator[tuple[str, list[Rollout]]]:
+        """The records as rollouts with the accepted verdict; IncompleteRound if one has none. `plain`: without messages,
+        token ids, probabilities and meta.
+        """
         judged = (
             Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.step, self.place(row.step))
-            for items, part, stored in self._windows(rows)
+            for items, part, stored in self._windows(rows, PLAIN if plain else ("*",))
             # A loop over one value: the verdicts of a chunk are complete before its first text is read.
             for verdicts in (_counting(part, stored, accept),)
             for row, completion in items
@@ -144,11 +148,13 @@ class RunReader:
             scores=measured_scores({name: np.array(columns[name], dtype=np.float64) for name in MEASURED}, tokens),
         )
 
-    def _windows(self, rows: Sequence[PlanRow]) -> Iterator[tuple[Iterator[Item], list[PlanRow], Stored]]:
+    def _windows(
+        self, rows: Sequence[PlanRow], columns: Sequence[str] = ("*",)
+    ) -> Iterator[tuple[Iterator[Item], list[PlanRow], Stored]]:
         """Rows in order of their problems: verdicts are looked up a chunk at a time, texts come in one pass over all."""
         plan: Rows[PlanRow] = Rows.of("plan", rows)
         ordered = plan.sorted_by("problem_id")
-        texts = self.workspace.segments.fetch_in_order("completions", ordered.column("completion_id"))
+        texts = self.workspace.segments.fetch_in_order("completions", ordered.column("completion_id"), columns)
         # All windows share the iterator of texts, so each must be read to its end before the next one.
         for start, part in _chunks(ordered):
             yield _with_texts(part, start, texts), part, self.verdicts(part)

@@ -12,6 +12,7 @@ from flows.rounds import OpenRun
 from flows.session import Session
 from storage.commands import working_on
 from storage.ground.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
+from storage.ledger.run_state import run_state
 
 Result = dict[str, Any]
 MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
@@ -20,13 +21,14 @@ MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 @contextmanager
 def worked_on(session: Session, loaded: LoadedRecipe) -> Iterator[OpenRun]:
     """The run of a recipe, opened or resumed. Until the ledger says how it ended, others see that a process works on it."""
+    finished = {run.id: run.summary for run in session.workspace.runs.list() if run.status == "done"}
     with ExitStack() as stack:
         for attempt in repair_attempts(session):
             with attempt:
                 run = stack.enter_context(open_run(session, loaded))
         # Left last to first: the end is recorded while the ledger still shows this process at work.
         stack.enter_context(working_on(session.workspace.ledger.leases, run.id))
-        stack.enter_context(failure_recorded(run))
+        stack.enter_context(failure_recorded(run, finished.get(run.id)))
         yield run
 
 
@@ -59,13 +61,22 @@ def repair_attempts(session: Session, run: OpenRun | None = None) -> Iterator[Ab
 
 
 @contextmanager
-def failure_recorded(run: OpenRun) -> Iterator[None]:
-    """Write the exception that ends the block to the ledger as the end of the run."""
+def failure_recorded(run: OpenRun, finished: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Write the exception that ends the block to the ledger as the end of the run.
+
+    `finished`: the summary of a run that was done; it is done still if an interrupted command added nothing to it.
+    """
+    ledger, runs = run.workspace.ledger, run.workspace.runs
+    before = None if finished is None else run_state(ledger, run.id)
     try:
         yield
     # Ctrl-C and SIGTERM too: a run must not stay `running`.
     except BaseException as error:
-        end_run(run, status_of(error), _failure_row(error))
+        status = status_of(error)
+        if finished is not None and status == "interrupted" and run_state(ledger, run.id) == before:
+            runs.finish(run.id, "done", dict(finished))
+        else:
+            end_run(run, status, _failure_row(error))
         raise
 
 

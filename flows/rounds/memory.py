@@ -5,13 +5,16 @@ The plan of a round is fixed, so a row is its ordinal. An outcome takes one byte
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.rounds.first_replies import FirstReplies
 from pipelines.steps.reading import ReadCounts
 from pipelines.steps.step_template import Facts
 from storage.ground.records import OUTCOMES, Completion, Outcome, PlanRow
 from storage.ground.solutions import key_of_completion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KEY = 17  # one byte that says what is known, and the 16 of the key
 _CUT_OFF, _KNOWN = 1, 2
@@ -39,6 +42,8 @@ class Memory:
     `whole`: by stage, the forecast number of rows of the whole run (median, low, high), made when its last round was
     planned. `planned_at`: time of that, by the monotonic clock. `unforecast`: reason for a missing forecast.
 
+    `imported`: rows of the imports that the run takes, until they are planned.
+
     `looked_behind_the_end`: True once this command has checked an ended run for due follow-ups. `scored`: True once this
     command has had every row scored. `threads`: threads of runs with follow-up steps. `trees`: search tree by problem, up
     to round `searched_rounds`. `read`: by step, the number of texts drawn by this command in which the fields can be read.
@@ -53,6 +58,7 @@ class Memory:
     whole: dict[str, dict[str, Any]] | None = None
     unforecast: str = ""
     planned_at: float | None = None
+    imported: "pa.Table | None" = None
     looked_behind_the_end: bool = False
     scored: bool = False
     threads: ThreadRows = field(default_factory=ThreadRows)

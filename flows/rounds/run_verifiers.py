@@ -60,6 +60,8 @@ class RunVerifiers:
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
         """The verdict on one rollout that the plan uses; None while one is missing. `votes`: what these would say."""
+        if not self.deferred:
+            return accepted_verdict(self._spec.planning, self.chain, verdicts)
         return planned_verdict(self._spec.planning, self.chain, verdicts, votes)
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:

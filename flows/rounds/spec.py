@@ -151,8 +151,8 @@ class RunSpec:
 
     def place(self, name: str) -> int:
         """Position of the step in the recipe, from 0."""
-        # By way of `step`, so that an unknown name is an error for the user and no ValueError.
-        return list(self._steps_by_name).index(self.step(name).name)
+        # By way of `step`, so that an unknown name is an error for the user and no KeyError.
+        return self._places[name] if name in self._places else self._places[self.step(name).name]
 
     @property
     def planning(self) -> Policy:
@@ -177,6 +177,10 @@ class RunSpec:
     @cached_property
     def _steps_by_name(self) -> dict[str, Step]:
         return {step.name: step for step in self.steps}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {step.name: place for place, step in enumerate(self.steps)}
 
     @cached_property
     def _problems_by_id(self) -> dict[str, Problem]:

@@ -28,6 +28,7 @@ class Elected:
     """Least value of some scores, by name; a completion below one, or without it, is not elected."""
     name = "elected"
     version = "1"
+    reads_plain_rows = True
 
     def __post_init__(self) -> None:
         checked_count("selector", self.name, "per_problem", self.per_problem)

@@ -11,7 +11,7 @@ from pipelines.option_checks import checked_count
 from pipelines.select.decide import decisions, failing_reason, in_sample_order
 from pipelines.select.near_duplicates import NearDuplicates
 from storage.ground.records import Decision, Rollout
-from storage.ground.solutions import solution_key, solution_text
+from storage.ground.solutions import normal_form, solution_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class AllCorrect:
 
     name = "all_correct"
     version = "1"
+    reads_plain_rows = True
     counts_copies = True
 
     def kept_of(self, correct: int, distinct: int) -> int:
@@ -39,6 +40,7 @@ class Quota:
 
     name = "quota"
     version = "1"
+    reads_plain_rows = True
     counts_copies = False
     per_problem: int = 4
     """Most solutions to keep for each problem."""
@@ -70,6 +72,7 @@ class QuotaByDifficulty:
 
     name = "prop2diff"
     version = "1"
+    reads_plain_rows = True
     per_problem: int = 4
     """Solutions to keep of a problem that always failed; easier problems keep fewer."""
     initial: int = 8
@@ -103,6 +106,7 @@ class Vanilla:
 
     name = "vanilla"
     version = "1"
+    reads_plain_rows = True
     counts_copies = False
     near_duplicates: float | None = None
     """Jaccard similarity from which a solution counts as a copy; none: only equal solutions do."""
@@ -141,10 +145,10 @@ def _first_distinct(rollouts: Sequence[Rollout], quota: int, near: NearDuplicate
 
 def _copy_reason(text: str, seen: set[str], near: NearDuplicates | None) -> str | None:
     """Reason to drop a correct solution as a repetition; None for a new one, which is then remembered."""
-    key = solution_key(text)
-    if key in seen:
+    form = normal_form(text)
+    if form in seen:
         return "duplicate_solution"
-    seen.add(key)
+    seen.add(form)
     if near is not None:
         if near.find(text) is not None:
             return "near_duplicate"

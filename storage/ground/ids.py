@@ -6,15 +6,18 @@ Every id is the hex form of a 128-bit BLAKE2b hash over canonical JSON: keys sor
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from json.encoder import encode_basestring
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# What `JSONEncoder.encode` makes anew for each value, which takes two thirds of its time: sorted keys, no NaN.
+_encode = c_make_encoder(
+    None, json.JSONEncoder().default, encode_basestring, None, ":", ",", sort_keys=True, skipkeys=False, allow_nan=False
+)
 
 
 def canonical_json(value: Any) -> str:
     """Canonical JSON text of a value: sorted keys, no spaces; raises ValueError on NaN and infinities."""
-    return _encode(value)
+    return "".join(_encode(value, 0))
 
 
 def digest128(value: Any) -> str:
@@ -31,7 +34,7 @@ class Digests:
     def of(self, *rest: Any) -> str:
         """The digest of the common values followed by these (at least one); 32 hex digits."""
         whole = self._begun.copy()
-        whole.update(_utf8("".join([*(f",{_spelled(value)}" for value in rest), "]"])))
+        whole.update(_utf8("".join([*(f",{canonical_json(value)}" for value in rest), "]"])))
         return whole.hexdigest()
 
 
@@ -44,7 +47,7 @@ class ListDigest:
 
     def add(self, item: Any) -> None:
         """Add the next item."""
-        self._hash.update(self._between + _utf8(_spelled(item)))
+        self._hash.update(self._between + _utf8(canonical_json(item)))
         self._between = b","
 
     def end(self, *rest: Any) -> str:
@@ -62,16 +65,6 @@ def sha256_text(text: str) -> str:
 def seed_of(digest: str) -> int:
     """The first 63 bits of a digest."""
     return int(digest[:16], 16) >> 1  # seeds are stored and sent as signed 64-bit integers
-
-
-def _spelled(value: Any) -> str:
-    """`canonical_json` of a value, faster for an integer, a text or a list of them."""
-    # Not isinstance: a bool is an int there, but JSON writes `true`.
-    if type(value) is int:
-        return str(value)
-    if type(value) is str:
-        return encode_basestring(value)
-    return f"[{','.join(map(_spelled, value))}]" if type(value) is list else canonical_json(value)
 
 
 def _utf8(text: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from storage.imports.reading.cells import root
 from storage.imports.reading.columns import Columns
 
+_EMPTY = (type(None), str, list, dict)
 _ROLES = {"text": "answer", "external_id": "id", "is_correct": "label", "messages": "conversation"}
 
 
@@ -34,12 +35,10 @@ class ColumnAccount:
 
     def add(self, values: Mapping[str, Any], rewritten: Sequence[Mapping[str, Any]]) -> None:
         """Count a row of the file, and the rows that the form of its tool makes of it."""
-        for name, value in values.items():
-            if value is None or (isinstance(value, str | list | dict) and not value):
-                continue
-            self.filled[name] += 1
-            if not any(name in row for row in rewritten):
-                self.consumed[name] += 1
+        filled = [name for name, value in values.items() if value or not isinstance(value, _EMPTY)]
+        self.filled.update(filled)
+        if not (len(rewritten) == 1 and rewritten[0] is values):
+            self.consumed.update(name for name in filled if not any(name in row for row in rewritten))
 
     def add_answers(self, columns: Iterable[str]) -> None:
         """Count a row of several answers, of which these columns have an item each."""

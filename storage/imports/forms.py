@@ -6,6 +6,7 @@ under its own key and ends up as meta.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from storage.ground.replies.thoughts import thought_of
@@ -28,17 +29,19 @@ class Format:
     rewrite: Callable[[Values], Iterator[Values]]
     holds: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
-    def knows(self, values: Mapping[str, Any]) -> bool:
-        """True for a row of this form."""
-        return self.keys <= values.keys() and self.holds(values)
-
 
 def rewritten(values: Values) -> tuple[str, list[Values]]:
     """The name of the row's format ("" for none that is known) and its rows. CellError if it lacks a required part."""
-    for form in FORMATS:
-        if form.knows(values):
+    for form in _with_keys(tuple(values)):
+        if form.holds(values):
             return form.name, list(form.rewrite(values))
     return "", [values]
+
+
+@lru_cache(256)
+def _with_keys(names: tuple[str, ...]) -> tuple[Format, ...]:
+    """The forms that rows with these columns may have."""
+    return tuple(form for form in FORMATS if form.keys <= set(names))
 
 
 def _openai_batch(values: Values) -> Iterator[Values]:

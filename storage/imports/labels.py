@@ -7,7 +7,7 @@ update (`import rollouts --update`) overrides earlier labels of the import, whic
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
@@ -49,41 +49,54 @@ class StoredAnswer:
 class Relabelling:
     """The labels of one file compared with those that are stored: by this import, and by others under the same ids.
 
-    `survey` takes every answer once; then `compare`; then `labelled` gives each answer in its stored form.
+    In a pass through the file `survey` takes every answer, and `labelled` gives it in its stored form as far as earlier
+    passes know it; `settled` after the pass says whether they knew it, and otherwise `again` begins another pass.
     """
 
     def __init__(self, store: "SegmentStore", name: str, *, update: bool) -> None:
         self._store, self._name, self._update = store, name, update
         self.stored = _stored_answers(store, name)
-        self._new: dict[str, str] = {}
+        self._others = _other_imports(store, name)
+        self._met: set[str] = set()
         self._elsewhere: set[str] = set()
+        self.number = 0
+        self.again()
+
+    def again(self) -> "Relabelling":
+        """Itself, before another pass."""
+        self._new: dict[str, str | None] = {}
         self._changed: dict[str, dict[str, Any]] = {}
         self.changed = 0
-        self.number = 0
+        return self
 
     def survey(self, drawn: ImportedCompletion) -> bool:
         """True for an answer without a clash: no other text at its problem, model and index."""
-        answer, labels = drawn.completion.id, labels_of(drawn.completion)
-        before = self.stored.get(_key(drawn))
+        answer, before = drawn.completion.id, self.stored.get(_key(drawn)) if self.stored else None
         if before is None:
-            self._new[answer] = digest_of(labels)
+            if self._others:
+                self._new[answer] = digest_of(labels_of(drawn.completion)) if answer in self._met else None
         elif before.answer != answer:
             return False
-        elif before.labels != digest_of(labels):
+        elif before.labels != digest_of(labels := labels_of(drawn.completion)):
             self.changed += 1
             # Some are enough to name the labels; the number is counted above.
             if len(self._changed) < _NAMED:
                 self._changed[before.id] = labels
         return True
 
-    def compare(self) -> None:
-        """Look up other imports' labels of the new answers, and the number of an update."""
-        self._elsewhere = _labels_of_other_imports(self._store, self._name, self._new)
+    def settled(self) -> bool:
+        """True if the pass knew which of its answers others hold and label otherwise, and the number of its update."""
+        known = self._met, self._elsewhere, self.number
+        # The digests of labels cost as much as everything else of a row: only answers that are stored elsewhere need them.
+        self._met = self._store.present("completions", list(self._new)) if self._new else set()
+        met = {answer: labels for answer in self._met if (labels := self._new[answer]) is not None}
+        self._elsewhere = _other_labels(self._store, self._others, met)
         self.number = updates(self._store, self._name) + 1 if self._update and self.changed else 0
+        return known == (self._met, self._elsewhere, self.number)
 
     def labelled(self, drawn: ImportedCompletion) -> Completion:
         """The answer with the id of its labels."""
-        completion, before = drawn.completion, self.stored.get(_key(drawn))
+        completion, before = drawn.completion, self.stored.get(_key(drawn)) if self.stored else None
         if before is None and completion.id not in self._elsewhere:
             return completion
         labels = digest_of(labels_of(completion))
@@ -136,14 +149,15 @@ def _stored_answers(store: "SegmentStore", name: str) -> dict[Key, StoredAnswer]
         }
 
 
-def _labels_of_other_imports(store: "SegmentStore", name: str, labels: Mapping[str, str]) -> set[str]:
-    """Ids of answers that another import holds with other labels. `labels`: digests of labels by id."""
-    others = [
-        segment
-        for segment in store.readable(store.registry.segments("completions"))
-        if segment.producer != producer_of(name) and not _drawn(segment)
-    ]
-    if not others or not labels:
+def _other_imports(store: "SegmentStore", name: str) -> list[Segment]:
+    """The segments of other imports' completions."""
+    segments = store.readable(store.registry.segments("completions"))
+    return [segment for segment in segments if segment.producer != producer_of(name) and not _drawn(segment)]
+
+
+def _other_labels(store: "SegmentStore", others: Sequence[Segment], labels: Mapping[str, str]) -> set[str]:
+    """Ids of answers that other imports hold with other labels. `labels`: digests of labels by id."""
+    if not labels:
         return set()
     with store.cursor() as connection:
         connection.register("wanted", pa.table({"id": pa.array(list(labels), pa.string())}))

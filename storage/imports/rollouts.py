@@ -25,14 +25,19 @@ _WITH_PROBLEMS = {**EMBEDDED_ALIASES, **ROLLOUT_ALIASES}
 _OF_A_SET = {"prompt": EMBEDDED_ALIASES["prompt"], **ROLLOUT_ALIASES}
 
 
+class _OtherColumns(Exception):  # noqa: N818 - no mistake of anybody
+    """A row has a column that the first rows, of which the mapping was made, do not have."""
+
+
 @dataclass(slots=True)
 class _Pass:
-    """A pass through a rollouts file."""
+    """A pass through a rollouts file. `all_seen`: the mapping was made of the columns of every row."""
 
     spec: ImportSpec
     columns: Columns
     problems: ProblemLookup | EmbeddedProblems
     faults: Faults
+    all_seen: bool
     sanitiser: Sanitiser = field(default_factory=Sanitiser)
     account: ColumnAccount = field(default_factory=ColumnAccount)
     rows: int = 0
@@ -41,7 +46,10 @@ class _Pass:
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, ImportedCompletion]]:
         completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name, log=self.spec.log)
+        present, formats = frozenset(self.columns.present), {"", *self.columns.format.split(", ")}
         for row in clean_rows(self.spec, self.sanitiser, self.faults, account=self.account):
+            if not self.all_seen and not (present >= row.values.keys() and row.format in formats):
+                raise _OtherColumns
             try:
                 answers = list(each_answer(row, self.columns, self.spec.whole, self.account))
                 matched = [(answer, *self.problems.problem(answer)) for answer in answers]
@@ -63,32 +71,56 @@ class _Pass:
 
 
 def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
-    """Import a file of rollouts under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
+    """Import a file of rollouts under a name. Raises SetupError, with nothing stored, for any mistake in the file.
+
+    The mapping is made of the first rows, so that most files are read once; a file with further columns begins again.
+    """
     before, of = mark_of(spec), _problem_set(ws, spec)
-    faults = Faults(spec.path, gather=dry_run or spec.set_aside is not None)
+    faults, columns = _faults(spec, dry_run), None
+    try:
+        columns = _columns(spec, faults, first=True)
+        return _imported(ws, spec, columns, faults, (before, of, dry_run, False))
+    except (_OtherColumns, SetupError) as error:
+        faults = _faults(spec, dry_run)
+        every = _columns(spec, faults)
+        if every == columns and isinstance(error, SetupError):
+            raise
+    return _imported(ws, spec, every, faults, (before, of, dry_run, True))
+
+
+def _faults(spec: ImportSpec, dry_run: bool) -> Faults:
+    return Faults(spec.path, gather=dry_run or spec.set_aside is not None)
+
+
+def _columns(spec: ImportSpec, faults: Faults, *, first: bool = False) -> Columns:
     aliases = _WITH_PROBLEMS if spec.problems is None else _OF_A_SET
-    columns = detect(spec, aliases, faults)
+    columns = detect(spec, aliases, faults, first=first)
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
-    writer = ImportWriter(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
-    faults_before = -1
-    while faults_before != len(faults):  # what is numbered in the order of the file is numbered anew once rows are left out
+    return columns
+
+
+def _imported(
+    ws: Workspace, spec: ImportSpec, columns: Columns, faults: Faults, how: tuple[tuple[int, int], str, bool, bool]
+) -> ImportReport:
+    """Passes through the file until one stores every row; what an earlier one wrote is removed.
+
+    Another pass numbers the answers anew once rows are left out, and gives them the ids of labels that are theirs alone.
+    """
+    before, of, dry_run, all_seen = how
+    labels: Relabelling | None = None
+    while True:
         faults_before = len(faults)
-        labels = Relabelling(ws.segments, spec.name, update=spec.update)
-        first = _Pass(spec, columns, matcher(ws.segments, spec, columns), faults)
-        samples = _survey(first, labels, ws)
-    unchanged(spec.path, before)
-    notes = [*first.notes, *labels.notes()]
-    with writer:
-        writer.know("completions", [answer.id for answer in labels.stored.values()])
-        # A pass with counters of its own: the report is about the first one, and nothing may count twice.
-        _store(_Pass(spec, columns, matcher(ws.segments, spec, columns), faults), labels, writer)
-        unchanged(spec.path, before)
-        return writer.finish(
-            columns,
-            Findings(first.rows, notes, samples, faults, first.account.uses(columns, apart=EMBEDDED_ALIASES)),
-            of=of,
-        )
+        writer = ImportWriter(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
+        labels = Relabelling(ws.segments, spec.name, update=spec.update) if labels is None else labels.again()
+        with writer:
+            rows = _Pass(spec, columns, matcher(ws.segments, spec, columns), faults, all_seen)
+            samples = _pass_through(rows, labels, writer, ws)
+            unchanged(spec.path, before)
+            if labels.settled() and len(faults) == faults_before:
+                found = rows.account.uses(columns, apart=EMBEDDED_ALIASES)
+                notes = [*rows.notes, *labels.notes()]
+                return writer.finish(columns, Findings(rows.rows, notes, samples, faults, found), of=of)
 
 
 def _problem_set(ws: Workspace, spec: ImportSpec) -> str:
@@ -110,10 +142,15 @@ def _asked(ws: Workspace, problem: Problem | None, stored: StoredProblem) -> dic
     return {name: value for record in known for name, value in sample(record).items() if name in ("prompt", "reference")}
 
 
-def _survey(rows: _Pass, labels: Relabelling, ws: Workspace) -> list[dict[str, Any]]:
-    """Find every mistake before anything is stored; the first rows as samples."""
+def _pass_through(rows: _Pass, labels: Relabelling, writer: ImportWriter, ws: Workspace) -> list[dict[str, Any]]:
+    """Write every row, and find every mistake before any of them counts; the first rows as samples."""
     ids, indices, clashes = Places(), Places(), []
     samples: list[dict[str, Any]] = []
+    made: set[str] = set()
+    writer.update = labels.number
+    writer.know("completions", [answer.id for answer in labels.stored.values()])
+    if isinstance(rows.problems, EmbeddedProblems):
+        writer.know("problems", [problem.id for problem in rows.problems.known.values()])
     for where, problem, drawn in rows:
         completion = drawn.completion
         if drawn.external_id is not None:
@@ -126,6 +163,10 @@ def _survey(rows: _Pass, labels: Relabelling, ws: Workspace) -> list[dict[str, A
             clashes.append(where)
         if len(samples) < _SAMPLES:
             samples.append(_asked(ws, problem, drawn.problem) | sample(completion))
+        if problem is not None and problem.id not in made:
+            made.add(problem.id)
+            writer.add("problems", problem)
+        writer.add("completions", labels.labelled(drawn))
     ids.require_unique("id", rows.spec.path, rows.faults)
     indices.require_unique("problem, model and sample index", rows.spec.path, rows.faults)
     if clashes:
@@ -135,16 +176,3 @@ def _survey(rows: _Pass, labels: Relabelling, ws: Workspace) -> list[dict[str, A
             next_command=f"rollmill import rollouts {rows.spec.path} --name {rows.spec.name}-2",
         )
     return samples
-
-
-def _store(rows: _Pass, labels: Relabelling, writer: ImportWriter) -> None:
-    labels.compare()
-    writer.update = labels.number
-    stored: set[str] = set()
-    if isinstance(rows.problems, EmbeddedProblems):
-        writer.know("problems", [problem.id for problem in rows.problems.known.values()])
-    for _, problem, drawn in rows:
-        if problem is not None and problem.id not in stored:
-            stored.add(problem.id)
-            writer.add("problems", problem)
-        writer.add("completions", labels.labelled(drawn))

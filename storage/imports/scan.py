@@ -1,6 +1,6 @@
 """Clean rows of a file: forms that other tools write become rows of an import, columns are found, texts made storable.
 
-An import goes through its file twice, once to find every mistake and once to store, and both ways use this module.
+An import may go through its file several times, and every way uses this module.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -23,14 +23,16 @@ from storage.imports.spec import ImportSpec
 _DETECT_ROWS = 200  # of files whose rows all have the same columns
 
 
-def detect(spec: ImportSpec, aliases: Aliases, faults: Faults | None = None) -> Columns:
-    """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
+def detect(spec: ImportSpec, aliases: Aliases, faults: Faults | None = None, *, first: bool = False) -> Columns:
+    """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others, unless
+    only the `first` ones are asked for.
+    """
     if spec.layout is not None:
         spec.layout.check(next(read_rows(spec.path, max_bytes=spec.max_bytes)).values.keys(), spec.path)
     names: dict[str, None] = {}
     formats: dict[str, None] = {}
     fixed = spec.rows is None and {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
-    for row in clean_rows(spec, Sanitiser(), faults, limit=_DETECT_ROWS if fixed else None):
+    for row in clean_rows(spec, Sanitiser(), faults, limit=_DETECT_ROWS if fixed or first else None):
         names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
     if not names and faults is not None and len(faults):

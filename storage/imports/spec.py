@@ -79,9 +79,6 @@ class ImportCount:
     new: int = 0
     already: int = 0
 
-    def __add__(self, other: "ImportCount") -> "ImportCount":
-        return ImportCount(self.new + other.new, self.already + other.already)
-
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:

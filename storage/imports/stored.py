@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.import_records import PREFIX, producer_of
 from storage.segments.keys import Kind, Segment
 from storage.segments.schema import text_array
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 SAME_ANSWER = "same_answer_as"
 """The key in a completion's meta of the id that its text alone would have; see storage.imports.labels."""
 ANSWER = f"coalesce(meta ->> '$.{SAME_ANSWER}', id)"
-_ROW = ("id", "prompt_id", "sample_index", "seed", "meta")
+_ROW = f"id, prompt_id, sample_index, seed, meta ->> '$.problem_id' AS problem, {ANSWER} AS answer"
+_IDS = {"problem_id": "id", "prompt_id": "prompt_id"}
 UPDATE = "-update-"
 """Mark in front of the number in the version of a segment of updated labels."""
 
@@ -143,28 +145,38 @@ def current_rows(store: SegmentStore, name: str) -> str:
 
 
 def imported_rows(
-    ws: "Workspace", imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
-) -> list[Any]:
-    """(id, prompt id, sample index, seed, meta) of the completions of these prompts in these imports (if none is
-    named, in all), but of those that name a problem `left_out`.
+    ws: "Workspace", imports: Sequence[str], problems: Sequence[Problem], left_out: Collection[str] = ()
+) -> pa.Table:
+    """The completions of these problems in these imports (if none is named, in all): columns problem_id, prompt_id,
+    completion_id, sample_index, seed, in the order of problem, index and id.
+
+    One that names its problem belongs to that problem; if it names none of these (its reference was repaired since), to
+    every problem with the same prompt; if it names one that is `left_out`, to none.
     """
+    names = imports or names_of(ws.segments, "completions")
+    parts = [f"SELECT {place} AS place, * FROM ({_imported_as(ws, name)})" for place, name in enumerate(names)]  # noqa: S608
+    if not imports:  # of those that were registered again without a name too, and behind all others
+        held = [f"SELECT id FROM ({rows_of(ws.segments, 'completions', name)})" for name in names]  # noqa: S608
+        known = " UNION ALL ".join([*held, "SELECT ''"])
+        rest = f"SELECT * FROM completions WHERE engine = 'imported' AND id NOT IN ({known})"  # noqa: S608
+        parts.append(f"SELECT {len(names)} AS place, {_ROW} FROM ({rest})")  # noqa: S608
+    taken = (
+        f"SELECT DISTINCT ON (answer) * FROM ({' UNION ALL '.join(parts)}) SEMI JOIN wanted USING (prompt_id) "  # noqa: S608
+        "WHERE coalesce(problem, '') NOT IN (SELECT id FROM others) ORDER BY answer, place"
+    )
+    query = (
+        "SELECT w.problem_id, t.prompt_id, t.id AS completion_id, t.sample_index, coalesce(t.seed, 0) AS seed "  # noqa: S608
+        f"FROM ({taken}) t JOIN wanted w ON w.prompt_id = t.prompt_id "
+        "LEFT JOIN wanted n ON n.problem_id = t.problem AND n.prompt_id = t.prompt_id "
+        "WHERE n.problem_id IS NULL OR n.problem_id = w.problem_id ORDER BY w.problem_id, t.sample_index, t.id"
+    )
     connection = ws.segments.connect()
     try:
-        connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
-        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
-        names = imports or names_of(ws.segments, "completions")
-        parts = [f"SELECT {place} AS place, * FROM ({_imported_as(ws, name)})" for place, name in enumerate(names)]  # noqa: S608
-        if not imports:  # of those that were registered again without a name too, and behind all others
-            held = [f"SELECT id FROM ({rows_of(ws.segments, 'completions', name)})" for name in names]  # noqa: S608
-            known = " UNION ALL ".join([*held, "SELECT ''"])
-            rest = f"SELECT * FROM completions WHERE engine = 'imported' AND id NOT IN ({known})"  # noqa: S608
-            parts.append(f"SELECT {len(names)} AS place, {', '.join(_ROW)} FROM ({rest})")  # noqa: S608
-        return connection.execute(
-            f"SELECT DISTINCT ON ({ANSWER}) {', '.join(_ROW)} FROM ({' UNION ALL '.join(parts)}) "  # noqa: S608
-            "WHERE prompt_id IN (SELECT prompt_id FROM wanted) "
-            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others) "
-            f"ORDER BY {ANSWER}, place"
-        ).fetchall()
+        ids = {name: text_array(getattr(row, field) for row in problems) for name, field in _IDS.items()}
+        connection.register("wanted", pa.table(ids))
+        connection.register("others", pa.table({"id": text_array(sorted(left_out))}))
+        rows: pa.Table = connection.sql(query).to_arrow_table()
+        return rows
     finally:
         connection.close()
 
@@ -174,7 +186,7 @@ def _imported_as(ws: "Workspace", name: str) -> str:
     if name not in names_of(ws.segments, "completions"):
         again = f"rollmill import rollouts FILE --name {name}"
         raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)
-    return f"SELECT {', '.join(_ROW)} FROM ({current_rows(ws.segments, name)})"  # noqa: S608
+    return f"SELECT {_ROW} FROM ({current_rows(ws.segments, name)})"  # noqa: S608
 
 
 def updates(store: SegmentStore, name: str) -> int:

@@ -39,7 +39,7 @@ class ImportWriter:
         self._before = ws.imports.mark(spec.sets)
         self._known: dict[Kind, set[str]] = {}
         self._held: dict[Kind, list[Any]] = {}
-        self._counts: dict[Kind, ImportCount] = {}
+        self._counts = Counter[tuple[Kind, bool]]()
         self._sizes = Counter[Kind]()
         self._opened = ExitStack()
         self.update = 0
@@ -51,12 +51,13 @@ class ImportWriter:
 
     def add(self, kind: Kind, record: Any) -> None:
         """Hold one record for the next batch, unless the import has it."""
-        new = record.id not in self._known.setdefault(kind, set())
-        self._counts[kind] = self.count(kind) + ImportCount(int(new), int(not new))
+        known = self._known.setdefault(kind, set())
+        # In a dry run as well: a record that the file repeats is new once.
+        new = record.id not in known
+        self._counts[kind, new] += 1
         if not new:
             return
-        # In a dry run as well: a record that the file repeats is new once.
-        self._known[kind].add(record.id)
+        known.add(record.id)
         if self._dry_run:
             return
         waiting = self._held.setdefault(kind, [])
@@ -68,7 +69,7 @@ class ImportWriter:
 
     def count(self, kind: Kind) -> ImportCount:
         """Number of new records of a kind, and of those already stored."""
-        return self._counts.get(kind, ImportCount())
+        return ImportCount(self._counts[kind, True], self._counts[kind, False])
 
     def finish(self, columns: Columns, found: Findings, *, of: str | None = None) -> ImportReport:
         """Register all written segments and the record of the import in one ledger transaction; returns the counts.

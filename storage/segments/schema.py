@@ -83,6 +83,8 @@ def text_array(texts: Iterable[str | None]) -> pa.StringArray:
     return builder.finish()
 
 
+PLAIN = SCHEMAS["completions"].names[: SCHEMAS["completions"].names.index("reasoning") + 1]
+"""Columns of completions without messages, token ids, probabilities and meta."""
 CHUNK = 16_384  # rows that are converted at a time
 
 
@@ -109,7 +111,8 @@ def from_table(kind: Kind, table: pa.Table) -> list[Any]:
         max_chunksize=CHUNK
     ):  # a single value takes many times its share of a column
         rows = zip(*(_values(kind, name, batch.column(name)) for name in names), strict=True)
-        if names == known and kind not in _MADE:  # in field order: half the time of keyword arguments
+        # In field order: half the time of keyword arguments.
+        if names == known[: len(names)] and kind not in _MADE:
             records += [record(*row) for row in rows]
         else:
             records += [record(**dict(zip(names, row, strict=True))) for row in rows]

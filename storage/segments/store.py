@@ -92,7 +92,9 @@ class SegmentStore:
         records = {record.id: record for record in rows}
         return [records[wanted] for wanted in dict.fromkeys(ids) if wanted in records]
 
-    def fetch_in_order(self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray) -> Iterator[tuple[int, Any]]:
+    def fetch_in_order(
+        self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray, columns: Sequence[str] = ("*",)
+    ) -> Iterator[tuple[int, Any]]:
         """As `fetch`, for many ids in bounded memory: (position in `ids`, record), once per occurrence of an id."""
         from storage.segments.ordered import in_order
 
@@ -101,7 +103,7 @@ class SegmentStore:
         if len(places):
             stored = wanted if len(places) == len(wanted) else wanted.take(places)
             with self.naming_damaged_files(), self.connection() as connection:
-                rows = select(kind, segments, self.path)
+                rows = f"SELECT {', '.join(columns)} FROM ({select(kind, segments, self.path)})"  # noqa: S608
                 for position, record in in_order(connection, kind, rows, stored):
                     yield int(places[position]), record
 

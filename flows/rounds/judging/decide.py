@@ -17,7 +17,7 @@ from flows.rounds.plan_mark import options_of
 from flows.rounds.plan_rows import answers_of, distinct, together
 from flows.rounds.planning.plan import all_plans
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
-from pipelines.protocols import Selector
+from pipelines.protocols import PlainSelector, Selector
 from pipelines.returned import check_named, check_returned
 from pipelines.select.decide import REASONS
 from pipelines.select.of_steps import behind_steps
@@ -63,7 +63,8 @@ def decide(run: OpenRun) -> DecisionReport:
     scores = stored_scores(rows_of(run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
     solved = kept_problems = 0
-    for problem_id, judged in run.reader().rollouts(rows, run.verifiers.counted):
+    plain = isinstance(behind_steps(run.spec.selector), PlainSelector)
+    for problem_id, judged in run.reader().rollouts(rows, run.verifiers.counted, plain=plain):
         rollouts = results.with_scores(judged)
         decisions = _select(run, rollouts)
         results.decisions.add(decisions)

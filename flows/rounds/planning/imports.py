@@ -1,24 +1,33 @@
 """Imported completions that a run plans: those of its problems, in the imports that its recipe names."""
 
-import json
-from collections.abc import Iterator
+import numpy as np
+import pyarrow as pa
 
 from flows.rounds.open_run import OpenRun
+from storage.ground.records import PlanRow
 from storage.imports.stored import imported_rows
+from storage.segments.rows import Rows, packed
+from storage.segments.schema import CHUNK, SCHEMAS
 
 
-def of_imports(run: OpenRun) -> Iterator[tuple[str, str, int, int]]:
-    """(problem, completion, sample index, seed) of imported completions.
+def rows_of_imports(run: OpenRun) -> pa.Table:
+    """The rows of `imported_rows` that the run takes; its identity and its plan are made of the same ones."""
+    if run.memory.imported is None:
+        spec = run.spec
+        run.memory.imported = imported_rows(run.workspace, spec.imports, spec.problems, spec.left_out)
+    return run.memory.imported
 
-    One that names its problem belongs to that problem; if it names none of this recipe's (its reference was repaired
-    since), to every problem with the same prompt; if it names one that the recipe left out, to none.
-    """
-    by_prompt: dict[str, list[str]] = {}
-    for problem in run.spec.problems:
-        by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    taken = imported_rows(run.workspace, run.spec.imports, sorted(by_prompt), run.spec.left_out)
-    for cid, prompt_id, index, seed, meta in taken:
-        candidates = by_prompt[prompt_id]
-        named = json.loads(meta or "{}").get("problem_id")
-        for problem_id in [named] if named in candidates else candidates:
-            yield problem_id, cid, index, seed or 0
+
+def plan_of_imports(run: OpenRun) -> Rows[PlanRow]:
+    """Every imported completion of the run's problems, once, as the plan of round 0."""
+    # By index and id, so that the order in which rollouts were imported changes no row.
+    rows, root, schema = rows_of_imports(run), run.spec.roots[0], SCHEMAS["plan"]
+    run.memory.imported = None  # as many bytes as the plan itself
+    ordinals = np.arange(rows.num_rows)
+    same = {"run": run.id, "round": 0, "step": root.name or None}
+    made = {name: pa.repeat(pa.scalar(value, schema.field(name).type), rows.num_rows) for name, value in same.items()}
+    made |= {"ordinal": pa.array(ordinals), "batch": pa.array(ordinals // root.batch_size)}
+    nulls = {name: pa.nulls(rows.num_rows, schema.field(name).type) for name in ("after", "sent")}
+    columns = {**{name: rows[name] for name in rows.column_names}, **made, **nulls}
+    plan = pa.table([columns[name] for name in schema.names], schema=schema)
+    return Rows.joined("plan", [packed("plan", plan.slice(start, CHUNK)) for start in range(0, len(plan), CHUNK)])

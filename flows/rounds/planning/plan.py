@@ -17,7 +17,7 @@ from flows.rounds.drawing.lost_texts import due_follow_ups
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import SentPrompts, answer_count, of_steps, problems_and_steps, together
-from flows.rounds.planning.imports import of_imports
+from flows.rounds.planning.imports import plan_of_imports
 from flows.rounds.planning.search import RunSearch
 from flows.rounds.planning.tallies import tallies_of, tokens_of_steps
 from flows.rounds.planning.whole import PastRounds, whole_of
@@ -276,21 +276,4 @@ def _imported_plan(
     """Every imported completion of these problems, once, in round 0; after it, what follows them."""
     if r > 0:
         return Rows.of("plan", _rows(run, r, _follow_ups(run, plans, together(plans)), sent)), []
-    root = run.spec.roots[0]
-    # By index and id, so that the order in which rollouts were imported changes no row.
-    rows = sorted(of_imports(run), key=lambda item: (item[0], item[2], item[1]))
-    return [
-        PlanRow(
-            run=run.id,
-            round=r,
-            batch=ordinal // root.batch_size,
-            ordinal=ordinal,
-            problem_id=problem_id,
-            prompt_id=run.spec.problem(problem_id).prompt_id,
-            completion_id=cid,
-            sample_index=index,
-            seed=seed,
-            step=root.name,
-        )
-        for ordinal, (problem_id, cid, index, seed) in enumerate(rows)
-    ], []
+    return plan_of_imports(run), []

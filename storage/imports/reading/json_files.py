@@ -171,7 +171,7 @@ def _columns_table(value: Mapping[str, Any]) -> list[Any] | None:
 def json_object(path: Path, number: int, text: str) -> dict[str, Any]:
     """A line as an object; SetupError for anything else."""
     try:
-        value = json.loads(text, object_pairs_hook=each_once)
+        value = _ROW.decode(text)
     except RecursionError as error:
         raise SetupError(f"{path}, line {number} is nested too deeply; nothing was stored.") from error
     except ValueError as error:
@@ -194,3 +194,6 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = Counter(name for name, _ in pairs)
         raise ValueError(f"{next(name for name, count in names.items() if count > 1)[:80]!r} is given twice")
     return values
+
+
+_ROW = json.JSONDecoder(object_pairs_hook=each_once)

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows import cli
+from flows.driver import Direct, drive
 from flows.job import Job
+from flows.jobs.curate import Curate
 from flows.jobs.unchanged import program, unchanged
 from flows.session import recipe_of
 from pipelines.select.quota import Quota
@@ -223,3 +226,37 @@ def test_a_copied_workspace_takes_every_stage(finished: Finished, tmp_path: Path
     copy = shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     monkeypatch.chdir(copy)
     assert Finished(copy).answer() == ""
+
+
+class Interrupted(Direct):
+    """Ctrl-C where a stage begins."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def stage(self, name: str, work: Callable[[], Any], label: str = "") -> Any:
+        if name == self.at:
+            raise KeyboardInterrupt
+        return super().stage(name, work, label)
+
+
+def ended(place: Finished, at: str, *sets: str) -> tuple[str, bool]:
+    """Status of the run of a command that is interrupted at a stage, and whether its summary names a version."""
+    job = Job.here(place.folder / "small.yaml", sets, None)
+    with pytest.raises(KeyboardInterrupt):
+        drive(Curate(job), Interrupted(at))
+    with Workspace.open(place.folder) as workspace:
+        [run] = [run for run in workspace.runs.list() if run.recipe_hash == recipe_of(job).recipe_hash]
+        return run.status, run.published
+
+
+@pytest.mark.parametrize("stage", ["synthesize", "select", "gate", "publish"])
+def test_an_interrupted_rerun_that_changed_nothing_leaves_the_run_done(place: Finished, stage: str) -> None:
+    run("curate", "small.yaml", "--direct")
+    assert ended(place, stage) == ("done", True)
+    assert place.answer() == "unchanged: small@v1"
+
+
+def test_an_interrupted_run_that_was_not_finished_is_interrupted(place: Finished) -> None:
+    assert ended(place, "gate", "seed=8") == ("interrupted", False)
+    assert ended(place, "round", "seed=8") == ("interrupted", False)

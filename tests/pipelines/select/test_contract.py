@@ -1,13 +1,15 @@
 """What every selector must do: one decision per rollout, in input order, with a known reason, kept only if correct."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.protocols import CountingSelector, Selector
+from pipelines.protocols import CountingSelector, PlainSelector, Selector
 from pipelines.select import SELECTORS
 from pipelines.select.decide import REASONS
-from storage.ground.records import Decision, Rollout
+from storage.ground.records import Decision, Message, Rollout
 from storage.ground.solutions import solution_key
 from tests.pipelines.select.rollouts import rollout, rollouts
 
@@ -72,6 +74,16 @@ def test_the_order_of_reading_changes_no_decision(name: str, parts: list[tuple[s
     shuffled = list(pool)
     rng.shuffle(shuffled)  # type: ignore[attr-defined]
     assert by_id(SELECTORS[name]().select("r", shuffled)) == by_id(SELECTORS[name]().select("r", pool))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if isinstance(SELECTORS[name](), PlainSelector)])
+@given(parts=POOLS)
+@settings(max_examples=30)
+def test_a_plain_selector_decides_by_plain_columns(name: str, parts: list[tuple[str, str, str]]) -> None:
+    pool, turns = pool_of(parts), (Message("assistant", "2"), Message("tool", "4"))
+    more = {"messages": turns, "token_ids": (1, 2), "logprobs": (-0.5, -0.1), "meta": {"reward": 1}}
+    full = [replace(member, completion=replace(member.completion, **more)) for member in pool]  # type: ignore[arg-type]
+    assert list(SELECTORS[name]().select("r", full)) == list(SELECTORS[name]().select("r", pool))
 
 
 def by_id(decisions: object) -> dict[str, Decision]:

@@ -38,7 +38,7 @@ def bring(sums: Workspace, jsonl: WriteLines) -> Callable[..., ImportReport]:
 
 def read(ws: Workspace, *names: str) -> list[tuple[str, Any, Any, Any]]:
     """(text, is_correct, reward, finish reason) of the rows that a run of these imports plans."""
-    ids = [row[0] for row in imported_rows(ws, names, [SUM.prompt_id])]
+    ids = imported_rows(ws, names, [SUM])["completion_id"].to_pylist()
     rows = from_table("completions", ws.segments.read("completions"))
     chosen = sorted((row for row in rows if row.id in ids), key=lambda row: row.text)
     return [(row.text, row.meta.get("is_correct"), row.meta.get("reward"), row.finish_reason) for row in chosen]
@@ -60,7 +60,7 @@ def test_a_second_import_with_other_labels_has_its_own(sums: Workspace, bring: C
 def test_equal_labels_are_one_row_in_both_imports(sums: Workspace, bring: Callable[..., ImportReport]) -> None:
     bring("one", {"is_correct": True})
     bring("two", {"is_correct": True})
-    assert len({row[0] for name in ("one", "two") for row in imported_rows(sums, [name], [SUM.prompt_id])}) == 1
+    assert imported_rows(sums, ["one"], [SUM]) == imported_rows(sums, ["two"], [SUM])
 
 
 def test_changed_labels_are_told_and_taken_only_by_an_update(sums: Workspace, bring: Callable[..., ImportReport]) -> None:
@@ -72,7 +72,7 @@ def test_changed_labels_are_told_and_taken_only_by_an_update(sums: Workspace, br
     )
     assert read(sums, "r")[0] == ("It is 0.", True, None, "imported")
 
-    old = {row[0] for row in imported_rows(sums, ["r"], [SUM.prompt_id])}
+    old = set(imported_rows(sums, ["r"], [SUM])["completion_id"].to_pylist())
     assert bring("r", {"is_correct": False}, {"is_correct": True}, update=True, dry_run=True).completions.new == 1
     assert read(sums, "r")[0] == ("It is 0.", True, None, "imported")
     report = bring("r", {"is_correct": False}, {"is_correct": True}, update=True)
