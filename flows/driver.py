@@ -8,7 +8,6 @@ drive(kind_of(job), PrefectCommand(job))  # every stage as a task (flows.prefect
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -29,13 +28,14 @@ class Executor(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
-        """The outcome of a job's stages; `prepare` is called first where something has to be waited for."""
+    def watching(self, progress: Progress) -> Progress:
+        """Progress that this executor shows as well."""
 
-    def stage(self, name: str, work: Callable[[], T], label: str = "") -> T:
-        """The result of one stage; `label` distinguishes it from stages of the same name. A stage may be called again: it
-        resumes.
-        """
+    def all_stages(self, kind: "JobKind[Any]", target: Any) -> Outcome:
+        """The outcome of a job's stages; the job is prepared first where something has to be waited for."""
+
+    def stage(self, name: str, work: Callable[[], T], **inputs: str | int) -> T:
+        """The result of one stage; `inputs` name what it works on (run, round). A stage may be called again: it resumes."""
 
 
 class Direct:
@@ -47,14 +47,17 @@ class Direct:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """No-op: entering began nothing."""
 
-    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
-        """The outcome of the work."""
-        del prepare
-        return work()
+    def watching(self, progress: Progress) -> Progress:
+        """The progress unchanged."""
+        return progress
 
-    def stage(self, name: str, work: Callable[[], T], label: str = "") -> T:
+    def all_stages(self, kind: "JobKind[Any]", target: Any) -> Outcome:
+        """The outcome of the job's stages."""
+        return kind.stages(target, self)
+
+    def stage(self, name: str, work: Callable[[], T], **inputs: str | int) -> T:
         """The result of the work."""
-        del name, label
+        del name, inputs
         return work()
 
 
@@ -130,9 +133,9 @@ def drive(
     at_end: Callable[[str | None], None] = _ignore,
 ) -> Outcome:
     """Run a job to its outcome. `at_end` gets the id of its run when the stages have ended, however they did."""
-    with executor, kind.open(progress or Progress()) as target:
+    with executor, kind.open(executor.watching(progress or Progress())) as target:
         try:
-            outcome = executor.all_stages(partial(kind.stages, target, executor), partial(kind.prepare, target))
+            outcome = executor.all_stages(kind, target)
         finally:
             at_end(kind.run_of(target))
         return kind.report(outcome)

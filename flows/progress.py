@@ -161,6 +161,17 @@ class Progress:
         """Progress of a job that follows another one of its kind, from 0, for the same watcher."""
         return Progress(self._watcher, self._cell, begin=self.begin)
 
+    def also(self, watcher: Callable[[Stage], None]) -> "Progress":
+        """Progress for the same watcher and another one."""
+        first = self._watcher
+
+        def both(stage: Stage) -> None:
+            watcher(stage)
+            if first is not None:
+                first(stage)
+
+        return Progress(both, self._cell, begin=self.begin)
+
     def heard_by(self, tell: Callable[[str], None]) -> "Progress":
         """Progress of the same watcher; `tell` also gets the lines that begin something."""
 

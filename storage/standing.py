@@ -41,6 +41,12 @@ class Standing:
         return self.url or f"http://127.0.0.1:{self.port}/api"
 
     @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables with which Prefect's own commands reach this server."""
+        header = {"PREFECT_CLIENT_CUSTOM_HEADERS": json.dumps({"Authorization": f"Bearer {self.secret}"})}
+        return {"PREFECT_API_URL": self.api, **({} if self.url else header)}
+
+    @property
     def pages(self) -> str:
         """Address at which its user opens Prefect's pages: with the secret, which becomes a cookie of the browser."""
         plain = self.api.removesuffix("/api")

@@ -111,8 +111,8 @@ def published(rows: int, folder: Path) -> dict[str, object]:
     began, peaks = time.perf_counter(), {"start": peak()}
 
     class Watched(Direct):
-        def stage(self, name: str, work: Callable[[], Any], label: str = "") -> Any:
-            given = super().stage(name, work, label)
+        def stage(self, name: str, work: Callable[[], Any], **inputs: str | int) -> Any:
+            given = super().stage(name, work, **inputs)
             peaks[name] = peak()
             return given
 

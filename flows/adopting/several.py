@@ -47,7 +47,7 @@ class Adopt(RequestKind):
             try:
                 # Reading is inside the block too: a log that is cut off is refused like one that does not fit.
                 for name, log in self._logs(tool, file, names):
-                    adopted.append(executor.stage("adopt", partial(adopt_log, self.request, log, name, progress), name))
+                    adopted.append(executor.stage("adopt", partial(adopt_log, self.request, log, name, progress), log=name))
             # It is a SetupError too, and the next log would meet the same full disk.
             except Unavailable:
                 raise

@@ -4,12 +4,13 @@ Each stage reads what earlier ones committed, so a stage that is done again resu
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from flows.curation.gating import attempts, check_gate, gate_failed, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
@@ -26,6 +27,7 @@ from flows.session import open_session, recipe_of
 from storage.run_records import NOTHING_NEW
 
 if TYPE_CHECKING:
+    from flows.rounds import RoundResult
     from pipelines.gate import GateResult
 
 
@@ -62,11 +64,11 @@ class Curate:
         """
         for attempt in repair_attempts(run.session, run):
             with attempt:
-                executor.stage("synthesize", partial(synthesize, run))
+                executor.stage("synthesize", partial(synthesize, run), run=run.id)
                 draw_and_score(run, executor)
-                decided = executor.stage("select", partial(decide, run))
-                checked = executor.stage("gate", partial(gate, decided))
-                outcome = executor.stage("publish", partial(publish, decided, checked))
+                decided = executor.stage("select", partial(decide, run), run=run.id)
+                checked = executor.stage("gate", partial(gate, decided), run=run.id)
+                outcome = executor.stage("publish", partial(publish, decided, checked), run=run.id)
         outcome["seconds"] = round(run.elapsed, 1)
         end_run(run, "done", outcome)
         leave_mark(run, outcome)
@@ -90,14 +92,14 @@ class Curate:
 
 
 def draw_and_score(run: OpenRun, executor: Executor) -> None:
-    """Every round of the run, then its scores; stages are labelled by the cell of an evaluation."""
-    cell = "" if run.loaded.cell is None else f"{run.loaded.cell.benchmark}-{run.loaded.cell.model}-"
-    numbers = count()
-    # A label for each round, as an executor distinguishes stages by it.
-    while executor.stage("round", partial(draw_and_grade, run, number := next(numbers)), f"{cell}round-{number}"):
-        pass
+    """Every round of the run, then its scores."""
+    for number in count():
+        with DrawnRound(run, number) as drawn:
+            if not executor.stage("draw", drawn.draw, run=run.id, round=number):
+                break
+            executor.stage("verify", drawn.verify, run=run.id, round=number)
     if run.spec.scorers:
-        executor.stage("score", partial(score, run), f"{cell}score")
+        executor.stage("score", partial(score, run), run=run.id)
 
 
 def build_engines(run: OpenRun) -> None:
@@ -113,21 +115,49 @@ def synthesize(run: OpenRun) -> None:
     _report(run, Stage("synthesize", size, size, seconds=run.seconds, detail=detail))
 
 
-def draw_and_grade(run: OpenRun, number: int) -> bool:
-    """Plan round `number` unless it is planned, draw and judge its missing rows; False when drawing is over."""
-    from flows.rounds import plan_round, run_round
-    from flows.sampling.sample import SpendLimitReached
+class DrawnRound:
+    """One round of a run in two stages: its completions, which are judged as they come, and the rest of their verdicts.
 
-    try:
-        rows = plan_round(run, number)
-    except SpendLimitReached as reached:  # of a search whose process asks a model
-        raise limit_reached(run, reached.reason, f"Round {number} is not planned.") from None
-    if rows is None:
-        return False
-    result = run_round(run, rows)
-    if result.stopped is not None:
-        raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
-    return True
+    Either stage may be called again after a failure. At the end of a `with` block the threads of the round leave.
+    """
+
+    def __init__(self, run: OpenRun, number: int) -> None:
+        self._run, self._number = run, number
+        self._parts: Generator[RoundResult | None, None, None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._parts is not None:
+            self._parts.close()
+
+    def draw(self) -> bool:
+        """Plan the round unless it is planned, and draw its missing completions; False when drawing is over."""
+        from flows.rounds import plan_round, round_parts
+        from flows.sampling.sample import SpendLimitReached
+
+        try:
+            rows = plan_round(self._run, self._number)
+        except SpendLimitReached as reached:  # of a search whose process asks a model
+            raise limit_reached(self._run, reached.reason, f"Round {self._number} is not planned.") from None
+        if rows is None:
+            return False
+        self._parts = round_parts(self._run, rows)
+        next(self._parts)
+        return True
+
+    def verify(self) -> None:
+        """Judge what is drawn and not judged yet; LimitReached if a limit ended the round."""
+        if self._parts is None:  # an attempt before this one failed
+            self.draw()
+        assert self._parts is not None
+        parts, self._parts = self._parts, None
+        with closing(parts):
+            *_, result = parts
+        assert result is not None
+        if result.stopped is not None:
+            raise limit_reached(self._run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
 
 
 def score(run: OpenRun) -> None:

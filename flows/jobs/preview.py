@@ -74,9 +74,9 @@ class Preview:
 
         for attempt in repair_attempts(run.session, run):
             with attempt:
-                executor.stage("synthesize", partial(synthesize, run))
+                executor.stage("synthesize", partial(synthesize, run), run=run.id)
                 draw_and_score(run, executor)
-                executor.stage("select", partial(decide, run))
+                executor.stage("select", partial(decide, run), run=run.id)
                 scope = run_scope(Reader(run.workspace), run.id)
                 # Inside the attempt, because reading the texts may be what finds a corrupt segment.
                 shown = [_problem(scope, problem.id) for problem in run.spec.problems]

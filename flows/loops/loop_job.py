@@ -178,7 +178,7 @@ class Rounds:
         training = open_training(self.session.workspace, loaded, rows)
         watcher = self.session.reporter(f"round {number + 1}{label} · ")
         work = partial(training.train, watcher, self.session.threads, None, self.session.python, self.session.profile)
-        return self.executor.stage("train", work, f"round-{number + 1}{label.replace(' ', '-')}")
+        return self.executor.stage("train", work, model=f"round-{number + 1}{label.replace(' ', '-')}")
 
     def _train_beside(self, state: RoundState) -> int:
         """Train the second models of a round; their trained tokens."""

@@ -71,11 +71,12 @@ class Mixture(RequestKind):
 
     def stages(self, session: MixtureSession, executor: Executor) -> Outcome:
         """Sources, choice, gate, publication; CountsDiffer or FoundWanting if nothing is published."""
-        rows = executor.stage("choose", partial(chosen_rows, session.workspace, self.loaded))
+        rows = executor.stage("select", partial(chosen_rows, session.workspace, self.loaded), run=self.loaded.recipe.name)
         require_declared(self.loaded, rows.counts, rows.mixed)
-        parts, snapshot = executor.stage("snapshot", partial(self._snapshot, rows))
-        result = executor.stage("gate", partial(self._gate, session, parts, rows))
-        return executor.stage("publish", partial(self._publish, session, snapshot, result, rows))
+        parts, snapshot = self._snapshot(rows)
+        result = executor.stage("gate", partial(self._gate, session, parts, rows), run=self.loaded.recipe.name)
+        work = partial(self._publish, session, snapshot, result, rows)
+        return executor.stage("publish", work, run=self.loaded.recipe.name)
 
     def _snapshot(self, rows: MixtureRows) -> tuple[list[MixturePart], Snapshot]:
         method = self.loaded.method.build()

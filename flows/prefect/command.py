@@ -1,21 +1,25 @@
 """The executor of a command under Prefect. It imports Prefect once the managed server has set its environment."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from flows.driver import Outcome
+from flows.driver import DIRECT, Direct, JobKind, Outcome
 from flows.job import Job
 from flows.prefect.managed import ManagedServer
+from flows.progress import Progress
 from storage.ground.errors import RollmillError
 from storage.workspace import STATE
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from flows.prefect.flows.tasks import Tasks
+
 LOST = "The Prefect server was lost; its pages do not show all of this run. The ledger does: rollmill runs show"
 
 
-class PrefectCommand:
+class PrefectCommand(Direct):
     """Stages as tasks of a flow that a command begins, under the managed server. `waiting`: called when it waits for the
     server.
     """
@@ -23,7 +27,7 @@ class PrefectCommand:
     def __init__(self, job: Job, waiting: Callable[[str], None]) -> None:
         self._job, self._waiting = job, waiting
         self._server = ManagedServer(Path(job.workspace) / STATE)
-        self._without_prefect = False
+        self._tasks: Tasks
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -32,25 +36,24 @@ class PrefectCommand:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.close()
 
-    def stage(self, name: str, work: Callable[[], T], label: str = "") -> T:
-        """The result of the work, as a task unless Prefect failed before the flow began."""
-        if self._without_prefect:
-            return work()
-        from flows.prefect.job_flows import Tasks
+    def watching(self, progress: Progress) -> Progress:
+        """Progress that the flow run's page shows as well."""
+        from flows.prefect.flows.tasks import Tasks
 
-        return Tasks().stage(name, work, label)
+        self._tasks = Tasks()
+        return self._tasks.watching(progress)
 
-    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
-        """The outcome of the work, done in a flow; it ends as the work did, whatever becomes of Prefect's server.
+    def all_stages(self, kind: JobKind[Any], target: Any) -> Outcome:
+        """The outcome of the job's stages, done in a flow; it ends as they did, whatever becomes of Prefect's server.
 
-        Where Prefect fails before the work begins, it is done without it.
+        Where Prefect fails before they begin, they are done without it.
         """
-        prepare()
+        kind.prepare(target)
         if not self._server.answers:
             self._waiting("waiting for Prefect's server")
-        from flows.prefect.job_flows import in_a_flow
+        from flows.prefect.flows.carrying import in_a_flow
 
-        noted = _Noted(work)
+        noted = _Noted(partial(self._tasks.all_stages, kind, target))
         try:
             self._server.wait()
             in_a_flow(self._job, noted)
@@ -59,8 +62,7 @@ class PrefectCommand:
                 raise (noted.error if isinstance(noted.error, Exception) else KeyboardInterrupt) from None
             if not isinstance(error, Exception):
                 raise
-            self._without_prefect = True
-            outcome = work() if noted.outcome is None else noted.outcome
+            outcome = kind.stages(target, DIRECT) if noted.outcome is None else noted.outcome
             lost = f"Without Prefect, because {error}" if isinstance(error, RollmillError) else LOST
             return {**outcome, "messages": [*outcome.get("messages", ()), lost]}
         assert noted.outcome is not None

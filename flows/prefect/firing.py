@@ -35,16 +35,14 @@ KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that get
 PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process that starts scheduled runs
 
 
-def end_with_supervisor(*, scheduled: bool) -> None:
-    """Let a scheduled run end together with the `rollmill up` process that started it. A command that a user started is not
-    affected.
+def end_with_supervisor() -> None:
+    """Let this process of a scheduled run end together with the `rollmill up` process that started it.
 
     The signal is SIGKILL: after a milder one, Prefect would call a server that is gone, for a minute. A killed run is
     resumed.
     """
     parent = os.environ.get(PARENT)
-    # A scheduled run whose parent is another process was adopted: the standing one has died already.
-    if parent is not None and parent.isdigit() and (scheduled or os.getppid() == int(parent)):
+    if parent is not None and parent.isdigit():
         die_with_parent(int(parent))
 
 

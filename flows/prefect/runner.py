@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from prefect.runner import Runner
 from prefect.runner._starter_engine import EngineCommandStarter
 
-from flows.prefect.job_flows import FLOWS
+from flows.prefect.flows.carrying import flow_of
 from flows.prefect.untrusted import refuse_stored_results, replace
 from pipelines.processes.spawn import module_command
 from storage.ground.errors import RollmillError
@@ -54,4 +54,4 @@ class ScheduleRunner(Runner):
 
 async def _flow_without_hooks(_run: "FlowRun") -> "Flow[..., Any]":
     """A flow of ours, for hooks: the flow that a deployment names would be imported."""
-    return FLOWS["curate"]
+    return flow_of("curate")

@@ -7,18 +7,27 @@ from Prefect's database.
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flows.prefect.firing import end_with_supervisor
+from flows.driver import Outcome
+from flows.job import Job
+from flows.prefect.attempts import attempts
+from flows.prefect.firing import end_with_supervisor, fire
 from storage.ground.errors import SetupError
-from storage.schedules import Schedules
+from storage.schedules import Schedule, Schedules
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+ASKED = ("keep_going", "max_tokens", "max_cost")  # of *Custom run*: what can run no other code
 
 
 def main(arguments: list[str]) -> None:
     """Run the schedule; the exit status says to the runner whether the run crashed."""
-    end_with_supervisor(scheduled=True)
+    end_with_supervisor()
     state, name, run_id = Path(arguments[0]), arguments[1], UUID(os.environ["PREFECT__FLOW_RUN_ID"])
     try:
         item = Schedules(state).get_own(name)
@@ -29,7 +38,7 @@ def main(arguments: list[str]) -> None:
     from prefect.flow_engine import load_flow_run, run_flow
     from prefect.logging.loggers import flow_run_logger
 
-    from flows.prefect.job_flows import FLOWS, parameters_of_schedule
+    from flows.prefect.flows.carrying import carried_out_by, flow_of, parameters_of_schedule
     from flows.prefect.untrusted import refuse_stored_results
 
     refuse_stored_results()
@@ -37,8 +46,21 @@ def main(arguments: list[str]) -> None:
     with handle_engine_signals(run_id):
         run = load_flow_run(run_id)
         parameters = parameters_of_schedule(item, state.parent)
+        options = run.parameters.get("options")
+        if isinstance(options, dict):
+            parameters["options"] |= {name: options[name] for name in ASKED if name in options}
         logger: Any = flow_run_logger(run)
-        run_flow(FLOWS[item.verb], flow_run=run, parameters=parameters, error_logger=logger)
+        with carried_out_by(partial(_fire, item, run)):
+            run_flow(flow_of(item.verb), flow_run=run, parameters=parameters, error_logger=logger)
+
+
+def _fire(item: Schedule, run: "FlowRun", job: Job) -> Outcome:
+    """The outcome of a flow run as a firing of its schedule."""
+    from flows.prefect.flows.tasks import Tasks
+
+    key = str(run.id)
+    once = partial(fire, item.name, item.fresh, job, Tasks(), key)
+    return attempts(item.name, job, run.expected_start_time, once, key)
 
 
 if __name__ == "__main__":

@@ -30,15 +30,16 @@ QUIET = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # what is news in a run's page is none in a terminal
     "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_CLI_PROMPT": "false",
 }
 
 # For a command whose stages run in its own process. The server is on the loopback and ours: one that does not answer is
-# dead or stuck, and what it would have written down is in the ledger. What fails is raised; logs would say it twice.
+# dead or stuck, and what it would have written down is in the ledger. What fails is raised: Prefect's own logger would say
+# it twice, and that of the product goes to the flow run's page.
 ONE_SHOT = {
-    "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_CLIENT_MAX_RETRIES": "0",

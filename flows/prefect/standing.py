@@ -164,7 +164,7 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
     from prefect.schedules import Cron, Interval
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.prefect.job_flows import FLOWS, parameters_of_schedule
+    from flows.prefect.flows.carrying import flow_of, parameters_of_schedule
 
     if item.on:
         # Without a time of its own: watch_always asks for its runs.
@@ -175,7 +175,7 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
     else:
         schedule = Cron(item.cron, timezone=item.timezone)
     return RunnerDeployment.from_flow(
-        FLOWS[item.verb],
+        flow_of(item.verb),
         item.name,
         schedule=schedule,
         paused=item.paused,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flows.rounds.judging.score import score_run
     from flows.rounds.open_run import OpenRun
     from flows.rounds.planning.plan import plan_round
-    from flows.rounds.run import run_all, run_round
+    from flows.rounds.run import round_parts, run_all, run_round
     from flows.rounds.spec import RunSpec
     from flows.sampling.control import QueueLimits
 
@@ -32,7 +32,7 @@ _MODULES = {
     "flows.rounds.judging.score": "score_run",
     "flows.rounds.open_run": "OpenRun",
     "flows.rounds.planning.plan": "plan_round",
-    "flows.rounds.run": "run_all run_round",
+    "flows.rounds.run": "round_parts run_all run_round",
     "flows.rounds.spec": "RunSpec",
     "flows.sampling.control": "QueueLimits",
 }
@@ -47,6 +47,7 @@ __all__ = [
     "RunSpec",
     "decide",
     "plan_round",
+    "round_parts",
     "run_all",
     "run_round",
     "score_run",

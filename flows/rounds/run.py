@@ -4,7 +4,7 @@ To resume, the store is searched for missing rows: a round may run again at any 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,22 +31,30 @@ _DRAW = "draw"  # name of the thread that draws
 LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
 
 
-@rare_collections()
 def run_round(run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
     """Draw and judge what these rows of one round miss, durably. With nothing to do it returns immediately and builds no
     engine.
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; committed rows stay.
     """
+    *_, result = round_parts(run, rows)
+    assert result is not None
+    return result
+
+
+def round_parts(run: OpenRun, rows: Sequence[PlanRow]) -> Generator[RoundResult | None, None, None]:
+    """`run_round` in two parts: None once every completion is durable, and at last the result, once every row is judged."""
     clock = Clock()
     while True:
         try:
-            return _run_round(run, rows, clock)
+            with rare_collections():
+                yield from _round_parts(run, rows, clock)
+            return
         except LeaseLost:  # this process was stopped, and another command has gone on
             continue
 
 
-def _run_round(run: OpenRun, rows: Sequence[PlanRow], clock: Clock) -> RoundResult:
+def _round_parts(run: OpenRun, rows: Sequence[PlanRow], clock: Clock) -> Generator[RoundResult | None, None, None]:
     plan = Rows[PlanRow].of("plan", rows)
     if run.workspace.segments.registry.has_lost("completions"):
         run.workspace.segments.unregister_judgements([row.completion_id for planned in all_plans(run) for row in planned])
@@ -64,12 +72,13 @@ def _run_round(run: OpenRun, rows: Sequence[PlanRow], clock: Clock) -> RoundResu
     committer = Committer(run, queues, drawer, scope)
     if not todo:
         committer.report()
+        yield None
     else:
         with drawer.heartbeat.running(), _until_committed(_Parts(run, queues, drawer, committer), todo) as start:
             start(_DRAW, partial(drawer.run, todo))
             for number in range(run.spec.limits.verify_threads):
                 start(f"verify-{number}", VerifierThread(run, queues).run)
-            committer.run()
+            yield from committer.run()
     counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
     if counts.accepted < unjudged:  # other commands judged the rest
         store_missing_outcomes(run, plan, before=scope.answers_before, judged=scope.answers)
@@ -89,7 +98,7 @@ def _run_round(run: OpenRun, rows: Sequence[PlanRow], clock: Clock) -> RoundResu
         stopped=stopped,
     )
     run.note(result)
-    return result
+    yield result
 
 
 def _scope(run: OpenRun, plans: Sequence[Sequence[PlanRow]], plan: Rows[PlanRow], missing: tuple[int, int]) -> RoundScope:
@@ -147,7 +156,7 @@ def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Calla
     patience = JOIN_SECONDS
     try:
         yield start
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit):  # the latter: one that came between the parts
         patience = LEAVE_SECONDS
         queues.stop()
         parts.drawer.interrupt()

@@ -53,7 +53,7 @@ class Sweep:
         _halves([Tally(each.id, level=each.level, template=each.template) for each in run.spec.problems], self.sweep)
         for attempt in repair_attempts(run.session, run):
             with attempt:
-                executor.stage("synthesize", partial(synthesize, run))
+                executor.stage("synthesize", partial(synthesize, run), run=run.id)
                 draw_and_score(run, executor)
                 row = self._result(run)
         end_run(run, "done", {**row, "next": f"rollmill runs show {run.id}"})

@@ -150,7 +150,7 @@ class TrialWork:
                     self.session.python,
                     self.session.profile,
                 )
-                students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))
+                students.append(Student(arm, seed, executor.stage("train", work, model=f"{arm}-{seed}")))
         return students
 
     def evaluate(self, students: Sequence[Student]) -> StudentCounts:

@@ -169,8 +169,10 @@ def test_an_evaluation_under_prefect_and_as_a_firing_beside_a_recipe(up: Path) -
     assert (report["cells"][0]["spent"]["drawn"], report["messages"]) == (48, [])
     with sqlite3.connect(up / ".rollmill" / "prefect" / "prefect.db") as prefect:
         assert prefect.execute("SELECT name FROM flow").fetchall() == [("evaluate",)]
-        rounds = prefect.execute("SELECT name, state_name FROM task_run ORDER BY name").fetchall()
-    assert rounds == [("small-good-round-0", "Completed"), ("small-good-round-1", "Completed")]
+        tasks = prefect.execute("SELECT name, state_name FROM task_run ORDER BY expected_start_time").fetchall()
+    run_id = report["cells"][0]["run"]
+    names = [f"draw {run_id} round 0", f"verify {run_id} round 0", f"draw {run_id} round 1"]
+    assert tasks == [(name, "Completed") for name in names]
 
     add = ("--cron", "0 2 * * *", "--name", "nightly")
     assert run(up, "schedule", "add", "sums.yaml", *add, "--fresh", "redraw").status == 0

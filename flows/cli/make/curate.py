@@ -1,9 +1,9 @@
 """`rollmill curate`: a recipe to a dataset version, resumable at any moment.
 
 From here to a sampled completion: `run_job` (flows.cli.jobs), `drive` (flows.driver), `Curate.stages`,
-`draw_and_score` and `draw_and_grade` (flows.jobs.curate), `run_round` (flows.rounds.run), `RoundDrawer.run` in a thread and
-its `_work` (flows.rounds.drawing.draw), `claim` (flows.sampling.claim), `BatchDrawer.draw` (flows.sampling.draw),
-`generate` of the engine. Under Prefect it is the same.
+`draw_and_score` and `DrawnRound.draw` (flows.jobs.curate), `round_parts` (flows.rounds.run), `RoundDrawer.run` in a
+thread and its `_work` (flows.rounds.drawing.draw), `claim` (flows.sampling.claim), `BatchDrawer.draw`
+(flows.sampling.draw), `generate` of the engine. Under Prefect it is the same.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """`rollmill up|down`: what a workspace serves in the background: Prefect with the schedules, and the pages."""
 
 import os
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from storage.standing import Standing
 
 
-def up(
+def up(  # noqa: PLR0913 (a verb's parameters are its options)
     *,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in front, for a service manager.")] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Write a unit that starts it with the machine.")] = False,
@@ -27,6 +28,7 @@ def up(
     pages: Annotated[
         int, typer.Option("--dashboard", metavar="N", min=0, max=65535, help="The port of the dashboard; 0 serves none.")
     ] = 8501,
+    exports: Annotated[bool, typer.Option("--exports", help="Print variables for Prefect's commands.")] = False,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -64,6 +66,8 @@ def up(
         standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages, tick)
     row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": standing.api.removesuffix("/api")}
     row |= {"pages": standing.pages, "dashboard": standing.dashboard}
+    if exports:
+        return line("\n".join(f"export {name}={shlex.quote(text)}" for name, text in standing.variables.items()))
     if json:
         return as_json({**row, "log": str(_log(state))})
     return _say_up(standing, state, already=before.alive)

@@ -6,7 +6,7 @@ nothing is half written.
 """
 
 import queue
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -78,17 +78,20 @@ class Committer:
         whole = {name: part.detail["whole"] for name, part in self._before.items() if part.detail.get("whole")}
         self.whole = run.memory.whole or whole or None
 
-    def run(self) -> None:
-        """Commit until drawing is over and every opened batch is committed; raises the first failure of any thread."""
+    def run(self) -> Iterator[None]:
+        """Commit until drawing is over, which it yields once, and then until every opened batch is judged."""
         over = False
         while not (over and self._closed == self._queues.batches_opened):
             self._at_hand = self._take()
             if self._queues.failure is not None:
                 self.rescue()
                 return
-            over = over or any(isinstance(item, EndOfDrawing) for item in self._at_hand)
+            ends = any(isinstance(item, EndOfDrawing) for item in self._at_hand)
             self._commit(self._at_hand)
             self._at_hand = []
+            if ends and not over:
+                over = True
+                yield
         if not (
             self._drawer.limiter.exhausted or self._queues.limit_reason
         ):  # what other commands drew and judged meanwhile is done as well

@@ -1,7 +1,7 @@
 """A start of a schedule: tried again, left out, told to a program and to a real web server."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.driver import Direct, Outcome
+from flows.driver import Direct, JobKind, Outcome
 from flows.job import Job
 from flows.prefect.attempts import attempts
 from flows.prefect.firing import fire
@@ -92,11 +92,11 @@ def test_a_model_server_that_is_down_is_asked_again_when_it_is_up(ten_sums: Path
     Schedules(ten_sums / ".rollmill").add(Schedule("nightly", "0 2 * * *", curation.recipe, retries=1, retry_delay=0))
 
     class Restarting(Direct):
-        def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
+        def all_stages(self, kind: JobKind[Any], target: Any) -> Outcome:
             with Workspace.open(ten_sums) as workspace:
                 if len(workspace.firings.recent("nightly")) == 2:
                     server.start()
-            return super().all_stages(work, prepare)
+            return super().all_stages(kind, target)
 
     try:
         outcome = attempts("nightly", curation, None, partial(fire, "nightly", None, curation, Restarting()))

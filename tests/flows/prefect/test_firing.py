@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from flows.driver import DIRECT, Direct, drive
+from flows.driver import DIRECT, Direct, JobKind, drive
 from flows.job import Job
 from flows.jobs.curate import Curate
 from flows.prefect.firing import fire
@@ -48,8 +47,8 @@ class Ends(Direct):
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
-    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
-        del work, prepare
+    def all_stages(self, kind: JobKind[Any], target: Any) -> Outcome:
+        del kind, target
         if self.error is not None:
             raise self.error
         return dict(DONE)
@@ -81,9 +80,8 @@ def test_a_firing_leaves_the_newer_version_of_a_person_alone(toy: Path) -> None:
     nightly = Schedule("nightly", "0 2 * * *", str(toy / "toy.yaml"))
 
     def firing(item: Schedule) -> str:
-        parameters = {**_deployment(item, toy).parameters}
-        name, fresh = parameters.pop("schedule"), parameters.pop("fresh")
-        fire(name, fresh, Job.of(parameters), DIRECT)
+        parameters = _deployment(item, toy).parameters
+        fire(item.name, item.fresh, Job(recipe=parameters["recipe"], **parameters["options"]), DIRECT)
         return f"{last(toy).said}; latest {(toy / 'datasets' / 'toy' / 'latest').resolve().name[:2]}"
 
     assert firing(nightly) == "toy@v1 published, 76 drawn; latest v1"

@@ -29,7 +29,7 @@ select: {method: quota}
 PRODUCT = [str(ROOT / name) for name in ("flows", "pipelines", "storage")]
 EXECUTOR = ("all_stages", "stage")  # Direct's, which call what they are given
 Call = tuple[str, str]  # file and function
-CURATE, ROUND = ("flows/cli/make/curate.py", "curate"), ("flows/rounds/run.py", "run_round")
+CURATE, ROUND = ("flows/cli/make/curate.py", "curate"), ("flows/rounds/run.py", "round_parts")
 
 
 def calls_on(frame: FrameType | None) -> list[Call]:
