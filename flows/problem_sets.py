@@ -34,7 +34,7 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
 def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
     """The problems of a dataset version (`NAME@v3`, or NAME for the newest), sorted by id."""
     from storage.segments.schema import from_table
-    from storage.versions.content.database import read_table
+    from storage.versions.content.shards import read_table
     from storage.versions.read import open_version, reading
     from storage.versions.resolve import resolve
 

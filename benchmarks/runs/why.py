@@ -1,16 +1,18 @@
-"""Time of `dataset why` in a version of ten million rollouts: as one database file and as shards.
+"""Time of `dataset why` in a version of ten million rollouts: as the one database file of older programs and as shards.
 
     python benchmarks/runs/why.py --rows 10000000
 
 A version of six rows is published and its rows are replaced by generated ones, in key order and in the layouts that
-publishing writes; hashing them would take most of the time. Every rollout has a verdict and a decision, eight belong to a
-problem and lie far from one another. `first` is the first look of a process; ids are at random, the page cache is warm.
+publishing wrote and writes; hashing them would take most of the time. Every rollout has a verdict and a decision, eight
+belong to a problem and lie far from one another. `first` is the first look of a process; ids are at random, the page cache
+is warm.
 `cpu` is processor time of all threads, which on a machine that does other work as well is the one to compare.
 """
 
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -28,13 +30,14 @@ from storage.queries.browse.why import why
 from storage.segments.keys import Kind
 from storage.segments.schema import SCHEMAS
 from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, TABLES
-from storage.versions.content.database import write_shard
-from storage.versions.content.shard_listing import FOLDER, LISTING
+from storage.versions.content.layout import FOLDER, LISTING
+from storage.versions.content.shards import write_shard
 from storage.versions.publish import publish
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import build
+from tests.storage.versions.older import one_file
 
 SAMPLES = 8
 KINDS = tuple(kind for kind in TABLES if kind not in OPTIONAL)  # a version without rows of these has no table for them
@@ -53,9 +56,9 @@ def main() -> None:
     rows = options.rows - options.rows % SAMPLES
     for layout in options.layouts:
         with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws:
-            info = publish(ws, build(), report_html="", report_json={}, large=0 if layout == "shards" else 1 << 40).version
+            info = publish(ws, build(), report_html="", report_json={}).version
             began = time.perf_counter()
-            (fill_shards if layout == "shards" else fill_file)(info, rows)
+            (fill_shards if layout == "shards" else fill_file)(one_file(info) if layout == "file" else info, rows)
             seconds = time.perf_counter() - began
             size = sum(path.stat().st_size for path in info.path.rglob("*") if path.is_file())
             row = {"layout": layout, "rows": rows, "gigabytes": round(size / 1e9, 2), "made_in_s": round(seconds, 1)}
@@ -75,8 +78,7 @@ def fill_file(info: VersionInfo, rows: int) -> None:
 
 def fill_shards(info: VersionInfo, rows: int) -> None:
     """Put the rows into shards."""
-    for path in (info.path / FOLDER).iterdir():
-        path.unlink()
+    shutil.rmtree(info.path / FOLDER)
     with duckdb.connect() as connection:
         listing = {
             kind: [write_shard(info.path, kind, piece) for piece in pieces(connection, kind, rows)] for kind in KINDS

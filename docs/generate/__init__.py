@@ -8,5 +8,6 @@ GENERATED: Mapping[str, str] = {
     "reference/command-line.md": "command_line",
     "reference/suites.md": "suites",
     "reference/papers.md": "papers",
+    "reference/ejected-tables.md": "ejected_tables",
 }
 """The place of each page under docs/, with the module here whose `page` makes it."""

@@ -25,7 +25,7 @@ Rows = Iterable[tuple[str, pa.RecordBatch]]
 def refuse_in_snapshot(snapshot: Snapshot, texts: Mapping[str, str], keys: Mapping[str, str]) -> None:
     """Raise FoundWanting if a snapshot's rows or texts hold a secret key. `keys`: secret keys by environment variable."""
     rows = ((TABLE_NAMES[kind], batch) for kind, table in snapshot.written() for batch in table.to_batches())
-    _refuse(f"{snapshot.name} is not published", rows, texts, keys)
+    refuse_in_rows(f"{snapshot.name} is not published", rows, texts, keys)
 
 
 def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
@@ -37,10 +37,11 @@ def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
     with reading(info), closing(open_version(info)) as connection:
         names = [TABLE_NAMES[kind] for kind in TABLES if has_table(connection, kind)]
         rows = ((name, batch) for name in names for batch in connection.table(name).to_arrow_reader(_AT_ONCE))
-        _refuse(f"{info.ref} is not exported", rows, texts, keys)
+        refuse_in_rows(f"{info.ref} is not exported", rows, texts, keys)
 
 
-def _refuse(what: str, rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> None:
+def refuse_in_rows(what: str, rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> None:
+    """FoundWanting that begins with `what` if rows, by table, or texts, by name, hold a secret key."""
     # Shorter values ("none", "EMPTY") stand for no key, and are words of texts.
     search = KeySearch({variable: key for variable, key in keys.items() if len(key) >= LEAST_KEY})
     if not search:

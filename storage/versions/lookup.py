@@ -13,9 +13,9 @@ import duckdb
 from storage.segments.keys import Kind
 from storage.segments.views import quoted
 from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, require_catalogue
-from storage.versions.content.database import Near, scan_near
 from storage.versions.content.prompts import COLUMN, SHOWN
 from storage.versions.content.shard_listing import Listing, read_listing
+from storage.versions.content.shards import Near, scan_near
 from storage.versions.content.snapshot import KEYS
 from storage.versions.read import fetch_command, is_here, missing_rows_error, require_files
 from storage.versions.resolve import VersionInfo
@@ -35,13 +35,13 @@ class Lookup:
         path = info.path / "dataset.duckdb"
         if is_here(info):
             require_files(info)
-        if path.exists():
+        if (listing := read_listing(info.path)) is not None:
+            self._listing = listing
+        elif path.exists():
             require_catalogue(path, info.ref, fetch_command(info))
             # The table may be missing (see `holds`): DuckDB's suggestion of names takes ten times as long as the error.
             connection.execute("SET catalog_error_max_schemas = 0")
             connection.execute(f"ATTACH IF NOT EXISTS {quoted(str(path))} AS {self._catalog} (READ_ONLY)")
-        elif (listing := read_listing(info.path)) is not None:
-            self._listing = listing
         else:
             raise missing_rows_error(info)
 

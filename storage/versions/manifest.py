@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.ground.errors import FoundWanting
+from storage.ground.id_keys import id_keys, places
 from storage.ground.pool import unjudged_completions
 from storage.versions.content.catalogue import OPTIONAL
 from storage.versions.content.digests import digest
@@ -25,7 +26,7 @@ from storage.versions.resolve import VersionInfo
 
 MANIFEST_SCHEMA = 1
 REQUIRED = ("recipe", "recipe_hash", "verifiers", "fingerprint", "funnel", "metrics")
-NEWER_COUNTS = frozenset({"models"})  # missing in versions published before these keys existed
+NEWER_COUNTS = frozenset({"models", "splits"})  # missing in versions published before these keys existed
 
 
 def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
@@ -55,8 +56,8 @@ def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
 
 
 def row_counts(snapshot: Snapshot) -> dict[str, Any]:
-    """Rows by kind; completions by model, problems by licence and by source. `unjudged`: completions of unjudged steps,
-    which are no rollouts.
+    """Rows by kind; completions by model, problems by licence and by source, kept rollouts by split. `unjudged`: those of
+    unjudged steps, which are no rollouts.
     """
     unjudged = pc.count_distinct(unjudged_completions(snapshot.threads)).as_py()
     columns = {
@@ -74,7 +75,16 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
         "decisions": snapshot.decisions.num_rows,
         **{kind: rows for kind in sorted(OPTIONAL) if (rows := snapshot.table(kind).num_rows)},
         **{name: _counted(column) for name, column in columns.items()},
+        "splits": kept_by_split(snapshot),
     }
+
+
+def kept_by_split(snapshot: Snapshot) -> dict[str, int]:
+    """Number of kept rollouts by their problem's split; an empty name for problems without one."""
+    owners = snapshot.decisions["problem_id"].filter(pc.fill_null(snapshot.decisions["kept"], fill_value=False))
+    known = places(id_keys(owners), id_keys(snapshot.problems["id"]))
+    counts = Counter(pc.fill_null(snapshot.problems["split"], "").take(pa.array(known)).to_pylist())
+    return dict(sorted(counts.items()))
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:

@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from storage import dvc
-from storage.ground.errors import SetupError, explained, refusal
+from storage.ground.errors import SetupError
 from storage.ground.failpoints import hit
 from storage.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
 from storage.ground.ids import sha256_text
 from storage.versions.content.card import card
-from storage.versions.content.database import write_database, write_shards
-from storage.versions.content.digests import digest
+from storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
+from storage.versions.content.digests import altered, digest
+from storage.versions.content.hashing import content_hash
+from storage.versions.content.layout import LISTING
+from storage.versions.content.shards import share_equal, write_shards
 from storage.versions.content.snapshot import Snapshot, checked
 from storage.versions.index import (
     NAME,
@@ -37,12 +38,11 @@ from storage.versions.index import (
 )
 from storage.versions.leaks import refuse_in_snapshot
 from storage.versions.ledger import record_version
-from storage.versions.manifest import full_manifest
-from storage.versions.read import ROW_FILES, fetch_command, is_whole, pointer
+from storage.versions.manifest import full_manifest, kept_by_split
+from storage.versions.read import TEXTS, fetch_command, is_whole, load_snapshot, pointer
 from storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
 from storage.workspace import Workspace
 
-LARGE = 1_000_000_000  # bytes of Arrow memory above which a version is written as shards
 _PARTIAL = ".partial-"
 NO_KEYS: Mapping[str, str] = {}
 
@@ -56,18 +56,15 @@ class VersionDraft:
     entry: Entry
     texts: Mapping[str, str]
     parent: Path | None = None
-    large: int = LARGE
 
     def write(self, folder: Path) -> None:
         """Create the folder with all of its files, durably; it must not exist."""
         folder.mkdir(parents=True)
-        if sum(table.nbytes for _, table in self.snapshot.tables()) > self.large:
-            write_shards(folder, self.snapshot, self.parent)
-        else:
-            write_database(folder / "dataset.duckdb", self.snapshot, self.manifest)
+        write_shards(folder, self.snapshot, self.parent)
+        write_kept(folder, self.manifest)
         # DVC's pointer has the digests of a tracked version; its manifest is the same in every clone that makes it.
         tracked = dvc.repository(folder, ".dvc") is not None
-        rows = {name: digest(folder / name) for name in ROW_FILES if not tracked and (folder / name).exists()}
+        rows = {} if tracked else {LISTING: digest(folder / LISTING)}
         manifest = {**self.manifest, "files": {**self.manifest["files"], **rows}}
         for name, text in (*self.texts.items(), ("manifest.json", json_text(manifest))):
             (folder / name).write_text(text, encoding="utf-8")
@@ -84,21 +81,19 @@ class Publication:
     messages: list[str]
 
 
-def publish(  # noqa: PLR0913 (options, all by name)
+def publish(
     ws: Workspace,
     snapshot: Snapshot,
     *,
     report_html: str,
     report_json: dict[str, Any],
-    large: int = LARGE,
     again: bool = True,
     keys: Mapping[str, str] = NO_KEYS,
 ) -> Publication:
     """Make the snapshot the newest version of its dataset; no new version if the newest has the same content.
 
-    `again`: content of an older version becomes the newest once more; by default it is nothing new. From `large` bytes
-    of Arrow memory on, the version is written as Parquet shards shared with its parent. `keys`, by environment variable:
-    FoundWanting if the snapshot contains one.
+    `again`: content of an older version becomes the newest once more; by default it is nothing new. `keys`, by environment
+    variable: FoundWanting if the snapshot contains one.
     """
     if not NAME.fullmatch(snapshot.name):
         raise SetupError(
@@ -126,11 +121,30 @@ def publish(  # noqa: PLR0913 (options, all by name)
         refuse_in_snapshot(snapshot, {**texts, "manifest.json": json_text(manifest)}, keys)
         manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
-        _write(ws, VersionDraft(snapshot, manifest, entry, texts, parent, large))
+        _write(ws, VersionDraft(snapshot, manifest, entry, texts, parent))
         messages += _finish(ws, snapshot.name)
         if same is None:
             messages += _again(ws, snapshot.name, entry)
         return Publication(_info(ws, snapshot.name, entry), created=same is None, messages=messages)
+
+
+def rewrite(ws: Workspace, info: VersionInfo) -> list[str]:
+    """Write a version of an older program again as this one would, under its number and hashes; lines for a person."""
+    with locked(lock_path(ws, info.name)):
+        messages = _finish(ws, info.name)
+        snapshot = load_snapshot(info)
+        if (actual := content_hash(snapshot)) != info.content_hash:
+            raise altered("the content", actual, info.content_hash, info.ref, f"rollmill dataset checkout {info.ref}")
+        manifest = {**snapshot.manifest, "counts": {**snapshot.manifest["counts"], "splits": kept_by_split(snapshot)}}
+        here = [name for name in TEXTS if (info.path / name).is_file()]  # as published: the snapshot was loaded
+        texts = {name: (info.path / name).read_text(encoding="utf-8") for name in here} | {"README.md": card(manifest)}
+        manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
+        entry = next(entry for entry in load_index(ws.datasets, info.name).versions if entry.folder == info.folder)
+        _write(ws, VersionDraft(snapshot, manifest, entry, texts))
+        # From here on the next command finishes it, and before it the old folder is whole.
+        shutil.rmtree(info.path)
+        hit("publish.rewritten")
+        return messages + _finish(ws, info.name)
 
 
 def _again(ws: Workspace, name: str, entry: Entry) -> list[str]:
@@ -174,9 +188,16 @@ def _finish(ws: Workspace, name: str) -> list[str]:
         intent.unlink()
         return [f"{name}@v{entry.number} was never finished and its files are gone; run its recipe again."]
     hit("publish.renamed")
+    if (final / LISTING).exists():  # an equal folder that was there already may be of an older program
+        with explained_by_machine(final):
+            write_database(final, read_object(final / "manifest.json", next_command=f"rm -r {final}"))
+    ignore_derived(folder)
+    hit("publish.derived")
     messages = _record(ws, name, entry)
     tracked = dvc.add(final)
     hit("publish.dvc")
+    share_equal(final)
+    hit("publish.shared")
     intent.unlink()
     sync(intent.parent)
     files = [index_path(ws.datasets, name), manifest_copy(ws.datasets, name, entry.folder), *tracked.files]
@@ -214,7 +235,9 @@ def _track_late(ws: Workspace, info: VersionInfo) -> list[str]:
     """Track a version that was published before there was a DVC repository; no effect if it is tracked already."""
     if pointer(info).exists() or not info.path.exists() or dvc.repository(info.path, ".dvc") is None:
         return []
+    ignore_derived(info.path.parent)
     tracked = dvc.add(info.path)
+    share_equal(info.path)
     point_latest(ws.datasets, load_index(ws.datasets, info.name))
     line = dvc.git_add_line([index_path(ws.datasets, info.name), *tracked.files])
     return [text for text in (tracked.warning or f"{info.ref} is tracked by DVC now.", line) if text]
@@ -242,13 +265,9 @@ def _write(ws: Workspace, draft: VersionDraft) -> None:
     partial = ws.datasets / draft.snapshot.name / (_PARTIAL + draft.entry.folder)
     intent = _intent(ws, draft.snapshot.name)
     try:
-        with explained(partial):
+        with explained_by_machine(partial):
             draft.write(partial)
             write_text(intent, json_text(asdict(draft.entry)))
-    except duckdb.Error as error:
-        if (known := refusal(error, partial)) is None:
-            raise
-        raise known from error
     finally:
         # With an intent the next command finishes the folder; without one no command would.
         if not intent.exists():

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, explained, is_machine_limit
+from storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
 from storage.ground.files import read_object
 from storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
-from storage.versions.content.shard_listing import LISTING, read_listing, require_shard
+from storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING
+from storage.versions.content.shard_listing import read_listing, require_shard
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from storage.versions.content.snapshot import Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
-ROW_FILES = ("dataset.duckdb", LISTING)
+ROW_FILES = (DATABASE, LISTING)
 # DuckDB's errors for a damaged file; a version's schema is ours, so other errors count too.
 _DAMAGED = (
     "Corrupt",
@@ -44,8 +45,8 @@ def pointer(info: VersionInfo) -> Path:
 
 
 def is_here(info: VersionInfo) -> bool:
-    """True for a version with its rows in this clone, as one database or as shards."""
-    return (info.path / "dataset.duckdb").exists() or read_listing(info.path) is not None
+    """True for a version with its rows in this clone."""
+    return read_listing(info.path) is not None or (info.path / DATABASE).exists()
 
 
 def is_whole(info: VersionInfo) -> bool:
@@ -69,6 +70,25 @@ def is_whole(info: VersionInfo) -> bool:
     return all(counts[name] == count for name, count in rows.items())
 
 
+def write_derived(info: VersionInfo, *, again: bool = False) -> None:
+    """Write the derived files of a version with published rows: the database for its place, the kept rows where they are
+    missing, or `again`. A version of an older program has none.
+    """
+    from storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
+    from storage.versions.content.shards import share_equal
+
+    if read_listing(info.path) is None:
+        return
+    require_published(info)
+    manifest = load_manifest(info)
+    with explained_by_machine(info.path):
+        ignore_derived(info.path.parent)
+        share_equal(info.path)
+        write_database(info.path, manifest)
+        if again or not any(info.path.glob(KEPT_FILES)):
+            write_kept(info.path, manifest)
+
+
 def fetch_command(info: VersionInfo) -> str:
     """Command that brings the missing rows of a version: from DVC if it has them, else by making them again.
 
@@ -81,7 +101,7 @@ def fetch_command(info: VersionInfo) -> str:
 
 def missing_rows_error(info: VersionInfo) -> SetupError:
     """The error for a version whose rows are not in this clone."""
-    missing = f"the rows of {info.ref} are not in this clone ({info.path / 'dataset.duckdb'} is missing)."
+    missing = f"the rows of {info.ref} are not in this clone ({info.path / LISTING} is missing)."
     return SetupError(missing, next_command=fetch_command(info))
 
 
@@ -167,22 +187,22 @@ def _copy(info: VersionInfo) -> Path:
 def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.DuckDBPyConnection":
     """A read-only connection: any number of readers, without locks against each other.
 
-    A version of shards is read through views in a DuckDB in memory, with the same table and view names. FoundWanting for an
-    altered version; unless `as_published` only its manifest and its catalogue are compared, for callers that read no row.
+    FoundWanting for an altered version; unless `as_published` only its manifest and its catalogue are compared, for callers
+    that read no row. A version of an older program is one database file; of others such a file is not read.
     """
-    path = info.path / "dataset.duckdb"
     _require_manifest(info)
     if not is_here(info):
         raise missing_rows_error(info)
     if as_published:
         require_published(info)
-    if not path.exists():
-        from storage.versions.content.database import connect_shards
+    if read_listing(info.path) is not None:
+        from storage.versions.content.shards import connect_shards
 
         return connect_shards(info.path, load_manifest(info))
     from storage.segments.instance import closed_database
     from storage.versions.content.catalogue import require_catalogue
 
+    path = info.path / DATABASE
     with reading(info):
         require_catalogue(path, info.ref, _repair_command(info))
         return closed_database(path)
@@ -219,26 +239,10 @@ def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
 def load_snapshot(info: VersionInfo) -> "Snapshot":
     """The version's rows as Arrow tables in key order, with its manifest; FoundWanting for an altered version."""
     from storage.versions.content.catalogue import TABLES
-    from storage.versions.content.database import read_table
+    from storage.versions.content.shards import read_table
     from storage.versions.content.snapshot import Snapshot
 
     manifest = load_manifest(info)
     with reading(info), open_version(info) as connection:
         tables = {kind: read_table(connection, kind) for kind in TABLES}
     return Snapshot(info.name, **tables, manifest=manifest)
-
-
-def materialise(info: VersionInfo, out: Path) -> Path:
-    """The version as one database file at `out`, written if there is none yet."""
-    from storage.versions.content.database import write_database
-
-    if not out.exists():
-        with explained(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            # Under another name first: an existing `out` counts as whole.
-            temporary = out.with_name(f".{out.name}.tmp")
-            temporary.unlink(missing_ok=True)  # of a killed command
-            snapshot = load_snapshot(info)
-            write_database(temporary, snapshot, snapshot.manifest)
-            temporary.replace(out)
-    return out

@@ -6,12 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from storage.ground.errors import SetupError
 from storage.ground.records import PlanRow, Problem
 from storage.segments.keys import SegmentKey
-from storage.versions.content.database import write_database
+from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import build
 
@@ -231,7 +233,10 @@ def test_other_odd_names_do(tmp_path: Path, name: str) -> None:
         key = SegmentKey("problems", "toy", "1", "b0")
         workspace.segments.commit(key, [Problem("What is 2 + 2?", "4")])
         assert workspace.segments.read("problems").num_rows == 1
-        write_database(tmp_path / name / "x.duckdb", build(), {"name": "x"})
+        version = publish(workspace, build(), report_html="", report_json={}).version
+        with duckdb.connect(str(version.path / "dataset.duckdb"), read_only=True) as connection:
+            assert connection.sql("select count(*) from kept").fetchall() == [(2,)]
+        assert pq.read_table(version.path / "kept.parquet").num_rows == 2
 
 
 def test_two_first_commands_at_once_both_find_the_place_theirs(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ with rollmill.open() as workspace:  # in the workspace's folder
     "duckdb": """\
 import duckdb
 
-# `rollmill dataset path {ref} --file` names the file, also of versions that are kept as shards
+# where the folder was moved: `rollmill dataset path {ref}` writes the file again
 connection = duckdb.connect("{folder}/dataset.duckdb", read_only=True)
 kept = connection.sql("SELECT * FROM kept").df()
 """,

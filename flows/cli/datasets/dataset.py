@@ -86,22 +86,20 @@ def path(
 ) -> None:
     """Path of a version's files, for scripts; where they are not in this clone, the command that fetches them.
 
+    Writes `dataset.duckdb` for the place where the folder is now, and the files of kept rows if they are missing.
+
     Example: rollmill dataset path arithmetic --file
     """
     from storage.versions.index import load_index, point_latest
-    from storage.versions.read import fetch_command, is_here, materialise
+    from storage.versions.read import fetch_command, is_here, write_derived
     from storage.versions.resolve import resolve
-    from storage.workspace import STATE
 
     info = resolve(datasets_folder(), reference)
     if not is_here(info):
         raise SetupError(f"the rows of {info.ref} are not in this clone.", next_command=fetch_command(info))
     point_latest(info.path.parent.parent, load_index(info.path.parent.parent, info.name))
-    whole = info.path / "dataset.duckdb"
-    place = info.path
-    if file:  # of a version of shards it is written when somebody asks for it, outside of the version
-        elsewhere = info.path.parents[2] / STATE / "materialised" / f"{info.name}-{info.folder}.duckdb"
-        place = whole if whole.exists() else materialise(info, elsewhere)
+    write_derived(info)
+    place = info.path / "dataset.duckdb" if file else info.path
     return as_json({"version": info.ref, "path": str(place)}) if json else typer.echo(str(place))
 
 

@@ -1,5 +1,8 @@
-"""`rollmill dataset head|remove|rename`: the first rows of a version, and datasets that get another name or go."""
+"""`rollmill dataset head|eject|remove|rename`: the first rows of a version, all rows as plain Parquet, and datasets that
+get another name or go.
+"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +10,8 @@ import typer
 from flows.cli.datasets.dataset_models import users_of
 from flows.cli.datasets.dataset_sharing import Version, datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
-from storage.ground.errors import FoundWanting
+from flows.cli.runs_cost import require_runs
+from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from storage.versions.resolve import VersionInfo
@@ -25,7 +29,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, without a 
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for command in (head, remove, rename):
+    for command in (head, eject, remove, rename):
         group.command(command.__name__)(command)
 
 
@@ -102,6 +106,39 @@ def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = Fal
         return as_json({"dataset": new, "before": name, "versions": count, "renamed": not dry_run})
     verb = "Would rename" if dry_run else "Renamed"
     return line(f"{verb} {name} to {new}. Its recipe needs dataset: {new}. Next: git add -A datasets/{name} datasets/{new}")
+
+
+def eject(
+    reference: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="As elsewhere, or the id of a run.")],
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    *,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Write all problems, completions, verdicts and decisions with their reasons as plain Parquet, with a README.
+
+    The files mean the same without Rollmill: the README has the meaning of each column, and how pass rates and the kept set
+    follow from them.
+
+    Example: rollmill dataset eject arithmetic@v1 arithmetic-rows
+    """
+    require_runs(reference)
+    from flows.job import workspace_root
+    from flows.recipe.servers import server_keys
+    from flows.workspace.ejecting import eject as write_tables
+    from storage.queries import Reader, named_scope
+    from storage.versions.resolve import resolve
+
+    with Reader.open() as reader:
+        scope = named_scope(reader, reference)
+        if scope is None:
+            resolve(reader.datasets, reference)  # says what there is
+            raise SetupError(f"no dataset and no run {reference!r}.", next_command="rollmill dataset list")
+        rows = {} if dry_run else write_tables(scope, out, server_keys(workspace_root()))
+    if json:
+        return as_json({"of": scope.name, "path": str(out), "rows": rows, "dry_run": dry_run})
+    counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    return line(f"Would write {scope.name} to {out}." if dry_run else f"{scope.name} is in {out}: {counts}.")
 
 
 def _models(info: "VersionInfo") -> list[str]:

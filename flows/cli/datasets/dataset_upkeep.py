@@ -1,5 +1,5 @@
-"""`rollmill dataset checkout|gc|reproduce|recipe`: restores the rows of versions, removes them from this clone, makes a
-version again, and writes its recipe.
+"""`rollmill dataset checkout|gc|reproduce|recipe|rewrite`: restores the rows of versions, removes them from this clone,
+makes a version again, and writes its recipe, or its files as this program writes them.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for verb in (checkout, gc, reproduce, recipe):
+    for verb in (checkout, gc, reproduce, recipe, rewrite):
         group.command(verb.__name__)(verb)
 
 
@@ -98,6 +98,25 @@ def gc(
     going = sum(holding.needed is None for holding in version_holdings)
     line(columns(["version", "frees", "rows here"], table))
     return line(f"{'Would free' if dry_run else 'Freed'} {total / 1e6:,.1f} MB of {going} versions.")
+
+
+def rewrite(reference: Version, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Write the files of a version that an older Rollmill published as this one writes them; its content hash stays.
+
+    Such versions open as they are. Afterwards they share files with later versions, and `load_dataset` reads them.
+
+    Example: rollmill dataset rewrite arithmetic@v1
+    """
+    from storage.versions.publish import rewrite as write_again
+    from storage.versions.resolve import resolve
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        info = resolve(workspace.datasets, reference)
+        lines = [] if dry_run else write_again(workspace, info)
+    if json:
+        return as_json({"version": info.ref, "path": str(info.path), "messages": lines, "dry_run": dry_run})
+    return line("\n".join([f"{'Would write' if dry_run else 'Wrote'} {info.ref} again: {info.path}", *lines]))
 
 
 def reproduce(

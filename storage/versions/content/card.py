@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from storage.ground.replies.faults import reply_lines
+from storage.versions.content.layout import kept_file, kept_files
 
 _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -74,10 +75,17 @@ def _front_matter(manifest: Mapping[str, Any], folder: Folder | None) -> str:
         "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
         "tags": ["rollouts", "verified"],
     }
-    if folder:
-        files = [{"split": name, "path": path} for name, path in folder.splits.items()]
+    splits = folder.splits if folder else _kept_splits(manifest)
+    if splits:
+        files = [{"split": name, "path": path} for name, path in splits.items()]
         value["configs"] = [{"config_name": "default", "data_files": files}]
     return "---\n" + yaml.safe_dump(value, sort_keys=True) + "---"
+
+
+def _kept_splits(manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    """The file of each split of the kept rows; none for versions of older programs."""
+    groups = kept_files(manifest["counts"].get("splits", {}))
+    return {name: kept_file(name, groups) for name in groups} if "splits" in manifest["counts"] else {}
 
 
 def _summary(manifest: Mapping[str, Any], folder: Folder | None) -> str:
@@ -163,10 +171,14 @@ def cell(value: Any) -> str:
 
 
 _READING = """```python
-import duckdb
-connection = duckdb.connect("dataset.duckdb", read_only=True)
-kept = connection.sql("select * from kept").df()
-```"""
+import datasets, duckdb, polars
+
+kept = datasets.load_dataset("FOLDER")  # of this file
+kept = polars.scan_parquet("FOLDER/kept*.parquet")
+tables = duckdb.connect("FOLDER/dataset.duckdb", read_only=True)
+```
+
+`rollmill dataset path NAME` writes these files again where they are missing. `shards/` has the rows of each table."""
 
 _READING_A_FOLDER = """```python
 from datasets import load_dataset

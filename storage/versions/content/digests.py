@@ -14,6 +14,7 @@ from typing import Any
 from storage.dvc import last_line, outputs, repository, run
 from storage.ground.errors import FoundWanting
 from storage.ground.files import plain
+from storage.versions.content.layout import derived
 
 _DIGESTS: dict[tuple[object, ...], str] = {}
 _CACHES: dict[tuple[object, ...], Path] = {}  # place of DVC's cache, by repository and state of its settings
@@ -57,7 +58,8 @@ def require_pointed(folder: Path, pointer: Path, ref: str, again: str, *, shards
     listed = None if shards else cached_listing(pointer, wanted)
     if listed is None:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        actual = {path.relative_to(folder).as_posix(): digest(path, "md5") for path in files}
+        paths = {path.relative_to(folder).as_posix(): path for path in files}
+        actual = {name: digest(paths[name], "md5") for name in paths.keys() - derived(paths)}
         whole = hashlib.md5(_listing(actual), usedforsecurity=False).hexdigest() + ".dir"
         if whole == wanted:
             return
@@ -74,7 +76,7 @@ def require_pointed(folder: Path, pointer: Path, ref: str, again: str, *, shards
 
 def require_own_folder(folder: Path, ref: str) -> None:
     """FoundWanting for a folder of a version that is a link: it would lead out of the workspace, and git carries links."""
-    for path in (folder, folder / "shards"):
+    for path in (folder, folder / "shards", *(folder / "shards").glob("*/")):
         if path.is_symlink():
             raise FoundWanting(f"{path} of {ref} is a link; it is not followed.", next_command=f"rm {path}")
 
@@ -134,6 +136,8 @@ def _listed(cache: Path, wanted: str) -> dict[str, str] | None:
     odd = [name for name, md5 in listed.items() if not _MD5.fullmatch(md5) or not _is_below(name)]
     if odd:
         raise FoundWanting(f"the listing of a version names the file {odd[0][:200]!r}, which is not in its folder.")
+    if local := sorted(derived(listed)):
+        raise FoundWanting(f"the listing of a version names the file {local[0][:200]!r}, which every clone makes itself.")
     return listed
 
 

@@ -8,16 +8,14 @@ from typing import Any
 from storage.ground.errors import FoundWanting
 from storage.ground.files import read_object
 from storage.versions.content.digests import require
+from storage.versions.content.layout import FOLDER, LISTING
 
-LISTING = "shards.json"
-FOLDER = "shards"
-
-_FILE = re.compile(r"[0-9a-f]{64}\.parquet")
+_FILE = re.compile(r"([a-z]+/)?[0-9a-f]{64}\.parquet")  # older programs wrote all kinds into one folder
 Listing = dict[str, list[dict[str, Any]]]
 
 
 def read_listing(folder: Path) -> Listing | None:
-    """Shards of a version by kind; None for a version that is one database file, or is not here."""
+    """Shards of a version by kind; None for a version that is one database file, as before, or is not here."""
     path = folder / LISTING
     if not path.exists():
         return None
@@ -29,8 +27,13 @@ def read_listing(folder: Path) -> Listing | None:
 
 
 def _is_shard(shard: object) -> bool:
-    """True for an entry with the name of a file in the folder of shards: its digest."""
-    return isinstance(shard, Mapping) and bool(_FILE.fullmatch(str(shard.get("file"))))
+    """True for an entry with names of files below the folder of shards: their digests."""
+    return isinstance(shard, Mapping) and "file" in shard and all(_FILE.fullmatch(str(name)) for name in names_of(shard))
+
+
+def names_of(shard: Mapping[str, Any]) -> list[str]:
+    """The files of a shard: one, and for decisions `beside` it a second with the columns that a selector chooses."""
+    return [shard[key] for key in ("file", "beside") if key in shard]
 
 
 def _again(folder: Path) -> str:
@@ -39,6 +42,6 @@ def _again(folder: Path) -> str:
 
 
 def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
-    """Raise FoundWanting if a shard that is here has another digest than the one in its name. An absent shard passes."""
-    published = shard["file"].removesuffix(".parquet")
-    require(folder / FOLDER / shard["file"], published, folder.name, _again(folder))
+    """Raise FoundWanting if a file of a shard has another digest than the one in its name. An absent file passes."""
+    for path in (folder / FOLDER / name for name in names_of(shard)):
+        require(path, path.stem, folder.name, _again(folder))

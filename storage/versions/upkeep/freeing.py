@@ -15,7 +15,6 @@ from storage import dvc
 from storage.ground.errors import SetupError
 from storage.ground.files import locked
 from storage.versions.content.digests import cached_path, outs_of
-from storage.versions.content.shard_listing import FOLDER
 from storage.versions.index import load_index, point_latest
 from storage.versions.publish import lock_path
 from storage.versions.read import is_here, pointer
@@ -106,7 +105,7 @@ def _unshared(infos: Sequence[VersionInfo], remote: str | None) -> set[str]:
 
 
 def _row_files(info: VersionInfo) -> Iterator[Path]:
-    yield from (path for path in (info.path / "dataset.duckdb", *(info.path / FOLDER).glob("*.parquet")) if path.is_file())
+    yield from (path for path in info.path.rglob("*") if path.suffix in (".duckdb", ".parquet") and path.is_file())
 
 
 def _cached_files(infos: Sequence[VersionInfo], going: set[str]) -> dict[str, tuple[Path, ...]]:

@@ -19,7 +19,7 @@ from storage.ground.files import locked, read_utf8, write_text
 from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, point_latest, restoring, save_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import lock_path
-from storage.versions.read import is_whole
+from storage.versions.read import is_whole, write_derived
 from storage.versions.resolve import unlisted, version_info
 from storage.versions.upkeep.repair import listed_again
 from storage.workspace import Workspace
@@ -67,6 +67,9 @@ def rebase(ws: Workspace, name: str, *, keep: Side | None = None) -> Rebase:
         _settle_gitignore(ws.datasets / name / ".gitignore", renamed)
         save_index(ws.datasets, merged)
         point_latest(ws.datasets, merged)
+        for entry in merged.versions:
+            if entry.folder in renamed.values() and is_whole(info := version_info(ws.datasets, merged, entry)):
+                write_derived(info)
     reindex(ws)
     both = {tag: merged.tags[tag] for tag, folder in moved.tags.items() if merged.tags[tag] != renamed.get(folder, folder)}
     # Git ignores rows tracked by DVC, so the whole folder may be added, removed pointers included.

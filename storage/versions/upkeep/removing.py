@@ -9,7 +9,7 @@ from storage.ground.files import locked
 from storage.versions.index import NAME, dataset_names, load_index, point_latest, save_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import finish_interrupted, lock_path
-from storage.versions.read import load_manifest
+from storage.versions.read import is_here, load_manifest, write_derived
 from storage.versions.resolve import VersionInfo, resolve, versions
 from storage.workspace import Workspace
 
@@ -40,6 +40,8 @@ def rename(ws: Workspace, names: tuple[str, str], users: Users, *, dry_run: bool
             index = replace(load_index(ws.datasets, name), name=new)
             (ws.datasets / name).rename(ws.datasets / new)
             save_index(ws.datasets, index)
+            for info in filter(is_here, versions(ws.datasets, new)):
+                write_derived(info)
         point_latest(ws.datasets, index)
         reindex(ws)
     return len(known)

@@ -25,7 +25,7 @@ from storage.versions.content.digests import (
 )
 from storage.versions.content.hashing import content_hash
 from storage.versions.index import index_path, load_index, point_latest
-from storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published
+from storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published, write_derived
 from storage.versions.resolve import VersionInfo, refuse_unsettled
 
 NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks the versions"
@@ -78,6 +78,9 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
         _place(sound, root)
         hit("pull.placed")
         faults |= {info.folder: _fault(info, remote, _in_folder) for info in sound}
+        for info in sound:
+            if faults[info.folder] is None:
+                write_derived(info, again=True)
     wrong = [fault for fault in faults.values() if fault is not None]
     if wrong:
         more = f" So were files of {len(wrong) - 1} more versions." if len(wrong) > 1 else ""
@@ -153,6 +156,8 @@ def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
             + (f" ({dvc.first_line(done.stderr)})." if done.returncode else "."),
             next_command=f"rollmill dataset pull {absent[0].ref}",
         )
+    for info in infos:
+        write_derived(info, again=True)
     _point_latest(infos)
     return tuple(info.ref for info in infos)
 

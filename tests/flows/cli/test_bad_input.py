@@ -230,7 +230,7 @@ def test_a_manifest_that_is_none(published: Path, rollmill: Run, text: str, verb
             path.write_text(before)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "dataset.duckdb"])
+@pytest.mark.parametrize("name", ["manifest.json", "shards.json"])
 def test_a_damaged_version_is_a_finding_of_the_quick_doctor(published: Path, rollmill: Run, name: str) -> None:
     [path] = (published / "datasets" / "mine").glob(f"v1-*/{name}")
     before = path.read_bytes()

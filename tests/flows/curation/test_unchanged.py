@@ -119,12 +119,12 @@ def segment_deleted(place: Finished) -> None:
 
 
 def version_altered(place: Finished) -> None:
-    with (place.version / "dataset.duckdb").open("r+b") as file:
+    with next((place.version / "shards").rglob("*.parquet")).open("r+b") as file:
         file.write(b"x")
 
 
 def version_deleted(place: Finished) -> None:
-    (place.version / "dataset.duckdb").unlink()
+    (place.version / "shards.json").unlink()
 
 
 def report_deleted(place: Finished) -> None:

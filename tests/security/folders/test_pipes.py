@@ -56,7 +56,7 @@ def test_a_link_to_a_pipe_beside_is_one(folder: Path) -> None:
     assert ".rollmill/up.json is a pipe or a device" in said(folder, "schedule", "list")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "README.md", "dataset.duckdb"])
+@pytest.mark.parametrize("name", ["manifest.json", "README.md", "shards.json"])
 def test_a_pipe_in_a_version_is_not_waited_for(folder: Path, name: str) -> None:
     [version] = (folder / "datasets/toy").glob("v1-*/")
     pipe(version / name)

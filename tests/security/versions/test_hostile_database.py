@@ -17,6 +17,7 @@ from storage.versions.read import load_snapshot, open_version
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import HARD, build, forget_digests
+from tests.storage.versions.older import flat_shard, one_file, put_as
 
 pytestmark = pytest.mark.security
 SECRET = "s3cret-of-the-reader"
@@ -62,7 +63,7 @@ def hostile(ws: Workspace, sql: str) -> VersionInfo:
     """toy@v1 with these statements run in its database, as its publisher would, digests included."""
     secret = ws.root.parent / "secret.txt"
     secret.write_text(SECRET)
-    info = publish(ws, build(), report_html="<p>", report_json={}).version
+    info = put_as(one_file, ws, build())
     path = info.path / "dataset.duckdb"
     path.chmod(0o644)
     with duckdb.connect(str(path)) as connection:
@@ -130,7 +131,7 @@ def test_a_sound_version_is_read_by_all(ws: Workspace, tmp_path: Path) -> None:
 
 
 def test_a_user_may_open_the_same_file_beside_us(ws: Workspace) -> None:
-    info = publish(ws, build(), report_html="<p>", report_json={}).version
+    info = put_as(one_file, ws, build())
     with open_version(info) as ours, duckdb.connect(str(info.path / "dataset.duckdb"), read_only=True) as theirs:
         assert ours.sql("from kept").shape == theirs.sql("from kept").shape
 
@@ -171,20 +172,16 @@ def test_no_connection_loads_extensions_or_takes_python_for_a_table() -> None:
 
 
 def test_a_shard_of_another_column_is_refused(ws: Workspace) -> None:
-    import hashlib
     import json
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    info = publish(ws, build(), report_html="<p>", report_json={}, large=0).version
+    info = publish(ws, build(), report_html="<p>", report_json={}).version
     listing = json.loads((info.path / "shards.json").read_text())
     shard = listing["problems"][0]
     rows = pq.read_table(info.path / "shards" / shard["file"])
-    pq.write_table(rows.append_column("more", pa.array(["x"] * rows.num_rows)), info.path / "shards" / "new")
-    name = f"{hashlib.sha256((info.path / 'shards' / 'new').read_bytes()).hexdigest()}.parquet"
-    (info.path / "shards" / "new").rename(info.path / "shards" / name)
-    shard["file"] = name
+    shard["file"] = flat_shard(info.path, rows.append_column("more", pa.array(["x"] * rows.num_rows)))
     (info.path / "shards.json").write_text(json.dumps(listing))
     forget_digests(info)
     with pytest.raises(FoundWanting, match="has the column 'more' of string in problems"):

@@ -91,7 +91,7 @@ def test_an_index_of_models_with_a_hostile_name_is_refused(ws: Workspace) -> Non
 
 @pytest.mark.parametrize("name", ["../../../secret.parquet", "/etc/passwd", "a.parquet"])
 def test_a_listing_of_shards_names_files_of_its_folder_alone(ws: Workspace, name: str) -> None:
-    info = publish(ws, build(), report_html="", report_json={}, large=0).version
+    info = publish(ws, build(), report_html="", report_json={}).version
     listing = json.loads((info.path / "shards.json").read_text())
     listing["problems"][0]["file"] = name
     (info.path / "shards.json").write_text(json.dumps(listing))

@@ -23,9 +23,9 @@ def version(ws: Workspace, snapshot: Callable[..., Snapshot]) -> VersionInfo:
     return put(ws, drawn(snapshot()))
 
 
-def put(ws: Workspace, content: Snapshot, large: int = 1 << 40) -> VersionInfo:
+def put(ws: Workspace, content: Snapshot) -> VersionInfo:
     """The version with this content."""
-    return publish(ws, content, report_html="", report_json={}, large=large).version
+    return publish(ws, content, report_html="", report_json={}).version
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

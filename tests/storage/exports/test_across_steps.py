@@ -17,6 +17,7 @@ from storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, TEXTS, completion, snapshot
 from tests.storage.versions.conftest import build, counted
+from tests.storage.versions.older import Layout, flat_shards, one_file
 
 
 @pytest.fixture
@@ -93,10 +94,11 @@ def test_a_version_without_threads_gives_conversations_of_one_turn(ws: Workspace
     assert turns == [[(turn["role"], turn["content"]) for turn in row["messages"]] for row in plain]
 
 
-def test_shards_give_the_same_rows(ws: Workspace) -> None:
+@pytest.mark.parametrize("layout", [one_file, flat_shards])
+def test_an_older_version_gives_the_same_rows(ws: Workspace, layout: Layout) -> None:
     whole, _ = written(ws, "thread")
-    sharded = export(put(ws, replace(snapshot(), name="shards"), large=1), "thread", ws.root / "s.jsonl")
-    assert sharded.sha256 == whole.sha256
+    older = export(layout(put(ws, replace(snapshot(), name="older"))), "thread", ws.root / "s.jsonl")
+    assert older.sha256 == whole.sha256
 
 
 def test_pairs_across_steps_lie_on_one_thread(ws: Workspace) -> None:

@@ -26,6 +26,7 @@ from storage.versions.content.snapshot import Snapshot
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
+from tests.storage.versions.older import one_file
 
 Build = Callable[..., Snapshot]
 EASY, HARD = Problem("What is 2 + 2?", "4"), Problem("What is 12 * 12?", "144")
@@ -265,9 +266,17 @@ def test_a_place_that_cannot_be_written_is_named(version: VersionInfo, tmp_path:
         export(version, "sft", tmp_path / "file" / "a.jsonl")
 
 
-def test_a_damaged_version_is_found_wanting(version: VersionInfo, tmp_path: Path) -> None:
-    database = version.path / "dataset.duckdb"
-    database.chmod(0o644)
+def test_a_damaged_version_is_found_wanting(ws: Workspace, version: VersionInfo, tmp_path: Path) -> None:
+    (shard,) = (version.path / "shards" / "rollouts").iterdir()
+    content = shard.read_bytes()
+    for damaged in (content[:-300] + content[-299:], content[: len(content) // 2], b"", b"text"):
+        shard.write_bytes(damaged)
+        with pytest.raises(FoundWanting, match=rf"{shard.name} of {version.folder} was altered since it was published: "):
+            export(version, "sft", tmp_path / "a.jsonl")
+
+
+def test_a_damaged_version_of_an_older_program_is_found_wanting(version: VersionInfo, tmp_path: Path) -> None:
+    database = one_file(version).path / "dataset.duckdb"
     content = database.read_bytes()
     altered = content[:12288] + bytes(byte ^ 1 for byte in content[12288:])  # behind the three headers
     for damaged in (altered, content[: len(content) // 2], b"", b"text"):

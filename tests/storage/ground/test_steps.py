@@ -1,6 +1,5 @@
 """Steps in stored rows: rows older than steps read as rows without one, and hashes of versions without steps stay."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from storage.ground.records import Completion, Decision, PlanRow, Problem
 from storage.segments.keys import Kind, Segment
 from storage.segments.schema import SCHEMAS, columns_name, from_table, to_table
 from storage.segments.views import WITH_OLD_COLUMN, select
-from storage.versions.content.database import add_manifest_and_views, read_table, scan_near, write_database
 from storage.versions.content.hashing import content_hash, kept_hash
+from storage.versions.content.shards import add_manifest_and_views, read_table, scan_near
 from storage.versions.content.snapshot import Snapshot
+from tests.storage.versions.older import flat_shard, write_database
 
 PLAN = PlanRow("run", 0, 0, 0, "p", "q", "c", 0, 7)
 PROBLEM = Problem("1 + 1?", "2")
@@ -98,14 +98,6 @@ def test_segments_of_the_time_of_arms_read_as_steps(tmp_path: Path, kind: Kind, 
     assert from_table(kind, rows.cast(SCHEMAS[kind])) == [record]
 
 
-def shard(folder: Path, rows: pa.Table) -> str:
-    """The name of a new shard, which is its digest."""
-    pq.write_table(rows, folder / "shards" / "new")
-    name = hashlib.sha256((folder / "shards" / "new").read_bytes()).hexdigest() + ".parquet"
-    (folder / "shards" / "new").rename(folder / "shards" / name)
-    return name
-
-
 def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> None:
     """Its file and its shards, beside shards of today too; and its manifest."""
     content = snapshot("strong")
@@ -119,8 +111,8 @@ def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> 
         add_manifest_and_views(connection, {"name": "toy"})
         assert connection.sql("SELECT step FROM kept").fetchall() == [("strong",)]
     (tmp_path / "shards").mkdir()
-    old = shard(tmp_path, arms("decisions", replace(DECISION, step="strong", completion_id="b")))
-    new = shard(tmp_path, to_table("decisions", [replace(DECISION, step="weak")]))
+    old = flat_shard(tmp_path, arms("decisions", replace(DECISION, step="strong", completion_id="b")))
+    new = flat_shard(tmp_path, to_table("decisions", [replace(DECISION, step="weak")]))
     for files, steps in (([old], ["strong"]), ([old, new], ["strong", "weak"])):
         shards = [{"file": name, "first": "", "last": "~"} for name in files]
         with duckdb.connect() as connection:

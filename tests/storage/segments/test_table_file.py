@@ -9,9 +9,9 @@ import pytest
 
 from storage.ground.errors import SetupError
 from storage.segments.table_file import TableFile
-from storage.versions.content.database import write_database, write_shards
 from storage.versions.content.hashing import content_hash, kept_hash
 from storage.versions.content.shard_listing import read_listing
+from storage.versions.content.shards import write_shards
 from storage.versions.content.snapshot import Snapshot, checked, sorted_by_key
 from storage.versions.manifest import row_counts
 from tests.storage.versions.conftest import build
@@ -44,7 +44,6 @@ def test_a_version_of_rows_on_disk_is_the_same_version(tmp_path: Path) -> None:
     for folder, snapshot in zip(folders, (table, file), strict=True):
         folder.mkdir()
         write_shards(folder, snapshot, None)
-        write_database(folder / "dataset.duckdb", snapshot, {"name": "toy"})
     assert read_listing(folders[0]) == read_listing(folders[1])
     (tmp_path / "next").mkdir()
     write_shards(tmp_path / "next", file, folders[0], shard_bytes=1)

@@ -106,7 +106,7 @@ def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws
     ]
 
 
-@pytest.mark.parametrize("name", ["dataset.duckdb", "manifest.json", "README.md", "report.html"])
+@pytest.mark.parametrize("name", ["shards.json", "manifest.json", "README.md", "report.html"])
 def test_the_same_content_mends_a_version_that_lost_a_file(info: VersionInfo, ws: Workspace, name: str) -> None:
     (info.path / name).unlink()
     assert not is_whole(info)
@@ -117,9 +117,9 @@ def test_the_same_content_mends_a_version_that_lost_a_file(info: VersionInfo, ws
 
 
 def test_the_same_content_mends_a_version_whose_rows_cannot_be_read(info: VersionInfo, ws: Workspace) -> None:
-    for damage in (b"", b"not a database", (info.path / "dataset.duckdb").read_bytes()[:5_000]):
-        (info.path / "dataset.duckdb").unlink()
-        (info.path / "dataset.duckdb").write_bytes(damage)
+    (shard,) = (info.path / "shards" / "rollouts").iterdir()
+    for damage in (b"", b"not Parquet", shard.read_bytes()[:500]):
+        shard.write_bytes(damage)
         assert not is_whole(info)
         assert is_whole(_publish(ws))
 

@@ -15,6 +15,7 @@ from storage.versions.read import load_snapshot
 from storage.versions.resolve import versions
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import RECIPE, build
+from tests.storage.versions.older import LAYOUTS, Layout, put_as
 
 KEY = "sk-live-0123456789"
 KEYS = {"OTHER": "another-key", "MY_KEY": KEY}
@@ -77,9 +78,9 @@ def test_manifests_cards_and_reports_too(
         put(ws, change(build()), html)
 
 
-@pytest.mark.parametrize("large", [1 << 40, 0])
-def test_a_version_of_before_is_not_exported_with_a_key(ws: Workspace, large: int) -> None:
-    publish(ws, with_key("completions", "text", 3), report_html="", report_json={}, large=large)
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_version_of_before_is_not_exported_with_a_key(ws: Workspace, layout: Layout) -> None:
+    put_as(layout, ws, with_key("completions", "text", 3))
     (info,) = versions(ws.datasets, "toy")
     refuse_in_version(info, {})
     refuse_in_version(info, {"OTHER": "another-key"})

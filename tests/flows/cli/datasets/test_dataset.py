@@ -8,7 +8,9 @@ import duckdb
 import pytest
 import yaml
 
+from storage.versions.resolve import resolve
 from tests.flows.conftest import Curated, Run
+from tests.storage.versions.older import one_file
 
 pytestmark = pytest.mark.integration
 
@@ -59,10 +61,10 @@ def test_cancel_of_an_ended_run_says_so(version: Path, rollmill: Run) -> None:
 
 
 def test_a_damaged_version_is_a_finding(version: Path, rollmill: Run) -> None:
-    (version / "dataset.duckdb").chmod(0o644)
-    (version / "dataset.duckdb").write_bytes(b"")
+    (shard,) = (version / "shards" / "rollouts").iterdir()
+    shard.write_bytes(b"")
     result = rollmill("dataset", "verify", "toy", "--base", ".")
-    assert (result.status, "dataset.duckdb is not the one that was published" in result.out) == (1, True)
+    assert (result.status, f"{shard.name} of {version.name} was altered since it was published" in result.out) == (1, True)
     result = rollmill("doctor")
     assert (result.status, "BAD  versions     toy@v1" in result.out) == (1, True)
 
@@ -120,8 +122,8 @@ def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run
 
 
 def altered(version: Path, sql: str) -> None:
-    """Rows of a version changed by a statement."""
-    (version / "dataset.duckdb").chmod(0o644)
+    """A version of an older program, with rows changed by a statement."""
+    one_file(resolve(version.parent.parent, "toy"))
     with duckdb.connect(str(version / "dataset.duckdb")) as connection:
         connection.execute(sql)
 
@@ -274,9 +276,7 @@ def test_doctor_and_gc(version: Path, rollmill: Run) -> None:
     merged = json.loads(rollmill("gc", "--json").out)["merged"]["completions"]
     assert merged["files_before"] == before
     assert merged["files_after"] == 1
-    (version / "dataset.duckdb").chmod(0o644)
-    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
-        connection.execute("update problems set reference = '0'")
+    altered(version, "update problems set reference = '0'")
     result = rollmill("doctor")
     assert result.status == 1
     assert "BAD  versions     toy@v1" in result.out

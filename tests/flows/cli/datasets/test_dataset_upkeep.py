@@ -107,8 +107,8 @@ def test_rows_go_and_come_back_the_same(toy: Path, rollmill: Run, tmp_path: Path
     assert (report.status, "DVC's cache in this clone does not have the rows of toy@v1" in report.err) == (2, True)
     assert "Next: rollmill dataset pull toy@v1" in report.err
     assert rollmill("dataset", "pull", "toy@v1").status == 0
-    database = Path(str(first["path"])) / "dataset.duckdb"
-    database.chmod(0o644)
-    database.write_bytes(b"damaged")
+    (shard,) = (Path(str(first["path"])) / "shards" / "selection").iterdir()
+    shard.chmod(0o644)
+    shard.write_bytes(b"damaged")
     assert "(files were missing or damaged)" in rollmill("dataset", "checkout", "toy@v1").out
     assert rollmill("dataset", "verify", "toy@v1", "--base", ".").status == 0

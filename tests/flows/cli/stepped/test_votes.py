@@ -9,8 +9,10 @@ import pytest
 
 from flows.recipe.load import load_recipe
 from storage.ground.errors import SetupError
+from storage.versions.resolve import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
+from tests.storage.versions.older import one_file
 
 pytestmark = pytest.mark.integration
 RECIPE = """\
@@ -85,6 +87,7 @@ def test_a_version_holds_the_votes_and_what_they_decided(folder: Path, rollmill:
 
 def test_a_vote_that_was_changed_in_a_version_is_found(folder: Path, rollmill: Run) -> None:
     path = said_as_json(rollmill, "curate", "voted.yaml", "--direct")["path"]
+    one_file(resolve(folder / "datasets", "voted"))
     kept = "SELECT completion_id FROM decisions WHERE kept LIMIT 1"
     with duckdb.connect(str(Path(path) / "dataset.duckdb")) as data:
         votes = f"SELECT completion_id FROM threads WHERE after = ({kept})"

@@ -41,7 +41,7 @@ HASHED: Mapping[str, str] = {
     "problems": "id prompt_id prompt reference kind tests source licence split level skill template external_id",
     "verdicts": "completion_id problem_id verifier version outcome rule extracted",
 }
-FILES = ("manifest.json", "dataset.duckdb", "README.md", "report.html", "report.json")
+FILES = ("manifest.json", "shards.json", "README.md", "report.html", "report.json")
 SORTED = {"completions": "id", "problems": "id", "decisions": "problem_id, completion_id"}
 SORTED["verdicts"] = "completion_id, problem_id, verifier, version"
 TEMPORARY = re.compile(r"(^|/)\.?(tmp-|partial-)|\.tmp$|\.part$|-journal$|/(commands|publishing|scratch|spool)/|\.duckdb\.")
@@ -102,18 +102,29 @@ def digests(folder: Path) -> dict[str, str]:
 
 def hashes(folder: Path) -> list[str]:
     """The content hashes of all versions, as their rows give them."""
-    return sorted(content_hash(path) for path in (folder / "datasets").glob("*/v*/dataset.duckdb"))
+    return sorted(content_hash(path.parent) for path in (folder / "datasets").glob("*/v*/shards.json"))
 
 
-def content_hash(path: Path) -> str:
-    """The content hash of a version's database."""
-    return _hash(path, kept=False)
+def content_hash(version: Path) -> str:
+    """The content hash of a version's rows."""
+    return _hash(version, kept=False)
 
 
-def _hash(path: Path, *, kept: bool) -> str:
+def opened(version: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory with the rows of a version as views."""
+    database = duckdb.connect()
+    for kind, shards in json.loads((version / "shards.json").read_text()).items():
+        files = [[f"'{version / 'shards' / shard[key]}'" for key in ("file", "beside") if key in shard] for shard in shards]
+        parts = " union all ".join(f"select * from {' positional join '.join(names)}" for names in files)
+        if parts:
+            database.execute(f"create view {'rollouts' if kind == 'completions' else kind} as {parts}")
+    return database
+
+
+def _hash(version: Path, *, kept: bool) -> str:
     digest = hashlib.sha256()
-    with duckdb.connect(str(path), read_only=True) as database:
-        tables = {name for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()}
+    with opened(version) as database:
+        tables = {name for (name,) in database.execute("select view_name from duckdb_views()").fetchall()}
         for line in _kept_lines(database) if kept else _lines(database, tables):
             digest.update(line.encode() + b"\n")
     return digest.hexdigest()
@@ -281,12 +292,11 @@ def _version(version: Path, entry: Mapping[str, Any], copy: Path) -> Iterator[st
     for name, digest in manifest.get("files", {}).items():
         if hashlib.sha256((version / name).read_bytes()).hexdigest() != digest:
             yield f"{version.name}/{name} is not what was published"
-    path = version / "dataset.duckdb"
     for name, kept in (("content", False), ("kept", True)):
-        found = {_hash(path, kept=kept), manifest["hashes"][name], entry[f"{name}_hash"]}
+        found = {_hash(version, kept=kept), manifest["hashes"][name], entry[f"{name}_hash"]}
         if len(found) != 1:
             yield f"{version.name}: its {name} hash is {sorted(found)} in rows, manifest and index"
-    with duckdb.connect(str(path), read_only=True) as database:
+    with opened(version) as database:
         judged = "(select distinct completion_id from decisions)"  # pieces of a search are no rollouts
         for table, count in (("problems", "problems"), (judged, "rows"), ("decisions where kept", "kept")):
             number = database.execute(f"select count(*) from {table}").fetchone()[0]  # type: ignore[index]

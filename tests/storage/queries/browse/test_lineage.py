@@ -1,4 +1,4 @@
-"""The lineage of a row in `why`: the same from a version, from its shards and from a run; nothing where nothing follows."""
+"""The lineage of a row in `why`: the same from a version of any layout and from a run; nothing where nothing follows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +11,11 @@ from storage.ground.records import StopRow
 from storage.queries import Reader, dataset_scope, run_scope
 from storage.queries.browse.lineage import TurnFacts, has_stopped, turn_facts
 from storage.queries.browse.why import RowHistory, why, why_in_run
-from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.stepped import searched
 from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
+from tests.storage.versions.older import LAYOUTS, Layout, put_as, today
 
 pytestmark = pytest.mark.integration
 
@@ -27,8 +27,8 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def published(ws: Workspace, large: int = 1 << 40) -> VersionInfo:
-    return publish(ws, snapshot(), report_html="", report_json={}, large=large).version
+def published(ws: Workspace, layout: Layout = today) -> VersionInfo:
+    return put_as(layout, ws, snapshot())
 
 
 def names(rows: tuple[dict[str, Any], ...]) -> list[str]:
@@ -39,10 +39,10 @@ def answer_to(ws: Workspace, where: str, name: str) -> RowHistory:
     identity = PROBLEM.id if name == "problem" else IDS[name]
     if where == "run":
         return why_in_run(Reader(ws), RUN, identity)
-    return why(published(ws, large=1 if where == "shards" else 1 << 40), identity)
+    return why(published(ws, LAYOUTS[where]), identity)
 
 
-@pytest.mark.parametrize("where", ["run", "version", "shards"])
+@pytest.mark.parametrize("where", ["run", *LAYOUTS])
 @pytest.mark.parametrize(
     ("name", "before", "behind"),
     [
@@ -63,7 +63,7 @@ def test_a_completion_is_shown_with_its_lineage(
     assert all(row["text"] == TEXTS[NAMES[row["completion_id"]]] for row in (*answer.follows, *answer.followed_by))
 
 
-@pytest.mark.parametrize("where", ["run", "version"])
+@pytest.mark.parametrize("where", ["run", "today"])
 def test_turns_say_step_role_model_and_outcome(ws: Workspace, where: str) -> None:
     turns = answer_to(ws, where, "f0").json()["follows"]
     assert [(row["step"], row["role"], row["outcome"], row["engine"]) for row in turns] == [
@@ -86,7 +86,7 @@ def test_a_problem_has_the_completions_that_nobody_judged_too(ws: Workspace, whe
 
 
 def test_what_nobody_judged_is_in_the_versions_that_hold_it(ws: Workspace) -> None:
-    (held,) = answer_to(ws, "version", "m1").versions
+    (held,) = answer_to(ws, "today", "m1").versions
     assert (held.version, held.kept, held.dropped, held.reasons, held.change) == ("lines@v1", 0, 0, ("role step",), "added")
 
 

@@ -32,6 +32,7 @@ def test_the_front_matter_is_yaml(snapshot: Build) -> None:
         "pretty_name": "toy",
         "size_categories": ["n<1K"],
         "tags": ["rollouts", "verified"],
+        "configs": [{"config_name": "default", "data_files": [{"path": "kept.parquet", "split": "train"}]}],
     }
 
 

@@ -18,10 +18,11 @@ from storage.versions.read import is_whole, load_manifest, load_snapshot, open_v
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import HARD, build, forget_digests
+from tests.storage.versions.older import Layout, one_file, put_as, today
 
 
-def put(ws: Workspace, *, large: int = 1 << 40) -> VersionInfo:
-    return publish(ws, build(), report_html="<p>", report_json={}, large=large).version
+def put(ws: Workspace, layout: Layout = today) -> VersionInfo:
+    return put_as(layout, ws, build())
 
 
 def alter(info: VersionInfo) -> None:
@@ -34,7 +35,7 @@ def alter(info: VersionInfo) -> None:
 
 @pytest.mark.parametrize("read", ["open", "snapshot", "export", "why"])
 def test_an_altered_database_is_read_by_nobody(ws: Workspace, tmp_path: Path, read: str) -> None:
-    info = put(ws)
+    info = put(ws, one_file)
     open_version(info).close()
     published = load_manifest(info)["files"]["dataset.duckdb"]
     alter(info)
@@ -65,7 +66,7 @@ def _read(how: str, info: VersionInfo, folder: Path) -> None:
 
 
 def test_an_altered_shard_is_read_by_nobody_and_taken_over_by_no_version(ws: Workspace) -> None:
-    info = put(ws, large=0)
+    info = put(ws)
     listing = read_listing(info.path)
     assert listing is not None
     path = info.path / "shards" / listing["problems"][0]["file"]
@@ -77,7 +78,7 @@ def test_an_altered_shard_is_read_by_nobody_and_taken_over_by_no_version(ws: Wor
         open_version(info)
     with pytest.raises(FoundWanting, match=rf"{path.name} of {info.folder} was altered"):
         why(info, HARD.id)
-    second = publish(ws, build(kept=(True,) * 6), report_html="", report_json={}, large=0).version
+    second = publish(ws, build(kept=(True,) * 6), report_html="", report_json={}).version
     assert load_snapshot(second).problems.num_rows == 2
 
 
@@ -98,7 +99,7 @@ def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytes
 
 
 def test_rows_of_older_versions_are_known_by_the_pointer_of_dvc(ws: Workspace) -> None:
-    info = put(ws)
+    info = put(ws, one_file)
     forget_digests(info)
     open_version(info).close()
     files = sorted(path.name for path in info.path.iterdir())

@@ -1,6 +1,5 @@
 """A prompt in a version: plain text for whoever opens it with DuckDB alone, and exactly what it was for every reader."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,16 +21,16 @@ from storage.queries.histories.dataset_history import changed_rows, pair_of
 from storage.queries.reader import Reader
 from storage.queries.scope import dataset_scope
 from storage.segments.schema import from_table, to_table
-from storage.versions.content.database import write_shards
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.shard_listing import read_listing
+from storage.versions.content.shards import write_shards
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.diff import diff
-from storage.versions.publish import publish
-from storage.versions.read import load_snapshot, materialise, open_version
+from storage.versions.read import load_snapshot, open_version
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import counted, forget_digests
+from tests.storage.versions.older import LAYOUTS, flat_shard, put_as
 
 TEXTS = [
     "What is 2 + 2?",
@@ -73,10 +72,9 @@ def build(problems: Sequence[Problem] = tuple(PROBLEMS), kept: bool = True) -> S
 Put = Callable[[Snapshot], VersionInfo]
 
 
-@pytest.fixture(params=["file", "shards"])
+@pytest.fixture(params=list(LAYOUTS.values()), ids=list(LAYOUTS))
 def put(request: pytest.FixtureRequest, ws: Workspace) -> Put:
-    large: dict[str, Any] = {"large": 0} if request.param == "shards" else {}
-    return lambda snapshot: publish(ws, snapshot, report_html="", report_json={}, **large).version
+    return lambda snapshot: put_as(request.param, ws, snapshot)
 
 
 def as_published_before(info: VersionInfo) -> None:
@@ -84,10 +82,7 @@ def as_published_before(info: VersionInfo) -> None:
     rows = load_snapshot(info).problems
     if (listing := read_listing(info.path)) is not None:
         (info.path / "shards" / listing["problems"][0]["file"]).unlink()
-        pq.write_table(rows, info.path / "shards" / "old")
-        name = f"{hashlib.sha256((info.path / 'shards' / 'old').read_bytes()).hexdigest()}.parquet"
-        (info.path / "shards" / "old").rename(info.path / "shards" / name)
-        listing["problems"][0]["file"] = name
+        listing["problems"][0]["file"] = flat_shard(info.path, rows)
         (info.path / "shards.json").write_text(json.dumps(listing))
     else:
         with duckdb.connect(str(info.path / "dataset.duckdb")) as connection:
@@ -114,19 +109,20 @@ def version(request: pytest.FixtureRequest, put: Put) -> VersionInfo:
     return info
 
 
-def test_whoever_opens_a_version_with_duckdb_sees_texts_as_texts(ws: Workspace, put: Put) -> None:
+def test_whoever_opens_a_version_with_duckdb_sees_texts_as_texts(put: Put) -> None:
     info = put(build())
     queries = [
         "select id, prompt, prompt_is_messages from problems",
         "select problem_id, prompt, prompt_is_messages from kept",
     ]
     known = {p.id: p.prompt if isinstance(p.prompt, str) else canonical_json(prompt_json(p.prompt)) for p in PROBLEMS}
-    with duckdb.connect(str(materialise(info, ws.state / "whole.duckdb")), read_only=True) as connection:
-        for query in queries:
-            rows = connection.execute(query).fetchall()
-            assert {key: prompt for key, prompt, _ in rows} == known
-            assert {key for key, _, messages in rows if messages} == {p.id for p in PROBLEMS if p.prompt not in TEXTS}
-    if not (info.path / "dataset.duckdb").exists():
+    if (info.path / "dataset.duckdb").exists():
+        with duckdb.connect(str(info.path / "dataset.duckdb"), read_only=True) as connection:
+            for query in queries:
+                rows = connection.execute(query).fetchall()
+                assert {key: prompt for key, prompt, _ in rows} == known
+                assert {key for key, _, messages in rows if messages} == {p.id for p in PROBLEMS if p.prompt not in TEXTS}
+    if (info.path / "shards.json").exists():
         shards = json.loads((info.path / "shards.json").read_text())["problems"]
         plain = pq.read_table([info.path / "shards" / shard["file"] for shard in shards])
         assert dict(zip(plain["id"].to_pylist(), plain["prompt"].to_pylist(), strict=True)) == known
@@ -193,7 +189,7 @@ def test_shards_with_json_prompts_are_not_taken_over(tmp_path: Path) -> None:
     names = [[shard["file"] for shard in read_listing(folder)["problems"]] for folder in folders[:2]]  # type: ignore[index]
     assert names[0] == names[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("storage.versions.content.database.shown", lambda _, rows: rows)  # as shards were written before
+        patch.setattr("storage.versions.content.shards.shown", lambda _, rows: rows)  # as shards were written before
         folders[2].mkdir()
         write_shards(folders[2], snapshot, None, 8_000)
     folders[3].mkdir()

@@ -1,6 +1,5 @@
-"""Large versions: shards named by their content, shared while unchanged, and read as if they were one database."""
+"""Rows of versions: shards named by their content, shared while unchanged, and read as if they were one database."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,18 +15,19 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Decision, Problem
 from storage.queries.browse.why import why
 from storage.segments.schema import to_table
-from storage.versions.content import database
 from storage.versions.content.catalogue import TABLES
-from storage.versions.content.database import Near, connect_shards, scan_near, write_shards
 from storage.versions.content.hashing import content_hash
-from storage.versions.content.shard_listing import read_listing
+from storage.versions.content.shard_listing import names_of, read_listing
+from storage.versions.content.shards import Near, connect_shards, scan_near, write_shards
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.diff import diff
 from storage.versions.publish import publish
-from storage.versions.read import load_snapshot, materialise, open_version
+from storage.versions.read import load_snapshot, open_version
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
+from tests.storage.versions import older
 from tests.storage.versions.conftest import forget_digests
+from tests.storage.versions.older import Layout, flat_shards, one_file, put_as
 
 Build = Callable[..., Snapshot]
 PROBLEM = Problem("2 + 2?", "4")
@@ -52,20 +52,9 @@ def written(folder: Path, snapshot: Snapshot, parent: Path | None = None) -> lis
     write_shards(folder, snapshot, parent, SHARD)
     listing = read_listing(folder)
     assert listing is not None
-    assert sorted(path.name for path in (folder / "shards").iterdir()) == sorted(
-        shard["file"] for shards in listing.values() for shard in shards
-    )
+    stored = [path.relative_to(folder / "shards").as_posix() for path in (folder / "shards").rglob("*.parquet")]
+    assert sorted(stored) == sorted(name for shards in listing.values() for shard in shards for name in names_of(shard))
     return [shard["file"] for shard in listing["completions"]]
-
-
-def test_long_texts_are_written_within_the_memory_that_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten texts of 50 MB ended in DuckDB's error at the commit, after every row was paid for; here all is smaller."""
-    monkeypatch.setattr(database, "_CACHE", 16_000_000)
-    rows = [Completion(f"{i:032x}", "p", "e", "m", "d", "curate", i, i, str(i) * 3_000_000, "stop") for i in range(10)]
-    snapshot = Snapshot("toy", to_table("problems", [PROBLEM]), to_table("completions", rows))
-    database.write_database(tmp_path / "dataset.duckdb", snapshot, {"name": "toy"})
-    with duckdb.connect(str(tmp_path / "dataset.duckdb"), read_only=True) as connection:
-        assert connection.sql("select sum(length(text)) from rollouts").fetchall() == [(30_000_000,)]
 
 
 def rows_of(folder: Path) -> pa.Table:
@@ -77,7 +66,7 @@ def rows_of(folder: Path) -> pa.Table:
 def test_shards_are_named_by_their_content_and_cut_to_size(tmp_path: Path) -> None:
     names = written(tmp_path / "a", many(200))
     assert len(names) == len(set(names)) == 8
-    assert all(len(name) == 64 + len(".parquet") for name in names)
+    assert all(len(name) == len("rollouts/") + 64 + len(".parquet") for name in names)
     shuffled = many(200).completions.take(pa.array(list(range(199, -1, -1))))
     assert written(tmp_path / "b", replace(many(200), completions=shuffled)) == names
 
@@ -112,11 +101,10 @@ def test_small_shards_are_merged_instead_of_kept_for_ever(tmp_path: Path) -> Non
 
 @pytest.fixture
 def large(ws: Workspace, snapshot: Build) -> VersionInfo:
-    return publish(ws, snapshot(), report_html="", report_json={}, large=0).version
+    return publish(ws, snapshot(), report_html="", report_json={}).version
 
 
 def test_a_sharded_version_reads_like_any_other(ws: Workspace, snapshot: Build, large: VersionInfo, tmp_path: Path) -> None:
-    assert not (large.path / "dataset.duckdb").exists()
     assert large.folder == "v1-ab183de1"
     back = load_snapshot(large)
     assert content_hash(back) == large.content_hash
@@ -130,7 +118,7 @@ def test_a_sharded_version_reads_like_any_other(ws: Workspace, snapshot: Build, 
 
 
 def test_a_row_is_found_in_the_shards_that_may_hold_it(large: VersionInfo, ws: Workspace, snapshot: Build) -> None:
-    second = publish(ws, snapshot(kept=(True,) * 6), report_html="", report_json={}, large=0).version
+    second = publish(ws, snapshot(kept=(True,) * 6), report_html="", report_json={}).version
     cid = f"{4:032x}"
     for info in (large, second):
         answer = why(info, cid)
@@ -163,21 +151,15 @@ def test_each_key_opens_its_own_shard_alone(tmp_path: Path) -> None:
     assert sorted(id_ for (id_,) in duckdb.execute(f"SELECT id FROM ({sql})").fetchall()) == keys
 
 
-def test_a_sharded_version_and_a_file_can_follow_each_other(ws: Workspace, snapshot: Build, large: VersionInfo) -> None:
+@pytest.mark.parametrize("layout", [one_file, flat_shards])
+def test_a_version_can_follow_one_of_an_older_program(ws: Workspace, snapshot: Build, layout: Layout) -> None:
+    first = put_as(layout, ws, snapshot())
     assert not publish(ws, snapshot(), report_html="", report_json={}).created
     second = publish(ws, snapshot(kept=(True,) * 6), report_html="", report_json={}).version
-    third = publish(ws, snapshot(kept=(False,) * 6), report_html="", report_json={}, large=0).version
-    assert [move.count for move in diff(large, second).dropped_to_kept] == [1, 1, 1, 1]
+    third = put_as(layout, ws, snapshot(kept=(False,) * 6))
+    assert [move.count for move in diff(first, second).dropped_to_kept] == [1, 1, 1, 1]
     assert sum(move.count for move in diff(second, third).kept_to_dropped) == 6
-
-
-def test_a_database_is_made_on_demand(ws: Workspace, large: VersionInfo) -> None:
-    out = materialise(large, ws.state / "checkouts" / f"{large.folder}.duckdb")
-    with duckdb.connect(str(out), read_only=True) as connection:
-        assert connection.sql("select count(*) from rollouts").fetchall() == [(6,)]
-        assert connection.sql("select count(*) from kept").fetchall() == [(2,)]
-    before = out.stat().st_mtime_ns
-    assert materialise(large, out).stat().st_mtime_ns == before
+    assert [content_hash(load_snapshot(info)) == info.content_hash for info in (first, second, third)] == [True] * 3
 
 
 def test_a_missing_shard_is_named(large: VersionInfo) -> None:
@@ -192,12 +174,8 @@ def test_a_shard_written_before_a_column_existed_reads_as_null_there(large: Vers
     listing = read_listing(large.path)
     assert listing is not None
     path = large.path / "shards" / listing["verdicts"][0]["file"]
-    older = pq.read_table(path).drop_columns(["evidence"])
-    path.unlink()  # it may be a hard link
-    pq.write_table(older, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.rename(path.with_name(f"{digest}.parquet"))
-    listing["verdicts"][0]["file"] = f"{digest}.parquet"
+    listing["verdicts"][0]["file"] = older.flat_shard(large.path, pq.read_table(path).drop_columns(["evidence"]))
+    path.unlink()
     (large.path / "shards.json").write_text(json.dumps(listing))
     forget_digests(large)
     assert load_snapshot(large).verdicts["evidence"].null_count == 6
@@ -225,13 +203,12 @@ def storage_version(path: Path) -> int:
 
 
 @pytest.mark.parametrize("written", ["v1.4.0", "latest"])
-def test_a_version_is_written_for_the_oldest_duckdb_and_read_in_the_format_of_older_programs(
-    ws: Workspace, snapshot: Build, monkeypatch: pytest.MonkeyPatch, written: str
-) -> None:
-    """`latest` is the format of DuckDB 2.0, in which versions were written before; .ci/as-a-wheel opens one with 1.4."""
-    if written == "latest":
-        monkeypatch.setattr(database, "_FORMAT", written)
-    info = publish(ws, snapshot(), report_html="", report_json={}).version
+def test_a_database_of_an_older_program_is_read_in_both_formats(ws: Workspace, snapshot: Build, written: str) -> None:
+    """`latest` is the format of DuckDB 2.0, in which versions were written at first."""
+    info = put_as(one_file, ws, snapshot())
+    (info.path / "dataset.duckdb").unlink()
+    older.write_database(info.path / "dataset.duckdb", snapshot(), {"name": "toy"}, written)
+    forget_digests(info)
     assert (storage_version(info.path / "dataset.duckdb") <= 67) is (written == "v1.4.0")
     assert content_hash(load_snapshot(info)) == info.content_hash == content_hash(snapshot())
     with open_version(info) as connection:

@@ -1,13 +1,14 @@
-"""The rows of a version on disk: one file dataset.duckdb, or Parquet shards where they are too many to copy whole.
+"""The rows of a version on disk: Parquet files `shards/<table>/<SHA-256>.parquet`, and shards.json, which lists them.
 
-Tables problems, rollouts (all completions of the plan), verdicts, scores, decisions, manifest, and where models were asked
-prompts and sent (what they got, by digest, and the digest of each completion); the view `joined` has one
-row per decision with its problem and completion, the view `kept` is what training uses. Written by a fresh connection in
-key order, so that equal content makes equal tables; the file itself differs in its header on every write.
+Tables problems, rollouts (all completions of the plan), verdicts, scores, decisions, and where models were asked prompts
+and sent (what they got, by digest, and the digest of each completion). Rows lie in key order, and equal rows give equal
+files. A parent's shard is taken over if every row of it is in the new version unaltered; all other rows go into new shards.
+Equal files of a dataset's versions are hard links, and DVC stores them once: ids of completions are most of a decision, so
+the columns that a selector chooses lie in files of their own, and another selection adds these alone. Each version's folder
+is complete in itself.
 
-Shards are named by their SHA-256. A parent's shard is taken over (hard link, else copy) if every row of it is in the new
-version unaltered; all other rows go into new shards. Each version's folder is complete in itself, and DVC stores equal
-files once. Shards are read through views with the same names.
+Read through views with the names of the tables; the view `joined` has one row per decision with its problem and completion,
+the view `kept` is what training uses.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,62 +29,22 @@ import pyarrow.parquet as pq
 from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
 from storage.ground.recipe_steps import OLD_COLUMN
-from storage.segments.instance import ATTACHED, closed, instance
+from storage.segments.instance import closed
 from storage.segments.keys import Kind
 from storage.segments.schema import SCHEMAS
 from storage.segments.table_file import TableFile
-from storage.segments.views import files, quoted
+from storage.segments.views import files
 from storage.versions.content.catalogue import KEPT, OPTIONAL, TABLE_NAMES, TABLES, has_table, joined_view, require_columns
 from storage.versions.content.digests import digest
+from storage.versions.content.layout import FOLDER, LISTING
 from storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown, shown_columns, with_json_prompts
-from storage.versions.content.shard_listing import FOLDER, LISTING, Listing, read_listing, require_shard
+from storage.versions.content.shard_listing import Listing, names_of, read_listing, require_shard
 from storage.versions.content.snapshot import KEYS, Snapshot, in_key_order, sorted_by_key
 
-_CHUNK = 8_192  # rows written at a time, and
-_CHUNK_BYTES = 1 << 25  # about this many bytes at most
-_CACHE = 256_000_000  # bytes; DuckDB would otherwise cache its writes in memory, up to most of the machine's
-_COPIES = 16  # times the longest text, which DuckDB may hold besides until it commits
-_FORMAT = "v1.4.0"
-"""Of the oldest DuckDB that opens a version; files of the same size in the newest format open with 2.0 alone."""
-
-
-def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) -> None:
-    """Write the rows and the manifest of a version into a new file."""
-    with instance() as connection:
-        connection.execute(f"set temp_directory = {quoted(f'{path}.tmp')}")
-        connection.execute(f"attach {quoted(str(path))} as {ATTACHED} (storage_version '{_FORMAT}')")
-        connection.execute(f"use {ATTACHED}")
-        longest = 0
-        connection.execute(f"set memory_limit = '{_CACHE}B'")
-        connection.execute("begin")
-        for kind, table in snapshot.written():
-            connection.register("incoming", shown(kind, SCHEMAS[kind].empty_table()))
-            connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")  # noqa: S608
-            # Sorted here: DuckDB would hold every column while it sorts.
-            for part in in_key_order(table, kind, _rows_of_a_chunk(table)):
-                if (text := _longest_text(part)) > longest:
-                    longest = text
-                    connection.execute(f"set memory_limit = '{_CACHE + _COPIES * longest}B'")
-                connection.register("incoming", shown(kind, part))
-                connection.execute(f"insert into {TABLE_NAMES[kind]} select * from incoming")  # noqa: S608
-            connection.unregister("incoming")
-        connection.execute("commit")
-        add_manifest_and_views(connection, manifest)
-        connection.execute(f"checkpoint {ATTACHED}")
-
-
-def _longest_text(rows: pa.Table) -> int:
-    """Bytes of the longest text among these: a block of DuckDB holds a text whole."""
-    import pyarrow.compute as pc
-
-    texts = (column for column in rows.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
-    return max((pc.max(pc.binary_length(text)).as_py() or 0 for text in texts), default=0)
-
-
-def _rows_of_a_chunk(table: pa.Table) -> int:
-    """Rows of mean length that make a chunk."""
-    rows: int = _CHUNK_BYTES * table.num_rows // max(1, table.nbytes)
-    return max(1, min(_CHUNK, rows))
+SELECTED = ["run", "selector", "version", "kept", "reason"]
+"""Columns of decisions that lie in files of their own."""
+_DECIDED = 262_144  # decisions of a shard
+_CHUNK = 8_192  # rows of a row group: a single row is read without the others
 
 
 def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> None:
@@ -124,32 +86,36 @@ _SMALLEST = 0.5  # a parent's shard below this share of a full one is merged, or
 
 def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_bytes: int = SHARD_BYTES) -> None:
     """Write the rows into folder/shards with their listing; shards of `parent`, a version's folder, may be reused."""
-    (folder / FOLDER).mkdir()
     known = read_listing(parent) if parent else None
     listing: Listing = {}
+    (folder / FOLDER).mkdir()
     for kind, table in snapshot.written():
         taken: list[dict[str, Any]] = []
         if known and parent:
             taken, table = _take_over(kind, table, known.get(kind, []), parent, shard_bytes)  # noqa: PLW2901 (what is left to write)
-            for shard in taken:
-                _link(parent / FOLDER / shard["file"], folder / FOLDER / shard["file"])
+            taken = [_linked(kind, shard, parent, folder) for shard in taken]
         listing[kind] = [*taken, *(write_shard(folder, kind, piece) for piece in _pieces(kind, table, shard_bytes))]
     (folder / LISTING).write_text(json.dumps(listing, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory with the tables and views of dataset.duckdb over the shards; the caller closes it."""
-    listing = read_listing(folder) or {}
+    """A DuckDB in memory with the tables of a version as views, and its other views; the caller closes it."""
     connection = closed(within=[folder / FOLDER])
+    add_views(connection, folder, manifest)
+    return connection
+
+
+def add_views(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Add the tables of a version as views of its shards, and what `add_manifest_and_views` adds."""
+    listing = read_listing(folder) or {}
     for kind in TABLES:
         if kind in OPTIONAL and kind not in listing:
             continue
         rows = _scan(kind, folder, [(listing[kind], "true")])  # names missing files
-        for shard in listing[kind]:
-            require_columns(folder / FOLDER / shard["file"], kind, folder.name, f"rm -r {folder}")
+        for name in itertools.chain(*map(names_of, listing[kind])):
+            require_columns(folder / FOLDER / name, kind, folder.name, f"rm -r {folder}")
         connection.execute(f"create view {TABLE_NAMES[kind]} as {rows}")
     add_manifest_and_views(connection, manifest)
-    return connection
 
 
 def _take_over(
@@ -168,7 +134,7 @@ def _take_over(
             connection.register("incoming", part)
             rows = connection.sql(f"select o.filename from ({near}) o join incoming n on {join} where {same}")  # noqa: S608
             intact.update(Path(name).name for (name,) in rows.fetchall())
-        taken = [shard for shard in large if intact[shard["file"]] == shard["rows"]]
+        taken = [shard for shard in large if intact[Path(shard["file"]).name] == shard["rows"]]
         if not taken:
             return [], table
 
@@ -183,8 +149,9 @@ def _take_over(
 
 def _may_be_taken(kind: Kind, folder: Path, shard: Mapping[str, Any]) -> bool:
     """True for a shard that is here as published, with prompts in today's form."""
-    path = folder / FOLDER / shard["file"]
-    whole = path.is_file() and f"{digest(path)}.parquet" == str(shard["file"])
+    paths = [folder / FOLDER / name for name in names_of(shard)]
+    whole = all(path.is_file() and digest(path) == path.stem for path in paths)
+    path = paths[0]
     return whole and (kind != "problems" or COLUMN in pq.read_schema(path).names)
 
 
@@ -198,32 +165,72 @@ def _with_nearby_rows(
 
 
 def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]:
-    """The rows in key order, cut into shards of about equal size."""
+    """The rows in key order, cut into shards of about equal size; decisions by number, whatever a selector says of them."""
     if not table.num_rows:
         return
-    count = -(-table.nbytes // shard_bytes)
+    size, most = (table.num_rows, _DECIDED) if kind == "decisions" else (table.nbytes, shard_bytes)
+    count = -(-size // most)
     yield from in_key_order(table, kind, -(-table.num_rows // count))
 
 
 def write_shard(folder: Path, kind: Kind, rows: pa.Table) -> dict[str, Any]:
     """Write rows in key order as one shard of folder/shards; its entry in the listing."""
-    temporary = folder / FOLDER / "writing"
-    pq.write_table(
-        shown(kind, rows), temporary, compression="zstd", row_group_size=_CHUNK
-    )  # small row groups: a single row is read without the others
-    with temporary.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    name = f"{digest}.parquet"
-    temporary.rename(folder / FOLDER / name)
     first, last = (rows[KEYS[kind][0]][at].as_py() for at in (0, -1))
-    return {"file": name, "rows": rows.num_rows, "bytes": rows.nbytes, "first": first, "last": last}
+    entry = {"rows": rows.num_rows, "bytes": rows.nbytes, "first": first, "last": last}
+    if kind != "decisions":
+        return {"file": _write(folder, TABLE_NAMES[kind], shown(kind, rows)), **entry}
+    return {
+        "file": _write(folder, TABLE_NAMES[kind], rows.drop_columns(SELECTED)),
+        "beside": _write(folder, "selection", rows.select(SELECTED)),
+        **entry,
+    }
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+def _write(folder: Path, name: str, rows: pa.Table) -> str:
+    """Write a file of rows under its digest; its path below folder/shards."""
+    place = folder / FOLDER / name
+    place.mkdir(parents=True, exist_ok=True)
+    temporary = place / "writing"
+    # In one chunk: pages end where chunks do, and equal rows must give equal bytes.
+    pq.write_table(rows.combine_chunks(), temporary, compression="zstd", row_group_size=_CHUNK)
+    with temporary.open("rb") as handle:
+        path = temporary.rename(place / f"{hashlib.file_digest(handle, 'sha256').hexdigest()}.parquet")
+    return f"{name}/{path.name}"
+
+
+def _linked(kind: Kind, shard: Mapping[str, Any], parent: Path, folder: Path) -> dict[str, Any]:
+    """A parent's shard as one of the version in `folder`, where its files are hard links or copies."""
+    linked = dict(shard)
+    for key, table in (("file", TABLE_NAMES[kind]), ("beside", "selection")):
+        if key in shard:
+            source = parent / FOLDER / shard[key]
+            target = folder / FOLDER / table / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source, target)
+            except OSError:  # another file system, or one without hard links
+                shutil.copyfile(source, target)
+            linked[key] = f"{table}/{source.name}"
+    return linked
+
+
+def share_equal(folder: Path) -> None:
+    """Replace the shards of a version by hard links to equal ones of the dataset's other versions.
+
+    DVC, which copies files to and from its cache, leaves each version with its own.
+    """
+    for path in sorted((folder / FOLDER).rglob("*.parquet")):
+        others = sorted(folder.parent.glob(f"v*/{path.relative_to(folder).as_posix()}"))
+        for other in others:
+            if path.is_symlink() or other.is_symlink() or other.samefile(path):
+                break
+            if digest(other) == path.stem:
+                temporary = path.with_name(f".{path.name}.tmp")
+                temporary.unlink(missing_ok=True)  # of a killed command
+                with suppress(OSError):
+                    os.link(other, temporary)
+                    temporary.replace(path)
+                break
 
 
 Near = tuple[Collection[tuple[str, str]], str]
@@ -258,22 +265,32 @@ def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], 
     nothing = no_shown_rows(kind)
     selects = [nothing if not filename else f"select *, '' as filename from ({nothing})"]  # noqa: S608
     for shards, condition in parts:
-        if not shards:
-            continue
-        paths = [folder / FOLDER / shard["file"] for shard in shards]
-        missing = [path for path in paths if not path.exists()]
+        whole = [folder / FOLDER / shard["file"] for shard in shards if "beside" not in shard]
+        missing = [path for shard in shards for name in names_of(shard) if not (path := folder / FOLDER / name).exists()]
         if missing:
             raise SetupError(
                 f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
                 next_command=f"rollmill dataset pull {folder.parent.name}@{folder.name}",
             )
-        selects.append(
-            f"select {_all_columns(kind, paths)} from read_parquet({files(list(map(str, paths)))}, "  # noqa: S608
-            f"hive_partitioning=false, filename={str(filename).lower()}, "
-            f"union_by_name={str(len(paths) > 1).lower()}) where {condition}"
-        )
+        sources = [_joined(folder, shard, filename=filename) for shard in shards if "beside" in shard]
+        if whole:
+            sources.append(
+                f"select {_all_columns(kind, whole)} from read_parquet({files(list(map(str, whole)))}, "  # noqa: S608
+                f"hive_partitioning=false, filename={str(filename).lower()}, union_by_name={str(len(whole) > 1).lower()})"
+            )
+        selects += [f"select * from ({source}) where {condition}" for source in sources]  # noqa: S608
     names = ", ".join(f'"{name}"' for name in shown_columns(kind))
     return f"select {names}{extra} from ({' union all by name '.join(selects)})"  # noqa: S608
+
+
+def _joined(folder: Path, shard: Mapping[str, Any], *, filename: bool) -> str:
+    """SELECT of the rows of a shard of two files, by their numbers."""
+    first, second = (
+        f"read_parquet({files([str(folder / FOLDER / name)])}, hive_partitioning=false, file_row_number=true, "
+        f"filename={str(asked).lower()})"
+        for name, asked in zip(names_of(shard), (filename, False), strict=True)
+    )
+    return f"select * exclude (file_row_number) from {first} a join {second} b using (file_row_number)"  # noqa: S608
 
 
 def _all_columns(kind: Kind, paths: Sequence[Path]) -> str:
