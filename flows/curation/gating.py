@@ -4,7 +4,6 @@ Every look is a chance to pass by luck, so the attempts before a version was pub
 set of decisions under a gate's bounds; the same ones checked again, by a retry or a resume, are one.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -70,20 +69,12 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     """Result of the gate for the run's snapshot."""
     from flows.rounds.plan_rows import answers_of, together
     from flows.rounds.planning.plan import all_plans
-    from pipelines.gate import Gate, Provenance
-    from pipelines.gate.rate_rules import RateBounds
+    from pipelines.gate import Bounds, Gate, Provenance
 
-    logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
     run = decided.run
     part, spec = run.loaded.recipe.gate, run.spec
-    gate = Gate(
-        max_undecided=part.max_undecided,
-        min_kept=part.min_kept,
-        level_shares=part.level_shares,
-        contamination=recall_floor(part.contamination),
-        max_drift=dict(part.max_drift.items()),
-        max_one_text=part.max_one_text,
-    )
+    options: dict[str, Any] = {name: value for name, value in part if name not in ("contamination", "suite")}
+    gate = Gate(Bounds(contamination=recall_floor(part.contamination), **options), run.loaded.suite)
     before = _version_before(run)
     provenance = Provenance(
         verifiers=run.verifiers.chain,
@@ -97,7 +88,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         replies=decided.snapshot.manifest["funnel"]["replies"],
         drifts=() if before is None else _drifts(before, decided),
     )
-    return gate.check(decided.snapshot, provenance, RateBounds(part.least, part.most, part.least_judged))
+    return gate.check(decided.snapshot, provenance)
 
 
 def _version_before(run: "OpenRun") -> "VersionInfo | None":
@@ -164,5 +155,7 @@ def _identity(decided: "DecidedRun") -> str:
     gate = decided.run.loaded.recipe.gate
     # Attempts of before there were such limits stay the same ones.
     later = {"max_drift", *GATE_NUMBERS} & {name for name, value in gate if value == GateSection.model_fields[name].default}
-    bounds = gate.model_dump(mode="json", exclude_none=True, exclude=later)
+    bounds = gate.model_dump(mode="json", exclude_none=True, exclude={*later, "suite"})
+    if own := decided.run.loaded.suite:
+        bounds["suite"] = [dict(entry) for entry in own]
     return digest128(["attempt", decided.report.batch_id, bounds])[:16]

@@ -226,6 +226,7 @@ def publish(decided: DecidedRun, result: "GateResult") -> Outcome:
         again=session.job.publish_again,
         # A version that holds the key of a model server is refused.
         keys=server_keys(session.workspace.root, session.profile.servers),
+        more=result.texts(),
     )
     write_reports(decided, published.version)
     _report(decided.run, Stage("publish", 1, 1, seconds=time.monotonic() - started))

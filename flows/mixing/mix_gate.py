@@ -1,6 +1,5 @@
 """The gate of a mixture: each source's rows under its own verifiers and policy, and the sums of its counts."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,14 +11,13 @@ from storage.ground.records import Problem
 
 if TYPE_CHECKING:
     from pipelines.gate import GateResult
-    from pipelines.gate.rule_engine import Check
+    from pipelines.gate.checks import Check
 
 
 def check_parts(parts: Sequence[MixturePart], bounds: MixGate, counts: Sequence[SourceCounts]) -> "GateResult":
     """All checks in the order of the sources. No source may hold a problem that the recipe of any source holds out."""
     from pipelines.gate import Gate, GateResult, Provenance
 
-    logging.getLogger("great_expectations").propagate = False
     apart = {problem.id: problem for part in parts for problem in part.source.apart}
     gate = Gate(max_undecided=bounds.max_undecided, min_kept=bounds.min_kept)
     checks: list[Check] = []
@@ -40,7 +38,7 @@ def check_parts(parts: Sequence[MixturePart], bounds: MixGate, counts: Sequence[
 
 
 def _of_counts(counts: Sequence[SourceCounts]) -> "Iterator[Check]":
-    from pipelines.gate.rule_engine import Check
+    from pipelines.gate.checks import Check
 
     for row in counts:
         adds_up = row.rows == row.kept + sum(row.dropped.values())

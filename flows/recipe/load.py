@@ -93,6 +93,7 @@ class LoadedRecipe:
     cell: EvaluationCell | None = None
     warps: tuple[MethodSpec, ...] = ()
     decoder: MethodSpec | None = None
+    suite: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def stream(self) -> Stream:
@@ -112,12 +113,14 @@ class LoadedRecipe:
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
         # A recipe without these has the hash that it had before there were any.
-        later = {"contamination", "max_drift", *GATE_NUMBERS}
+        later = {"contamination", "max_drift", "suite", *GATE_NUMBERS}
         data = self.recipe.model_dump(mode="json", exclude={"accept": True, "steps": True, "gate": later})
         if (floor := self.recipe.gate.contamination) is not None:
             data["gate"]["contamination"] = floor.model_dump(mode="json")
         if limits := self.recipe.gate.max_drift:
             data["gate"]["max_drift"] = dict(limits)
+        if self.suite:
+            data["gate"]["suite"] = [dict(entry) for entry in self.suite]
         plain, gate = GateSection(), self.recipe.gate
         data["gate"] |= {key: getattr(gate, key) for key in GATE_NUMBERS if getattr(gate, key) != getattr(plain, key)}
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
@@ -216,6 +219,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         graph=graph,
         warps=_all("warp", generate.warp, base),
         decoder=decoder_of(generate, base),
+        suite=_suite(recipe.gate.suite, base),
     )
     # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
@@ -254,6 +258,15 @@ def _check_scores(loaded: LoadedRecipe) -> None:
                 choices=names,
                 next_command=f"score: [{{method: {score}}}]",
             )
+
+
+def _suite(part: str | Sequence[Mapping[str, Any]] | None, base: Path) -> tuple[Mapping[str, Any], ...]:
+    """The expectations that a gate names, with names and parameters that exist; SetupError otherwise."""
+    if not part:
+        return ()
+    from pipelines.gate.suite_file import checked, read_suite
+
+    return tuple(read_suite(base / part) if isinstance(part, str) else checked([*part], "gate.suite"))
 
 
 def _check_floor(recipe: Recipe) -> None:

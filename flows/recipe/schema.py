@@ -299,20 +299,20 @@ class GateSection(Part):
     """Greatest pass rate of such a problem."""
     least_judged: int = Field(default=0, ge=0, strict=True)
     """Fewest judged completions behind that rate."""
+    suite: Text | tuple[dict[str, Any], ...] | None = None
+    """File with expectations of Great Expectations beside those of these keys, or the expectations themselves."""
 
     @field_validator("max_drift", mode="before")
     @classmethod
     def _one_for_all(cls, limit: Any) -> Any:
-        number = isinstance(limit, int | float) and not isinstance(limit, bool)  # True is an int
-        return dict.fromkeys(get_args(DriftKind), float(limit)) if number else limit
+        return dict.fromkeys(get_args(DriftKind), float(limit)) if type(limit) in (int, float) else limit
 
     @model_validator(mode="after")
     def _least_before_most(self) -> "GateSection":
-        for level, (least, most) in self.level_shares.items():
+        shares = {f"level_shares of level {level}:": ends for level, ends in self.level_shares.items()}
+        for what, (least, most) in {**shares, "pass rates of": (self.least, self.most)}.items():
             if least > most:
-                raise ValueError(f"level_shares of level {level}: at least {least} and at most {most} cannot both hold")
-        if self.least > self.most:
-            raise ValueError(f"pass rates of at least {self.least} and at most {self.most} cannot both hold")
+                raise ValueError(f"{what} at least {least} and at most {most} cannot both hold")
         return self
 
 

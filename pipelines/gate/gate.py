@@ -5,24 +5,26 @@ that a report shows, counted from the same rows by pipelines.metrics.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor, Scan, certify
-from pipelines.gate import rule_frames, rules
-from pipelines.gate.rate_rules import ANY_RATE, RateBounds, rate_rules
-from pipelines.gate.rule_engine import Check, Engine, GateResult
-from pipelines.gate.rule_frames import REQUIRED, Links
-from pipelines.gate.rules import GateRule
-from pipelines.gate.text_rules import text_rules
+from pipelines.gate.checks import Check, GateResult, checks_of
+from pipelines.gate.engine import Engine
+from pipelines.gate.suite import FEWEST, TYPES, Bounds, Entry, Measured, columns_of, of_bounds
+from pipelines.gate.tables import KINDS, connect, load, load_columns, parts
 from pipelines.metrics import Drift, counts_of, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.ground.ids import digits
 from storage.ground.pool import Pool, pool_of
 from storage.ground.records import Problem
+from storage.ground.replies.faults import SEVERAL
 
 _HOSTS = 1_000  # kept answers that copies are put into
 
@@ -69,110 +71,109 @@ class Tables(Protocol):
 
 
 class Gate:
-    """The checks of one recipe: its gate block as keyword options.
+    """The gate of a recipe: bounds, and expectations of its own beside those that the bounds expand to."""
 
-    `max_undecided`: largest share of undecided rollouts. `min_kept`: fewest kept rollouts. `level_shares`: for some levels,
-    the least and greatest share of the kept rollouts. `contamination`: how much of planted copies must be found.
-    `max_drift`: for some kinds of drift (pipelines.metrics.drift), the largest distance from the version before.
-    `max_one_text`: largest share of the prompts drawn several times whose draws are one text.
-    """
+    def __init__(self, bounds: Bounds | None = None, suite: Sequence[Entry] = (), **keys: Any) -> None:
+        self.bounds, self.own = bounds or Bounds(**keys), tuple(suite)
 
-    def __init__(
-        self,
-        *,
-        max_undecided: float = 0.01,
-        min_kept: int = 1,
-        level_shares: Mapping[int, tuple[float, float]] | None = None,
-        contamination: RecallFloor | None = None,
-        max_drift: Mapping[str, float] | None = None,
-        max_one_text: float = 1.0,
-    ) -> None:
-        self.max_undecided = max_undecided
-        self.min_kept = min_kept
-        self.level_shares = dict(level_shares or {})
-        self.contamination = contamination
-        self.max_drift = dict(max_drift or {})
-        self.max_one_text = max_one_text
-
-    def check(self, tables: Tables, provenance: Provenance, rates: RateBounds = ANY_RATE) -> GateResult:
-        """Run every check. With a broken schema the other checks do not run, and the gate fails.
-
-        `rates`: bounds of the pass rates of problems with kept rollouts.
-        """
-        every = {kind: getattr(tables, kind) for kind in (*REQUIRED, "threads")}
-        engine = Engine()
-        checks = engine.check(rules.schema_rules(every))
-        if not all(check.passed for check in checks):
-            skipped = Check("all others", None, "a sound schema first", "the schema check failed")
-            return GateResult((*checks, skipped), {}, engine.name)
-        content_rules, numbers = self._rules(every, provenance)
-        content_rules += rate_rules(every, provenance.prefix, provenance.step, rates)
-        return GateResult((*checks, *engine.check(content_rules)), numbers, engine.name)
-
-    def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[GateRule], dict[str, Any]]:
-        counted = _counted(tables, provenance)  # before the links: the pool is not held beside them
-        links = Links.of(tables)
-        rollouts = rule_frames.rollouts_frame(tables, links, provenance.verifiers, provenance.policy)
+    def suite(self, provenance: Provenance) -> list[Entry]:
+        """Every expectation of the gate."""
         chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
-        size, kept = len(provenance.evaluation), tables["decisions"]["completion_id"].filter(rollouts["kept"])
-        overlaps, certificate = Overlaps(), self._certificate(tables, provenance, kept)
-        if size:
-            scan = provenance.scan or Scan(provenance.evaluation)
-            scan.problems([tables["problems"]], overlaps)
-            scan.completions(_of_ids(tables["completions"], kept), overlaps)
-        content_rules = [
-            *rules.table_rules(tables, links),
-            *rules.evaluation_rules(tables, overlaps, size),
-            *(rules.recall_rules(certificate, self.contamination) if certificate and self.contamination else ()),
-            *rules.rollout_rules(tables, links, rollouts, chain),
-            *rules.amount_rules(
-                tables, rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept
-            ),
-            *text_rules(provenance.replies, self.max_one_text),
-            *rules.level_rules(counted["levels"], self.level_shares),
-            *rules.drift_rules(provenance.before, provenance.drifts, self.max_drift),
-        ]
-        numbers = {
-            **counted,
-            "prefix": provenance.prefix,
-            "verifiers": [list(pair) for pair in provenance.verifiers],
-            "models": sorted(tables["completions"]["model"].drop_null().unique().to_pylist()),
-            "drift": drift_facts(provenance.before, provenance.drifts),
-            "evaluation": {
-                "problems": size,
-                "classes": overlaps.by_class(),
-                **({} if certificate is None else {"certificate": certificate.json()}),
-            },
-        }
-        return content_rules, numbers
+        several = provenance.replies.get(SEVERAL, 0) >= FEWEST
+        size, before = len(provenance.evaluation), provenance.before
+        bounds = of_bounds(self.bounds, chain=chain, drawn=provenance.drawn, size=size, before=before, several=several)
+        return [*bounds, *(own for own in self.own if own not in bounds)]
 
-    def _certificate(
-        self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: pa.ChunkedArray
-    ) -> ContaminationCertificate | None:
-        """Measured if the recipe requires it; the copies are put into the first kept answers."""
-        if self.contamination is None or not provenance.evaluation:
-            return None
-        # Sorted, so that the same rows have the same hosts and the same measured recall.
-        hosts = _of_ids(tables["completions"], kept.unique().sort()[:_HOSTS])
-        texts = {row["id"]: row["text"] for part in hosts for row in part.select(["id", "text"]).to_pylist()}
-        return certify(
-            provenance.evaluation,
-            [texts[row] for row in sorted(texts) if texts[row] is not None],
-            copies=self.contamination.copies,
-        )
+    def check(self, tables: Tables, provenance: Provenance) -> GateResult:
+        """Validate every expectation."""
+        return check_suite(self.suite(provenance), tables, provenance, self.bounds.contamination)
 
 
-def _counted(tables: Mapping[str, pa.Table], provenance: Provenance) -> dict[str, Any]:
-    """The funnel and the levels of the rows."""
-    pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
-    pool = pool.measured(provenance.prefix, provenance.step)
-    return {"funnel": funnel_facts(pool, tables["threads"]), "levels": level_facts(pool)}
+def check_suite(
+    suite: Sequence[Entry], tables: Tables, provenance: Provenance, floor: RecallFloor | None = None
+) -> GateResult:
+    """Validate expectations of the rows. With a broken schema the others are not validated, and the gate fails."""
+    every: dict[str, Any] = {name: getattr(tables, kind) for name, kind in KINDS.items()}
+    every["threads"] = tables.threads
+    suite = sorted(suite, key=lambda own: own["type"] != TYPES)
+    schemas = [own for own in suite if own["type"] == TYPES]
+    facts: dict[str, Any] = {}
+    with TemporaryDirectory(prefix="rollmill-gate-") as folder, closing(connect(folder)) as connection:
+        engine = Engine(connection)
+        load_columns(connection, every)
+        results = engine.run(schemas, Measured())
+        sound = all(result.success for result in results)
+        if sound:
+            pool = pool_of(every["problems"], every["rollouts"], every["decisions"])
+            pool = pool.measured(provenance.prefix, provenance.step)
+            measured = _measured(every, provenance, floor)
+            facts = _facts(every, pool, provenance, measured)
+            rates = _rates(pool)
+            del pool  # it is not held beside the tables
+            load(connection, every, columns_of(suite[len(schemas) :]), (provenance.verifiers, provenance.policy), rates)
+            results += engine.run(suite[len(schemas) :], measured, first=len(schemas))
+        validation = engine.result(results)
+    skipped = Check("all others", None, "a sound schema first", "the schema check failed")
+    checks = (*checks_of(validation), *(() if sound else (skipped,)))
+    return GateResult(checks, facts, engine.name, suite, validation)
+
+
+def _measured(tables: Mapping[str, Any], provenance: Provenance, floor: RecallFloor | None) -> Measured:
+    """Overlaps with the evaluation problems, the recall of their search, drift, and counts of replies."""
+    overlaps, certificate = Overlaps(), None
+    if provenance.evaluation:
+        decisions = tables["decisions"]
+        kept = decisions["completion_id"].filter(pc.fill_null(decisions["kept"], fill_value=False))
+        scan = provenance.scan or Scan(provenance.evaluation)
+        scan.problems([tables["problems"]], overlaps)
+        scan.completions(_of_ids(tables["rollouts"], kept), overlaps)
+        certificate = None if floor is None else _certificate(tables["rollouts"], kept, provenance, floor)
+    size, replies = len(provenance.evaluation), provenance.replies
+    return Measured(size, overlaps, certificate, provenance.drifts, replies)
+
+
+def _certificate(
+    completions: Any, kept: pa.ChunkedArray, provenance: Provenance, floor: RecallFloor
+) -> ContaminationCertificate:
+    """Recall on planted copies; they are put into the first kept answers."""
+    # Sorted, so that the same rows have the same hosts and the same measured recall.
+    hosts = _of_ids(completions, kept.unique().sort()[:_HOSTS])
+    texts = {row["id"]: row["text"] for part in hosts for row in part.select(["id", "text"]).to_pylist()}
+    answers = [texts[row] for row in sorted(texts) if texts[row] is not None]
+    return certify(provenance.evaluation, answers, copies=floor.copies)
+
+
+def _rates(pool: Pool) -> pa.Table:
+    """What problems are known by, for expectations of them."""
+    counts = counts_of(pool)
+    rate = counts.correct / np.maximum(1, counts.judged)
+    columns: dict[str, Any] = {"judged": counts.judged, "kept": counts.kept, "pass_rate": rate}
+    return pa.table({"id": pa.array(pool.problems, pa.string()), **columns})
+
+
+def _facts(tables: Mapping[str, Any], pool: Pool, provenance: Provenance, measured: Measured) -> dict[str, Any]:
+    """The numbers that a report shows, counted from the same rows."""
+    certificate = measured.certificate
+    return {
+        "funnel": funnel_facts(pool, tables["threads"]),
+        "levels": level_facts(pool),
+        "prefix": provenance.prefix,
+        "verifiers": [list(pair) for pair in provenance.verifiers],
+        "models": sorted(tables["rollouts"]["model"].drop_null().unique().to_pylist()),
+        "drift": drift_facts(provenance.before, provenance.drifts),
+        "evaluation": {
+            "problems": measured.size,
+            "classes": measured.overlaps.by_class(),
+            **({} if certificate is None else {"certificate": certificate.json()}),
+        },
+    }
 
 
 def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:
     """The completions with these ids, some at a time."""
     chosen, start = pc.is_in(completions["id"], value_set=ids), 0
-    for part in rule_frames.parts(completions):
+    for batch in parts(completions):
+        part = pa.Table.from_batches([batch])
         yield part.filter(chosen.slice(start, part.num_rows))
         start += part.num_rows
 

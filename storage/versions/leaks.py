@@ -15,7 +15,7 @@ from storage.ground.secret_texts.key_search import KeySearch
 from storage.ground.secret_texts.spellings import LEAST_KEY
 from storage.versions.content.catalogue import TABLE_NAMES, TABLES, has_table
 from storage.versions.content.snapshot import Snapshot
-from storage.versions.read import TEXTS, open_version, reading
+from storage.versions.read import GATE_TEXTS, TEXTS, open_version, reading
 from storage.versions.resolve import VersionInfo
 
 _AT_ONCE = 8_192
@@ -32,7 +32,7 @@ def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
     """FoundWanting for a version to be exported with a key in it."""
     if not any(len(key) >= LEAST_KEY for key in keys.values()):  # nothing to look for, so no row is read
         return
-    files = [info.path / name for name in ("manifest.json", *TEXTS)]
+    files = [info.path / name for name in ("manifest.json", *TEXTS, *GATE_TEXTS)]
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file()}
     with reading(info), closing(open_version(info)) as connection:
         names = [TABLE_NAMES[kind] for kind in TABLES if has_table(connection, kind)]

@@ -89,11 +89,12 @@ def publish(
     report_json: dict[str, Any],
     again: bool = True,
     keys: Mapping[str, str] = NO_KEYS,
+    more: Mapping[str, str] = NO_KEYS,
 ) -> Publication:
     """Make the snapshot the newest version of its dataset; no new version if the newest has the same content.
 
     `again`: content of an older version becomes the newest once more; by default it is nothing new. `keys`, by environment
-    variable: FoundWanting if the snapshot contains one.
+    variable: FoundWanting if the snapshot contains one. `more`: further texts of the version, by file name.
     """
     if not NAME.fullmatch(snapshot.name):
         raise SetupError(
@@ -117,7 +118,7 @@ def publish(
             entry, manifest = same, {**manifest, "parent": same.parent}
         else:
             entry = Entry.of_manifest(newest.number + 1 if newest else 1, manifest, datetime.now(UTC))
-        texts = {"README.md": card(manifest), "report.html": report_html, "report.json": json_text(report_json)}
+        texts = {"README.md": card(manifest), "report.html": report_html, "report.json": json_text(report_json), **more}
         refuse_in_snapshot(snapshot, {**texts, "manifest.json": json_text(manifest)}, keys)
         manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
         parent = ws.datasets / snapshot.name / newest.folder if newest else None

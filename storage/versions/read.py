@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from storage.versions.content.snapshot import Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
+GATE_TEXTS = ("suite.yaml", "validation.json")  # of versions that a suite let pass
 ROW_FILES = (DATABASE, LISTING)
 # DuckDB's errors for a damaged file; a version's schema is ours, so other errors count too.
 _DAMAGED = (
@@ -177,7 +178,7 @@ def checked_text(info: VersionInfo, name: str) -> str:
 def _digests(info: VersionInfo) -> dict[str, str]:
     """SHA-256 of files of a version, by name, as its manifest has them; older manifests lack some."""
     known = load_manifest(info).get("files", {})
-    return {name: str(known[name]) for name in (*TEXTS, *ROW_FILES) if name in known}
+    return {name: str(known[name]) for name in (*TEXTS, *GATE_TEXTS, *ROW_FILES) if name in known}
 
 
 def _copy(info: VersionInfo) -> Path:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.datasets import dataset_export, dataset_marks, dataset_models, dataset_rows, dataset_sharing, dataset_upkeep
+from flows.cli.datasets import (
+    dataset_checks,
+    dataset_export,
+    dataset_marks,
+    dataset_models,
+    dataset_rows,
+    dataset_sharing,
+    dataset_upkeep,
+)
 from flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
 from flows.cli.look.runs_cost import require_runs
 from flows.cli.output import AsJson, as_json, columns, line
@@ -204,6 +212,7 @@ def why(
     return as_json(history.json()) if json else line(history_page(history))
 
 
+dataset_checks.register(verbs)
 dataset_export.register(verbs)
 dataset_marks.register(verbs)
 dataset_models.register(verbs)

@@ -115,21 +115,13 @@ def test_a_completion_without_its_models_name_is_no_crash(toy: Any) -> None:
     assert result.facts["models"] == ["toy"]
 
 
-def test_a_rule_that_the_library_cannot_run_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.gate.rule_engine import EXPECTED, Engine
-    from pipelines.gate.rules import GatePart, GateRule
-
-    rows = pa.array(["a"])
-    odd = GateRule("odd", "a number", [GatePart(rows, np.array([1.0]), least=0.0)], lambda _: "sound")
-    even = GateRule("even", "a text", [GatePart(rows, pa.chunked_array([["x"]]), equal="x")], lambda _: "sound")
-    monkeypatch.setattr(
-        "pipelines.gate.rule_engine.EXPECTED",
-        [EXPECTED[0], ("numbers", EXPECTED[1][1], {"column_A": "absent", "column_B": "least"})],
-    )
-    check, other = Engine().check([odd, even])
-    assert check.passed is False
+def test_an_expectation_that_cannot_be_validated_fails_and_says_so(toy: Any) -> None:
+    absent = {"table": "kept", "type": "expect_column_max_to_be_between", "kwargs": {"column": "absent", "max_value": 1}}
+    result = Gate(suite=[absent]).check(toy.tables, toy.expected())
+    [check] = result.failed
+    assert check.name == "expect_column_max_to_be_between on kept.absent"
     assert check.observed.startswith("the check broke: ")
-    assert (other.passed, other.observed) == (True, "sound")
+    assert "absent" in check.observed
 
 
 def test_a_rollout_without_a_decision_is_named(toy: Any) -> None:
@@ -251,6 +243,7 @@ def test_the_same_rows_give_the_same_json(toy: Any) -> None:
         "failing": [toy.problem(3).id],
         "failing_count": 1,
         "measures": [{"what": "rows against it", "value": 1, "least": None, "most": 0, "option": ""}],
+        "severity": "critical",
     }
 
 

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 
-from pipelines.gate import Gate
-from pipelines.gate.rate_rules import RateBounds
+from pipelines.gate import Bounds, Gate
 
 
 @pytest.mark.parametrize(
     ("bounds", "outside"),
-    [(RateBounds(), None), (RateBounds(0.4, 0.6), 0), (RateBounds(most=0.4), 12), (RateBounds(least_judged=5), 12)],
+    [(Bounds(), None), (Bounds(least=0.4, most=0.6), 0), (Bounds(most=0.4), 12), (Bounds(least_judged=5), 12)],
 )
-def test_problems_outside_are_named(toy: Any, bounds: RateBounds, outside: int | None) -> None:
-    result = Gate().check(toy.tables, toy.expected(prefix=4), bounds)
+def test_problems_outside_are_named(toy: Any, bounds: Bounds, outside: int | None) -> None:
+    result = Gate(bounds).check(toy.tables, toy.expected(prefix=4))
     checks = {check.name: check for check in result.checks}
     assert ("pass rates" in checks) == (outside is not None)
     if outside is not None:

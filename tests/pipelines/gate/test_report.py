@@ -12,7 +12,7 @@ EVIL = '<script>alert("1")</script><img src=//evil.example/x onerror=alert(1)>'
 class Tags(HTMLParser):
     """Collects tags and attributes, and checks that every tag is closed in order."""
 
-    VOID = frozenset({"meta", "rect", "path"})
+    VOID = frozenset({"meta"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def test_texts_from_data_are_escaped(toy: Any) -> None:
     html = render_report(result, {"name": EVIL, "run": EVIL, "fingerprint": {EVIL: EVIL}, "recipe_hash": EVIL})
     assert "<script" not in html
     assert "<img" not in html
-    assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;" in html
+    assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;" in html
     assert {"script", "img"} & parsed(html).names == set()
 
 
