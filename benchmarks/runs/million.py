@@ -180,14 +180,14 @@ def curate(words: list[str]) -> dict[str, Any]:
         return given
 
     class Watched(Direct):
-        def stage(self, name: str, work: Callable[[], Any], label: str = "") -> Any:
-            del label
-            return spent({"synthesize": "take", "round": "judge"}.get(name, name), work)
+        def stage(self, name: str, work: Callable[[], Any], *_: str, **__: str | int) -> Any:
+            step = {"synthesize": "take", "round": "judge", "draw": "judge", "verify": "judge"}  # `round` of older trees
+            return spent(step.get(name, name), work)
 
     def planned(*given: Any) -> Any:
         before = _cpu()
         rows = spent("take", partial(plan_round, *given))
-        seconds["judge"] -= _cpu() - before  # a part of the stage `round`
+        seconds["judge"] -= _cpu() - before  # a part of the stage that draws
         return rows
 
     setattr(flows.rounds, "plan_round", planned)  # noqa: B010 - the stage takes it from there

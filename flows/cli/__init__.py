@@ -21,7 +21,8 @@ import typer
 from typer.core import TyperGroup
 
 from flows import CHECKOUT
-from flows.cli import completion, ending, logs
+from flows.cli import ending, logs
+from flows.cli.operate import completion
 from flows.cli.output import never_silent, note
 from flows.cli.terminal import guard
 from rollmill.version import tree_version

@@ -163,7 +163,7 @@ def methods(
 
     Example: rollmill recipe methods recipes/arithmetic.yaml
     """
-    from flows.curation.methods_report import write_methods_report
+    from flows.jobs.methods_report import write_methods_report
     from flows.recipe.load import load_recipe
     from storage.workspace import Workspace
 

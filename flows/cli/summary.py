@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.cli.look.runs_cost import rule_lines
+from flows.cli.runs_cost import rule_lines
 from flows.cli.terminal import styled
 from storage.ground.money import shown
 from storage.ground.records import OUTCOMES

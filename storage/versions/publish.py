@@ -81,7 +81,7 @@ class Publication:
     messages: list[str]
 
 
-def publish(
+def publish(  # noqa: PLR0913 (options, all by name)
     ws: Workspace,
     snapshot: Snapshot,
     *,

@@ -15,9 +15,9 @@ from flows.cli.datasets import (
     dataset_upkeep,
 )
 from flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
-from flows.cli.look.runs_cost import require_runs
 from flows.cli.output import AsJson, as_json, columns, line
 from flows.cli.recipe import TrustCode
+from flows.cli.runs_cost import require_runs
 from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:

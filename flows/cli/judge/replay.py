@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.look.runs_cost import require_runs
 from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
+from flows.cli.runs_cost import require_runs
 from flows.job import workspace_root
 from storage.ground.errors import SetupError
 

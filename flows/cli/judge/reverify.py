@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.jobs import run_job
-from flows.cli.look.runs_cost import RunId
 from flows.cli.output import AsJson, DryRun, columns
 from flows.cli.recipe import Sets
+from flows.cli.runs_cost import RunId
 from flows.job import workspace_root
 
 Verifier = Annotated[

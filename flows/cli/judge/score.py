@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.look.runs_cost import RunId
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
+from flows.cli.runs_cost import RunId
 from flows.job import workspace_root
 from storage.ground.errors import SetupError
 

@@ -8,8 +8,8 @@ import typer
 from flows.cli import notebook
 from flows.cli.look.errata_words import board_moves, errata_words
 from flows.cli.look.imputed_words import imputed_words
-from flows.cli.look.runs_cost import require_runs
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.runs_cost import require_runs
 from storage.ground.errors import SetupError
 
 Subject = Annotated[

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.look.runs_cost import require_runs
 from flows.cli.output import AsJson, as_json, columns, inert, line
+from flows.cli.runs_cost import require_runs
 from storage.ground.errors import SetupError
 from storage.ground.records import prompt_json
 

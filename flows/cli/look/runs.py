@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.look.runs_attempts import attempts
-from flows.cli.look.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens
+from flows.cli.runs_attempts import attempts
+from flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from flows.cli.runs_elected import elected
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.recipe_steps import recorded_steps, takes_imports

@@ -234,10 +234,10 @@ class Interrupted(Direct):
     def __init__(self, at: str) -> None:
         self.at = at
 
-    def stage(self, name: str, work: Callable[[], Any], label: str = "") -> Any:
+    def stage(self, name: str, work: Callable[[], Any], **inputs: str | int) -> Any:
         if name == self.at:
             raise KeyboardInterrupt
-        return super().stage(name, work, label)
+        return super().stage(name, work, **inputs)
 
 
 def ended(place: Finished, at: str, *sets: str) -> tuple[str, bool]:
@@ -259,4 +259,4 @@ def test_an_interrupted_rerun_that_changed_nothing_leaves_the_run_done(place: Fi
 
 def test_an_interrupted_run_that_was_not_finished_is_interrupted(place: Finished) -> None:
     assert ended(place, "gate", "seed=8") == ("interrupted", False)
-    assert ended(place, "round", "seed=8") == ("interrupted", False)
+    assert ended(place, "draw", "seed=8") == ("interrupted", False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.look.runs_cost import rule_lines
+from flows.cli.runs_cost import rule_lines
 from pipelines.metrics import NO_RATES
 from pipelines.stats import rule_error_counts
 from tests.flows.conftest import RECIPE, Prepare, Run

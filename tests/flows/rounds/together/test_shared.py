@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows.cli.look.runs_cost import cost_text
+from flows.cli.runs_cost import cost_text
 from flows.rounds import QueueLimits, RoundResult, run_all
 from pipelines import CHECKOUT
 from pipelines.budget.fixed import Fixed

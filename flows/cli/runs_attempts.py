@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.look.runs_cost import require_runs
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.runs_cost import require_runs
 
 if TYPE_CHECKING:
     from pipelines.stats import Estimate
