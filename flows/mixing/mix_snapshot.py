@@ -19,7 +19,8 @@ from pipelines.metrics import PassAtLimit, decision_counts, funnel_of
 from storage.ground.pool import pool_of
 from storage.segments.keys import Kind
 from storage.segments.schema import SCHEMAS
-from storage.versions.content.snapshot import KEYS, Snapshot, sorted_by_key
+from storage.versions.content.catalogue import KEYS
+from storage.versions.content.snapshot import Snapshot, sorted_by_key
 
 SELECTOR = "mix:"
 """Begins the selector of every decision of a mixture, before the name of the row's source."""

@@ -12,11 +12,10 @@ import duckdb
 
 from storage.segments.keys import Kind
 from storage.segments.views import quoted
-from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, require_catalogue
+from storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, require_catalogue
 from storage.versions.content.prompts import COLUMN, SHOWN
 from storage.versions.content.shard_listing import Listing, read_listing
-from storage.versions.content.shards import Near, scan_near
-from storage.versions.content.snapshot import KEYS
+from storage.versions.content.shard_views import Near, scan_near
 from storage.versions.read import fetch_command, is_here, missing_rows_error, require_files
 from storage.versions.resolve import VersionInfo
 

@@ -197,7 +197,7 @@ def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.Duc
     if as_published:
         require_published(info)
     if read_listing(info.path) is not None:
-        from storage.versions.content.shards import connect_shards
+        from storage.versions.content.shard_views import connect_shards
 
         return connect_shards(info.path, load_manifest(info))
     from storage.segments.instance import closed_database

@@ -94,6 +94,19 @@ def oddities(connection: "duckdb.DuckDBPyConnection") -> Iterator[str]:
     yield from _odd_views(connection, columns)
 
 
+KEYS: Mapping[Kind, tuple[str, ...]] = {
+    "problems": ("id",),
+    "completions": ("id",),
+    "verdicts": ("completion_id", "problem_id", "verifier", "version"),
+    "scores": ("completion_id", "problem_id", "scorer", "version"),
+    "decisions": ("problem_id", "completion_id"),
+    "threads": ("problem_id", "completion_id"),
+    "prompts": ("id",),
+    "sent": ("completion_id",),
+}
+"""The columns by which the rows of a kind are told apart, and ordered in a version."""
+
+
 def column_types(kind: Kind) -> dict[str, str]:
     """DuckDB's type of each column that a kind has, or had, in versions."""
     types = dict(COLUMNS[kind])
@@ -104,16 +117,12 @@ def column_types(kind: Kind) -> dict[str, str]:
     return types
 
 
-def require_columns(path: Path, kind: Kind, ref: str, again: str) -> None:
-    """FoundWanting for a shard with a column of another name or type."""
-    import pyarrow.parquet as pq
-
-    from storage.segments.schema import sql_type
-
+def require_types(stored: Mapping[str, str], path: Path, kind: Kind, ref: str, again: str) -> None:
+    """FoundWanting for a shard with a column of another name or type; `stored`: DuckDB's type of each of its columns."""
     types = column_types(kind)
-    for field in pq.read_schema(path):
-        if sql_type(field.type) != types.get(field.name, ""):
-            odd = f"has the column {field.name!r} of {str(field.type)[:40]} in {kind}"
+    for name, sql_type in stored.items():
+        if sql_type != types.get(name, ""):
+            odd = f"has the column {name!r} of {sql_type[:40]} in {kind}"
             raise FoundWanting(f"{path.name} of {ref} {odd}; nothing of it is read.", next_command=again)
 
 

@@ -22,7 +22,7 @@ from storage.segments.instance import ATTACHED, instance
 from storage.segments.views import quoted
 from storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files
 from storage.versions.content.shard_listing import read_listing
-from storage.versions.content.shards import add_views
+from storage.versions.content.shard_views import add_views
 
 _FORMAT = "v1.4.0"
 """Of the oldest DuckDB that opens the database."""

@@ -19,19 +19,9 @@ from storage.ground.id_keys import id_keys, places
 from storage.segments.keys import Kind
 from storage.segments.schema import SCHEMAS
 from storage.segments.table_file import TableFile
-from storage.versions.content.catalogue import OPTIONAL, TABLES
+from storage.versions.content.catalogue import KEYS, OPTIONAL, TABLES
 
 _COMPARED = 8_192  # keys compared at a time
-KEYS: Mapping[Kind, tuple[str, ...]] = {
-    "problems": ("id",),
-    "completions": ("id",),
-    "verdicts": ("completion_id", "problem_id", "verifier", "version"),
-    "scores": ("completion_id", "problem_id", "scorer", "version"),
-    "decisions": ("problem_id", "completion_id"),
-    "threads": ("problem_id", "completion_id"),
-    "prompts": ("id",),
-    "sent": ("completion_id",),
-}
 
 
 def empty_table(kind: Kind) -> pa.Table:

@@ -184,7 +184,7 @@ def test_a_shard_of_another_column_is_refused(ws: Workspace) -> None:
     shard["file"] = flat_shard(info.path, rows.append_column("more", pa.array(["x"] * rows.num_rows)))
     (info.path / "shards.json").write_text(json.dumps(listing))
     forget_digests(info)
-    with pytest.raises(FoundWanting, match="has the column 'more' of string in problems"):
+    with pytest.raises(FoundWanting, match="has the column 'more' of VARCHAR in problems"):
         open_version(info)
 
 

@@ -16,7 +16,8 @@ from storage.segments.keys import Kind, Segment
 from storage.segments.schema import SCHEMAS, columns_name, from_table, to_table
 from storage.segments.views import WITH_OLD_COLUMN, select
 from storage.versions.content.hashing import content_hash, kept_hash
-from storage.versions.content.shards import add_manifest_and_views, read_table, scan_near
+from storage.versions.content.shard_views import add_manifest_and_views, scan_near
+from storage.versions.content.shards import read_table
 from storage.versions.content.snapshot import Snapshot
 from tests.storage.versions.older import flat_shard, write_database
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.ground.files import json_text
-from storage.versions.content.catalogue import TABLE_NAMES
+from storage.versions.content.catalogue import KEYS, TABLE_NAMES
 from storage.versions.content.prompts import shown
-from storage.versions.content.shards import add_manifest_and_views
-from storage.versions.content.snapshot import KEYS, Snapshot, sorted_by_key
+from storage.versions.content.shard_views import add_manifest_and_views
+from storage.versions.content.snapshot import Snapshot, sorted_by_key
 from storage.versions.index import manifest_copy
 from storage.versions.publish import publish
 from storage.versions.read import load_snapshot

@@ -14,9 +14,9 @@ from storage.ground.ids import canonical_json
 from storage.ground.records import Completion, Problem, Score
 from storage.segments.schema import SCHEMAS, to_table
 from storage.versions.content import hashing
-from storage.versions.content.catalogue import TABLES
+from storage.versions.content.catalogue import KEYS, TABLES
 from storage.versions.content.hashing import CONTENT_COLUMNS, content_hash, kept_hash, scores_hash
-from storage.versions.content.snapshot import KEYS, Snapshot, sorted_by_key
+from storage.versions.content.snapshot import Snapshot, sorted_by_key
 
 Build = Callable[..., Snapshot]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

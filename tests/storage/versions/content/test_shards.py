@@ -18,7 +18,8 @@ from storage.segments.schema import to_table
 from storage.versions.content.catalogue import TABLES
 from storage.versions.content.hashing import content_hash
 from storage.versions.content.shard_listing import names_of, read_listing
-from storage.versions.content.shards import Near, connect_shards, scan_near, write_shards
+from storage.versions.content.shard_views import Near, connect_shards, scan_near
+from storage.versions.content.shards import write_shards
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.diff import diff
 from storage.versions.publish import publish
