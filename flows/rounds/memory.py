@@ -5,16 +5,13 @@ The plan of a round is fixed, so a row is its ordinal. An outcome takes one byte
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flows.rounds.first_replies import FirstReplies
 from pipelines.steps.reading import ReadCounts
 from pipelines.steps.step_template import Facts
 from storage.ground.records import OUTCOMES, Completion, Outcome, PlanRow
 from storage.ground.solutions import key_of_completion
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _KEY = 17  # one byte that says what is known, and the 16 of the key
 _CUT_OFF, _KNOWN = 1, 2
@@ -42,7 +39,7 @@ class Memory:
     `whole`: by stage, the forecast number of rows of the whole run (median, low, high), made when its last round was
     planned. `planned_at`: time of that, by the monotonic clock. `unforecast`: reason for a missing forecast.
 
-    `imported`: rows of the imports that the run takes, until they are planned.
+    `imported`: Arrow table of the imported rows that the run takes, until they are planned.
 
     `looked_behind_the_end`: True once this command has checked an ended run for due follow-ups. `scored`: True once this
     command has had every row scored. `threads`: threads of runs with follow-up steps. `trees`: search tree by problem, up
@@ -58,7 +55,7 @@ class Memory:
     whole: dict[str, dict[str, Any]] | None = None
     unforecast: str = ""
     planned_at: float | None = None
-    imported: "pa.Table | None" = None
+    imported: Any = None
     looked_behind_the_end: bool = False
     scored: bool = False
     threads: ThreadRows = field(default_factory=ThreadRows)

@@ -12,10 +12,11 @@ from storage.segments.schema import CHUNK, SCHEMAS
 
 def rows_of_imports(run: OpenRun) -> pa.Table:
     """The rows of `imported_rows` that the run takes; its identity and its plan are made of the same ones."""
-    if run.memory.imported is None:
-        spec = run.spec
-        run.memory.imported = imported_rows(run.workspace, spec.imports, spec.problems, spec.left_out)
-    return run.memory.imported
+    spec, memory = run.spec, run.memory
+    if memory.imported is None:
+        memory.imported = imported_rows(run.workspace, spec.imports, spec.problems, spec.left_out)
+    rows: pa.Table = memory.imported
+    return rows
 
 
 def plan_of_imports(run: OpenRun) -> Rows[PlanRow]:
