@@ -11,7 +11,7 @@ from flows.cli.datasets.dataset_models import users_of
 from flows.cli.datasets.dataset_sharing import Version, datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
 from flows.cli.runs_cost import require_runs
-from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
     from storage.versions.resolve import VersionInfo
@@ -126,14 +126,12 @@ def eject(
     from flows.job import workspace_root
     from flows.recipe.servers import server_keys
     from flows.workspace.ejecting import eject as write_tables
-    from storage.queries import Reader, named_scope
-    from storage.versions.resolve import resolve
+    from storage.queries import Reader, dataset_scope, named_scope
 
     with Reader.open() as reader:
         scope = named_scope(reader, reference)
-        if scope is None:
-            resolve(reader.datasets, reference)  # says what there is
-            raise SetupError(f"no dataset and no run {reference!r}.", next_command="rollmill dataset list")
+        if scope is None:  # says what there is
+            scope = dataset_scope(reader, reference)
         rows = {} if dry_run else write_tables(scope, out, server_keys(workspace_root()))
     if json:
         return as_json({"of": scope.name, "path": str(out), "rows": rows, "dry_run": dry_run})

@@ -130,6 +130,27 @@ def test_an_altered_file_of_a_remote_is_not_taken(both: tuple[VersionInfo, Path,
     assert content_hash(load_snapshot(info)) == info.content_hash
 
 
+@pytest.mark.parametrize("name", ["dataset.duckdb", "kept.parquet", "kept-x.parquet"])
+def test_a_derived_file_of_a_remote_is_not_taken(both: tuple[VersionInfo, Path, Path], name: str) -> None:
+    """Its publisher listed it: a database may hold views of the reader's files, which whoever opens it would read."""
+    info, _, store = both
+    evil = put(store, b"anything")
+    republish_listing(store, info, lambda entries: entries.append({"md5": evil, "relpath": name}))
+    with pytest.raises(FoundWanting, match=f"names the file '{name}', which every clone makes itself"):
+        pull([info])
+    assert not (info.path / name).exists()
+
+
+def republish_listing(store: Path, info: VersionInfo, change: Callable[[list[dict[str, str]]], object]) -> None:
+    """Another listing under its own digest, with a pointer to it, as a publisher makes them."""
+    entries = listed(store, info)
+    change(entries)
+    listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True).encode()
+    old, digest = listing_of(info), hashlib.md5(listing).hexdigest()
+    overwrite(item(store, f"{digest}.dir"), listing)
+    pointer(info).write_text(pointer(info).read_text().replace(old.removesuffix(".dir"), digest))
+
+
 def own_files(place: Path) -> list[str]:
     """Every file but the state of DVC and of the workspace."""
     found = (str(path.relative_to(place)) for path in place.rglob("*"))

@@ -60,7 +60,7 @@ def test_a_folder_with_files_and_a_row_with_a_key_are_refused(
     Path("mine/theirs").touch()
     refused = rollmill("dataset", "eject", "toy", "mine")
     assert (refused.status, "mine is not an empty folder" in refused.err) == (2, True)
-    assert "no dataset 'nothing'" in rollmill("dataset", "eject", "nothing@v1", "other").err
+    assert "unknown dataset 'nothing'. Valid: toy." in rollmill("dataset", "eject", "nothing@v1", "other").err
     text = pq.read_table(toy / "datasets/toy/latest/kept.parquet")["text"][0].as_py()
     monkeypatch.setenv("TOY_API_KEY", text)
     refused = rollmill("dataset", "eject", "toy", "other")

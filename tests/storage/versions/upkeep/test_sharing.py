@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -148,3 +149,41 @@ def test_what_a_remote_altered_is_not_taken_and_comes_whole_once_it_is_mended(
         item.write_bytes(rows)
         assert pull(of(other)).versions == ("toy@v1",)
         assert content_hash(load_snapshot(of(other)[0])) == info.content_hash
+
+
+def test_a_remote_gets_and_gives_what_is_new_alone(tmp_path: Path, snapshot: Build) -> None:
+    """Derived files go to no remote; the shards of two versions that differ in their selection are the same files."""
+    origin, one, two = tmp_path / "origin.git", tmp_path / "one", tmp_path / "two"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
+    git(tmp_path, "clone", "-q", str(origin), "one")
+    git(one, "checkout", "-q", "-b", "main")
+    run_dvc(one, "init", "--quiet")
+    run_dvc(one, "remote", "add", "--default", "store", str(tmp_path / "store"))
+    Workspace.init(one / PLACE).close()
+    with Workspace.open(one / PLACE) as first:
+        push([put(first, snapshot())])
+        stored = objects(tmp_path / "store")
+        push([put(first, snapshot(kept=(True,) * 6))])
+        # selection, shards.json, manifest, card, listing of all; both reports are equal
+        assert len(objects(tmp_path / "store") - stored) == 5
+        shards = [path for path in (of(first)[1].path / "shards").rglob("*.parquet") if path.parent.name != "selection"]
+        assert [path.stat().st_nlink for path in shards] == [2] * 5
+        status = run_dvc(one, "status", "--quiet")
+        commit(one, "v1 and v2")
+        assert "toy/.dvcignore" not in git(one, "ls-files", "team")
+        git(one, "push", "-q", "origin", "main")
+    assert not status
+    with cloned(origin, two) as other:
+        pull(of(other))
+        for info, kept in zip(of(other), (2, 6), strict=True):
+            assert pq.read_table(info.path / "kept.parquet").num_rows == kept
+            with duckdb.connect(str(info.path / "dataset.duckdb"), read_only=True) as connection:
+                assert connection.sql("select count(*) from kept").fetchall() == [(kept,)]
+        shards = [path for path in (of(other)[1].path / "shards").rglob("*.parquet") if path.parent.name != "selection"]
+        assert [path.stat().st_nlink for path in shards] == [2] * 5
+        run_dvc(two, "status", "--quiet")
+
+
+def objects(store: Path) -> set[str]:
+    """The digests of all files in a remote."""
+    return {path.name for path in (store / "files" / "md5").rglob("*") if path.is_file()}
