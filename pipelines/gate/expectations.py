@@ -29,7 +29,7 @@ from storage.ground.replies.faults import DRAWS, ONE_TEXT, SEVERAL, TEXTS
 from storage.ground.solutions import asked, plain_reference
 
 _PART = 8_192  # rows read at once
-_NAMED = 1_000
+_NAMED = 1_000  # rows that a result names
 _TYPES = {"VARCHAR": "string", "BIGINT": "int64", "BOOLEAN": "bool"}
 _DRIFTING = [
     "problem_id",

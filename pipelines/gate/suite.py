@@ -79,6 +79,7 @@ def of_bounds(bounds: Bounds, **known: Any) -> list[Entry]:
 
     shares = sorted(bounds.level_shares.items())
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 (YAML)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     template = Path(__file__).with_name("default.yaml.j2").read_text(encoding="utf-8")
     text = environment.from_string(template).render(
         bounds=bounds,

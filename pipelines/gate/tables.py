@@ -56,15 +56,20 @@ _ALWAYS: Mapping[str, Sequence[str]] = {
     "decisions": ("problem_id", "completion_id", "kept", "outcome", "verifier", "verifier_version"),
 }
 PART = 8_192  # rows whose texts are looked at together
-_MEMORY = "384MB"  # of DuckDB; more rows are on disk
+_MEMORY = "512MB"  # of DuckDB; more rows are on disk
 _OFF = ("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions")
 _BETWEEN = "\x1f"  # what two verifiers say
-NO_VERDICT = "no verdict"
+_KEY = "md5_number({0}.completion_id || ' ' || {0}.problem_id)"  # half the memory of the ids
+_ASKED = f"""
+SELECT w.says, v.completion_id, v.problem_id FROM (SELECT says, any_value(key) AS key FROM votes GROUP BY ALL) w
+JOIN verdicts v ON w.key = {_KEY.format("v")} QUALIFY row_number() OVER (PARTITION BY w.says) = 1
+"""  # noqa: S608
 _ROLLOUTS = """
 CREATE TABLE rollouts AS SELECT i.*, CASE WHEN u.id IS NULL THEN coalesce(d.times, 0) ELSE 1 END AS decisions,
     greatest(decisions - coalesce(p.times, 0), 0) AS surplus
-FROM incoming i LEFT JOIN (SELECT completion_id AS id, count(*) AS times FROM decided GROUP BY ALL) d ON d.id = i.id
-LEFT JOIN (SELECT prompt_id, count(*) AS times FROM problems GROUP BY ALL) p ON p.prompt_id = i.prompt_id
+FROM incoming i
+LEFT JOIN (SELECT md5_number(completion_id) AS key, count(*) AS times FROM decided GROUP BY 1) d ON d.key = md5_number(i.id)
+LEFT JOIN (SELECT prompt_id, count(*) AS times FROM problems GROUP BY 1) p ON p.prompt_id = i.prompt_id
 LEFT JOIN (SELECT DISTINCT id FROM unjudged) u ON u.id = i.id
 """
 _JOINED = """
@@ -72,16 +77,17 @@ CREATE TABLE joined AS SELECT i.* REPLACE (coalesce(i.kept, false) AS kept),
     coalesce(i.outcome, 'none') || ' by ' || coalesce(i.verifier, 'none') || ' ' || coalesce(i.verifier_version, 'none')
         AS recorded,
     coalesce(u.judged, 'no verdict') AS judged, coalesce(u.found, 'no verdict by none none') AS found,
-    i.problem_id IN (SELECT id FROM problems) AS in_problems, i.completion_id IN (SELECT id FROM rollouts) AS in_rollouts
-    {columns}
-FROM decided i LEFT JOIN votes v USING (problem_id, completion_id) LEFT JOIN rulings u USING (says) {joins}
+    i.problem_id IN (SELECT id FROM problems) AS in_problems,
+    md5_number(i.completion_id) IN (SELECT md5_number(id) FROM rollouts) AS in_rollouts {columns}
+FROM decided i LEFT JOIN votes v ON v.key = {key} LEFT JOIN rulings u USING (says) {joins}
 """
 
 
 def connect(spill: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that spills into a folder, and that no query can lead outside of itself."""
+    """A database in a folder, of which little is in memory, and that no query can lead outside of itself."""
     config: dict[str, Any] = {**dict.fromkeys((*_OFF, "python_enable_replacements"), "false"), "memory_limit": _MEMORY}
-    connection = duckdb.connect(config={**config, "temp_directory": spill})
+    config["disabled_optimizers"] = "build_side_probe_side,join_order"  # rows stay in their order
+    connection = duckdb.connect(f"{spill}/gate.duckdb", config={**config, "temp_directory": spill})
     for setting in ("enable_progress_bar = false", "enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection
@@ -132,7 +138,7 @@ def load(
             columns += "".join(f", {column}" for column in added)
             joins += f" LEFT JOIN (SELECT DISTINCT ON (id) * FROM {name}) {name}_ ON {name}_.id = i.{key}"  # noqa: S608
             taken |= set(own)
-    connection.execute(_JOINED.format(columns=columns, joins=joins))
+    connection.execute(_JOINED.format(columns=columns, joins=joins, key=_KEY.format("i")))
     for name in ("decided", "votes", "rulings"):
         connection.execute(f"DROP TABLE {name}")
     listed = ", ".join(f'"{column}"' for column in decisions)
@@ -173,10 +179,10 @@ def _judge(
     value = "coalesce(value::VARCHAR, '')" if "value" in columns else "''"
     says = f"coalesce(max(outcome || ':' || {value}) FILTER (verifier = ? AND version = ?), '')"
     listed = ", ".join([f"'{_BETWEEN}'", *[says] * len(chain)])
-    votes = f"SELECT completion_id, problem_id, concat_ws({listed}) AS says FROM verdicts GROUP BY ALL"  # noqa: S608
+    votes = f"SELECT {_KEY.format('v')} AS key, concat_ws({listed}) AS says FROM verdicts v GROUP BY 1"  # noqa: S608
     connection.execute(f"CREATE TEMP TABLE votes AS {votes}", [part for pair in chain for part in pair])
     connection.execute("CREATE TEMP TABLE rulings (says VARCHAR, judged VARCHAR, found VARCHAR)")
-    rows = connection.sql("SELECT says, any_value(completion_id), any_value(problem_id) FROM votes GROUP BY ALL").fetchall()
+    rows = connection.sql(_ASKED).fetchall()
     for says, *ids in rows:
         heard = [(key, *said.split(":", 1)) for key, said in zip(chain, says.split(_BETWEEN), strict=False) if said]
         known = {

@@ -11,6 +11,7 @@ import runpy
 import shlex
 import shutil
 import sys
+import warnings
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -168,6 +169,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "contamination.md",
         "draw-from-a-server.md",
         "evaluate-a-model.md",
+        "great-expectations.md",
         "import-your-own-data.md",
         "make-problems.md",
         "reward-a-trainer.md",
@@ -242,6 +244,20 @@ def test_the_pages_about_contamination_and_harder_benchmarks(curated: tuple[Path
     assert len(said) == 5
     assert "no leak" in said[0]
     assert "HAVING count(DISTINCT split) > 1" in said[1]
+
+
+@pytest.mark.services
+def test_the_page_about_great_expectations(curated: tuple[Path, str]) -> None:
+    folder, _ = curated
+    [suite] = [block for language, block in blocks("great-expectations.md") if language == "yaml"]
+    (folder / "recipes/gates").mkdir()
+    (folder / "recipes/gates/lengths.yaml").write_text(suite)
+    said = [run(command, folder) for command in commands("great-expectations.md")]
+    assert "passed  length: expected no kept answer of more than 500 tokens, found 0" in said[2]
+    assert "src=" in Path(said[3].strip()).read_text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library
+        assert run_python("great-expectations.md", folder) == "[{'id': 'a'}, {'id': 'b'}]\n"
 
 
 @pytest.mark.services
