@@ -32,7 +32,12 @@ def read_suite(path: Path) -> list[Entry]:
     if path.stat().st_size > _LONGEST:
         raise SetupError(f"{path} has more than {_LONGEST:,} bytes, and no suite needs so many.")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise SetupError(f"{path} has an alias (*name): ten lines of these unfold to billions. Write the value again.")
+        data = yaml.safe_load(text)
+    except RecursionError:
+        raise SetupError(f"{path} is nested too deeply.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SetupError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}.") from None
     entries = data.get("expectations") if isinstance(data, dict) else None
