@@ -24,8 +24,10 @@ pytestmark = pytest.mark.security
         "expectations: [{table: kept, type: expect_column_max_to_be_between, kwargs: {column: a, module: os}}]",
         "expectations: [{table: kept, type: expect_query_results_to_match_comparison, kwargs: {}}]",
         "expectations: [{table: 'kept; ATTACH ''x''', type: expect_table_row_count_to_equal, kwargs: {value: 1}}]",
+        "a: &a [x, x]\nexpectations: [{table: kept, type: expect_column_to_exist, kwargs: {column: *a}}]",
+        "expectations: " + "[" * 5_000,
     ],
-    ids=["object", "name", "file", "module", "parameter", "elsewhere", "table"],
+    ids=["object", "name", "file", "module", "parameter", "elsewhere", "table", "alias", "depth"],
 )
 def test_only_registered_names_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.chdir(tmp_path)
