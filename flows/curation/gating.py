@@ -69,12 +69,12 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     """Result of the gate for the run's snapshot."""
     from flows.rounds.plan_rows import answers_of, together
     from flows.rounds.planning.plan import all_plans
-    from pipelines.gate import Bounds, Gate, Provenance
+    from pipelines.gate import Gate, GateBounds, Provenance
 
     run = decided.run
     part, spec = run.loaded.recipe.gate, run.spec
     options: dict[str, Any] = {name: value for name, value in part if name not in ("contamination", "suite")}
-    gate = Gate(Bounds(contamination=recall_floor(part.contamination), **options), run.loaded.suite)
+    gate = Gate(GateBounds(contamination=recall_floor(part.contamination), **options), run.loaded.suite)
     before = _version_before(run)
     provenance = Provenance(
         verifiers=run.verifiers.chain,

@@ -7,6 +7,6 @@ the schemas of the segment kinds, of a run or of a version.
 from pipelines.gate.checks import Check, GateResult
 from pipelines.gate.gate import Gate, Provenance, check_suite
 from pipelines.gate.report import render_report
-from pipelines.gate.suite import Bounds
+from pipelines.gate.suite import GateBounds
 
-__all__ = ["Bounds", "Check", "Gate", "GateResult", "Provenance", "check_suite", "render_report"]
+__all__ = ["Check", "Gate", "GateBounds", "GateResult", "Provenance", "check_suite", "render_report"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
-from pipelines.gate.suite import Measured
+from pipelines.gate.suite import GateMeasurements
 from pipelines.gate.tables import ROW_ID
 from storage.ground.errors import SetupError
 
@@ -129,7 +129,7 @@ class Engine:
             self.version = str(gx.__version__)
         self.name = f"great_expectations {self.version}"
 
-    def run(self, suite: Sequence[Mapping[str, Any]], measured: Measured, first: int = 0) -> list[Any]:
+    def run(self, suite: Sequence[Mapping[str, Any]], measured: GateMeasurements, first: int = 0) -> list[Any]:
         """The library's results in the order of the suite, each with its table as `batch_id`.
 
         `first`: the number of the first expectation. SetupError for parameters that an expectation refuses.

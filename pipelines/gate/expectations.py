@@ -2,7 +2,7 @@
 
 In a project of that library: `import pipelines.gate.expectations`, then `expect_one_reference_of_each_prompt` and the rest
 work on batches of pandas and of SQL. A parameter `evaluation` or `before` is rows (a list of mappings) or, over SQL, the
-name of a table of the same database. The gate measures some of them before, for its report (`Measured`).
+name of a table of the same database. The gate measures some of them before, for its report (`GateMeasurements`).
 """
 
 import json
@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import BatchExpectation
 
 from pipelines.contamination import REQUIRED, ContaminationCertificate, Overlaps, Scan, certify
 from pipelines.contamination.planted_copies import COPIES
-from pipelines.gate.suite import FEWEST, Measured
+from pipelines.gate.suite import FEWEST, GateMeasurements
 from pipelines.metrics import Drift
 from pipelines.metrics.drift import drifts
 from pipelines.stats import with_interval
@@ -74,7 +74,7 @@ class _Batch:
     engine: Any
     id: str | None
     metrics: Mapping[str, Any]
-    known: Measured | None
+    known: GateMeasurements | None
 
     def rows(self, *columns: str, table: str = "") -> Iterator[tuple[Any, ...]]:
         """Some columns of the batch, or of another table of the same database."""

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor, Scan, certify
 from pipelines.gate.checks import Check, GateResult, checks_of
 from pipelines.gate.engine import Engine
-from pipelines.gate.suite import FEWEST, TYPES, Bounds, Entry, Measured, columns_of, of_bounds
+from pipelines.gate.suite import FEWEST, TYPES, Entry, GateBounds, GateMeasurements, columns_of, of_bounds
 from pipelines.gate.tables import KINDS, connect, load, load_columns, parts
 from pipelines.metrics import Drift, counts_of, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
@@ -73,8 +73,8 @@ class Tables(Protocol):
 class Gate:
     """The gate of a recipe: bounds, and expectations of its own beside those that the bounds expand to."""
 
-    def __init__(self, bounds: Bounds | None = None, suite: Sequence[Entry] = (), **keys: Any) -> None:
-        self.bounds, self.own = bounds or Bounds(**keys), tuple(suite)
+    def __init__(self, bounds: GateBounds | None = None, suite: Sequence[Entry] = (), **keys: Any) -> None:
+        self.bounds, self.own = bounds or GateBounds(**keys), tuple(suite)
 
     def suite(self, provenance: Provenance) -> list[Entry]:
         """Every expectation of the gate."""
@@ -101,7 +101,7 @@ def check_suite(
     with TemporaryDirectory(prefix="rollmill-gate-") as folder, closing(connect(folder)) as connection:
         engine = Engine(connection)
         load_columns(connection, every)
-        results = engine.run(schemas, Measured())
+        results = engine.run(schemas, GateMeasurements())
         sound = all(result.success for result in results)
         if sound:
             pool = pool_of(every["problems"], every["rollouts"], every["decisions"])
@@ -118,7 +118,7 @@ def check_suite(
     return GateResult(checks, facts, engine.name, suite, validation)
 
 
-def _measured(tables: Mapping[str, Any], provenance: Provenance, floor: RecallFloor | None) -> Measured:
+def _measured(tables: Mapping[str, Any], provenance: Provenance, floor: RecallFloor | None) -> GateMeasurements:
     """Overlaps with the evaluation problems, the recall of their search, drift, and counts of replies."""
     overlaps, certificate = Overlaps(), None
     if provenance.evaluation:
@@ -129,7 +129,7 @@ def _measured(tables: Mapping[str, Any], provenance: Provenance, floor: RecallFl
         scan.completions(_of_ids(tables["rollouts"], kept), overlaps)
         certificate = None if floor is None else _certificate(tables["rollouts"], kept, provenance, floor)
     size, replies = len(provenance.evaluation), provenance.replies
-    return Measured(size, overlaps, certificate, provenance.drifts, replies)
+    return GateMeasurements(size, overlaps, certificate, provenance.drifts, replies)
 
 
 def _certificate(
@@ -151,7 +151,7 @@ def _rates(pool: Pool) -> pa.Table:
     return pa.table({"id": pa.array(pool.problems, pa.string()), **columns})
 
 
-def _facts(tables: Mapping[str, Any], pool: Pool, provenance: Provenance, measured: Measured) -> dict[str, Any]:
+def _facts(tables: Mapping[str, Any], pool: Pool, provenance: Provenance, measured: GateMeasurements) -> dict[str, Any]:
     """The numbers that a report shows, counted from the same rows."""
     certificate = measured.certificate
     return {

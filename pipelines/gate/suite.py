@@ -44,7 +44,7 @@ OURS: Mapping[str, Sequence[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class GateMeasurements:
     """Measurements that a gate made of the rows before its expectations, as its report shows them too."""
 
     size: int = 0
@@ -55,7 +55,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GateBounds:
     """The keys of `gate` in a recipe (flows.recipe.schema says what each means), as options of a gate."""
 
     max_undecided: float = 0.01
@@ -69,7 +69,7 @@ class Bounds:
     least_judged: int = 0
 
 
-def of_bounds(bounds: Bounds, **known: Any) -> list[Entry]:
+def of_bounds(bounds: GateBounds, **known: Any) -> list[Entry]:
     """The expectations of a gate with these bounds.
 
     Known of the rows: `chain`, the verifiers in words; `drawn`, the planned rollouts; `size`, the number of evaluation

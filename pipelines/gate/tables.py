@@ -184,7 +184,7 @@ def _judge(
     connection.execute("CREATE TEMP TABLE rulings (says VARCHAR, judged VARCHAR, found VARCHAR)")
     rows = connection.sql(_ASKED).fetchall()
     for says, *ids in rows:
-        heard = [(key, *said.split(":", 1)) for key, said in zip(chain, says.split(_BETWEEN), strict=False) if said]
+        heard = [(key, *part.split(":", 1)) for key, part in zip(chain, says.split(_BETWEEN), strict=False) if part]
         known = {
             key: Verdict(ids[0], ids[1], key[0], key[1], outcome, "", value=float(share) if share else None)
             for key, outcome, share in heard

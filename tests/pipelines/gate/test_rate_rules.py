@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 
-from pipelines.gate import Bounds, Gate
+from pipelines.gate import Gate, GateBounds
 
 
 @pytest.mark.parametrize(
     ("bounds", "outside"),
-    [(Bounds(), None), (Bounds(least=0.4, most=0.6), 0), (Bounds(most=0.4), 12), (Bounds(least_judged=5), 12)],
+    [
+        (GateBounds(), None),
+        (GateBounds(least=0.4, most=0.6), 0),
+        (GateBounds(most=0.4), 12),
+        (GateBounds(least_judged=5), 12),
+    ],
 )
-def test_problems_outside_are_named(toy: Any, bounds: Bounds, outside: int | None) -> None:
+def test_problems_outside_are_named(toy: Any, bounds: GateBounds, outside: int | None) -> None:
     result = Gate(bounds).check(toy.tables, toy.expected(prefix=4))
     checks = {check.name: check for check in result.checks}
     assert ("pass rates" in checks) == (outside is not None)
