@@ -15,8 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.fixed_run import opened
 from benchmarks.numbers.replay import RecordedProblem
-from benchmarks.runs.fixed_run import opened
 from benchmarks.verifiers.recorded import record_of
 from flows.problems import RecipeProblems
 from flows.progress import Event

@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.engines.asking import requests_of, tokens_of
-from benchmarks.runs.fixed_run import fixed_run
+from benchmarks.fixed_run import fixed_run
 from benchmarks.timing import Speed, timed
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import decide, run_all

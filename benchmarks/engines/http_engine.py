@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import aiohttp
 
-from benchmarks.runs.fixed_run import fixed_run
+from benchmarks.fixed_run import fixed_run
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import OpenRun, plan_round, run_all
 from flows.rounds.drawing.batches import PlanBatch, batches_of, requests_of

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.runs.fixed_run import opened
+from benchmarks.fixed_run import opened
 from flows.problems import RecipeProblems
 from flows.rounds import QueueLimits, RunSpec, run_all
 from flows.rounds.planning.plan import all_plans

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.runs.fixed_run import opened
+from benchmarks.fixed_run import opened
 from flows.problems import RecipeProblems
 from flows.rounds import RunSpec, decide, run_all
 from flows.sampling.steps import Step

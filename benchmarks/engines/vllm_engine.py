@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import psutil
 
 from benchmarks.engines.asking import PeerProcess, requests_of, tokens_of
-from benchmarks.runs.fixed_run import fixed_run
+from benchmarks.fixed_run import fixed_run
 from flows.recipe.profile import VllmPart
 from flows.rounds import run_all
 from flows.run_spec import draw_workers as side_by_side

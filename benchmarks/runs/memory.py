@@ -58,7 +58,7 @@ def main() -> None:
 
 def passed(rows: int, batch: int) -> dict[str, object]:
     """Let so many rows pass; peaks are megabytes, each up to the end of its part."""
-    from benchmarks.runs.fixed_run import fixed_run
+    from benchmarks.fixed_run import fixed_run
     from benchmarks.runs.rounds import SAMPLES, ZeroCost
     from flows.rounds import decide, plan_round, run_all
     from storage.ground.records import Problem

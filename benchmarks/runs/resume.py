@@ -76,7 +76,7 @@ def resumed(engine: str, folder: str, url: str) -> dict[str, Any]:
 
 def run(engine: str, folder: str, url: str) -> None:
     """Recover and run every round; print a line for each group of completions from the engine."""
-    from benchmarks.runs.fixed_run import fixed_run
+    from benchmarks.fixed_run import fixed_run
     from flows.rounds import run_all
     from pipelines.generate.embedded.engine import Embedded
     from pipelines.generate.http.http_settings import HttpSettings, Server

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.runs.fixed_run import fixed_run
+from benchmarks.fixed_run import fixed_run
 from flows.rounds import OpenRun, decide, plan_round, run_all
 from flows.rounds.drawing.batches import batches_of, requests_of
 from pipelines.generate.embedded.engine import Embedded

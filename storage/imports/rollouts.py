@@ -118,9 +118,9 @@ def _imported(
             samples = _pass_through(rows, labels, writer, ws)
             unchanged(spec.path, before)
             if labels.settled() and len(faults) == faults_before:
-                found = rows.account.uses(columns, apart=EMBEDDED_ALIASES)
+                uses = rows.account.uses(columns, apart=EMBEDDED_ALIASES)
                 notes = [*rows.notes, *labels.notes()]
-                return writer.finish(columns, Findings(rows.rows, notes, samples, faults, found), of=of)
+                return writer.finish(columns, Findings(rows.rows, notes, samples, faults, uses), of=of)
 
 
 def _problem_set(ws: Workspace, spec: ImportSpec) -> str:

@@ -75,7 +75,7 @@ def clean_rows(
     faults = Faults(spec.path) if faults is None else faults
     filters = FilterScores(lambda: source_rows(spec))
     for row in islice(source_rows(spec), limit):
-        # The second pass leaves out what the first one found.
+        # A later pass leaves out what an earlier one found.
         if row.where in faults:
             continue
         if row.fault is not None:

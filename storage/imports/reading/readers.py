@@ -54,7 +54,7 @@ def _reader_of(path: Path) -> Callable[[Path, Unfolded], Iterator[FileRow]]:
             f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz or .zst")
         )
     if not path.is_file():
-        mistake = "is not a file: an import reads its file twice" if path.exists() else "does not exist"
+        mistake = "is not a file: an import may read its file again" if path.exists() else "does not exist"
         raise SetupError(f"{path} {mistake}.", next_command=f"ls {path.parent}")
     return reader
 
