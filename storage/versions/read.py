@@ -47,7 +47,7 @@ def pointer(info: VersionInfo) -> Path:
 
 def is_here(info: VersionInfo) -> bool:
     """True for a version with its rows in this clone."""
-    return read_listing(info.path) is not None or (info.path / DATABASE).exists()
+    return any((info.path / name).exists() for name in ROW_FILES)
 
 
 def is_whole(info: VersionInfo) -> bool:

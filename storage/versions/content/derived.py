@@ -27,7 +27,7 @@ from storage.versions.content.shard_views import add_views
 _FORMAT = "v1.4.0"
 """Of the oldest DuckDB that opens the database."""
 _BLOCK = 16_384  # bytes: the database holds views alone
-_MEMORY = 512_000_000  # bytes for DuckDB, and
+_MEMORY = 256_000_000  # bytes for DuckDB, and
 _COPIES = 8  # times the largest shard, which holds the longest text; more goes to disk
 _ROWS = 2_048  # of kept rows read at a time
 _GROUP_BYTES = 1 << 25  # of rows in a row group
@@ -60,6 +60,7 @@ def write_kept(folder: Path, manifest: Mapping[str, Any]) -> None:
     shards = [shard for listed in (read_listing(folder) or {}).values() for shard in listed]
     with instance() as connection:
         largest = max((shard["bytes"] for shard in shards), default=0)
+        connection.execute("set threads = 4")  # each sorts and joins in memory of its own
         connection.execute(f"set memory_limit = '{_MEMORY + _COPIES * largest}B'")
         add_views(connection, folder, manifest)
         for name, values in groups.items():

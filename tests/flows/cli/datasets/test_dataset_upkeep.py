@@ -101,7 +101,7 @@ def test_rows_go_and_come_back_the_same(toy: Path, rollmill: Run, tmp_path: Path
     assert Path(str(first["path"])).exists()
     assert rollmill("dataset", "gc").out.endswith("MB of 1 versions.\n")
     freed = size - sum(path.stat().st_size for path in (toy / ".dvc" / "cache").rglob("*"))
-    assert (Path(str(first["path"])).exists(), report["bytes"] > freed > 500_000) == (False, True)
+    assert (Path(str(first["path"])).exists(), report["bytes"] > freed > 1_000) == (False, True)
     assert len(json.loads(rollmill("dataset", "list", "--json").out)) == 3
     report = rollmill("dataset", "checkout", "toy@v1")
     assert (report.status, "DVC's cache in this clone does not have the rows of toy@v1" in report.err) == (2, True)
