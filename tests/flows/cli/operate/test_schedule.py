@@ -107,7 +107,7 @@ def test_a_unit_reads_no_variables_of_the_folder(toy: Path, rollmill: Run) -> No
 
 def test_a_unit_of_a_folder_with_blanks_names_it_whole() -> None:
     state = Path('/srv/my "work" $x 5%/.rollmill')
-    text = unit(state, 4300, 8501)
+    text = unit(state, 4300, 8501, 2)
     assert '"TMPDIR=/srv/my \\"work\\" $x 5%%/.rollmill/tmp"' in text
     assert 'ExecStartPre=/bin/mkdir -p "/srv/my \\"work\\" $$x 5%%/.rollmill/tmp"\n' in text
     assert 'WorkingDirectory=/srv/my "work" $x 5%%\n' in text
