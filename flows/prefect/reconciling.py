@@ -175,10 +175,10 @@ async def _follow(client: "PrefectClient", state: Path, item: Schedule, waiting:
         return
     if at.is_failed() or at.is_cancelled() or at.is_cancelling():
         status = "failed" if at.is_failed() else "interrupted"
-        said = f"{at.name} before it began: {at.message or 'no reason given'}"
+        reason = f"{at.name} before it began: {at.message or 'no reason given'}"
         if at.message == COLLIDED:
-            status, said = "skipped", OVERLAPPED
-        await asyncio.to_thread(_end, state, firing, status, said)
+            status, reason = "skipped", OVERLAPPED
+        await asyncio.to_thread(_end, state, firing, status, reason)
     elif at.is_completed():
         await asyncio.to_thread(_end, state, firing, "skipped", "it had nothing to do")
     elif at.is_crashed() or not supervised:  # a process of an `up` that is gone ended with it

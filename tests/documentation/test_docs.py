@@ -170,6 +170,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "evaluate-a-model.md",
         "import-your-own-data.md",
         "make-problems.md",
+        "prefect.md",
         "reward-a-trainer.md",
         "run-vllm.md",
         "search-for-answers.md",
