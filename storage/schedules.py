@@ -48,7 +48,8 @@ class Schedule:
 
     `timezone`: time zone of the cron line. `fresh`: recipe key that gets a new number at each firing (`redraw`, `seed`),
     None for an unchanged recipe. `verb`: `curate`, `evaluate`, `mix` or `sweep`. `since`: time of creation, from which
-    `every` counts. `overlap`: `skip` or `queue` a firing that falls due while the one before runs. `on`: version:DATASET or
+    `every` counts. `overlap`: `skip`, `queue` or `allow` a
+    firing that falls due while the one before runs. `on`: version:DATASET or
     model:NAME. `seen`: the last version or model that it fired for, or that existed when the schedule was made.
     `publish_again`: True to publish content that equals an older version as the newest version; otherwise it counts as
     nothing new. `own`: False for one that was read without a signature of the person who reads it; it never fires.
@@ -66,7 +67,7 @@ class Schedule:
     every: int = 0
     on: str | None = None
     since: str = "1970-01-01T00:00:00+00:00"
-    overlap: Literal["skip", "queue"] = "skip"
+    overlap: Literal["skip", "queue", "allow"] = "skip"
     retries: int = 0
     retry_delay: int = 60
     notify: Notify = Notify()

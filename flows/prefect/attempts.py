@@ -1,4 +1,4 @@
-"""Start of a scheduled run: skipped while the previous one still runs, retried after a failure, and its end notified."""
+"""Start of a scheduled run: retried after a failure, and its end notified."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,11 +22,9 @@ from storage.workspace import Workspace
 FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a limit: another attempt would end the same
 
 
-def attempts(
-    schedule: str, job: Job, due: datetime | None, once: Callable[[], dict[str, Any]], flow_run: str | None = None
-) -> dict[str, Any]:
-    """Outcome of `once`, with a firing in the ledger for each attempt; `due`: the time in the schedule, `flow_run`:
-    Prefect's id, by which the firing counts once.
+def attempts(schedule: str, job: Job, once: Callable[[], dict[str, Any]], flow_run: str | None = None) -> dict[str, Any]:
+    """Outcome of `once`, with a firing in the ledger for each attempt; `flow_run`: Prefect's id, by which the firing counts
+    once.
     """
     with Workspace.open(Path(job.workspace)) as workspace:
         if flow_run is not None and not workspace.firings.may_begin(flow_run):
@@ -35,21 +32,10 @@ def attempts(
         item = next((item for item in Schedules(workspace.state).own() if item.name == schedule), None)
         if item is None:  # removed since, or not own any more
             return {"skipped": schedule}
-        if item.overlap == "skip" and _still_ran(workspace.firings.last(schedule), due):
-            skipped = workspace.firings.skip(schedule, job.recipe, "the one before still ran when it fell due", flow_run)
-            notify(item, skipped)
-            return {"skipped": schedule}
     try:
         return _tried(item, once)
     finally:
         _tell(item, job)
-
-
-def _still_ran(last: Firing | None, due: datetime | None) -> bool:
-    if last is None or due is None:
-        return False
-    # Ended by now does not mean in time: one run is started at a time, so this one may have waited for that one's end.
-    return last.status == "running" or (last.ended_at is not None and last.ended_at > due)
 
 
 def _tried(item: Schedule, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -36,6 +36,8 @@ WATCHED = "schedules.watched"  # its time of change: until then every due time i
 MOST_MISSED = 1000  # due times of a schedule that are counted
 GONE = "the schedule was removed, or was not written here"
 MISSED = "`rollmill up` did not run when it fell due"
+COLLIDED = "Deployment concurrency limit reached."  # Prefect's message
+OVERLAPPED = "the one before still ran when it fell due"
 KILLED = "its process was killed"
 
 
@@ -173,9 +175,10 @@ async def _follow(client: "PrefectClient", state: Path, item: Schedule, waiting:
         return
     if at.is_failed() or at.is_cancelled() or at.is_cancelling():
         status = "failed" if at.is_failed() else "interrupted"
-        await asyncio.to_thread(
-            _end, state, firing, status, f"{at.name} before it began: {at.message or 'no reason given'}"
-        )
+        reason = f"{at.name} before it began: {at.message or 'no reason given'}"
+        if at.message == COLLIDED:
+            status, reason = "skipped", OVERLAPPED
+        await asyncio.to_thread(_end, state, firing, status, reason)
     elif at.is_completed():
         await asyncio.to_thread(_end, state, firing, "skipped", "it had nothing to do")
     elif at.is_crashed() or not supervised:  # a process of an `up` that is gone ended with it

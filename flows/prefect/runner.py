@@ -25,11 +25,10 @@ POLL_SECONDS = 2.0  # between two looks for runs that are due
 
 
 class ScheduleRunner(Runner):
-    """A runner for the schedules of one workspace, whose state folder it is given."""
+    """A runner for the schedules of one workspace, whose state folder it is given. `limit`: runs at a time."""
 
-    def __init__(self, state: Path) -> None:
-        # One run at a time: two of one workspace would share its cores and gain nothing.
-        super().__init__(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=1)
+    def __init__(self, state: Path, limit: int) -> None:
+        super().__init__(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=limit)
         self._state = state
 
     async def __aenter__(self) -> Self:

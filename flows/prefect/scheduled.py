@@ -60,7 +60,7 @@ def _fire(item: Schedule, run: "FlowRun", job: Job) -> Outcome:
 
     key = str(run.id)
     once = partial(fire, item.name, item.fresh, job, Tasks(), key)
-    return attempts(item.name, job, run.expected_start_time, once, key)
+    return attempts(item.name, job, once, key)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,9 @@ def environment(home: Path, port: int, secret: str, **extra: str) -> dict[str, s
         "PREFECT_LOGGING_CONFIG_PATH": str(LOGGING),
         "PREFECT_MEMO_STORE_PATH": str(home / "memo_store.toml"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
+        # Kept in the home: a server that is started again knows who holds the places of deployments.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
         "PREFECT_API_URL": url,
         # Sent with each request, and with the opening of each WebSocket.

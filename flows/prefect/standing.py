@@ -1,7 +1,8 @@
 """The standing process of `rollmill up`: Prefect's server and the dashboard as its supervised children, and a runner that
 serves the schedules.
 
-Run as `python -m flows.prefect.standing STATE PORT DASHBOARD`, the last of them the pages' port, 0 for none.
+Run as `python -m flows.prefect.standing STATE PORT DASHBOARD RUNS`: the port of the pages, 0 for none, and how many
+scheduled runs may go on at a time.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from flows.prefect.firing import PARENT
 from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.pages import serve_pages
 from flows.prefect.reconciling import reconcile_firings, record_before_start
-from flows.prefect.triggers import deployment_name, watch_always
+from flows.prefect.triggers import deployment_name, event_of, watch_always
 from storage.ground.errors import RollmillError, SetupError
 from storage.ground.files import no_link
 from storage.schedules import Schedule, Schedules
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
 POLL_SECONDS = 2.0  # between two looks into the file of schedules
 TICK_SECONDS = 1.0  # between two looks at the server
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each start of a server that ended, of those in a row
+COLLISIONS: dict[str, dict[str, Any]] = {
+    name: {"collision_strategy": strategy, "grace_period_seconds": 60}
+    for name, strategy in (("skip", "CANCEL_NEW"), ("queue", "ENQUEUE"))
+}
+"""Prefect's treatment of a run that is due while its deployment's only place is taken; a place of a killed run is free
+after the seconds of grace.
+"""
 STEADY = 120.0  # seconds after its start at which an end is no longer one in a row
 
 
@@ -42,7 +50,7 @@ def main(arguments: list[str]) -> None:
 
     What it leaves in its file says how it ended: nothing after an orderly end, the reason where it gave up.
     """
-    state, port, pages = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+    state, (port, pages, limit) = Path(arguments[0]), map(int, arguments[1:])
     with open(lock_file(state), "a", opener=no_link) as only_one:
         try:
             fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +59,7 @@ def main(arguments: list[str]) -> None:
         with ManagedServer(state) as server:
             try:
                 server.start_standing(port).wait()
-                asyncio.run(_serve(server, state, pages))
+                asyncio.run(_serve(server, state, pages, limit))
             except Exception as error:
                 reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
                 write_standing(state, server.port or port, state / "prefect", "gave up", reason)
@@ -62,12 +70,12 @@ def main(arguments: list[str]) -> None:
             standing_file(state).unlink(missing_ok=True)
 
 
-async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
+async def _serve(server: ManagedServer, state: Path, pages: int, limit: int) -> None:
     """Schedules, server and pages until a signal; an error if the server stays down, or the runner ends unexpectedly."""
     from flows.prefect.runner import ScheduleRunner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
-    runner = ScheduleRunner(state)
+    runner = ScheduleRunner(state, limit)
     running = asyncio.create_task(runner.start())
     while not (runner.started or running.done()):
         await asyncio.sleep(0.05)
@@ -160,14 +168,16 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Schedule])
 
 
 def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.events import DeploymentEventTrigger
     from prefect.schedules import Cron, Interval
     from prefect.types.entrypoint import EntrypointType
 
     from flows.prefect.flows.carrying import flow_of, parameters_of_schedule
 
     if item.on:
-        # Without a time of its own: watch_always asks for its runs.
+        # Without a time of its own: an event makes its runs.
         schedule = None
     elif item.every:
         since = datetime.fromisoformat(item.since)
@@ -178,6 +188,8 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
         flow_of(item.verb),
         item.name,
         schedule=schedule,
+        triggers=[DeploymentEventTrigger(name=item.name, enabled=not item.paused, **event_of(item))] if item.on else [],
+        concurrency_limit=None if item.overlap == "allow" else ConcurrencyLimitConfig(limit=1, **COLLISIONS[item.overlap]),
         paused=item.paused,
         parameters=parameters_of_schedule(item, workspace),  # shown; a run takes its own from the file of schedules
         entrypoint_type=EntrypointType.MODULE_PATH,

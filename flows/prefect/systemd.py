@@ -52,9 +52,9 @@ def variables_file() -> Path:
     return own_folder("XDG_CONFIG_HOME", ".config") / "up.env"
 
 
-def unit(state: Path, port: int, pages: int) -> str:
+def unit(state: Path, port: int, pages: int, runs: int) -> str:
     """The unit's text."""
-    verb = ["up", "--foreground", "--port", str(port), "--dashboard", str(pages)]
+    verb = ["up", "--foreground", "--port", str(port), "--dashboard", str(pages), "--runs", str(runs)]
     path = unit_file(state)
     variables = [("PYTHONPATH", IMPORT_ROOT), ("TMPDIR", state / "tmp")]
     # Else it looks elsewhere for the key of the schedules and for what the person trusts.

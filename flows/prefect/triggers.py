@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import NAMESPACE_OID, uuid5
 
 from storage.ground.errors import RollmillError, SetupError, unknown_name
 from storage.schedules import Schedule, Schedules
@@ -64,13 +65,25 @@ async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str 
 
 
 async def _fire(item: Schedule, current: str) -> None:
+    """Send Prefect's server the event of a schedule's trigger; one that has seen it before does nothing."""
     from prefect.client.orchestration import get_client
+    from prefect.events import Event, Resource
 
+    watched = event_of(item)
+    [event], resource = watched["expect"], watched["match"]
+    about = {**resource, "prefect.resource.name": item.name, "rollmill.state": current}
+    # With the time of creation: a schedule that was removed and added again is another one.
+    key = uuid5(NAMESPACE_OID, f"{item.name} {item.since} {current}")
+    sent = Event(event=event, resource=Resource.model_validate(about), id=key)
     async with get_client() as client:
-        deployment = await client.read_deployment_by_name(deployment_name(item))
-        # With the time of creation: a schedule that was removed and added again is another one.
-        key = hashlib.sha256(f"{item.name} {item.since} {current}".encode()).hexdigest()
-        await client.create_flow_run_from_deployment(deployment.id, idempotency_key=key)
+        await client.read_deployment_by_name(deployment_name(item))  # its trigger is there
+        answer = await client.request("POST", "/events", json=[sent.model_dump(mode="json")])
+        answer.raise_for_status()
+
+
+def event_of(item: Schedule) -> dict[str, Any]:
+    """The event for which the automation of a schedule's deployment waits, as the fields of a trigger of Prefect."""
+    return {"expect": {"rollmill.trigger.changed"}, "match": {"prefect.resource.id": f"rollmill.schedule.{item.name}"}}
 
 
 def deployment_name(item: Schedule) -> str:

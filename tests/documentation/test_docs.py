@@ -172,6 +172,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "great-expectations.md",
         "import-your-own-data.md",
         "make-problems.md",
+        "prefect.md",
         "reward-a-trainer.md",
         "run-vllm.md",
         "search-for-answers.md",

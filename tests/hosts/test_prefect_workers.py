@@ -75,7 +75,7 @@ def workers(cluster: Cluster, prefect_server: None) -> Iterator[Cluster]:
 
 
 def test_two_firings_at_once_are_worked_on_by_both_hosts(workers: Cluster, alone: Outcome) -> None:
-    adding = [workers[name].rollmill(*ADD[:-1], "queue") for name in WORKERS]
+    adding = [workers[name].rollmill(*ADD[:-1], "allow") for name in WORKERS]
     assert [finish(process, 240).status for process in adding] == [0, 0]
     left, right = (workers[name] for name in WORKERS)
     runs = [asked(left, "start") for _ in range(2)]

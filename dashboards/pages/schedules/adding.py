@@ -30,7 +30,7 @@ def show_form() -> None:
     when = second.text_input(kind, value, key=f"add-{kind}", help=hint)
     zone = second.text_input("Time zone", "UTC", key="add-zone", help="Europe/Berlin, for one.")
     fresh = third.selectbox("Draws afresh", ["no", "redraw", "seed"], key="add-fresh")
-    overlap = third.selectbox("While one runs, the next", ["skip", "queue"], key="add-overlap")
+    overlap = third.selectbox("While one runs, the next", ["skip", "queue", "allow"], key="add-overlap")
     retries = third.number_input("Further attempts after a failure", 0, 100, 0, key="add-retries")
     arguments = [
         "schedule",

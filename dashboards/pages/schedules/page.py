@@ -122,6 +122,9 @@ def _forget_removed(names: Sequence[str]) -> None:
         show_done(done)
 
 
+OVERLAPS = {"queue": "One that falls due while it runs waits.", "allow": "One that falls due while it runs runs beside it."}
+
+
 def _terms(row: ScheduleRow) -> str:
     """Options that are not at their default, in one line."""
     item = row.schedule
@@ -129,7 +132,7 @@ def _terms(row: ScheduleRow) -> str:
     parts = [
         "Paused." if item.paused else "",
         f"Fresh: each firing gets the next {item.fresh}." if item.fresh else "",
-        "One that falls due while it runs waits." if item.overlap == "queue" else "",
+        OVERLAPS.get(item.overlap, ""),
         f"{item.retries + 1} attempts, {item.retry_delay} s apart." if item.retries else "",
         f"Profile {_inside(item.profile)}." if item.profile else "",
         f"With {', '.join(item.sets)}." if item.sets else "",

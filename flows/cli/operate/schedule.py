@@ -32,6 +32,7 @@ class Overlap(Enum):
 
     skip = "skip"
     queue = "queue"
+    allow = "allow"
 
 
 class ReportedEnds(Enum):
@@ -53,7 +54,7 @@ Fresh = Annotated[
         metavar="redraw|seed", help="Draw new completions at each firing, under the next redraw number or the next seed."
     ),
 ]
-OfTwo = Annotated[Overlap, typer.Option(help="What happens to a firing that is due while one runs.")]
+OfTwo = Annotated[Overlap, typer.Option(help="What happens to a firing that is due while one of its schedule runs.")]
 PublishAgain = Annotated[
     bool,
     typer.Option("--publish-again", help="Publish content that equals an older version as the newest version."),

@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from storage.standing import Standing
 
 
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of Prefect's pages; 4200 by default.")
+]
+Pages = Annotated[
+    int, typer.Option("--dashboard", metavar="N", min=0, max=65535, help="The port of the dashboard; 0 serves none.")
+]
+
+
 def up(  # noqa: PLR0913 (a verb's parameters are its options)
     *,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in front, for a service manager.")] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Write a unit that starts it with the machine.")] = False,
-    port: Annotated[
-        int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of Prefect's pages; 4200 by default.")
-    ] = None,
-    pages: Annotated[
-        int, typer.Option("--dashboard", metavar="N", min=0, max=65535, help="The port of the dashboard; 0 serves none.")
-    ] = 8501,
+    port: Port = None,
+    pages: Pages = 8501,
     exports: Annotated[bool, typer.Option("--exports", help="Print variables for Prefect's commands.")] = False,
+    runs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Scheduled runs that may go on at a time.")] = 2,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -49,7 +54,7 @@ def up(  # noqa: PLR0913 (a verb's parameters are its options)
     if foreign := foreign_schedules(Schedules(state).all()):
         note(foreign)
     if systemd:
-        return _write_unit(state, chosen, pages, dry_run=dry_run, json=json)
+        return _write_unit(state, (chosen, pages, runs), dry_run=dry_run, json=json)
     before = look(state)
     if dry_run:
         plan = {"up": before.alive, "port": chosen, "dashboard": pages}
@@ -57,13 +62,13 @@ def up(  # noqa: PLR0913 (a verb's parameters are its options)
     if foreground and not before.alive:
         from flows.prefect.standing import main
 
-        return main([str(state), str(chosen), str(pages)])
+        return main([str(state), str(chosen), str(pages), str(runs)])
     if before.status in ("gave up", "killed"):
         note(before.line())
     if pages and not before.alive:
         explain_rules(state.parent)
     with seconds_shown("starting Prefect's server and the dashboard") as tick:
-        standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages, tick)
+        standing = _awaited(state, None if before.alive else _start(state, chosen, pages, runs), pages, tick)
     row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": standing.api.removesuffix("/api")}
     row |= {"pages": standing.pages, "dashboard": standing.dashboard}
     if exports:
@@ -90,7 +95,7 @@ def _say_up(standing: "Standing", state: Path, *, already: bool) -> None:
     return line('Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"   (rollmill down ends it)')
 
 
-def _start(state: Path, port: int, pages: int) -> "subprocess.Popen[bytes]":
+def _start(state: Path, port: int, pages: int, runs: int) -> "subprocess.Popen[bytes]":
     """The standing process, detached."""
     from pipelines.processes.spawn import environment, module_command, spawn_apart
     from storage.standing import standing_file
@@ -99,16 +104,16 @@ def _start(state: Path, port: int, pages: int) -> "subprocess.Popen[bytes]":
     temporary = state / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)  # what a killed runner leaves stays inside the workspace
     # A process apart, which outlives this command and its terminal.
-    command = module_command("flows.prefect.standing", str(state), str(port), str(pages))
+    command = module_command("flows.prefect.standing", str(state), str(port), str(pages), str(runs))
     return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
 
 
-def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool) -> None:
+def _write_unit(state: Path, numbers: tuple[int, int, int], *, dry_run: bool, json: bool) -> None:
     """Write the unit of systemd into the workspace, and say how it is put to use."""
     from flows.prefect.systemd import unit, unit_file, variables_file
     from storage.ground.files import write_text
 
-    path, text = unit_file(state), unit(state, port, pages)
+    path, text = unit_file(state), unit(state, *numbers)
     if (state / "up.env").exists():
         note(f"{state / 'up.env'} is not read, as it may have come with the folder. Its place is {variables_file()}.")
     if not dry_run:

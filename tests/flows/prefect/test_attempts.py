@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -47,7 +46,7 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
         thread.join()
 
 
-def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, **options: Any) -> list[str]:
+def start(toy: Path, ends: list[Exception | None], **options: Any) -> list[str]:
     """The ends of the firings of one start, whose attempts end like this in turn."""
     Schedules(toy / ".rollmill").add(Schedule("nightly", "0 2 * * *", str(toy / "toy.yaml"), retry_delay=0, **options))
     left = iter(ends)
@@ -56,7 +55,7 @@ def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, 
         return fire("nightly", None, job(toy), Ends(next(left)))
 
     try:
-        attempts("nightly", job(toy), due, once)
+        attempts("nightly", job(toy), once)
     except Exception as error:
         assert error is ends[-1]  # noqa: PT017
     assert list(left) == []
@@ -99,7 +98,7 @@ def test_a_model_server_that_is_down_is_asked_again_when_it_is_up(ten_sums: Path
             return super().all_stages(kind, target)
 
     try:
-        outcome = attempts("nightly", curation, None, partial(fire, "nightly", None, curation, Restarting()))
+        outcome = attempts("nightly", curation, partial(fire, "nightly", None, curation, Restarting()))
     finally:
         server.kill()
     assert outcome["spent"]["drawn"] == 40
@@ -133,18 +132,8 @@ def test_what_went_wrong_with_the_telling_is_in_the_ledger_without_the_address(
     assert last(toy).said == f"toy@v1 published, 7 drawn; {wrong}"
 
 
-def test_one_that_fell_due_while_the_one_before_ran_is_skipped_or_queued(toy: Path, posted: list[dict[str, Any]]) -> None:
-    start(toy, [None])
-    before = datetime.now(UTC) - timedelta(minutes=1)
-    telling: dict[str, Any] = {"due": before, "notify": Notify(None, "ALERTS", "always")}
-    assert start(toy, [], **telling) == ["done", "skipped"]
-    assert posted[0]["said"] == "the one before still ran when it fell due"
-    assert start(toy, [None], overlap="queue", **telling) == ["done", "skipped", "done"]
-    assert start(toy, [None], due=datetime.now(UTC) + timedelta(minutes=1))[-1] == "done"
-
-
 def test_a_schedule_that_was_removed_or_is_not_own_does_nothing(toy: Path) -> None:
     row = {"name": "theirs", "cron": "0 2 * * *", "recipe": str(toy / "toy.yaml"), "sets": []}
     (toy / ".rollmill" / "schedules.json").write_text(json.dumps([row]))
     for name in ("gone", "theirs"):
-        assert attempts(name, job(toy), None, lambda: {"done": 1}) == {"skipped": name}
+        assert attempts(name, job(toy), lambda: {"done": 1}) == {"skipped": name}

@@ -15,7 +15,7 @@ from storage.ground.errors import RollmillError
 
 
 def test_a_run_is_a_child_with_the_name_that_the_runner_itself_remembers(tmp_path: Path) -> None:
-    runner, deployment = ScheduleRunner(tmp_path), uuid4()
+    runner, deployment = ScheduleRunner(tmp_path, 1), uuid4()
     runner._deployment_registry.register_deployment(deployment, "nightly; touch x")
     parameters = {"recipe": "/hostile.yaml", "schedule": "other"}
     starter = runner._starter(FlowRun(flow_id=uuid4(), deployment_id=deployment, name="other", parameters=parameters))
@@ -29,7 +29,7 @@ def test_a_run_is_a_child_with_the_name_that_the_runner_itself_remembers(tmp_pat
 def test_a_run_of_no_schedule_is_not_started(tmp_path: Path, deployment: object) -> None:
     run = FlowRun.model_validate({"flow_id": uuid4(), "deployment_id": deployment})
     with pytest.raises(RollmillError, match="belongs to no schedule of this workspace"):
-        ScheduleRunner(tmp_path)._starter(run)
+        ScheduleRunner(tmp_path, 1)._starter(run)
 
 
 def test_the_flow_for_hooks_is_ours_and_has_none() -> None:

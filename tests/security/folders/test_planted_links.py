@@ -45,7 +45,7 @@ def test_a_link_at_a_lock_is_refused(tmp_path: Path, precious: Path) -> None:
     for name in ("up.lock", "other.lock"):
         (tmp_path / name).symlink_to(precious)
     with pytest.raises(OSError, match="symbolic link"):
-        main([str(tmp_path), "0", "0"])
+        main([str(tmp_path), "0", "0", "1"])
     with pytest.raises(OSError, match="symbolic link"), locked(tmp_path / "other.lock"):
         pass
     assert precious.read_text() == "mine"

@@ -90,7 +90,7 @@ def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run, mon
     assert f"Next: systemctl --user enable --now {unit}" in result.out
     text = unit.read_text()
     assert f"WorkingDirectory={toy}\n" in text
-    assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501\n" in text
+    assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501 --runs 2\n" in text
     assert "EnvironmentFile=-/home/me/.config/rollmill/up.env\n" in text
     assert " XDG_STATE_HOME=/home/me/.local/state XDG_CONFIG_HOME=/home/me/.config\n" in text
 
@@ -107,7 +107,7 @@ def test_a_unit_reads_no_variables_of_the_folder(toy: Path, rollmill: Run) -> No
 
 def test_a_unit_of_a_folder_with_blanks_names_it_whole() -> None:
     state = Path('/srv/my "work" $x 5%/.rollmill')
-    text = unit(state, 4300, 8501)
+    text = unit(state, 4300, 8501, 2)
     assert '"TMPDIR=/srv/my \\"work\\" $x 5%%/.rollmill/tmp"' in text
     assert 'ExecStartPre=/bin/mkdir -p "/srv/my \\"work\\" $$x 5%%/.rollmill/tmp"\n' in text
     assert 'WorkingDirectory=/srv/my "work" $x 5%%\n' in text
