@@ -25,6 +25,7 @@ from pipelines.protocols import ReadsVotes
 from storage.ground.errors import SetupError
 from storage.ground.files import write_text
 from storage.ground.ids import canonical_json, sha256_text
+from storage.versions.content.layout import derived
 from storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -130,9 +131,15 @@ def _stored(workspace: Workspace, run: str) -> list[Any] | None:
 
 
 def _version_files(workspace: Workspace, outcome: Outcome) -> Iterator[Path]:
-    """The files of the published version, of its dataset's index, and of the recipe's reports."""
+    """The files of the published version but derived ones, of its dataset's index, and of the recipe's reports."""
     folder = Path(outcome["path"])
-    yield from (folder, *folder.rglob("*"), folder.with_name(f"{folder.name}.dvc"), workspace.root / ".dvc")
+    local = derived(path.name for path in folder.iterdir()) if folder.is_dir() else set()
+    yield from (
+        folder,
+        *(path for path in folder.rglob("*") if path.name not in local),
+        folder.with_name(f"{folder.name}.dvc"),
+        workspace.root / ".dvc",
+    )
     yield from (folder.parent / "index.json", folder.parent / "manifests" / f"{folder.name}.json")
     yield from (workspace.root / "reports" / outcome["recipe"]).glob("*.json")
 

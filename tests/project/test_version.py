@@ -68,7 +68,7 @@ def test_the_changelog_has_a_section_for_each_version_and_one_for_what_is_next()
 
 def test_only_the_command_line_reads_the_version() -> None:
     """A hash or a manifest with the version would change with every commit."""
-    reads = re.compile(r"rollmill\.version|\bversion\(['\"]rollmill")
+    reads = re.compile(r"(from|import) rollmill\.version|\bversion\(['\"]rollmill")
     folders = ("flows", "pipelines", "storage", "dashboards", "rollmill")
     modules = [path for folder in folders for path in (TREE / folder).rglob("*.py")]
     assert [str(path.relative_to(TREE)) for path in modules if reads.search(path.read_text())] == ["flows/cli/__init__.py"]
