@@ -175,7 +175,6 @@ def program() -> list[Any]:
     return [source_digest(), packages, sys.version]
 
 
-@cache
 def source_digest() -> str:
     """SHA-256 of the contents of the product's modules and other files beside them, in the order of their paths."""
     content = hashlib.sha256()

@@ -130,7 +130,7 @@ def traces(rollmill: Run) -> None:
     Path("plain.yaml").write_text(PLAIN)
     made = rollmill("curate", "plain.yaml", "--direct", "--json")
     assert made.status == 0, made.err
-    rows = read(Path(json.loads(made.out)["path"])).of("solve")
+    rows = sorted(read(Path(json.loads(made.out)["path"])).of("solve"), key=lambda row: (row.problem, row.id))
     problems = {row.problem: {"id": row.problem, "prompt": row.prompt, "reference": row.reference} for row in rows}
     told = []
     for number, row in enumerate(rows):

@@ -14,14 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.pages.home.tasks import task_line
 from dashboards.session.commands import WRITES
-from storage.ground.files import locked
 from storage.ground.money import UNITS
-from storage.ledger.owners import _owner
 from storage.queries import Reader, version_manifest
 from storage.queries.open_tasks import OpenTask
 from storage.schedules import Schedule, Schedules
 from storage.spending import Charge, Sums
-from storage.standing import lock_file, standing_file, write_standing
+from storage.standing import standing_file, write_standing
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened
 from tests.dashboards.test_pages import texts
@@ -283,7 +281,9 @@ def test_a_server_that_was_killed_says_so(workspace: Path) -> None:
     )
 
 
-def test_schedules_that_are_served_fire_and_the_server_ends_after_a_question(workspace: Path, port: int) -> None:
+def test_schedules_that_are_served_fire_and_the_server_ends_after_a_question(
+    workspace: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = workspace / ".rollmill"
     Schedules(state).add(Schedule("nightly", "0 2 * * *", str(workspace / "toy.yaml")))
     write_standing(state, port, state / "prefect")
@@ -292,8 +292,5 @@ def test_schedules_that_are_served_fire_and_the_server_ends_after_a_question(wor
     assert any(label.startswith("nightly: ") and "would" not in label for label in links(shown))
     stop = shown.button(key="service-stop")
     assert (stop.label, stop.help.endswith("`rollmill down`")) == ("Yes, stop", True)
-    row = json.loads(standing_file(state).read_text())
-    parent = {"pid": os.getppid(), "started": _owner(os.getppid()).started}  # as if it had started this dashboard
-    standing_file(state).write_text(json.dumps({**row, "process": {**row["process"], **parent}}))
-    with locked(lock_file(state)):
-        assert opened("home").button(key="service-stop").label == "Yes, stop, with this dashboard"
+    monkeypatch.setattr("os.getppid", os.getpid)  # as if it had started this dashboard
+    assert opened("home").button(key="service-stop").label == "Yes, stop, with this dashboard"

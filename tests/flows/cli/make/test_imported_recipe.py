@@ -155,6 +155,7 @@ def test_a_wider_plan_of_the_same_recipe_is_not_gone_on_with(
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", ""))
     with monkeypatch.context() as before:
         before.setattr("flows.run_spec.imports_taken", lambda *_: ())
+        before.setattr("flows.jobs.unchanged.program", lambda: ["of that time"])
         wide = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert wide["funnel"]["drawn"] == 11
     result = rollmill("select", "mine.yaml", "--policy", "all_of")

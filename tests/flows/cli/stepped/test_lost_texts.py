@@ -50,7 +50,7 @@ gate: {min_kept: 0}
 def lose_the_texts_of(folder: Path, begin: str) -> None:
     """Delete the segments whose texts begin so."""
     count = 0
-    for path in folder.rglob("*.parquet"):
+    for path in (folder / ".rollmill" / "segments").rglob("*.parquet"):
         table = pq.read_table(path)
         if "text" in table.column_names and str(table["text"][0]).startswith(begin):
             path.unlink()

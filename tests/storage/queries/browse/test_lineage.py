@@ -74,7 +74,7 @@ def test_turns_say_step_role_model_and_outcome(ws: Workspace, where: str) -> Non
     assert [row["after"] for row in turns] == [[], [IDS["s1"]], [IDS["m1"]]]
 
 
-@pytest.mark.parametrize("where", ["run", "version"])
+@pytest.mark.parametrize("where", ["run", "today"])
 def test_a_problem_has_the_completions_that_nobody_judged_too(ws: Workspace, where: str) -> None:
     answer = answer_to(ws, where, "problem")
     assert {NAMES[row["id"]] for row in answer.rollouts} == set(TEXTS)
