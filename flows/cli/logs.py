@@ -51,8 +51,10 @@ def logged(level: str | None, *, json_lines: bool) -> Iterator[None]:
     """
     before = LOGGER.level, LOGGER.propagate, list(LOGGER.handlers)
     LOGGER.handlers[:] = [handler for handler in LOGGER.handlers if not isinstance(handler, TextLines | JsonLines)]
-    LOGGER.addHandler(JsonLines() if json_lines else TextLines())
-    LOGGER.setLevel((level or ("warning" if sys.stderr.isatty() and not json_lines else "info")).upper())
+    handler = JsonLines() if json_lines else TextLines()
+    handler.setLevel((level or ("warning" if sys.stderr.isatty() and not json_lines else "info")).upper())
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(handler.level)
     LOGGER.propagate = False  # another library's root handler would print each record again
     try:
         if json_lines:

@@ -93,11 +93,9 @@ class RunPage:
             product.setLevel(level)
 
     def tell(self, stage: Stage) -> None:
-        """Move the bar of a stage that draws, and log what people should know."""
+        """Move the bar of a stage that draws; what people should know is in the log."""
         if self._about is None:
             return
-        for text in stage.detail.get("lines", ()):
-            logger.info("%s", text)
         early = stage.done < stage.total and time.monotonic() - self._moved < PROGRESS_SECONDS
         if stage.name == "draw" and stage.total and not early:
             self._moved = time.monotonic()

@@ -102,7 +102,10 @@ def test_a_flow_runs_page_has_numbers_logs_and_events(server: SyncPrefectClient,
     logged = asked(server, "/logs/filter", logs, 3)
     ours = [row["message"] for row in logged if row["name"].startswith("rollmill.")]
     told = "asked with [hidden]"  # on the thread that draws
-    assert set(ours) == {f"{flow_run['name']} begins.", told, "shown@v1 published, 76 drawn"}
+    assert set(ours) >= {f"{flow_run['name']} begins.", told, "shown@v1 published, 76 drawn"}
+    assert {text.partition(" ")[0] for text in ours if "stage=" in text} == {
+        f"stage={name}" for name in TASKS if name != "score"
+    }
 
     mine = {row["event"]: row for row in asked(server, "/events/filter", EVENTS, 2, "'dataset': 'shown'")}
     assert mine["rollmill.version.published"]["resource"]["prefect.resource.id"] == "rollmill.dataset.shown"
