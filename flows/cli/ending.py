@@ -60,6 +60,10 @@ def last_word(status: int) -> tuple[str, int]:
     if _state.thread is not None:
         signal.alarm(GRACE)  # for what the interpreter does at its exit
         return "", 2
+    if status == 130:
+        # An interrupt inside a string that is executed, as a dataclass is made, leaves a mark in the interpreter, which then
+        # ends by SIGINT whatever was caught (`python -m`); the next string that is executed takes the mark away.
+        exec("")  # noqa: S102
     if status == 130 and not _state.told:
         return f"interrupted. Next: {_AGAIN}", status
     return "", status
