@@ -61,8 +61,8 @@ def last_word(status: int) -> tuple[str, int]:
         signal.alarm(GRACE)  # for what the interpreter does at its exit
         return "", 2
     if status == 130:
-        # An interrupt inside a string that is executed, as a dataclass is made, leaves a mark in the interpreter, which then
-        # ends by SIGINT whatever was caught (`python -m`); the next string that is executed takes the mark away.
+        # An interrupt inside a string that is executed, as a dataclass is made, sets a flag of the interpreter, which
+        # then ends by SIGINT whatever was caught (`python -m`); the next string that is executed clears the flag.
         exec("")  # noqa: S102
     if status == 130 and not _state.told:
         return f"interrupted. Next: {_AGAIN}", status
