@@ -45,6 +45,7 @@ FILES = ("manifest.json", "shards.json", "README.md", "report.html", "report.jso
 SORTED = {"completions": "id", "problems": "id", "decisions": "problem_id, completion_id"}
 SORTED["verdicts"] = "completion_id, problem_id, verifier, version"
 TEMPORARY = re.compile(r"(^|/)\.?(tmp-|partial-)|\.tmp$|\.part$|-journal$|/(commands|publishing|scratch|spool)/|\.duckdb\.")
+TIMED = re.compile(r"(shards/verdicts/)[0-9a-f]+\.parquet")  # verdicts hold the seconds that they took
 OF_DVC = re.compile(r"^/?(\.dvc/cache|remote)/files/md5/.*\.[A-Za-z0-9_-]{22}\.tmp$")
 RANDOM = re.compile(r"[0-9a-f]{44}|[0-9a-f]{30,32}|(?<=/)[0-9a-f]{2}(?=/)")
 
@@ -69,6 +70,7 @@ def shape(folder: Path, *, killed: bool = False) -> list[str]:
     # What SQLite keeps beside its file it folds in, or leaves where it could not: content, not a temporary file.
     away = ("/segments/", "__pycache__", "ledger.sqlite-")
     names = (name for name in names if not (killed and OF_DVC.search(name)))
+    names = (TIMED.sub(r"\1*.parquet", name) for name in names)
     kept = {RANDOM.sub("*", name) for name in names if not any(part in name for part in away)}
     return sorted(name for name in kept if not name.startswith(".dvc/") or name.startswith(".dvc/cache"))
 
