@@ -7,7 +7,6 @@ that a report shows, counted from the same rows by pipelines.metrics.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +24,7 @@ from storage.ground.ids import digits
 from storage.ground.pool import Pool, pool_of
 from storage.ground.records import Problem
 from storage.ground.replies.faults import SEVERAL
+from storage.ground.temporary import temporary_folder
 
 _HOSTS = 1_000  # kept answers that copies are put into
 
@@ -98,7 +98,7 @@ def check_suite(
     suite = sorted(suite, key=lambda own: own["type"] != TYPES)
     schemas = [own for own in suite if own["type"] == TYPES]
     facts: dict[str, Any] = {}
-    with TemporaryDirectory(prefix="rollmill-gate-") as folder, closing(connect(folder)) as connection:
+    with temporary_folder() as folder, closing(connect(folder)) as connection:
         engine = Engine(connection)
         load_columns(connection, every)
         results = engine.run(schemas, GateMeasurements())

@@ -9,6 +9,7 @@ rows. A column is loaded only if an expectation names it, since texts of a milli
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import compress
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -83,11 +84,11 @@ FROM decided i LEFT JOIN votes v ON v.key = {key} LEFT JOIN rulings u USING (say
 """
 
 
-def connect(spill: str) -> duckdb.DuckDBPyConnection:
+def connect(spill: Path) -> duckdb.DuckDBPyConnection:
     """A database in a folder, of which little is in memory, and that no query can lead outside of itself."""
     config: dict[str, Any] = {**dict.fromkeys((*_OFF, "python_enable_replacements"), "false"), "memory_limit": _MEMORY}
     config["disabled_optimizers"] = "build_side_probe_side,join_order"  # rows stay in their order
-    connection = duckdb.connect(f"{spill}/gate.duckdb", config={**config, "temp_directory": spill})
+    connection = duckdb.connect(spill / "gate.duckdb", config={**config, "temp_directory": str(spill)})
     for setting in ("enable_progress_bar = false", "enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection

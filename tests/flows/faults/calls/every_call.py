@@ -121,7 +121,7 @@ def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]
     failed, and for what libraries make there and remove at once.
 
     That is the file by which Python's tempfile sees whether it can write, the user's empty folder for what DuckDB does not
-    hold in memory and, after a kill, the database of a gate.
+    hold in memory and, after a kill, the empty folder that a context of Great Expectations begins with.
     """
     left = [path for path in sorted((machine.folder.parent / "tmp").iterdir()) if not _of_library(path, killed=killed)]
     left = [path for path in left if fired not in (f"rmdir {path}", f"unlink {path}", f"open {path}")]  # to list a folder
@@ -130,8 +130,6 @@ def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]
 
 
 def _of_library(path: Path, *, killed: bool) -> bool:
-    if killed and path.is_dir() and path.name.startswith("rollmill-gate-"):
-        return True  # the database of a gate, which nothing removes after SIGKILL
     if path.is_dir():
         kept = path.name == SPILL or (killed and FOLDER.fullmatch(path.name))
         return bool(kept) and not any(path.iterdir())
