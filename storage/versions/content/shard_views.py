@@ -56,7 +56,7 @@ def add_views(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Map
     for kind in TABLES:
         if kind in OPTIONAL and kind not in listing:
             continue
-        rows = _scan(kind, folder, [(listing[kind], "true")])  # names missing files
+        rows = _scan(kind, folder, [(listing[kind], "true")], connection)  # names missing files
         for name in itertools.chain(*map(names_of, listing[kind])):
             path = folder / FOLDER / name
             require_types(stored_types([path], connection), path, kind, folder.name, f"rm -r {folder}")
@@ -90,8 +90,18 @@ def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, An
     return shard, first, last
 
 
-def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], str]], *, filename: bool = False) -> str:
-    """SELECT over shards; without shards, no rows with the right columns; columns missing in old shards are null."""
+def _scan(
+    kind: Kind,
+    folder: Path,
+    parts: Sequence[tuple[list[dict[str, Any]], str]],
+    connection: duckdb.DuckDBPyConnection | None = None,
+    *,
+    filename: bool = False,
+) -> str:
+    """SELECT over shards; without shards, no rows with the right columns; columns missing in old shards are null.
+
+    `connection`: reads the descriptions of the files, by default one of its own.
+    """
     extra = ", filename" if filename else ""
     nothing = no_shown_rows(kind)
     selects = [nothing if not filename else f"select *, '' as filename from ({nothing})"]  # noqa: S608
@@ -106,7 +116,7 @@ def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], 
         sources = [_joined(folder, shard, filename=filename) for shard in shards if "beside" in shard]
         if whole:
             sources.append(
-                f"select {_all_columns(kind, whole)} from read_parquet({files(list(map(str, whole)))}, "  # noqa: S608
+                f"select {_all_columns(kind, whole, connection)} from read_parquet({files(list(map(str, whole)))}, "  # noqa: S608
                 f"hive_partitioning=false, filename={str(filename).lower()}, union_by_name={str(len(whole) > 1).lower()})"
             )
         selects += [f"select * from ({source}) where {condition}" for source in sources]  # noqa: S608
@@ -124,11 +134,11 @@ def _joined(folder: Path, shard: Mapping[str, Any], *, filename: bool) -> str:
     return f"select * exclude (file_row_number) from {first} a join {second} b using (file_row_number)"  # noqa: S608
 
 
-def _all_columns(kind: Kind, paths: Sequence[Path]) -> str:
+def _all_columns(kind: Kind, paths: Sequence[Path], connection: duckdb.DuckDBPyConnection | None) -> str:
     """Columns of shards, with today's name of the step column and today's form of the prompt."""
     if kind not in ("problems", "decisions"):
         return "*"
-    stored = stored_types(paths)
+    stored = stored_types(paths, connection)
     if kind == "problems":
         return "*" if COLUMN in stored else SHOWN
     if OLD_COLUMN not in stored:

@@ -30,12 +30,7 @@ from storage.segments.instance import closed
 from storage.segments.keys import Kind
 from storage.segments.schema import SCHEMAS
 from storage.segments.table_file import TableFile
-from storage.versions.content.catalogue import (
-    KEYS,
-    OPTIONAL,
-    TABLE_NAMES,
-    has_table,
-)
+from storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, has_table
 from storage.versions.content.digests import digest
 from storage.versions.content.layout import FOLDER, LISTING
 from storage.versions.content.prompts import COLUMN, shown, shown_columns, with_json_prompts
