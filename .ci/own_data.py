@@ -225,7 +225,7 @@ def questions() -> None:
 def made() -> list[tuple[str, str]]:
     """Questions that the shipped model can read, as somebody would have them in a table."""
     sys.path.insert(0, str(CHECKOUT))
-    from pipelines.synthesize import SYNTHESIZERS
+    from rollmill.pipelines.synthesize import SYNTHESIZERS
 
     return [(str(one.prompt), one.reference) for one in SYNTHESIZERS["templates"](split="train").synthesize(30, 5)]
 

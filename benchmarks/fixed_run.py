@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flows.job import Job
-from flows.problems import RecipeProblems
-from flows.rounds import OpenRun, QueueLimits, RunSpec
-from flows.sampling.steps import Step
-from flows.session import Session
-from pipelines.budget.fixed import Fixed
-from pipelines.select.quota import Quota
-from pipelines.steps.graph import root
-from pipelines.verify import VERIFIERS
-from storage.ground.records import Problem
-from storage.workspace import Workspace
+from rollmill.flows.job import Job
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.rounds import OpenRun, QueueLimits, RunSpec
+from rollmill.flows.sampling.steps import Step
+from rollmill.flows.session import Session
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.select.quota import Quota
+from rollmill.pipelines.steps.graph import root
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.workspace import Workspace
 
 RUN = "bench"
 

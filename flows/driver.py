@@ -1,9 +1,9 @@
 """The driver of jobs: opens the input, carries out the stages, writes the report. A job that is driven again resumes.
 
-from flows.jobs.kinds import kind_of
+from rollmill.flows.jobs.kinds import kind_of
 
 drive(kind_of(job))                     # every stage in this process
-drive(kind_of(job), PrefectCommand(job))  # every stage as a task (flows.prefect.command)
+drive(kind_of(job), PrefectCommand(job))  # every stage as a task (rollmill.flows.prefect.command)
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from flows.job import Job
-from flows.progress import Progress
+from rollmill.flows.job import Job
+from rollmill.flows.progress import Progress
 
 T = TypeVar("T")
 Target = TypeVar("Target")

@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from flows import CHECKOUT
-from flows.recipe.methods import MethodSpec
-from flows.sampling.engine_models import engine_model
-from pipelines.engine_roles import FindsFiles
-from storage.models.index import MODELS
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.methods import MethodSpec
+from rollmill.flows.sampling.engine_models import engine_model
+from rollmill.pipelines.engine_roles import FindsFiles
+from rollmill.storage.models.index import MODELS
 
 
 def with_places(engine: MethodSpec, root: Path) -> MethodSpec:

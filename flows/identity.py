@@ -11,22 +11,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flows.problems import asks_model, make_problems, preview_problems
-from flows.run_spec import built_run, paid_samplers
-from flows.taken_imports import digest_of_imports
-from pipelines.own_jobs import remember_job
-from pipelines.verify.acceptance import PLAIN
-from storage.commands import workers_of
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import PLAN, plan_of
+from rollmill.flows.problems import asks_model, make_problems, preview_problems
+from rollmill.flows.run_spec import built_run, paid_samplers
+from rollmill.flows.taken_imports import digest_of_imports
+from rollmill.pipelines.own_jobs import remember_job
+from rollmill.pipelines.verify.acceptance import PLAIN
+from rollmill.storage.commands import workers_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import PLAN, plan_of
 
 if TYPE_CHECKING:
-    from flows.problems import RecipeProblems
-    from flows.recipe.load import LoadedRecipe
-    from flows.rounds import OpenRun, RunSpec
-    from flows.session import Session
-    from storage.runs import Run
+    from rollmill.flows.problems import RecipeProblems
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.flows.rounds import OpenRun, RunSpec
+    from rollmill.flows.session import Session
+    from rollmill.storage.runs import Run
 
 
 ENDED = ("done", "dismissed")  # nobody goes on with such a run
@@ -227,6 +227,6 @@ def _short(value: Any) -> str:
 
 def imported_digest(run: "OpenRun") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
-    from flows.rounds.planning.imports import rows_of_imports
+    from rollmill.flows.rounds.planning.imports import rows_of_imports
 
     return digest_of_imports(rows_of_imports(run))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from storage.ground.job_command import command_words, path_in
+from rollmill.storage.ground.job_command import command_words, path_in
 
 
 def workspace_root() -> Path:
     """The workspace here or above."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return workspace.root

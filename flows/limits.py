@@ -8,15 +8,15 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.money import UNITS, shown
-from storage.ground.replies.faults import refused_replies, reply_lines
-from storage.spending import Limit
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.money import UNITS, shown
+from rollmill.storage.ground.replies.faults import refused_replies, reply_lines
+from rollmill.storage.spending import Limit
 
 if TYPE_CHECKING:
-    from flows.job import Job
-    from flows.recipe.profile import Profile
-    from flows.rounds import OpenRun
+    from rollmill.flows.job import Job
+    from rollmill.flows.recipe.profile import Profile
+    from rollmill.flows.rounds import OpenRun
 
 
 class LimitReached(FoundWanting):

@@ -6,20 +6,20 @@ For recipes that take their problems or their worked examples from there, and fo
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flows.recipe.benchmarks import shipped_definitions
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.records import Problem
+from rollmill.flows.recipe.benchmarks import shipped_definitions
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.records import Problem
 
 if TYPE_CHECKING:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
 
 def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
     """Sorted by id, so that the order of importing changes nothing; the first ones are then a random sample."""
     rows: list[Problem] = []
     if not workspace.unused:
-        from storage.import_records import producer_of
-        from storage.segments.schema import from_table
+        from rollmill.storage.import_records import producer_of
+        from rollmill.storage.segments.schema import from_table
 
         workspace.imports.require_whole(name)
         rows = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
@@ -33,10 +33,10 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
 
 def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
     """The problems of a dataset version (`NAME@v3`, or NAME for the newest), sorted by id."""
-    from storage.segments.schema import from_table
-    from storage.versions.content.shards import read_table
-    from storage.versions.read import open_version, reading
-    from storage.versions.resolve import resolve
+    from rollmill.storage.segments.schema import from_table
+    from rollmill.storage.versions.content.shards import read_table
+    from rollmill.storage.versions.read import open_version, reading
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(workspace.datasets, reference)
     with open_version(info) as connection, reading(info):
@@ -45,8 +45,8 @@ def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
 
 def kept_texts(workspace: "Workspace", reference: str) -> dict[str, str]:
     """Text of a kept rollout of each problem of a dataset version that has one: the first by id, which is a random one."""
-    from storage.versions.read import open_version, reading
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.read import open_version, reading
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(workspace.datasets, reference)
     query = "SELECT problem_id, arg_min(text, completion_id) FROM kept GROUP BY problem_id"

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.problem_sets import by_id, version_problems
-from flows.recipe.methods import FROM, MethodSpec
-from pipelines.engine_roles import Samplers
-from pipelines.synthesize.sources import Source, SourceRollout
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import ListDigest
-from storage.ground.records import OUTCOMES, Problem
+from rollmill.flows.problem_sets import by_id, version_problems
+from rollmill.flows.recipe.methods import FROM, MethodSpec
+from rollmill.pipelines.engine_roles import Samplers
+from rollmill.pipelines.synthesize.sources import Source, SourceRollout
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import ListDigest
+from rollmill.storage.ground.records import OUTCOMES, Problem
 
 if TYPE_CHECKING:
-    from storage.queries import Scope
-    from storage.workspace import Workspace
+    from rollmill.storage.queries import Scope
+    from rollmill.storage.workspace import Workspace
 
 _ROLLOUTS = """
 SELECT t.problem_id, t.completion_id, t.step, c.text, CASE WHEN r.outcome IN ({outcomes}) THEN r.outcome END AS outcome,
@@ -59,8 +59,8 @@ def source_of(workspace: "Workspace", name: str) -> Source:
 
 def source_scope(workspace: "Workspace", name: str) -> "Scope":
     """Scope that the option `from` names; SetupError if it is neither a version nor a run, or its rows are missing."""
-    from storage.queries import Reader, named_scope
-    from storage.versions.index import dataset_names
+    from rollmill.storage.queries import Reader, named_scope
+    from rollmill.storage.versions.index import dataset_names
 
     reader = Reader(workspace)
     scope = named_scope(reader, name)
@@ -81,7 +81,7 @@ def _refuse_unfinished(scope: "Scope") -> None:
 def problems_in(scope: "Scope") -> list[Problem]:
     """The problems of a version or run, in order of their ids."""
     with scope.connection("problems") as connection:
-        from storage.segments.schema import from_table
+        from rollmill.storage.segments.schema import from_table
 
         return by_id(from_table("problems", connection.sql("SELECT * FROM problems").to_arrow_table()))
 

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flows.problem_sets import imported_problems, of_split, version_problems
-from flows.problem_sources import built_synthesizer
-from flows.recipe.load import LoadedEvaluation, LoadedRecipe
-from pipelines.engine_roles import Samplers
-from pipelines.protocols import CountsRefused, Synthesizer
-from pipelines.returned import check_returned
-from storage.ground.errors import SetupError, contract_error
-from storage.ground.ids import digest128
-from storage.ground.records import Problem, Prompt
+from rollmill.flows.problem_sets import imported_problems, of_split, version_problems
+from rollmill.flows.problem_sources import built_synthesizer
+from rollmill.flows.recipe.load import LoadedEvaluation, LoadedRecipe
+from rollmill.pipelines.engine_roles import Samplers
+from rollmill.pipelines.protocols import CountsRefused, Synthesizer
+from rollmill.pipelines.returned import check_returned
+from rollmill.storage.ground.errors import SetupError, contract_error
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Problem, Prompt
 
 if TYPE_CHECKING:
-    from pipelines.contamination import Scan
-    from storage.workspace import Workspace
+    from rollmill.pipelines.contamination import Scan
+    from rollmill.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Sample
     """The problems of the recipe, stored as one segment when no import holds them and they are new; SetupError when there
     are none. `samplers`: the models that write problems; without them, only stored texts are read.
     """
-    from storage.segments.keys import SegmentKey
+    from rollmill.storage.segments.keys import SegmentKey
 
     recipe_problems = preview_problems(workspace, loaded, samplers)
     # An import is a segment already.
@@ -76,7 +76,7 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Sam
     """The problems of the recipe, without storing any."""
     if samplers is not None or not asks_model(loaded):
         return _problems(workspace, loaded, samplers)
-    from flows.sampling.stored import StoredSamplers
+    from rollmill.flows.sampling.stored import StoredSamplers
 
     stored = StoredSamplers(workspace)
     try:
@@ -133,7 +133,7 @@ def held_out_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers: Sa
         return problems
     if part.imported is not None:
         return imported_problems(workspace, part.imported)
-    from storage.imports.texts import read_prompts
+    from rollmill.storage.imports.texts import read_prompts
 
     assert loaded.path is not None
     return read_prompts(loaded.path, part.map)
@@ -152,7 +152,7 @@ def takes_source(loaded: LoadedRecipe) -> bool:
 
 def problems_key(loaded: LoadedRecipe, problems: RecipeProblems) -> Any:
     """The segment key of a recipe's synthesized problems, kept apart from its evaluation problems."""
-    from storage.segments.keys import SegmentKey
+    from rollmill.storage.segments.keys import SegmentKey
 
     assert problems.maker is not None
     canonical = loaded.canonical()
@@ -197,7 +197,7 @@ def _scan(evaluation: list[Problem]) -> "Scan | None":
     """Index of the held-out problems; None without any."""
     if not evaluation:
         return None
-    from pipelines.contamination import Scan
+    from rollmill.pipelines.contamination import Scan
 
     return Scan(evaluation)
 
@@ -207,8 +207,8 @@ def _without_held_out(problems: list[Problem], scan: "Scan") -> list[Problem]:
 
     The gate would refuse them anyway, after they were drawn for.
     """
-    from pipelines.contamination import Overlaps
-    from storage.segments.schema import to_table
+    from rollmill.pipelines.contamination import Overlaps
+    from rollmill.storage.segments.schema import to_table
 
     overlaps = scan.problems([to_table("problems", problems)], Overlaps())
     leaks = {hit.row for _, hit in overlaps.leaks}
@@ -218,7 +218,7 @@ def _without_held_out(problems: list[Problem], scan: "Scan") -> list[Problem]:
 def _without_near_duplicates(problems: list[Problem], threshold: float | None) -> list[Problem]:
     if threshold is None:
         return problems
-    from pipelines.select.near_duplicates import near_duplicates
+    from rollmill.pipelines.select.near_duplicates import near_duplicates
 
     matches = near_duplicates([prompt_text(problem.prompt) for problem in problems], threshold)
     return [problem for problem, match in zip(problems, matches, strict=True) if match is None]

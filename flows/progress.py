@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.stats import TimeLeft, time_left, whole_of
+from rollmill.pipelines.stats import TimeLeft, time_left, whole_of
 
 if TYPE_CHECKING:
-    from storage.runs import Runs
+    from rollmill.storage.runs import Runs
 
 LOG = logging.getLogger("rollmill.stages")
 LINE_SECONDS = 10.0  # between two records of a stage that lasts

@@ -16,20 +16,20 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe.methods import MethodSpec, parameters, resolve
-from pipelines.processes.local_server import new_secret
-from pipelines.processes.spawn import python_path
-from pipelines.protocols import ExplainsRules, RuledVerifier, Verifier
-from storage.ground.errors import RollmillError, SetupError, Unavailable
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Problem, Verdict
+from rollmill.flows.recipe.methods import MethodSpec, parameters, resolve
+from rollmill.pipelines.processes.local_server import new_secret
+from rollmill.pipelines.processes.spawn import python_path
+from rollmill.pipelines.protocols import ExplainsRules, RuledVerifier, Verifier
+from rollmill.storage.ground.errors import RollmillError, SetupError, Unavailable
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 if TYPE_CHECKING:
-    from flows.recipe.profile import RayPart
+    from rollmill.flows.recipe.profile import RayPart
 
 Items = Sequence[tuple[Problem, Completion]]
 # Prefect reads settings in the folder where it is imported, and one of them runs a command: neither here nor in a worker.
-WITHOUT_SETTINGS = "flows.prefect.untrusted.read_no_settings_of_folders"
+WITHOUT_SETTINGS = "rollmill.flows.prefect.untrusted.read_no_settings_of_folders"
 STORE_BYTES = 256 << 20  # of a local cluster's object store; parts of batches are small
 
 

@@ -1,6 +1,7 @@
 """Check that a recipe can run here: its model, problem sets, source, verifiers and policy. Read-only.
 
-flows.recipe checks the text of the recipe; this module checks what its names refer to in a workspace and on a machine.
+rollmill.flows.recipe checks the text of the recipe; this module checks what its names refer to in a workspace and on a
+machine.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,23 +9,23 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.engine_files import with_places
-from flows.problem_sets import imported_problems, of_split, version_problems
-from flows.problem_sources import source_scope
-from flows.problems import check_held_out
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.methods import FROM
-from flows.recipe.step_rules import LoadedStep
-from flows.taken_imports import imports_taken
-from flows.worked_examples import Examples
-from pipelines.engine_roles import ChecksSampling
-from pipelines.protocols import NeedsMachine
-from pipelines.verify.acceptance import check_names
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.flows.engine_files import with_places
+from rollmill.flows.problem_sets import imported_problems, of_split, version_problems
+from rollmill.flows.problem_sources import source_scope
+from rollmill.flows.problems import check_held_out
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.methods import FROM
+from rollmill.flows.recipe.step_rules import LoadedStep
+from rollmill.flows.taken_imports import imports_taken
+from rollmill.flows.worked_examples import Examples
+from rollmill.pipelines.engine_roles import ChecksSampling
+from rollmill.pipelines.protocols import NeedsMachine
+from rollmill.pipelines.verify.acceptance import check_names
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from storage.segments.keys import Kind
-    from storage.workspace import Workspace
+    from rollmill.storage.segments.keys import Kind
+    from rollmill.storage.workspace import Workspace
 
 
 def check_recipe(loaded: LoadedRecipe) -> list[str]:
@@ -54,7 +55,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
 
 def _workspace_of(loaded: LoadedRecipe) -> "Workspace | None":
     """The workspace of the current folder, in which a run would be, else that of the recipe's folder."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     for folder in (Path.cwd(), loaded.base.resolve()):
         with suppress(SetupError):
@@ -138,7 +139,7 @@ def _in_workspace(loaded: LoadedRecipe) -> list[str]:
 
 
 def _check_imported(workspace: "Workspace", kind: "Kind", names: Iterable[str]) -> None:
-    from storage.imports.stored import names_of
+    from rollmill.storage.imports.stored import names_of
 
     known = names_of(workspace.segments, kind)
     what = "problems" if kind == "problems" else "rollouts"

@@ -6,36 +6,36 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.engine_files import with_places
-from flows.limits import limit_of
-from flows.problems import RecipeProblems
-from flows.ray_cluster import on_ray
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.methods import MethodSpec
-from flows.session import Session
-from flows.taken_imports import digest_of_imports, imports_taken
-from flows.worked_examples import Examples
-from pipelines.engine_roles import DrawsSideBySide
-from pipelines.protocols import ReadsVotes
-from storage.ground.ids import canonical_json
-from storage.ground.records import redrawn
+from rollmill.flows.engine_files import with_places
+from rollmill.flows.limits import limit_of
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.ray_cluster import on_ray
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.methods import MethodSpec
+from rollmill.flows.session import Session
+from rollmill.flows.taken_imports import digest_of_imports, imports_taken
+from rollmill.flows.worked_examples import Examples
+from rollmill.pipelines.engine_roles import DrawsSideBySide
+from rollmill.pipelines.protocols import ReadsVotes
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import redrawn
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun, RunSpec
-    from flows.sampling.sample import RunSamplers
-    from flows.sampling.steps import Step
-    from pipelines.generate.http.http_settings import HttpSettings
-    from pipelines.generate.vllm.vllm_settings import VllmSettings
-    from storage.workspace import Workspace
+    from rollmill.flows.rounds import OpenRun, RunSpec
+    from rollmill.flows.sampling.sample import RunSamplers
+    from rollmill.flows.sampling.steps import Step
+    from rollmill.pipelines.generate.http.http_settings import HttpSettings
+    from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
+    from rollmill.storage.workspace import Workspace
 
 MOST_DRAW_WORKERS = 16  # batches side by side, at most: each holds its replies in memory
 
 
 def built_run(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, began: float | None = None) -> "OpenRun":
     """The run of a recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
-    from flows.rounds import OpenRun
-    from flows.sampling.sample import RunSamplers
-    from pipelines.generate.registry import built_engine
+    from rollmill.flows.rounds import OpenRun
+    from rollmill.flows.sampling.sample import RunSamplers
+    from rollmill.pipelines.generate.registry import built_engine
 
     settings = engine_settings(session)
     samplers = RunSamplers(session.workspace, partial(built_engine, **settings))
@@ -46,10 +46,10 @@ def built_run(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, 
 @contextmanager
 def paid_samplers(session: Session, run: str) -> "Iterator[RunSamplers]":
     """Samplers whose requests a run pays for, within the limit of the session's job; models are released at the end."""
-    from flows.sampling.charges import Account
-    from flows.sampling.sample import RunSamplers
-    from flows.sampling.spend_limiter import SpendLimiter
-    from pipelines.generate.registry import built_engine
+    from rollmill.flows.sampling.charges import Account
+    from rollmill.flows.sampling.sample import RunSamplers
+    from rollmill.flows.sampling.spend_limiter import SpendLimiter
+    from rollmill.pipelines.generate.registry import built_engine
 
     prices = session.profile.prices
     # Problems are written before their run exists; the limit is that of the run which will draw for them.
@@ -69,7 +69,7 @@ def engine_settings(session: Session) -> dict[str, Any]:
 
 
 def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
-    from flows.rounds import QueueLimits, RunSpec
+    from rollmill.flows.rounds import QueueLimits, RunSpec
 
     recipe, profile, workspace = loaded.recipe, session.profile, session.workspace
     imports = imports_taken(workspace, loaded)
@@ -99,7 +99,7 @@ def _spec(session: Session, loaded: LoadedRecipe, problems: RecipeProblems, sett
 
 
 def _imported(workspace: "Workspace", imports: Sequence[str], problems: RecipeProblems) -> str:
-    from storage.imports.stored import imported_rows
+    from rollmill.storage.imports.stored import imported_rows
 
     return digest_of_imports(imported_rows(workspace, imports, problems.problems, problems.left_out))
 
@@ -120,7 +120,7 @@ def draw_workers(engine: type[Any], batch_size: int, settings: Mapping[str, Any]
 
 
 def _steps(session: Session, loaded: LoadedRecipe, examples: Examples) -> "list[Step]":
-    from flows.sampling.steps import Step
+    from rollmill.flows.sampling.steps import Step
 
     return [
         Step(
@@ -149,7 +149,7 @@ def _vllm(session: Session) -> "VllmSettings":
 
 def _http(session: Session) -> "HttpSettings | None":
     """Profile settings of servers, for engines that use them."""
-    from flows.recipe.servers import http_settings
+    from rollmill.flows.recipe.servers import http_settings
 
     profile = session.profile
     if not profile.servers and not profile.serve:

@@ -1,7 +1,7 @@
 """Resources of a command: workspace, profile, engines, servers, progress.
 
-    with open_session(job) as session, open_run(session, recipe_of(job)) as run:  # flows.identity
-        run_all(run)                                                              # flows.rounds
+    with open_session(job) as session, open_run(session, recipe_of(job)) as run:  # rollmill.flows.identity
+        run_all(run)                                                              # rollmill.flows.rounds
 
 A session is always passed as an argument; there is no global one.
 """
@@ -13,23 +13,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.job import Job
-from flows.progress import Progress, Stage
-from flows.ray_cluster import RayCluster
-from flows.recipe.load import LoadedRecipe, load_recipe
-from flows.recipe.parse import override, read_yaml
-from flows.recipe.profile import Profile, load_profile
-from flows.recipe.user_files import NotTrusted, stored_methods
-from flows.sampling.steps import Engines
-from pipelines.own_jobs import is_own_profile, is_own_recipe
-from pipelines.processes.freed_memory import return_large_blocks
-from storage.ground.errors import SetupError
+from rollmill.flows.job import Job
+from rollmill.flows.progress import Progress, Stage
+from rollmill.flows.ray_cluster import RayCluster
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.flows.recipe.parse import override, read_yaml
+from rollmill.flows.recipe.profile import Profile, load_profile
+from rollmill.flows.recipe.user_files import NotTrusted, stored_methods
+from rollmill.flows.sampling.steps import Engines
+from rollmill.pipelines.own_jobs import is_own_profile, is_own_recipe
+from rollmill.pipelines.processes.freed_memory import return_large_blocks
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from pipelines.generate.serving import LocalServers
-    from pipelines.generate.serving.local_servers import ServerEvent
-    from storage.runs import Run
-    from storage.workspace import Workspace
+    from rollmill.pipelines.generate.serving import LocalServers
+    from rollmill.pipelines.generate.serving.local_servers import ServerEvent
+    from rollmill.storage.runs import Run
+    from rollmill.storage.workspace import Workspace
 
 _OF_RUN = ("score", "accept")  # parts of a run's record that commands build methods of
 SERVERS = logging.getLogger("rollmill.servers")
@@ -75,7 +75,7 @@ class Session:
 @contextmanager
 def open_session(job: Job, progress: Progress | None = None) -> Iterator[Session]:
     """Open the workspace and finish what a killed command left; nothing is drawn or planned yet."""
-    from storage.versions.publish import finish_interrupted
+    from rollmill.storage.versions.publish import finish_interrupted
 
     return_large_blocks()
     with read_session(job, progress) as session:
@@ -86,7 +86,7 @@ def open_session(job: Job, progress: Progress | None = None) -> Iterator[Session
 @contextmanager
 def read_session(job: Job, progress: Progress | None = None) -> Iterator[Session]:
     """A session that puts nothing right and is for looking only."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace))
@@ -106,7 +106,7 @@ def recipe_of(job: Job) -> LoadedRecipe:
     path = Path(job.recipe)
     if job.cell is None:
         return load_recipe(path, sets=job.sets)
-    from flows.recipe.evaluations import load_evaluation  # which most commands do not need
+    from rollmill.flows.recipe.evaluations import load_evaluation  # which most commands do not need
 
     return load_evaluation(path, sets=job.sets).cell(job.cell)
 
@@ -159,8 +159,8 @@ def _require_own(job: Job, run: "Run", *, unchanged: bool) -> None:
 
 def _local_servers(session: Session) -> "LocalServers":
     """Local servers of the profile's `serve`, ready to start; a lost server is reported in the session's messages."""
-    from flows.recipe.servers import local_models
-    from pipelines.generate.serving import LocalServers
+    from rollmill.flows.recipe.servers import local_models
+    from rollmill.pipelines.generate.serving import LocalServers
 
     profile, workspace = session.profile, session.workspace
     models = local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs")

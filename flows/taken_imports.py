@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe.load import LoadedRecipe
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from flows.problems import RecipeProblems
-    from storage.imports.stored import ModelCount
-    from storage.workspace import Workspace
+    from rollmill.flows.problems import RecipeProblems
+    from rollmill.storage.imports.stored import ModelCount
+    from rollmill.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     generate, problem_set = loaded.recipe.generate, loaded.recipe.problems.imported
     if not loaded.takes_imports:
         return ()
-    from storage.imports.stored import answering, names_of
+    from rollmill.storage.imports.stored import answering, names_of
 
     named = bool(generate.imports) or problem_set is None
     names = tuple(generate.imports) if named else answering(workspace, str(problem_set))
@@ -74,7 +74,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
 
 def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
     """The rollouts of these problems in the imports that are taken (all, if none is named), and in the others."""
-    from storage.imports.stored import model_counts, names_of
+    from rollmill.storage.imports.stored import model_counts, names_of
 
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every

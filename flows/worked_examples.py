@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.problem_sets import imported_problems, kept_texts, of_split, version_problems
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.schema import ExamplesFrom, Generate
-from pipelines.generate.example_choice import Example, ExampleChoice
-from pipelines.generate.prompts import PromptForm, plain_text
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.workspace import Workspace
+from rollmill.flows.problem_sets import imported_problems, kept_texts, of_split, version_problems
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.schema import ExamplesFrom, Generate
+from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
+from rollmill.pipelines.generate.prompts import PromptForm, plain_text
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.workspace import Workspace
 
 ROLLOUT = "{rollout}"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from storage.ground.records import Attempt, Completion, Prompt, Request, Sampling
+from rollmill.storage.ground.records import Attempt, Completion, Prompt, Request, Sampling
 
 AttemptListener = Callable[[Sequence[Attempt]], None]
 
@@ -73,7 +73,7 @@ class Samplers(Protocol):
     """Gives the sampler of an engine, by its recipe name, with a model and the engine's options."""
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "judge") -> Sampler:
-        """Sampler of this engine and model. `purpose`: the account that pays, a purpose of storage.spending."""
+        """Sampler of this engine and model. `purpose`: the account that pays, a purpose of rollmill.storage.spending."""
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from storage.ground.ids import digest128
+from rollmill.storage.ground.ids import digest128
 
 
 def block(name: str, text: str, mark: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks that a method has the members of its Protocol in pipelines.protocols: the one place where each role is checked.
+"""Checks that a method has the members of its Protocol (rollmill.pipelines.protocols), for every role.
 
 For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
 class needs no base class, so a missing part is reported in one line when it is built, instead of a traceback on first use.
@@ -8,8 +8,8 @@ Nothing else reads attributes of a user's object by name: optional parts are Pro
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.engine_roles import ConcurrentGenerator, FindsFiles
-from pipelines.protocols import (
+from rollmill.pipelines.engine_roles import ConcurrentGenerator, FindsFiles
+from rollmill.pipelines.protocols import (
     NEEDS,
     ExplainsRules,
     GroupScorer,
@@ -19,7 +19,7 @@ from pipelines.protocols import (
     ScoreSelector,
     SuitedVerifier,
 )
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
 TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
-from storage.ground.records import Completion, Decision, Problem, Prompt, Rollout, Score, Verdict
+from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
+from rollmill.storage.ground.records import Completion, Decision, Problem, Prompt, Rollout, Score, Verdict
 
 
 class Synthesizer(Protocol):
     """Makes problems.
 
-    A synthesizer whose constructor takes `source` (`pipelines.synthesize.sources.Source`) derives them from other
+    A synthesizer whose constructor takes `source` (`rollmill.pipelines.synthesize.sources.Source`) derives them from other
     problems, which the recipe names in the option `from`; a synthesizer that takes `samplers` asks a model.
     """
 
@@ -85,7 +85,7 @@ class SuitedVerifier(Protocol):
 
     @property
     def suite(self) -> str | None:
-        """A name of `pipelines.certify.suites.SUITES`."""
+        """A name of `rollmill.pipelines.certify.suites.SUITES`."""
 
 
 @runtime_checkable

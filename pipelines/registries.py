@@ -15,10 +15,10 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
-from pipelines import IMPORT_ROOT
-from pipelines.user_code import NotLoaded, import_named
-from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError
+from rollmill.pipelines import IMPORT_ROOT
+from rollmill.pipelines.user_code import NotLoaded, import_named
+from rollmill.storage.ground.by_name import ByName
+from rollmill.storage.ground.errors import SetupError
 
 PRODUCT = "rollmill"
 
@@ -33,26 +33,26 @@ class Registry:
 
 
 REGISTRIES: Mapping[str, Registry] = {
-    "synthesizer": Registry("synthesizers", "pipelines.synthesize", "SYNTHESIZERS"),
-    "engine": Registry("engines", "pipelines.generate.registry", "ENGINES"),
-    "warp": Registry("warps", "pipelines.generate.warps", "WARPS"),
-    "decoder": Registry("decoders", "pipelines.generate.decoders", "DECODERS"),
-    "verifier": Registry("verifiers", "pipelines.verify", "VERIFIERS"),
-    "policy": Registry("policies", "pipelines.verify.acceptance", "POLICIES"),
-    "scorer": Registry("scorers", "pipelines.score", "SCORERS"),
-    "aggregator": Registry("aggregators", "pipelines.aggregate", "AGGREGATORS"),
-    "search policy": Registry("search_policies", "pipelines.search", "POLICIES"),
-    "process": Registry("processes", "pipelines.search", "PROCESSES"),
-    "allocator": Registry("allocators", "pipelines.allocate", "ALLOCATORS"),
-    "budget": Registry("budgets", "pipelines.budget", "BUDGETS"),
-    "selector": Registry("selectors", "pipelines.select", "SELECTORS"),
-    "guarantee": Registry("guarantees", "pipelines.guarantees", "GUARANTEES"),
-    "set method": Registry("set_methods", "pipelines.mix", "SET_METHODS"),
-    "learner": Registry("learners", "pipelines.train.learners", "LEARNERS"),
-    "loss": Registry("losses", "pipelines.train.losses", "LOSSES"),
-    "order": Registry("orders", "pipelines.train.orders", "ORDERS"),
-    "round policy": Registry("round_policies", "pipelines.train.between", "ROUND_POLICIES"),
-    "measure": Registry("measures", "pipelines.train.measures", "MEASURES"),
+    "synthesizer": Registry("synthesizers", "rollmill.pipelines.synthesize", "SYNTHESIZERS"),
+    "engine": Registry("engines", "rollmill.pipelines.generate.registry", "ENGINES"),
+    "warp": Registry("warps", "rollmill.pipelines.generate.warps", "WARPS"),
+    "decoder": Registry("decoders", "rollmill.pipelines.generate.decoders", "DECODERS"),
+    "verifier": Registry("verifiers", "rollmill.pipelines.verify", "VERIFIERS"),
+    "policy": Registry("policies", "rollmill.pipelines.verify.acceptance", "POLICIES"),
+    "scorer": Registry("scorers", "rollmill.pipelines.score", "SCORERS"),
+    "aggregator": Registry("aggregators", "rollmill.pipelines.aggregate", "AGGREGATORS"),
+    "search policy": Registry("search_policies", "rollmill.pipelines.search", "POLICIES"),
+    "process": Registry("processes", "rollmill.pipelines.search", "PROCESSES"),
+    "allocator": Registry("allocators", "rollmill.pipelines.allocate", "ALLOCATORS"),
+    "budget": Registry("budgets", "rollmill.pipelines.budget", "BUDGETS"),
+    "selector": Registry("selectors", "rollmill.pipelines.select", "SELECTORS"),
+    "guarantee": Registry("guarantees", "rollmill.pipelines.guarantees", "GUARANTEES"),
+    "set method": Registry("set_methods", "rollmill.pipelines.mix", "SET_METHODS"),
+    "learner": Registry("learners", "rollmill.pipelines.train.learners", "LEARNERS"),
+    "loss": Registry("losses", "rollmill.pipelines.train.losses", "LOSSES"),
+    "order": Registry("orders", "rollmill.pipelines.train.orders", "ORDERS"),
+    "round policy": Registry("round_policies", "rollmill.pipelines.train.between", "ROUND_POLICIES"),
+    "measure": Registry("measures", "rollmill.pipelines.train.measures", "MEASURES"),
 }
 
 

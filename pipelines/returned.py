@@ -12,9 +12,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from storage.ground.errors import contract_error
+from rollmill.storage.ground.errors import contract_error
 
-_OURS = frozenset({"pipelines", "flows", "storage", "rollmill"})
 _SHOWN = 60  # characters of a value
 
 
@@ -42,7 +41,7 @@ def is_users_own(owner: object) -> bool:
 
 @cache  # asked for every row
 def _is_own(module: str) -> bool:
-    return module.partition(".")[0] not in _OURS
+    return module.partition(".")[0] != "rollmill"
 
 
 def place_of(owner: object, method: str) -> str:

@@ -84,7 +84,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Draw no more for a problem, and why: the reason (pipelines.budget.STOP_REASONS) and the numbers it rests on."""
+    """Draw no more for a problem, the reason (rollmill.pipelines.budget.STOP_REASONS) and the numbers it rests on."""
 
     problem_id: str
     reason: str

@@ -53,9 +53,9 @@ def import_named(place: str) -> ModuleType:
 
 
 def _elsewhere(error: Exception) -> str:
-    """Advice for an import of a package that an installed wheel has inside `rollmill`."""
+    """Advice for an import of a package of ours without the name that it stands under."""
     name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
-    return f" (in an installed Rollmill it is rollmill.{error.name})" if name in _OURS else ""  # type: ignore[attr-defined]
+    return f" (it is rollmill.{error.name})" if name in _OURS else ""  # type: ignore[attr-defined]
 
 
 def source_of(module: ModuleType) -> Path | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
 
-from pipelines.protocols import Vote
-from storage.ground.errors import SetupError
+from rollmill.pipelines.protocols import Vote
+from rollmill.storage.ground.errors import SetupError
 
 _EXACT = 2.0**31
 """Sums of whole numbers below this have no error."""

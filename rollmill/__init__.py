@@ -20,37 +20,37 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flows.cli.notebook import compare, curate, evaluate, leaderboard
-    from flows.rewards.items import Reward, RewardItem
-    from flows.rewards.reward import reward
-    from pipelines.verify import verify
-    from storage.ground.errors import FoundWanting, RollmillError, SetupError
-    from storage.ground.records import Completion, Decision, Message, Problem, Request, Rollout, Score, Verdict
-    from storage.queries.notebook import WorkspaceView as Workspace
-    from storage.queries.notebook import open_workspace as open  # noqa: A004
+    from rollmill.flows.cli.notebook import compare, curate, evaluate, leaderboard
+    from rollmill.flows.rewards.items import Reward, RewardItem
+    from rollmill.flows.rewards.reward import reward
+    from rollmill.pipelines.verify import verify
+    from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError
+    from rollmill.storage.ground.records import Completion, Decision, Message, Problem, Request, Rollout, Score, Verdict
+    from rollmill.storage.queries.notebook import WorkspaceView as Workspace
+    from rollmill.storage.queries.notebook import open_workspace as open  # noqa: A004
 
 _NAMES = {
-    "open": "storage.queries.notebook:open_workspace",
-    "Workspace": "storage.queries.notebook:WorkspaceView",
-    "curate": "flows.cli.notebook:curate",
-    "evaluate": "flows.cli.notebook:evaluate",
-    "compare": "flows.cli.notebook:compare",
-    "leaderboard": "flows.cli.notebook:leaderboard",
-    "verify": "pipelines.verify:verify",
-    "reward": "flows.rewards.reward:reward",
-    "RewardItem": "flows.rewards.items:RewardItem",
-    "Reward": "flows.rewards.items:Reward",
-    "Problem": "storage.ground.records:Problem",
-    "Message": "storage.ground.records:Message",
-    "Completion": "storage.ground.records:Completion",
-    "Verdict": "storage.ground.records:Verdict",
-    "Score": "storage.ground.records:Score",
-    "Rollout": "storage.ground.records:Rollout",
-    "Decision": "storage.ground.records:Decision",
-    "Request": "storage.ground.records:Request",
-    "RollmillError": "storage.ground.errors:RollmillError",
-    "SetupError": "storage.ground.errors:SetupError",
-    "FoundWanting": "storage.ground.errors:FoundWanting",
+    "open": "rollmill.storage.queries.notebook:open_workspace",
+    "Workspace": "rollmill.storage.queries.notebook:WorkspaceView",
+    "curate": "rollmill.flows.cli.notebook:curate",
+    "evaluate": "rollmill.flows.cli.notebook:evaluate",
+    "compare": "rollmill.flows.cli.notebook:compare",
+    "leaderboard": "rollmill.flows.cli.notebook:leaderboard",
+    "verify": "rollmill.pipelines.verify:verify",
+    "reward": "rollmill.flows.rewards.reward:reward",
+    "RewardItem": "rollmill.flows.rewards.items:RewardItem",
+    "Reward": "rollmill.flows.rewards.items:Reward",
+    "Problem": "rollmill.storage.ground.records:Problem",
+    "Message": "rollmill.storage.ground.records:Message",
+    "Completion": "rollmill.storage.ground.records:Completion",
+    "Verdict": "rollmill.storage.ground.records:Verdict",
+    "Score": "rollmill.storage.ground.records:Score",
+    "Rollout": "rollmill.storage.ground.records:Rollout",
+    "Decision": "rollmill.storage.ground.records:Decision",
+    "Request": "rollmill.storage.ground.records:Request",
+    "RollmillError": "rollmill.storage.ground.errors:RollmillError",
+    "SetupError": "rollmill.storage.ground.errors:SetupError",
+    "FoundWanting": "rollmill.storage.ground.errors:FoundWanting",
 }
 
 
@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use: `import rollmill` alone loads nothing."""
     if name not in _NAMES:
         raise AttributeError(f"module 'rollmill' has no attribute {name!r}; it has {', '.join(__all__)}")
-    from storage.ground.errors import extras_named
+    from rollmill.storage.ground.errors import extras_named
 
     module, _, attribute = _NAMES[name].partition(":")
     with extras_named():

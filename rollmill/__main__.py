@@ -6,9 +6,9 @@ import sys
 def main() -> None:
     """Run the command line and exit with its status."""
     try:
-        from flows.cli import main as command_line
+        from rollmill.flows.cli import main as command_line
     except ModuleNotFoundError as error:  # of an installation without the extra that has the command line
-        from storage.ground.errors import refusal
+        from rollmill.storage.ground.errors import refusal
 
         if (known := refusal(error)) is None:
             raise

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from storage.ground.errors import FoundWanting, RollmillError
-from storage.ledger.leases import Lease, Leases
-from storage.ledger.owners import Owner, new_file_id
-from storage.runs import Run, Runs
+from rollmill.storage.ground.errors import FoundWanting, RollmillError
+from rollmill.storage.ledger.leases import Lease, Leases
+from rollmill.storage.ledger.owners import Owner, new_file_id
+from rollmill.storage.runs import Run, Runs
 
 RENEW_SECONDS = 20.0  # a third of a lease
 _PREFIX = "command/"

@@ -1,7 +1,7 @@
 """Records of imports: one per import of a file, made in the transaction that makes its rows visible.
 
 A record names the problem set of an import's rollouts. Imports older than these records have rows and no record; see
-storage.imports.stored. Knows neither files nor columns.
+rollmill.storage.imports.stored. Knows neither files nor columns.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,9 +12,9 @@ from typing import Any, Literal
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage.ground.errors import SetupError, Unavailable
-from storage.ledger.engine import Ledger
-from storage.ledger.models import BatchRow, ImportRow, LostSegmentRow
+from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import BatchRow, ImportRow, LostSegmentRow
 
 PREFIX = "import:"
 Mark = tuple[int, int]

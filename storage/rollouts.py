@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from storage.ground.pool import MEASURED, OPEN, STATES, STRATA, Pool, ballot, coded, measured_scores
-from storage.ground.records import PENDING, Completion, PlanRow, Problem, Rollout, Score, Verdict
-from storage.segments.rows import Rows
-from storage.segments.schema import PLAIN, from_table
-from storage.workspace import Workspace
+from rollmill.storage.ground.pool import MEASURED, OPEN, STATES, STRATA, Pool, ballot, coded, measured_scores
+from rollmill.storage.ground.records import PENDING, Completion, PlanRow, Problem, Rollout, Score, Verdict
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.segments.schema import PLAIN, from_table
+from rollmill.storage.workspace import Workspace
 
 Pair = tuple[str, str]
 """(completion id, problem id): what a verdict is about."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from storage.commands import workers_of, working_on
-from storage.ground.errors import RollmillError
-from storage.ground.ids import canonical_json
-from storage.ground.records import Attempt
-from storage.ledger.engine import Ledger
-from storage.ledger.models import AttemptRow, FiringRow, ForecastRow
-from storage.ledger.owners import Owner, this_process
-from storage.schedules import DUE
+from rollmill.storage.commands import workers_of, working_on
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Attempt
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import AttemptRow, FiringRow, ForecastRow
+from rollmill.storage.ledger.owners import Owner, this_process
+from rollmill.storage.schedules import DUE
 
 
 @dataclass(frozen=True, slots=True)

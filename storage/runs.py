@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import func, select
 
-from storage.ground import failpoints
-from storage.ground.errors import SetupError, no_runs, unknown_name
-from storage.ground.records import PlanRow, StopRow
-from storage.ledger.engine import Ledger
-from storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
-from storage.segments.keys import Kind, SegmentKey
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.errors import SetupError, no_runs, unknown_name
+from rollmill.storage.ground.records import PlanRow, StopRow
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
+from rollmill.storage.segments.keys import Kind, SegmentKey
 
 # Runs are listed from the ledger alone: the store's libraries take as long to import as all else of that.
 if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy.orm import Session
 
-    from storage.segments.keys import SentPrompt
-    from storage.segments.rows import Rows
-    from storage.segments.store import SegmentStore
-    from storage.segments.writing import Item
+    from rollmill.storage.segments.keys import SentPrompt
+    from rollmill.storage.segments.rows import Rows
+    from rollmill.storage.segments.store import SegmentStore
+    from rollmill.storage.segments.writing import Item
 
 STATUSES = ("running", "done", "stopped", "failed", "interrupted", "dismissed")
 PLAN_VERSION = "1"
@@ -40,7 +40,7 @@ BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot", "cell"})
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run in the ledger. `status`: one of STATUSES, or `killed` (storage.commands.with_killed_status)."""
+    """A run in the ledger. `status`: one of STATUSES, or `killed` (rollmill.storage.commands.with_killed_status)."""
 
     id: str
     name: str
@@ -269,7 +269,7 @@ class Runs:
 
     def stops(self, run_id: str) -> Stops:
         """Reasons for which the run's budget stopped drawing, problem by problem, in the order of the rounds."""
-        from storage.segments.schema import from_table
+        from rollmill.storage.segments.schema import from_table
 
         rounds = self.rounds(run_id)
         rows: list[StopRow] = from_table("stops", self._segments.read("stops", producer=run_id, version=PLAN_VERSION))

@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.files import locked, read_utf8, write_text
-from storage.schedule_key import signature
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.files import locked, read_utf8, write_text
+from rollmill.storage.schedule_key import signature
 
 UNITS = {"m": 60, "h": 3600}
 DUE = "due"  # status of a firing that has not begun

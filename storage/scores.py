@@ -11,15 +11,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.ground.ids import digest128
-from storage.ground.pool import Floats, score_columns
-from storage.ground.recipe_steps import unjudged_steps
-from storage.ground.records import PlanRow
-from storage.runs import Run, Runs
-from storage.segments.rows import Rows
-from storage.segments.schema import text_array
-from storage.segments.views import SEPARATOR
-from storage.workspace import Workspace
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import Floats, score_columns
+from rollmill.storage.ground.recipe_steps import unjudged_steps
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.runs import Run, Runs
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.segments.schema import text_array
+from rollmill.storage.segments.views import SEPARATOR
+from rollmill.storage.workspace import Workspace
 
 ScorerKey = tuple[str, str]
 """(scorer, version)."""

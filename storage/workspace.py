@@ -8,24 +8,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.ground.errors import SetupError, explained, no_runs
-from storage.ground.files import close_to_readers, ensure_lines, other_owner
-from storage.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_planted
-from storage.spool import Spool
+from rollmill.storage.ground.errors import SetupError, explained, no_runs
+from rollmill.storage.ground.files import close_to_readers, ensure_lines, other_owner
+from rollmill.storage.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_planted
+from rollmill.storage.spool import Spool
 
 # Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.
 if TYPE_CHECKING:
-    from storage.audits import Audits, Verifiers
-    from storage.import_records import Imports
-    from storage.ledger.engine import Ledger
-    from storage.run_records import Attempts, Firings, Forecasts
-    from storage.runs import Runs
-    from storage.segments.place import Place
-    from storage.segments.store import SegmentStore
-    from storage.segments.upkeep.rebuild import Rebuilt
-    from storage.spending import Spending
-    from storage.trainings import Trainings
-    from storage.trainings.experiments import Experiments
+    from rollmill.storage.audits import Audits, Verifiers
+    from rollmill.storage.import_records import Imports
+    from rollmill.storage.ledger.engine import Ledger
+    from rollmill.storage.run_records import Attempts, Firings, Forecasts
+    from rollmill.storage.runs import Runs
+    from rollmill.storage.segments.place import Place
+    from rollmill.storage.segments.store import SegmentStore
+    from rollmill.storage.segments.upkeep.rebuild import Rebuilt
+    from rollmill.storage.spending import Spending
+    from rollmill.storage.trainings import Trainings
+    from rollmill.storage.trainings.experiments import Experiments
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
@@ -122,7 +122,7 @@ class Workspace:
     @cached_property
     def ledger(self) -> "Ledger":
         """The ledger, brought to this version's schema."""
-        from storage.ledger.engine import Ledger
+        from rollmill.storage.ledger.engine import Ledger
 
         if self._ledger_url is None:
             if not self._read_only:
@@ -134,42 +134,42 @@ class Workspace:
     @cached_property
     def trainings(self) -> "Trainings":
         """The trainings of models."""
-        from storage.trainings import Trainings
+        from rollmill.storage.trainings import Trainings
 
         return Trainings(self.ledger)
 
     @cached_property
     def experiments(self) -> "Experiments":
         """The trials and loops."""
-        from storage.trainings.experiments import FOLDER, Experiments
+        from rollmill.storage.trainings.experiments import FOLDER, Experiments
 
         return Experiments(self.ledger, self.state / FOLDER)
 
     @cached_property
     def segments(self) -> "SegmentStore":
         """The segment store."""
-        from storage.segments.checking import bind
+        from rollmill.storage.segments.checking import bind
 
         store = self._unbound()
         bind(store.registry, store.place)
         return store
 
     def _unbound(self) -> "SegmentStore":
-        from storage.segments.registry import SegmentRegistry
-        from storage.segments.store import SegmentStore
+        from rollmill.storage.segments.registry import SegmentRegistry
+        from rollmill.storage.segments.store import SegmentStore
 
         return SegmentStore(SegmentRegistry(self.ledger), self.place)
 
     @cached_property
     def place(self) -> "Place":
         """The place of the segments' files."""
-        from storage.segments.place import place_for
+        from rollmill.storage.segments.place import place_for
 
         return place_for(self._segments_url, self.state, self.root)
 
     def rebuild(self) -> "Rebuilt":
         """Register the segments again for a lost ledger; SetupError if none was lost."""
-        from storage.segments.upkeep.rebuild import rebuild
+        from rollmill.storage.segments.upkeep.rebuild import rebuild
 
         store = self._unbound()
         with store.connection() as connection:
@@ -178,56 +178,56 @@ class Workspace:
     @cached_property
     def runs(self) -> "Runs":
         """The runs."""
-        from storage.runs import Runs
+        from rollmill.storage.runs import Runs
 
         return Runs(self.ledger, lambda: self.segments)
 
     @cached_property
     def verifiers(self) -> "Verifiers":
         """The verifier versions used here, with their rules."""
-        from storage.audits import Verifiers
+        from rollmill.storage.audits import Verifiers
 
         return Verifiers(self.ledger)
 
     @cached_property
     def audits(self) -> "Audits":
         """The audits of verifiers, and people's judgements."""
-        from storage.audits import Audits
+        from rollmill.storage.audits import Audits
 
         return Audits(self.ledger)
 
     @cached_property
     def attempts(self) -> "Attempts":
         """Attempts at servers."""
-        from storage.run_records import Attempts
+        from rollmill.storage.run_records import Attempts
 
         return Attempts(self.ledger)
 
     @cached_property
     def imports(self) -> "Imports":
         """The imports by name."""
-        from storage.import_records import Imports
+        from rollmill.storage.import_records import Imports
 
         return Imports(self.ledger)
 
     @cached_property
     def firings(self) -> "Firings":
         """The firings of its schedules."""
-        from storage.run_records import Firings
+        from rollmill.storage.run_records import Firings
 
         return Firings(self.ledger)
 
     @cached_property
     def forecasts(self) -> "Forecasts":
         """Forecasts of runs, and their scores."""
-        from storage.run_records import Forecasts
+        from rollmill.storage.run_records import Forecasts
 
         return Forecasts(self.ledger)
 
     @cached_property
     def spending(self) -> "Spending":
         """Spending of runs."""
-        from storage.spending import Spending
+        from rollmill.storage.spending import Spending
 
         return Spending(self.ledger)
 
@@ -242,7 +242,7 @@ class Workspace:
         again. Files that a dead process left unregistered are deleted, as are its leases. A spool (the journal of received
         replies) is deleted once all of its replies are stored.
         """
-        from storage.segments.checking import sweep
+        from rollmill.storage.segments.checking import sweep
 
         self.ledger.must_write()
         # Before the spools: a spool with replies of a lost segment must stay, as it still has them.

@@ -15,13 +15,13 @@ SECONDS = 100.0
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
-        "storage.versions.publish",
-        "storage.workspace",
-        "storage.imports",
+        "rollmill.storage.versions.publish",
+        "rollmill.storage.workspace",
+        "rollmill.storage.imports",
         "pandas",  # which Arrow imports when it makes an array
         "alembic.command",
         "sqlalchemy.dialects.sqlite",
-        "flows.rounds",
+        "rollmill.flows.rounds",
     ]
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import registries
+from rollmill.pipelines import registries
 
 Install = Callable[..., Path]
 Texts = Mapping[str, str]

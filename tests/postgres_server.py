@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.ledger.engine import Ledger
-from storage.workspace import MARKER, Workspace
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.workspace import MARKER, Workspace
 
 NOBODY = 65534
 TEMPLATE = "migrated"

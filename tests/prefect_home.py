@@ -29,7 +29,9 @@ def migrated_home(state: Path) -> None:
 
 def _migrate(template: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        start = f"from flows.prefect.managed import *\nwith ManagedServer(Path({folder!r})) as one: one.start().wait()"
+        start = (
+            f"from rollmill.flows.prefect.managed import *\nwith ManagedServer(Path({folder!r})) as one: one.start().wait()"
+        )
         subprocess.run([sys.executable, "-c", start], cwd=ROOT, check=True)  # it sets variables of its process
         with closing(sqlite3.connect(Path(folder) / "prefect" / "prefect.db")) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from storage import dvc
+from rollmill.storage import dvc
 
 
 def git(root: Path, *arguments: str, code: int = 0) -> str:

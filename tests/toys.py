@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.ground.records import Completion, Problem, Prompt, Request
+from rollmill.storage.ground.records import Completion, Problem, Prompt, Request
 
 
 class ToyProblems:

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.numbers.oracle import Oracle, law_of, oracle, price_grid
 from benchmarks.numbers.replay import Record, Spending, replay, solutions, solvable
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
 GRID = 40
 PASSES = 6

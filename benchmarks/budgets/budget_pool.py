@@ -18,19 +18,19 @@ from pathlib import Path
 from benchmarks.fixed_run import opened
 from benchmarks.numbers.replay import RecordedProblem
 from benchmarks.verifiers.recorded import record_of
-from flows.problems import RecipeProblems
-from flows.progress import Event
-from flows.rounds import OpenRun, RunSpec, run_all
-from flows.rounds.planning.plan import read_plans
-from flows.sampling.steps import Step
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.select.quota import Quota
-from pipelines.steps.graph import root
-from pipelines.synthesize.templates import Templates
-from pipelines.verify import VERIFIERS
-from storage.ground.records import Problem, Sampling
-from storage.workspace import Workspace
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds import OpenRun, RunSpec, run_all
+from rollmill.flows.rounds.planning.plan import read_plans
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.select.quota import Quota
+from rollmill.pipelines.steps.graph import root
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.storage.workspace import Workspace
 
 PROBLEM_SEED = 7
 SAMPLING = Sampling(temperature=1.0, max_tokens=200)

@@ -35,8 +35,8 @@ from benchmarks.budgets.budget_tables import (
     regret_rows,
 )
 from benchmarks.numbers.replay import Record
-from pipelines.budget import BUDGETS
-from storage.workspace import Workspace
+from rollmill.pipelines.budget import BUDGETS
+from rollmill.storage.workspace import Workspace
 
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 DARS = ("uniform", "prop2diff")

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.budget import BUDGETS
-from pipelines.budget.forecasts.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
-from pipelines.budget.forecasts.posterior_predictive import Observation
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from pipelines.budget.forecasts.whole_run import ended_runs
-from pipelines.stats import Prediction, prediction_of
+from rollmill.pipelines.budget import BUDGETS
+from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
+from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
+from rollmill.pipelines.budget.forecasts.whole_run import ended_runs
+from rollmill.pipelines.stats import Prediction, prediction_of
 
 FAMILIES = (
     "half, few ways",

@@ -14,9 +14,9 @@ from statistics import fmean
 
 import numpy as np
 
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from pipelines.budget.frontier import Frontier
-from pipelines.tallies import Draw
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
+from rollmill.pipelines.budget.frontier import Frontier
+from rollmill.pipelines.tallies import Draw
 
 LEVELS, EACH = 10, 16
 Curve = Callable[[int, int], float]

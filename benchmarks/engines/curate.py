@@ -25,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.engines.asking import requests_of, tokens_of
 from benchmarks.fixed_run import fixed_run
 from benchmarks.timing import Speed, timed
-from flows.recipe.schema import rows_a_batch
-from flows.rounds import decide, run_all
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.synthesize.templates import Templates
-from storage.ground.records import Problem, Sampling
-from storage.workspace import Workspace
+from rollmill.flows.recipe.schema import rows_a_batch
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.storage.workspace import Workspace
 
 SAMPLING = Sampling(max_tokens=200)
 AIM = 0.95

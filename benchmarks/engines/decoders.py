@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.synthesize import SYNTHESIZERS
-from storage.ground.by_name import RecordedMethod
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Origin, Problem, Sampling, requests_for
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Origin, Problem, Sampling, requests_for
 
 LAYERS = {"drafter": "layers", "skip": [1, 2]}
 SETTINGS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {

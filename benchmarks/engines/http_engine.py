@@ -31,13 +31,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import aiohttp
 
 from benchmarks.fixed_run import fixed_run
-from flows.recipe.schema import rows_a_batch
-from flows.rounds import OpenRun, plan_round, run_all
-from flows.rounds.drawing.batches import PlanBatch, batches_of, requests_of
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
-from storage.ground.records import Problem, Sampling
-from storage.workspace import Workspace
+from rollmill.flows.recipe.schema import rows_a_batch
+from rollmill.flows.rounds import OpenRun, plan_round, run_all
+from rollmill.flows.rounds.drawing.batches import PlanBatch, batches_of, requests_of
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 SAMPLES, DRAW_WORKERS, TURNS = 8, 2, 3

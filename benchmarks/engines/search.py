@@ -21,29 +21,29 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.fixed_run import opened
-from flows.problems import RecipeProblems
-from flows.rounds import QueueLimits, RunSpec, run_all
-from flows.rounds.planning.plan import all_plans
-from flows.rounds.planning.search import RunSearch
-from flows.sampling.steps import Step
-from pipelines.budget.search import Search
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.generate.tools.compose import Compose
-from pipelines.protocols import Budget
-from pipelines.search import POLICIES, PROCESSES
-from pipelines.search.election import heaviest
-from pipelines.search.partial import Partial, Process
-from pipelines.search.tree import Tree
-from pipelines.select import SELECTORS
-from pipelines.stats import clopper_pearson
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.synthesize.templates import Templates
-from pipelines.verify import VERIFIERS
-from pipelines.verify.extract import final_answer
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
-from storage.rollouts import completions_by_id
-from storage.workspace import Workspace
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.rounds import QueueLimits, RunSpec, run_all
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.flows.rounds.planning.search import RunSearch
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.search import Search
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.generate.tools.compose import Compose
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.search import POLICIES, PROCESSES
+from rollmill.pipelines.search.election import heaviest
+from rollmill.pipelines.search.partial import Partial, Process
+from rollmill.pipelines.search.tree import Tree
+from rollmill.pipelines.select import SELECTORS
+from rollmill.pipelines.stats import clopper_pearson
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.pipelines.verify.extract import final_answer
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
+from rollmill.storage.rollouts import completions_by_id
+from rollmill.storage.workspace import Workspace
 
 MODEL = "models/rollmill-tiny"
 LONGEST = 160  # tokens of an answer

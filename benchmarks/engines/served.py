@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.engines.asking import PeerProcess, requests_of
 from benchmarks.engines.vllm_engine import BATCH, MODEL, SAMPLING, curated, problems
-from flows.run_spec import draw_workers as side_by_side
-from pipelines.engine_roles import Generator
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
-from pipelines.generate.serving import LocalModel, LocalServers
-from storage.ground.records import Problem
+from rollmill.flows.run_spec import draw_workers as side_by_side
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.pipelines.generate.serving import LocalModel, LocalServers
+from rollmill.storage.ground.records import Problem
 
 SERVER = Path(__file__).resolve().parents[1] / "peers" / "transformers_server.py"
 CONCURRENCY = 512

@@ -15,17 +15,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.fixed_run import opened
-from flows.problems import RecipeProblems
-from flows.rounds import RunSpec, decide, run_all
-from flows.sampling.steps import Step
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.tools.compose import Compose
-from pipelines.select.quota import AllCorrect
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.verify.exact import ExactVerifier
-from storage.ground.ids import digest128
-from storage.ground.records import Problem, Sampling
-from storage.workspace import Workspace
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.rounds import RunSpec, decide, run_all
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.tools.compose import Compose
+from rollmill.pipelines.select.quota import AllCorrect
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.verify.exact import ExactVerifier
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.storage.workspace import Workspace
 
 PLAIN = StepGraph([StepRule("solve")])
 CHAIN = StepGraph([StepRule("solve"), StepRule("again", "{solve} again", raw=True)])

@@ -26,15 +26,15 @@ import psutil
 
 from benchmarks.engines.asking import PeerProcess, requests_of, tokens_of
 from benchmarks.fixed_run import fixed_run
-from flows.recipe.profile import VllmPart
-from flows.rounds import run_all
-from flows.run_spec import draw_workers as side_by_side
-from pipelines.engine_roles import Generator
-from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.vllm_settings import VllmSettings
-from pipelines.synthesize.templates import Templates
-from storage.ground.records import Problem, Request, Sampling
-from storage.workspace import Workspace
+from rollmill.flows.recipe.profile import VllmPart
+from rollmill.flows.rounds import run_all
+from rollmill.flows.run_spec import draw_workers as side_by_side
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.pipelines.generate.vllm.engine import Vllm
+from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.records import Problem, Request, Sampling
+from rollmill.storage.workspace import Workspace
 
 BARE = Path(__file__).resolve().parents[1] / "peers" / "bare_vllm.py"
 MODEL = str(Path(__file__).resolve().parents[2] / "models" / "rollmill-tiny")

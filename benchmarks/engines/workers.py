@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.engines.http_engine import serving
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 
 DELAY, SAMPLES, IN_FLIGHT = 0.25, 8, 32
 RECIPE = """\
@@ -53,7 +53,7 @@ def measured(folder: Path, rows: int, workers: int, *, kill: bool) -> dict[str, 
     (folder / "shared.yaml").write_text(RECIPE.replace("SAMPLES", str(SAMPLES)))
     lines = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(rows // SAMPLES)]
     (folder / "sums.jsonl").write_text("".join(lines))
-    program = [sys.executable, "-m", "flows.cli", "--directory", str(folder)]
+    program = [sys.executable, "-m", "rollmill.flows.cli", "--directory", str(folder)]
     subprocess.run([*program, "import", "problems", "sums.jsonl", "--name", "sums"], check=True, stdout=subprocess.DEVNULL)
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(DELAY)) for _ in range(2)]

@@ -26,14 +26,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from flows.adopting import AdoptRequest, adopt
-from flows.cli.make.adopt import page
-from pipelines.metrics.logged_scores import Reduction, logged_number
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from pipelines.synthesize.templates import Templates
-from storage.ground.pool import STATES, Pool
-from storage.workspace import Workspace
+from rollmill.flows.adopting import AdoptRequest, adopt
+from rollmill.flows.cli.make.adopt import page
+from rollmill.pipelines.metrics.logged_scores import Reduction, logged_number
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 PYTHONS = {"lm-eval": "LM_EVAL", "inspect": "INSPECT", "lighteval": "LIGHTEVAL", "verifiers": "VERIFIERS"}

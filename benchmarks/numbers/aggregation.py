@@ -33,7 +33,7 @@ ALONE = ("logprob_per_token", "self_certainty", "length", "-length")
 
 def rollmill(folder: Path, *arguments: str) -> str:
     """Output of a command, in the benchmark's workspace."""
-    command = [sys.executable, "-m", "flows.cli", "-C", str(folder), *arguments]
+    command = [sys.executable, "-m", "rollmill.flows.cli", "-C", str(folder), *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
 

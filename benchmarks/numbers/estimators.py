@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     AnswerCounts,
     ClusterTable,
     auroc,

@@ -12,10 +12,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from pipelines.mix.greedy import facility
-from pipelines.mix.greedy.facility import Facility
-from pipelines.mix.table import MixUnits
-from pipelines.mix.text_vectors import unit_rows
+from rollmill.pipelines.mix.greedy import facility
+from rollmill.pipelines.mix.greedy.facility import Facility
+from rollmill.pipelines.mix.table import MixUnits
+from rollmill.pipelines.mix.text_vectors import unit_rows
 
 DIMS = 128
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.metrics.contract import check, samples_of
-from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS, counts_table
-from pipelines.metrics.sample import Options, Sample
-from storage.ground.pool import STATES, Pool
+from rollmill.pipelines.metrics.contract import check, samples_of
+from rollmill.pipelines.metrics.measures.subset_metrics import SUBSET_METRICS, counts_table
+from rollmill.pipelines.metrics.sample import Options, Sample
+from rollmill.storage.ground.pool import STATES, Pool
 
 Array = npt.NDArray[np.float64]
 

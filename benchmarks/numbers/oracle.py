@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.budget.forecasts.simulate import SimulatedSample
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedSample
 
 if TYPE_CHECKING:
     import numpy as np

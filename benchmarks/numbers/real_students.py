@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.numbers.trials import lines
-from pipelines.stats import TwoWay, draw_variance, pair_components, two_way
-from pipelines.stats.clusters.intervals import clopper_pearson
-from pipelines.stats.trials.counts import ArmCounts
-from pipelines.stats.trials.design import Choices, Design, Expense, designs
+from rollmill.pipelines.stats import TwoWay, draw_variance, pair_components, two_way
+from rollmill.pipelines.stats.clusters.intervals import clopper_pearson
+from rollmill.pipelines.stats.trials.counts import ArmCounts
+from rollmill.pipelines.stats.trials.design import Choices, Design, Expense, designs
 
 Array = npt.NDArray[np.float64]
 INIT = Path("models/rollmill-tiny")
@@ -52,7 +52,7 @@ class Students(NamedTuple):
 
 def rows_with_errors(wrong: float) -> list[dict[str, str]]:
     """Training rows, of which a share ends with another answer than the right one."""
-    from pipelines.synthesize.splits import problems_for_training
+    from rollmill.pipelines.synthesize.splits import problems_for_training
 
     chance = random.Random(5)
     rows = []
@@ -66,17 +66,17 @@ def rows_with_errors(wrong: float) -> list[dict[str, str]]:
 
 def student(seed: int, rows: Path, folder: Path) -> dict[str, Any]:
     """One student, trained and measured."""
-    from pipelines.generate.direct import DirectSampler
-    from pipelines.generate.embedded.engine import Embedded
-    from pipelines.score.text_likelihood import Likelihood
-    from pipelines.synthesize.reference_solutions import reference_solution
-    from pipelines.synthesize.templates import Templates
-    from pipelines.train.learners.tiny import Tiny
-    from pipelines.train.losses import LOSSES
-    from pipelines.train.orders import ORDERS
-    from pipelines.train.roles import TrainingTask
-    from pipelines.train.scoring import count_samples
-    from pipelines.verify import VERIFIERS
+    from rollmill.pipelines.generate.direct import DirectSampler
+    from rollmill.pipelines.generate.embedded.engine import Embedded
+    from rollmill.pipelines.score.text_likelihood import Likelihood
+    from rollmill.pipelines.synthesize.reference_solutions import reference_solution
+    from rollmill.pipelines.synthesize.templates import Templates
+    from rollmill.pipelines.train.learners.tiny import Tiny
+    from rollmill.pipelines.train.losses import LOSSES
+    from rollmill.pipelines.train.orders import ORDERS
+    from rollmill.pipelines.train.roles import TrainingTask
+    from rollmill.pipelines.train.scoring import count_samples
+    from rollmill.pipelines.verify import VERIFIERS
 
     task = TrainingTask(rows, INIT, folder / "out", folder / "state", LOSSES["sft"](), ORDERS["shuffled"](), seed)
     Tiny(steps=STEPS, batch=BATCH, learning_rate=RATE, threads=1).train(task, lambda _report: None)

@@ -12,9 +12,9 @@ solvable under one sampling seed and not under the next), and the same for every
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from pipelines.protocols import Budget
-from pipelines.tallies import Draw, Stop
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.tallies import Draw, Stop
 
 
 @dataclass(frozen=True, slots=True)

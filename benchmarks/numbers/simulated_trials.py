@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtri, stdtrit
 
-from pipelines.stats import ArmCounts
+from rollmill.pipelines.stats import ArmCounts
 
 Array = npt.NDArray[np.float64]
 

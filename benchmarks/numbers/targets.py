@@ -13,15 +13,15 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from pipelines import CHECKOUT
-from pipelines.mix.targets.mona import jaccard
-from pipelines.mix.targets.sparse_codes import SparseCodes
-from pipelines.mix.text_vectors import text_vectors, unit_rows
-from pipelines.train.activations.forward import states_before
-from pipelines.train.activations.target_signals import codes_of, known_states
-from pipelines.train.activations.token_rows import TokenRow, batches, token_row
-from pipelines.train.llama_folder import LlamaFolder
-from storage.ground.pool import Floats
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.mix.targets.mona import jaccard
+from rollmill.pipelines.mix.targets.sparse_codes import SparseCodes
+from rollmill.pipelines.mix.text_vectors import text_vectors, unit_rows
+from rollmill.pipelines.train.activations.forward import states_before
+from rollmill.pipelines.train.activations.target_signals import codes_of, known_states
+from rollmill.pipelines.train.activations.token_rows import TokenRow, batches, token_row
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.storage.ground.pool import Floats
 
 QUERY = """
 SELECT p.template, p.prompt, r.text FROM decisions d JOIN problems p ON p.id = d.problem_id

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from benchmarks.numbers.simulated_trials import SimulatedLearner, cells, shift_of
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     Choices,
     Expense,
     TwoWay,

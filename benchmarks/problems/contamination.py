@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan
-from pipelines.contamination.edits import EDITS, RENUMBERED
-from pipelines.select.near_duplicates import SketchIndex
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.splits import TRAIN_TEMPLATES
-from pipelines.synthesize.template import LEVELS, solution_text
-from storage.ground.ids import canonical_json
-from storage.ground.records import Problem
+from rollmill.pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan
+from rollmill.pipelines.contamination.edits import EDITS, RENUMBERED
+from rollmill.pipelines.select.near_duplicates import SketchIndex
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.pipelines.synthesize.splits import TRAIN_TEMPLATES
+from rollmill.pipelines.synthesize.template import LEVELS, solution_text
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Problem
 
 BATCH = 20_000
 PLANTED = 1_000  # one row in so many

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from pipelines.sandbox import Call, Calls
-from pipelines.verify.code.counterexample import ProgramAnswer, Puzzle, agree, answer
-from pipelines.verify.code.execution import Runner
-from pipelines.verify.code.proposed_input import Input
-from pipelines.verify.code.suite import BadTestsError
+from rollmill.pipelines.sandbox import Call, Calls
+from rollmill.pipelines.verify.code.counterexample import ProgramAnswer, Puzzle, agree, answer
+from rollmill.pipelines.verify.code.execution import Runner
+from rollmill.pipelines.verify.code.proposed_input import Input
+from rollmill.pipelines.verify.code.suite import BadTestsError
 
 BATCH = 500
 

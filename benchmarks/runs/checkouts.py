@@ -35,8 +35,8 @@ with tempfile.TemporaryDirectory() as folder:
 VERIFY = """
 import sys
 from benchmarks.verifiers.verify import as_items, short_completions, written_pairs
-from pipelines.verify.mathematics import MathVerifier
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.mathematics import MathVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 for verifier, items in ((NumberVerifier, short_completions()), (MathVerifier, as_items(written_pairs(int(sys.argv[1]))))):
     with verifier() as ours:
         for _ in ours.verify_many(items):
@@ -115,7 +115,7 @@ def _main_job(problems: int) -> Iterator[Callable[[Path], object]]:
             shutil.copytree(ROOT / "recipes", place / "recipes")
             shutil.copy(ROOT / "rollmill.toml", place)
             sets = ("--set", f"problems.count={problems}", "--set", "gate.min_kept=1")
-            run_in(side, "-m", "flows.cli", "curate", "recipes/arithmetic.yaml", "--direct", *sets, cwd=place)
+            run_in(side, "-m", "rollmill.flows.cli", "curate", "recipes/arithmetic.yaml", "--direct", *sets, cwd=place)
 
     yield work
 

@@ -35,7 +35,7 @@ from benchmarks.runs.dashboard_visits import (
     until_idle,
 )
 from benchmarks.runs.dashboard_workspace import add_ended_runs, build_workspace
-from storage.queries import Reader, datasets, named_scope, runs
+from rollmill.storage.queries import Reader, datasets, named_scope, runs
 
 ABOUT = """\
 # Latency of the dashboard
@@ -56,7 +56,7 @@ Row = dict[str, float]
 LIVE_SECONDS = 3_600  # that a run which writes would take
 SLOW = """\
 import time
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 class Slow(NumberVerifier):
     name = "slow"
@@ -225,7 +225,7 @@ def live(root: Path) -> Iterator[str]:
         rollouts = next(row.newest.rows for row in datasets(reader) if row.name == "small" and row.newest is not None)
     (root / "slow.py").write_text(SLOW.format(pause=LIVE_SECONDS / rollouts))
     (root / "live.yaml").write_text(judged)
-    command = [sys.executable, "-m", "flows.cli", "curate", "live.yaml", "--direct", "--keep-going"]
+    command = [sys.executable, "-m", "rollmill.flows.cli", "curate", "live.yaml", "--direct", "--keep-going"]
     process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
     try:
         with Reader.open(root) as reader:

@@ -69,7 +69,7 @@ def serving(root: Path) -> Iterator[tuple[str, psutil.Process, float]]:
         port = probe.getsockname()[1]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port)],
+        [sys.executable, "-m", "rollmill.flows.cli", "dashboard", "--port", str(port)],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

@@ -17,9 +17,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows import cli
-from storage.ledger.models import RunRow, SpendRow
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.storage.ledger.models import RunRow, SpendRow
+from rollmill.storage.workspace import Workspace
 
 MODELS = ("first", "second", "third", "fourth")
 SAMPLES = 4  # of each model for each problem

@@ -29,7 +29,7 @@ READING = (
     ("dataset", "show", "arithmetic"),
     ("dataset", "why", "arithmetic", "PROBLEM"),
 )
-LOADED = "import sys; from flows import cli; cli.run(sys.argv[1:]); print('\\n' + ' '.join(sys.modules))"
+LOADED = "import sys; from rollmill.flows import cli; cli.run(sys.argv[1:]); print('\\n' + ' '.join(sys.modules))"
 LOADING = """
 import importlib, sys
 for name in sys.stdin.read().split():
@@ -64,7 +64,7 @@ class Side:
 
     def rollmill(self, *words: str) -> str:
         """What a command of this checkout prints in the workspace."""
-        return run_in(self.code, "-m", "flows.cli", *words, cwd=self.folder)
+        return run_in(self.code, "-m", "rollmill.flows.cli", *words, cwd=self.folder)
 
     def measure(self, turn: int) -> None:
         """Measure every piece once more."""

@@ -50,7 +50,7 @@ def watch(arguments: list[str], workspace: Path) -> Watched:
     """Run the command line in a workspace and watch it until it ends; the stage is the one its last log line names next."""
     begun = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "rollmill.flows.cli", *arguments],
         cwd=workspace,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -102,10 +102,10 @@ def _by_stage(
 
 def bare(recipe: Path, workspace: Path) -> dict[str, float]:
     """Draw the run's completions again with the engine alone: rows, tokens, seconds."""
-    from flows.identity import open_run
-    from flows.job import Job
-    from flows.rounds.drawing.batches import requests_of
-    from flows.session import open_session, recipe_of
+    from rollmill.flows.identity import open_run
+    from rollmill.flows.job import Job
+    from rollmill.flows.rounds.drawing.batches import requests_of
+    from rollmill.flows.session import open_session, recipe_of
 
     job = Job(str(workspace), str(recipe))
     with open_session(job) as session, open_run(session, recipe_of(job)) as run:
@@ -133,7 +133,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "ws"
         subprocess.run(
-            [sys.executable, "-m", "flows.cli", "init", str(workspace), "--bare"],
+            [sys.executable, "-m", "rollmill.flows.cli", "init", str(workspace), "--bare"],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=True,
             stdout=subprocess.DEVNULL,

@@ -60,9 +60,9 @@ def passed(rows: int, batch: int) -> dict[str, object]:
     """Let so many rows pass; peaks are megabytes, each up to the end of its part."""
     from benchmarks.fixed_run import fixed_run
     from benchmarks.runs.rounds import SAMPLES, ZeroCost
-    from flows.rounds import decide, plan_round, run_all
-    from storage.ground.records import Problem
-    from storage.workspace import Workspace
+    from rollmill.flows.rounds import decide, plan_round, run_all
+    from rollmill.storage.ground.records import Problem
+    from rollmill.storage.workspace import Workspace
 
     peaks, began = {"start": peak()}, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws:
@@ -103,10 +103,10 @@ select: {{method: quota, options: {{per_problem: 1}}}}
 def published(rows: int, folder: Path) -> dict[str, object]:
     """A recipe to a version, with the peak up to the end of each stage; the version is removed again."""
     from benchmarks.runs.rounds import SAMPLES
-    from flows.driver import Direct, drive
-    from flows.job import Job
-    from flows.jobs.curate import Curate
-    from storage.workspace import Workspace
+    from rollmill.flows.driver import Direct, drive
+    from rollmill.flows.job import Job
+    from rollmill.flows.jobs.curate import Curate
+    from rollmill.storage.workspace import Workspace
 
     began, peaks = time.perf_counter(), {"start": peak()}
 

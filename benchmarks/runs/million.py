@@ -143,7 +143,7 @@ def _child(code: Path, folder: Path, step: str, given: Any) -> Any:
 
 def command(words: list[str]) -> dict[str, float]:
     """What a command of the product costs, its start included."""
-    from flows import cli
+    from rollmill.flows import cli
 
     with _ended():
         cli.run(words)
@@ -161,15 +161,15 @@ def _ended() -> Iterator[None]:
 
 def curate(words: list[str]) -> dict[str, Any]:
     """What each step of a recipe costs in one process, which publishes a version."""
-    import flows.rounds
-    from flows.driver import Direct, drive
-    from flows.job import Job
-    from flows.jobs.curate import Curate
+    import rollmill.flows.rounds
+    from rollmill.flows.driver import Direct, drive
+    from rollmill.flows.job import Job
+    from rollmill.flows.jobs.curate import Curate
 
     seconds, peaks, plan_round = (
         dict.fromkeys(("take", "judge", "select", "gate", "publish"), 0.0),
         dict[str, float](),
-        flows.rounds.plan_round,
+        rollmill.flows.rounds.plan_round,
     )
 
     def spent(step: str, work: Callable[[], Any]) -> Any:
@@ -190,7 +190,7 @@ def curate(words: list[str]) -> dict[str, Any]:
         seconds["judge"] -= _cpu() - before  # a part of the stage that draws
         return rows
 
-    setattr(flows.rounds, "plan_round", planned)  # noqa: B010 - the stage takes it from there
+    setattr(rollmill.flows.rounds, "plan_round", planned)  # noqa: B010 - the stage takes it from there
     outcome = drive(Curate(Job.here(words[0], (), None)), Watched())
     seconds["take"] += _cpu() - sum(seconds.values())  # opening the run, and the start of the process
     return {step: {"cpu": seconds[step], "peak": peaks[step]} for step in seconds} | {

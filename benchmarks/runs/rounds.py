@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.fixed_run import fixed_run
-from flows.rounds import OpenRun, decide, plan_round, run_all
-from flows.rounds.drawing.batches import batches_of, requests_of
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.synthesize import SYNTHESIZERS
-from storage.ground.records import Problem, Request, Sampling
-from storage.workspace import Workspace
+from rollmill.flows.rounds import OpenRun, decide, plan_round, run_all
+from rollmill.flows.rounds.drawing.batches import batches_of, requests_of
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.storage.ground.records import Problem, Request, Sampling
+from rollmill.storage.workspace import Workspace
 from tests.toys import Toy
 
 T = TypeVar("T")

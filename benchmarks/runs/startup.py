@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-P", "-m", "flows.cli"]
+PROGRAM = [sys.executable, "-P", "-m", "rollmill.flows.cli"]
 QUICK = (
     ["--help"],
     ["curate", "--help"],

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Problem, Verdict
-from storage.segments.keys import SegmentKey
-from storage.segments.upkeep import compaction
-from storage.workspace import Workspace
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.upkeep import compaction
+from rollmill.storage.workspace import Workspace
 
 PER_PROBLEM = 64
 GROUP = 32
@@ -37,7 +37,7 @@ COLD = """
 import json, sys, time
 start = time.perf_counter()
 from pathlib import Path
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 with Workspace.open(Path(sys.argv[1])) as workspace, workspace.segments.connect() as connection:
     connected = time.perf_counter()
     rows = connection.execute(sys.argv[2]).fetchall()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from storage.queries import Reader, funnel, run_progress, run_scope, runs
+from rollmill.storage.queries import Reader, funnel, run_progress, run_scope, runs
 
 TICK = 0.1
 ASK_EVERY = 1.0

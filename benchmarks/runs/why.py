@@ -25,17 +25,17 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from storage.ground.files import json_text
-from storage.queries.browse.why import why
-from storage.segments.keys import Kind
-from storage.segments.schema import SCHEMAS
-from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, TABLES
-from storage.versions.content.layout import FOLDER, LISTING
-from storage.versions.content.shards import write_shard
-from storage.versions.publish import publish
-from storage.versions.read import load_manifest
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.ground.files import json_text
+from rollmill.storage.queries.browse.why import why
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, TABLES
+from rollmill.storage.versions.content.layout import FOLDER, LISTING
+from rollmill.storage.versions.content.shards import write_shard
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import build
 from tests.storage.versions.older import one_file
 

@@ -16,8 +16,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
-from pipelines.stats import Judgement, VerifierPassRate, audit_rates, band_of, population_mean
+from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
+from rollmill.pipelines.stats import Judgement, VerifierPassRate, audit_rates, band_of, population_mean
 
 DRAWS = 8
 Flags = npt.NDArray[np.bool_]

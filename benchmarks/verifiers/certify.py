@@ -13,10 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.peers.environment import peers_python
-from pipelines.certify.certificate import Certificate
-from pipelines.certify.certification import certify
-from pipelines.certify.suites import select_suite
-from pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
+from rollmill.pipelines.certify.certificate import Certificate
+from rollmill.pipelines.certify.certification import certify
+from rollmill.pipelines.certify.suites import select_suite
+from rollmill.pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
 
 OURS = {"math": ("math", "number"), "code": ("code",)}
 PEERS = {

@@ -14,15 +14,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from pipelines.sandbox import Sandbox, SandboxLimits
-from pipelines.verify.code.code_verifier import CodeVerifier
-from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
-from storage.ground.records import Completion, Problem
-from storage.imports.problem_rows import ProblemRows
-from storage.imports.reading.columns import PROBLEM_ALIASES
-from storage.imports.reading.readers import read_rows
-from storage.imports.scan import detect
-from storage.imports.spec import ImportSpec
+from rollmill.pipelines.sandbox import Sandbox, SandboxLimits
+from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
+from rollmill.pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
+from rollmill.storage.ground.records import Completion, Problem
+from rollmill.storage.imports.problem_rows import ProblemRows
+from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.imports.scan import detect
+from rollmill.storage.imports.spec import ImportSpec
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "humaneval.jsonl"
 COLUMNS = ("problem", "kind", "line", "before", "after", "arguments", "reference", "mutant")

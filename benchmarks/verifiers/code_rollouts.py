@@ -15,16 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.code.mutants import sampled_mutants
-from pipelines.verify.code.program import program_of, task_of
-from pipelines.verify.code.suite import suite_of
-from pipelines.verify.finding import prompt_text
-from storage.ground.records import Problem
-from storage.imports.problem_rows import ProblemRows
-from storage.imports.reading.columns import PROBLEM_ALIASES
-from storage.imports.reading.readers import read_rows
-from storage.imports.scan import detect
-from storage.imports.spec import ImportSpec
+from rollmill.pipelines.verify.code.mutants import sampled_mutants
+from rollmill.pipelines.verify.code.program import program_of, task_of
+from rollmill.pipelines.verify.code.suite import suite_of
+from rollmill.pipelines.verify.finding import prompt_text
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.problem_rows import ProblemRows
+from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.imports.scan import detect
+from rollmill.storage.imports.spec import ImportSpec
 
 
 def rollouts(problem: Problem, count: int, seed: int) -> Iterator[dict[str, Any]]:

@@ -17,18 +17,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pipelines.certify.edits_suite import EditedRollout, flip_rates, flips_by_form, kind_rates
-from pipelines.certify.suite_rows import SuiteRow
-from pipelines.certify.suites import edits
+from rollmill.pipelines.certify.edits_suite import EditedRollout, flip_rates, flips_by_form, kind_rates
+from rollmill.pipelines.certify.suite_rows import SuiteRow
+from rollmill.pipelines.certify.suites import edits
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 PER_SET = 28
 JUDGE = """
 import importlib, importlib.util, json, sys
-from pipelines.verify import VERIFIERS
-of_today = importlib.util.find_spec("storage.ground")
-records = importlib.import_module("storage.ground.records" if of_today else "storage.records")
+from rollmill.pipelines.verify import VERIFIERS
+of_today = importlib.util.find_spec("rollmill.storage.ground")
+records = importlib.import_module("rollmill.storage.ground.records" if of_today else "rollmill.storage.records")
 Completion, Problem = records.Completion, records.Problem
 rows = [json.loads(line) for line in sys.stdin]
 items = [(Problem(p, r), Completion(str(n), "", "benchmark", "", "", "evaluate", 0, None, text, "stop"))

@@ -21,18 +21,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.timing import cpu_seconds
-from pipelines.prove.coq.coq_pool import CoqPool
-from pipelines.prove.coq.coqtop import FailedTactic
-from pipelines.prove.coq.installation import Installation, installation
-from pipelines.prove.coq.screen import Screen
-from pipelines.prove.goal import Goal, goal_of
-from pipelines.prove.plain_script import plain_script
-from pipelines.prove.proof_search import best_first
-from pipelines.prove.tactics import EnumeratedTactics
-from pipelines.synthesize.coq_library import CoqLibrary
-from pipelines.synthesize.goals import UNPROVABLE, Goals
-from pipelines.verify.proof import ProofVerifier
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.prove.coq.coq_pool import CoqPool
+from rollmill.pipelines.prove.coq.coqtop import FailedTactic
+from rollmill.pipelines.prove.coq.installation import Installation, installation
+from rollmill.pipelines.prove.coq.screen import Screen
+from rollmill.pipelines.prove.goal import Goal, goal_of
+from rollmill.pipelines.prove.plain_script import plain_script
+from rollmill.pipelines.prove.proof_search import best_first
+from rollmill.pipelines.prove.tactics import EnumeratedTactics
+from rollmill.pipelines.synthesize.coq_library import CoqLibrary
+from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
+from rollmill.pipelines.verify.proof import ProofVerifier
+from rollmill.storage.ground.records import Completion, Problem
 
 Item = tuple[Goal, str]
 

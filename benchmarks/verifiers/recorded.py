@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from benchmarks.numbers.replay import RecordedProblem
-from flows.rounds import OpenRun
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from storage.ground.records import PlanRow, Rollout
-from storage.ground.solutions import key_of_completion
+from rollmill.flows.rounds import OpenRun
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.storage.ground.records import PlanRow, Rollout
+from rollmill.storage.ground.solutions import key_of_completion
 
 
 def record_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[RecordedProblem]:

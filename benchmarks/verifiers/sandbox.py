@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from pipelines.sandbox import AssertTests, Call, Calls, Report, Sandbox, SandboxLimits
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Report, Sandbox, SandboxLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "humaneval.jsonl"

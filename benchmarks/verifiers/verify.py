@@ -25,9 +25,9 @@ from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.mathematics import MathVerifier
-from pipelines.verify.number import NumberVerifier
-from storage.ground.records import Completion, Message, Problem
+from rollmill.pipelines.verify.mathematics import MathVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.storage.ground.records import Completion, Message, Problem
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROLLOUTS = DATA / "mathcoder_rollouts.parquet"
@@ -95,7 +95,7 @@ def cold(items: Items) -> dict[str, float]:
 def clear_caches() -> None:
     """Empty every memory that our modules keep."""
     for kept in gc.get_objects():
-        if isinstance(kept, _lru_cache_wrapper) and getattr(kept, "__module__", "").startswith("pipelines.verify"):
+        if isinstance(kept, _lru_cache_wrapper) and getattr(kept, "__module__", "").startswith("rollmill.pipelines.verify"):
             kept.cache_clear()
 
 

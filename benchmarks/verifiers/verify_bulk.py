@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.runs.watching import Watched, watch
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 PER_COPY = 1_000  # sample indices of one copy of the data
@@ -50,7 +50,7 @@ COUNTED = """\
 import os
 from pathlib import Path
 
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 
 class CountedNumber(NumberVerifier):
@@ -150,8 +150,8 @@ _chain: list[Any] = []
 
 def _judged(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """The deciding verdict of each row, in batches as rounds ask; the verifiers live as long as the process."""
-    from pipelines.verify import VERIFIERS
-    from pipelines.verify.judging import judge
+    from rollmill.pipelines.verify import VERIFIERS
+    from rollmill.pipelines.verify.judging import judge
 
     _chain.extend([] if _chain else [VERIFIERS["number"](), VERIFIERS["math"]()])
     items = [_item(number, row) for number, row in enumerate(rows)]
@@ -162,7 +162,7 @@ def _judged(rows: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def _item(number: int, row: dict[str, Any]) -> tuple[Any, Any]:
-    from storage.ground.records import Completion, Message, Problem
+    from rollmill.storage.ground.records import Completion, Message, Problem
 
     turns = tuple(Message("assistant", turn["content"], turn["role"]) for turn in row["messages"])
     problem = Problem(row["prompt"], row["reference"], external_id=row["problem_id"])
@@ -205,7 +205,7 @@ def _start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     import os
 
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "rollmill.flows.cli", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "BULK_CALLS": str(folder / "calls")},
         stdout=subprocess.PIPE,

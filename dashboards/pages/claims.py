@@ -7,12 +7,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows
-from dashboards.session.address import choose, forget_old
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from storage.queries.published.claims import BOARDS, STATUSES, claim_results, counts
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows
+from rollmill.dashboards.session.address import choose, forget_old
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries.published.claims import BOARDS, STATUSES, claim_results, counts
 
 Row = Mapping[str, Any]
 ALL = "all"

@@ -7,24 +7,24 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.parts.charts import AnyChart, chart_of_rows
-from dashboards.parts.difference import show_differences
-from dashboards.parts.problem import show_facts
-from dashboards.parts.reader import raw_text
-from dashboards.parts.rollout import show_completion
-from dashboards.parts.verdicts import record, show_verdict
-from dashboards.session.address import choose, forget_old, link
-from dashboards.session.kept import steps_of
-from dashboards.session.scope import nothing_yet, reader
-from dashboards.units import counted
-from storage.queries import Reader, datasets
-from storage.queries.browse.evidence import Subject, rule_words
-from storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.parts.charts import AnyChart, chart_of_rows
+from rollmill.dashboards.parts.difference import show_differences
+from rollmill.dashboards.parts.problem import show_facts
+from rollmill.dashboards.parts.reader import raw_text
+from rollmill.dashboards.parts.rollout import show_completion
+from rollmill.dashboards.parts.verdicts import record, show_verdict
+from rollmill.dashboards.session.address import choose, forget_old, link
+from rollmill.dashboards.session.kept import steps_of
+from rollmill.dashboards.session.scope import nothing_yet, reader
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import Reader, datasets
+from rollmill.storage.queries.browse.evidence import Subject, rule_words
+from rollmill.storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff
 
 if TYPE_CHECKING:
-    from storage.queries import Move, Pairing, VersionDiff
-    from storage.queries.histories.dataset_history import BothSides, ChangedRow
+    from rollmill.storage.queries import Move, Pairing, VersionDiff
+    from rollmill.storage.queries.histories.dataset_history import BothSides, ChangedRow
 
 PAGE = 25  # rows of a page
 OF_PAIR = ("was", "became", "row")  # address parameters that differ for another pair

@@ -7,11 +7,11 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.session.address import PAGES, choose, forget_old
-from dashboards.session.new_run import form_address
-from dashboards.units import counted
-from storage.queries.published.papers import NEEDS, STATUSES, PaperRow, published_papers
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.session.address import PAGES, choose, forget_old
+from rollmill.dashboards.session.new_run import form_address
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries.published.papers import NEEDS, STATUSES, PaperRow, published_papers
 
 ALL, ANY = "all", "any kind"
 COLOURS: tuple[Literal["green", "red", "orange", "blue", "gray"], ...] = ("green", "red", "orange", "blue", "gray")

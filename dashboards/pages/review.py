@@ -1,6 +1,7 @@
 """Review: a person judges rollouts that an audit drew, or that no verifier could decide, and sees the resulting rates.
 
-The verdicts are hidden until the person requests them. The page stores judgements through storage.queries, nothing else.
+The verdicts are hidden until the person requests them. The page stores judgements through rollmill.storage.queries, nothing
+else.
 """
 
 from collections.abc import Sequence
@@ -8,16 +9,16 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, show_text
-from dashboards.parts.rollout import show_prose
-from dashboards.parts.verifier_rates import show_rates
-from dashboards.session.address import choose
-from dashboards.session.commands import command_button, may_write, read_only_reason, typed
-from dashboards.session.kept import kept_by
-from dashboards.session.reviewer import remember, reviewer
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from storage.queries import (
+from rollmill.dashboards.inert import inert, one_line, show_text
+from rollmill.dashboards.parts.rollout import show_prose
+from rollmill.dashboards.parts.verifier_rates import show_rates
+from rollmill.dashboards.session.address import choose
+from rollmill.dashboards.session.commands import command_button, may_write, read_only_reason, typed
+from rollmill.dashboards.session.kept import kept_by
+from rollmill.dashboards.session.reviewer import remember, reviewer
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import (
     Queue,
     Reader,
     ReviewItem,
@@ -28,7 +29,7 @@ from storage.queries import (
     undecided_queue,
     unjudged_positions,
 )
-from storage.queries.judge.review import UNDECIDED, identical, judge_all, review_items, review_progress
+from rollmill.storage.queries.judge.review import UNDECIDED, identical, judge_all, review_items, review_progress
 
 Pairs = Sequence[tuple[str, str]]
 CHOICES = (

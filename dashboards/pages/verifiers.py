@@ -7,15 +7,15 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, chart_of_rows, count_axis, number_tips
-from dashboards.parts.verifier_rates import interval, show_rates
-from dashboards.session.address import OPEN, explore_link, link
-from dashboards.session.kept import index_of, kept, kept_of
-from dashboards.session.scope import choose_scope, scope_label
-from dashboards.units import counted
-from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
-from storage.queries.judge.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, chart_of_rows, count_axis, number_tips
+from rollmill.dashboards.parts.verifier_rates import interval, show_rates
+from rollmill.dashboards.session.address import OPEN, explore_link, link
+from rollmill.dashboards.session.kept import index_of, kept, kept_of
+from rollmill.dashboards.session.scope import choose_scope, scope_label
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
+from rollmill.storage.queries.judge.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
 
 TABS = ("Errors", "Rules", "Disagreements", "Slowest")
 RULES = {

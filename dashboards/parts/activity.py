@@ -5,12 +5,12 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboards.session.kept import kept_runs
-from dashboards.session.scope import reader
-from dashboards.units import duration
-from pipelines.stats import TimeLeft, longest, time_left, whole_of
-from storage.queries import Run, StageProgress
-from storage.queries.models.progress import TrainingLine, training_lines
+from rollmill.dashboards.session.kept import kept_runs
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import duration
+from rollmill.pipelines.stats import TimeLeft, longest, time_left, whole_of
+from rollmill.storage.queries import Run, StageProgress
+from rollmill.storage.queries.models.progress import TrainingLine, training_lines
 
 REFRESH_LIVE, REFRESH_IDLE = "2s", "10s"  # a run begun in another terminal appears by itself
 UNFINISHED = {"failed": "crashed", "killed": "was killed", "interrupted": "was stopped", "stopped": "reached a limit"}

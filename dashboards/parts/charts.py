@@ -7,11 +7,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import one_line
+from rollmill.dashboards.inert import one_line
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
-    from storage.queries.comparisons.allocations import SpendingPoint
+    from rollmill.storage.queries import VersionStep
+    from rollmill.storage.queries.comparisons.allocations import SpendingPoint
 
 PANEL = (210, 210)  # pixels of a panel of a chart of several: a narrow page fits two
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart

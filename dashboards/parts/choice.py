@@ -9,11 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.inert import inert, one_line
-from dashboards.parts.rollout import COLOURS
-from dashboards.session.address import copy_link
-from storage.queries import RolloutDetail
-from storage.queries.browse.problems import final_answer
+from rollmill.dashboards.inert import inert, one_line
+from rollmill.dashboards.parts.rollout import COLOURS
+from rollmill.dashboards.session.address import copy_link
+from rollmill.storage.queries import RolloutDetail
+from rollmill.storage.queries.browse.problems import final_answer
 
 FEW = 12  # answers or samples shown as buttons, with colours; more are a list of plain text
 ADDRESS = "rollout"  # parameter of the address

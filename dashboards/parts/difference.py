@@ -8,7 +8,7 @@ from itertools import groupby
 
 import streamlit as st
 
-from dashboards.inert import visible
+from rollmill.dashboards.inert import visible
 
 MOST = 3_000  # words compared of each text
 _WORDS = re.compile(r"\s+|[^\W\d_]+|\d+(?:[.,]\d+)*|.", re.DOTALL)

@@ -4,22 +4,22 @@ from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from dashboards.inert import inert, show_text
-from dashboards.parts.choice import choice, choose_rollout, identity, sample_labels
-from dashboards.parts.difference import show_differences
-from dashboards.parts.formulas import renders
-from dashboards.parts.reader import raw_text, show_rollout
-from dashboards.parts.rollout import show_prompt
-from dashboards.parts.thread_map import show_threads
-from dashboards.parts.verdicts import show_verdict
-from dashboards.session.kept import kept_now
-from dashboards.units import counted
-from pipelines.metrics import BY_RESULTS
-from pipelines.stats import pass_rate_interval
-from storage.ground.records import JUDGED, Problem
-from storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
-from storage.queries.browse.evidence import Subject
-from storage.queries.browse.problems import answer_groups
+from rollmill.dashboards.inert import inert, show_text
+from rollmill.dashboards.parts.choice import choice, choose_rollout, identity, sample_labels
+from rollmill.dashboards.parts.difference import show_differences
+from rollmill.dashboards.parts.formulas import renders
+from rollmill.dashboards.parts.reader import raw_text, show_rollout
+from rollmill.dashboards.parts.rollout import show_prompt
+from rollmill.dashboards.parts.thread_map import show_threads
+from rollmill.dashboards.parts.verdicts import show_verdict
+from rollmill.dashboards.session.kept import kept_now
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.metrics import BY_RESULTS
+from rollmill.pipelines.stats import pass_rate_interval
+from rollmill.storage.ground.records import JUDGED, Problem
+from rollmill.storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
+from rollmill.storage.queries.browse.evidence import Subject
+from rollmill.storage.queries.browse.problems import answer_groups
 
 ROLLOUTS, THREADS = "Rollouts", "Threads"
 ONE_LINE = 200  # characters of a reference that is shown in a line

@@ -9,9 +9,9 @@ numbers.
 import re
 from collections.abc import Iterator
 
-from dashboards.inert import literal, unlinked, visible
-from dashboards.parts.formulas import FORMULA, MOST, renders
-from storage.queries.browse.answer_place import AnswerPlace
+from rollmill.dashboards.inert import literal, unlinked, visible
+from rollmill.dashboards.parts.formulas import FORMULA, MOST, renders
+from rollmill.storage.queries.browse.answer_place import AnswerPlace
 
 # Private characters stand for what is put in at the end; a text's own ones are made visible first.
 _OPEN, _CLOSE, _FIRST = "\U000f0000", "\U000f0001", 0xF0002

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from dashboards.inert import show_text, visible
-from dashboards.parts.rollout import show_completion, show_messages
-from dashboards.parts.tokens import show_tokens
-from dashboards.parts.verdicts import record, show_verdict
-from storage.ground.records import Completion
-from storage.queries import ProblemDetail, RolloutDetail
-from storage.queries.browse.evidence import Subject
+from rollmill.dashboards.inert import show_text, visible
+from rollmill.dashboards.parts.rollout import show_completion, show_messages
+from rollmill.dashboards.parts.tokens import show_tokens
+from rollmill.dashboards.parts.verdicts import record, show_verdict
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.queries import ProblemDetail, RolloutDetail
+from rollmill.storage.queries.browse.evidence import Subject
 
 TRACE, PROMPT, RAW, TOKENS, RECORD = "Trace", "Prompt", "Raw", "Tokens", "Record"
 

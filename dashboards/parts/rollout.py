@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from dashboards.inert import characters_shown, inert, show_rest, show_text
-from dashboards.parts.prose import prose
-from dashboards.units import counted
-from storage.ground.records import Completion, Message, Prompt
-from storage.queries.browse.answer_place import AnswerPlace, judged_turn
+from rollmill.dashboards.inert import characters_shown, inert, show_rest, show_text
+from rollmill.dashboards.parts.prose import prose
+from rollmill.dashboards.units import counted
+from rollmill.storage.ground.records import Completion, Message, Prompt
+from rollmill.storage.queries.browse.answer_place import AnswerPlace, judged_turn
 
 Colour = Literal["green", "red", "orange", "violet", "gray"]
 COLOURS: dict[str, Colour] = {"correct": "green", "incorrect": "red", "unparsed": "orange", "undecided": "violet"}

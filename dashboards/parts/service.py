@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.parts.activity import REFRESH_IDLE, REFRESH_LIVE
-from dashboards.session.commands import show_done, silent_button
-from dashboards.session.scope import reader
-from storage.queries import Service
-from storage.queries.schedules import is_parent, service
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.parts.activity import REFRESH_IDLE, REFRESH_LIVE
+from rollmill.dashboards.session.commands import show_done, silent_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.queries import Service
+from rollmill.storage.queries.schedules import is_parent, service
 
 UP = ("up", "--dashboard", "0")  # without a dashboard of its own: this one goes on
 DOWN = ("down",)

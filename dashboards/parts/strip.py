@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.session.address import link
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.session.address import link
 
 DUE = "due"  # a firing that is to come
 MARKS: Mapping[str, tuple[str, str]] = {  # of a status: its icon, and a colour of the theme

@@ -5,9 +5,9 @@ from html import escape
 
 import streamlit as st
 
-from dashboards.inert import visible
-from dashboards.units import counted
-from storage.ground.records import Completion
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.units import counted
+from rollmill.storage.ground.records import Completion
 
 MOST, UNLIKELY = 1_500, 5.0  # tokens that are coloured; minus log-probability (nats) of the strongest colour
 

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.parts.rollout import COLOURS
-from dashboards.units import counted
-from storage.queries import RolloutDetail
-from storage.queries.browse.evidence import Subject, VerdictEvidence, evidence_of
-from storage.queries.browse.why import brief, evidence_lines
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.parts.rollout import COLOURS
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import RolloutDetail
+from rollmill.storage.queries.browse.evidence import Subject, VerdictEvidence, evidence_of
+from rollmill.storage.queries.browse.why import brief, evidence_lines
 
 ICONS = {"correct": ":material/check:", "incorrect": ":material/close:", "unparsed": ":material/question_mark:"}
 # A mark that is no colour alone, and holds a formula of several lines.

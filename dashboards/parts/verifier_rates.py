@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.units import counted
-from pipelines.stats import with_interval
-from storage.queries.judge.audits import RATES, KnownRates
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.queries.judge.audits import RATES, KnownRates
 
 COLUMNS = {
     "pass rate of problem": st.column_config.TextColumn(

@@ -1,8 +1,8 @@
-"""Streamlit's command line with connections that are bounded: `python -m dashboards.server run serve.py` ..."""
+"""Streamlit's command line with connections that are bounded: `python -m rollmill.dashboards.server run serve.py` ..."""
 
 from streamlit.web.cli import main
 
-from pipelines.processes.connections import bound
+from rollmill.pipelines.processes.connections import bound
 
 if __name__ == "__main__":
     bound()

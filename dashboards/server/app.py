@@ -8,13 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.server.warm import WARMER
-from dashboards.session.address import PAGES, link
-from dashboards.session.commands import admit, forget_clicks, may_write, read_only_reason
-from dashboards.session.parameters import show_unknown_parameters
-from dashboards.session.scope import guarded
-from storage.ground.errors import unknown_name
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.server.warm import WARMER
+from rollmill.dashboards.session.address import PAGES, link
+from rollmill.dashboards.session.commands import admit, forget_clicks, may_write, read_only_reason
+from rollmill.dashboards.session.parameters import show_unknown_parameters
+from rollmill.dashboards.session.scope import guarded
+from rollmill.storage.ground.errors import unknown_name
 
 SIDEBAR_WIDTH = 210  # pixels
 HERE = Path(__file__).parent  # a named icon would be fetched from another host
@@ -56,7 +56,7 @@ def main(first: str = "Home") -> None:
     first_path = f"{FIRST_PATH}-page" if _unknown_path() == FIRST_PATH else FIRST_PATH
     pages = {
         name: st.Page(
-            guarded(_with_parameters(name, import_module(f"dashboards.pages.{module}").show)),
+            guarded(_with_parameters(name, import_module(f"rollmill.dashboards.pages.{module}").show)),
             title=name,
             url_path=first_path if name == "Home" else path,
             icon=f":material/{icon}:",

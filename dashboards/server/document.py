@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from streamlit import file_util
 
-from dashboards.server.app import PAGE_OF, PATHS
-from dashboards.session.admission import PROTOCOL
-from storage.ground.errors import unknown_name
+from rollmill.dashboards.server.app import PAGE_OF, PATHS
+from rollmill.dashboards.session.admission import PROTOCOL
+from rollmill.storage.ground.errors import unknown_name
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

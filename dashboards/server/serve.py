@@ -19,12 +19,12 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocketClose
 
-from dashboards.server.document import ASKED, KEY, REFUSED, Documents, page_of
-from dashboards.server.warm import WARMER
-from dashboards.session import admission
-from dashboards.session.export_matches import ROUTE
-from dashboards.session.version_page import REPORT_ROUTE
-from pipelines.processes.local_server import PAGE_HEADERS, brings, cookie_name, exchange, foreign
+from rollmill.dashboards.server.document import ASKED, KEY, REFUSED, Documents, page_of
+from rollmill.dashboards.server.warm import WARMER
+from rollmill.dashboards.session import admission
+from rollmill.dashboards.session.export_matches import ROUTE
+from rollmill.dashboards.session.version_page import REPORT_ROUTE
+from rollmill.pipelines.processes.local_server import PAGE_HEADERS, brings, cookie_name, exchange, foreign
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboards.session.kept import INDEXES, State, content, is_final, state_of
-from dashboards.session.scope import reader
-from dashboards.units import duration
-from storage.ground.errors import RollmillError
-from storage.queries import Reader, Scope, datasets, named_scope, runs
+from rollmill.dashboards.session.kept import INDEXES, State, content, is_final, state_of
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import duration
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.queries import Reader, Scope, datasets, named_scope, runs
 
 TICK_SECONDS = 2.0
 PATIENCE = 30.0  # seconds for which a view waits for visitors' pages
@@ -118,7 +118,7 @@ class CacheWarmer:
 
 def first_views(source: Reader) -> list[FirstView]:
     """First views of Explore and Compare, the newest first; as many in Explore as it holds in memory."""
-    from dashboards.pages.compare.page import subjects
+    from rollmill.dashboards.pages.compare.page import subjects
 
     newest = [row.newest for row in datasets(source) if row.newest is not None and row.newest.fetched]
     latest = sorted(newest, key=lambda version: version.created_at, reverse=True)[:1]
@@ -131,13 +131,13 @@ def first_views(source: Reader) -> list[FirstView]:
 
 
 def _of_explore(scope: Scope) -> FirstView:
-    from dashboards.pages.explore.page import compute_first
+    from rollmill.dashboards.pages.explore.page import compute_first
 
     return FirstView(f"Explore of {scope.name}", content(scope), lambda: compute_first(scope))
 
 
 def _of_compare(source: Reader, name: str) -> FirstView:
-    from dashboards.pages.compare.page import compute_first
+    from rollmill.dashboards.pages.compare.page import compute_first
 
     return FirstView(f"Compare of {name}", state_of(source, name), lambda: compute_first(source, name))
 

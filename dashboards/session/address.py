@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboards.inert import visible
-from storage.ground.errors import unknown_name
-from storage.queries.browse.explore import FACETS, NONE
+from rollmill.dashboards.inert import visible
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.queries.browse.explore import FACETS, NONE
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -9,7 +9,7 @@ storage of the page's own origin, which no other port can read.
 import hmac
 import os
 
-from pipelines.processes.local_server import same
+from rollmill.pipelines.processes.local_server import same
 
 TOKEN = os.environ.pop("ROLLMILL_TOKEN", "")  # empty: nobody sees anything
 READ_ONLY = bool(os.environ.pop("ROLLMILL_READ_ONLY", ""))

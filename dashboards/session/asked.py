@@ -15,9 +15,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.session.commands import may_write
-from dashboards.session.scope import reader
-from pipelines.processes.spawn import environment, module_command, spawn
+from rollmill.dashboards.session.commands import may_write
+from rollmill.dashboards.session.scope import reader
+from rollmill.pipelines.processes.spawn import environment, module_command, spawn
 
 MOST = 100  # answers kept
 REFUSAL_HOLDS = 20.0  # seconds: what a command refused, an import for one, may be there afterwards
@@ -115,7 +115,7 @@ def _slot(slot: str) -> str:
 
 def _begun(arguments: Sequence[str]) -> _Question:
     child = spawn(
-        module_command("flows.cli", *arguments),
+        module_command("rollmill.flows.cli", *arguments),
         environment(os.environ.get("PYTHONPATH")),
         cwd=reader().root,
         stdin=subprocess.DEVNULL,

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboards.inert import one_line, visible
-from dashboards.session import admission
-from dashboards.session.scope import reader
-from pipelines.processes.local_server import same
-from pipelines.processes.spawn import environment, module_command, spawn
+from rollmill.dashboards.inert import one_line, visible
+from rollmill.dashboards.session import admission
+from rollmill.dashboards.session.scope import reader
+from rollmill.pipelines.processes.local_server import same
+from rollmill.pipelines.processes.spawn import environment, module_command, spawn
 
 WRITES = "may-write"
 CLICKS = "clicks"  # of buttons that no draw has reached since: by key their time, and the arguments if confirmed
@@ -168,7 +168,7 @@ def run(arguments: Sequence[str], wait: float = WAIT) -> CommandStatus:
     # A file and no pipe: a command that outlives the page would block on a full pipe, or die of a closed one.
     with tempfile.TemporaryFile() as output:
         child = spawn(
-            module_command("flows.cli", *arguments),
+            module_command("rollmill.flows.cli", *arguments),
             environment(os.environ.get("PYTHONPATH")),
             cwd=reader().root,
             stdin=subprocess.DEVNULL,

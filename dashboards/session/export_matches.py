@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from dashboards.session.scope import reader
-from dashboards.units import counted, size
-from storage.queries.browse.spreadsheets import SAID, table_as_text
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted, size
+from rollmill.storage.queries.browse.spreadsheets import SAID, table_as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from storage.queries import ExploreIndex, Reader, Scope
-from storage.queries.browse.explore_index import explore_index
-from storage.queries.comparisons.sides import cells_or_scope
-from storage.queries.histories.dataset_history import history_stamp, version_history
+from rollmill.storage.queries import ExploreIndex, Reader, Scope
+from rollmill.storage.queries.browse.explore_index import explore_index
+from rollmill.storage.queries.comparisons.sides import cells_or_scope
+from rollmill.storage.queries.histories.dataset_history import history_stamp, version_history
 
 if TYPE_CHECKING:
-    from storage.queries import Run, VersionStep
+    from rollmill.storage.queries import Run, VersionStep
 
 atexit.register(gc.unfreeze)  # else libraries report at the end what was not collected
 Answer = TypeVar("Answer")

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 
-from dashboards.session.scope import reader
+from rollmill.dashboards.session.scope import reader
 
 FORMS: Mapping[str, tuple[str, str, str]] = {  # by kind: the label of the box, its parameter in the address, the command
     "Curate": ("Recipe", "recipe", "curate"),

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboards.inert import inert
-from storage.ground.errors import unknown_name
-from storage.queries.browse.views import KEPT, PLACE
+from rollmill.dashboards.inert import inert
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.queries.browse.views import KEPT, PLACE
 
 MOST = 5  # names that are told
 PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu; of a page without a row any is taken

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboards.inert import visible
-from dashboards.session.address import PAGES, choose, context_bar, link
-from storage.ground.errors import RollmillError
-from storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.session.address import PAGES, choose, context_bar, link
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"
 OF = ("problem",)  # of the run or version that is looked at: another one has others

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dashboards.session.commands import may_write, typed
-from dashboards.session.scope import reader
-from pipelines.processes.spawn import environment, module_command, spawn_apart
-from storage.queries import Reader, runs
-from storage.queries.models.experiments import experiment_of_process
-from storage.queries.models.progress import training_of_process
-from storage.queries.run_history import output_folder
+from rollmill.dashboards.session.commands import may_write, typed
+from rollmill.dashboards.session.scope import reader
+from rollmill.pipelines.processes.spawn import environment, module_command, spawn_apart
+from rollmill.storage.queries import Reader, runs
+from rollmill.storage.queries.models.experiments import experiment_of_process
+from rollmill.storage.queries.models.progress import training_of_process
+from rollmill.storage.queries.run_history import output_folder
 
 if TYPE_CHECKING:
     import subprocess
@@ -72,7 +72,7 @@ def start(arguments: Sequence[str]) -> Started | None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(log, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
             file.write(f"$ {typed(words)}\n")
-        command = module_command("flows.cli", "-C", str(reader().root), *words)
+        command = module_command("rollmill.flows.cli", "-C", str(reader().root), *words)
         child = spawn_apart(command, environment(os.environ.get("PYTHONPATH")), log)
         started = _started[words] = Started(words, log, begun, child)
     threading.Thread(target=_follow, args=(started, reader()), name="rollmill-started", daemon=True).start()

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from dashboards.inert import visible
-from dashboards.session.scope import reader
-from storage.ground.errors import RollmillError
-from storage.queries import version_report
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.queries import version_report
 
 WITHOUT_SCRIPTS = {
     "Content-Security-Policy": (

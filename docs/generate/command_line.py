@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from docs.generate.tables import table
-from flows import cli
+from rollmill.flows import cli
 
 EVERYWHERE = frozenset({"json", "dry_run", "help"})
 """Options of most verbs, described once."""

@@ -1,6 +1,6 @@
 """The reference page on the files of `rollmill dataset eject`."""
 
-from flows.workspace.ejecting import schema_page
+from rollmill.flows.workspace.ejecting import schema_page
 
 
 def page() -> str:

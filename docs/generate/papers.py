@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from docs.generate.tables import table
-from flows import CHECKOUT
-from flows.studies.shelf import FOLDER, shipped_result
-from flows.studies.study_recipe import LoadedStudy, load_study
-from flows.studies.study_report import judged, study_page
-from storage.queries.published.papers import MEASURED, NEEDS, STATUSES, PaperRow, published_papers
+from rollmill.flows import CHECKOUT
+from rollmill.flows.studies.shelf import FOLDER, shipped_result
+from rollmill.flows.studies.study_recipe import LoadedStudy, load_study
+from rollmill.flows.studies.study_report import judged, study_page
+from rollmill.storage.queries.published.papers import MEASURED, NEEDS, STATUSES, PaperRow, published_papers
 
 HEAD = """\
 # Papers

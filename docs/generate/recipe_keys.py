@@ -8,17 +8,17 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.generate.tables import shown_default, table, type_words
-from flows.loops.loop_recipe import LoopRecipe
-from flows.mixing.mix_recipe import MixtureRecipe
-from flows.recipe.benchmarks import Definition
-from flows.recipe.evaluations import EvaluationRecipe
-from flows.recipe.profile import Profile
-from flows.recipe.schema import Generate, Recipe
-from flows.studies.study_recipe import StudyRecipe
-from flows.sweeps.sweep_recipe import SweepRecipe
-from flows.training.training_recipe import TrainingRecipe
-from flows.trials.trial_recipe import TrialRecipe
-from storage.ground.form_fields import descriptions
+from rollmill.flows.loops.loop_recipe import LoopRecipe
+from rollmill.flows.mixing.mix_recipe import MixtureRecipe
+from rollmill.flows.recipe.benchmarks import Definition
+from rollmill.flows.recipe.evaluations import EvaluationRecipe
+from rollmill.flows.recipe.profile import Profile
+from rollmill.flows.recipe.schema import Generate, Recipe
+from rollmill.flows.studies.study_recipe import StudyRecipe
+from rollmill.flows.sweeps.sweep_recipe import SweepRecipe
+from rollmill.flows.training.training_recipe import TrainingRecipe
+from rollmill.flows.trials.trial_recipe import TrialRecipe
+from rollmill.storage.ground.form_fields import descriptions
 
 FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Recipe": (Recipe, "Everything that can change a row. `rollmill recipe show FILE` prints one with every default."),

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from docs.generate.tables import table
-from pipelines.certify.suites import SUITES, options_of
+from rollmill.pipelines.certify.suites import SUITES, options_of
 
 SECTIONS = {
     "equivalence": "Right answers, as pairs both ways, by class; for `math` and `number` also sentences with a number.",

@@ -3,8 +3,8 @@
 `Adopt` is the kind of job, `adopt` does the same for one log; `stored_log` returns the original log.
 """
 
-from flows.adopting.adopt import AdoptRequest, adopt
-from flows.adopting.log_import import stored_log
-from flows.adopting.several import Adopt
+from rollmill.flows.adopting.adopt import AdoptRequest, adopt
+from rollmill.flows.adopting.log_import import stored_log
+from rollmill.flows.adopting.several import Adopt
 
 __all__ = ["Adopt", "AdoptRequest", "adopt", "stored_log"]

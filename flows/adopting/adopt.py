@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.fitting import JUDGEMENTS, PEOPLE, fitting_verifiers
-from flows.adopting.log_import import KEY, import_log
-from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
-from flows.curation.outcome import write_json
-from flows.job import Job
-from flows.jobs.evaluate import Evaluate, evaluate, totals
-from flows.progress import Progress
-from flows.scoring import ScoreRequest, score
-from pipelines.verify.judged.person import write_judgements
-from storage.ground.errors import SetupError, unknown_name
-from storage.imports.logs.evaluation_log import EvaluationLog
-from storage.imports.logs.tools import log_at
-from storage.queries import Reader, run_scope
-from storage.workspace import Workspace
+from rollmill.flows.adopting.fitting import JUDGEMENTS, PEOPLE, fitting_verifiers
+from rollmill.flows.adopting.log_import import KEY, import_log
+from rollmill.flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
+from rollmill.flows.curation.outcome import write_json
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.evaluate import Evaluate, evaluate, totals
+from rollmill.flows.progress import Progress
+from rollmill.flows.scoring import ScoreRequest, score
+from rollmill.pipelines.verify.judged.person import write_judgements
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.imports.logs.evaluation_log import EvaluationLog
+from rollmill.storage.imports.logs.tools import log_at
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.workspace import Workspace
 
 Row = dict[str, Any]
 READ_LEAST = 0.1  # of all answers, below which the share that is right says nothing of the model
@@ -36,7 +36,7 @@ class AdoptRequest:
 
     `verify`: names of the verifiers; empty: one that fits the references, and people's judgements if none fits. `label`:
     name of the tool's score that is compared with the verdicts; none: the first score of single answers. `max_bytes`:
-    largest size of one unpacked log (storage.imports.reading.limits).
+    largest size of one unpacked log (rollmill.storage.imports.reading.limits).
     """
 
     root: Path
@@ -55,7 +55,7 @@ def adopt(request: AdoptRequest) -> Row:
 
 def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Progress) -> Row:
     """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, if the name is taken."""
-    from storage.versions.publish import finish_interrupted
+    from rollmill.storage.versions.publish import finish_interrupted
 
     label = _label(log, request.label)
     progress.begin(f"{log.tool} {log.version}: {log.task}, {len(log.answers):,} answers")

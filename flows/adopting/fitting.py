@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 
 PEOPLE = "person"  # the verifier that looks up what people judged, in the file of this name beside the evaluation
 JUDGEMENTS = "judgements.csv"
@@ -18,7 +18,7 @@ def fitting_verifiers(workspace: Workspace, name: str) -> list[dict[str, Any]]:
 
     Of numbers, of the letters of choices, of mathematics, of a word or two (compared as texts); for all else, people.
     """
-    from storage.imports.stored import rows_of
+    from rollmill.storage.imports.stored import rows_of
 
     with workspace.segments.connection() as connection:
         query = f"SELECT DISTINCT reference FROM ({rows_of(workspace.segments, 'problems', name)})"  # noqa: S608 - our names

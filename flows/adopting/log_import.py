@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.imports.logs.evaluation_log import EvaluationLog
-from storage.imports.reading.lines import FileRow
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportReport, ImportSpec
-from storage.imports.stored import rows_of
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.imports.logs.evaluation_log import EvaluationLog
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportReport, ImportSpec
+from rollmill.storage.imports.stored import rows_of
+from rollmill.storage.workspace import Workspace
 
 KEY = "adopted"
 """Key of an answer's meta that holds its log entry."""

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from flows.adopting.log_import import KEY
-from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from storage.ground.errors import SetupError
-from storage.ground.pool import STATES, Pool
-from storage.imports.logs.evaluation_log import LoggedAnswer, PrintedNumber
-from storage.queries.judge.labelled import LabelledRollout, labelled_rollouts
-from storage.queries.pools import scope_pool
-from storage.queries.scope import Scope
+from rollmill.flows.adopting.log_import import KEY
+from rollmill.pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.storage.imports.logs.evaluation_log import LoggedAnswer, PrintedNumber
+from rollmill.storage.queries.judge.labelled import LabelledRollout, labelled_rollouts
+from rollmill.storage.queries.pools import scope_pool
+from rollmill.storage.queries.scope import Scope
 
 EQUAL = 1e-12
 """Largest difference between a number from the rows and the printed one."""

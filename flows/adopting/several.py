@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
-from flows.driver import Executor, Outcome, RequestKind
-from flows.progress import Progress
-from storage.ground.errors import FoundWanting, SetupError, Unavailable
-from storage.imports.logs.evaluation_log import EvaluationLog
-from storage.imports.logs.tools import Tool, logs_at, read_logs, unreadable_at
+from rollmill.flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
+from rollmill.flows.driver import Executor, Outcome, RequestKind
+from rollmill.flows.progress import Progress
+from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.storage.imports.logs.evaluation_log import EvaluationLog
+from rollmill.storage.imports.logs.tools import Tool, logs_at, read_logs, unreadable_at
 
 
 class Adopt(RequestKind):

@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.certify.audit_sample import SampledRow, describe, draw, draw_simple, strata_of
-from pipelines.metrics import Counts, CountsByProblem, pass_rate
-from pipelines.stats import beta_quantile, cluster_sums, fit_prior
-from storage.audits import Audit, AuditItem, audit_id
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.records import JUDGED
-from storage.queries import Reader, run_scope
-from storage.queries.judge.audited import CHAIN, AuditedRow, audited_as, audited_rows
-from storage.queries.judge.audits import rates_of_audit
+from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, draw_simple, strata_of
+from rollmill.pipelines.metrics import Counts, CountsByProblem, pass_rate
+from rollmill.pipelines.stats import beta_quantile, cluster_sums, fit_prior
+from rollmill.storage.audits import Audit, AuditItem, audit_id
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.records import JUDGED
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.judge.audited import CHAIN, AuditedRow, audited_as, audited_rows
+from rollmill.storage.queries.judge.audits import rates_of_audit
 
 if TYPE_CHECKING:
-    from storage.queries.scope import Scope
-    from storage.runs import Run
+    from rollmill.storage.queries.scope import Scope
+    from rollmill.storage.runs import Run
 
 RATE_POINTS = 200  # points that stand for the distribution of pass rates
 

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates, with_clusters
-from flows.driver import Executor, RequestKind
-from flows.progress import Progress
-from pipelines.stats import Costs
-from storage.audits import Audit
-from storage.queries import Reader
-from storage.queries.judge.audits import rates_of_audit
+from rollmill.flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates, with_clusters
+from rollmill.flows.driver import Executor, RequestKind
+from rollmill.flows.progress import Progress
+from rollmill.pipelines.stats import Costs
+from rollmill.storage.audits import Audit
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.judge.audits import rates_of_audit
 
 Row = dict[str, Any]
 
@@ -42,7 +42,7 @@ class DrawAudit(RequestKind):
 
     def stages(self, reader: Reader, executor: Executor) -> Row:
         """Draw an audit, and report its state."""
-        from flows.auditing.planted import planted_audit
+        from rollmill.flows.auditing.planted import planted_audit
 
         drawn = planted_audit if self.planted else natural_audit
         audit = executor.stage("audit", partial(drawn, reader, self.request, dry_run=self.dry_run))

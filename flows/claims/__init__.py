@@ -1,1 +1,1 @@
-"""Published claims checked on pools: `rollmill claims`. The claims themselves are in `pipelines.claims`."""
+"""Published claims checked on pools: `rollmill claims`. The claims themselves are in `rollmill.pipelines.claims`."""

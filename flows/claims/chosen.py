@@ -6,10 +6,10 @@ Reads the shipped tables and loads nothing that draws or judges.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flows.claims.published import PREFIX, Number, pools_of, published_table
-from pipelines.claims import CLAIMS, Claim
-from storage.ground.errors import unknown_name
-from storage.queries.published.claims import BOARDS
+from rollmill.flows.claims.published import PREFIX, Number, pools_of, published_table
+from rollmill.pipelines.claims import CLAIMS, Claim
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.queries.published.claims import BOARDS
 
 RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")
 """The pools of released outputs that claims are measured on."""

@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.claims.chosen import chosen_claims
-from flows.claims.numbers import number_rows
-from flows.claims.outputs import take_outputs
-from flows.claims.pools import (
+from rollmill.flows.claims.chosen import chosen_claims
+from rollmill.flows.claims.numbers import number_rows
+from rollmill.flows.claims.outputs import take_outputs
+from rollmill.flows.claims.pools import (
     DRAWN_CELLS,
     PoolDrawing,
     drawn_evidence,
     recorded_evidence,
     recorded_runs,
 )
-from flows.claims.published import published_table
-from flows.claims.released import released
-from flows.claims.results import result_of, write_results
-from pipelines.claims import Claim, Effect, NotTestable
-from pipelines.claims.evidence import Evidence
-from storage.ground.errors import SetupError
+from rollmill.flows.claims.published import published_table
+from rollmill.flows.claims.released import released
+from rollmill.flows.claims.results import result_of, write_results
+from rollmill.pipelines.claims import Claim, Effect, NotTestable
+from rollmill.pipelines.claims.evidence import Evidence
+from rollmill.storage.ground.errors import SetupError
 
 SEEDS = 5
 

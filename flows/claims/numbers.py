@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flows.claims.published import Number, Published, Values
-from pipelines.claims import VALUES
-from pipelines.claims.claim import Status, number_status
-from pipelines.claims.effects import NotTestable
-from storage.ground.ids import digits
+from rollmill.flows.claims.published import Number, Published, Values
+from rollmill.pipelines.claims import VALUES
+from rollmill.pipelines.claims.claim import Status, number_status
+from rollmill.pipelines.claims.effects import NotTestable
+from rollmill.storage.ground.ids import digits
 
 if TYPE_CHECKING:
-    from pipelines.claims.released_outputs import Recorded
-    from pipelines.stats import Estimate
+    from rollmill.pipelines.claims.released_outputs import Recorded
+    from rollmill.pipelines.stats import Estimate
 
 Row = dict[str, Any]
 
@@ -74,7 +74,7 @@ def _grader(number: Number, labels: "Estimate | None") -> str:
 
 
 def _estimate(recorded: "Recorded", value: Values, less: Values | None = None) -> "Estimate":
-    from pipelines.claims.released_outputs import estimated
+    from rollmill.pipelines.claims.released_outputs import estimated
 
     sides = [VALUES[side.of](recorded, **side.options) for side in (value, less) if side is not None]
     return estimated(*sides)

@@ -12,16 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.claims.published import PREFIX, Output, Published, pools_of
-from pipelines.claims.generated_tests import counted_asserts, until_stop
-from storage.ground.errors import SetupError
-from storage.imports.problems import import_problems
-from storage.imports.reading.lines import FileRow
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
+from rollmill.flows.claims.published import PREFIX, Output, Published, pools_of
+from rollmill.pipelines.claims.generated_tests import counted_asserts, until_stop
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
 
 if TYPE_CHECKING:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
 CODET_MODEL = "CodeGen-Mono-16B"
 AT_ONCE = 100  # tests of one problem: as many results as the evidence of a verdict holds
@@ -29,7 +29,7 @@ AT_ONCE = 100  # tests of one problem: as many results as the evidence of a verd
 
 def take_outputs(root: Path, folder: Path, published: Published, begin: Callable[[str], None]) -> list[str]:
     """The outputs whose files lie in a folder, each imported unless it is there; SetupError if it holds none."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     if not folder.is_dir():
         raise SetupError(f"--outputs {folder}: no such folder.")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.claims.claim import CLOSE, LEAST_SEEDS
-from storage.queries.published.claims import BOARDS, counts
+from rollmill.pipelines.claims.claim import CLOSE, LEAST_SEEDS
+from rollmill.storage.queries.published.claims import BOARDS, counts
 
 Row = Mapping[str, Any]
 HEAD = """\

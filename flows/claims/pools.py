@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from flows import CHECKOUT
-from flows.claims.published import PREFIX
-from flows.job import Job
-from flows.jobs.evaluate import Evaluate, evaluate
-from flows.progress import Progress, Stage
-from flows.scoring import ScoreRequest, score
-from pipelines.claims.evidence import Evidence
-from storage.ground.pool import Ints, Pool
-from storage.ground.solutions import solution_key
-from storage.queries import Reader, run_scope
-from storage.queries.pools import ScopePool, scope_pool
+from rollmill.flows import CHECKOUT
+from rollmill.flows.claims.published import PREFIX
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.evaluate import Evaluate, evaluate
+from rollmill.flows.progress import Progress, Stage
+from rollmill.flows.scoring import ScoreRequest, score
+from rollmill.pipelines.claims.evidence import Evidence
+from rollmill.storage.ground.pool import Ints, Pool
+from rollmill.storage.ground.solutions import solution_key
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.pools import ScopePool, scope_pool
 
 DRAWN = CHECKOUT / "recipes/evaluations/claims.yaml"
 RECORDED = CHECKOUT / "recipes/evaluations/claims-recorded.yaml"
@@ -53,7 +53,7 @@ class PoolDrawing:
 
 def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> Evidence:
     """The evidence of one seed; missing completions of its pools are drawn and judged first."""
-    from flows.recipe.evaluations import load_evaluation
+    from rollmill.flows.recipe.evaluations import load_evaluation
 
     # Claims on a simulation draw nothing, so the evaluation need not even be read.
     if not pools:
@@ -67,7 +67,7 @@ def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> E
 
 def recorded_runs(drawing: PoolDrawing, pools: Collection[str]) -> dict[str, str]:
     """The run of each of these released outputs that was imported here, judged and scored; stored rows are reused."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(drawing.root) as workspace:
         imported = {record.name for record in workspace.imports.list() if record.kind == "rollouts"}

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flows import CHECKOUT
-from flows.recipe.parse import parse
-from flows.recipe.schema import Part, SchemaOne, Slug, Text
-from pipelines.claims import VALUES
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.parse import parse
+from rollmill.flows.recipe.schema import Part, SchemaOne, Slug, Text
+from rollmill.pipelines.claims import VALUES
 
 FILE = CHECKOUT / "recipes/claims/published.yaml"
 PREFIX = "released-"
@@ -44,7 +44,7 @@ class Paper(Part):
 
 
 class Values(Part):
-    """Function of `pipelines.claims.released_outputs` with its options; it gives one value per problem."""
+    """Function of `rollmill.pipelines.claims.released_outputs` with its options; it gives one value per problem."""
 
     of: Text
     options: dict[str, Any] = Field(default={})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.claims.effects import NotTestable
-from pipelines.claims.released_outputs import GeneratedTests, Recorded
-from storage.ground.pool import Ints
-from storage.queries import Reader, run_scope
-from storage.queries.pools import ScopePool, scope_pool
+from rollmill.pipelines.claims.effects import NotTestable
+from rollmill.pipelines.claims.released_outputs import GeneratedTests, Recorded
+from rollmill.storage.ground.pool import Ints
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.pools import ScopePool, scope_pool
 
 CODET, CODET_TESTS = "codet", "codet-tests"
 _LABELS = "SELECT id, json_extract_string(meta, '$.is_correct') FROM completions"

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.claims import Claim, ClaimFinding, Effect, findings, status
-from storage.ground.files import json_text, write_text
-from storage.ground.ids import digits
-from storage.queries.published.claims import FOLDER
+from rollmill.pipelines.claims import Claim, ClaimFinding, Effect, findings, status
+from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.queries.published.claims import FOLDER
 
 Row = dict[str, Any]
 

@@ -20,13 +20,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows import CHECKOUT
-from flows.cli import ending, logs
-from flows.cli.operate import completion
-from flows.cli.output import never_silent, note
-from flows.cli.terminal import guard
+from rollmill.flows import CHECKOUT
+from rollmill.flows.cli import ending, logs
+from rollmill.flows.cli.operate import completion
+from rollmill.flows.cli.output import never_silent, note
+from rollmill.flows.cli.terminal import guard
+from rollmill.storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
 from rollmill.version import tree_version
-from storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
 
 LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
@@ -135,7 +135,7 @@ def build(verb: str | None = None) -> typer.Typer:
     app.callback()(_everywhere)
     for name in [verb] if verb in VERBS else VERBS:
         module, _, attribute = VERBS[name].partition(":")
-        command = getattr(importlib.import_module(f"flows.cli.{module}"), attribute)
+        command = getattr(importlib.import_module(f"rollmill.flows.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command)
         else:
@@ -311,7 +311,7 @@ def _allow_files() -> None:
 
 def _in_users_file(error: Exception) -> SetupError | None:
     """The error of a method in a user's own file, with the line in that file, if it was raised there."""
-    from pipelines.user_code import MODULES
+    from rollmill.pipelines.user_code import MODULES
 
     frames = traceback.walk_tb(error.__traceback__)
     own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(MODULES)]

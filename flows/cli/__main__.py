@@ -1,5 +1,5 @@
-"""`python -m flows.cli`: the command line where the console script is not installed."""
+"""`python -m rollmill.flows.cli`: the command line where the console script is not installed."""
 
-from flows.cli import main
+from rollmill.flows.cli import main
 
 main()

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from storage.ground.errors import RollmillError, machine_error, refusal
+from rollmill.storage.ground.errors import RollmillError, machine_error, refusal
 
 LIKE_CTRL_C = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 GRACE = 60  # seconds of the orderly end after a thread's death; then the kernel ends the process, as kill -9 would
@@ -150,7 +150,7 @@ def in_a_child() -> int | None:
     signal.pthread_sigmask(signal.SIG_BLOCK, forwarded)
     parent, child = os.getpid(), os.fork()
     if child == 0:
-        from pipelines.processes.child import die_with_parent
+        from rollmill.pipelines.processes.child import die_with_parent
 
         die_with_parent(parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, forwarded)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.output import as_json, doing, line, note, resumable
+from rollmill.flows.cli.output import as_json, doing, line, note, resumable
 
 if TYPE_CHECKING:
-    from flows.driver import Executor, JobKind
-    from flows.job import Job
+    from rollmill.flows.driver import Executor, JobKind
+    from rollmill.flows.job import Job
 
 Outcome = dict[str, Any]
 TO_HAVE_ONE = "Next: rollmill up, or the same command with --prefect"
@@ -21,18 +21,18 @@ def announce(job: "Job") -> None:
 
 def executor_of(job: "Job", prefect: bool | None) -> "Executor":
     """Tasks of a Prefect server, or this process. None: tasks where a server stands, else a line says how to have one."""
-    from flows.driver import DIRECT
+    from rollmill.flows.driver import DIRECT
 
     if prefect is None:
-        from flows.prefect.managed import server_stands
-        from storage.workspace import STATE
+        from rollmill.flows.prefect.managed import server_stands
+        from rollmill.storage.workspace import STATE
 
         prefect = server_stands(Path(job.workspace) / STATE)
         if not prefect:
             note(f"rollmill: no Prefect server stands, so none shows this run. {TO_HAVE_ONE}")
     if not prefect:
         return DIRECT
-    from flows.prefect.command import PrefectCommand
+    from rollmill.flows.prefect.command import PrefectCommand
 
     return PrefectCommand(job, doing)
 
@@ -50,12 +50,12 @@ def run_job(
     Ctrl-C prints how to resume. A failed gate is reported with its findings. `executor`: runs the stages; none: this
     process.
     """
-    from flows.cli.live import watching
-    from flows.cli.summary import before_a_version
-    from flows.curation.gating import GateFailed
-    from flows.driver import DIRECT, drive
-    from flows.progress import Progress
-    from pipelines.processes import spawn
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.cli.summary import before_a_version
+    from rollmill.flows.curation.gating import GateFailed
+    from rollmill.flows.driver import DIRECT, drive
+    from rollmill.flows.progress import Progress
+    from rollmill.pipelines.processes import spawn
 
     spawn.tell = lambda text: note(f"rollmill: {text}")
     try:

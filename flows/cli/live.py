@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flows.cli import logs
-from flows.cli.output import notes_through
-from flows.cli.terminal import escaped, raw, with_styles
-from flows.progress import LOG, Stage
+from rollmill.flows.cli import logs
+from rollmill.flows.cli.output import notes_through
+from rollmill.flows.cli.terminal import escaped, raw, with_styles
+from rollmill.flows.progress import LOG, Stage
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from flows.cli.output import note, notes_through
-from flows.cli.terminal import json_escaped
+from rollmill.flows.cli.output import note, notes_through
+from rollmill.flows.cli.terminal import json_escaped
 
 LOGGER = logging.getLogger("rollmill")
 NOTES = logging.getLogger("rollmill.notes")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.output import AsJson, as_json, line
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.flows.cli.output import AsJson, as_json, line
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 MADE = """\
 problems:
@@ -78,7 +78,7 @@ def new(
 
     Example: rollmill recipe new mine --problems gsm8k
     """
-    from storage.versions.index import NAME
+    from rollmill.storage.versions.index import NAME
 
     if not NAME.fullmatch(name):
         raise SetupError(f"{name!r} is no name of a recipe: letters, digits, '-', '_' and '.', at most 64.")
@@ -93,8 +93,8 @@ def new(
 
 def _has_rollouts(problems: str) -> bool:
     """True if rollouts of these imported problems were imported; SetupError for problems that are not here."""
-    from storage.imports.removal import imports_held
-    from storage.workspace import Workspace
+    from rollmill.storage.imports.removal import imports_held
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         held = imports_held(workspace)
@@ -117,8 +117,8 @@ MEMBERS
 
 def new_method(kind: str, name: str) -> Path:
     """Write a Python file with a class that has the members of its role; SetupError for a kind that is none."""
-    from pipelines.method_checks import CALLS, NAMED, PAGES, TEXTS, VALUES
-    from pipelines.registries import REGISTRIES
+    from rollmill.pipelines.method_checks import CALLS, NAMED, PAGES, TEXTS, VALUES
+    from rollmill.pipelines.registries import REGISTRIES
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()} | {role: role for role in REGISTRIES}
     if kind not in kinds:
@@ -145,7 +145,7 @@ def _call(role: str, name: str) -> str:
     """A method of a role with the parameters and the description that its protocol has."""
     import inspect
 
-    from pipelines import engine_roles, protocols
+    from rollmill.pipelines import engine_roles, protocols
 
     owners = [getattr(module, role.title().replace(" ", ""), None) for module in (protocols, engine_roles)]
     owners.append(engine_roles.Generator if role == "engine" else None)

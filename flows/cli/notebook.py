@@ -33,11 +33,11 @@ def curate(
         SetupError: Something in the recipe, the profile or the workspace must be corrected.
         FoundWanting: The gate did not pass, or a limit ended the drawing.
     """
-    from flows.cli.live import watching
-    from flows.driver import drive
-    from flows.job import Job
-    from flows.jobs.curate import Curate
-    from flows.progress import Progress
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.driver import drive
+    from rollmill.flows.job import Job
+    from rollmill.flows.jobs.curate import Curate
+    from rollmill.flows.progress import Progress
 
     limits = {"max_tokens": max_tokens, "max_cost": max_cost}
     job = Job.here(recipe, sets, profile, keep_going=keep_going, **limits)
@@ -67,11 +67,11 @@ def evaluate(
     Returns:
         What `rollmill evaluate --json` prints: `cells`, each with benchmark, model, counts and `metrics`.
     """
-    from flows.cli.live import watching
-    from flows.driver import drive
-    from flows.job import Job
-    from flows.jobs.evaluate import Evaluate
-    from flows.progress import Progress
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.driver import drive
+    from rollmill.flows.job import Job
+    from rollmill.flows.jobs.evaluate import Evaluate
+    from rollmill.flows.progress import Progress
 
     job = Job.here(recipe, sets, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
     with watching() as watcher:
@@ -104,12 +104,12 @@ def compare(  # noqa: PLR0913 (the options of the command)
     Returns:
         A row for each benchmark, as `rollmill compare --json` prints them; with `errata`, also the numbers as judged.
     """
-    from flows.rejudging.corrections import corrections_of
-    from storage.queries import Reader
-    from storage.queries.comparisons.comparison import ComparisonRequest
-    from storage.queries.comparisons.comparison import compare as compare_sides
-    from storage.queries.comparisons.corrected import corrected_rows
-    from storage.queries.comparisons.sides import sides_of_model
+    from rollmill.flows.rejudging.corrections import corrections_of
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.comparisons.comparison import ComparisonRequest
+    from rollmill.storage.queries.comparisons.comparison import compare as compare_sides
+    from rollmill.storage.queries.comparisons.corrected import corrected_rows
+    from rollmill.storage.queries.comparisons.sides import sides_of_model
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by), margin, all_samples, tokens)
@@ -138,14 +138,14 @@ def leaderboard(
         What `rollmill leaderboard --json` prints: cells, means and pairwise tests; with `impute`, which cells are imputed,
         ranks and the agreement of rankings; with `errata`, each rate and rank as judged and as corrected.
     """
-    from flows.rejudging.corrections import corrections_of
-    from storage.ground.errors import SetupError
-    from storage.queries import Reader
-    from storage.queries.comparisons.checkpoints import checkpoint_order
-    from storage.queries.comparisons.comparison import leaderboard as board_of
-    from storage.queries.comparisons.corrected import corrected_board
-    from storage.queries.comparisons.imputed_board import imputed_board
-    from storage.queries.comparisons.sides import evaluation_names, sides_of
+    from rollmill.flows.rejudging.corrections import corrections_of
+    from rollmill.storage.ground.errors import SetupError
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.comparisons.checkpoints import checkpoint_order
+    from rollmill.storage.queries.comparisons.comparison import leaderboard as board_of
+    from rollmill.storage.queries.comparisons.corrected import corrected_board
+    from rollmill.storage.queries.comparisons.imputed_board import imputed_board
+    from rollmill.storage.queries.comparisons.sides import evaluation_names, sides_of
 
     if checkpoints and (impute or errata):
         raise SetupError("--checkpoints goes alone.", next_command="rollmill leaderboard NAME --checkpoints")

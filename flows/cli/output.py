@@ -15,10 +15,10 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from flows.cli import ending
-from flows.cli.tables import table
-from flows.cli.terminal import OWN_STYLE, escaped, json_escaped, rewrite, styled
-from storage.ground.errors import SetupError, interrupted
+from rollmill.flows.cli import ending
+from rollmill.flows.cli.tables import table
+from rollmill.flows.cli.terminal import OWN_STYLE, escaped, json_escaped, rewrite, styled
+from rollmill.storage.ground.errors import SetupError, interrupted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")

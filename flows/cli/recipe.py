@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.new import new
-from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.flows.cli import group
+from rollmill.flows.cli.new import new
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from flows.recipe.form import RecipeForm
-    from storage.ground.form_fields import FormField
+    from rollmill.flows.recipe.form import RecipeForm
+    from rollmill.storage.ground.form_fields import FormField
 
 LONGEST = 60  # characters of a value or of choices in a table
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
@@ -65,11 +65,11 @@ def listed(
 
     Example: rollmill recipe list --papers --status holds
     """
-    from flows.recipe.listing import recipe_files
+    from rollmill.flows.recipe.listing import recipe_files
 
     files = recipe_files(Path())
     if papers or status or kind:
-        from flows.studies.shelf import listed_papers
+        from rollmill.flows.studies.shelf import listed_papers
 
         rows = listed_papers(files, Path(), status, kind)
         if not json:
@@ -88,12 +88,12 @@ def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> Non
 
     Example: rollmill recipe check recipes/arithmetic.yaml --set budget.options.cap=32
     """
-    from flows.recipe.load import load_recipe
+    from rollmill.flows.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, sets=sets or ())
 
-    from flows.recipe.parse import naming
-    from flows.recipe_check import check_recipe
+    from rollmill.flows.recipe.parse import naming
+    from rollmill.flows.recipe_check import check_recipe
 
     with naming(recipe, "recipes"):
         notes = check_recipe(loaded)
@@ -118,7 +118,7 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
     """
     import yaml
 
-    from flows.recipe.load import load_recipe
+    from rollmill.flows.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, sets=sets or ())
     if json:
@@ -136,9 +136,9 @@ def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
-    from flows.jobs.file_kinds import FILE_KINDS
-    from flows.recipe.form import form_of
-    from storage.ground.by_name import object_at
+    from rollmill.flows.jobs.file_kinds import FILE_KINDS
+    from rollmill.flows.recipe.form import form_of
+    from rollmill.storage.ground.by_name import object_at
 
     made = form_of(recipe, sets or (), FILE_KINDS)
     if json:
@@ -163,9 +163,9 @@ def methods(
 
     Example: rollmill recipe methods recipes/arithmetic.yaml
     """
-    from flows.jobs.methods_report import write_methods_report
-    from flows.recipe.load import load_recipe
-    from storage.workspace import Workspace
+    from rollmill.flows.jobs.methods_report import write_methods_report
+    from rollmill.flows.recipe.load import load_recipe
+    from rollmill.storage.workspace import Workspace
 
     loaded = load_recipe(recipe)
     if name not in (None, loaded.recipe.name):
@@ -180,7 +180,7 @@ def methods(
 
 def _keys(made: "RecipeForm") -> str:
     """A form for people: a line for each key."""
-    from storage.ground.form_fields import yaml_text
+    from rollmill.storage.ground.form_fields import yaml_text
 
     rows = [[part.path, yaml_text(part.value)[:LONGEST], _type_words(part), part.help] for part in made.fields]
     return columns(["key", "value", "type", "meaning"], rows)
@@ -210,10 +210,10 @@ def synthesize(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill synthesize recipes/arithmetic.yaml --show 8
     """
-    from flows.curation.outcome import write_problem_report
-    from flows.identity import problems_of
-    from flows.job import Job
-    from flows.session import open_session, read_session, recipe_of
+    from rollmill.flows.curation.outcome import write_problem_report
+    from rollmill.flows.identity import problems_of
+    from rollmill.flows.job import Job
+    from rollmill.flows.session import open_session, read_session, recipe_of
 
     started = time.monotonic()
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb="synthesize")
@@ -239,8 +239,8 @@ def synthesize(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _page(row: dict[str, Any], shown: Any, report: Path | None, recipe: Path) -> str:
-    from flows.cli.summary import dropped_problems
-    from flows.problems import prompt_text
+    from rollmill.flows.cli.summary import dropped_problems
+    from rollmill.flows.problems import prompt_text
 
     lines = [
         *row["messages"],

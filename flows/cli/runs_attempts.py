@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.runs_cost import require_runs
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.runs_cost import require_runs
 
 if TYPE_CHECKING:
-    from pipelines.stats import Estimate
-    from storage.queries.attempts import AttemptTable
+    from rollmill.pipelines.stats import Estimate
+    from rollmill.storage.queries.attempts import AttemptTable
 
 Pool = Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or a version; the latest run by default.")]
 Steps = Annotated[
@@ -36,10 +36,10 @@ def attempts(
     Example: rollmill runs attempts recheck-3f9a0c1d
     """
     require_runs(pool)
-    from storage.ground.errors import unknown_name
-    from storage.queries import Reader
-    from storage.queries.attempts import attempt_table
-    from storage.queries.scope import named_scope, run_scope
+    from rollmill.storage.ground.errors import unknown_name
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.attempts import attempt_table
+    from rollmill.storage.queries.scope import named_scope, run_scope
 
     with Reader.open() as reader:
         if pool is None:

@@ -1,6 +1,6 @@
 """`rollmill runs cost|queue`: what a run took, by group, and the problems that took draws and were never solved.
 
-Formats what storage.queries.cost and storage.queries.judge.queue count.
+Formats what rollmill.storage.queries.cost and rollmill.storage.queries.judge.queue count.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
+from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 
 if TYPE_CHECKING:
-    from pipelines.stats import RuleErrorCounts
-    from storage.queries.cost import CostGroup, RunCost
-    from storage.queries.judge.queue import HopelessQueue
-    from storage.spending import Sums
+    from rollmill.pipelines.stats import RuleErrorCounts
+    from rollmill.storage.queries.cost import CostGroup, RunCost
+    from rollmill.storage.queries.judge.queue import HopelessQueue
+    from rollmill.storage.spending import Sums
 
 RunId = Annotated[
     str | None,
@@ -37,7 +37,7 @@ MOST = 40  # rows of the queue that are printed
 
 def require_runs(named: str | None) -> None:
     """SetupError for a workspace without runs, before the libraries of rows are loaded; what is named may be a dataset."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         if named is None or not any(workspace.datasets.glob("*/index.json")):
@@ -52,8 +52,8 @@ def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None
     Example: rollmill runs cost arithmetic-3f9a0c1d --by level
     """
     require_runs(run)
-    from storage.queries import Reader
-    from storage.queries.cost import run_cost
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.cost import run_cost
 
     with Reader.open() as reader:
         chosen = reader.runs.chosen(run)
@@ -71,7 +71,7 @@ def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None
 
 def cost_row(cost: "RunCost", groups: "list[CostGroup]", currency: str | None) -> dict[str, Any]:
     """Costs and groups as JSON values."""
-    from storage.queries.cost import sums_row
+    from rollmill.storage.queries.cost import sums_row
 
     def counts(sums: "Sums") -> dict[str, int]:
         return {"completions": sums.completions, "tokens": sums.tokens, "units": sums.units}
@@ -94,7 +94,7 @@ def cost_row(cost: "RunCost", groups: "list[CostGroup]", currency: str | None) -
 
 def cost_text(cost: "RunCost", currency: str | None) -> str:
     """The accounts of a run for people."""
-    from storage.ground.money import shown
+    from rollmill.storage.ground.money import shown
 
     whole = cost.whole
     reused = whole.represented - whole.spent
@@ -128,7 +128,7 @@ def cost_text(cost: "RunCost", currency: str | None) -> str:
 
 
 def _row(name: str, sums: "Sums", calls: int | None, currency: str | None, group: "CostGroup | None" = None) -> list[Any]:
-    from storage.queries.cost import money_text
+    from rollmill.storage.queries.cost import money_text
 
     kept = [None, None] if group is None else [group.kept, group.tokens_per_kept]
     counts = [sums.completions, calls, sums.tokens_in, sums.tokens_out, sums.seconds]
@@ -148,9 +148,9 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """
     require_runs(run)
-    from storage.ground.files import json_line
-    from storage.queries import Reader, run_scope
-    from storage.queries.judge.queue import export_rows, hopeless_queue
+    from rollmill.storage.ground.files import json_line
+    from rollmill.storage.queries import Reader, run_scope
+    from rollmill.storage.queries.judge.queue import export_rows, hopeless_queue
 
     with Reader.open() as reader:
         hopeless = hopeless_queue(run_scope(reader, reader.runs.chosen(run).id))

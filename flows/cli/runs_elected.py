@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.runs_cost import RunId, require_runs
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.runs_cost import RunId, require_runs
 
 if TYPE_CHECKING:
-    from flows.rejudging.search_elections import ElectedAnswer, SearchElections
-    from pipelines.stats import Estimate
+    from rollmill.flows.rejudging.search_elections import ElectedAnswer, SearchElections
+    from rollmill.pipelines.stats import Estimate
 
 HEAD = ["answer", "right", "low", "high", "problems", "clusters"]
 Answers = Annotated[bool, typer.Option("--answers", help="Also list the elected answer of each problem.")]
@@ -26,7 +26,7 @@ def elected(run: RunId = None, *, answers: Answers = False, json: AsJson = False
     Example: rollmill runs elected searched-3f9a0c1d --answers
     """
     require_runs(run)
-    from flows.rejudging.search_elections import elections_of
+    from rollmill.flows.rejudging.search_elections import elections_of
 
     elections = elections_of(Path.cwd(), run)
     row = elected_row(elections)

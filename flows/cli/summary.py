@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.cli.runs_cost import rule_lines
-from flows.cli.terminal import styled
-from storage.ground.money import shown
-from storage.ground.records import OUTCOMES
-from storage.ground.replies.faults import reply_lines
+from rollmill.flows.cli.runs_cost import rule_lines
+from rollmill.flows.cli.terminal import styled
+from rollmill.storage.ground.money import shown
+from rollmill.storage.ground.records import OUTCOMES
+from rollmill.storage.ground.replies.faults import reply_lines
 
 BAR = 14  # characters of a pass rate of 1
 FORECAST_NAMES = {
@@ -110,7 +110,7 @@ def taken_lines(imports: Sequence[Mapping[str, Any] | str]) -> list[str]:
 
 def level_table(metrics: Mapping[str, Any]) -> list[str]:
     """Pass rate, interval and counts of every level and over all, with the sentence that says over what."""
-    from pipelines.metrics import rate_words
+    from rollmill.pipelines.metrics import rate_words
 
     rows = {**metrics["levels"], "all": metrics["overall"]}
     lines = ["  level  pass rate  95% interval      problems  unsolved   kept"]

@@ -1,5 +1,5 @@
 """Contamination checks: a training set against a benchmark, splits against one another, benchmarks made harder."""
 
-from flows.contamination.check import CheckRequest, check_contamination
+from rollmill.flows.contamination.check import CheckRequest, check_contamination
 
 __all__ = ["CheckRequest", "check_contamination"]

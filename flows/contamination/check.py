@@ -9,8 +9,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from flows.contamination.sources import ComparedSource, benchmark_of, source_of
-from pipelines.contamination import (
+from rollmill.flows.contamination.sources import ComparedSource, benchmark_of, source_of
+from rollmill.pipelines.contamination import (
     CLASSES,
     METHODS,
     ContaminationCertificate,
@@ -21,9 +21,9 @@ from pipelines.contamination import (
     Scan,
     certify,
 )
-from storage.ground.ids import digest128
-from storage.versions.checks import keep_check
-from storage.workspace import Workspace
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.versions.checks import keep_check
+from rollmill.storage.workspace import Workspace
 
 SHOWN = 1_000  # leaks that a report names
 HOSTS = 1_000  # answers of the training set that copies are put into

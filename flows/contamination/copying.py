@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from flows.contamination.sources import source_of
-from flows.problems import prompt_text
-from pipelines.contamination.local_copies import CopyBounds, local_copies
-from pipelines.mix.text_vectors import text_vectors
-from pipelines.stats.clusters.intervals import Estimate
-from storage.ground.ids import digits
-from storage.workspace import Workspace
+from rollmill.flows.contamination.sources import source_of
+from rollmill.flows.problems import prompt_text
+from rollmill.pipelines.contamination.local_copies import CopyBounds, local_copies
+from rollmill.pipelines.mix.text_vectors import text_vectors
+from rollmill.pipelines.stats.clusters.intervals import Estimate
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.workspace import Workspace
 
 DIMS = 256  # of the vectors of prompts
 SHOWN = 10  # copied training problems

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.contamination.sources import benchmark_of
-from pipelines.synthesize import TRANSFORMS
-from storage.ground.errors import FoundWanting, explained, unknown_name
-from storage.ground.files import json_line
-from storage.ground.records import MADE, Problem, prompt_json
-from storage.workspace import Workspace
+from rollmill.flows.contamination.sources import benchmark_of
+from rollmill.pipelines.synthesize import TRANSFORMS
+from rollmill.storage.ground.errors import FoundWanting, explained, unknown_name
+from rollmill.storage.ground.files import json_line
+from rollmill.storage.ground.records import MADE, Problem, prompt_json
+from rollmill.storage.workspace import Workspace
 
 _COLUMNS = ("reference", "kind", "source", "licence", "split", "level", "skill", "template")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from flows.evaluation.replay_page import whole_page
+from rollmill.flows.evaluation.replay_page import whole_page
 
 Report = Mapping[str, Any]
 _LEAKS = 20  # rows that a page names

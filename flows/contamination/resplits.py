@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.contamination.texts import blind, grams, prompt_text, tokens
-from pipelines.metrics import Counts, pass_rate
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digits
-from storage.queries import Reader, Scope
-from storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
-from storage.queries.scope import named_scope
-from storage.versions.index import dataset_names
+from rollmill.pipelines.contamination.texts import blind, grams, prompt_text, tokens
+from rollmill.pipelines.metrics import Counts, pass_rate
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.queries import Reader, Scope
+from rollmill.storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
+from rollmill.storage.queries.scope import named_scope
+from rollmill.storage.versions.index import dataset_names
 
 LENGTH = 3  # words of a run
 Row = dict[str, Any]

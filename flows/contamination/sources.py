@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flows.evaluation.benchmark_card import definition_recipe
-from flows.problems import held_out, preview_problems
-from flows.recipe.benchmarks import definition_path, load_definition, shipped_definitions
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.files import read_utf8
-from storage.ground.records import Problem
-from storage.import_records import producer_of
-from storage.imports.stored import names_of
-from storage.imports.texts import read_texts
-from storage.queries import Reader, Scope, named_scope
-from storage.segments.keys import Kind
-from storage.segments.schema import from_table, to_table
-from storage.versions.index import dataset_names
-from storage.workspace import Workspace
+from rollmill.flows.evaluation.benchmark_card import definition_recipe
+from rollmill.flows.problems import held_out, preview_problems
+from rollmill.flows.recipe.benchmarks import definition_path, load_definition, shipped_definitions
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.files import read_utf8
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.import_records import producer_of
+from rollmill.storage.imports.stored import names_of
+from rollmill.storage.imports.texts import read_texts
+from rollmill.storage.queries import Reader, Scope, named_scope
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import from_table, to_table
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.workspace import Workspace
 
 ROWS = 4_000  # read at a time
 _ASKED = "SELECT id, prompt_id, prompt, meta FROM problems"

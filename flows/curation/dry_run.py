@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from flows.identity import run_name, unopened_run
-from flows.job import Job
-from flows.session import read_session, recipe_of
-from storage.ground.records import request_for
+from rollmill.flows.identity import run_name, unopened_run
+from rollmill.flows.job import Job
+from rollmill.flows.session import read_session, recipe_of
+from rollmill.storage.ground.records import request_for
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
+    from rollmill.flows.rounds import OpenRun
 
 
 def dry_run(job: Job) -> dict[str, Any]:

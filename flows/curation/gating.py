@@ -8,20 +8,20 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.outcome import counts_of
-from flows.recipe.load import GATE_NUMBERS
-from flows.recipe.schema import GateSection
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import digest128
+from rollmill.flows.curation.outcome import counts_of
+from rollmill.flows.recipe.load import GATE_NUMBERS
+from rollmill.flows.recipe.schema import GateSection
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import digest128
 
 if TYPE_CHECKING:
-    from flows.curation.snapshot import DecidedRun
-    from flows.recipe.schema import ContaminationFloor
-    from flows.rounds import OpenRun
-    from pipelines.contamination import RecallFloor
-    from pipelines.gate import GateResult
-    from pipelines.metrics.drift import Drift
-    from storage.versions.resolve import VersionInfo
+    from rollmill.flows.curation.snapshot import DecidedRun
+    from rollmill.flows.recipe.schema import ContaminationFloor
+    from rollmill.flows.rounds import OpenRun
+    from rollmill.pipelines.contamination import RecallFloor
+    from rollmill.pipelines.gate import GateResult
+    from rollmill.pipelines.metrics.drift import Drift
+    from rollmill.storage.versions.resolve import VersionInfo
 
 CHECKED = "checked"  # the key of the attempts among the details of the stage `gate`
 
@@ -36,7 +36,7 @@ class GateFailed(FoundWanting):
 
 def gate_failed(decided: "DecidedRun", result: "GateResult") -> GateFailed:
     """Error for a gate that did not pass: the checks, the full report, and a row to look at."""
-    from pipelines.gate import render_report
+    from rollmill.pipelines.gate import render_report
 
     run = decided.run
     report = run.workspace.state / "gate" / f"{run.id}.html"
@@ -67,9 +67,9 @@ def _row_against(decided: "DecidedRun", result: "GateResult") -> str | None:
 
 def check_gate(decided: "DecidedRun") -> "GateResult":
     """Result of the gate for the run's snapshot."""
-    from flows.rounds.plan_rows import answers_of, together
-    from flows.rounds.planning.plan import all_plans
-    from pipelines.gate import Gate, GateBounds, Provenance
+    from rollmill.flows.rounds.plan_rows import answers_of, together
+    from rollmill.flows.rounds.planning.plan import all_plans
+    from rollmill.pipelines.gate import Gate, GateBounds, Provenance
 
     run = decided.run
     part, spec = run.loaded.recipe.gate, run.spec
@@ -96,9 +96,9 @@ def _version_before(run: "OpenRun") -> "VersionInfo | None":
 
     SetupError if its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """
-    from storage.versions.index import dataset_names
-    from storage.versions.read import fetch_command, is_here
-    from storage.versions.resolve import versions
+    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.versions.read import fetch_command, is_here
+    from rollmill.storage.versions.resolve import versions
 
     name, datasets = run.loaded.recipe.dataset, run.workspace.datasets
     every = versions(datasets, name) if name in dataset_names(datasets) else []
@@ -113,15 +113,15 @@ def _version_before(run: "OpenRun") -> "VersionInfo | None":
 
 
 def _drifts(before: "VersionInfo", decided: "DecidedRun") -> "list[Drift]":
-    from pipelines.metrics.drift import drifts
-    from storage.versions.composition import snapshot_composition, version_composition
+    from rollmill.pipelines.metrics.drift import drifts
+    from rollmill.storage.versions.composition import snapshot_composition, version_composition
 
     return drifts(version_composition(before), snapshot_composition(decided.snapshot))
 
 
 def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
     """Recall that the recipe requires of the check for evaluation problems; None if it requires none."""
-    from pipelines.contamination import REQUIRED, RecallFloor
+    from rollmill.pipelines.contamination import REQUIRED, RecallFloor
 
     if part is None:
         return None

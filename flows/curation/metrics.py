@@ -1,6 +1,6 @@
 """The numbers of a run for its manifest: funnel, cost, pass rates by level, step and model. No clock, no path.
 
-pipelines.metrics computes them; this module selects those of a manifest and names their keys.
+rollmill.pipelines.metrics computes them; this module selects those of a manifest and names their keys.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow.compute as pc
 
-from pipelines.metrics import (
+from rollmill.pipelines.metrics import (
     Counts,
     PassAtLimit,
     counts_of,
@@ -21,17 +21,17 @@ from pipelines.metrics import (
     rate_row,
     stop_reasons,
 )
-from pipelines.protocols import StoppingBudget
-from pipelines.stats import rule_error_counts
-from storage.ground.pool import Pool
-from storage.ground.records import StopRow
-from storage.ground.replies.faults import reply_counts
-from storage.segments.instance import instance
+from rollmill.pipelines.protocols import StoppingBudget
+from rollmill.pipelines.stats import rule_error_counts
+from rollmill.storage.ground.pool import Pool
+from rollmill.storage.ground.records import StopRow
+from rollmill.storage.ground.replies.faults import reply_counts
+from rollmill.storage.segments.instance import instance
 
 if TYPE_CHECKING:
-    from flows.problems import RecipeProblems
-    from flows.rounds import RunSpec
-    from storage.versions.content.snapshot import Snapshot
+    from rollmill.flows.problems import RecipeProblems
+    from rollmill.flows.rounds import RunSpec
+    from rollmill.storage.versions.content.snapshot import Snapshot
 
 
 def funnel_row(

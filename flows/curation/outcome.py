@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.problems import RecipeProblems
+from rollmill.flows.problems import RecipeProblems
 
 if TYPE_CHECKING:
-    from flows.curation.snapshot import DecidedRun
-    from flows.recipe.load import LoadedRecipe
-    from storage.versions.publish import Publication
-    from storage.versions.resolve import VersionInfo
+    from rollmill.flows.curation.snapshot import DecidedRun
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.storage.versions.publish import Publication
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 def outcome_of(decided: "DecidedRun", published: "Publication") -> dict[str, Any]:

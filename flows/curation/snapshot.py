@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
-from flows.curation.step_report import fingerprint_of, steps_of
-from flows.recipe.user_files import files_of, packages_of
-from flows.rounds.plan_rows import answers_of, of_steps, prompts_of, together
-from flows.rounds.planning.plan import all_plans
-from pipelines.metrics import PassAtLimit, decision_counts
-from pipelines.protocols import CertifiedSelector
-from pipelines.select.of_steps import behind_steps
-from pipelines.verify.acceptance import asks
-from storage.ground.pool import pool_of
-from storage.ground.records import Decision, PlanRow, ThreadRow
-from storage.segments.rows import Rows
-from storage.segments.schema import SCHEMAS, to_table
-from storage.segments.table_file import PART, TableFile
+from rollmill.flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
+from rollmill.flows.curation.step_report import fingerprint_of, steps_of
+from rollmill.flows.recipe.user_files import files_of, packages_of
+from rollmill.flows.rounds.plan_rows import answers_of, of_steps, prompts_of, together
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.pipelines.metrics import PassAtLimit, decision_counts
+from rollmill.pipelines.protocols import CertifiedSelector
+from rollmill.pipelines.select.of_steps import behind_steps
+from rollmill.pipelines.verify.acceptance import asks
+from rollmill.storage.ground.pool import pool_of
+from rollmill.storage.ground.records import Decision, PlanRow, ThreadRow
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.segments.schema import SCHEMAS, to_table
+from rollmill.storage.segments.table_file import PART, TableFile
 
 if TYPE_CHECKING:
     import duckdb
 
-    from flows.rounds import DecisionReport, OpenRun
-    from storage.queries.judge.audits import KnownRates
-    from storage.versions.content.snapshot import Snapshot
+    from rollmill.flows.rounds import DecisionReport, OpenRun
+    from rollmill.storage.queries.judge.audits import KnownRates
+    from rollmill.storage.versions.content.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ _SORT_MEMORY = "256MB"  # more verdicts are sorted on disk
 
 def decided_run(run: "OpenRun") -> DecidedRun:
     """Every decision of the run, committed, and its snapshot; all rounds must have been run."""
-    from flows.rounds import decide
+    from rollmill.flows.rounds import decide
 
     report = decide(run)
     run.workspace.segments.close()  # nothing is looked up any more: what finds rows takes 20 bytes for each
@@ -65,7 +65,7 @@ def decided_run(run: "OpenRun") -> DecidedRun:
 
 
 def _tables(run: "OpenRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "Snapshot":
-    from storage.versions.content.snapshot import Snapshot
+    from rollmill.storage.versions.content.snapshot import Snapshot
 
     connection = run.workspace.segments.connect()
     try:
@@ -104,7 +104,7 @@ def _threads(run: "OpenRun", plan: Rows[PlanRow]) -> pa.Table:
 
 def decisions_in_key_order(decided: Rows[Decision]) -> Iterator[pa.Table]:
     """Sorted by problem and completion, whole problems at a time: they come by problem, each in the order of its plan."""
-    from storage.versions.content.snapshot import sorted_by_key
+    from rollmill.storage.versions.content.snapshot import sorted_by_key
 
     rest = SCHEMAS["decisions"].empty_table()
     for part in decided.plain_parts():
@@ -117,7 +117,7 @@ def decisions_in_key_order(decided: Rows[Decision]) -> Iterator[pa.Table]:
 
 def _completions(connection: "duckdb.DuckDBPyConnection", plan: Rows[PlanRow]) -> TableFile:
     """In key order, on disk: their texts are most of a run."""
-    from storage.segments.ordered import tables_in_order
+    from rollmill.storage.segments.ordered import tables_in_order
 
     ids = pa.chunked_array([plan.column("completion_id").unique().sort()])
     return TableFile("completions", tables_in_order(connection, "SELECT * FROM completions", ids))
@@ -153,7 +153,7 @@ def _parts(run: "OpenRun") -> pa.Table:
 
 
 def _manifest(run: "OpenRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
-    from storage.queries.judge.audits import false_accept_bound
+    from rollmill.storage.queries.judge.audits import false_accept_bound
 
     spec, loaded = run.spec, run.loaded
     runs = run.workspace.runs
@@ -198,8 +198,8 @@ def _certificate(run: "OpenRun") -> dict[str, Any]:
 
 def known_error_rates(run: "OpenRun", report: "DecisionReport") -> "list[KnownRates]":
     """Error rates from audits in the ledger: of this run's verifiers in their versions, and of the whole chain."""
-    from storage.queries.judge.audited import CHAIN, KeptSet, chain_version, kept_set
-    from storage.queries.judge.audits import known_rates
+    from rollmill.storage.queries.judge.audited import CHAIN, KeptSet, chain_version, kept_set
+    from rollmill.storage.queries.judge.audits import known_rates
 
     parts = list(run.verifiers.chain)
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))

@@ -16,26 +16,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from flows.curation.metrics import step_rates
-from flows.rounds.plan_rows import links_of, of_steps, together
-from flows.rounds.planning.plan import all_plans
-from flows.rounds.threads import READ_AT_ONCE
-from pipelines.metrics import PassAtLimit, funnel_of
-from pipelines.protocols import RoutingBudget
-from pipelines.stats import vote, weighted_vote
-from pipelines.steps.follow import Link, nearest_answer
-from pipelines.steps.graph import Node
-from pipelines.steps.reading import ReadCounts, unmet_words
-from pipelines.verify.acceptance import accepted_verdict
-from storage.ground.pool import STATES, Pool
-from storage.ground.recipe_steps import IMPORTED
-from storage.ground.records import PlanRow
-from storage.rollouts import Pair, pair_of
-from storage.segments.rows import Rows
+from rollmill.flows.curation.metrics import step_rates
+from rollmill.flows.rounds.plan_rows import links_of, of_steps, together
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.flows.rounds.threads import READ_AT_ONCE
+from rollmill.pipelines.metrics import PassAtLimit, funnel_of
+from rollmill.pipelines.protocols import RoutingBudget
+from rollmill.pipelines.stats import vote, weighted_vote
+from rollmill.pipelines.steps.follow import Link, nearest_answer
+from rollmill.pipelines.steps.graph import Node
+from rollmill.pipelines.steps.reading import ReadCounts, unmet_words
+from rollmill.pipelines.verify.acceptance import accepted_verdict
+from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.storage.ground.recipe_steps import IMPORTED
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.rollouts import Pair, pair_of
+from rollmill.storage.segments.rows import Rows
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun, RunSpec
-    from flows.sampling.steps import Step
+    from rollmill.flows.rounds import OpenRun, RunSpec
+    from rollmill.flows.sampling.steps import Step
 
 
 def fingerprint_of(run: "OpenRun") -> dict[str, str]:

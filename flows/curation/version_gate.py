@@ -3,24 +3,24 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from pipelines.gate import GateResult
-    from storage.versions.resolve import VersionInfo
+    from rollmill.pipelines.gate import GateResult
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 def check_version(info: "VersionInfo", suite: Path | None) -> "GateResult":
     """The result of a suite on a version, without a suite on its own. Evaluation problems are compared in `curate` only."""
-    from flows.recipe.methods import resolve as method
-    from pipelines.gate import Provenance, check_suite
-    from pipelines.gate.suite_file import read_suite
-    from pipelines.registries import registry
-    from pipelines.verify.acceptance import policy_part
-    from storage.ground.recipe_steps import first_step
-    from storage.versions.composition import version_composition
-    from storage.versions.read import fixed_prefix, is_here, load_snapshot
-    from storage.versions.resolve import versions
+    from rollmill.flows.recipe.methods import resolve as method
+    from rollmill.pipelines.gate import Provenance, check_suite
+    from rollmill.pipelines.gate.suite_file import read_suite
+    from rollmill.pipelines.registries import registry
+    from rollmill.pipelines.verify.acceptance import policy_part
+    from rollmill.storage.ground.recipe_steps import first_step
+    from rollmill.storage.versions.composition import version_composition
+    from rollmill.storage.versions.read import fixed_prefix, is_here, load_snapshot
+    from rollmill.storage.versions.resolve import versions
 
     entries = read_suite(own_suite(info) if suite is None else suite)
     snapshot = load_snapshot(info)
@@ -29,7 +29,7 @@ def check_version(info: "VersionInfo", suite: Path | None) -> "GateResult":
     before = next((old for old in versions(info.path.parent.parent, info.name) if old.content_hash == info.parent), None)
     drifts = []
     if before is not None and is_here(before) and any(own["type"] == "expect_drift_to_be_at_most" for own in entries):
-        from pipelines.metrics.drift import drifts as measured
+        from rollmill.pipelines.metrics.drift import drifts as measured
 
         drifts = measured(version_composition(before), version_composition(info))
     part = policy_part(recipe)
@@ -52,7 +52,7 @@ def check_version(info: "VersionInfo", suite: Path | None) -> "GateResult":
 
 def own_suite(info: "VersionInfo") -> Path:
     """The file with the suite of a version, its bytes compared; SetupError for a version of before there were suites."""
-    from storage.versions.read import checked_text
+    from rollmill.storage.versions.read import checked_text
 
     path = info.path / "suite.yaml"
     if not path.is_file():
@@ -67,9 +67,9 @@ def write_docs(info: "VersionInfo", out: Path) -> Path:
     """Write Data Docs of the result that a version was published with; its first page."""
     import json
 
-    from pipelines.gate.data_docs import write_data_docs
-    from pipelines.gate.suite_file import read_suite
-    from storage.versions.read import checked_text
+    from rollmill.pipelines.gate.data_docs import write_data_docs
+    from rollmill.pipelines.gate.suite_file import read_suite
+    from rollmill.storage.versions.read import checked_text
 
     suite = read_suite(own_suite(info))
     validation = json.loads(checked_text(info, "validation.json"))

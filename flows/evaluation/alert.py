@@ -8,16 +8,16 @@ on the same problems and of whole clusters (docs/explanation/statistics.md, poin
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.stats import alpha_spent, holm, paired_test
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import digits
-from storage.queries import Reader
-from storage.queries.comparisons.comparison import paired
-from storage.queries.comparisons.sides import Side, sides_of
+from rollmill.pipelines.stats import alpha_spent, holm, paired_test
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.comparison import paired
+from rollmill.storage.queries.comparisons.sides import Side, sides_of
 
 if TYPE_CHECKING:
-    from flows.recipe.evaluations import AlertPart
-    from storage.runs import Run
+    from rollmill.flows.recipe.evaluations import AlertPart
+    from rollmill.storage.runs import Run
 
 Row = dict[str, Any]
 DRAWS = 99_999  # sign patterns: the level of one look may be far below the p of 10,000 of them

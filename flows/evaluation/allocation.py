@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from flows.evaluation.replay import estimate_row, name_and_options
-from flows.evaluation.stored_arms import MODEL, ArmProblem, Arms, arms_of, costs_of, split
-from flows.recipe.methods import parameters, resolve
-from pipelines.allocate import BASELINE
-from pipelines.allocate.allocation_rounds import Allocation, allocate
-from pipelines.allocate.arms import Allocator, Pull, VouchingAllocator
-from pipelines.allocate.spending import spending_of
-from pipelines.stats import population_mean
-from storage.ground.errors import SetupError
-from storage.ground.ids import digits
-from storage.ground.pool import Ints
-from storage.queries import Reader
-from storage.queries.comparisons.sides import scopes_of
+from rollmill.flows.evaluation.replay import estimate_row, name_and_options
+from rollmill.flows.evaluation.stored_arms import MODEL, ArmProblem, Arms, arms_of, costs_of, split
+from rollmill.flows.recipe.methods import parameters, resolve
+from rollmill.pipelines.allocate import BASELINE
+from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
+from rollmill.pipelines.allocate.arms import Allocator, Pull, VouchingAllocator
+from rollmill.pipelines.allocate.spending import spending_of
+from rollmill.pipelines.stats import population_mean
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Ints
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.sides import scopes_of
 
 LEAST_CLUSTERS = 4  # of an arm: with fewer, problems are split and not clusters
 EXAMPLE = "--allocator 'ucb c=0.5'"

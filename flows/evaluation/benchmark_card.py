@@ -9,15 +9,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from flows.problems import preview_problems
-from flows.recipe.benchmarks import Definition, definition_digest, definition_path, load_definition
-from flows.recipe.load import LoadedRecipe, resolve_recipe
-from flows.recipe.schema import Recipe
-from flows.worked_examples import Examples
-from pipelines.generate.prompts import plain_text
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem, prompt_json
-from storage.workspace import Workspace
+from rollmill.flows.problems import preview_problems
+from rollmill.flows.recipe.benchmarks import Definition, definition_digest, definition_path, load_definition
+from rollmill.flows.recipe.load import LoadedRecipe, resolve_recipe
+from rollmill.flows.recipe.schema import Recipe
+from rollmill.flows.worked_examples import Examples
+from rollmill.pipelines.generate.prompts import plain_text
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem, prompt_json
+from rollmill.storage.workspace import Workspace
 
 Row = dict[str, Any]
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe.benchmarks import load_definition, shipped_definitions
+from rollmill.flows.recipe.benchmarks import load_definition, shipped_definitions
 
 if TYPE_CHECKING:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
 
 def benchmark_list(workspace: "Workspace") -> list[dict[str, Any]]:
@@ -31,6 +31,6 @@ def benchmark_list(workspace: "Workspace") -> list[dict[str, Any]]:
 
 
 def _imported(workspace: "Workspace") -> set[str]:
-    from storage.imports.stored import names_of
+    from rollmill.storage.imports.stored import names_of
 
     return set(names_of(workspace.segments, "problems"))

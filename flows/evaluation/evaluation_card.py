@@ -11,14 +11,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from pipelines.metrics import Counts, pass_rate
-from pipelines.stats.clusters.means import cluster_sums, mean_bounds
-from storage.ground.errors import FoundWanting, SetupError, explained
-from storage.ground.files import read_utf8
-from storage.ground.ids import digits
-from storage.ground.pool import STRATA
-from storage.queries import Reader, Scope
-from storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
+from rollmill.pipelines.metrics import Counts, pass_rate
+from rollmill.pipelines.stats.clusters.means import cluster_sums, mean_bounds
+from rollmill.storage.ground.errors import FoundWanting, SetupError, explained
+from rollmill.storage.ground.files import read_utf8
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import STRATA
+from rollmill.storage.queries import Reader, Scope
+from rollmill.storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
 
 LEVEL = 0.05  # chance that a card marks any group, if all are alike
 OPENING, CLOSING = "<!-- rollmill-card ", " -->"

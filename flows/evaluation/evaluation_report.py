@@ -10,11 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from flows.evaluation import alert
-from flows.evaluation.replay_page import whole_page
-from pipelines.metrics.registry import row_label
-from pipelines.stats import with_interval
-from storage.ground.replies.faults import reply_lines
+from rollmill.flows.evaluation import alert
+from rollmill.flows.evaluation.replay_page import whole_page
+from rollmill.pipelines.metrics.registry import row_label
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.ground.replies.faults import reply_lines
 
 Row = Mapping[str, Any]
 _AXIS, _ROW, _LETTER = 500, 22, 7  # pixels: the axis from 0 to 1, a line, a letter at most

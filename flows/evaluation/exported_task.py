@@ -13,16 +13,16 @@ from typing import Any
 
 import yaml
 
-from flows.problem_sets import version_problems
-from flows.problems import prompt_text
-from flows.recipe.load import as_recipe
-from flows.recipe.methods import ORIGIN
-from flows.recipe.user_files import parts_with
-from storage.ground.errors import SetupError, explained
-from storage.ground.files import write_text
-from storage.versions.read import load_manifest
-from storage.versions.resolve import VersionInfo, resolve
-from storage.workspace import Workspace
+from rollmill.flows.problem_sets import version_problems
+from rollmill.flows.problems import prompt_text
+from rollmill.flows.recipe.load import as_recipe
+from rollmill.flows.recipe.methods import ORIGIN
+from rollmill.flows.recipe.user_files import parts_with
+from rollmill.storage.ground.errors import SetupError, explained
+from rollmill.storage.ground.files import write_text
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import VersionInfo, resolve
+from rollmill.storage.workspace import Workspace
 
 COLUMNS = ("id", "reference", "kind", "level", "skill", "template", "split")
 JUDGE = '''"""The verifiers of {ref} as the scorer of {tool}, in whose environment `rollmill` must be: the base install."""

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.verify.code.code_verifier import CodeVerifier
-from storage.ground.errors import SetupError
-from storage.ground.pool import Flags
-from storage.ground.records import Completion, Problem, Verdict
-from storage.imports.reading.readers import read_rows
-from storage.queries.pools import ScopePool
-from storage.segments.schema import from_table
+from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Flags
+from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.queries.pools import ScopePool
+from rollmill.storage.segments.schema import from_table
 
 Tests = tuple[str, ...]
 

@@ -1,7 +1,7 @@
 """`rollmill holdout`: pass rates of models on a guarded half of a benchmark, which many questions do not wear out.
 
 Whole templates, by a hash with the guard's seed, are visible or guarded. A question is one model's pass rate; Thresholdout
-(`pipelines.stats.guarded_answer`) answers it from the visible half while the guarded one agrees.
+(`rollmill.pipelines.stats.guarded_answer`) answers it from the visible half while the guarded one agrees.
 """
 
 from dataclasses import replace
@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.stats import HoldoutGuard, first_shift, guarded_answer, standard_guard
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128, digits
-from storage.holdouts import Holdout, HoldoutQuestion, Holdouts
-from storage.queries import Reader
-from storage.queries.comparisons.sides import Side, sides_of
-from storage.workspace import Workspace
+from rollmill.pipelines.stats import HoldoutGuard, first_shift, guarded_answer, standard_guard
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128, digits
+from rollmill.storage.holdouts import Holdout, HoldoutQuestion, Holdouts
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.sides import Side, sides_of
+from rollmill.storage.workspace import Workspace
 
 LEAST_UNITS = 20  # of each half: the threshold would be wider than most differences between models
 Row = dict[str, Any]

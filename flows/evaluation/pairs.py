@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.stats import Estimate, PairComparison, PairRanking, comparison_plan, pair_ranking, rank_agreement
-from storage.ground.errors import SetupError, explained
-from storage.ground.files import json_line
-from storage.ground.ids import digits
-from storage.imports.reading.readers import read_rows
-from storage.queries import Reader
-from storage.queries.comparisons.answers import ModelAnswer, first_answers
-from storage.queries.comparisons.sides import sides_of
-from storage.segments.schema import prompt_from_json
+from rollmill.pipelines.stats import Estimate, PairComparison, PairRanking, comparison_plan, pair_ranking, rank_agreement
+from rollmill.storage.ground.errors import SetupError, explained
+from rollmill.storage.ground.files import json_line
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.answers import ModelAnswer, first_answers
+from rollmill.storage.queries.comparisons.sides import sides_of
+from rollmill.storage.segments.schema import prompt_from_json
 
 PREFERRED: Mapping[str, float] = {"first": 1.0, "second": 0.0, "tie": 0.5}
 Row = dict[str, Any]

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.evaluation.replay import estimate_row, pool_of_one
-from flows.problem_sources import problems_in
-from pipelines.aggregate import AGGREGATORS
-from pipelines.metrics.elections import ballots
-from pipelines.metrics.labels import labels
-from pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
-from pipelines.synthesize.derived.lineage import lineage_of
-from pipelines.synthesize.derived.recomputed import contradicted
-from storage.ground.errors import SetupError
-from storage.ground.ids import digits
-from storage.ground.records import MAJORITY, Problem
-from storage.queries import Reader
+from rollmill.flows.evaluation.replay import estimate_row, pool_of_one
+from rollmill.flows.problem_sources import problems_in
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.metrics.elections import ballots
+from rollmill.pipelines.metrics.labels import labels
+from rollmill.pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
+from rollmill.pipelines.synthesize.derived.lineage import lineage_of
+from rollmill.pipelines.synthesize.derived.recomputed import contradicted
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.records import MAJORITY, Problem
+from rollmill.storage.queries import Reader
 
 UNRECORDED = "unrecorded"
 """The origin of a reference that says nothing of itself: imported, or made of nothing."""

@@ -1,6 +1,7 @@
 """`rollmill replay`: all aggregators on one stored pool, as one report of JSON values. Draws and judges nothing.
 
-Which rollouts, models, scores and budgets are taken is decided here; the elections are those of `pipelines.metrics.replay`.
+Which rollouts, models, scores and budgets are taken is decided here; the elections are those of
+`rollmill.pipelines.metrics.replay`.
 """
 
 import re
@@ -12,23 +13,23 @@ from typing import Any
 import numpy as np
 import yaml
 
-from flows.evaluation.generated_tests import passes_by_row
-from flows.recipe.methods import resolve
-from pipelines.aggregate import AGGREGATORS
-from pipelines.aggregate.blind_pool import Adjustable, Aggregator
-from pipelines.metrics import PassAtLimit
-from pipelines.metrics.elections import Ballot, ElectionBudget, ballots, comparison_rate
-from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
-from pipelines.registries import registry
-from pipelines.score import is_blind
-from pipelines.stats import Estimate
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digits
-from storage.ground.pool import Pool
-from storage.queries import Reader, Scope, named_scope
-from storage.queries.judge.audits import false_accept_bound, scope_rates
-from storage.queries.pools import ScopePool, scope_pool
-from storage.versions.index import dataset_names
+from rollmill.flows.evaluation.generated_tests import passes_by_row
+from rollmill.flows.recipe.methods import resolve
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.aggregate.blind_pool import Adjustable, Aggregator
+from rollmill.pipelines.metrics import PassAtLimit
+from rollmill.pipelines.metrics.elections import Ballot, ElectionBudget, ballots, comparison_rate
+from rollmill.pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
+from rollmill.pipelines.registries import registry
+from rollmill.pipelines.score import is_blind
+from rollmill.pipelines.stats import Estimate
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Pool
+from rollmill.storage.queries import Reader, Scope, named_scope
+from rollmill.storage.queries.judge.audits import false_accept_bound, scope_rates
+from rollmill.storage.queries.pools import ScopePool, scope_pool
+from rollmill.storage.versions.index import dataset_names
 
 LEAST = 4  # mean completions that a token budget pays for by default: below, most of what is drawn is cut off
 LADDER = 6  # token budgets by default, each twice the one before

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from storage.ground.errors import SetupError
-from storage.ground.pool import STATES, Flags, Ints, grouped
-from storage.queries import Reader
-from storage.queries.comparisons.sides import Side, sides_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import STATES, Flags, Ints, grouped
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.sides import Side, sides_of
 
 MODEL = "model"
 TRIES = 50  # splits that are tried until every arm is in both halves

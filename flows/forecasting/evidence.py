@@ -8,20 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.forecasting.follow_ups import FollowUpEvidence, follow_up_evidence
-from flows.forecasting.pilots import ForecastRequest, draw_pilot, drawn_by, open_pilot, pilot_size
-from flows.identity import resolved_parts
-from pipelines.budget.forecasts.later_verdicts import Recount
-from pipelines.budget.forecasts.posterior_predictive import Observation
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from storage.ground.solutions import key_of_completion
-from storage.queries.reader import Reader
-from storage.queries.scope import run_scope
+from rollmill.flows.forecasting.follow_ups import FollowUpEvidence, follow_up_evidence
+from rollmill.flows.forecasting.pilots import ForecastRequest, draw_pilot, drawn_by, open_pilot, pilot_size
+from rollmill.flows.identity import resolved_parts
+from rollmill.pipelines.budget.forecasts.later_verdicts import Recount
+from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import run_scope
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
-    from storage.runs import Run
-    from storage.workspace import Workspace
+    from rollmill.flows.rounds import OpenRun
+    from rollmill.storage.runs import Run
+    from rollmill.storage.workspace import Workspace
 
 LEAST_PROBLEMS = 8  # observed problems below which past runs are no evidence
 

@@ -1,8 +1,8 @@
 """Forecast of a budget's follow-ups from a pilot that drew some: completions, tokens and money of every step.
 
 A pilot gives, for each step, the share of possible follow-ups that are drawn and the length of its completions. Each
-simulated run of the budget is continued by these (pipelines.steps.to_come). Tokens are the mean of the pilot's completions
-on the level, with templates reweighted in each simulation (Bayesian bootstrap), and their own spread.
+simulated run of the budget is continued by these (rollmill.pipelines.steps.to_come). Tokens are the mean of the pilot's
+completions on the level, with templates reweighted in each simulation (Bayesian bootstrap), and their own spread.
 """
 
 from collections import defaultdict
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from flows.forecasting.kept import KeptOfSteps, Solutions, selected_steps, solutions_of
-from pipelines.budget.forecasts.forecast import ProblemOutcome
-from pipelines.budget.forecasts.levels import Level
-from pipelines.budget.forecasts.simulate import SimulatedProblem
-from pipelines.steps.census import Census, Kind
-from pipelines.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
+from rollmill.flows.forecasting.kept import KeptOfSteps, Solutions, selected_steps, solutions_of
+from rollmill.pipelines.budget.forecasts.forecast import ProblemOutcome
+from rollmill.pipelines.budget.forecasts.levels import Level
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
+from rollmill.pipelines.steps.census import Census, Kind
+from rollmill.pipelines.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
-    from storage.ground.records import PlanRow
-    from storage.workspace import Workspace
+    from rollmill.flows.rounds import OpenRun
+    from rollmill.storage.ground.records import PlanRow
+    from rollmill.storage.workspace import Workspace
 
 Units = Mapping[str, Callable[[int, int], int]]
 Numbers = npt.NDArray[np.float64]
@@ -57,8 +57,8 @@ class FollowUpEvidence:
 
 def follow_up_evidence(pilot: "OpenRun", rate: float | None) -> FollowUpEvidence:
     """Follow-up evidence of a finished pilot, drawn at this rate."""
-    from flows.rounds.plan_rows import together
-    from flows.rounds.threads import RunThreads
+    from rollmill.flows.rounds.plan_rows import together
+    from rollmill.flows.rounds.threads import RunThreads
 
     workspace, census = pilot.workspace, Census(pilot.spec.graph)
     plans = workspace.runs.plans(pilot.id)

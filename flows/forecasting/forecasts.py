@@ -9,28 +9,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.forecasting.evidence import ForecastEvidence, evidence_for, stored_evidence
-from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
-from flows.forecasting.kept import KeptOfSteps, counting_selector, kept_forecast_refusal, no_rule, selected_steps
-from flows.forecasting.pilots import ForecastRequest, subject_of
-from flows.forecasting.scores import scores_of, shown_forecast
-from flows.identity import resolved_parts, unopened_run
-from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
-from pipelines.budget.forecasts.later_verdicts import LaterVerdicts
-from pipelines.budget.forecasts.posterior_predictive import Observation
-from pipelines.budget.search import Search
-from pipelines.engine_roles import CountsPromptTokens
-from pipelines.stats import Prediction
-from pipelines.steps.to_come import LEAST, TooLittleSeenError
-from storage.ground.errors import SetupError
-from storage.ground.records import Decision, PlanRow
-from storage.ground.solutions import key_of_completion
+from rollmill.flows.forecasting.evidence import ForecastEvidence, evidence_for, stored_evidence
+from rollmill.flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
+from rollmill.flows.forecasting.kept import KeptOfSteps, counting_selector, kept_forecast_refusal, no_rule, selected_steps
+from rollmill.flows.forecasting.pilots import ForecastRequest, subject_of
+from rollmill.flows.forecasting.scores import scores_of, shown_forecast
+from rollmill.flows.identity import resolved_parts, unopened_run
+from rollmill.pipelines.budget.forecasts.forecast import (
+    ForecastProblem,
+    ProblemOutcome,
+    Question,
+    forecast,
+    outcome_of,
+    totals_of,
+)
+from rollmill.pipelines.budget.forecasts.later_verdicts import LaterVerdicts
+from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
+from rollmill.pipelines.budget.search import Search
+from rollmill.pipelines.engine_roles import CountsPromptTokens
+from rollmill.pipelines.stats import Prediction
+from rollmill.pipelines.steps.to_come import LEAST, TooLittleSeenError
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Decision, PlanRow
+from rollmill.storage.ground.solutions import key_of_completion
 
 if TYPE_CHECKING:
-    from flows.recipe.load import LoadedRecipe
-    from flows.rounds import OpenRun, RunSpec
-    from flows.session import Session
-    from storage.run_records import Forecast
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.flows.rounds import OpenRun, RunSpec
+    from rollmill.flows.session import Session
+    from rollmill.storage.run_records import Forecast
 
 LEAST_OPEN = 0.05  # share of answers: fewer that the plan leaves open are those of a verifier's own limits
 BYTES_A_TOKEN = 4  # where an engine does not count and no prompt was observed
@@ -283,7 +290,7 @@ def actual_totals(run: "OpenRun", decisions: Sequence[Decision], *, follow: bool
     """The actual values of the forecast quantities, over all completions of the run, including those another run drew;
     `follow`: all steps' ones.
     """
-    from flows.rounds.planning.tallies import tallies_of
+    from rollmill.flows.rounds.planning.tallies import tallies_of
 
     spec, workspace = run.spec, run.workspace
     plans, roots = workspace.runs.plans(run.id), {step.name for step in spec.roots}

@@ -1,8 +1,8 @@
 """Rows kept of answers that follow others, forecast from a pilot: which of them are right, and which of these are new.
 
-A pilot's transitions say how often an answer is right after which (pipelines.steps.to_come). Where a selector counts
-different solutions, a right answer repeats an earlier one of its problem in some share of cases, which the pilot shows for
-as many draws as it made; so that is said for a fixed budget of as many alone.
+A pilot's transitions say how often an answer is right after which (rollmill.pipelines.steps.to_come). Where a selector
+counts different solutions, a right answer repeats an earlier one of its problem in some share of cases, which the pilot
+shows for as many draws as it made; so that is said for a fixed budget of as many alone.
 """
 
 from collections import defaultdict
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.forecasts.forecast import ProblemOutcome
-from pipelines.protocols import CountingSelector
-from pipelines.select.of_steps import OfSteps, behind_steps, is_bounded
-from pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
-from storage.ground.solutions import key_of_completion
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.forecasts.forecast import ProblemOutcome
+from rollmill.pipelines.protocols import CountingSelector
+from rollmill.pipelines.select.of_steps import OfSteps, behind_steps, is_bounded
+from rollmill.pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
+from rollmill.storage.ground.solutions import key_of_completion
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun, RunSpec
+    from rollmill.flows.rounds import OpenRun, RunSpec
 
 Solutions = Mapping[str, Mapping[str, tuple[int, int]]]
 """Counts by step and problem: right answers that repeat no earlier one, and all right answers."""
@@ -35,7 +35,7 @@ def selected_steps(spec: "RunSpec") -> list[str]:
 
 def solutions_of(pilot: "OpenRun") -> Solutions:
     """Solutions in a finished pilot, of the answers that the selector decides on; earlier steps count first."""
-    from flows.rounds.plan_rows import of_steps, together
+    from rollmill.flows.rounds.plan_rows import of_steps, together
 
     steps = selected_steps(pilot.spec)
     solutions: dict[str, dict[str, tuple[int, int]]] = {step: {} for step in steps}

@@ -10,22 +10,22 @@ from itertools import chain, groupby, zip_longest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flows.forecasting.follow_ups import tokens_of
-from flows.identity import resolved_parts
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.forecasts.later_verdicts import Recount
-from pipelines.budget.forecasts.posterior_predictive import Observation
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from storage.ground.errors import FoundWanting
-from storage.ground.ids import digest128
-from storage.ground.records import Outcome, PlanRow, Problem, Rollout
-from storage.ground.solutions import key_of_completion
-from storage.rollouts import Pair, completions_by_id, pair_of
+from rollmill.flows.forecasting.follow_ups import tokens_of
+from rollmill.flows.identity import resolved_parts
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.forecasts.later_verdicts import Recount
+from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Outcome, PlanRow, Problem, Rollout
+from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.storage.rollouts import Pair, completions_by_id, pair_of
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
-    from flows.sampling.steps import Step
+    from rollmill.flows.rounds import OpenRun
+    from rollmill.flows.sampling.steps import Step
 
 PILOT_PER_LEVEL = 8  # problems
 PILOT_DRAWS = 8  # completions of each: fewer say little of a problem's own rate, more cost as much as a small run
@@ -148,8 +148,8 @@ def draw_pilot(pilot: "OpenRun") -> Pilot:
 
 def drawn_by(pilot: "OpenRun") -> float | None:
     """Draw and judge what a former pilot lacks; returns the tokens out per second of this drawing."""
-    from flows.rounds import run_all
-    from flows.rounds.judging.votes import judge_by_votes
+    from rollmill.flows.rounds import run_all
+    from rollmill.flows.rounds.judging.votes import judge_by_votes
 
     results = run_all(pilot)  # nothing if a former pilot drew it all: then no speed is known
     if results and results[-1].stopped is not None:
@@ -200,7 +200,7 @@ def _stays(pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Out
 
 def _sample(rollout: Rollout) -> SimulatedSample:
     """A rollout as evidence."""
-    from storage.ground.pool import answer_key
+    from rollmill.storage.ground.pool import answer_key
 
     completion, verdict = rollout.completion, rollout.verdict
     return SimulatedSample(verdict.outcome, key_of_completion(completion), completion.tokens_out or 0, answer_key(verdict))

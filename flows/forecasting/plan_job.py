@@ -4,13 +4,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
-from flows.driver import Executor, Outcome, RequestKind
-from flows.forecasting.forecasts import done_run, plan_run, plan_stored
-from flows.forecasting.pilots import ForecastRequest
-from flows.job import Job
-from flows.progress import Progress
-from flows.session import Session, open_session, recipe_of
-from storage.ground.errors import FoundWanting
+from rollmill.flows.driver import Executor, Outcome, RequestKind
+from rollmill.flows.forecasting.forecasts import done_run, plan_run, plan_stored
+from rollmill.flows.forecasting.pilots import ForecastRequest
+from rollmill.flows.job import Job
+from rollmill.flows.progress import Progress
+from rollmill.flows.session import Session, open_session, recipe_of
+from rollmill.storage.ground.errors import FoundWanting
 
 TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past run and no pilot of such problems."
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from storage.run_records import Forecast
+    from rollmill.storage.run_records import Forecast
 
 TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kept", "solved")
 
@@ -19,7 +19,7 @@ def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, 
 
     Quantities of one run are not independent of each other.
     """
-    from pipelines.stats import Prediction, score_prediction  # with numpy, which showing one does not need
+    from rollmill.pipelines.stats import Prediction, score_prediction  # with numpy, which showing one does not need
 
     # A quantity that is not known of the run has no score.
     predictions = {name: Prediction(**values) for name, values in row["quantities"].items() if name in actual}

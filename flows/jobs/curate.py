@@ -12,23 +12,23 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.curation.gating import attempts, check_gate, gate_failed, with_attempt
-from flows.curation.outcome import outcome_of, write_reports
-from flows.curation.snapshot import DecidedRun, decided_run
-from flows.driver import Executor, Outcome
-from flows.job import Job
-from flows.jobs.record import end_run, repair_attempts, worked_on
-from flows.jobs.unchanged import leave_mark, program
-from flows.limits import check_refused, limit_reached
-from flows.progress import Progress, Stage
-from flows.recipe.load import LoadedRecipe
-from flows.rounds import OpenRun
-from flows.session import open_session, recipe_of
-from storage.run_records import NOTHING_NEW
+from rollmill.flows.curation.gating import attempts, check_gate, gate_failed, with_attempt
+from rollmill.flows.curation.outcome import outcome_of, write_reports
+from rollmill.flows.curation.snapshot import DecidedRun, decided_run
+from rollmill.flows.driver import Executor, Outcome
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.record import end_run, repair_attempts, worked_on
+from rollmill.flows.jobs.unchanged import leave_mark, program
+from rollmill.flows.limits import check_refused, limit_reached
+from rollmill.flows.progress import Progress, Stage
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.session import open_session, recipe_of
+from rollmill.storage.run_records import NOTHING_NEW
 
 if TYPE_CHECKING:
-    from flows.rounds import RoundResult
-    from pipelines.gate import GateResult
+    from rollmill.flows.rounds import RoundResult
+    from rollmill.pipelines.gate import GateResult
 
 
 class Curate:
@@ -134,8 +134,8 @@ class DrawnRound:
 
     def draw(self) -> bool:
         """Plan the round unless it is planned, and draw its missing completions; False when drawing is over."""
-        from flows.rounds import plan_round, round_parts
-        from flows.sampling.sample import SpendLimitReached
+        from rollmill.flows.rounds import plan_round, round_parts
+        from rollmill.flows.sampling.sample import SpendLimitReached
 
         try:
             rows = plan_round(self._run, self._number)
@@ -162,8 +162,8 @@ class DrawnRound:
 
 def score(run: OpenRun) -> None:
     """Give every rollout the numbers of the recipe's scorers, where they are not stored."""
-    from flows.rounds import score_run
-    from flows.sampling.sample import SpendLimitReached
+    from rollmill.flows.rounds import score_run
+    from rollmill.flows.sampling.sample import SpendLimitReached
 
     started = time.monotonic()
 
@@ -205,9 +205,9 @@ def gate(decided: DecidedRun) -> "GateResult":
 
 def publish(decided: DecidedRun, result: "GateResult") -> Outcome:
     """Publish what passed the gate as a dataset version, or say that this content is one already."""
-    from flows.recipe.servers import server_keys
-    from pipelines.gate import render_report
-    from storage.versions.publish import publish as publish_snapshot
+    from rollmill.flows.recipe.servers import server_keys
+    from rollmill.pipelines.gate import render_report
+    from rollmill.storage.versions.publish import publish as publish_snapshot
 
     started = time.monotonic()
     compared = result.facts["evaluation"]
@@ -239,7 +239,7 @@ def _report(run: OpenRun, stage: Stage) -> None:
 
 def _forecast(decided: DecidedRun) -> Outcome:
     """The forecast that was made before the run began, with its score; nothing if there was none."""
-    from flows.forecasting.forecasts import score_run
+    from rollmill.flows.forecasting.forecasts import score_run
 
     forecast = score_run(decided.run, decided.report.decisions)
     return {} if forecast is None else {"forecast": forecast}

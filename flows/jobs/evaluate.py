@@ -8,31 +8,31 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.driver import DIRECT, Executor
-from flows.evaluation.alert import check_alerts, drops
-from flows.evaluation.evaluation_report import write_reports
-from flows.job import Job
-from flows.jobs.curate import draw_and_score
-from flows.jobs.record import end_run, repair_attempts, worked_on
-from flows.limits import check_refused
-from flows.problems import preview_problems
-from flows.progress import Progress
-from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.methods import resolve
-from flows.recipe.schema import Method
-from flows.rounds import OpenRun
-from flows.session import Session, open_session
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.replies.faults import reply_counts
-from storage.queries import Reader
-from storage.queries.comparisons.sides import by_model
+from rollmill.flows.driver import DIRECT, Executor
+from rollmill.flows.evaluation.alert import check_alerts, drops
+from rollmill.flows.evaluation.evaluation_report import write_reports
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import draw_and_score
+from rollmill.flows.jobs.record import end_run, repair_attempts, worked_on
+from rollmill.flows.limits import check_refused
+from rollmill.flows.problems import preview_problems
+from rollmill.flows.progress import Progress
+from rollmill.flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.methods import resolve
+from rollmill.flows.recipe.schema import Method
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.session import Session, open_session
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.replies.faults import reply_counts
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.sides import by_model
 
 if TYPE_CHECKING:
-    from pipelines.metrics.sample import Options
-    from storage.ground.pool import Pool
-    from storage.queries import Scope
-    from storage.workspace import Workspace
+    from rollmill.pipelines.metrics.sample import Options
+    from rollmill.storage.ground.pool import Pool
+    from rollmill.storage.queries import Scope
+    from rollmill.storage.workspace import Workspace
 
 Row = dict[str, Any]
 
@@ -119,7 +119,7 @@ def evaluate(
 
 def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> None:
     """SetupError, before anything is drawn, if a metric's `by` names what no benchmark's problems have."""
-    from storage.queries.pools import COLUMNS
+    from rollmill.storage.queries.pools import COLUMNS
 
     asked = {name for part in evaluation.recipe.metrics for name in part.by if name not in COLUMNS}
     if not asked:
@@ -164,8 +164,8 @@ def _run_cell(
 
 def _measured(run: OpenRun, metrics: Sequence[MetricPart]) -> Row:
     """The numbers of a cell over its fixed prefix."""
-    from storage.queries import run_scope
-    from storage.queries.pools import scope_pool, with_meta
+    from rollmill.storage.queries import run_scope
+    from rollmill.storage.queries.pools import scope_pool, with_meta
 
     scope = run_scope(Reader(run.workspace), run.id)
     # `missing`: a key that only another benchmark's problems have is no mistake here.
@@ -194,7 +194,7 @@ def replies_of(scope: "Scope") -> Row:
 
 def totals(pool: "Pool") -> Row:
     """Counts of a pool: problems, rollouts by outcome, tokens (None if the imports give no token counts)."""
-    from pipelines.metrics import funnel_of
+    from rollmill.pipelines.metrics import funnel_of
 
     funnel = funnel_of(pool)
     return {
@@ -208,7 +208,7 @@ def totals(pool: "Pool") -> Row:
 
 def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
     """The rows of one metric; one that this pool does not allow is a row that says why."""
-    from pipelines.metrics.registry import measure
+    from rollmill.pipelines.metrics.registry import measure
 
     # `by_model` separates the models of an import; the group names the one that a row is of.
     by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
@@ -220,7 +220,7 @@ def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
 
 def options_of(part: MetricPart, base: Path) -> "Options":
     """The options of a metric, as the evaluation's recipe gives them; a user's files are relative to `base`."""
-    from pipelines.metrics.sample import Options
+    from rollmill.pipelines.metrics.sample import Options
 
     # Keys that the recipe leaves out keep the default of the metric.
     keys: dict[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)

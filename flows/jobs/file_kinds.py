@@ -3,18 +3,28 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.recipe.form import KINDS, FileKind
-from flows.recipe.parse import read_yaml
+from rollmill.flows.recipe.form import KINDS, FileKind
+from rollmill.flows.recipe.parse import read_yaml
 
 FILE_KINDS: Mapping[str, FileKind] = {
     **KINDS,
     "train_schema": FileKind(
-        "train", "flows.training.training_recipe:TrainingRecipe", "flows.training.training_recipe:load_training"
+        "train",
+        "rollmill.flows.training.training_recipe:TrainingRecipe",
+        "rollmill.flows.training.training_recipe:load_training",
     ),
-    "trial_schema": FileKind("trial", "flows.trials.trial_recipe:TrialRecipe", "flows.trials.trial_recipe:load_trial"),
-    "loop_schema": FileKind("loop", "flows.loops.loop_recipe:LoopRecipe", "flows.loops.loaded_loop:load_loop"),
-    "mix_schema": FileKind("mix", "flows.mixing.mix_recipe:MixtureRecipe", "flows.mixing.mix_recipe:load_mixture"),
-    "sweep_schema": FileKind("sweep", "flows.sweeps.sweep_recipe:SweepRecipe", "flows.sweeps.sweep_recipe:load_sweep"),
+    "trial_schema": FileKind(
+        "trial", "rollmill.flows.trials.trial_recipe:TrialRecipe", "rollmill.flows.trials.trial_recipe:load_trial"
+    ),
+    "loop_schema": FileKind(
+        "loop", "rollmill.flows.loops.loop_recipe:LoopRecipe", "rollmill.flows.loops.loaded_loop:load_loop"
+    ),
+    "mix_schema": FileKind(
+        "mix", "rollmill.flows.mixing.mix_recipe:MixtureRecipe", "rollmill.flows.mixing.mix_recipe:load_mixture"
+    ),
+    "sweep_schema": FileKind(
+        "sweep", "rollmill.flows.sweeps.sweep_recipe:SweepRecipe", "rollmill.flows.sweeps.sweep_recipe:load_sweep"
+    ),
 }
 SCHEDULED = ("curate", "evaluate", "mix", "sweep")
 """Verbs that a schedule can fire."""

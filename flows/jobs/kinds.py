@@ -3,27 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows.driver import RecipeKind
-from flows.job import Job
-from storage.ground.by_name import object_at
+from rollmill.flows.driver import RecipeKind
+from rollmill.flows.job import Job
+from rollmill.storage.ground.by_name import object_at
 
 KINDS: Mapping[str, str] = {
-    "curate": "flows.jobs.curate:Curate",
-    "evaluate": "flows.jobs.evaluate:Evaluate",
-    "preview": "flows.jobs.preview:Preview",
-    "train": "flows.training.train_job:Train",
-    "trial": "flows.trials.trial_job:Trial",
-    "loop": "flows.loops.loop_job:Loop",
-    "study": "flows.studies.study_job:Study",
-    "mix": "flows.mixing.mix_job:Mixture",
-    "sweep": "flows.sweeps.sweep_job:Sweep",
+    "curate": "rollmill.flows.jobs.curate:Curate",
+    "evaluate": "rollmill.flows.jobs.evaluate:Evaluate",
+    "preview": "rollmill.flows.jobs.preview:Preview",
+    "train": "rollmill.flows.training.train_job:Train",
+    "trial": "rollmill.flows.trials.trial_job:Trial",
+    "loop": "rollmill.flows.loops.loop_job:Loop",
+    "study": "rollmill.flows.studies.study_job:Study",
+    "mix": "rollmill.flows.mixing.mix_job:Mixture",
+    "sweep": "rollmill.flows.sweeps.sweep_job:Sweep",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {
-    "adopt": "flows.adopting.several:Adopt",
-    "audit": "flows.auditing.drawing:DrawAudit",
-    "plan": "flows.forecasting.plan_job:Plan",
-    "reverify": "flows.rejudging.reverify_run:Reverify",
+    "adopt": "rollmill.flows.adopting.several:Adopt",
+    "audit": "rollmill.flows.auditing.drawing:DrawAudit",
+    "plan": "rollmill.flows.forecasting.plan_job:Plan",
+    "reverify": "rollmill.flows.rejudging.reverify_run:Reverify",
 }
 """Kinds that are made of a request."""
 

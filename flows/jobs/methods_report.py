@@ -7,25 +7,25 @@ methods of the user's own, chat templates, weights. It holds no time and no plac
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.versions.content.digests import digest
-from storage.workspace import Workspace
+from rollmill.storage.versions.content.digests import digest
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from flows.recipe.load import LoadedRecipe
+    from rollmill.flows.recipe.load import LoadedRecipe
 
 
 def write_methods_report(workspace: Workspace, loaded: "LoadedRecipe") -> Path:
     """Write the report of a recipe; the file changes only when its content does."""
-    from flows.curation.outcome import reports_folder, write_json
+    from rollmill.flows.curation.outcome import reports_folder, write_json
 
     return write_json(reports_folder(workspace.root, loaded) / "methods.json", methods_report(workspace, loaded))
 
 
 def methods_report(workspace: Workspace, loaded: "LoadedRecipe") -> dict[str, Any]:
     """Digest of the product's source, version of each method by its role and name, digest of each named file."""
-    from flows.jobs.unchanged import built_version, methods_of, named_files, source_digest
-    from flows.recipe.methods import ORIGIN
-    from flows.recipe.user_files import parts_with
+    from rollmill.flows.jobs.unchanged import built_version, methods_of, named_files, source_digest
+    from rollmill.flows.recipe.methods import ORIGIN
+    from rollmill.flows.recipe.user_files import parts_with
 
     methods = {f"{method.role} {method.name}": method for method in methods_of(loaded)}
     files = {path.resolve() for path in named_files(loaded, workspace) if path.is_file()}

@@ -11,21 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.driver import Executor, Outcome
-from flows.job import Job
-from flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
-from flows.jobs.record import end_run, repair_attempts, worked_on
-from flows.progress import Progress
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.parse import parse
-from flows.recipe.schema import Recipe
-from flows.rounds import OpenRun
-from flows.session import open_session, recipe_of
-from storage.ground.errors import SetupError
+from rollmill.flows.driver import Executor, Outcome
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
+from rollmill.flows.jobs.record import end_run, repair_attempts, worked_on
+from rollmill.flows.progress import Progress
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.parse import parse
+from rollmill.flows.recipe.schema import Recipe
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.session import open_session, recipe_of
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.queries import Scope
-    from storage.queries.browse.problems import RolloutDetail
+    from rollmill.storage.queries import Scope
+    from rollmill.storage.queries.browse.problems import RolloutDetail
 
 
 def preview_of(job: Job, rows: int) -> "Preview":
@@ -70,7 +70,7 @@ class Preview:
 
     def stages(self, run: OpenRun, executor: Executor) -> Outcome:
         """Run all stages up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost."""
-        from storage.queries import Reader, run_scope
+        from rollmill.storage.queries import Reader, run_scope
 
         for attempt in repair_attempts(run.session, run):
             with attempt:
@@ -102,7 +102,7 @@ class Preview:
 
 
 def _problem(scope: "Scope", problem_id: str) -> dict[str, Any]:
-    from storage.queries.browse.problems import problem_detail, prompt_text
+    from rollmill.storage.queries.browse.problems import problem_detail, prompt_text
 
     detail = problem_detail(scope, problem_id)
     about = {key: getattr(detail.problem, key) for key in ("id", "reference", "level", "skill", "template", "source")}

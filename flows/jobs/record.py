@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from flows.curation.gating import GateFailed
-from flows.identity import open_run
-from flows.limits import LimitReached
-from flows.recipe.load import LoadedRecipe
-from flows.rounds import OpenRun
-from flows.session import Session
-from storage.commands import working_on
-from storage.ground.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
-from storage.ledger.run_state import run_state
+from rollmill.flows.curation.gating import GateFailed
+from rollmill.flows.identity import open_run
+from rollmill.flows.limits import LimitReached
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.session import Session
+from rollmill.storage.commands import working_on
+from rollmill.storage.ground.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
+from rollmill.storage.ledger.run_state import run_state
 
 Result = dict[str, Any]
 MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.driver import drive
-from flows.job import Job
-from flows.jobs.curate import Curate
-from flows.progress import Progress
-from flows.recipe.load import as_recipe, resolve_recipe
-from flows.recipe.schema import Recipe
-from flows.recipe.user_files import stored_methods
-from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import takes_imports
+from rollmill.flows.driver import drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import Curate
+from rollmill.flows.progress import Progress
+from rollmill.flows.recipe.load import as_recipe, resolve_recipe
+from rollmill.flows.recipe.schema import Recipe
+from rollmill.flows.recipe.user_files import stored_methods
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.recipe_steps import takes_imports
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | None, progress: Progress) -> dict[str, Any]:
@@ -28,9 +28,9 @@ def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | 
     `base`: where the recipe's own Python files lie. SetupError if it depends on data that an empty workspace lacks, or on
     code that the person did not run before.
     """
-    from storage.versions.read import load_manifest
-    from storage.versions.resolve import resolve
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.read import load_manifest
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.workspace import Workspace
 
     manifest = load_manifest(info)
     made = Recipe.model_validate(_made_here(info, manifest))
@@ -79,16 +79,16 @@ def _made_here(info: "VersionInfo", manifest: Mapping[str, Any]) -> dict[str, An
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    from storage.versions.diff import changes
+    from rollmill.storage.versions.diff import changes
 
     return [{"key": change.key, "then": change.old, "now": change.new} for change in changes(before, after)]
 
 
 def _difference(info: "VersionInfo", folder: Path) -> dict[str, Any]:
     """The pass rates of the problems that both have, paired, with n and interval; `why` if there are none."""
-    from storage.queries import Reader
-    from storage.queries.comparisons.comparison import ComparisonRequest, compare
-    from storage.queries.comparisons.sides import sides_of_model
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare
+    from rollmill.storage.queries.comparisons.sides import sides_of_model
 
     with Reader.open(info.path) as then, Reader.open(folder) as now:
         try:

@@ -14,22 +14,22 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.driver import Outcome
-from flows.engine_files import with_places
-from flows.job import Job
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
-from flows.recipe.profile import load_profile
-from flows.recipe.user_files import TEMPLATES, parts_with, texts_in
-from pipelines.protocols import ReadsVotes
-from storage.ground.errors import SetupError
-from storage.ground.files import write_text
-from storage.ground.ids import canonical_json, sha256_text
-from storage.versions.content.layout import derived
-from storage.workspace import Workspace
+from rollmill.flows.driver import Outcome
+from rollmill.flows.engine_files import with_places
+from rollmill.flows.job import Job
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
+from rollmill.flows.recipe.profile import load_profile
+from rollmill.flows.recipe.user_files import TEMPLATES, parts_with, texts_in
+from rollmill.pipelines.protocols import ReadsVotes
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import write_text
+from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.storage.versions.content.layout import derived
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
+    from rollmill.flows.rounds import OpenRun
 
 PROGRAM = [Path(__file__).parents[2] / name for name in ("flows", "pipelines", "storage")]
 
@@ -121,7 +121,7 @@ def _in_doubt(loaded: LoadedRecipe) -> bool:
 
 def _stored(workspace: Workspace, run: str) -> list[Any] | None:
     """The rows of the run as the ledger has them; None if a segment is missing or short, or a publication unfinished."""
-    from storage.ledger.run_state import run_state, segment_files
+    from rollmill.storage.ledger.run_state import run_state, segment_files
 
     files = segment_files(workspace.ledger)
     sizes = workspace.place.sizes((kind, segment) for kind, segment, _ in files)

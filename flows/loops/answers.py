@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from storage.ground.solutions import solution_key
-from storage.queries import Reader, run_scope
-from storage.queries.pools import scope_pool
+from rollmill.storage.ground.solutions import solution_key
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.pools import scope_pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.loops.loop_recipe import FOLDER, BesideTrain, FromRound, LoopRecipe, RoundTrain
-from flows.recipe.evaluations import EvaluationRecipe, LoadedEvaluationRecipe, MetricPart, load_evaluation
-from flows.recipe.load import LoadedRecipe, load_recipe
-from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.parse import explain, naming, override, parse
-from flows.recipe.schema import Method
-from flows.training.training_recipe import LoadedTraining, TrainingRecipe, load_training, resolve_training
-from flows.trials.trial_recipe import json_sets
-from pipelines.train.between.roles import RoundKeys
-from storage.ground.errors import SetupError, unknown_name
-from storage.models.index import MODELS
+from rollmill.flows.loops.loop_recipe import FOLDER, BesideTrain, FromRound, LoopRecipe, RoundTrain
+from rollmill.flows.recipe.evaluations import EvaluationRecipe, LoadedEvaluationRecipe, MetricPart, load_evaluation
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.recipe.parse import explain, naming, override, parse
+from rollmill.flows.recipe.schema import Method
+from rollmill.flows.training.training_recipe import LoadedTraining, TrainingRecipe, load_training, resolve_training
+from rollmill.flows.trials.trial_recipe import json_sets
+from rollmill.pipelines.train.between.roles import RoundKeys
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.models.index import MODELS
 
 DATASET = "dataset"
 """The name in braces that stands for the dataset version of the round before."""

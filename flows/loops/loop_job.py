@@ -6,24 +6,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.driver import DIRECT, Executor, drive
-from flows.job import Job
-from flows.jobs.curate import Curate
-from flows.jobs.evaluate import Evaluate
-from flows.loops.answers import ModelAnswers, model_answers
-from flows.loops.loaded_loop import LoadedLoop, RoundState, load_loop, model_reference
-from flows.loops.loop_report import write_loop
-from flows.loops.monitor import alarms, measured, stop_reason
-from flows.loops.round_rows import round_rows, rule_of
-from flows.loops.seen import audited, draw_figures, seen_round, state_folder, with_norms
-from flows.recipe.evaluations import EvaluationRecipe
-from flows.training.train_job import ExperimentKind, TrainingSession
-from flows.training.training import open_training
-from flows.training.training_data import NothingToTrain, TrainingRowsFile, training_rows
-from flows.training.training_recipe import LoadedTraining
-from flows.trials.students import Student, StudentCounts, count_cells
-from flows.trials.trial_recipe import written
-from pipelines.train.between.roles import NORMS, RoundKeys, RoundPolicy, SeenRound
+from rollmill.flows.driver import DIRECT, Executor, drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import Curate
+from rollmill.flows.jobs.evaluate import Evaluate
+from rollmill.flows.loops.answers import ModelAnswers, model_answers
+from rollmill.flows.loops.loaded_loop import LoadedLoop, RoundState, load_loop, model_reference
+from rollmill.flows.loops.loop_report import write_loop
+from rollmill.flows.loops.monitor import alarms, measured, stop_reason
+from rollmill.flows.loops.round_rows import round_rows, rule_of
+from rollmill.flows.loops.seen import audited, draw_figures, seen_round, state_folder, with_norms
+from rollmill.flows.recipe.evaluations import EvaluationRecipe
+from rollmill.flows.training.train_job import ExperimentKind, TrainingSession
+from rollmill.flows.training.training import open_training
+from rollmill.flows.training.training_data import NothingToTrain, TrainingRowsFile, training_rows
+from rollmill.flows.training.training_recipe import LoadedTraining
+from rollmill.flows.trials.students import Student, StudentCounts, count_cells
+from rollmill.flows.trials.trial_recipe import written
+from rollmill.pipelines.train.between.roles import NORMS, RoundKeys, RoundPolicy, SeenRound
 
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from flows.recipe.schema import Method, Part, SchemaOne, Share, Slug, Text
+from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Share, Slug, Text
 
 FOLDER = "recipes/loops"
 FromRound = dict[Annotated[int, Field(ge=1)], dict[str, Any]]

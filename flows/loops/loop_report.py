@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.ground.files import json_text, write_text
+from rollmill.storage.ground.files import json_text, write_text
 
 Row = Mapping[str, Any]
 MEASURES = (

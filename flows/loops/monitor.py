@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from flows.loops.answers import ModelAnswers
-from flows.loops.loop_recipe import LoopStop
-from flows.trials.comparison import difference_row
-from flows.trials.students import StudentCounts
-from pipelines.stats import population_mean
-from pipelines.stats.trials.counts import pass_at_k_cells, pass_at_k_difference
-from pipelines.stats.trials.two_way import two_way
+from rollmill.flows.loops.answers import ModelAnswers
+from rollmill.flows.loops.loop_recipe import LoopStop
+from rollmill.flows.trials.comparison import difference_row
+from rollmill.flows.trials.students import StudentCounts
+from rollmill.pipelines.stats import population_mean
+from rollmill.pipelines.stats.trials.counts import pass_at_k_cells, pass_at_k_difference
+from rollmill.pipelines.stats.trials.two_way import two_way
 
 Row = dict[str, Any]
 DISTINCT = "mean difference in distinct right solutions of problems that both models solve"

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.loops.loaded_loop import LoadedLoop, RoundState
-from flows.training.training_data import RowRule, TrainingRowsFile, training_rows
-from pipelines.train.between.difficulty import in_band
-from pipelines.train.between.roles import RoundPolicy, SeenRound, Weigh
-from storage.workspace import Workspace
+from rollmill.flows.loops.loaded_loop import LoadedLoop, RoundState
+from rollmill.flows.training.training_data import RowRule, TrainingRowsFile, training_rows
+from rollmill.pipelines.train.between.difficulty import in_band
+from rollmill.pipelines.train.between.roles import RoundPolicy, SeenRound, Weigh
+from rollmill.storage.workspace import Workspace
 
 WEIGHT = "weight"
 """Column of the rows' weights, by the round policies; 1 for real data."""

@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from flows.loops.loaded_loop import LoadedLoop
-from flows.recipe.methods import MethodSpec
-from flows.training.training import InitialModel
-from flows.training.training_data import training_rows
-from pipelines.stats import clopper_pearson
-from pipelines.train.between.roles import SeenProblem, SeenRound
-from storage.ground.files import json_text, write_text
-from storage.ground.ids import digest128
-from storage.ground.pool import STRATA
-from storage.queries import Reader, dataset_scope
-from storage.queries.pools import scope_pool
-from storage.segments.schema import from_table
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.flows.loops.loaded_loop import LoadedLoop
+from rollmill.flows.recipe.methods import MethodSpec
+from rollmill.flows.training.training import InitialModel
+from rollmill.flows.training.training_data import training_rows
+from rollmill.pipelines.stats import clopper_pearson
+from rollmill.pipelines.train.between.roles import SeenProblem, SeenRound
+from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import STRATA
+from rollmill.storage.queries import Reader, dataset_scope
+from rollmill.storage.queries.pools import scope_pool
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 
 _TOKENS = """
 SELECT coalesce(sum(tokens_out), 0),
@@ -72,7 +72,7 @@ def with_norms(ws: Workspace, loop: LoadedLoop, seen: SeenRound, version: str, m
     # The key is the content of version and model, so that another name for them measures nothing again.
     stored = ws.state / "loops" / loop.name / f"norms-{content[:16]}.json"
     if not stored.is_file():
-        from pipelines.train.gradient_norms import gradient_norms
+        from rollmill.pipelines.train.gradient_norms import gradient_norms
 
         rows = training_rows(ws, loop.kept_of(version))
         stored.parent.mkdir(parents=True, exist_ok=True)

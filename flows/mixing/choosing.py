@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from flows.mixing.mix_recipe import LoadedMixture
-from flows.mixing.model_signals import SIMILAR
-from flows.mixing.signals import VECTOR
-from flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
-from pipelines.mix.quotas.quota import shared_out
-from pipelines.mix.table import ChosenUnits, MixUnits
-from pipelines.mix.text_vectors import unit_rows
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.pool import Floats
+from rollmill.flows.mixing.mix_recipe import LoadedMixture
+from rollmill.flows.mixing.model_signals import SIMILAR
+from rollmill.flows.mixing.signals import VECTOR
+from rollmill.flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
+from rollmill.pipelines.mix.quotas.quota import shared_out
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits
+from rollmill.pipelines.mix.text_vectors import unit_rows
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.pool import Floats
 
 ALL = "all sources"
 """Name of the choice over every source, in messages and in the manifest."""

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.mixing.mix_recipe import MixGate
-from flows.mixing.mix_snapshot import MixturePart
-from flows.mixing.reconciliation import SourceCounts
-from storage.ground.records import Problem
+from rollmill.flows.mixing.mix_recipe import MixGate
+from rollmill.flows.mixing.mix_snapshot import MixturePart
+from rollmill.flows.mixing.reconciliation import SourceCounts
+from rollmill.storage.ground.records import Problem
 
 if TYPE_CHECKING:
-    from pipelines.gate import GateResult
-    from pipelines.gate.checks import Check
+    from rollmill.pipelines.gate import GateResult
+    from rollmill.pipelines.gate.checks import Check
 
 
 def check_parts(parts: Sequence[MixturePart], bounds: MixGate, counts: Sequence[SourceCounts]) -> "GateResult":
     """All checks in the order of the sources. No source may hold a problem that the recipe of any source holds out."""
-    from pipelines.gate import Gate, GateResult, Provenance
+    from rollmill.pipelines.gate import Gate, GateResult, Provenance
 
     apart = {problem.id: problem for part in parts for problem in part.source.apart}
     gate = Gate(max_undecided=bounds.max_undecided, min_kept=bounds.min_kept)
@@ -38,7 +38,7 @@ def check_parts(parts: Sequence[MixturePart], bounds: MixGate, counts: Sequence[
 
 
 def _of_counts(counts: Sequence[SourceCounts]) -> "Iterator[Check]":
-    from pipelines.gate.checks import Check
+    from rollmill.pipelines.gate.checks import Check
 
     for row in counts:
         adds_up = row.rows == row.kept + sum(row.dropped.values())

@@ -7,23 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.driver import Executor, Outcome, RequestKind
-from flows.job import Job
-from flows.mixing.choosing import MixedRows, choose_rows
-from flows.mixing.mix_recipe import LoadedMixture, load_mixture
-from flows.mixing.mix_snapshot import MixturePart, mixture_parts, mixture_snapshot, with_manifest
-from flows.mixing.mix_sources import OpenedSource, open_sources
-from flows.mixing.reconciliation import SourceCounts, reconciled, require_declared
-from flows.mixing.signals import StoredSignals, signals_of
-from flows.mixing.thresholds import Sifted, sifted
-from flows.progress import Progress
-from storage.ground.errors import FoundWanting
-from storage.run_records import NOTHING_NEW
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.flows.driver import Executor, Outcome, RequestKind
+from rollmill.flows.job import Job
+from rollmill.flows.mixing.choosing import MixedRows, choose_rows
+from rollmill.flows.mixing.mix_recipe import LoadedMixture, load_mixture
+from rollmill.flows.mixing.mix_snapshot import MixturePart, mixture_parts, mixture_snapshot, with_manifest
+from rollmill.flows.mixing.mix_sources import OpenedSource, open_sources
+from rollmill.flows.mixing.reconciliation import SourceCounts, reconciled, require_declared
+from rollmill.flows.mixing.signals import StoredSignals, signals_of
+from rollmill.flows.mixing.thresholds import Sifted, sifted
+from rollmill.flows.progress import Progress
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.run_records import NOTHING_NEW
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pipelines.gate import GateResult
+    from rollmill.pipelines.gate import GateResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Mixture(RequestKind):
     @contextmanager
     def open(self, progress: Progress) -> Iterator[MixtureSession]:
         """The workspace, repaired after a killed command."""
-        from storage.versions.publish import finish_interrupted
+        from rollmill.storage.versions.publish import finish_interrupted
 
         with Workspace.open(Path(self.job.workspace)) as workspace:
             yield MixtureSession(workspace, progress, [*workspace.recover(), *finish_interrupted(workspace)])
@@ -86,8 +86,8 @@ class Mixture(RequestKind):
 
     def _gate(self, session: MixtureSession, parts: Sequence[MixturePart], rows: MixtureRows) -> "GateResult":
         """The checks of each source's rows by its own verifiers, and those of the counts."""
-        from flows.mixing.mix_gate import check_parts
-        from pipelines.gate import render_report
+        from rollmill.flows.mixing.mix_gate import check_parts
+        from rollmill.pipelines.gate import render_report
 
         result = check_parts(parts, self.loaded.recipe.gate, rows.counts)
         if result.passed:
@@ -102,9 +102,9 @@ class Mixture(RequestKind):
         )
 
     def _publish(self, session: MixtureSession, snapshot: Snapshot, result: "GateResult", rows: MixtureRows) -> Outcome:
-        from flows.recipe.servers import server_keys
-        from pipelines.gate import render_report
-        from storage.versions.publish import publish
+        from rollmill.flows.recipe.servers import server_keys
+        from rollmill.pipelines.gate import render_report
+        from rollmill.storage.versions.publish import publish
 
         manifest = {**snapshot.manifest, "gate_checks": result.measures()}
         published = publish(

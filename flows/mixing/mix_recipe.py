@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.parse import naming, parse
-from flows.recipe.schema import Method, Part, SchemaOne, Share, Slug, Text
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json, sha256_text
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.recipe.parse import naming, parse
+from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Share, Slug, Text
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json, sha256_text
 
 FOLDER = "recipes/mixtures"
 UNIFORM = Method(method="uniform")

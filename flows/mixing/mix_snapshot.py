@@ -8,19 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.mixing.choosing import MixedRows
-from flows.mixing.mix_recipe import LoadedMixture
-from flows.mixing.mix_sources import OpenedSource
-from flows.mixing.reconciliation import SourceCounts
-from flows.mixing.signals import StoredSignals
-from flows.mixing.thresholds import KEPT, REPEATED, Sifted
-from flows.recipe.user_files import files_of, packages_of
-from pipelines.metrics import PassAtLimit, decision_counts, funnel_of
-from storage.ground.pool import pool_of
-from storage.segments.keys import Kind
-from storage.segments.schema import SCHEMAS
-from storage.versions.content.catalogue import KEYS
-from storage.versions.content.snapshot import Snapshot, sorted_by_key
+from rollmill.flows.mixing.choosing import MixedRows
+from rollmill.flows.mixing.mix_recipe import LoadedMixture
+from rollmill.flows.mixing.mix_sources import OpenedSource
+from rollmill.flows.mixing.reconciliation import SourceCounts
+from rollmill.flows.mixing.signals import StoredSignals
+from rollmill.flows.mixing.thresholds import KEPT, REPEATED, Sifted
+from rollmill.flows.recipe.user_files import files_of, packages_of
+from rollmill.pipelines.metrics import PassAtLimit, decision_counts, funnel_of
+from rollmill.storage.ground.pool import pool_of
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.versions.content.catalogue import KEYS
+from rollmill.storage.versions.content.snapshot import Snapshot, sorted_by_key
 
 SELECTOR = "mix:"
 """Begins the selector of every decision of a mixture, before the name of the row's source."""
@@ -125,7 +125,7 @@ def with_manifest(
     signals: StoredSignals,
 ) -> Snapshot:
     """The snapshot with its manifest: reconciled counts, methods, and what each source was made by."""
-    from flows.curation.metrics import cost_row, rates
+    from rollmill.flows.curation.metrics import cost_row, rates
 
     pool = pool_of(snapshot.problems, snapshot.completions, snapshot.decisions)
     decided, recipe = decision_counts(pool), loaded.canonical()

@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flows.mixing.mix_recipe import LoadedMixture, MixSource
-from flows.problems import held_out_part
-from flows.recipe.load import as_recipe, loaded_evaluation
-from flows.recipe.schema import Evaluation
-from flows.recipe.user_files import StoredMethods, stored_methods
-from flows.training.run_source import run_snapshot
-from pipelines.verify.acceptance import Policy, policy_part
-from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import recorded_steps
-from storage.ground.records import Problem
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import dataset_names
-from storage.versions.read import fixed_prefix, load_manifest, load_snapshot
-from storage.versions.resolve import resolve as resolve_version
-from storage.versions.resolve import versions
-from storage.workspace import Workspace
+from rollmill.flows.mixing.mix_recipe import LoadedMixture, MixSource
+from rollmill.flows.problems import held_out_part
+from rollmill.flows.recipe.load import as_recipe, loaded_evaluation
+from rollmill.flows.recipe.schema import Evaluation
+from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
+from rollmill.flows.training.run_source import run_snapshot
+from rollmill.pipelines.verify.acceptance import Policy, policy_part
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.versions.read import fixed_prefix, load_manifest, load_snapshot
+from rollmill.storage.versions.resolve import resolve as resolve_version
+from rollmill.storage.versions.resolve import versions
+from rollmill.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Signals of a mixture about a target set, from a model's activations and gradients; see pipelines.train.activations."""
+"""Signals of a mixture about a target set, from a model's activations and gradients (pipelines/train/activations)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flows.mixing.mix_recipe import LoadedMixture, ModelSignals, TargetRows, as_label
-from flows.problems import prompt_text
-from pipelines.generate.embedded.model_files import ModelFiles
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.imports.reading.readers import read_rows
-from storage.models.files import version_folder
-from storage.models.index import MODELS
-from storage.segments.instance import closed
-from storage.segments.schema import prompt_from_json
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import resolve as resolve_version
-from storage.workspace import Workspace
+from rollmill.flows.mixing.mix_recipe import LoadedMixture, ModelSignals, TargetRows, as_label
+from rollmill.flows.problems import prompt_text
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.models.files import version_folder
+from rollmill.storage.models.index import MODELS
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.schema import prompt_from_json
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import resolve as resolve_version
+from rollmill.storage.workspace import Workspace
 
 VERSION = "1"
 """Version of these signals."""
@@ -109,7 +109,7 @@ def with_model_signals(
     Rows of the target itself have no such values, nor do rows beyond the number that the recipe reads. A row whose answer
     lies beyond the model's context has no loss and no influence.
     """
-    from pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
+    from rollmill.pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
 
     settings, ids = target.settings, table["completion_id"].to_pylist()
     # A row of the target would be the most similar one to itself.

@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from storage.ground.errors import SetupError, refusal
-from storage.imports.reading.limits import Unfolded
-from storage.segments.instance import closed
-from storage.segments.views import quoted
+from rollmill.storage.ground.errors import SetupError, refusal
+from rollmill.storage.imports.reading.limits import Unfolded
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.views import quoted
 
 READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
 """DuckDB's reader by a file's ending."""

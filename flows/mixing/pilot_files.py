@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.mix.pilots.pilot import Pilots
-from storage.ground.errors import SetupError
-from storage.ground.files import read_object
-from storage.imports.reading.number_cells import number_at
-from storage.imports.reading.readers import read_rows
-from storage.queries import Reader
-from storage.queries.reader import version_manifest
+from rollmill.pipelines.mix.pilots.pilot import Pilots
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.imports.reading.number_cells import number_at
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.reader import version_manifest
 
 AGAIN = "rollmill trial RECIPE, whose arms are versions of `rollmill mix`"
 

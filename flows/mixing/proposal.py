@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from flows.problems import prompt_text
-from pipelines.mix.pilots.pilot import LawResult, MixtureLaw, Pilots, best_shares, law_result
-from pipelines.mix.pilots.quadratic import Quadratic
-from pipelines.mix.pilots.source_power import SourcePower
-from pipelines.mix.pilots.transport import Geometry, Transport
-from pipelines.mix.quotas.quota import shared_out
-from pipelines.mix.text_vectors import text_vectors
-from pipelines.stats.scaling.power_law import REACH
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digits
-from storage.ground.pool import Floats
-from storage.queries import Reader, named_scope
-from storage.versions.index import dataset_names
+from rollmill.flows.problems import prompt_text
+from rollmill.pipelines.mix.pilots.pilot import LawResult, MixtureLaw, Pilots, best_shares, law_result
+from rollmill.pipelines.mix.pilots.quadratic import Quadratic
+from rollmill.pipelines.mix.pilots.source_power import SourcePower
+from rollmill.pipelines.mix.pilots.transport import Geometry, Transport
+from rollmill.pipelines.mix.quotas.quota import shared_out
+from rollmill.pipelines.mix.text_vectors import text_vectors
+from rollmill.pipelines.stats.scaling.power_law import REACH
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Floats
+from rollmill.storage.queries import Reader, named_scope
+from rollmill.storage.versions.index import dataset_names
 
 DIMENSIONS = 64  # of the vectors of texts
 MOST_OF_TRANSPORT = 120  # shares that the slow law is asked at

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.mixing.choosing import ALL, MixedRows
-from flows.mixing.mix_recipe import LoadedMixture
-from flows.mixing.mix_sources import OpenedSource
-from flows.mixing.thresholds import KEPT, Sifted
-from storage.ground.errors import FoundWanting
+from rollmill.flows.mixing.choosing import ALL, MixedRows
+from rollmill.flows.mixing.mix_recipe import LoadedMixture
+from rollmill.flows.mixing.mix_sources import OpenedSource
+from rollmill.flows.mixing.thresholds import KEPT, Sifted
+from rollmill.storage.ground.errors import FoundWanting
 
 
 @dataclass(frozen=True, slots=True)

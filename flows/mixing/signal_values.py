@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flows.mixing.own_signals import quoted_name
-from flows.mixing.signals import StoredSignals
-from storage.segments.instance import closed
-from storage.segments.views import quoted
+from rollmill.flows.mixing.own_signals import quoted_name
+from rollmill.flows.mixing.signals import StoredSignals
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.views import quoted
 
 _NUMBERS = """
 SELECT source, count(*) AS rows, count(*) - count({name}) AS missing, min({name}) AS least,

@@ -12,22 +12,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.mixing.mix_recipe import LoadedMixture, TextSignals
-from flows.mixing.mix_sources import OpenedSource
-from flows.mixing.model_signals import SIMILAR, OpenedTarget, open_target, with_model_signals
-from flows.mixing.own_signals import with_own_columns
-from flows.problems import prompt_text
-from pipelines.mix.text_vectors import k_means, text_vectors
-from pipelines.select.near_duplicates import near_duplicates
-from storage.ground.failpoints import hit
-from storage.ground.files import locked, sync
-from storage.ground.ids import digest128, sha256_text
-from storage.ground.pool import score_columns
-from storage.scores import later_scores
-from storage.segments.instance import closed
-from storage.segments.schema import prompt_from_json
-from storage.versions.content.digests import digest as file_digest
-from storage.workspace import Workspace
+from rollmill.flows.mixing.mix_recipe import LoadedMixture, TextSignals
+from rollmill.flows.mixing.mix_sources import OpenedSource
+from rollmill.flows.mixing.model_signals import SIMILAR, OpenedTarget, open_target, with_model_signals
+from rollmill.flows.mixing.own_signals import with_own_columns
+from rollmill.flows.problems import prompt_text
+from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
+from rollmill.pipelines.select.near_duplicates import near_duplicates
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.ground.files import locked, sync
+from rollmill.storage.ground.ids import digest128, sha256_text
+from rollmill.storage.ground.pool import score_columns
+from rollmill.storage.scores import later_scores
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.schema import prompt_from_json
+from rollmill.storage.versions.content.digests import digest as file_digest
+from rollmill.storage.workspace import Workspace
 
 VERSION = "1"
 """Version of the signals; it changes when equal sources would give other numbers."""

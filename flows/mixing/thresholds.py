@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from flows.mixing.mix_recipe import LoadedMixture, Threshold, as_label
-from flows.mixing.own_signals import quoted_name
-from flows.mixing.signals import VECTOR, StoredSignals
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import Floats, Ints
-from storage.segments.instance import closed
-from storage.segments.views import quoted
+from rollmill.flows.mixing.mix_recipe import LoadedMixture, Threshold, as_label
+from rollmill.flows.mixing.own_signals import quoted_name
+from rollmill.flows.mixing.signals import VECTOR, StoredSignals
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.views import quoted
 
 KEPT, REPEATED, ELSEWHERE, NOT_CHOSEN = "kept", "repeated", "other_source", "not_chosen"
 """Reasons of a mixture beside those of its sources and of thresholds; repeated rows have their decision elsewhere."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows.job import Job
-from flows.limits import LimitReached
-from storage.ground.errors import FoundWanting, SetupError, Unavailable
-from storage.run_records import Firing
-from storage.schedules import Schedule, Schedules
-from storage.workspace import Workspace
+from rollmill.flows.job import Job
+from rollmill.flows.limits import LimitReached
+from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.storage.run_records import Firing
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.workspace import Workspace
 
 FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a limit: another attempt would end the same
 

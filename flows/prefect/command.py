@@ -6,15 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.driver import DIRECT, Direct, JobKind, Outcome
-from flows.job import Job
-from flows.prefect.managed import ManagedServer
-from flows.progress import Progress
-from storage.ground.errors import RollmillError
-from storage.workspace import STATE
+from rollmill.flows.driver import DIRECT, Direct, JobKind, Outcome
+from rollmill.flows.job import Job
+from rollmill.flows.prefect.managed import ManagedServer
+from rollmill.flows.progress import Progress
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.workspace import STATE
 
 if TYPE_CHECKING:
-    from flows.prefect.flows.tasks import Tasks
+    from rollmill.flows.prefect.flows.tasks import Tasks
 
 LOST = "The Prefect server was lost; its pages do not show all of this run. The ledger does: rollmill runs show"
 
@@ -38,7 +38,7 @@ class PrefectCommand(Direct):
 
     def watching(self, progress: Progress) -> Progress:
         """Progress that the flow run's page shows as well."""
-        from flows.prefect.flows.tasks import Tasks
+        from rollmill.flows.prefect.flows.tasks import Tasks
 
         self._tasks = Tasks()
         return self._tasks.watching(progress)
@@ -51,7 +51,7 @@ class PrefectCommand(Direct):
         kind.prepare(target)
         if not self._server.answers:
             self._waiting("waiting for Prefect's server")
-        from flows.prefect.flows.carrying import in_a_flow
+        from rollmill.flows.prefect.flows.carrying import in_a_flow
 
         noted = _Noted(partial(self._tasks.all_stages, kind, target))
         try:

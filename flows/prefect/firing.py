@@ -9,23 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.driver import Executor, Outcome, drive
-from flows.job import Job
-from flows.jobs.kinds import kind_of
-from flows.jobs.record import status_of
-from flows.limits import LimitReached
-from flows.mixing.mix_recipe import LoadedMixture
-from flows.recipe.evaluations import EvaluationRecipe
-from flows.recipe.parse import parse
-from flows.recipe.schema import Recipe
-from flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
-from pipelines.processes.child import die_with_parent
-from storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
+from rollmill.flows.driver import Executor, Outcome, drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.kinds import kind_of
+from rollmill.flows.jobs.record import status_of
+from rollmill.flows.limits import LimitReached
+from rollmill.flows.mixing.mix_recipe import LoadedMixture
+from rollmill.flows.recipe.evaluations import EvaluationRecipe
+from rollmill.flows.recipe.parse import parse
+from rollmill.flows.recipe.schema import Recipe
+from rollmill.flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
+from rollmill.pipelines.processes.child import die_with_parent
+from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 
 if TYPE_CHECKING:
-    from flows.recipe.evaluations import LoadedEvaluationRecipe
-    from flows.recipe.load import LoadedRecipe
-    from storage.workspace import Workspace
+    from rollmill.flows.recipe.evaluations import LoadedEvaluationRecipe
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.storage.workspace import Workspace
 
 KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that gets the number
     "curate": {"redraw": "generate.redraw", "seed": "seed"},
@@ -52,7 +52,7 @@ def fire(schedule: str, fresh: str | None, job: Job, executor: Executor, flow_ru
     An evaluation has a run for each cell; their recipes are in the firing's. `flow_run`: Prefect's id, under which the
     firing was written down as due.
     """
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace, workspace.firings.under_way(schedule):
         firings = workspace.firings

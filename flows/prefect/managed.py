@@ -16,13 +16,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, user_prefect_environment, user_prefect_url
-from pipelines.processes.local_server import new_secret
-from pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
-from storage.ground.errors import RollmillError, SetupError
-from storage.ground.files import no_link
-from storage.ledger.owners import maker_of, new_file_id
-from storage.standing import Standing, find_standing, healthy, write_standing
+from rollmill.flows.prefect.server import (
+    ONE_SHOT,
+    apply,
+    child_environment,
+    environment,
+    user_prefect_environment,
+    user_prefect_url,
+)
+from rollmill.pipelines.processes.local_server import new_secret
+from rollmill.pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
+from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.storage.ground.files import no_link
+from rollmill.storage.ledger.owners import maker_of, new_file_id
+from rollmill.storage.standing import Standing, find_standing, healthy, write_standing
 
 _PRIVATE = "prefect-"  # before the id of a throw-away home, which tells its maker
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
@@ -199,7 +206,7 @@ class ManagedServer:
     def _spawn(self, settings: dict[str, str], *flags: str) -> None:
         assert self._listener is not None
         number = self._listener.fileno()
-        command = module_command("flows.prefect.server", "--fd", str(number), "--parent", str(os.getpid()), *flags)
+        command = module_command("rollmill.flows.prefect.server", "--fd", str(number), "--parent", str(os.getpid()), *flags)
         self._log = ProcessLog(self.state / "logs" / "prefect.log")
         self._child = spawn_apart(command, child_environment(settings), self._log.path, keep=[number])
 

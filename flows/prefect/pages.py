@@ -1,6 +1,6 @@
 """The dashboard's process: how it is started, and how `rollmill up` keeps it up as a child.
 
-Run as `python -m flows.prefect.pages PARENT PORT`: the pages on the loopback, ended with their parent.
+Run as `python -m rollmill.flows.prefect.pages PARENT PORT`: the pages on the loopback, ended with their parent.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows import CHECKOUT
-from flows.prefect.server import user_prefect_url
-from pipelines.processes.child import die_with_parent
-from pipelines.processes.local_server import new_secret
-from pipelines.processes.proc import listens_here
-from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
-from storage.standing import write_dashboard_address
+from rollmill.flows import CHECKOUT
+from rollmill.flows.prefect.server import user_prefect_url
+from rollmill.pipelines.processes.child import die_with_parent
+from rollmill.pipelines.processes.local_server import new_secret
+from rollmill.pipelines.processes.proc import listens_here
+from rollmill.pipelines.processes.spawn import ending, environment, module_command, spawn_apart
+from rollmill.storage.standing import write_dashboard_address
 
 if TYPE_CHECKING:
     import subprocess
@@ -52,16 +52,16 @@ def command(port: int) -> list[str]:
         "server.scriptHealthCheckEnabled": "true",  # answers once the first page was drawn
     }
     return [
-        *module_command("dashboards.server", "run", str(SERVE)),
+        *module_command("rollmill.dashboards.server", "run", str(SERVE)),
         *(f"--{key}={value}" for key, value in options.items()),
     ]
 
 
 def explain_rules(root: Path) -> None:
     """Give the rules that earlier releases recorded the words that their verifiers have now, for the pages."""
-    from pipelines.protocols import ExplainsRules
-    from pipelines.verify import VERIFIERS
-    from storage.workspace import Workspace
+    from rollmill.pipelines.protocols import ExplainsRules
+    from rollmill.pipelines.verify import VERIFIERS
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
         known: dict[str, object] = {
@@ -108,7 +108,7 @@ def port_fault(port: int) -> str:
 
 def command_here(port: int) -> list[str]:
     """The pages' process as a child of this one, with which it ends."""
-    return module_command("flows.prefect.pages", str(os.getpid()), str(port))
+    return module_command("rollmill.flows.prefect.pages", str(os.getpid()), str(port))
 
 
 def _variables(state: Path, token: str) -> dict[str, str]:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from uuid import UUID
 
-from flows.prefect.attempts import notify
-from flows.prefect.triggers import deployment_name
-from flows.prefect.untrusted import replace
-from storage.run_records import Firing
-from storage.schedules import Schedule, Schedules
-from storage.workspace import Workspace
+from rollmill.flows.prefect.attempts import notify
+from rollmill.flows.prefect.triggers import deployment_name
+from rollmill.flows.prefect.untrusted import replace
+from rollmill.storage.run_records import Firing
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

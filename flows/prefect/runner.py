@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from prefect.runner import Runner
 from prefect.runner._starter_engine import EngineCommandStarter
 
-from flows.prefect.flows.carrying import flow_of
-from flows.prefect.untrusted import refuse_stored_results, replace
-from pipelines.processes.spawn import module_command
-from storage.ground.errors import RollmillError
+from rollmill.flows.prefect.flows.carrying import flow_of
+from rollmill.flows.prefect.untrusted import refuse_stored_results, replace
+from rollmill.pipelines.processes.spawn import module_command
+from rollmill.storage.ground.errors import RollmillError
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -45,7 +45,7 @@ class ScheduleRunner(Runner):
         if name is None:
             raise RollmillError(f"flow run {run.id} belongs to no schedule of this workspace.")
         return EngineCommandStarter(
-            command=shlex.join(module_command("flows.prefect.scheduled", str(self._state), name)),
+            command=shlex.join(module_command("rollmill.flows.prefect.scheduled", str(self._state), name)),
             deployment_name=name,
             control_channel=self._control_channel,
         )

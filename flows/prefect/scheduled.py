@@ -1,8 +1,8 @@
 """One scheduled run: the flow of a schedule with the parameters that the workspace's file of schedules has for it.
 
-Run by the runner of `rollmill up` as `python -m flows.prefect.scheduled STATE SCHEDULE`, with the id of Prefect's run in
-its environment. It does what `python -m prefect.engine` does, except that it takes no code, no parameter and no result
-from Prefect's database.
+Run by the runner of `rollmill up` as `python -m rollmill.flows.prefect.scheduled STATE SCHEDULE`, with the id of Prefect's
+run in its environment. It does what `python -m prefect.engine` does, except that it takes no code, no parameter and no
+result from Prefect's database.
 """
 
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flows.driver import Outcome
-from flows.job import Job
-from flows.prefect.attempts import attempts
-from flows.prefect.firing import end_with_supervisor, fire
-from storage.ground.errors import SetupError
-from storage.schedules import Schedule, Schedules
+from rollmill.flows.driver import Outcome
+from rollmill.flows.job import Job
+from rollmill.flows.prefect.attempts import attempts
+from rollmill.flows.prefect.firing import end_with_supervisor, fire
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -38,8 +38,8 @@ def main(arguments: list[str]) -> None:
     from prefect.flow_engine import load_flow_run, run_flow
     from prefect.logging.loggers import flow_run_logger
 
-    from flows.prefect.flows.carrying import carried_out_by, flow_of, parameters_of_schedule
-    from flows.prefect.untrusted import refuse_stored_results
+    from rollmill.flows.prefect.flows.carrying import carried_out_by, flow_of, parameters_of_schedule
+    from rollmill.flows.prefect.untrusted import refuse_stored_results
 
     refuse_stored_results()
     configure_from_env()  # through which the runner says that the run is cancelled
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
 
 def _fire(item: Schedule, run: "FlowRun", job: Job) -> Outcome:
     """The outcome of a flow run as a firing of its schedule."""
-    from flows.prefect.flows.tasks import Tasks
+    from rollmill.flows.prefect.flows.tasks import Tasks
 
     key = str(run.id)
     once = partial(fire, item.name, item.fresh, job, Tasks(), key)

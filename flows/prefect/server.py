@@ -1,7 +1,7 @@
 """Prefect's server as a process of its own, and the environment variables that point Prefect at it and at its home.
 
-Run as `python -m flows.prefect.server --fd N --parent PID [--services]`: the API on an inherited listening socket, ended
-with its parent. Prefect reads its settings once, at its first import, so nothing here imports it before they are set.
+Run as `python -m rollmill.flows.prefect.server --fd N --parent PID [--services]`: the API on an inherited listening socket,
+ended with its parent. Prefect reads its settings once, at its first import, so nothing here imports it before they are set.
 
 The server answers who brings the secret of this start: our own processes, which have it in their environment, and a browser
 that opened the address with it. Its database can name code to run, so nobody else may write there, or read.
@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.prefect.untrusted import LOGGING, PROFILES
-from pipelines.processes.child import die_with_parent
-from pipelines.processes.spawn import python_path
+from rollmill.flows.prefect.untrusted import LOGGING, PROFILES
+from rollmill.pipelines.processes.child import die_with_parent
+from rollmill.pipelines.processes.spawn import python_path
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -128,8 +128,8 @@ def main(arguments: list[str]) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    from pipelines.processes.connections import bound
-    from pipelines.processes.local_server import PAGE_HEADERS, LocalGuard
+    from rollmill.pipelines.processes.connections import bound
+    from rollmill.pipelines.processes.local_server import PAGE_HEADERS, LocalGuard
 
     app = create_app(webserver_only=not options.services, final=True)
     bound()

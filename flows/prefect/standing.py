@@ -1,8 +1,8 @@
 """The standing process of `rollmill up`: Prefect's server and the dashboard as its supervised children, and a runner that
 serves the schedules.
 
-Run as `python -m flows.prefect.standing STATE PORT DASHBOARD RUNS`: the port of the pages, 0 for none, and how many
-scheduled runs may go on at a time.
+Run as `python -m rollmill.flows.prefect.standing STATE PORT DASHBOARD RUNS`: the port of the pages, 0 for none, and how
+many scheduled runs may go on at a time.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from flows.prefect.firing import PARENT
-from flows.prefect.managed import PATIENCE, ManagedServer
-from flows.prefect.pages import serve_pages
-from flows.prefect.reconciling import reconcile_firings, record_before_start
-from flows.prefect.triggers import deployment_name, event_of, watch_always
-from storage.ground.errors import RollmillError, SetupError
-from storage.ground.files import no_link
-from storage.schedules import Schedule, Schedules
-from storage.standing import Status, healthy, lock_file, standing_file, write_standing
+from rollmill.flows.prefect.firing import PARENT
+from rollmill.flows.prefect.managed import PATIENCE, ManagedServer
+from rollmill.flows.prefect.pages import serve_pages
+from rollmill.flows.prefect.reconciling import reconcile_firings, record_before_start
+from rollmill.flows.prefect.triggers import deployment_name, event_of, watch_always
+from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.storage.ground.files import no_link
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.standing import Status, healthy, lock_file, standing_file, write_standing
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
 
 async def _serve(server: ManagedServer, state: Path, pages: int, limit: int) -> None:
     """Schedules, server and pages until a signal; an error if the server stays down, or the runner ends unexpectedly."""
-    from flows.prefect.runner import ScheduleRunner
+    from rollmill.flows.prefect.runner import ScheduleRunner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
     runner = ScheduleRunner(state, limit)
@@ -174,7 +174,7 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
     from prefect.schedules import Cron, Interval
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.prefect.flows.carrying import flow_of, parameters_of_schedule
+    from rollmill.flows.prefect.flows.carrying import flow_of, parameters_of_schedule
 
     if item.on:
         # Without a time of its own: an event makes its runs.

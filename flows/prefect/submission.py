@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flows.prefect.server import ONE_SHOT, apply, environment, user_prefect_environment, user_prefect_url
-from storage.ground.errors import RollmillError, SetupError
+from rollmill.flows.prefect.server import ONE_SHOT, apply, environment, user_prefect_environment, user_prefect_url
+from rollmill.storage.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
-    from storage.schedules import Schedule
-    from storage.standing import Standing
+    from rollmill.storage.schedules import Schedule
+    from rollmill.storage.standing import Standing
 
 PATIENCE = 30.0  # seconds; the server looks for new schedules every two, and answers 503 while its database is locked
 _BUSY = frozenset({408, 429, 502, 503, 504})
@@ -31,7 +31,7 @@ def submit_firing(item: "Schedule", standing: "Standing") -> str:
     apply(user_prefect_environment(**ONE_SHOT) if standing.url else ours)
     from prefect.deployments import run_deployment
 
-    from flows.prefect.triggers import deployment_name
+    from rollmill.flows.prefect.triggers import deployment_name
 
     key = uuid4().hex  # a repeated request creates no second run
 

@@ -5,9 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from pipelines import IMPORT_ROOT
-from pipelines.processes.spawn import module_command
-from storage.ground.files import own_folder
+from rollmill.pipelines import IMPORT_ROOT
+from rollmill.pipelines.processes.spawn import module_command
+from rollmill.storage.ground.files import own_folder
 
 HOMES = ("XDG_STATE_HOME", "XDG_CONFIG_HOME")
 
@@ -67,7 +67,7 @@ def unit(state: Path, port: int, pages: int, runs: int) -> str:
         folder=_quoted(str(state / "tmp")),
         path=path,
         name=path.stem,
-        command=" ".join(_quoted(word) for word in module_command("flows.cli", *verb, python=sys.executable)),
+        command=" ".join(_quoted(word) for word in module_command("rollmill.flows.cli", *verb, python=sys.executable)),
     )
 
 

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import NAMESPACE_OID, uuid5
 
-from storage.ground.errors import RollmillError, SetupError, unknown_name
-from storage.schedules import Schedule, Schedules
+from rollmill.storage.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
-    from flows.recipe.profile import Profile
-    from storage.models.index import ModelVersion
+    from rollmill.flows.recipe.profile import Profile
+    from rollmill.storage.models.index import ModelVersion
 
 KINDS = ("version", "model")
 LOOK_SECONDS = 5.0
@@ -101,7 +101,7 @@ def checked_on(item: Schedule, root: Path) -> str | None:
 
 def missing_dataset_note(item: Schedule, root: Path) -> str | None:
     """Note for a schedule that waits for the first version of a dataset; SetupError if no recipe makes it."""
-    from storage.versions.index import dataset_names
+    from rollmill.storage.versions.index import dataset_names
 
     kind, _, name = str(item.on).partition(":")
     known = dataset_names(root / "datasets")
@@ -115,9 +115,9 @@ def missing_dataset_note(item: Schedule, root: Path) -> str | None:
 
 def _made_by_recipes(root: Path) -> set[str]:
     """The datasets that the recipes of the workspace would make, by the names in their files."""
-    from flows.recipe.parse import read_yaml
-    from storage.queries import Reader
-    from storage.queries.schedules import recipe_files
+    from rollmill.flows.recipe.parse import read_yaml
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.schedules import recipe_files
 
     names = set()
     with Reader.open(root) as reader:
@@ -135,7 +135,7 @@ def observed(item: Schedule, root: Path) -> str | None:
 
 
 def _version(root: Path, name: str) -> str | None:
-    from storage.versions.index import load_index
+    from rollmill.storage.versions.index import load_index
 
     index = load_index(root / "datasets", name)
     newest = index.newest
@@ -147,8 +147,8 @@ def _model(item: Schedule, root: Path, name: str) -> str | None:
     """Reference and content hash of the version that a model's name means now; without one, names, sizes and times of its
     folder's files; for a model elsewhere what the profile's servers say of it.
     """
-    from flows.recipe.profile import load_profile
-    from flows.recipe.servers import located_path
+    from rollmill.flows.recipe.profile import load_profile
+    from rollmill.flows.recipe.servers import located_path
 
     models = _models(item)
     if name not in models:
@@ -174,7 +174,7 @@ def _model(item: Schedule, root: Path, name: str) -> str | None:
 
 def _models(item: Schedule) -> dict[str, str]:
     """The models that draw for a schedule, as its recipe names them, by every name that a trigger may give them."""
-    from storage.models.index import MODELS
+    from rollmill.storage.models.index import MODELS
 
     rows = _evaluated(item) if item.verb == "evaluate" else {}
     texts = list(dict.fromkeys(rows.values() if item.verb == "evaluate" else _drawing(item)))
@@ -184,8 +184,8 @@ def _models(item: Schedule) -> dict[str, str]:
 
 def _evaluated(item: Schedule) -> dict[str, str]:
     """The models of an evaluation by the names of their rows."""
-    from flows.recipe.evaluations import load_evaluation
-    from storage.ground.recipe_steps import IMPORTED
+    from rollmill.flows.recipe.evaluations import load_evaluation
+    from rollmill.storage.ground.recipe_steps import IMPORTED
 
     rows = load_evaluation(Path(item.recipe), sets=item.sets).recipe.models
     return {row.name: row.model for row in rows if row.engine != IMPORTED}
@@ -195,16 +195,16 @@ def _drawing(item: Schedule) -> list[str]:
     """The models of a recipe's or a sweep's steps, or of a mixture's signals."""
     path = Path(item.recipe)
     if item.verb == "mix":
-        from flows.mixing.mix_recipe import load_mixture
+        from rollmill.flows.mixing.mix_recipe import load_mixture
 
         signals = load_mixture(path, sets=item.sets).recipe.signals.model
         return [] if signals is None else [signals.model]
     if item.verb == "sweep":
-        from flows.sweeps.sweep_recipe import load_sweep
+        from rollmill.flows.sweeps.sweep_recipe import load_sweep
 
         loaded = load_sweep(path, sets=item.sets).loaded
     else:
-        from flows.recipe.load import load_recipe
+        from rollmill.flows.recipe.load import load_recipe
 
         loaded = load_recipe(path, sets=item.sets)
     return [step.generate.model for step in loaded.steps if step.engine is not None]
@@ -212,7 +212,7 @@ def _drawing(item: Schedule) -> list[str]:
 
 def _version_meant(root: Path, text: str) -> "ModelVersion | None":
     """The published version that a text means now; None for a folder, a served name, and a model without versions yet."""
-    from storage.models.index import MODELS, index_path, named_version
+    from rollmill.storage.models.index import MODELS, index_path, named_version
 
     models, name = root / MODELS, text.removeprefix(f"{MODELS}/").partition("@")[0]
     return named_version(models, text) if index_path(models, name).exists() else None
@@ -236,7 +236,7 @@ def _model_on_server(profile: "Profile", model: str) -> str | None:
 
 def _listed(reply: "HTTPResponse") -> "list[dict[str, Any]]":
     """The models in a reply; ValueError for one that is no list of them, is too long or takes too long."""
-    from pipelines.generate.http.exchange import MOST_LIST
+    from rollmill.pipelines.generate.http.exchange import MOST_LIST
 
     body, deadline = b"", time.monotonic() + MODELS_SECONDS
     while part := reply.read1(1 << 16):

@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from flows import CHECKOUT
-from flows.recipe.parse import parse
-from flows.recipe.schema import Accept, ExampleSection, ExamplesFrom, Method, Part, ProblemSource, SchemaOne, Slug, Text
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.parse import parse
+from rollmill.flows.recipe.schema import (
+    Accept,
+    ExampleSection,
+    ExamplesFrom,
+    Method,
+    Part,
+    ProblemSource,
+    SchemaOne,
+    Slug,
+    Text,
+)
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from storage.imports.reading.layouts import Layout
+    from rollmill.storage.imports.reading.layouts import Layout
 
 SHIPPED = CHECKOUT / "recipes" / "benchmarks"
 ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples_from", "stop")
@@ -62,7 +72,7 @@ class TaskSection(ProblemSource):
 
 class ChoicesPart(Part):
     """The options of a problem: `texts` names one column with a list, or a column each; see
-    storage.imports.reading.layouts.
+    rollmill.storage.imports.reading.layouts.
     """
 
     texts: tuple[Text, ...] = Field(min_length=1)
@@ -93,7 +103,7 @@ class SplitsPart(Part):
 
 
 class Read(Part):
-    """Columns of the published file, one for each field; see storage.imports.reading.layouts.Layout."""
+    """Columns of the published file, one for each field; see rollmill.storage.imports.reading.layouts.Layout."""
 
     prompt: Text
     """Text of the prompt, with `{column}` where cells go."""
@@ -128,7 +138,7 @@ class Read(Part):
 
     def layout(self, name: str) -> "Layout":
         """Layout by which the import reads files."""
-        from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
+        from rollmill.storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
 
         fields = {key: value for key in ("reference", "external_id", "level", "skill") if (value := getattr(self, key))}
         choices = None if self.choices is None else ChoiceColumns(**self.choices.model_dump())

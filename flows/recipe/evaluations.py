@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from flows.recipe.benchmarks import TaskSection, load_definition, merged_benchmark
-from flows.recipe.load import EvaluationCell, LoadedRecipe, resolve_recipe
-from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.parse import explain, naming, parse, read_yaml
-from flows.recipe.schema import (
+from rollmill.flows.recipe.benchmarks import TaskSection, load_definition, merged_benchmark
+from rollmill.flows.recipe.load import EvaluationCell, LoadedRecipe, resolve_recipe
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.recipe.parse import explain, naming, parse, read_yaml
+from rollmill.flows.recipe.schema import (
     Generate,
     Method,
     Part,
@@ -25,8 +25,8 @@ from flows.recipe.schema import (
     Slug,
     Text,
 )
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.recipe_steps import IMPORTED
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.recipe_steps import IMPORTED
 
 MOST_SAMPLES = 100_000
 FOLDER = "recipes/evaluations"
@@ -182,7 +182,7 @@ def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation
 
 
 def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
-    from pipelines.metrics.registry import METRICS
+    from rollmill.pipelines.metrics.registry import METRICS
 
     for part in recipe.metrics:
         if part.metric not in METRICS:

@@ -11,14 +11,14 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from flows.recipe.benchmarks import shipped_definitions
-from flows.recipe.method_options import REQUIRED, MethodOption, method_names, options_of
-from flows.recipe.methods import OF
-from flows.recipe.parse import override, read_yaml
-from flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, StepSection
-from pipelines.registries import registry
-from storage.ground.by_name import object_at
-from storage.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
+from rollmill.flows.recipe.benchmarks import shipped_definitions
+from rollmill.flows.recipe.method_options import REQUIRED, MethodOption, method_names, options_of
+from rollmill.flows.recipe.methods import OF
+from rollmill.flows.recipe.parse import override, read_yaml
+from rollmill.flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, StepSection
+from rollmill.pipelines.registries import registry
+from rollmill.storage.ground.by_name import object_at
+from rollmill.storage.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
 
 ROLES = {
     "verify": "verifier",
@@ -79,9 +79,11 @@ class FileKind:
 
 KINDS: Mapping[str, FileKind] = {
     "evaluation_schema": FileKind(
-        "evaluate", "flows.recipe.evaluations:EvaluationRecipe", "flows.recipe.evaluations:load_evaluation"
+        "evaluate",
+        "rollmill.flows.recipe.evaluations:EvaluationRecipe",
+        "rollmill.flows.recipe.evaluations:load_evaluation",
     ),
-    "recipe_schema": FileKind("curate", "flows.recipe.schema:Recipe", "flows.recipe.load:load_recipe"),
+    "recipe_schema": FileKind("curate", "rollmill.flows.recipe.schema:Recipe", "rollmill.flows.recipe.load:load_recipe"),
 }
 """Kinds of files by the key that declares their format."""
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import CHECKOUT
-from flows.recipe.parse import kind_of_file, read_yaml
-from storage.ground.errors import SetupError
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.parse import kind_of_file, read_yaml
+from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import ORIGIN, MethodSpec, parameters, resolve
-from flows.recipe.parse import naming, parse
-from flows.recipe.schema import Accept, Evaluation, GateSection, Generate, Method, Recipe
-from flows.recipe.step_rules import (
+from rollmill.flows.recipe.methods import ORIGIN, MethodSpec, parameters, resolve
+from rollmill.flows.recipe.parse import naming, parse
+from rollmill.flows.recipe.schema import Accept, Evaluation, GateSection, Generate, Method, Recipe
+from rollmill.flows.recipe.step_rules import (
     LoadedStep,
     budget_of,
     check_roots,
@@ -24,16 +24,16 @@ from flows.recipe.step_rules import (
     load_steps,
     rules_of,
 )
-from flows.recipe.votes import check_scorer, check_verdicts, scores_votes
-from pipelines.protocols import ScoreSelector
-from pipelines.registries import registry
-from pipelines.select.of_steps import behind_steps
-from pipelines.steps.graph import StepGraph
-from pipelines.verify.acceptance import PLAIN
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import canonical_json, sha256_text
-from storage.ground.recipe_steps import IMPORTED
-from storage.ground.records import Stream
+from rollmill.flows.recipe.votes import check_scorer, check_verdicts, scores_votes
+from rollmill.pipelines.protocols import ScoreSelector
+from rollmill.pipelines.registries import registry
+from rollmill.pipelines.select.of_steps import behind_steps
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.verify.acceptance import PLAIN
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.storage.ground.recipe_steps import IMPORTED
+from rollmill.storage.ground.records import Stream
 
 GATE_NUMBERS = ("max_one_text", "least", "most", "least_judged")
 """Bounds of the gate that a recipe at their defaults does not record."""
@@ -264,7 +264,7 @@ def _suite(part: str | Sequence[Mapping[str, Any]] | None, base: Path) -> tuple[
     """The expectations that a gate names, with names and parameters that exist; SetupError otherwise."""
     if not part:
         return ()
-    from pipelines.gate.suite_file import checked, read_suite
+    from rollmill.pipelines.gate.suite_file import checked, read_suite
 
     return tuple(read_suite(base / part) if isinstance(part, str) else checked([*part], "gate.suite"))
 
@@ -276,7 +276,7 @@ def _check_floor(recipe: Recipe) -> None:
         return
     if not recipe.evaluation:  # nothing could be planted
         raise SetupError("gate.contamination measures a check for evaluation problems, and the recipe names none.")
-    from pipelines.contamination.edits import EDITS
+    from rollmill.pipelines.contamination.edits import EDITS
 
     for name in floor.edits or ():
         if name not in EDITS:

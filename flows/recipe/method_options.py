@@ -6,14 +6,14 @@ from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import FROM, INTERNAL_OPTIONS, OF, PROFILE_OPTIONS, SOURCE, method_class, parameters
-from flows.recipe.option_types import annotations
-from flows.recipe.step_rules import is_model_free
-from pipelines.protocols import BuiltOfMethods
-from pipelines.registries import registry
-from storage.ground.errors import SetupError
-from storage.ground.form_fields import descriptions
-from storage.ground.recipe_steps import IMPORTED
+from rollmill.flows.recipe.methods import FROM, INTERNAL_OPTIONS, OF, PROFILE_OPTIONS, SOURCE, method_class, parameters
+from rollmill.flows.recipe.option_types import annotations
+from rollmill.flows.recipe.step_rules import is_model_free
+from rollmill.pipelines.protocols import BuiltOfMethods
+from rollmill.pipelines.registries import registry
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.form_fields import descriptions
+from rollmill.storage.ground.recipe_steps import IMPORTED
 
 REQUIRED = Parameter.empty
 """Default of an option that must be given."""

@@ -11,16 +11,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flows.recipe.option_types import check_option_types
-from pipelines.method_checks import check_method
-from pipelines.own_code import part_digest, remember
-from pipelines.protocols import BuiltOfMethods
-from pipelines.registries import registry
-from pipelines.select.of_steps import RATES, OfSteps, WithinRates
-from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import canonical_json, sha256_text
+from rollmill.flows.recipe.option_types import check_option_types
+from rollmill.pipelines.method_checks import check_method
+from rollmill.pipelines.own_code import part_digest, remember
+from rollmill.pipelines.protocols import BuiltOfMethods
+from rollmill.pipelines.registries import registry
+from rollmill.pipelines.select.of_steps import RATES, OfSteps, WithinRates
+from rollmill.pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import canonical_json, sha256_text
 
 SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
@@ -60,7 +60,7 @@ class MethodSpec:
         given = {**profile, "recipe_folder": None if self.base is None else str(self.base)}
         known = parameters(self.cls)
         if "samplers" in known and "samplers" not in given:
-            from pipelines.generate.direct import DirectSamplers
+            from rollmill.pipelines.generate.direct import DirectSamplers
 
             given["samplers"] = DirectSamplers(**profile)  # no run: nothing to store it in, and nobody to charge
         taken = {key: value for key, value in given.items() if key in known}

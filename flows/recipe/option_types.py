@@ -13,8 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
-from flows.recipe.parse import shortened
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.parse import shortened
+from rollmill.storage.ground.errors import SetupError
 
 _WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers", str: "texts", bool: "truth values"}

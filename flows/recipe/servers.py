@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from flows import CHECKOUT
-from flows.recipe.schema import Part
-from pipelines.generate import prices as exact
-from pipelines.generate.http import http_settings as settings
-from pipelines.generate.serving.local_model import LocalModel
-from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
-from storage.ground.secret_texts.known_keys import environment_keys, file_keys
-from storage.models.files import version_folder
-from storage.models.index import MODELS, numbered_name
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.schema import Part
+from rollmill.pipelines.generate import prices as exact
+from rollmill.pipelines.generate.http import http_settings as settings
+from rollmill.pipelines.generate.serving.local_model import LocalModel
+from rollmill.pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
+from rollmill.storage.ground.secret_texts.known_keys import environment_keys, file_keys
+from rollmill.storage.models.files import version_folder
+from rollmill.storage.models.index import MODELS, numbered_name
 
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment

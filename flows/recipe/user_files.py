@@ -15,12 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from flows.recipe.methods import DIGEST, PACKAGE, Found, MethodSpec, class_in, file_mark, resolve
-from pipelines.own_code import OPTION, asked_for, is_own, is_trusted, own_places, part_digest, trusted_list
-from pipelines.user_code import found_file
-from storage.ground.errors import SetupError
-from storage.ground.ids import sha256_text
-from storage.ground.temporary import temporary_folder
+from rollmill.flows.recipe.methods import DIGEST, PACKAGE, Found, MethodSpec, class_in, file_mark, resolve
+from rollmill.pipelines.own_code import OPTION, asked_for, is_own, is_trusted, own_places, part_digest, trusted_list
+from rollmill.pipelines.user_code import found_file
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import sha256_text
+from rollmill.storage.ground.temporary import temporary_folder
 
 _NAMES = ("method", "synthesize", "engine")  # the keys that name a method
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -69,7 +69,11 @@ class StoredMethods:
         text = self._kept(digest)
         if is_own(digest):
             return class_in(role, f"{self._own_place(place, digest, text)}:{attribute}", base)
-        from pipelines.sandbox.method_box import BOXED, MethodSource, boxed_class  # which a recipe of one's own never needs
+        from rollmill.pipelines.sandbox.method_box import (  # which a recipe of one's own never needs
+            BOXED,
+            MethodSource,
+            boxed_class,
+        )
 
         if text is None or role not in BOXED:
             raise NotTrusted(

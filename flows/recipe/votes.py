@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flows.recipe.methods import OF, MethodSpec, parameters
-from pipelines.budget import reads_verdicts
-from pipelines.protocols import VOTES, GroupScorer, ReadsVotes
-from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.step_template import OUTCOME
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.methods import OF, MethodSpec, parameters
+from rollmill.pipelines.budget import reads_verdicts
+from rollmill.pipelines.protocols import VOTES, GroupScorer, ReadsVotes
+from rollmill.pipelines.steps.graph import Node, StepGraph
+from rollmill.pipelines.steps.step_template import OUTCOME
+from rollmill.storage.ground.errors import SetupError
 
 
 def scores_votes(scorer: MethodSpec) -> bool:

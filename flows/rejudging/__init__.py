@@ -5,6 +5,6 @@ kind of job, `reverify_target` opens the run, `reverify_verdicts` carries over o
 `selection`: what another policy would keep. `verification`: a published version checked against itself.
 """
 
-from flows.rejudging.reverify_run import Reverify, ReverifyRequest
+from rollmill.flows.rejudging.reverify_run import Reverify, ReverifyRequest
 
 __all__ = ["Reverify", "ReverifyRequest"]

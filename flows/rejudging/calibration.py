@@ -7,16 +7,16 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.rejudging.selection import rows_decided_by
-from storage.audits import Audit, Pair
-from storage.ground.errors import SetupError
-from storage.ground.records import JUDGED
-from storage.queries import Reader, run_scope
-from storage.queries.judge.audited import audited_rows
-from storage.queries.judge.audits import truth_of
+from rollmill.flows.rejudging.selection import rows_decided_by
+from rollmill.storage.audits import Audit, Pair
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import JUDGED
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.judge.audited import audited_rows
+from rollmill.storage.queries.judge.audits import truth_of
 
 if TYPE_CHECKING:
-    from storage.runs import Run
+    from rollmill.storage.runs import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.job import Job
-from flows.recipe.methods import MethodSpec, resolve
-from flows.rejudging.calibration import JudgedRows, calibration_of
-from flows.rejudging.selection import SelectingRun, SelectRequest, graded_parts, graded_rollout, selecting_run
-from flows.rounds.judging.decide import select_checked
-from flows.rounds.judging.score import preview_scores, rows_of
-from pipelines.guarantees.judged_sample import EXCHANGEABLE, Guaranteed, JudgedSample
-from pipelines.select.certified import CERTIFICATE, COVERED, JUDGED_WRONG, Certified
-from storage.ground.errors import SetupError, explained, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.pool import Flags, Floats
-from storage.queries import Reader
-from storage.rollouts import Pair
+from rollmill.flows.job import Job
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.rejudging.calibration import JudgedRows, calibration_of
+from rollmill.flows.rejudging.selection import SelectingRun, SelectRequest, graded_parts, graded_rollout, selecting_run
+from rollmill.flows.rounds.judging.decide import select_checked
+from rollmill.flows.rounds.judging.score import preview_scores, rows_of
+from rollmill.pipelines.guarantees.judged_sample import EXCHANGEABLE, Guaranteed, JudgedSample
+from rollmill.pipelines.select.certified import CERTIFICATE, COVERED, JUDGED_WRONG, Certified
+from rollmill.storage.ground.errors import SetupError, explained, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import Flags, Floats
+from rollmill.storage.queries import Reader
+from rollmill.storage.rollouts import Pair
 
 if TYPE_CHECKING:
-    from pipelines.guarantees.judged_sample import Guarantee
-    from pipelines.protocols import Selector
+    from rollmill.pipelines.guarantees.judged_sample import Guarantee
+    from rollmill.pipelines.protocols import Selector
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from flows.job import Job
-from flows.recipe.user_files import StoredMethods, stored_methods
-from pipelines.protocols import ReadsVotes, Verifier
-from pipelines.verify.acceptance import Policy, accepted_verdict, policy_part
-from pipelines.verify.judging import judge
-from storage.ground.errors import SetupError
-from storage.ground.pool import STATES, Pool
-from storage.queries import Reader, Scope, version_manifest
-from storage.queries.browse.problems import problem_detail
-from storage.queries.judge.errata import Errata, Erratum
-from storage.queries.pools import ScopePool
-from storage.rollouts import Key
+from rollmill.flows.job import Job
+from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
+from rollmill.pipelines.protocols import ReadsVotes, Verifier
+from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict, policy_part
+from rollmill.pipelines.verify.judging import judge
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.storage.queries import Reader, Scope, version_manifest
+from rollmill.storage.queries.browse.problems import problem_detail
+from rollmill.storage.queries.judge.errata import Errata, Erratum
+from rollmill.storage.queries.pools import ScopePool
+from rollmill.storage.rollouts import Key
 
 
 @dataclass(frozen=True, slots=True)

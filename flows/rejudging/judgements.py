@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.job import Job
-from flows.recipe.load import load_recipe
-from flows.recipe.methods import resolve
-from flows.session import stored_job
-from pipelines.verify.acceptance import PLAIN
-from pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
-from storage.audits import PersonJudgement
-from storage.ground.errors import SetupError, explained
-from storage.ground.ids import digest128
-from storage.queries.judge.audits import outcome_of
-from storage.queries.judge.review import judged_undecided
+from rollmill.flows.job import Job
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.recipe.methods import resolve
+from rollmill.flows.session import stored_job
+from rollmill.pipelines.verify.acceptance import PLAIN
+from rollmill.pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.ground.errors import SetupError, explained
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.queries.judge.audits import outcome_of
+from rollmill.storage.queries.judge.review import judged_undecided
 
 if TYPE_CHECKING:
-    from flows.recipe.load import LoadedRecipe
-    from storage.queries import Reader
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.storage.queries import Reader
 
 
 @dataclass(frozen=True, slots=True)

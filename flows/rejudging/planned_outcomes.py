@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from flows.recipe.user_files import StoredMethods, stored_methods
-from pipelines.verify.acceptance import Policy, planned_verdict, policy_part
-from storage.ground.records import Verdict, plan_of
-from storage.segments.schema import CHUNK, from_table
+from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
+from rollmill.pipelines.verify.acceptance import Policy, planned_verdict, policy_part
+from rollmill.storage.ground.records import Verdict, plan_of
+from rollmill.storage.segments.schema import CHUNK, from_table
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 _BY_PAIR = "SELECT * FROM verdicts ORDER BY completion_id, problem_id"
 _COLUMNS = pa.schema([(name, pa.string()) for name in ("completion_id", "problem_id", "outcome")])
@@ -29,7 +29,7 @@ def planned_outcomes(info: "VersionInfo", *, base: Path) -> pa.Table | None:
     `base`: the folder that the recipe's own files are relative to, for a policy whose file the version does not keep.
     SetupError if that file is gone.
     """
-    from storage.versions.read import load_manifest
+    from rollmill.storage.versions.read import load_manifest
 
     manifest = load_manifest(info)
     chain = [(part["name"], part["version"]) for part in manifest.get("verifiers", [])]
@@ -54,7 +54,7 @@ def _planning(methods: StoredMethods) -> Policy:
 
 def _by_rollout(info: "VersionInfo") -> Iterator[tuple[tuple[str, str], dict[tuple[str, str], Verdict]]]:
     """The verdicts of the version, rollout by rollout."""
-    from storage.versions.read import open_version, reading
+    from rollmill.storage.versions.read import open_version, reading
 
     with reading(info), open_version(info) as connection:
         batches = connection.sql(_BY_PAIR).to_arrow_reader(CHUNK)

@@ -14,22 +14,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.driver import Executor, RequestKind
-from flows.progress import Progress, Stage
-from flows.rejudging.reverify_flips import VerdictFlips
-from flows.rejudging.reverify_target import ReverifyTarget, open_target
-from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
-from flows.rounds.judging.decide import select_checked
-from flows.rounds.judging.score import preview_scores, rows_of
-from flows.rounds.plan_rows import answers_of, by_problems
-from pipelines.verify.acceptance import accepted_verdict, missing_verdicts
-from storage.ground.errors import FoundWanting, SetupError, Unavailable
-from storage.ground.records import PlanRow, Rollout, Score, Verdict
-from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
-from storage.segments.rows import Rows
+from rollmill.flows.driver import Executor, RequestKind
+from rollmill.flows.progress import Progress, Stage
+from rollmill.flows.rejudging.reverify_flips import VerdictFlips
+from rollmill.flows.rejudging.reverify_target import ReverifyTarget, open_target
+from rollmill.flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
+from rollmill.flows.rounds.judging.decide import select_checked
+from rollmill.flows.rounds.judging.score import preview_scores, rows_of
+from rollmill.flows.rounds.plan_rows import answers_of, by_problems
+from rollmill.pipelines.verify.acceptance import accepted_verdict, missing_verdicts
+from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.storage.ground.records import PlanRow, Rollout, Score, Verdict
+from rollmill.storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
+from rollmill.storage.segments.rows import Rows
 
 if TYPE_CHECKING:
-    from storage.ledger.leases import Lease
+    from rollmill.storage.ledger.leases import Lease
 
 GROUP = 4_096  # rows read at a time: bounds memory, and each look into the store costs tens of milliseconds
 
@@ -184,7 +184,7 @@ def _graded(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> 
 
 def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
     """Commit verdicts, except those that depend on votes: the next generation may plan other votes and makes its own."""
-    from flows.rounds.drawing.commit import verdict_segments
+    from rollmill.flows.rounds.drawing.commit import verdict_segments
 
     deferred = target.today.verifiers.deferred
     kept = [verdict for verdict in verdicts if (verdict.verifier, verdict.version) not in deferred]
@@ -225,7 +225,7 @@ def _reach(target: ReverifyTarget) -> dict[str, dict[str, int]]:
 
 
 def _check_acceptable(target: ReverifyTarget) -> None:
-    from flows.identity import resolved_parts
+    from rollmill.flows.identity import resolved_parts
 
     if target.others:
         raise SetupError(
@@ -243,7 +243,7 @@ def _check_acceptable(target: ReverifyTarget) -> None:
 
 def _acceptance(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
     """Commit the carried verdicts and open the run's next generation, which plans under the new verdicts."""
-    from flows.identity import begin_generation
+    from rollmill.flows.identity import begin_generation
 
     for rows in _groups(target):
         stored = _reader(target).verdicts(rows)

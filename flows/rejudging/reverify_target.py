@@ -9,22 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.identity import unopened_run
-from flows.job import Job
-from flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
-from flows.session import open_session, read_session, recipe_of, stored_job
-from pipelines.verify.extract import EXTRACTION
-from storage.ground.errors import SetupError, unknown_name
-from storage.rollouts import Key
-from storage.runs import BESIDE_RECIPE
+from rollmill.flows.identity import unopened_run
+from rollmill.flows.job import Job
+from rollmill.flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
+from rollmill.flows.session import open_session, read_session, recipe_of, stored_job
+from rollmill.pipelines.verify.extract import EXTRACTION
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.rollouts import Key
+from rollmill.storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.recipe.load import LoadedRecipe
-    from flows.rounds import OpenRun, RunSpec
-    from storage.runs import Run
-    from storage.workspace import Workspace
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.flows.rounds import OpenRun, RunSpec
+    from rollmill.storage.runs import Run
+    from rollmill.storage.workspace import Workspace
 
 _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
@@ -72,8 +72,8 @@ def open_target(
 
     `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
     """
-    from flows.rounds.judging.votes import read_votes
-    from storage.workspace import Workspace
+    from rollmill.flows.rounds.judging.votes import read_votes
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
         # The job that a session is opened for is the run's, so the run is looked up first.

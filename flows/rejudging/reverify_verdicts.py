@@ -14,13 +14,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipelines.protocols import Verifier
-from pipelines.verify.acceptance import Policy, asks
-from pipelines.verify.judging import Item, item_pair, lacked_resources, verdicts_of
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Verdict
-from storage.rollouts import Key, Pair
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.verify.acceptance import Policy, asks
+from rollmill.pipelines.verify.judging import Item, item_pair, lacked_resources, verdicts_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Verdict
+from rollmill.storage.rollouts import Key, Pair
 
 Rules = Sequence[tuple[str, str]]
 VerdictsByVerifier = Mapping[Key, Verdict]

@@ -5,17 +5,17 @@ from json import loads
 from pathlib import Path
 from typing import Any
 
-from flows.engine_files import with_places
-from flows.recipe.methods import parameters, resolve
-from flows.recipe.profile import load_profile
-from flows.recipe.servers import http_settings
-from pipelines.certify.samplers.certification import SamplerCertificate, SamplerClaim, certify_sampler
-from pipelines.engine_roles import Generator, RunsDecoders, RunsWarps
-from pipelines.generate.calls import check_sampling
-from pipelines.synthesize import SYNTHESIZERS
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError
-from storage.ground.records import Sampling
+from rollmill.flows.engine_files import with_places
+from rollmill.flows.recipe.methods import parameters, resolve
+from rollmill.flows.recipe.profile import load_profile
+from rollmill.flows.recipe.servers import http_settings
+from rollmill.pipelines.certify.samplers.certification import SamplerCertificate, SamplerClaim, certify_sampler
+from rollmill.pipelines.engine_roles import Generator, RunsDecoders, RunsWarps
+from rollmill.pipelines.generate.calls import check_sampling
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Sampling
 
 PLACES = 4
 """Tokens of a text that are tested where a decoder draws several from one call."""

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.rejudging.reverify_target import open_target
-from pipelines.search.election import elected, heaviest
-from pipelines.stats import Estimate, paired_difference, population_mean
-from storage.ground.errors import SetupError
-from storage.ground.pool import ballot
-from storage.ground.records import JUDGED
+from rollmill.flows.rejudging.reverify_target import open_target
+from rollmill.pipelines.search.election import elected, heaviest
+from rollmill.pipelines.stats import Estimate, paired_difference, population_mean
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import ballot
+from rollmill.storage.ground.records import JUDGED
 
 if TYPE_CHECKING:
-    from pipelines.budget.search import Search
-    from pipelines.search.tree import Tree
-    from storage.ground.records import Verdict
+    from rollmill.pipelines.budget.search import Search
+    from rollmill.pipelines.search.tree import Tree
+    from rollmill.storage.ground.records import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ ESTIMANDS = {
 
 def elections_of(root: Path, run_id: str | None) -> SearchElections:
     """The elections of a run (the latest without a name); SetupError for one that did not search, or is not done."""
-    from flows.rounds.planning.plan import all_plans
-    from flows.rounds.planning.search import RunSearch
-    from pipelines.budget.search import Search
+    from rollmill.flows.rounds.planning.plan import all_plans
+    from rollmill.flows.rounds.planning.search import RunSearch
+    from rollmill.pipelines.budget.search import Search
 
     with open_target(root, run_id, dry_run=True) as target:
         run, today = target.run, target.today

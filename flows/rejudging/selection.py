@@ -16,29 +16,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.identity import imported_digest, unopened_run
-from flows.job import Job
-from flows.recipe.user_files import stored_methods
-from flows.rejudging.reverify_target import check_same
-from flows.rounds.judging.decide import select_checked
-from flows.rounds.judging.score import preview_scores, rows_of
-from flows.rounds.plan_rows import answers_of, in_order
-from flows.session import read_session, recipe_of, stored_job
-from pipelines.budget import reads_verdicts
-from pipelines.metrics import PairedDecisions, moves_rows
-from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part
-from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import has_follow_ups
-from storage.ground.records import Rollout, Score
-from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
-from storage.runs import BESIDE_RECIPE
+from rollmill.flows.identity import imported_digest, unopened_run
+from rollmill.flows.job import Job
+from rollmill.flows.recipe.user_files import stored_methods
+from rollmill.flows.rejudging.reverify_target import check_same
+from rollmill.flows.rounds.judging.decide import select_checked
+from rollmill.flows.rounds.judging.score import preview_scores, rows_of
+from rollmill.flows.rounds.plan_rows import answers_of, in_order
+from rollmill.flows.session import read_session, recipe_of, stored_job
+from rollmill.pipelines.budget import reads_verdicts
+from rollmill.pipelines.metrics import PairedDecisions, moves_rows
+from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.recipe_steps import has_follow_ups
+from rollmill.storage.ground.records import Rollout, Score
+from rollmill.storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
+from rollmill.storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
-    from flows.recipe.load import LoadedRecipe
-    from flows.rounds import OpenRun
-    from flows.session import Session
-    from pipelines.protocols import Selector
-    from storage.runs import Run
+    from rollmill.flows.recipe.load import LoadedRecipe
+    from rollmill.flows.rounds import OpenRun
+    from rollmill.flows.session import Session
+    from rollmill.pipelines.protocols import Selector
+    from rollmill.storage.runs import Run
 
 # Keys of the canonical recipe that change no rollout and no verdict.
 _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
@@ -117,8 +117,8 @@ def selecting_run(request: SelectRequest) -> Iterator[SelectingRun]:
 
 def _run_or_recipe(request: SelectRequest) -> str:
     """The target of a request; of a dataset version the run that made it."""
-    from storage.queries.reader import Reader, version_manifest
-    from storage.versions.index import dataset_names
+    from rollmill.storage.queries.reader import Reader, version_manifest
+    from rollmill.storage.versions.index import dataset_names
 
     if request.target.partition("@")[0] not in dataset_names(request.root / "datasets"):
         return request.target
@@ -135,7 +135,7 @@ def _job(request: SelectRequest) -> Job:
     path = Path(request.target)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return Job(str(request.root), str(path.resolve()), request.sets)
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(request.root) as workspace:
         job = stored_job(workspace.runs.get(request.target), request.root)

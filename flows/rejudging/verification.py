@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from flows.recipe.methods import DIGEST, PACKAGE
-from flows.recipe.user_files import StoredMethods, stored_methods
-from flows.rounds.judging.decide import check_decisions
-from pipelines.metrics import decision_counts
-from pipelines.protocols import ReadsVotes
-from pipelines.sandbox.method_box import BoxFailed
-from pipelines.steps.cast_votes import CastVotes
-from pipelines.steps.follow import Link
-from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict, policy_part, used_verdicts
-from storage.ground.errors import RollmillError
-from storage.ground.pool import pool_of
-from storage.ground.recipe_steps import recorded_steps, step_names
-from storage.ground.records import Decision, Rollout, plan_of
-from storage.rollouts import Key, Pair, Stored, graded_of_tables
-from storage.segments.schema import from_table
+from rollmill.flows.recipe.methods import DIGEST, PACKAGE
+from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
+from rollmill.flows.rounds.judging.decide import check_decisions
+from rollmill.pipelines.metrics import decision_counts
+from rollmill.pipelines.protocols import ReadsVotes
+from rollmill.pipelines.sandbox.method_box import BoxFailed
+from rollmill.pipelines.steps.cast_votes import CastVotes
+from rollmill.pipelines.steps.follow import Link
+from rollmill.pipelines.steps.recorded import recorded_graph
+from rollmill.pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict, policy_part, used_verdicts
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.ground.pool import pool_of
+from rollmill.storage.ground.recipe_steps import recorded_steps, step_names
+from rollmill.storage.ground.records import Decision, Rollout, plan_of
+from rollmill.storage.rollouts import Key, Pair, Stored, graded_of_tables
+from rollmill.storage.segments.schema import from_table
 
 if TYPE_CHECKING:
-    from storage.versions.content.snapshot import Snapshot
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.content.snapshot import Snapshot
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
 
     `every`: judge every rollout of the version again by each of its verifiers, not only the kept ones.
     """
-    from storage.versions.manifest import changed_files
-    from storage.versions.read import is_here, load_snapshot
+    from rollmill.storage.versions.manifest import changed_files
+    from rollmill.storage.versions.read import is_here, load_snapshot
 
     # Before anything of it is read: neither rows nor code of another than the published version are used.
     if is_here(info) and (altered := list(changed_files(info))):
@@ -175,8 +175,8 @@ def _verified(
 
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
-    from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
-    from storage.versions.manifest import disagreements
+    from rollmill.storage.versions.content.hashing import content_hash, kept_hash, scores_hash
+    from rollmill.storage.versions.manifest import disagreements
 
     recorded = snapshot.manifest["hashes"]
     for name, compute in (("content", content_hash), ("kept", kept_hash), ("scores", scores_hash)):

@@ -11,15 +11,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flows.recipe.load import load_recipe
-from flows.rewards.reward import VerifierReward
-from flows.rewards.shapes import TRAINERS
-from pipelines.certify.suites import select_suite
-from pipelines.verify.finding import prompt_text
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.records import Problem
-from storage.queries import Reader, run_scope
-from storage.workspace import Workspace
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.rewards.reward import VerifierReward
+from rollmill.flows.rewards.shapes import TRAINERS
+from rollmill.pipelines.certify.suites import select_suite
+from rollmill.pipelines.verify.finding import prompt_text
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.workspace import Workspace
 
 FEW = 8
 # A few rows of every outcome; by the hash of their ids, so that the choice is random and always the same.

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import md5
 from typing import Any
 
-from flows.rewards.items import RewardItem
-from flows.rewards.reward import reward
-from flows.rewards.reward_log import PREFIX, VERSION, require_log
-from pipelines.stats import Estimate, cluster_mean
-from pipelines.stats.clusters.cluster_ratios import cluster_share
-from pipelines.stats.clusters.intervals import mover_sum
-from storage.ground.records import JudgedRow
-from storage.workspace import Workspace
+from rollmill.flows.rewards.items import RewardItem
+from rollmill.flows.rewards.reward import reward
+from rollmill.flows.rewards.reward_log import PREFIX, VERSION, require_log
+from rollmill.pipelines.stats import Estimate, cluster_mean
+from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_share
+from rollmill.pipelines.stats.clusters.intervals import mover_sum
+from rollmill.storage.ground.records import JudgedRow
+from rollmill.storage.workspace import Workspace
 
 TEST = (
     "shares of the first and the last third of the steps, each with its 95% interval over problems, their difference by "

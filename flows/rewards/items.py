@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.verify.user_rows import spelling
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json, digest128
-from storage.ground.records import Completion, Message, Outcome, Problem, Verdict, prompt_json
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.turns import messages, rendered
+from rollmill.pipelines.verify.user_rows import spelling
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.ground.records import Completion, Message, Outcome, Problem, Verdict, prompt_json
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.turns import messages, rendered
 
 Words = str | Sequence[Mapping[str, Any]] | Sequence[Message]
 """A text, or the turns of a conversation."""

@@ -14,11 +14,11 @@ from dataclasses import replace
 from itertools import islice
 from math import fsum
 
-from pipelines.protocols import NeedsMachine, ReadsVotes, Verifier
-from pipelines.verify.acceptance import Key, Policy, accepted_verdict, check_names
-from pipelines.verify.judging import Item, VerifierPool, item_pair, judge
-from storage.ground.errors import RollmillError, SetupError
-from storage.ground.records import Verdict
+from rollmill.pipelines.protocols import NeedsMachine, ReadsVotes, Verifier
+from rollmill.pipelines.verify.acceptance import Key, Policy, accepted_verdict, check_names
+from rollmill.pipelines.verify.judging import Item, VerifierPool, item_pair, judge
+from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.storage.ground.records import Verdict
 
 REMEMBERED = 65_536
 """Verdicts that are kept for equal items."""

@@ -10,8 +10,8 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from flows.rewards import shapes
-from flows.rewards.items import (
+from rollmill.flows.rewards import shapes
+from rollmill.flows.rewards.items import (
     DEADLINE,
     Reward,
     RewardItem,
@@ -22,14 +22,14 @@ from flows.rewards.items import (
     problem_of,
     reward_of,
 )
-from flows.rewards.judging import JudgingThreads
-from flows.rewards.source import RewardSource, StoredProblems
-from pipelines.verify.judging import Item
-from storage.ground.errors import SetupError, extras_named
-from storage.ground.records import Verdict
+from rollmill.flows.rewards.judging import JudgingThreads
+from rollmill.flows.rewards.source import RewardSource, StoredProblems
+from rollmill.pipelines.verify.judging import Item
+from rollmill.storage.ground.errors import SetupError, extras_named
+from rollmill.storage.ground.records import Verdict
 
 if TYPE_CHECKING:
-    from flows.rewards.reward_log import JudgedLog
+    from rollmill.flows.rewards.reward_log import JudgedLog
 
 Column = Sequence[Any]
 
@@ -79,7 +79,7 @@ class VerifierReward:
         """The rewards of the judged items, logged under label and step."""
         given = [self._reward(item, pair, answer) for item, pair, answer in zip(items, pairs, answers, strict=True)]
         if self.log is not None:
-            from flows.rewards.reward_log import judged_row
+            from rollmill.flows.rewards.reward_log import judged_row
 
             self.log.add([judged_row(named, pair, one) for pair, one in zip(pairs, given, strict=True)])
         return given
@@ -174,7 +174,7 @@ class VerifierReward:
 
 
 def _opened_log(folder: Path, name: str) -> "JudgedLog":
-    from flows.rewards.reward_log import JudgedLog  # loads the stores of a workspace
+    from rollmill.flows.rewards.reward_log import JudgedLog  # loads the stores of a workspace
 
     return JudgedLog(folder, name)
 

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.rewards.items import Reward
-from pipelines.verify.judging import Item
-from storage.ground.errors import RollmillError, SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.records import JudgedRow, prompt_json
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportReport, ImportSpec
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.flows.rewards.items import Reward
+from rollmill.pipelines.verify.judging import Item
+from rollmill.storage.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import JudgedRow, prompt_json
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportReport, ImportSpec
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 
 PREFIX = "reward:"
 VERSION = "1"

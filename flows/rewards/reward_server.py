@@ -18,13 +18,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flows.rewards import shapes
-from flows.rewards.bodies import BodyReader, Refused
-from flows.rewards.items import Reward, RewardItem
-from flows.rewards.judging import QueueFull
-from flows.rewards.reward import VerifierReward
-from pipelines.processes.local_server import brings, foreign, new_secret
-from storage.ground.errors import RollmillError, SetupError
+from rollmill.flows.rewards import shapes
+from rollmill.flows.rewards.bodies import BodyReader, Refused
+from rollmill.flows.rewards.items import Reward, RewardItem
+from rollmill.flows.rewards.judging import QueueFull
+from rollmill.flows.rewards.reward import VerifierReward
+from rollmill.pipelines.processes.local_server import brings, foreign, new_secret
+from rollmill.storage.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -302,7 +302,7 @@ def serving(reward: VerifierReward) -> Iterator[str]:
 def _server(service: RewardService) -> "uvicorn.Server":
     import uvicorn
 
-    from pipelines.processes import connections
+    from rollmill.pipelines.processes import connections
 
     return uvicorn.Server(
         uvicorn.Config(

@@ -7,9 +7,9 @@ shape: the reward is its function.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from flows.rewards.items import Reward, RewardItem, RewardValues, Words
-from flows.rewards.source import RewardSource
-from storage.ground.errors import SetupError
+from rollmill.flows.rewards.items import Reward, RewardItem, RewardValues, Words
+from rollmill.flows.rewards.source import RewardSource
+from rollmill.storage.ground.errors import SetupError
 
 ComputeScore = Callable[..., dict[str, float]]
 RewardFunction = Callable[..., dict[str, Any]]

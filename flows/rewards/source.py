@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.load import load_recipe
-from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.profile import load_profile
-from flows.recipe.servers import http_settings
-from flows.rewards.judging import JudgingThreads
-from pipelines.protocols import Verifier
-from pipelines.verify.acceptance import PLAIN, Policy
-from pipelines.verify.finding import worker_count
-from storage.ground.errors import SetupError, extras_named
-from storage.ground.records import Problem
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.recipe.profile import load_profile
+from rollmill.flows.recipe.servers import http_settings
+from rollmill.flows.rewards.judging import JudgingThreads
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.verify.acceptance import PLAIN, Policy
+from rollmill.pipelines.verify.finding import worker_count
+from rollmill.storage.ground.errors import SetupError, extras_named
+from rollmill.storage.ground.records import Problem
 
 RECIPES = (".yaml", ".yml")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -105,7 +105,7 @@ class StoredProblems:
 
     @extras_named()
     def _read(self, ids: Sequence[str]) -> list[Problem]:
-        from storage.workspace import Workspace
+        from rollmill.storage.workspace import Workspace
 
         for folder in self._folders:
             try:

@@ -14,27 +14,27 @@ command that reads runs loads nothing that draws.
 
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import first_use
+from rollmill.storage.ground.by_name import first_use
 
 if TYPE_CHECKING:
-    from flows.rounds.counts import RoundResult
-    from flows.rounds.judging.decide import DecisionReport, decide
-    from flows.rounds.judging.score import score_run
-    from flows.rounds.open_run import OpenRun
-    from flows.rounds.planning.plan import plan_round
-    from flows.rounds.run import round_parts, run_all, run_round
-    from flows.rounds.spec import RunSpec
-    from flows.sampling.control import QueueLimits
+    from rollmill.flows.rounds.counts import RoundResult
+    from rollmill.flows.rounds.judging.decide import DecisionReport, decide
+    from rollmill.flows.rounds.judging.score import score_run
+    from rollmill.flows.rounds.open_run import OpenRun
+    from rollmill.flows.rounds.planning.plan import plan_round
+    from rollmill.flows.rounds.run import round_parts, run_all, run_round
+    from rollmill.flows.rounds.spec import RunSpec
+    from rollmill.flows.sampling.control import QueueLimits
 
 _MODULES = {
-    "flows.rounds.counts": "RoundResult",
-    "flows.rounds.judging.decide": "DecisionReport decide",
-    "flows.rounds.judging.score": "score_run",
-    "flows.rounds.open_run": "OpenRun",
-    "flows.rounds.planning.plan": "plan_round",
-    "flows.rounds.run": "round_parts run_all run_round",
-    "flows.rounds.spec": "RunSpec",
-    "flows.sampling.control": "QueueLimits",
+    "rollmill.flows.rounds.counts": "RoundResult",
+    "rollmill.flows.rounds.judging.decide": "DecisionReport decide",
+    "rollmill.flows.rounds.judging.score": "score_run",
+    "rollmill.flows.rounds.open_run": "OpenRun",
+    "rollmill.flows.rounds.planning.plan": "plan_round",
+    "rollmill.flows.rounds.run": "round_parts run_all run_round",
+    "rollmill.flows.rounds.spec": "RunSpec",
+    "rollmill.flows.sampling.control": "QueueLimits",
 }
 __getattr__ = first_use(__name__, _MODULES)
 

@@ -1,14 +1,14 @@
 """Origins of a run's completions: drawn by it, or stored before by others.
 
 A run may plan one completion for two problems (same prompt, other reference). It counts once here and twice in the funnel
-of the run's rollouts (pipelines.metrics.funnel).
+of the run's rollouts (rollmill.pipelines.metrics.funnel).
 """
 
 from sqlalchemy import func, select
 
-from storage.ledger.models import BatchRow, RunBatchRow
-from storage.queries import Reader, run_scope
-from storage.workspace import Workspace
+from rollmill.storage.ledger.models import BatchRow, RunBatchRow
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.workspace import Workspace
 
 _COUNTS = """
 WITH mine AS (SELECT DISTINCT completion_id AS id FROM planned WHERE round < ?)

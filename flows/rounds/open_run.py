@@ -12,23 +12,23 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
 
-from flows.progress import Event
-from flows.recipe.load import LoadedRecipe
-from flows.rounds.counts import CommandCounts, RunCounts
-from flows.rounds.memory import Memory
-from flows.rounds.run_verifiers import RunVerifiers
-from flows.rounds.spec import RunSpec
-from flows.rounds.threads import RunThreads
-from flows.sampling.charges import Account
-from flows.sampling.sample import RunSamplers
-from flows.sampling.spend_limiter import SpendLimiter
-from flows.session import Session
-from flows.taken_imports import ImportedCounts, imported_counts
-from pipelines.engine_roles import Generator
-from storage.ground.pool import answer_key
-from storage.ground.records import Origin, Outcome, PlanRow, Prompt
-from storage.rollouts import Key, RunReader, pair_of
-from storage.workspace import Workspace
+from rollmill.flows.progress import Event
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.rounds.counts import CommandCounts, RunCounts
+from rollmill.flows.rounds.memory import Memory
+from rollmill.flows.rounds.run_verifiers import RunVerifiers
+from rollmill.flows.rounds.spec import RunSpec
+from rollmill.flows.rounds.threads import RunThreads
+from rollmill.flows.sampling.charges import Account
+from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.flows.sampling.spend_limiter import SpendLimiter
+from rollmill.flows.session import Session
+from rollmill.flows.taken_imports import ImportedCounts, imported_counts
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.storage.ground.pool import answer_key
+from rollmill.storage.ground.records import Origin, Outcome, PlanRow, Prompt
+from rollmill.storage.rollouts import Key, RunReader, pair_of
+from rollmill.storage.workspace import Workspace
 
 
 class OpenRun:

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import answers_of
-from storage.ground.ids import digest128
-from storage.ground.records import AcceptedOutcome, PlanRow, Verdict
-from storage.rollouts import CHUNK, Pair, verdicts_by_pair
-from storage.segments.keys import SegmentKey
-from storage.segments.rows import Rows
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.plan_rows import answers_of
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import AcceptedOutcome, PlanRow, Verdict
+from rollmill.storage.rollouts import CHUNK, Pair, verdicts_by_pair
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.rows import Rows
 
 VERSION = "1"
 _PAIR = ("completion_id", "problem_id")

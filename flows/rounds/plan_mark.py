@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from flows.rounds.spec import RunSpec
-from flows.sampling.steps import Step
-from pipelines.budget import reads_verdicts
-from pipelines.steps.step_template import OUTCOME
-from storage.ground.ids import digest128
-from storage.ground.records import Origin
-from storage.rollouts import Key
+from rollmill.flows.rounds.spec import RunSpec
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget import reads_verdicts
+from rollmill.pipelines.steps.step_template import OUTCOME
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Origin
+from rollmill.storage.rollouts import Key
 
 
 def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) -> str:

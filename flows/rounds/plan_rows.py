@@ -7,15 +7,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.rounds.spec import RunSpec
-from pipelines.generate.prompts import messages_of, split_prefix
-from pipelines.steps.follow import Link
-from storage.ground.ids import canonical_json, digest128
-from storage.ground.records import PlanRow, Prompt
-from storage.rollouts import Pair, pair_of
-from storage.segments.keys import SentPrompt
-from storage.segments.rows import Packer, Rows
-from storage.segments.schema import CHUNK
+from rollmill.flows.rounds.spec import RunSpec
+from rollmill.pipelines.generate.prompts import messages_of, split_prefix
+from rollmill.pipelines.steps.follow import Link
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.ground.records import PlanRow, Prompt
+from rollmill.storage.rollouts import Pair, pair_of
+from rollmill.storage.segments.keys import SentPrompt
+from rollmill.storage.segments.rows import Packer, Rows
+from rollmill.storage.segments.schema import CHUNK
 
 
 class SentPrompts:

@@ -11,21 +11,21 @@ from functools import partial
 
 import pyarrow as pa
 
-from flows.rounds.counts import RoundResult
-from flows.rounds.drawing.batches import MissingMask, MissingWork, PlanBatch, batches_of, survey
-from flows.rounds.drawing.commit import Committer, RoundScope
-from flows.rounds.drawing.draw import RoundDrawer, Todo
-from flows.rounds.drawing.queues import Clock, RoundQueues
-from flows.rounds.garbage import rare_collections
-from flows.rounds.judging.verify import VerifierThread
-from flows.rounds.open_run import OpenRun
-from flows.rounds.outcomes import store_missing_outcomes
-from flows.rounds.plan_rows import answer_count, distinct
-from flows.rounds.planning.plan import all_plans, committed_plans, plan_round
-from flows.sampling.control import JOIN_SECONDS
-from flows.sampling.heartbeat import LeaseLost
-from storage.ground.records import PlanRow
-from storage.segments.rows import Rows
+from rollmill.flows.rounds.counts import RoundResult
+from rollmill.flows.rounds.drawing.batches import MissingMask, MissingWork, PlanBatch, batches_of, survey
+from rollmill.flows.rounds.drawing.commit import Committer, RoundScope
+from rollmill.flows.rounds.drawing.draw import RoundDrawer, Todo
+from rollmill.flows.rounds.drawing.queues import Clock, RoundQueues
+from rollmill.flows.rounds.garbage import rare_collections
+from rollmill.flows.rounds.judging.verify import VerifierThread
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.outcomes import store_missing_outcomes
+from rollmill.flows.rounds.plan_rows import answer_count, distinct
+from rollmill.flows.rounds.planning.plan import all_plans, committed_plans, plan_round
+from rollmill.flows.sampling.control import JOIN_SECONDS
+from rollmill.flows.sampling.heartbeat import LeaseLost
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.segments.rows import Rows
 
 _DRAW = "draw"  # name of the thread that draws
 LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says

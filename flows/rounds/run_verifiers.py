@@ -6,15 +6,15 @@ They are built on first use and kept until their pool is closed.
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from flows.rounds.plan_mark import plan_mark
-from flows.rounds.spec import RunSpec
-from pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
-from pipelines.steps.cast_votes import CastVotes, DeferredVotes
-from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
-from pipelines.verify.judging import VerifierPool
-from storage.ground.errors import contract_error
-from storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
-from storage.rollouts import Key
+from rollmill.flows.rounds.plan_mark import plan_mark
+from rollmill.flows.rounds.spec import RunSpec
+from rollmill.pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
+from rollmill.pipelines.steps.cast_votes import CastVotes, DeferredVotes
+from rollmill.pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
+from rollmill.pipelines.verify.judging import VerifierPool
+from rollmill.storage.ground.errors import contract_error
+from rollmill.storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
+from rollmill.storage.rollouts import Key
 
 
 class RunVerifiers:

@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from flows.problems import RecipeProblems
-from flows.recipe.load import LoadedRecipe
-from flows.sampling.control import QueueLimits
-from flows.sampling.steps import Step
-from pipelines.generate.decoders.decoder import by_weight
-from pipelines.generate.prices import Prices
-from pipelines.protocols import Budget, Scorer, Selector, Verifier
-from pipelines.steps.graph import StepGraph
-from pipelines.verify.acceptance import PLAIN, Policy
-from storage.ground.errors import SetupError
-from storage.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
-from storage.spending import Limit
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.sampling.control import QueueLimits
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.generate.decoders.decoder import by_weight
+from rollmill.pipelines.generate.prices import Prices
+from rollmill.pipelines.protocols import Budget, Scorer, Selector, Verifier
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.verify.acceptance import PLAIN, Policy
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
+from rollmill.storage.spending import Limit
 
 
 # No slots, since a cached_property keeps its value in __dict__.

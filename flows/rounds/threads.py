@@ -9,21 +9,21 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from flows.rounds.memory import Memory
-from flows.rounds.plan_rows import whole_problems
-from flows.sampling.steps import Step
-from pipelines.generate.calls import STOP
-from pipelines.generate.prompts import continued, plain_text
-from pipelines.steps.census import Census
-from pipelines.steps.follow import Link, Threads, follow_ups, outdated_follow_ups
-from pipelines.steps.graph import StepGraph
-from pipelines.steps.reading import fields_of
-from pipelines.steps.step_template import OUTCOME, TRUNCATED, Facts, Filling, StepText
-from pipelines.tallies import Draw
-from storage.ground.records import Completion, Outcome, PlanRow, Problem, Prompt
-from storage.rollouts import Pair, completions_by_id, pair_of
-from storage.segments.rows import Rows
-from storage.workspace import Workspace
+from rollmill.flows.rounds.memory import Memory
+from rollmill.flows.rounds.plan_rows import whole_problems
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.generate.calls import STOP
+from rollmill.pipelines.generate.prompts import continued, plain_text
+from rollmill.pipelines.steps.census import Census
+from rollmill.pipelines.steps.follow import Link, Threads, follow_ups, outdated_follow_ups
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.steps.reading import fields_of
+from rollmill.pipelines.steps.step_template import OUTCOME, TRUNCATED, Facts, Filling, StepText
+from rollmill.pipelines.tallies import Draw
+from rollmill.storage.ground.records import Completion, Outcome, PlanRow, Problem, Prompt
+from rollmill.storage.rollouts import Pair, completions_by_id, pair_of
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.workspace import Workspace
 
 AT_ONCE = 1_024  # follow-ups whose texts are read together
 READ_AT_ONCE = 8_192

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
-from flows.sampling.claim import Batch, ClaimedBatch
-from pipelines.engine_roles import CountsPromptTokens, Generator
-from pipelines.generate.prices import Prices
-from storage.ground.ids import digest128
-from storage.ground.money import units_of
-from storage.ground.records import Completion, Request
-from storage.segments.keys import Commit, SegmentKey
-from storage.spending import Amount, Charge, Limit, sums_of
-from storage.workspace import Workspace
+from rollmill.flows.sampling.claim import Batch, ClaimedBatch
+from rollmill.pipelines.engine_roles import CountsPromptTokens, Generator
+from rollmill.pipelines.generate.prices import Prices
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.money import units_of
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.segments.keys import Commit, SegmentKey
+from rollmill.storage.spending import Amount, Charge, Limit, sums_of
+from rollmill.storage.workspace import Workspace
 
 MARGIN = 256  # tokens of a chat template and a server's own system prompt, beyond one for each byte that we send
 

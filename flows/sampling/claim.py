@@ -7,18 +7,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from flows.sampling.heartbeat import LeaseHeartbeat
-from pipelines.engine_roles import Generator
-from storage.ground.records import Completion, Request
-from storage.ledger.leases import Lease
-from storage.workspace import Workspace
+from rollmill.flows.sampling.heartbeat import LeaseHeartbeat
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.ledger.leases import Lease
+from rollmill.storage.workspace import Workspace
 
 
 class Batch(Protocol):
     """Requests to one engine that are leased, drawn and committed together.
 
     `id` names its lease and its spool. `round` and `number` are its place in the run that pays, `purpose` what the run pays
-    for: a purpose of storage.spending.PURPOSES.
+    for: a purpose of rollmill.storage.spending.PURPOSES.
     """
 
     @property

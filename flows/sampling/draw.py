@@ -11,20 +11,20 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flows.sampling.charges import completions_key, paying, priced_completions
-from flows.sampling.claim import ClaimedBatch
-from flows.sampling.control import Control
-from flows.sampling.heartbeat import LeaseHeartbeat
-from flows.sampling.replies import AttemptLog, SpoolWriter
-from flows.sampling.spend_limiter import SpendLimiter
-from pipelines.engine_roles import ConcurrentGenerator, Generator, GroupedGenerator
-from pipelines.returned import check_returned
-from storage.ground.errors import contract_error
-from storage.ground.records import Completion, Request
-from storage.segments.keys import Commit, SegmentKey
-from storage.segments.schema import Record
-from storage.spool import Spool
-from storage.workspace import Workspace
+from rollmill.flows.sampling.charges import completions_key, paying, priced_completions
+from rollmill.flows.sampling.claim import ClaimedBatch
+from rollmill.flows.sampling.control import Control
+from rollmill.flows.sampling.heartbeat import LeaseHeartbeat
+from rollmill.flows.sampling.replies import AttemptLog, SpoolWriter
+from rollmill.flows.sampling.spend_limiter import SpendLimiter
+from rollmill.pipelines.engine_roles import ConcurrentGenerator, Generator, GroupedGenerator
+from rollmill.pipelines.returned import check_returned
+from rollmill.storage.ground.errors import contract_error
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.segments.keys import Commit, SegmentKey
+from rollmill.storage.segments.schema import Record
+from rollmill.storage.spool import Spool
+from rollmill.storage.workspace import Workspace
 
 T = TypeVar("T")
 Segment = tuple[SegmentKey, Sequence[Record]]

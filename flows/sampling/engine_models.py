@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from pipelines.engine_roles import NamesServedModels
-from pipelines.generate.registry import ENGINES, RATING
-from storage.models.files import version_folder
-from storage.models.index import numbered_name
+from rollmill.pipelines.engine_roles import NamesServedModels
+from rollmill.pipelines.generate.registry import ENGINES, RATING
+from rollmill.storage.models.files import version_folder
+from rollmill.storage.models.index import numbered_name
 
 
 def engine_model(models: Path, engine: Any, model: str) -> str:

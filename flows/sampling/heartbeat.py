@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flows.sampling.control import JOIN_SECONDS, Control
-from flows.sampling.replies import SpoolWriter
-from storage.ledger.leases import Lease
+from rollmill.flows.sampling.control import JOIN_SECONDS, Control
+from rollmill.flows.sampling.replies import SpoolWriter
+from rollmill.storage.ledger.leases import Lease
 
 TICK = 0.2  # seconds
 LATE = 2.0  # seconds between two ticks of a process that was stopped, or of a machine that slept

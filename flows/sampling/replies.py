@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Sequence
 
-from storage.ground.records import Attempt, Completion
-from storage.spool import Spool
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Attempt, Completion
+from rollmill.storage.spool import Spool
+from rollmill.storage.workspace import Workspace
 
 GROUP = 32  # replies of one write: one fsync each would cost more than all the rest of drawing
 ATTEMPT_SECONDS = 2.0  # between two writings of attempts, each of which is a transaction

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flows.sampling.claim import claim
-from flows.sampling.control import Control, QueueLimits, StopSignal
-from flows.sampling.draw import BatchDrawer
-from flows.sampling.engine_models import engine_model
-from flows.sampling.spend_limiter import SpendLimiter
-from pipelines.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
-from pipelines.generate.direct import EngineSampler
-from pipelines.generate.http.refusals import FIRST, SharedRefusal
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import canonical_json, digest128
-from storage.ground.records import Completion, Request
-from storage.spending import JUDGE
-from storage.workspace import Workspace
+from rollmill.flows.sampling.claim import claim
+from rollmill.flows.sampling.control import Control, QueueLimits, StopSignal
+from rollmill.flows.sampling.draw import BatchDrawer
+from rollmill.flows.sampling.engine_models import engine_model
+from rollmill.flows.sampling.spend_limiter import SpendLimiter
+from rollmill.pipelines.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
+from rollmill.pipelines.generate.direct import EngineSampler
+from rollmill.pipelines.generate.http.refusals import FIRST, SharedRefusal
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.spending import JUDGE
+from rollmill.storage.workspace import Workspace
 
 
 class SpendLimitReached(FoundWanting):

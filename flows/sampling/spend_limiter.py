@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from heapq import nlargest
 
-from flows.sampling.charges import Account, ChargeBounds
-from flows.sampling.claim import Batch, ClaimedBatch
-from pipelines.engine_roles import BoundedLoss, Generator
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Request
-from storage.spending import DRAW, Amount, Charge, Reservation, Sums
-from storage.workspace import Workspace
+from rollmill.flows.sampling.charges import Account, ChargeBounds
+from rollmill.flows.sampling.claim import Batch, ClaimedBatch
+from rollmill.pipelines.engine_roles import BoundedLoss, Generator
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.spending import DRAW, Amount, Charge, Reservation, Sums
+from rollmill.storage.workspace import Workspace
 
 Missing = Callable[[], Sequence[str]]
 

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.engine_roles import Generator
-from pipelines.generate.prompts import PromptForm, check_template, plain_text
-from pipelines.steps.graph import Node
-from pipelines.steps.step_template import Filling, filled
-from storage.ground.errors import SetupError
-from storage.ground.records import Message, Problem, Prompt, Sampling
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.pipelines.generate.prompts import PromptForm, check_template, plain_text
+from rollmill.pipelines.steps.graph import Node
+from rollmill.pipelines.steps.step_template import Filling, filled
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Message, Problem, Prompt, Sampling
 
 Factory = Callable[[], Generator]
 

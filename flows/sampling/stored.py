@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.sampling.engine_models import engine_model
-from pipelines.engine_roles import Generator, Sampler, Samples
-from pipelines.generate.direct import EngineSampler
-from pipelines.generate.registry import built_engine
-from storage.ground.errors import SetupError
-from storage.ground.records import Request
-from storage.workspace import Workspace
+from rollmill.flows.sampling.engine_models import engine_model
+from rollmill.pipelines.engine_roles import Generator, Sampler, Samples
+from rollmill.pipelines.generate.direct import EngineSampler
+from rollmill.pipelines.generate.registry import built_engine
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Request
+from rollmill.storage.workspace import Workspace
 
 
 class StoredSampler(EngineSampler):

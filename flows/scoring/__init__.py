@@ -1,5 +1,5 @@
-"""Scoring the rollouts of a run that exists: `rollmill score`. The work itself is that of flows.rounds.judging.score."""
+"""Scoring the rollouts of a run that exists: `rollmill score`. flows/rounds/judging/score.py does the work."""
 
-from flows.scoring.scoring import ScoreRequest, score
+from rollmill.flows.scoring.scoring import ScoreRequest, score
 
 __all__ = ["ScoreRequest", "score"]

@@ -8,20 +8,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.rounds.judging.score import RunRows, stored_scores
-from flows.scoring.scoring import ScoreRequest, opened_rows
-from pipelines.certify.topic_pairs import Solutions, TopicPair, missing_inputs, preferences, solutions_of, topic_pairs
-from pipelines.protocols import Candidates
-from pipelines.score import group_scores
-from pipelines.score.imported import Imported
-from pipelines.stats import constant_grades, graded_quality, population_mean
-from storage.ground.errors import SetupError
-from storage.ground.records import Rollout
-from storage.rollouts import IncompleteRound
-from storage.segments.rows import Rows
+from rollmill.flows.rounds.judging.score import RunRows, stored_scores
+from rollmill.flows.scoring.scoring import ScoreRequest, opened_rows
+from rollmill.pipelines.certify.topic_pairs import (
+    Solutions,
+    TopicPair,
+    missing_inputs,
+    preferences,
+    solutions_of,
+    topic_pairs,
+)
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import group_scores
+from rollmill.pipelines.score.imported import Imported
+from rollmill.pipelines.stats import constant_grades, graded_quality, population_mean
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Rollout
+from rollmill.storage.rollouts import IncompleteRound
+from rollmill.storage.segments.rows import Rows
 
 if TYPE_CHECKING:
-    from pipelines.protocols import GroupScorer, Scorer
+    from rollmill.pipelines.protocols import GroupScorer, Scorer
 
 PREFERS = "share of pairs in which the short solution scores higher than a longer one of another problem, ties one half"
 PLAIN = ("length", "logprob_per_token", "logprob_sum", "self_certainty")  # scorers that ask nobody and need no option

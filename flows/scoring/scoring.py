@@ -14,37 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.job import Job
-from flows.progress import Progress, Stage
-from flows.recipe.benchmarks import ASKS
-from flows.recipe.load import LoadedRecipe
-from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.schema import Generate
-from flows.recipe.step_rules import words_of
-from flows.recipe.user_files import stored_methods
-from flows.rounds.judging.score import RunRows, score_rows
-from flows.rounds.judging.votes import stored_votes
-from flows.rounds.memory import Memory
-from flows.rounds.plan_rows import of_steps, together
-from flows.rounds.threads import RunThreads
-from flows.run_spec import engine_settings, paid_samplers
-from flows.sampling.steps import Step
-from flows.session import Session, open_session, read_session, recipe_of, stored_job
-from flows.worked_examples import Examples
-from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import Policy, accepted_verdict, planned_verdict, policy_part
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.recipe_steps import recorded_steps, step_names
-from storage.ground.records import Outcome, PlanRow, Problem, Prompt
-from storage.rollouts import Accept, Pair, RunReader
-from storage.scores import RunMarks, run_scores
-from storage.workspace import Workspace
+from rollmill.flows.job import Job
+from rollmill.flows.progress import Progress, Stage
+from rollmill.flows.recipe.benchmarks import ASKS
+from rollmill.flows.recipe.load import LoadedRecipe
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.recipe.schema import Generate
+from rollmill.flows.recipe.step_rules import words_of
+from rollmill.flows.recipe.user_files import stored_methods
+from rollmill.flows.rounds.judging.score import RunRows, score_rows
+from rollmill.flows.rounds.judging.votes import stored_votes
+from rollmill.flows.rounds.memory import Memory
+from rollmill.flows.rounds.plan_rows import of_steps, together
+from rollmill.flows.rounds.threads import RunThreads
+from rollmill.flows.run_spec import engine_settings, paid_samplers
+from rollmill.flows.sampling.steps import Step
+from rollmill.flows.session import Session, open_session, read_session, recipe_of, stored_job
+from rollmill.flows.worked_examples import Examples
+from rollmill.pipelines.steps.graph import Node, StepGraph
+from rollmill.pipelines.steps.recorded import recorded_graph
+from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict, planned_verdict, policy_part
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.recipe_steps import recorded_steps, step_names
+from rollmill.storage.ground.records import Outcome, PlanRow, Problem, Prompt
+from rollmill.storage.rollouts import Accept, Pair, RunReader
+from rollmill.storage.scores import RunMarks, run_scores
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from storage.ground.pool import Pool
-    from storage.runs import Run
+    from rollmill.storage.ground.pool import Pool
+    from rollmill.storage.runs import Run
 
 TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
 CALIBRATION = ("auroc", "auroc_within", "brier", "calibration")
@@ -150,7 +150,7 @@ def opened_rows(request: ScoreRequest, more: Sequence[str] = ()) -> Iterator[tup
 
 def _run(request: ScoreRequest) -> "tuple[Run, Job]":
     """The run, and its job with this command's profile and limits."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(request.root) as workspace:
         run = workspace.runs.chosen(request.run)
@@ -258,10 +258,10 @@ def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> 
 
     A metric that this run or score does not allow gives a row with the reason.
     """
-    from pipelines.metrics.registry import measure
-    from pipelines.metrics.sample import Options
-    from storage.queries import Reader, run_scope
-    from storage.queries.pools import scope_pool
+    from rollmill.pipelines.metrics.registry import measure
+    from rollmill.pipelines.metrics.sample import Options
+    from rollmill.storage.queries import Reader, run_scope
+    from rollmill.storage.queries.pools import scope_pool
 
     rows: list[dict[str, Any]] = []
     pool: Pool | None = None

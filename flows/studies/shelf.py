@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flows import CHECKOUT
-from flows.recipe.listing import RecipeFile
-from flows.recipe.parse import read_yaml
-from storage.ground.files import read_object
-from storage.queries.published.papers import papers_where
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.listing import RecipeFile
+from rollmill.flows.recipe.parse import read_yaml
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.queries.published.papers import papers_where
 
 Row = dict[str, Any]
 FOLDER = "recipes/papers"

@@ -6,18 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.driver import Executor
-from flows.job import Job
-from flows.studies.shelf import REPORTS
-from flows.studies.study_recipe import LoadedStudy, load_study
-from flows.studies.study_report import judged, study_row, write_study
-from flows.training.train_job import TrainingKind, TrainingSession
-from flows.training.training import InitialModel
-from flows.trials.students import Student, TrialWork
-from flows.trials.trial_job import Trial
-from pipelines.train.measures.bench import Bench, StudyAnswers, StudyModel
-from storage.ground.errors import SetupError
-from storage.ground.files import json_text, read_object, write_text
+from rollmill.flows.driver import Executor
+from rollmill.flows.job import Job
+from rollmill.flows.studies.shelf import REPORTS
+from rollmill.flows.studies.study_recipe import LoadedStudy, load_study
+from rollmill.flows.studies.study_report import judged, study_row, write_study
+from rollmill.flows.training.train_job import TrainingKind, TrainingSession
+from rollmill.flows.training.training import InitialModel
+from rollmill.flows.trials.students import Student, TrialWork
+from rollmill.flows.trials.trial_job import Trial
+from rollmill.pipelines.train.measures.bench import Bench, StudyAnswers, StudyModel
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import json_text, read_object, write_text
 
 Row = dict[str, Any]
 RESULT = "result.json"

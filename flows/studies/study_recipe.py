@@ -11,15 +11,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from flows.recipe.methods import MethodSpec
-from flows.recipe.methods import resolve as resolve_method
-from flows.recipe.parse import explain, naming, parse
-from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
-from flows.studies.shelf import FOLDER
-from flows.trials.trial_recipe import LoadedTrial, TrialRecipe, resolve_trial
-from pipelines.claims.effects import EffectPrediction, Sign
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
+from rollmill.flows.recipe.methods import MethodSpec
+from rollmill.flows.recipe.methods import resolve as resolve_method
+from rollmill.flows.recipe.parse import explain, naming, parse
+from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
+from rollmill.flows.studies.shelf import FOLDER
+from rollmill.flows.trials.trial_recipe import LoadedTrial, TrialRecipe, resolve_trial
+from rollmill.pipelines.claims.effects import EffectPrediction, Sign
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
 
 
 class StudiedPaper(Part):

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.studies.study_recipe import LoadedStudy
-from pipelines.claims.claim import ClaimFinding, Status, finding, status
-from pipelines.claims.effects import Effect
-from pipelines.stats import Estimate
-from pipelines.train.measures.bench import Measured
-from storage.ground.files import json_text, write_text
-from storage.ground.ids import digits
+from rollmill.flows.studies.study_recipe import LoadedStudy
+from rollmill.pipelines.claims.claim import ClaimFinding, Status, finding, status
+from rollmill.pipelines.claims.effects import Effect
+from rollmill.pipelines.stats import Estimate
+from rollmill.pipelines.train.measures.bench import Measured
+from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.ids import digits
 
 Row = dict[str, Any]
 VERDICTS: Mapping[Status, str] = {

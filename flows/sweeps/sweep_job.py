@@ -6,21 +6,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.driver import Executor, Outcome
-from flows.job import Job
-from flows.jobs.curate import build_engines, draw_and_score, synthesize
-from flows.jobs.record import end_run, repair_attempts, worked_on
-from flows.problems import preview_problems
-from flows.progress import Progress
-from flows.rounds import OpenRun
-from flows.session import open_session
-from flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
-from flows.sweeps.sweep_report import sentence, sweep_row, write_sweep
-from pipelines.budget.halves import ProblemHalves, halves_of, split_by
-from pipelines.budget.sweep_result import sweep_result
-from pipelines.tallies import Tally
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.flows.driver import Executor, Outcome
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import build_engines, draw_and_score, synthesize
+from rollmill.flows.jobs.record import end_run, repair_attempts, worked_on
+from rollmill.flows.problems import preview_problems
+from rollmill.flows.progress import Progress
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.session import open_session
+from rollmill.flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
+from rollmill.flows.sweeps.sweep_report import sentence, sweep_row, write_sweep
+from rollmill.pipelines.budget.halves import ProblemHalves, halves_of, split_by
+from rollmill.pipelines.budget.sweep_result import sweep_result
+from rollmill.pipelines.tallies import Tally
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 
 
 class Sweep:
@@ -60,8 +60,8 @@ class Sweep:
         return {**row, "run": run.id, "spent": run.spent.row(), "messages": list(run.session.messages)}
 
     def _result(self, run: OpenRun) -> Outcome:
-        from flows.rounds.plan_rows import together
-        from flows.rounds.planning.tallies import tallies_of
+        from rollmill.flows.rounds.plan_rows import together
+        from rollmill.flows.rounds.planning.tallies import tallies_of
 
         tallies = tallies_of(run, together(run.workspace.runs.plans(run.id)))
         return sweep_row(self.sweep, sweep_result(self.sweep.budget, tallies), split_by(tallies))

@@ -13,14 +13,14 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from flows.recipe.evaluations import is_evaluation, load_evaluation
-from flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
-from flows.recipe.methods import method_class, parameters
-from flows.recipe.parse import explain, naming, parse
-from flows.recipe.schema import Generate, Method, Part, Recipe, SchemaOne, Slug, StepName, Text
-from pipelines.budget.sweep import SweepBudget
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.recipe_steps import IMPORTED
+from rollmill.flows.recipe.evaluations import is_evaluation, load_evaluation
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
+from rollmill.flows.recipe.methods import method_class, parameters
+from rollmill.flows.recipe.parse import explain, naming, parse
+from rollmill.flows.recipe.schema import Generate, Method, Part, Recipe, SchemaOne, Slug, StepName, Text
+from rollmill.pipelines.budget.sweep import SweepBudget
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.recipe_steps import IMPORTED
 
 FOLDER = "recipes/sweeps"
 UNCHANGED = "default"

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.sweeps.sweep_recipe import LoadedSweep
-from pipelines.budget.sweep_result import SweepResult, SweptStep
-from pipelines.stats import Estimate, with_interval
-from storage.ground.files import json_text, write_text
-from storage.ground.ids import digits
+from rollmill.flows.sweeps.sweep_recipe import LoadedSweep
+from rollmill.pipelines.budget.sweep_result import SweepResult, SweptStep
+from rollmill.pipelines.stats import Estimate, with_interval
+from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.ids import digits
 
 Row = dict[str, Any]
 HERE = ("run", "spent", "messages", "reports")

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from flows.training.training_recipe import LENGTHS
-from storage.versions.content.card import cell
+from rollmill.flows.training.training_recipe import LENGTHS
+from rollmill.storage.versions.content.card import cell
 
 
 def model_card(name: str, record: Mapping[str, Any]) -> str:

@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from flows.job import Job
-from flows.recipe.user_files import files_of
-from flows.training.training_recipe import RUN
-from pipelines.metrics import decision_counts
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import pool_of
-from storage.ground.recipe_steps import recorded_steps
-from storage.queries import Reader
-from storage.queries.browse.why import run_of
-from storage.queries.scope import Scope, run_scope
-from storage.runs import BESIDE_RECIPE, Run
-from storage.segments.schema import SCHEMAS
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import Entry
-from storage.versions.manifest import full_manifest
-from storage.versions.publish import VersionDraft
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.flows.job import Job
+from rollmill.flows.recipe.user_files import files_of
+from rollmill.flows.training.training_recipe import RUN
+from rollmill.pipelines.metrics import decision_counts
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import pool_of
+from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.browse.why import run_of
+from rollmill.storage.queries.scope import Scope, run_scope
+from rollmill.storage.runs import BESIDE_RECIPE, Run
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import Entry
+from rollmill.storage.versions.manifest import full_manifest
+from rollmill.storage.versions.publish import VersionDraft
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from storage.segments.keys import Kind
+    from rollmill.storage.segments.keys import Kind
 
 
 @dataclass(frozen=True)

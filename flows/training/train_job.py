@@ -7,18 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.driver import Executor, RequestKind
-from flows.job import Job
-from flows.progress import Progress, Stage
-from flows.recipe.profile import load_profile
-from flows.training.training import open_training
-from flows.training.training_data import training_rows
-from flows.training.training_limit import TrainingLimit
-from flows.training.training_price import TrainingPrice
-from flows.training.training_recipe import LENGTHS, LoadedTraining, load_training
-from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast
-from storage.trainings import StoredTraining
-from storage.workspace import Workspace
+from rollmill.flows.driver import Executor, RequestKind
+from rollmill.flows.job import Job
+from rollmill.flows.progress import Progress, Stage
+from rollmill.flows.recipe.profile import load_profile
+from rollmill.flows.training.training import open_training
+from rollmill.flows.training.training_data import training_rows
+from rollmill.flows.training.training_limit import TrainingLimit
+from rollmill.flows.training.training_price import TrainingPrice
+from rollmill.flows.training.training_recipe import LENGTHS, LoadedTraining, load_training
+from rollmill.pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast
+from rollmill.storage.trainings import StoredTraining
+from rollmill.storage.workspace import Workspace
 
 Row = dict[str, Any]
 _NO_LIMIT = TrainingLimit()

@@ -16,23 +16,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows import CHECKOUT
-from flows.training.model_card import model_card
-from flows.training.training_data import TrainingRowsFile
-from flows.training.training_limit import TrainingLimitReached
-from flows.training.training_recipe import LoadedTraining
-from flows.training.training_reward import log_of, rewarding
-from pipelines.processes.proc import hardware
-from pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
-from storage.ground.errors import RollmillError, SetupError, interrupted
-from storage.ground.failpoints import hit
-from storage.ground.files import json_line, write_text
-from storage.ground.ids import digest128
-from storage.models.files import content_hash, model_files, version_folder
-from storage.models.index import MODELS, ModelVersion
-from storage.models.publish import check_name, publish_model, track, trained_version
-from storage.trainings import STEPS, training_folder
-from storage.workspace import Workspace
+from rollmill.flows import CHECKOUT
+from rollmill.flows.training.model_card import model_card
+from rollmill.flows.training.training_data import TrainingRowsFile
+from rollmill.flows.training.training_limit import TrainingLimitReached
+from rollmill.flows.training.training_recipe import LoadedTraining
+from rollmill.flows.training.training_reward import log_of, rewarding
+from rollmill.pipelines.processes.proc import hardware
+from rollmill.pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
+from rollmill.storage.ground.errors import RollmillError, SetupError, interrupted
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.ground.files import json_line, write_text
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.models.files import content_hash, model_files, version_folder
+from rollmill.storage.models.index import MODELS, ModelVersion
+from rollmill.storage.models.publish import check_name, publish_model, track, trained_version
+from rollmill.storage.trainings import STEPS, training_folder
+from rollmill.storage.workspace import Workspace
 
 LEDGER_SECONDS = 2.0  # between two reports of progress to the ledger
 DECIDING = ("learner", "loss", "order", "seed")

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.servers import server_keys
-from flows.training.run_source import RunInfo, run_version, trained_run
-from flows.training.training_recipe import ALL, RUN, LoadedTraining
-from storage.exports import ExportFile, LaterRows, MixPart, export_mix
-from storage.ground.errors import SetupError
-from storage.ground.files import json_line, sync
-from storage.ground.ids import digest128, sha256_text
-from storage.ground.temporary import temporary_folder
-from storage.scores import later_scores
-from storage.versions.leaks import refuse_in_version
-from storage.versions.read import open_version, reading
-from storage.versions.resolve import VersionInfo, resolve
-from storage.workspace import Workspace
+from rollmill.flows.recipe.servers import server_keys
+from rollmill.flows.training.run_source import RunInfo, run_version, trained_run
+from rollmill.flows.training.training_recipe import ALL, RUN, LoadedTraining
+from rollmill.storage.exports import ExportFile, LaterRows, MixPart, export_mix
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import json_line, sync
+from rollmill.storage.ground.ids import digest128, sha256_text
+from rollmill.storage.ground.temporary import temporary_folder
+from rollmill.storage.scores import later_scores
+from rollmill.storage.versions.leaks import refuse_in_version
+from rollmill.storage.versions.read import open_version, reading
+from rollmill.storage.versions.resolve import VersionInfo, resolve
+from rollmill.storage.workspace import Workspace
 
 RATE_COLUMN = "pass_rate"
 """Column that every row gets: the share of judged rollouts of its problem that are correct, in the row's version."""
@@ -232,7 +232,7 @@ def pass_rates(info: VersionInfo) -> dict[str, float]:
 
 
 def _licences(info: VersionInfo) -> list[str]:
-    from storage.versions.read import load_manifest
+    from rollmill.storage.versions.read import load_manifest
 
     return sorted(load_manifest(info)["counts"]["licences"])
 

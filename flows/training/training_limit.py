@@ -5,8 +5,8 @@ The state is kept, so that the same command with a higher limit goes on.
 
 from dataclasses import dataclass
 
-from pipelines.train.roles import LearnerReport
-from storage.ground.errors import FoundWanting
+from rollmill.pipelines.train.roles import LearnerReport
+from rollmill.storage.ground.errors import FoundWanting
 
 
 class TrainingLimitReached(FoundWanting):

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.parse import naming, parse
-from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
-from flows.training.training_reward import TrainingReward, check_reward
-from pipelines.train.roles import MeasuresHeldOut
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import canonical_json, sha256_text
+from rollmill.flows.recipe.methods import MethodSpec, resolve
+from rollmill.flows.recipe.parse import naming, parse
+from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
+from rollmill.flows.training.training_reward import TrainingReward, check_reward
+from rollmill.pipelines.train.roles import MeasuresHeldOut
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import canonical_json, sha256_text
 
 if TYPE_CHECKING:
-    from pipelines.train.roles import Loss
+    from rollmill.pipelines.train.roles import Loss
 
 FOLDER = "recipes/training"
 ALL = "all"
@@ -159,7 +159,7 @@ def resolve_training(recipe: TrainingRecipe, base: Path) -> LoadedTraining:
 
 def _check_format(name: str, loss: "Loss") -> None:
     """SetupError for a format that no exporter writes, or that the loss does not read."""
-    from storage.exports import EXPORTS
+    from rollmill.storage.exports import EXPORTS
 
     if name not in EXPORTS:
         raise unknown_name("export format", name, loss.formats)

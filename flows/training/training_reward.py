@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flows.recipe.schema import Part, Text
-from flows.rewards.items import RewardValues
-from flows.rewards.reward import VerifierReward
-from flows.rewards.reward_server import serving
-from flows.rewards.source import RewardSource
-from pipelines.train.roles import DrawsCompletions, RatesTexts, TrainsOtherModels
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.schema import Part, Text
+from rollmill.flows.rewards.items import RewardValues
+from rollmill.flows.rewards.reward import VerifierReward
+from rollmill.flows.rewards.reward_server import serving
+from rollmill.flows.rewards.source import RewardSource
+from rollmill.pipelines.train.roles import DrawsCompletions, RatesTexts, TrainsOtherModels
+from rollmill.storage.ground.errors import SetupError
 
 LONGEST_NAME = 54  # characters of a model's name in that of its log
 

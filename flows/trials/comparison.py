@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from flows.trials.references import MEASURE
-from flows.trials.students import StudentCounts
-from pipelines.stats import holm
-from pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
-from pipelines.stats.trials.design import Choices, Expense, arm_components, designs, pair_components
-from pipelines.stats.trials.looks import look_levels, sequential_holm
-from pipelines.stats.trials.two_way import FEWEST_SEEDS, TwoWay, two_way
+from rollmill.flows.trials.references import MEASURE
+from rollmill.flows.trials.students import StudentCounts
+from rollmill.pipelines.stats import holm
+from rollmill.pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
+from rollmill.pipelines.stats.trials.design import Choices, Expense, arm_components, designs, pair_components
+from rollmill.pipelines.stats.trials.looks import look_levels, sequential_holm
+from rollmill.pipelines.stats.trials.two_way import FEWEST_SEEDS, TwoWay, two_way
 
 Row = dict[str, Any]
 

@@ -5,12 +5,12 @@ It varies less over trainings than pass rates do (DataDecide, arXiv:2504.11393),
 
 from typing import Any
 
-from flows.rounds import OpenRun
-from flows.sampling.sample import RunSampler
-from pipelines.engine_roles import ScoresTexts
-from pipelines.score.asking import PURPOSE
-from pipelines.score.text_likelihood import Likelihood
-from pipelines.synthesize.reference_solutions import reference_solution
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.sampling.sample import RunSampler
+from rollmill.pipelines.engine_roles import ScoresTexts
+from rollmill.pipelines.score.asking import PURPOSE
+from rollmill.pipelines.score.text_likelihood import Likelihood
+from rollmill.pipelines.synthesize.reference_solutions import reference_solution
 
 KEY = "references"
 """Key of a cell's row with the log-probabilities."""

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.driver import DIRECT, Executor, drive
-from flows.job import Job
-from flows.jobs.evaluate import Evaluate
-from flows.problems import preview_problems
-from flows.training.train_job import TrainingSession
-from flows.training.training import OpenTraining, open_training
-from flows.training.training_data import TrainingRowsFile, training_rows
-from flows.trials.references import KEY, reference_logprobs
-from flows.trials.trial_recipe import LoadedTrial, written
-from pipelines.stats.trials.counts import ArmCounts
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.flows.driver import DIRECT, Executor, drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.evaluate import Evaluate
+from rollmill.flows.problems import preview_problems
+from rollmill.flows.training.train_job import TrainingSession
+from rollmill.flows.training.training import OpenTraining, open_training
+from rollmill.flows.training.training_data import TrainingRowsFile, training_rows
+from rollmill.flows.trials.references import KEY, reference_logprobs
+from rollmill.flows.trials.trial_recipe import LoadedTrial, written
+from rollmill.pipelines.stats.trials.counts import ArmCounts
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 
 Row = dict[str, Any]
 Doubles = npt.NDArray[np.float64]
@@ -174,8 +174,8 @@ def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[
 
     Log-probabilities of reference solutions are taken from the cells that have them.
     """
-    from storage.queries import Reader, run_scope
-    from storage.queries.pools import scope_pool
+    from rollmill.storage.queries import Reader, run_scope
+    from rollmill.storage.queries.pools import scope_pool
 
     counted: dict[str, dict[Key, tuple[int, int]]] = {student.name: {} for student in students}
     logprobs: dict[str, dict[Key, float]] = {student.name: {} for student in students}

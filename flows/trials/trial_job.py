@@ -5,19 +5,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.driver import DIRECT, Executor, drive
-from flows.job import Job
-from flows.jobs.curate import Curate
-from flows.progress import Progress
-from flows.training.train_job import ExperimentKind, TrainingSession, tokens_a_second, training_session
-from flows.trials.comparison import by_benchmark, compared, decided, detectable
-from flows.trials.students import Student, StudentCounts, TrialWork
-from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
-from flows.trials.trial_report import sentence, write_trial
-from pipelines.stats import holm
-from storage.ground.errors import FoundWanting
-from storage.ground.files import json_text, read_object, write_text
-from storage.versions.index import dataset_names
+from rollmill.flows.driver import DIRECT, Executor, drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import Curate
+from rollmill.flows.progress import Progress
+from rollmill.flows.training.train_job import ExperimentKind, TrainingSession, tokens_a_second, training_session
+from rollmill.flows.trials.comparison import by_benchmark, compared, decided, detectable
+from rollmill.flows.trials.students import Student, StudentCounts, TrialWork
+from rollmill.flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
+from rollmill.flows.trials.trial_report import sentence, write_trial
+from rollmill.pipelines.stats import holm
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.files import json_text, read_object, write_text
+from rollmill.storage.versions.index import dataset_names
 
 Row = dict[str, Any]
 
@@ -255,7 +255,7 @@ def _record(work: TrialWork, record: Mapping[str, Any]) -> None:
 
 def unplanned_seed_notes(record: Mapping[str, Any], looks: Sequence[int]) -> list[str]:
     """A line where results were seen before, and this command has more seeds than were planned then."""
-    from pipelines.stats import false_alarm
+    from rollmill.pipelines.stats import false_alarm
 
     # A look that the recipe plans now is accounted for by its sequential test.
     seen = sorted({look["seeds"] for look in record["looks"]} - set(looks))

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from flows.recipe.evaluations import EvaluationRecipe, LoadedEvaluationRecipe, load_evaluation
-from flows.recipe.load import load_recipe
-from flows.recipe.parse import explain, naming, parse, read_yaml
-from flows.recipe.schema import Part, SchemaOne, Slug, Text
-from flows.training.training_recipe import LENGTHS, LoadedTraining, TrainingRecipe, resolve_training
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
+from rollmill.flows.recipe.evaluations import EvaluationRecipe, LoadedEvaluationRecipe, load_evaluation
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.recipe.parse import explain, naming, parse, read_yaml
+from rollmill.flows.recipe.schema import Part, SchemaOne, Slug, Text
+from rollmill.flows.training.training_recipe import LENGTHS, LoadedTraining, TrainingRecipe, resolve_training
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
 
 FOLDER = "recipes/trials"
 PILOT = 3

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.errors import SetupError
-from storage.ground.files import json_text, sync_folder
-from storage.versions.content.prompts import SHOWN
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import json_text, sync_folder
+from rollmill.storage.versions.content.prompts import SHOWN
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from storage.queries import Scope
+    from rollmill.storage.queries import Scope
 
 ABOUT = "about.json"
 _ROWS = 2_048  # read at a time
@@ -179,7 +179,7 @@ def _write_tables(scope: "Scope", folder: Path) -> Iterator[tuple[str, int]]:
 
 def _about(scope: "Scope") -> dict[str, Any]:
     """What is not in a row: the recipe, and which decisions allow a rate."""
-    from storage.versions.read import load_manifest
+    from rollmill.storage.versions.read import load_manifest
 
     if scope.version is not None:
         manifest = load_manifest(scope.version)
@@ -193,7 +193,7 @@ def _about(scope: "Scope") -> dict[str, Any]:
 def _refuse_keys(scope: "Scope", folder: Path, about: str, keys: Mapping[str, str]) -> None:
     import pyarrow.parquet as pq
 
-    from storage.versions.leaks import refuse_in_rows
+    from rollmill.storage.versions.leaks import refuse_in_rows
 
     def rows() -> "Iterator[tuple[str, pa.RecordBatch]]":
         for name in TABLES:

@@ -15,13 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import CHECKOUT
-from storage.ground.errors import RollmillError, SetupError
+from rollmill.flows import CHECKOUT
+from rollmill.storage.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
-    from flows.recipe.profile import Profile
-    from storage.versions.resolve import VersionInfo
-    from storage.workspace import Workspace
+    from rollmill.flows.recipe.profile import Profile
+    from rollmill.storage.versions.resolve import VersionInfo
+    from rollmill.storage.workspace import Workspace
 
 PACKAGES = (
     "prefect",
@@ -114,8 +114,8 @@ def _ledger(workspace: "Workspace") -> Iterator[DoctorFinding]:
 
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
-    from storage.segments.checking import repair_segments, untrusted
-    from storage.segments.keys import KINDS
+    from rollmill.storage.segments.checking import repair_segments, untrusted
+    from rollmill.storage.segments.keys import KINDS
 
     if deep:
         for lost in workspace.segments.check(deep=True):
@@ -137,8 +137,8 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 
 
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
-    from storage.versions.index import dataset_names
-    from storage.versions.resolve import lost_indexes, refuse_unsettled, versions
+    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.versions.resolve import lost_indexes, refuse_unsettled, versions
 
     folder = workspace.datasets
     for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
@@ -156,7 +156,7 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 
 
 def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
-    from storage.versions.read import fetch_command, is_here, load_manifest, open_version, pointer
+    from rollmill.storage.versions.read import fetch_command, is_here, load_manifest, open_version, pointer
 
     if not is_here(info):  # a clone has the manifest, and the rows only once they are fetched
         return DoctorFinding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetch_command(info)}")
@@ -171,16 +171,16 @@ def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
 
 
 def _hash_of_rows(info: "VersionInfo") -> str:
-    from storage.versions.content.hashing import content_hash
-    from storage.versions.read import load_snapshot
+    from rollmill.storage.versions.content.hashing import content_hash
+    from rollmill.storage.versions.read import load_snapshot
 
     return content_hash(load_snapshot(info))
 
 
 def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
-    from storage.models.files import require_published_model
-    from storage.models.index import model_names, model_versions
-    from storage.models.leftovers import leftovers
+    from rollmill.storage.models.files import require_published_model
+    from rollmill.storage.models.index import model_names, model_versions
+    from rollmill.storage.models.leftovers import leftovers
 
     for name in model_names(workspace.models):
         try:
@@ -213,8 +213,8 @@ def _indexed(manifests: Path) -> bool:
 
 
 def _services(workspace: "Workspace") -> Iterator[DoctorFinding]:
-    from storage.schedules import Schedules, foreign_schedules
-    from storage.standing import look
+    from rollmill.storage.schedules import Schedules, foreign_schedules
+    from rollmill.storage.standing import look
 
     service, items = look(workspace.state), Schedules(workspace.state).all()
     if foreign := foreign_schedules(items):
@@ -243,8 +243,8 @@ def _prefect_database(workspace: "Workspace") -> Iterator[DoctorFinding]:
 
 def _servers(profile: "Profile") -> Iterator[DoctorFinding]:
     """Check that each server of the profile answers."""
-    from flows.recipe.servers import http_settings
-    from pipelines.generate.http.exchange import probe
+    from rollmill.flows.recipe.servers import http_settings
+    from rollmill.pipelines.generate.http.exchange import probe
 
     settings = http_settings(profile.servers, profile.http, profile.prices)
     for server in settings.servers:
@@ -253,8 +253,8 @@ def _servers(profile: "Profile") -> Iterator[DoctorFinding]:
 
 def _served(workspace: "Workspace", profile: "Profile") -> Iterator[DoctorFinding]:
     """Check that the profile's local servers can start: interpreter, vLLM in it, model. Starts none."""
-    from flows.recipe.servers import local_models
-    from pipelines.generate.serving.local_model import probe
+    from rollmill.flows.recipe.servers import local_models
+    from rollmill.pipelines.generate.serving.local_model import probe
 
     for model in local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs"):
         yield DoctorFinding("serve", model.name, *probe(model))
@@ -277,10 +277,10 @@ def _vllm(profile: "Profile") -> Iterator[DoctorFinding]:
 
 def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     """Merge and remove, or with `dry_run` only count; returns the counts as JSON values."""
-    from flows.prefect.managed import remove_private_homes
-    from storage.models.leftovers import leftovers, remove_leftovers
-    from storage.segments.keys import KINDS
-    from storage.segments.upkeep.compaction import compact
+    from rollmill.flows.prefect.managed import remove_private_homes
+    from rollmill.storage.models.leftovers import leftovers, remove_leftovers
+    from rollmill.storage.segments.keys import KINDS
+    from rollmill.storage.segments.upkeep.compaction import compact
 
     files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
     mergeable = [kind for kind in KINDS if files[kind] >= FEW]

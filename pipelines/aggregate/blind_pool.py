@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from storage.ground.errors import unknown_name
-from storage.ground.ids import digest128
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.ids import digest128
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Ints, Need, elected_only
-from pipelines.option_checks import checked_count, refused
+from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Ints, Need, elected_only
+from rollmill.pipelines.option_checks import checked_count, refused
 
 
 class Comparer(Protocol):

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Need, elected_only
-from pipelines.option_checks import checked_choice, refused
+from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Need, elected_only
+from rollmill.pipelines.option_checks import checked_choice, refused
 
 
 @dataclass(frozen=True, slots=True)

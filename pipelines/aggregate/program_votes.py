@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only
-from pipelines.option_checks import checked_positive
-from storage.ground.errors import SetupError
+from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only
+from rollmill.pipelines.option_checks import checked_positive
+from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

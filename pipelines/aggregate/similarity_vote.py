@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only
+from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only
 
 ORDER = 4
 

@@ -7,24 +7,24 @@ it (`rollmill replay --allocator`).
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.allocate.arms import Allocator
+    from rollmill.pipelines.allocate.arms import Allocator
 
 ALLOCATORS: Mapping[str, "type[Allocator]"] = ByName(
     {
-        "uniform": "pipelines.allocate.uniform:UniformAllocator",
-        "ucb": "pipelines.allocate.ucb:Ucb",
-        "thompson": "pipelines.allocate.thompson:Thompson",
-        "halving": "pipelines.allocate.halving:Halving",
-        "brackets": "pipelines.allocate.halving:Brackets",
-        "dump": "pipelines.allocate.dump:Dump",
-        "equitable": "pipelines.allocate.equitable:Equitable",
-        "mastering": "pipelines.allocate.mastering:Mastering",
-        "ranking": "pipelines.allocate.ranking:Ranking",
-        "bridge": "pipelines.allocate.lists.bridge:Bridge",
-        "ease": "pipelines.allocate.lists.ease:Ease",
+        "uniform": "rollmill.pipelines.allocate.uniform:UniformAllocator",
+        "ucb": "rollmill.pipelines.allocate.ucb:Ucb",
+        "thompson": "rollmill.pipelines.allocate.thompson:Thompson",
+        "halving": "rollmill.pipelines.allocate.halving:Halving",
+        "brackets": "rollmill.pipelines.allocate.halving:Brackets",
+        "dump": "rollmill.pipelines.allocate.dump:Dump",
+        "equitable": "rollmill.pipelines.allocate.equitable:Equitable",
+        "mastering": "rollmill.pipelines.allocate.mastering:Mastering",
+        "ranking": "rollmill.pipelines.allocate.ranking:Ranking",
+        "bridge": "rollmill.pipelines.allocate.lists.bridge:Bridge",
+        "ease": "rollmill.pipelines.allocate.lists.ease:Ease",
     }
 )
 BASELINE = "uniform"

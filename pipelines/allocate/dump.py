@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_weight
-from pipelines.option_checks import checked_count, checked_positive
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_weight
+from rollmill.pipelines.option_checks import checked_count, checked_positive
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, lot, one_by_one
-from pipelines.option_checks import checked_count, checked_positive
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, lot, one_by_one
+from rollmill.pipelines.option_checks import checked_count, checked_positive
 
 EXPONENTS = np.linspace(0.05, 2.0, 40)
 

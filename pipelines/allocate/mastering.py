@@ -1,17 +1,17 @@
 """Allocator `mastering`: a curriculum over a graph of tasks, by mastering rates (Willems, Lahlou & Bengio 2020).
 
 The mastering rate of a task is its mean pass rate over the last K pulls, between the lowest and the highest that is
-possible; its progress is the slope of a line through them. The formula is in pipelines.allocate.task_attention.
+possible; its progress is the slope of a line through them. The formula is in rollmill.pipelines.allocate.task_attention.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_weight
-from pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
-from pipelines.option_checks import checked_count, checked_share
-from storage.ground.errors import unknown_name
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_weight
+from rollmill.pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
+from rollmill.pipelines.option_checks import checked_count, checked_share
+from rollmill.storage.ground.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_mean, lot, one_by_one
-from pipelines.option_checks import checked_share
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_mean, lot, one_by_one
+from rollmill.pipelines.option_checks import checked_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

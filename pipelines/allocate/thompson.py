@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ArmOptions, Costs, Counts, one_by_one, random_of
+from rollmill.pipelines.allocate.arms import ArmOptions, Costs, Counts, one_by_one, random_of
 
 
 @dataclass(frozen=True, slots=True)

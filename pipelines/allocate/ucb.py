@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ROLE, ArmOptions, Costs, Counts, lot, one_by_one
-from pipelines.option_checks import checked_positive
+from rollmill.pipelines.allocate.arms import ROLE, ArmOptions, Costs, Counts, lot, one_by_one
+from rollmill.pipelines.option_checks import checked_positive
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.allocate.arms import ArmOptions, Costs, Counts, lot, one_by_one
+from rollmill.pipelines.allocate.arms import ArmOptions, Costs, Counts, lot, one_by_one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,26 @@
 """Budgets, which decide how many completions each problem gets: pure planners over tallies.
 
-What a budget states of its draws (`prefix`, `estimator`) is said in pipelines.protocols.
+What a budget states of its draws (`prefix`, `estimator`) is said in rollmill.pipelines.protocols.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.protocols import StatesVerdictUse
-from storage.ground.by_name import ByName
+from rollmill.pipelines.protocols import StatesVerdictUse
+from rollmill.storage.ground.by_name import ByName
 
 BUDGETS: Mapping[str, type[Any]] = ByName(
     {
-        "fixed": "pipelines.budget.fixed:Fixed",
-        "uniform": "pipelines.budget.dars:DarsUniform",
-        "prop2diff": "pipelines.budget.dars:DarsProp2Diff",
-        "gvm": "pipelines.budget.gvm:Gvm",
-        "sequential": "pipelines.budget.sequential:Sequential",
-        "frontier": "pipelines.budget.frontier:Frontier",
-        "passuntil": "pipelines.budget.passuntil:PassUntil",
-        "router": "pipelines.budget.router:Router",
-        "search": "pipelines.budget.search:Search",
-        "sweep": "pipelines.budget.sweep:SweepBudget",
+        "fixed": "rollmill.pipelines.budget.fixed:Fixed",
+        "uniform": "rollmill.pipelines.budget.dars:DarsUniform",
+        "prop2diff": "rollmill.pipelines.budget.dars:DarsProp2Diff",
+        "gvm": "rollmill.pipelines.budget.gvm:Gvm",
+        "sequential": "rollmill.pipelines.budget.sequential:Sequential",
+        "frontier": "rollmill.pipelines.budget.frontier:Frontier",
+        "passuntil": "rollmill.pipelines.budget.passuntil:PassUntil",
+        "router": "rollmill.pipelines.budget.router:Router",
+        "search": "rollmill.pipelines.budget.search:Search",
+        "sweep": "rollmill.pipelines.budget.sweep:SweepBudget",
     }
 )
 STOP_REASONS: Mapping[str, str] = {

@@ -20,8 +20,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from pipelines.budget.rounds import RoundLimits, draws_of, in_order, needed, prefix_round, remaining_draws, stop_reason
-from pipelines.tallies import PrefixTally, RoundPlan, Stop, Tally
+from rollmill.pipelines.budget.rounds import (
+    RoundLimits,
+    draws_of,
+    in_order,
+    needed,
+    prefix_round,
+    remaining_draws,
+    stop_reason,
+)
+from rollmill.pipelines.tallies import PrefixTally, RoundPlan, Stop, Tally
 
 
 @dataclass(frozen=True, slots=True)

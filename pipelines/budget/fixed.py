@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count
-from pipelines.steps.graph import StepGraph
-from pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from storage.ground.errors import SetupError
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
+from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

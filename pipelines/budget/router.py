@@ -14,12 +14,12 @@ each level, by a hash of their id, go first and the others of the level wait a r
 
 `agreement` (ModelSwitch): `initial` answers of the first step; where at least the share `threshold` of them are the same,
 by canonical key, the problem stops as `agreed`, else the next step is asked; after the last one it stops with `trial_cap`.
-No reference is looked at. The result is a vote over all answers (pipelines.stats.draws.vote).
+No reference is looked at. The result is a vote over all answers (rollmill.pipelines.stats.draws.vote).
 
 `profile` (after Capability Instruction Tuning): half of the problems, by hash, are drawn `entry` times on every step, which
 makes a profile of each. Each other problem then goes to the step with the largest chance less `token_price` times its
-thousands of tokens (pipelines.budget.profiles), and stops as `routed`. A share `explore` of them is drawn on every step,
-which measures the chances.
+thousands of tokens (rollmill.pipelines.budget.profiles), and stops as `routed`. A share `explore` of them is drawn on every
+step, which measures the chances.
 
 Tokens of different steps may have different prices: `token_cost` gives a step's, relative to 1. A `total` counts draws over
 all steps; where it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
@@ -28,15 +28,15 @@ all steps; where it does not suffice, the cheapest expected solutions come first
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from pipelines.budget.profiles.profile_routing import ByProfile
-from pipelines.budget.rounds import (
+from rollmill.pipelines.budget.profiles.profile_routing import ByProfile
+from rollmill.pipelines.budget.rounds import (
     RoundLimits,
     in_order,
     in_random_holdout,
     prefix_round,
     remaining_draws,
 )
-from pipelines.budget.routing import (
+from rollmill.pipelines.budget.routing import (
     ByDifficulty,
     Next,
     Proposal,
@@ -46,10 +46,10 @@ from pipelines.budget.routing import (
     by_agreement,
     steps_of,
 )
-from pipelines.option_checks import checked_choice, checked_count, checked_share
-from pipelines.steps.graph import StepGraph
-from pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from storage.ground.errors import SetupError
+from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_share
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
+from rollmill.storage.ground.errors import SetupError
 
 RULES = ("difficulty", "agreement", "profile")
 _READ_BY = {

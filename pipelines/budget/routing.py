@@ -1,6 +1,6 @@
 """The two rules of budget `router`: the next move of a problem, from its counts on every step. Shares nothing out.
 
-Both are pure functions of their options and the tallies; pipelines.budget.router explains their aims. `difficulty`
+Both are pure functions of their options and the tallies; rollmill.pipelines.budget.router explains their aims. `difficulty`
 forecasts each problem on each step: its chance to meet the target there, and the price of a new solution. A step's prior
 comes from the problems that reached it, by level if there are enough. Those are the problems that steps before did not
 finish, which is what the next one of their kind will be too. Prices are expected tokens per new solution, times the step's
@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.budget.priors import DIGITS, GroupPriors
-from pipelines.stats.draws.stopping_forecast import StoppingForecast
-from pipelines.tallies import StepTally, Stop, Tally
-from storage.ground.ids import digest128
+from rollmill.pipelines.budget.priors import DIGITS, GroupPriors
+from rollmill.pipelines.stats.draws.stopping_forecast import StoppingForecast
+from rollmill.pipelines.tallies import StepTally, Stop, Tally
+from rollmill.storage.ground.ids import digest128
 
 REACH = 0.5  # a round asks for the draws that meet the target with half of the chance there is
 

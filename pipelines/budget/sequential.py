@@ -12,17 +12,18 @@ After the prefix of `initial`, a problem stops
 
 Quotas are missed not only where p is small: a model that always gives the same solution meets no quota of two. So the
 posterior is of the next NEW solution: pass rate (beta) times solution diversity, with priors fitted to the problems of the
-same template, level or pool (pipelines.stats.draws.stopping_forecast). A round draws enough to reach the target with at
-least `reach` times the attainable chance, and at most doubles the problem's draws, so that a wrong prior is soon corrected.
-A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the others wait.
+same template, level or pool (rollmill.pipelines.stats.draws.stopping_forecast). A round draws enough to reach the target
+with at least `reach` times the attainable chance, and at most doubles the problem's draws, so that a wrong prior is soon
+corrected. A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the
+others wait.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipelines.budget.priors import DIGITS, PRIORS, GroupPriors, draw_counts
-from pipelines.budget.rounds import (
+from rollmill.pipelines.budget.priors import DIGITS, PRIORS, GroupPriors, draw_counts
+from rollmill.pipelines.budget.rounds import (
     RoundLimits,
     draws_of,
     in_order,
@@ -31,9 +32,9 @@ from pipelines.budget.rounds import (
     remaining_draws,
     stop_reason,
 )
-from pipelines.option_checks import checked_choice, checked_share
-from pipelines.stats.draws.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
-from pipelines.tallies import RoundPlan, Stop, Tally
+from rollmill.pipelines.option_checks import checked_choice, checked_share
+from rollmill.pipelines.stats.draws.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
+from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
 
 
 class _Case(NamedTuple):

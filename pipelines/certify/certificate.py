@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pipelines.certify.edits_suite import flip_rates, flips_by_form, kind_rates
-from pipelines.certify.selection import selection
-from pipelines.certify.suite_rows import SECTIONS, SuiteRow
-from pipelines.certify.verifier_process import VerifierObservation
-from pipelines.stats import clopper_pearson
+from rollmill.pipelines.certify.edits_suite import flip_rates, flips_by_form, kind_rates
+from rollmill.pipelines.certify.selection import selection
+from rollmill.pipelines.certify.suite_rows import SECTIONS, SuiteRow
+from rollmill.pipelines.certify.verifier_process import VerifierObservation
+from rollmill.pipelines.stats import clopper_pearson
 
 Fault = Literal["false_accept", "false_reject", "misread", "crash", "hang", "execution", "poisoned"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)

@@ -19,9 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.certify.certificate import Certificate, CertificationResult
-from pipelines.certify.suite_rows import HOSTILE, MARKS, Suite, SuiteRow
-from pipelines.certify.verifier_process import ProcessLimits, VerifierObservation, VerifierProcess, VerifierUnderTest
+from rollmill.pipelines.certify.certificate import Certificate, CertificationResult
+from rollmill.pipelines.certify.suite_rows import HOSTILE, MARKS, Suite, SuiteRow
+from rollmill.pipelines.certify.verifier_process import (
+    ProcessLimits,
+    VerifierObservation,
+    VerifierProcess,
+    VerifierUnderTest,
+)
 
 _READ_SECONDS = 0.5  # what a payload sends after its connection is there by then, or never
 

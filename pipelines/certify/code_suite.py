@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from pipelines.certify.selection import NATURAL, POOL
-from pipelines.certify.suite_rows import ExpectedOutcome, Section, SuiteRow
-from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, CodeTask
+from rollmill.pipelines.certify.selection import NATURAL, POOL
+from rollmill.pipelines.certify.suite_rows import ExpectedOutcome, Section, SuiteRow
+from rollmill.pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, CodeTask
 
 _PROGRAMS = Path(__file__).parent / "tables" / "programs"
 _KNOWING = "def check(candidate):\n    assert candidate([1]) == '@SECRET@'\n"

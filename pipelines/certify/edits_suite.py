@@ -17,11 +17,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.certify.suite_rows import Suite, SuiteRow
-from pipelines.certify.tables.number_spellings import SPELLINGS
-from pipelines.edit.planted_answer import BOX, locate_answer
-from pipelines.edit.planted_errors import spelled
-from pipelines.stats import population_mean
+from rollmill.pipelines.certify.suite_rows import Suite, SuiteRow
+from rollmill.pipelines.certify.tables.number_spellings import SPELLINGS
+from rollmill.pipelines.edit.planted_answer import BOX, locate_answer
+from rollmill.pipelines.edit.planted_errors import spelled
+from rollmill.pipelines.stats import population_mean
 
 TABLES = Path(__file__).parent / "tables"
 _NUMBERS_ONLY, _LETTERS_ONLY = ("digits", "units", "rounding"), ("option",)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN
 from fractions import Fraction
 
-from pipelines.edit.planted_answer import BOX, PlantedAnswer, locate_answer, rational
-from pipelines.edit.planted_errors import ERRORS, as_decimal, terminates
-from storage.ground.records import Outcome, Problem
+from rollmill.pipelines.edit.planted_answer import BOX, PlantedAnswer, locate_answer, rational
+from rollmill.pipelines.edit.planted_errors import ERRORS, as_decimal, terminates
+from rollmill.storage.ground.records import Outcome, Problem
 
 REFORMATTED = "reformatted"
 CODE_MUTANT = "code_mutant"
@@ -57,8 +57,8 @@ def code_mutants(problem: Problem, completion_text: str, rng: random.Random) -> 
 
     SetupError if this machine has no sandbox.
     """
-    from pipelines.sandbox import Sandbox, check_sandbox
-    from pipelines.verify.code.strength import evaluate_mutants, mutants_of, subject_of
+    from rollmill.pipelines.sandbox import Sandbox, check_sandbox
+    from rollmill.pipelines.verify.code.strength import evaluate_mutants, mutants_of, subject_of
 
     seed = rng.getrandbits(32)
     check_sandbox("strict")

@@ -8,11 +8,11 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.protocols import Vote
-from pipelines.steps.cast_votes import CastVotes
-from pipelines.steps.follow import Link
-from pipelines.steps.graph import StepGraph, StepRule
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.protocols import Vote
+from rollmill.pipelines.steps.cast_votes import CastVotes
+from rollmill.pipelines.steps.follow import Link
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.storage.ground.records import Completion, Problem
 
 SAID = "SCORE"
 """The word before the content of a vote."""

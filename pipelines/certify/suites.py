@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.certify.code_suite import code_probes, code_rows, selected_code_rows
-from pipelines.certify.edits_suite import EditedRollout, edits_suite, shipped_rollouts
-from pipelines.certify.selected_suite import selected_suite, shipped_wrong_rollouts
-from pipelines.certify.suite_rows import ExpectedOutcome, Section, Suite, SuiteRow, boxed
-from pipelines.certify.tables import form_cases
-from pipelines.certify.tables.answers import (
+from rollmill.pipelines.certify.code_suite import code_probes, code_rows, selected_code_rows
+from rollmill.pipelines.certify.edits_suite import EditedRollout, edits_suite, shipped_rollouts
+from rollmill.pipelines.certify.selected_suite import selected_suite, shipped_wrong_rollouts
+from rollmill.pipelines.certify.suite_rows import ExpectedOutcome, Section, Suite, SuiteRow, boxed
+from rollmill.pipelines.certify.tables import form_cases
+from rollmill.pipelines.certify.tables.answers import (
     BOXES,
     CHANGED,
     COPIED,
@@ -31,7 +31,7 @@ from pipelines.certify.tables.answers import (
     WRONG_CHOICES,
     Pairs,
 )
-from pipelines.certify.tables.hostile_texts import (
+from rollmill.pipelines.certify.tables.hostile_texts import (
     ANSWERED,
     HEAVY_REFERENCES,
     HEAVY_TEXTS,
@@ -41,8 +41,8 @@ from pipelines.certify.tables.hostile_texts import (
     PAYLOADS,
     UNCLEAR,
 )
-from pipelines.certify.votes_suite import DEFAULTS, votes_suite
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.pipelines.certify.votes_suite import DEFAULTS, votes_suite
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 ANSWER = "7"
 """The answer that every hostile text lacks."""

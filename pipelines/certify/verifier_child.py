@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
-from pipelines.processes.frames import receive, send
-from pipelines.protocols import ReadsVotes, SuitedVerifier
-from pipelines.user_code import NotLoaded, load_module
-from storage.ground.records import OUTCOMES, Completion, Problem
+from rollmill.pipelines.processes.child import die_with_parent, limit_memory, take_pipes
+from rollmill.pipelines.processes.frames import receive, send
+from rollmill.pipelines.protocols import ReadsVotes, SuitedVerifier
+from rollmill.pipelines.user_code import NotLoaded, load_module
+from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
 
 CANARY = "ROLLMILL_CANARY"
 _LONGEST = 300
@@ -42,7 +42,9 @@ def main() -> None:
     try:
         verifier = load(hello["verifier"], hello["options"])
         if isinstance(verifier, ReadsVotes):
-            from pipelines.certify.row_votes import RowVotes  # needs our dependencies, as a verifier that reads votes does
+            from rollmill.pipelines.certify.row_votes import (
+                RowVotes,  # needs our dependencies, as a verifier that reads votes does
+            )
 
             verifier.bind(RowVotes(), "")
         suite = verifier.suite if isinstance(verifier, SuitedVerifier) else None
@@ -116,7 +118,9 @@ def load(name: str, options: Mapping[str, Any]) -> Any:
     try:
         if colon:
             return getattr(load_module(place, Path.cwd()), attribute)(**options)
-        from pipelines.registries import registry  # not for peers: their interpreter may have none of our dependencies
+        from rollmill.pipelines.registries import (
+            registry,  # not for peers: their interpreter may have none of our dependencies
+        )
 
         return registry("verifier")[name](**options)
     except NotLoaded as error:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.processes.frames import BadFrame, Message
-from pipelines.processes.messages import MessageChild
-from pipelines.processes.proc import cpu_of_tree, kill_tree
-from pipelines.processes.spawn import ending, environment, module_command
-from storage.ground.errors import SetupError
+from rollmill.pipelines.processes.frames import BadFrame, Message
+from rollmill.pipelines.processes.messages import MessageChild
+from rollmill.pipelines.processes.proc import cpu_of_tree, kill_tree
+from rollmill.pipelines.processes.spawn import ending, environment, module_command
+from rollmill.storage.ground.errors import SetupError
 
 _TICK = 0.25  # seconds between two looks at a child that is being waited for
 _LONGEST_ANSWER = 1 << 20  # bytes
@@ -116,7 +116,7 @@ class VerifierProcess:
         if os.sep in python:  # a bare name is found on the PATH
             python = str(Path(python).absolute())
         self._process = process = MessageChild(
-            module_command("pipelines.certify.verifier_child", python=python),
+            module_command("rollmill.pipelines.certify.verifier_child", python=python),
             environment(os.environ.get("PYTHONPATH"), ROLLMILL_SECRET=self._secret),
             limit=_LONGEST_ANSWER,
             stderr=subprocess.DEVNULL,

@@ -1,9 +1,10 @@
 """Claims of papers as checks: the paper's statement, the predicted effect with sign and size, and its measure.
 
 `recipes/claims/claims.yaml` declares them: sources, sentences, predictions. A file of this package holds the measures of
-one family, pure functions over pools that take every estimate from `pipelines.metrics`, `pipelines.stats` and
-`pipelines.aggregate`. `pipelines.claims.released_outputs` measures the numbers of `recipes/claims/published.yaml`.
-`flows.claims` draws the pools, imports released outputs and stores the measurements.
+one family, pure functions over pools that take every estimate from `rollmill.pipelines.metrics`, `rollmill.pipelines.stats`
+and `rollmill.pipelines.aggregate`. `rollmill.pipelines.claims.released_outputs` measures the numbers of
+`recipes/claims/published.yaml`. `rollmill.flows.claims` draws the pools, imports released outputs and stores the
+measurements.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,13 @@ from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pipelines import CHECKOUT
-from pipelines.claims.claim import Claim, ClaimFinding, Status, findings, number_status, status
-from pipelines.claims.effects import Effect, EffectPrediction, NotTestable
-from storage.ground.by_name import ByName
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.claims.claim import Claim, ClaimFinding, Status, findings, number_status, status
+from rollmill.pipelines.claims.effects import Effect, EffectPrediction, NotTestable
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.claims.evidence import Evidence
+    from rollmill.pipelines.claims.evidence import Evidence
 
 _FAMILIES = (
     "coverage",
@@ -34,7 +35,10 @@ FILE = CHECKOUT / "recipes/claims/claims.yaml"
 
 
 VALUES: Mapping[str, Callable[..., Mapping[str, float]]] = ByName(
-    {name: f"pipelines.claims.released_outputs:{name}" for name in ("pass_rates", "passes_at", "elected", "selected")}
+    {
+        name: f"rollmill.pipelines.claims.released_outputs:{name}"
+        for name in ("pass_rates", "passes_at", "elected", "selected")
+    }
 )
 """Values of published numbers, one for each problem."""
 
@@ -54,7 +58,7 @@ def measures() -> Mapping[str, Measure]:
 
 
 def _measures_of(family: str) -> Mapping[str, Measure]:
-    measures: Mapping[str, Measure] = import_module(f"pipelines.claims.{family}").MEASURES
+    measures: Mapping[str, Measure] = import_module(f"rollmill.pipelines.claims.{family}").MEASURES
     return measures
 
 

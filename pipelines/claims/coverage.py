@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.aggregate.majority import MajorityElection
-from pipelines.claims.effects import Effect
-from pipelines.claims.evidence import Evidence, Table
-from pipelines.stats import mg_pass_at_ks, pass_hat_ks
-from storage.ground.pool import Floats
+from rollmill.pipelines.aggregate.majority import MajorityElection
+from rollmill.pipelines.claims.effects import Effect
+from rollmill.pipelines.claims.evidence import Evidence, Table
+from rollmill.pipelines.stats import mg_pass_at_ks, pass_hat_ks
+from rollmill.storage.ground.pool import Floats
 
 
 def _log_linear(evidence: Evidence) -> Sequence[Effect]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.claims.effects import Effect, NotTestable
-from pipelines.claims.evidence import Evidence
-from pipelines.stats import Estimate, cluster_mean
+from rollmill.pipelines.claims.effects import Effect, NotTestable
+from rollmill.pipelines.claims.evidence import Evidence
+from rollmill.pipelines.stats import Estimate, cluster_mean
 
 
 def _clustered(evidence: Evidence) -> Sequence[Effect]:

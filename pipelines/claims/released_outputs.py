@@ -1,7 +1,7 @@
 """Released outputs as a pool, with the labels that came with them and the generated tests that programs pass.
 
-A published number is the mean over problems of one of `pipelines.claims.VALUES`; the same value from the labels says what
-another grader explains.
+A published number is the mean over problems of one of `rollmill.pipelines.claims.VALUES`; the same value from the labels
+says what another grader explains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.aggregate import AGGREGATORS
-from pipelines.aggregate.blind_pool import BlindPool
-from pipelines.claims.effects import NotTestable
-from pipelines.claims.evidence import Table
-from pipelines.stats import Estimate, paired_difference, pass_at_k, population_mean
-from storage.ground.pool import STATES, Flags, Floats, Ints, Pool
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.aggregate.blind_pool import BlindPool
+from rollmill.pipelines.claims.effects import NotTestable
+from rollmill.pipelines.claims.evidence import Table
+from rollmill.pipelines.stats import Estimate, paired_difference, pass_at_k, population_mean
+from rollmill.storage.ground.pool import STATES, Flags, Floats, Ints, Pool
 
 CORRECT, INCORRECT = STATES.index("correct"), STATES.index("incorrect")
 ByProblem = Mapping[str, float]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.aggregate.best_of import BestOfMajority, BestOfNElection
-from pipelines.aggregate.majority import Borda, MajorityElection
-from pipelines.claims.effects import Effect
-from pipelines.claims.evidence import Evidence, Table
-from pipelines.stats import cluster_mean, selected_of_ks
-from storage.ground.pool import Floats
+from rollmill.pipelines.aggregate.best_of import BestOfMajority, BestOfNElection
+from rollmill.pipelines.aggregate.majority import Borda, MajorityElection
+from rollmill.pipelines.claims.effects import Effect
+from rollmill.pipelines.claims.evidence import Evidence, Table
+from rollmill.pipelines.stats import cluster_mean, selected_of_ks
+from rollmill.storage.ground.pool import Floats
 
 SCORE = "self_certainty"
 BY_CERTAINTY, BY_LIKELIHOOD = BestOfNElection(SCORE), BestOfNElection("logprob_per_token")

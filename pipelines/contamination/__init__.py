@@ -1,8 +1,8 @@
 """Contamination: whether a training set holds problems of a benchmark, and how much of it a check would find."""
 
-from pipelines.contamination.index import CLASSES, LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
-from pipelines.contamination.planted_copies import REQUIRED, ContaminationCertificate, RecallFloor, certify
-from pipelines.contamination.scan import Overlaps, Scan
+from rollmill.pipelines.contamination.index import CLASSES, LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
+from rollmill.pipelines.contamination.planted_copies import REQUIRED, ContaminationCertificate, RecallFloor, certify
+from rollmill.pipelines.contamination.scan import Overlaps, Scan
 
 __all__ = [
     "CLASSES",

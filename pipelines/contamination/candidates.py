@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.contamination.index import ANCHOR, BenchmarkIndex
-from pipelines.contamination.texts import RUN, SIGNS, is_hard, tokens
+from rollmill.pipelines.contamination.index import ANCHOR, BenchmarkIndex
+from rollmill.pipelines.contamination.texts import RUN, SIGNS, is_hard, tokens
 
 Hashes = NDArray[np.uint64]
 _FOREIGN, _FOREIGN_NUMBER, _NUMBER = 0, 1, 2  # a word and a number that the benchmark has not; any number, hidden

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from pipelines.synthesize.template import LEAF, Shape, canonical_shape
+from rollmill.pipelines.synthesize.template import LEAF, Shape, canonical_shape
 
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 _OPERATIONS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}

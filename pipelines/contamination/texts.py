@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipelines.any_script import tokens_of
+from rollmill.pipelines.any_script import tokens_of
 
 Gram = tuple[str, ...]
 RUN = 8  # tokens of a run

@@ -5,16 +5,16 @@ EDITORS["digit"]("2 * 3 = 6\\n#### 6", random.Random(0)).text
 
 from collections.abc import Mapping
 
-from pipelines.edit.answer_errors import PLANTED
-from pipelines.edit.editing import CannotEdit, Editor
-from pipelines.edit.error_types import ERROR_TYPES
-from pipelines.edit.failing_example import EXAMPLES
-from pipelines.edit.generalised import GENERALISED
-from pipelines.edit.known_texts import KNOWN
-from pipelines.edit.lines import LINES
-from pipelines.edit.lintseq import LINTSEQ
-from pipelines.edit.thoughts import THOUGHTS
-from storage.ground.by_name import ByName
+from rollmill.pipelines.edit.answer_errors import PLANTED
+from rollmill.pipelines.edit.editing import CannotEdit, Editor
+from rollmill.pipelines.edit.error_types import ERROR_TYPES
+from rollmill.pipelines.edit.failing_example import EXAMPLES
+from rollmill.pipelines.edit.generalised import GENERALISED
+from rollmill.pipelines.edit.known_texts import KNOWN
+from rollmill.pipelines.edit.lines import LINES
+from rollmill.pipelines.edit.lintseq import LINTSEQ
+from rollmill.pipelines.edit.thoughts import THOUGHTS
+from rollmill.storage.ground.by_name import ByName
 
 EDITORS: Mapping[str, Editor] = ByName(
     {

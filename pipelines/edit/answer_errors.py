@@ -8,9 +8,9 @@ import random
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.edit.editing import CannotEdit, EditedText, Editor, changes_between, words_changed
-from pipelines.edit.planted_answer import marked_answer
-from pipelines.edit.planted_errors import ERRORS
+from rollmill.pipelines.edit.editing import CannotEdit, EditedText, Editor, changes_between, words_changed
+from rollmill.pipelines.edit.planted_answer import marked_answer
+from rollmill.pipelines.edit.planted_errors import ERRORS
 
 _NEED: Mapping[str, str] = {
     "operand": "no true calculation gives the answer, or another operand would not change it",

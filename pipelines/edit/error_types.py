@@ -11,9 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from pipelines.edit.editing import CannotEdit, EditedText, Editor
-from pipelines.edit.planted_answer import marked_answer
-from pipelines.verify.calculation_steps import CalculationStep, steps_of
+from rollmill.pipelines.edit.editing import CannotEdit, EditedText, Editor
+from rollmill.pipelines.edit.planted_answer import marked_answer
+from rollmill.pipelines.verify.calculation_steps import CalculationStep, steps_of
 
 TYPES = ("calculation", "operator", "operand", "dropped_step", "answer", "other")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")

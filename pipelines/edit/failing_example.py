@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Mapping
 
-from pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
+from rollmill.pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
 
 INPUTS = tuple(value for size in range(13) for value in sorted({size, -size}, reverse=True))
 """Inputs in the order in which they are tried: 0, 1, -1, 2, -2, ... 12, -12."""

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.arithmetic import value_of
-from pipelines.edit.editing import CannotEdit, EditedText, Editor
-from pipelines.verify.calculation_steps import CalculationStep, steps_of
+from rollmill.pipelines.arithmetic import value_of
+from rollmill.pipelines.edit.editing import CannotEdit, EditedText, Editor
+from rollmill.pipelines.verify.calculation_steps import CalculationStep, steps_of
 
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:\.\d+)?(?![\w]|[.,]\d)")
 _OPERAND = re.compile(r"\d+(?:\.\d+)?|[-+*/()%]")

@@ -10,10 +10,10 @@ import random
 import re
 from collections.abc import Mapping
 
-from pipelines.edit.editing import CannotEdit, EditedText, Editor
-from pipelines.edit.lines import LineSteps, upto_step
-from pipelines.edit.planted_answer import rational
-from pipelines.verify.calculation_steps import steps_of
+from rollmill.pipelines.edit.editing import CannotEdit, EditedText, Editor
+from rollmill.pipelines.edit.lines import LineSteps, upto_step
+from rollmill.pipelines.edit.planted_answer import rational
+from rollmill.pipelines.verify.calculation_steps import steps_of
 
 _NUMBER = re.compile(r"\\[dt]?frac\s*\{\d+\}\s*\{\d+\}|\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?|\.\d+")
 _PART = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
@@ -25,7 +25,7 @@ def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
 
     Refused if it is word for word the beginning of the known solution: nothing would be learned from it.
     """
-    from pipelines.verify.code.state_prefix import furthest, path_of
+    from rollmill.pipelines.verify.code.state_prefix import furthest, path_of
 
     # A false line of the known solution gives no state that a right solution reaches.
     steps, trusted = LineSteps.of(text), [step for step in steps_of(known) if step.true]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
-from pipelines.verify.calculation_steps import steps_of
+from rollmill.pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
+from rollmill.pipelines.verify.calculation_steps import steps_of
 
 GAP = "<|gap|>"
 """Stands on a line of its own where a step is to be written."""

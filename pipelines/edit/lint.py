@@ -10,8 +10,8 @@ import symtable
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.edit.scopes import BEFORE, NamePlace, NameScope, use_fault
-from pipelines.verify.code.syntax import NAME, UnreadableError, syntax_tree
+from rollmill.pipelines.edit.scopes import BEFORE, NamePlace, NameScope, use_fault
+from rollmill.pipelines.verify.code.syntax import NAME, UnreadableError, syntax_tree
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from pipelines.edit.editing import CannotEdit, EditedText, Editor
-from pipelines.edit.lint import faults, lines_of
-from pipelines.edit.unified_diffs import edit_sequence, insertion_diff, states_of
-from pipelines.verify.code.program import Task, program_of
-from pipelines.verify.code.syntax import UnreadableError
+from rollmill.pipelines.edit.editing import CannotEdit, EditedText, Editor
+from rollmill.pipelines.edit.lint import faults, lines_of
+from rollmill.pipelines.edit.unified_diffs import edit_sequence, insertion_diff, states_of
+from rollmill.pipelines.verify.code.program import Task, program_of
+from rollmill.pipelines.verify.code.syntax import UnreadableError
 
 MOST_LINES, MOST_CHARACTERS = 500, 20_000  # of a program: every state of it is parsed
 _LEADING = re.compile(r"\s*(?:#|@|$)")

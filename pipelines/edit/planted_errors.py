@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
-from pipelines.edit.planted_answer import PlantedAnswer, rational, several
+from rollmill.pipelines.edit.planted_answer import PlantedAnswer, rational, several
 
 # percent and dozen read the other way round: a policy may accept these, so they prove nothing
 _FORGIVEN = {Fraction(100), Fraction(1, 100), Fraction(12), Fraction(1, 12)}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
+from rollmill.pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
 
 SWITCHES = (
     "alternatively",

@@ -4,9 +4,9 @@ The gate is a suite of Great Expectations over tables in DuckDB; the report is o
 the schemas of the segment kinds, of a run or of a version.
 """
 
-from pipelines.gate.checks import Check, GateResult
-from pipelines.gate.gate import Gate, Provenance, check_suite
-from pipelines.gate.report import render_report
-from pipelines.gate.suite import GateBounds
+from rollmill.pipelines.gate.checks import Check, GateResult
+from rollmill.pipelines.gate.gate import Gate, Provenance, check_suite
+from rollmill.pipelines.gate.report import render_report
+from rollmill.pipelines.gate.suite import GateBounds
 
 __all__ = ["Check", "Gate", "GateBounds", "GateResult", "Provenance", "check_suite", "render_report"]

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.gate.engine import ephemeral, expectation_of, quiet
-from pipelines.gate.suite import Entry
+from rollmill.pipelines.gate.engine import ephemeral, expectation_of, quiet
+from rollmill.pipelines.gate.suite import Entry
 
 
 def write_data_docs(out: Path, name: str, at: str, suite: Sequence[Entry], validation: Mapping[str, Any]) -> Path:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
-from pipelines.gate.suite import GateMeasurements
-from pipelines.gate.tables import ROW_ID
-from storage.ground.errors import SetupError
+from rollmill.pipelines.gate.suite import GateMeasurements
+from rollmill.pipelines.gate.tables import ROW_ID
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def quiet() -> "Iterator[Any]":
         warnings.simplefilter("ignore")  # of the library's own making; ours stay errors in tests
         import great_expectations as gx
 
-        import pipelines.gate.expectations  # noqa: F401 (registers ours)
+        import rollmill.pipelines.gate.expectations  # noqa: F401 (registers ours)
 
         yield gx
 

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.gate.checks import GateResult
-from pipelines.metrics import rate_words
-from pipelines.stats import with_interval
+from rollmill.pipelines.gate.checks import GateResult
+from rollmill.pipelines.metrics import rate_words
+from rollmill.pipelines.stats import with_interval
 
 if TYPE_CHECKING:
     from jinja2 import Template

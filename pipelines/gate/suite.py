@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor
-from pipelines.gate.tables import COLUMNS
-from pipelines.metrics import DRIFT_KINDS, Drift
-from storage.ground.ids import canonical_json
+from rollmill.pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor
+from rollmill.pipelines.gate.tables import COLUMNS
+from rollmill.pipelines.metrics import DRIFT_KINDS, Drift
+from rollmill.storage.ground.ids import canonical_json
 
 Entry = Mapping[str, Any]
 """An expectation: table, type, kwargs, and perhaps severity, notes (the demand in words) and meta."""
@@ -40,7 +40,7 @@ OURS: Mapping[str, Sequence[str]] = {
     "expect_pass_rates_to_be_between": ("min_value", "max_value", "least_judged", "id_column"),
     "expect_draws_of_prompts_to_differ": ("max_share", "prompt_column", "texts_column"),
 }
-"""Expectations of ours (pipelines.gate.expectations) with their parameters."""
+"""Expectations of ours (rollmill.pipelines.gate.expectations) with their parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class GateMeasurements:
 
 @dataclass(frozen=True, slots=True)
 class GateBounds:
-    """The keys of `gate` in a recipe (flows.recipe.schema says what each means), as options of a gate."""
+    """The keys of `gate` in a recipe (rollmill.flows.recipe.schema says what each means), as options of a gate."""
 
     max_undecided: float = 0.01
     min_kept: int = 1

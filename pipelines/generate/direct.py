@@ -2,17 +2,17 @@
 
     JudgeVerifier(sampler=DirectSampler(OpenAI(model="qwen", http=settings)))
 
-In a run `flows.sampling` takes its place, which stores completions, charges them and keeps them within a limit.
+In a run `rollmill.flows.sampling` takes its place, which stores completions, charges them and keeps them within a limit.
 """
 
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.engine_roles import Generator, Interruptible, Sampler, Samples, ScoresTexts
-from pipelines.generate.embedded.given_texts import GivenTexts
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Prompt, Request
+from rollmill.pipelines.engine_roles import Generator, Interruptible, Sampler, Samples, ScoresTexts
+from rollmill.pipelines.generate.embedded.given_texts import GivenTexts
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Prompt, Request
 
 
 class EngineSampler:
@@ -90,7 +90,7 @@ class DirectSamplers:
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
         """The sampler of a new engine; nothing is charged, whatever the purpose."""
-        from pipelines.generate.registry import built_engine
+        from rollmill.pipelines.generate.registry import built_engine
 
         self._engines.append(built_engine(engine, model, options, **self._settings))
         return DirectSampler(self._engines[-1])

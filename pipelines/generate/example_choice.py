@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from storage.ground.ids import digest128
+from rollmill.storage.ground.ids import digest128
 
 WAYS = ("first", "random", "nearest")
 """Ways to choose: the first of the set for every problem, a sample for each problem, or the nearest to it."""
@@ -52,15 +52,15 @@ class _Nearest:
     """Examples in an index of words."""
 
     def __init__(self, examples: tuple[Example, ...]) -> None:
-        from pipelines.contamination.texts import tokens
-        from pipelines.generate.bm25 import BM25
+        from rollmill.pipelines.contamination.texts import tokens
+        from rollmill.pipelines.generate.bm25 import BM25
 
         self.examples = examples
         self.index = BM25([tokens(example.question) for example in examples])
 
     def to(self, question: str, count: int) -> list[Example]:
         """The nearest last; examples that share no word with the problem fill up in their order."""
-        from pipelines.contamination.texts import tokens
+        from rollmill.pipelines.contamination.texts import tokens
 
         scores = self.index.scores(tokens(question))
         order = sorted(range(len(self.examples)), key=lambda at: (-scores[at], at))[:count]

@@ -10,17 +10,17 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pipelines.engine_roles import AttemptListener
-from pipelines.generate.calls import EngineCall, check_sampling, ignore
-from pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
-from pipelines.generate.http.dispatch import Dispatcher
-from pipelines.generate.http.exchange import Exchange
-from pipelines.generate.http.failures import ErrorMessages
-from pipelines.generate.http.http_settings import HttpSettings, Secrets
-from pipelines.generate.http.refusals import RefusedPrompts
-from pipelines.generate.http.replicas import Replica
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.pipelines.engine_roles import AttemptListener
+from rollmill.pipelines.generate.calls import EngineCall, check_sampling, ignore
+from rollmill.pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
+from rollmill.pipelines.generate.http.dispatch import Dispatcher
+from rollmill.pipelines.generate.http.exchange import Exchange
+from rollmill.pipelines.generate.http.failures import ErrorMessages
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Secrets
+from rollmill.pipelines.generate.http.refusals import RefusedPrompts
+from rollmill.pipelines.generate.http.replicas import Replica
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
 
 T = TypeVar("T")
 CLOSE_SECONDS = 10.0

@@ -1,7 +1,7 @@
 """Exact cost of tokens: decimal prices, one rounding per completion, whole units afterwards.
 
-For profiles that name prices, and for the spend limiter. The unit is storage.ground.money's, a millionth of a millionth of
-the profile's currency.
+For profiles that name prices, and for the spend limiter. The unit is rollmill.storage.ground.money's, a millionth of a
+millionth of the profile's currency.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
-from storage.ground.money import UNITS
+from rollmill.storage.ground.money import UNITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ thing that the user said. Braces elsewhere, in the template or in the problem, m
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.generate.example_choice import Example, ExampleChoice
-from storage.ground.errors import SetupError
-from storage.ground.records import Message, Problem, Prompt
+from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Message, Problem, Prompt
 
 PLACE = "{prompt}"
 BETWEEN = "\n\n"

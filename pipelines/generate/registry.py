@@ -4,27 +4,27 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.engine_roles import Generator
-from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.storage.ground.by_name import ByName
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 GENERATORS = ByName(
     {
-        "embedded": "pipelines.generate.embedded.engine:Embedded",
-        "openai": "pipelines.generate.openai:OpenAI",
-        "prover": "pipelines.generate.tools.prover:ProverEngine",
-        "vllm": "pipelines.generate.vllm.engine:Vllm",
+        "embedded": "rollmill.pipelines.generate.embedded.engine:Embedded",
+        "openai": "rollmill.pipelines.generate.openai:OpenAI",
+        "prover": "rollmill.pipelines.generate.tools.prover:ProverEngine",
+        "vllm": "rollmill.pipelines.generate.vllm.engine:Vllm",
     }
 )
 
 MODEL_FREE = ByName(
     {
-        "edit": "pipelines.generate.tools.edit:Edit",
-        "compose": "pipelines.generate.tools.compose:Compose",
-        "program": "pipelines.generate.tools.program:Program",
-        "retrieve": "pipelines.generate.tools.retrieve:Retrieve",
-        "state_search": "pipelines.generate.tools.state_search:StateSearch",
-        "toolbox": "pipelines.generate.tools.toolbox:Toolbox",
+        "edit": "rollmill.pipelines.generate.tools.edit:Edit",
+        "compose": "rollmill.pipelines.generate.tools.compose:Compose",
+        "program": "rollmill.pipelines.generate.tools.program:Program",
+        "retrieve": "rollmill.pipelines.generate.tools.retrieve:Retrieve",
+        "state_search": "rollmill.pipelines.generate.tools.state_search:StateSearch",
+        "toolbox": "rollmill.pipelines.generate.tools.toolbox:Toolbox",
     }
 )
 """Engines without a model, for the steps of a recipe that follow others."""
@@ -32,7 +32,7 @@ MODEL_FREE = ByName(
 ENGINES = GENERATORS | MODEL_FREE
 """Engines that a recipe may name."""
 
-RATING = ByName({"reward_model": "pipelines.generate.reward_model:RewardModel"})
+RATING = ByName({"reward_model": "rollmill.pipelines.generate.reward_model:RewardModel"})
 """Engines that rate texts: scorers ask them, and no recipe draws rollouts from one."""
 
 

@@ -15,16 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.generate.http.client import LEAST_REPLY
-from pipelines.generate.http.failures import MOST_HEARD, Failure
-from pipelines.generate.http.http_settings import HttpSettings
-from pipelines.generate.http.reply import ServerAnswer, read_counts
-from pipelines.generate.openai import OpenAI
-from pipelines.generate.prompts import messages_of
-from pipelines.rating_options import RatingRequest, values_of
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.records import Prompt, Request, Sampling
+from rollmill.pipelines.generate.http.client import LEAST_REPLY
+from rollmill.pipelines.generate.http.failures import MOST_HEARD, Failure
+from rollmill.pipelines.generate.http.http_settings import HttpSettings
+from rollmill.pipelines.generate.http.reply import ServerAnswer, read_counts
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.pipelines.generate.prompts import messages_of
+from rollmill.pipelines.rating_options import RatingRequest, values_of
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Prompt, Request, Sampling
 
 ENGINE = "reward_model"
 MOST_SCORE = sys.float_info.max

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.guarantees.judged_sample import Guarantee
+    from rollmill.pipelines.guarantees.judged_sample import Guarantee
 
 GUARANTEES: Mapping[str, Callable[..., "Guarantee"]] = ByName(
     {
-        "batch": "pipelines.guarantees.batch:BatchBound",
-        "fdr": "pipelines.guarantees.fdr:FalseDiscoveryRate",
+        "batch": "rollmill.pipelines.guarantees.batch:BatchBound",
+        "fdr": "rollmill.pipelines.guarantees.fdr:FalseDiscoveryRate",
     }
 )

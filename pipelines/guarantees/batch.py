@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import hypergeom
 
-from pipelines.guarantees.judged_sample import Guaranteed, JudgedSample
-from pipelines.option_checks import checked_level
+from rollmill.pipelines.guarantees.judged_sample import Guaranteed, JudgedSample
+from rollmill.pipelines.option_checks import checked_level
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Every published number about a pool of rollouts: funnel, pass rates, pass@k, paired changes.
 
 Manifest, card, gate, command line, dashboard and re-verification render the results of this package. It is pure: columns or
-records in, numbers with their n, interval and estimator's name out. The estimators themselves are in pipelines.stats.
+records in, numbers with their n, interval and estimator's name out. The estimators themselves are in
+rollmill.pipelines.stats.
 """
 
-from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
-from pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
-from pipelines.metrics.funnel import (
+from rollmill.pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
+from rollmill.pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
+from rollmill.pipelines.metrics.funnel import (
     Funnel,
     FunnelCounter,
     PairedDecisions,
@@ -15,8 +16,8 @@ from pipelines.metrics.funnel import (
     moves_rows,
     stop_reasons,
 )
-from pipelines.metrics.path_rates import path_counted
-from pipelines.metrics.rates import (
+from rollmill.pipelines.metrics.path_rates import path_counted
+from rollmill.pipelines.metrics.rates import (
     BY_RESULTS,
     BY_WEIGHT,
     NO_RATES,
@@ -33,7 +34,7 @@ from pipelines.metrics.rates import (
     rate_row,
     rate_words,
 )
-from pipelines.metrics.shares import Share, by_correct, judged_numbers, shares
+from rollmill.pipelines.metrics.shares import Share, by_correct, judged_numbers, shares
 
 __all__ = [
     "BY_RESULTS",

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.metrics.sample import Metric, Options, Sample, SampleRows
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import Group, Ints, Pool
+from rollmill.pipelines.metrics.sample import Metric, Options, Sample, SampleRows
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import Group, Ints, Pool
 
 SOURCES = ("model", "step")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.stats import band_of
-from storage.ground.pool import STATES, Flags, Group, Ints, Pool, grouped
-from storage.ground.records import JUDGED
+from rollmill.pipelines.stats import band_of
+from rollmill.storage.ground.pool import STATES, Flags, Group, Ints, Pool, grouped
+from rollmill.storage.ground.records import JUDGED
 
 UNDECIDED = STATES.index("undecided")
 """Its place among the outcomes: earlier ones are judged, later ones pending."""

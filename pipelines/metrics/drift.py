@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.metrics.counts import counts_of
-from pipelines.stats import Shift, total_variation
-from storage.ground.ids import digits
-from storage.ground.pool import KEPT, Composition, Floats, Group, Ints, Pool
+from rollmill.pipelines.metrics.counts import counts_of
+from rollmill.pipelines.stats import Shift, total_variation
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import KEPT, Composition, Floats, Group, Ints, Pool
 
 DRIFT_KINDS = ("level", "length", "source", "duplicates", "pass_rate")
 MOST_CATEGORIES = 20  # rarer ones are taken together

@@ -2,7 +2,7 @@
 
 Aggregators get the blind half of a ballot; the graded half never leaves this module. The expectation over subsets of N
 completions is exact if all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are
-averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, which is exact for the majority.
+averaged exactly, never drawn. Tested against `rollmill.pipelines.stats.majority_at_k`, which is exact for the majority.
 """
 
 import math
@@ -12,11 +12,11 @@ from itertools import combinations
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election
-from pipelines.score import is_blind
-from pipelines.stats import auroc, pass_at_k
-from storage.ground.ids import digest128
-from storage.ground.pool import Flags, Floats, Group, Ints, Pool
+from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election
+from rollmill.pipelines.score import is_blind
+from rollmill.pipelines.stats import auroc, pass_at_k
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import Flags, Floats, Group, Ints, Pool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,8 +248,8 @@ def _tokens(drawn: Subsets, election: Election) -> float:
 def comparison_rate(ballot: Ballot, score: str) -> float | None:
     """p_comp: the chance that a score prefers a right completion of this problem to a wrong one, a tie counting half.
 
-    What a knockout and a best of n rest on (`pipelines.aggregate.knockout_bound`); below .5 more completions do harm. None
-    where the problem has no right or no wrong completion with a score. Who abstains is in no comparison.
+    What a knockout and a best of n rest on (`rollmill.pipelines.aggregate.knockout_bound`); below .5 more completions do
+    harm. None where the problem has no right or no wrong completion with a score. Who abstains is in no comparison.
     """
     answer, values = ballot.pool.answer[0], ballot.pool.score(score)[0]
     known = (answer >= 0) & ~np.isnan(values)

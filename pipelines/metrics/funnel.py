@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from storage.ground.pool import DROPPED, KEPT, STATES, Group, Pool, grouped, unjudged_completions
-from storage.ground.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
+from rollmill.storage.ground.pool import DROPPED, KEPT, STATES, Group, Pool, grouped, unjudged_completions
+from rollmill.storage.ground.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ says something of the others only as far as these are like them; a vote of one m
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pipelines.aggregate.blind_pool import Aggregator
-from pipelines.metrics.elections import Ballot
-from pipelines.stats import Estimate, population_mean
+from rollmill.pipelines.aggregate.blind_pool import Aggregator
+from rollmill.pipelines.metrics.elections import Ballot
+from rollmill.pipelines.stats import Estimate, population_mean
 
 LADDER = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 ERROR = "error of elected labels over the population of problems"

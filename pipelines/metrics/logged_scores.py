@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.metrics.sample import Options
+from rollmill.pipelines.metrics.sample import Options
 
 Values = Sequence[float]
 EACH = "each"

@@ -1,18 +1,19 @@
 """Pass rates of runs whose budget stopped each problem by its own count of correct answers: path counting over all draws.
 
 Beside the rates of the fixed prefix, which hold for every budget, a budget that declares `estimator = "path_counting"` and
-gives its `rule` and `cap` allows an unbiased rate from everything drawn (`pipelines.stats.path_counts`). The pooled c/n of
-such draws is biased and is never shown. Undecided completions count as not correct here, as they did for the rule.
+gives its `rule` and `cap` allows an unbiased rate from everything drawn (`rollmill.pipelines.stats.path_counts`). The
+pooled c/n of such draws is biased and is never shown. Undecided completions count as not correct here, as they did for the
+rule.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from pipelines.metrics.counts import Counts
-from pipelines.protocols import StoppingBudget
-from pipelines.stats import path_counting_rate, path_counts, population_mean
-from storage.ground.ids import digits
-from storage.ground.pool import Group
+from rollmill.pipelines.metrics.counts import Counts
+from rollmill.pipelines.protocols import StoppingBudget
+from rollmill.pipelines.stats import path_counting_rate, path_counts, population_mean
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Group
 
 ESTIMAND = "mean chance of a correct answer of problems from these templates"
 METHOD = "path counting over all draws; undecided count as not correct"

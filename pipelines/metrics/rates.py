@@ -1,8 +1,8 @@
 """Pass rates with their intervals, over all problems or by group: the one place where such a number is computed.
 
 A rate is the mean over problems of correct / judged of the measured rollouts, so each problem weighs the same. Its interval
-is for the population of the problems, with templates as clusters (`pipelines.stats.population_mean`). Undecided rollouts
-count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
+is for the population of the problems, with templates as clusters (`rollmill.pipelines.stats.population_mean`). Undecided
+rollouts count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
 """
 
 import math
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.metrics.counts import Counts
-from pipelines.stats import Estimate, largest_k, paired_difference, pass_at_k, population_mean, undecided_bounds
-from storage.ground.ids import digits
-from storage.ground.pool import Group
+from rollmill.pipelines.metrics.counts import Counts
+from rollmill.pipelines.stats import Estimate, largest_k, paired_difference, pass_at_k, population_mean, undecided_bounds
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Group
 
 OF_TEMPLATES = "mean pass rate of problems from these templates"
 OF_POPULATION = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.stats import Estimate, population_mean
+from rollmill.pipelines.stats import Estimate, population_mean
 
 COMPUTED_AGAIN = "references that a second computation contradicts, over the population of problems"
 SOLVED_AGAIN = "references that agreeing completions contradict, over the population of problems"

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.metrics.contract import check, defined_ks, samples_of
-from pipelines.metrics.measures.answer_metrics import ANSWER_METRICS
-from pipelines.metrics.measures.score_metrics import SCORE_METRICS
-from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS
-from pipelines.metrics.measures.token_metrics import TOKEN_METRICS
-from pipelines.metrics.measures.vote_metrics import VOTE_METRICS
-from pipelines.metrics.sample import Metric, MetricValue, Options, Sample
-from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digits
-from storage.ground.pool import Group, Pool
+from rollmill.pipelines.metrics.contract import check, defined_ks, samples_of
+from rollmill.pipelines.metrics.measures.answer_metrics import ANSWER_METRICS
+from rollmill.pipelines.metrics.measures.score_metrics import SCORE_METRICS
+from rollmill.pipelines.metrics.measures.subset_metrics import SUBSET_METRICS
+from rollmill.pipelines.metrics.measures.token_metrics import TOKEN_METRICS
+from rollmill.pipelines.metrics.measures.vote_metrics import VOTE_METRICS
+from rollmill.pipelines.metrics.sample import Metric, MetricValue, Options, Sample
+from rollmill.storage.ground.by_name import ByName
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Group, Pool
 
 METRICS: Mapping[str, Metric] = ByName(
     {

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import Aggregator, Election
-from pipelines.metrics.elections import (
+from rollmill.pipelines.aggregate.blind_pool import Aggregator, Election
+from rollmill.pipelines.metrics.elections import (
     Ballot,
     ElectionBudget,
     Subsets,
@@ -24,10 +24,10 @@ from pipelines.metrics.elections import (
     random_choice_value,
     subsets,
 )
-from pipelines.metrics.rates import OF_POPULATION, OF_TEMPLATES
-from pipelines.stats import Estimate, paired_difference, population_mean
-from storage.ground.errors import contract_error
-from storage.ground.pool import Floats, Ints
+from rollmill.pipelines.metrics.rates import OF_POPULATION, OF_TEMPLATES
+from rollmill.pipelines.stats import Estimate, paired_difference, population_mean
+from rollmill.storage.ground.errors import contract_error
+from rollmill.storage.ground.pool import Floats, Ints
 
 ORACLE, RANDOM, CHOSEN = "oracle", "random", "chosen"
 BASELINE = "majority"

@@ -1,8 +1,8 @@
 """Input of a metric: the rollouts of a pool that were fixed before any verdict, problem by problem.
 
-For the metrics of `pipelines.metrics.registry`. A `Sample` is one stratum, and says in the words of statistics what a
-metric asks: how many completions of each problem, how many correct, in which clusters. What may be measured at all is
-said in `pipelines.metrics.contract`.
+For the metrics of `rollmill.pipelines.metrics.registry`. A `Sample` is one stratum, and says in the words of statistics
+what a metric asks: how many completions of each problem, how many correct, in which clusters. What may be measured at all
+is said in `rollmill.pipelines.metrics.contract`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
-from pipelines.metrics.elections import Ballot, ballots
-from pipelines.stats import Estimate, cluster_table, outlying_clusters
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import STATES, Flags, Group, Ints, Pool
+from rollmill.pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
+from rollmill.pipelines.metrics.elections import Ballot, ballots
+from rollmill.pipelines.stats import Estimate, cluster_table, outlying_clusters
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import STATES, Flags, Group, Ints, Pool
 
 if TYPE_CHECKING:
-    from pipelines.aggregate.blind_pool import Aggregator
-    from pipelines.protocols import StoppingBudget
+    from rollmill.pipelines.aggregate.blind_pool import Aggregator
+    from rollmill.pipelines.protocols import StoppingBudget
 
 Array = npt.NDArray[np.float64]
 Need = Literal["ks", "answers", "score", "chances", "tokens", "aggregator", "parts", "stopping", "any_number"]

@@ -1,7 +1,7 @@
 """Shares of each group in the problems, in all rollouts and in the kept ones: the effect of a selection on the mixture.
 
 For the page of difficulty. Groups are levels, sources ... or how many of its judged rollouts a problem got right. Intervals
-are for the population of the problems, with whole clusters sampled (`pipelines.stats.clusters.cluster_table`).
+are for the population of the problems, with whole clusters sampled (`rollmill.pipelines.stats.clusters.cluster_table`).
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.metrics.counts import Counts
-from pipelines.stats import Estimate, group_shares
-from storage.ground.pool import Group, Ints, grouped
+from rollmill.pipelines.metrics.counts import Counts
+from rollmill.pipelines.stats import Estimate, group_shares
+from rollmill.storage.ground.pool import Group, Ints, grouped
 
 CORRECT = "correct"
 """The group of a problem by its number of correct rollouts (`by_correct`)."""

@@ -1,6 +1,6 @@
 """Set method `best`: the units with the largest value of one signal. It tends to keep the longest or the easiest rows."""
 
-from pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
 
 
 class Best:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.pool import Floats, Ints
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

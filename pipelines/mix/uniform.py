@@ -1,6 +1,6 @@
 """Set method `uniform`: a random sample, the baseline of every other method."""
 
-from pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
 
 
 class Uniform:

@@ -18,10 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-# -I: no variable and no folder of the command leads to another package. In a wheel the name has a part more, and the file
-# a folder above it more.
-sys.path.append(str(Path(__file__).parents["pipelines.processes".count(".") + 1]))
-from pipelines.processes.child import adopt_orphans, die_with_parent
+# -I: no variable and no folder of the command leads to another package.
+sys.path.append(str(Path(__file__).parents[3]))
+from rollmill.pipelines.processes.child import adopt_orphans, die_with_parent
 
 TRACKER_SECONDS = 5.0  # that resource trackers have to remove shared memory
 _KILLED = -int(signal.SIGKILL)

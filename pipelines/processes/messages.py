@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipelines.processes.frames import MOST, Frames, Message, framed, packed, unpacked
-from pipelines.processes.spawn import spawn
+from rollmill.pipelines.processes.frames import MOST, Frames, Message, framed, packed, unpacked
+from rollmill.pipelines.processes.spawn import spawn
 
 CHUNK = 1 << 16  # bytes read at once: what a pipe holds
 END_SECONDS = 10.0  # from the end of its output to its own

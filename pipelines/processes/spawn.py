@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines import IMPORT_ROOT
-from pipelines.processes.proc import kill_session
+from rollmill.pipelines import IMPORT_ROOT
+from rollmill.pipelines.processes.proc import kill_session
 
 GUARD = Path(__file__).with_name("guard.py")
 LOOK_SECONDS = 5.0  # between two looks for children that are stopped

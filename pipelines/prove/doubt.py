@@ -22,7 +22,7 @@ the library; induction needs none of them. What a problem's own definitions use 
 
 import re
 
-from pipelines.prove.proof_text import code_of
+from rollmill.pipelines.prove.proof_text import code_of
 
 _WORD = re.compile(
     r"(?<![\w'])(?:fix|cofix|Fixpoint|CoFixpoint|Function|Equations|Module|Include|Primitive|Register|Polymorphic|Cumulative"

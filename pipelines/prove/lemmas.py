@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.prove.coq.coqtop import FailedTactic, ProofState
-from pipelines.prove.goal import Goal
-from pipelines.prove.proof_search import Prover, SearchResult, TacticSource, best_first
+from rollmill.pipelines.prove.coq.coqtop import FailedTactic, ProofState
+from rollmill.pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.proof_search import Prover, SearchResult, TacticSource, best_first
 
 # Neither side may hold =, < or >, so that the statement is a single equation.
 _EQUATION = re.compile(r"forall (?P<bound>[^,()]*?)\s*:\s*nat,(?P<left>[^=<>]*)=(?P<right>[^=<>]*)\Z", re.S)

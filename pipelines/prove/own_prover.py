@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.prove.proof_search import Prover
-from pipelines.user_code import NotLoaded, load_module, source_of
-from storage.ground.errors import SetupError
+from rollmill.pipelines.prove.proof_search import Prover
+from rollmill.pipelines.user_code import NotLoaded, load_module, source_of
+from rollmill.storage.ground.errors import SetupError
 
 METHODS = ("start", "try_all", "close")
 

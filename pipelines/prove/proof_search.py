@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from pipelines.prove.coq.coqtop import FailedTactic, ProofState
-from pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.coq.coqtop import FailedTactic, ProofState
+from rollmill.pipelines.prove.goal import Goal
 
 _Path = tuple[str, ...]
 TacticSource = Callable[[ProofState], Sequence[tuple[str, float]]]

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.prove.goal import DISPROOF
+from rollmill.pipelines.prove.goal import DISPROOF
 
 LONGEST = 200_000
 """Most characters of a judged text; a longer text is no proof."""

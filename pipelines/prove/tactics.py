@@ -8,8 +8,8 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from pipelines.prove.coq.coqtop import ProofState
-from pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.coq.coqtop import ProofState
+from rollmill.pipelines.prove.goal import Goal
 
 # Tactics that can end a proof stand first: without a seed their order gives the probabilities.
 TACTICS = (

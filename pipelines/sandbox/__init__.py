@@ -1,6 +1,6 @@
 """Runs untrusted programs: what goes in, what comes out, and the pool of sandboxed processes that runs them."""
 
-from pipelines.sandbox.programs import (
+from rollmill.pipelines.sandbox.programs import (
     AssertTests,
     Call,
     Calls,
@@ -12,8 +12,8 @@ from pipelines.sandbox.programs import (
     Script,
     limits_of,
 )
-from pipelines.sandbox.reports import TestsBroken
-from pipelines.sandbox.sandbox import Sandbox, SandboxUser, check_sandbox
+from rollmill.pipelines.sandbox.reports import TestsBroken
+from rollmill.pipelines.sandbox.sandbox import Sandbox, SandboxUser, check_sandbox
 
 __all__ = [
     "AssertTests",

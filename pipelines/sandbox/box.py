@@ -11,12 +11,12 @@ import subprocess
 import tempfile
 from typing import Any
 
-from pipelines.processes.frames import BadFrame, framed, read_frame
-from pipelines.processes.spawn import spawn
-from pipelines.sandbox.guest import wire
-from pipelines.sandbox.guest.frames import ANSWER_LIMIT
-from pipelines.sandbox.launch import launch
-from pipelines.sandbox.programs import Mode, SandboxLimits
+from rollmill.pipelines.processes.frames import BadFrame, framed, read_frame
+from rollmill.pipelines.processes.spawn import spawn
+from rollmill.pipelines.sandbox.guest import wire
+from rollmill.pipelines.sandbox.guest.frames import ANSWER_LIMIT
+from rollmill.pipelines.sandbox.launch import launch
+from rollmill.pipelines.sandbox.programs import Mode, SandboxLimits
 
 _START_SECONDS = 60.0  # a busy machine may take long to build the namespaces
 _GRACE_SECONDS = 30.0  # beyond a program's own limit, within which the keeper must have ended it

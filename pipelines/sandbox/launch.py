@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import IMPORT_ROOT
-from pipelines.sandbox import seccomp
-from pipelines.sandbox.guest.frames import Settings
-from pipelines.sandbox.programs import Mode, SandboxLimits
-from storage.ground.errors import SetupError
+from rollmill.pipelines import IMPORT_ROOT
+from rollmill.pipelines.sandbox import seccomp
+from rollmill.pipelines.sandbox.guest.frames import Settings
+from rollmill.pipelines.sandbox.programs import Mode, SandboxLimits
+from rollmill.storage.ground.errors import SetupError
 
 NOBODY = 65_534  # the uid that owns nothing, on every Linux
 GUEST = Path(__file__).parent / "guest"
 INSTALL = "apt-get install bubblewrap"
-_INSIDE = "pipelines.sandbox.guest".replace(".", "/")  # a path of its package's name, under which it imports itself
+_INSIDE = "rollmill.pipelines.sandbox.guest".replace(
+    ".", "/"
+)  # a path of its package's name, under which it imports itself
 # Not -I: it implies -E, which would ignore PYTHONHASHSEED and PYTHONUTF8.
 _FLAGS = ("-s", "-S", "-P", "-B")  # no packages of the user or the site, no folder of the script, no bytecode files
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
@@ -107,7 +109,7 @@ def _bubblewrap() -> tuple[str, ...]:
 def method_box(folders: Sequence[Path], module: str, scratch_mib: int) -> tuple[str, ...]:
     """Command that runs a module of ours behind the same wall, with these folders for its imports and a scratch folder."""
     searched = os.pathsep.join(map(str, (IMPORT_ROOT, *folders)))
-    own = [IMPORT_ROOT / name for name in ("pipelines", "storage")] if IMPORT_ROOT not in folders else []
+    own = [IMPORT_ROOT / name for name in ("rollmill", "pipelines", "storage")] if IMPORT_ROOT not in folders else []
     environment = {**_ENVIRONMENT, "PYTHONPATH": searched, "HOME": "/tmp"}  # noqa: S108
     scratch = ("--perms", "1777", "--size", str(scratch_mib << 20), "--tmpfs", "/tmp")  # noqa: S108
     walls = boxed({str(place): str(place) for place in (*folders, *own)}, environment, scratch)

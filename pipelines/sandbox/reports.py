@@ -5,8 +5,8 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.programs import Calls, Cause, Program, Report, Result, SandboxFailed, SandboxLimits, Script
+from rollmill.pipelines.sandbox.guest import frames, wire
+from rollmill.pipelines.sandbox.programs import Calls, Cause, Program, Report, Result, SandboxFailed, SandboxLimits, Script
 
 _TAIL = 4096  # bytes of each output that a report keeps, the last ones
 _MOST_TESTS = 100_000  # no honest plan is larger

@@ -7,38 +7,38 @@ rank training data, and may elect no answer.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from pipelines.protocols import Candidates, GroupScorer, Scorer
-from storage.ground.by_name import ByName
-from storage.ground.records import Completion, Problem, Score
+from rollmill.pipelines.protocols import Candidates, GroupScorer, Scorer
+from rollmill.storage.ground.by_name import ByName
+from rollmill.storage.ground.records import Completion, Problem, Score
 
 SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = ByName(
     {
-        "answer_gain": "pipelines.score.answer_gain:AnswerGain",
-        "answer_agreement": "pipelines.score.agreement:AnswerAgreement",
-        "calls_per_token": "pipelines.score.decoding:CallsPerToken",
-        "draft_acceptance": "pipelines.score.decoding:DraftAcceptance",
-        "draft_optimum": "pipelines.score.decoding:DraftOptimum",
-        "blank_perplexity": "pipelines.score.given_texts.blank_perplexity:BlankPerplexity",
-        "efficiency": "pipelines.score.efficiency:Efficiency",
-        "forced_answer": "pipelines.score.given_texts.forced_answer:ForcedAnswer",
-        "grade": "pipelines.score.given_texts.grade:Grade",
-        "imported": "pipelines.score.imported:Imported",
-        "judge_votes": "pipelines.score.agreement:JudgeVotes",
-        "known_answer": "pipelines.score.known_answer:KnownAnswer",
-        "lastde": "pipelines.score.lastde:Lastde",
-        "leading_steps": "pipelines.score.leading_steps:LeadingSteps",
-        "length": "pipelines.score.length:Length",
-        "likelihood": "pipelines.score.text_likelihood:Likelihood",
-        "logprob_per_token": "pipelines.score.likelihood:LogprobPerToken",
-        "logprob_sum": "pipelines.score.likelihood:LogprobSum",
-        "pair_covariance": "pipelines.score.given_texts.pair_covariance:PairCovariance",
-        "p_ik": "pipelines.score.probes:PIK",
-        "p_true": "pipelines.score.probes:PTrue",
-        "reference_likelihood": "pipelines.score.text_likelihood:ReferenceLikelihood",
-        "reward_model": "pipelines.score.reward_model:RewardModelScorer",
-        "self_certainty": "pipelines.score.likelihood:SelfCertainty",
-        "text_weight": "pipelines.score.decoding:TextWeight",
-        "votes": "pipelines.score.votes:VotesScorer",
+        "answer_gain": "rollmill.pipelines.score.answer_gain:AnswerGain",
+        "answer_agreement": "rollmill.pipelines.score.agreement:AnswerAgreement",
+        "calls_per_token": "rollmill.pipelines.score.decoding:CallsPerToken",
+        "draft_acceptance": "rollmill.pipelines.score.decoding:DraftAcceptance",
+        "draft_optimum": "rollmill.pipelines.score.decoding:DraftOptimum",
+        "blank_perplexity": "rollmill.pipelines.score.given_texts.blank_perplexity:BlankPerplexity",
+        "efficiency": "rollmill.pipelines.score.efficiency:Efficiency",
+        "forced_answer": "rollmill.pipelines.score.given_texts.forced_answer:ForcedAnswer",
+        "grade": "rollmill.pipelines.score.given_texts.grade:Grade",
+        "imported": "rollmill.pipelines.score.imported:Imported",
+        "judge_votes": "rollmill.pipelines.score.agreement:JudgeVotes",
+        "known_answer": "rollmill.pipelines.score.known_answer:KnownAnswer",
+        "lastde": "rollmill.pipelines.score.lastde:Lastde",
+        "leading_steps": "rollmill.pipelines.score.leading_steps:LeadingSteps",
+        "length": "rollmill.pipelines.score.length:Length",
+        "likelihood": "rollmill.pipelines.score.text_likelihood:Likelihood",
+        "logprob_per_token": "rollmill.pipelines.score.likelihood:LogprobPerToken",
+        "logprob_sum": "rollmill.pipelines.score.likelihood:LogprobSum",
+        "pair_covariance": "rollmill.pipelines.score.given_texts.pair_covariance:PairCovariance",
+        "p_ik": "rollmill.pipelines.score.probes:PIK",
+        "p_true": "rollmill.pipelines.score.probes:PTrue",
+        "reference_likelihood": "rollmill.pipelines.score.text_likelihood:ReferenceLikelihood",
+        "reward_model": "rollmill.pipelines.score.reward_model:RewardModelScorer",
+        "self_certainty": "rollmill.pipelines.score.likelihood:SelfCertainty",
+        "text_weight": "rollmill.pipelines.score.decoding:TextWeight",
+        "votes": "rollmill.pipelines.score.votes:VotesScorer",
     }
 )
 REFERENCED = frozenset(

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.protocols import ANSWERS, VERDICTS, Candidates
-from storage.ground.errors import SetupError
-from storage.ground.records import Score, Verdict
+from rollmill.pipelines.protocols import ANSWERS, VERDICTS, Candidates
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Score, Verdict
 
 
 @dataclass(frozen=True, slots=True)

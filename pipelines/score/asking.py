@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.engine_roles import Sampler, Samplers
-from pipelines.protocols import MODEL
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import (
+from rollmill.pipelines.engine_roles import Sampler, Samplers
+from rollmill.pipelines.protocols import MODEL
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import (
     Completion,
     Message,
     Origin,
@@ -24,7 +24,7 @@ from storage.ground.records import (
     given_request,
     prompt_json,
 )
-from storage.ground.solutions import lines_of
+from rollmill.storage.ground.solutions import lines_of
 
 STREAM = PURPOSE = "score"
 TOGETHER = 1_024  # requests that are asked together: what a kill can cost of an engine in this process
@@ -54,7 +54,7 @@ class AskingScorer:
             if self.samplers is None:
                 raise SetupError(
                     f"scorer {self.name!r} asks a model, and outside a run it is given none.",
-                    next_command="sampler=DirectSampler(engine), from pipelines.generate.direct",
+                    next_command="sampler=DirectSampler(engine), from rollmill.pipelines.generate.direct",
                 )
             self.sampler = self.samplers.of(self.engine, self.model, self.engine_options or {}, PURPOSE)
         return self.sampler

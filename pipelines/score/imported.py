@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Score
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)

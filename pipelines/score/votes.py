@@ -7,9 +7,9 @@ them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.protocols import VOTES, Candidates
-from pipelines.vote_field import VoteField, mean
-from storage.ground.records import Score
+from rollmill.pipelines.protocols import VOTES, Candidates
+from rollmill.pipelines.vote_field import VoteField, mean
+from rollmill.storage.ground.records import Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.search.tree import ROOT, Tree, TreeNode
+from rollmill.pipelines.search.tree import ROOT, Tree, TreeNode
 
 
 class MergedTree:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from pipelines.steps.reading import fields_of
-from storage.ground.records import Problem
+from rollmill.pipelines.steps.reading import fields_of
+from rollmill.storage.ground.records import Problem
 
 
 @dataclass(frozen=True, slots=True)

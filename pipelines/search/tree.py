@@ -11,9 +11,9 @@ from functools import cached_property
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from pipelines.steps.step_template import TemplatePlace, places_of
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128, seed_of
+from rollmill.pipelines.steps.step_template import TemplatePlace, places_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128, seed_of
 
 ROOT = ""
 """The problem itself, from which answers begin."""

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from pipelines.protocols import Selector
-from storage.ground.by_name import ByName
+from rollmill.pipelines.protocols import Selector
+from rollmill.storage.ground.by_name import ByName
 
 SELECTORS: Mapping[str, Callable[..., Selector]] = ByName(
     {
-        "all_correct": "pipelines.select.quota:AllCorrect",
-        "certified": "pipelines.select.certified:Certified",
-        "elected": "pipelines.select.elected:Elected",
-        "quota": "pipelines.select.quota:Quota",
-        "prop2diff": "pipelines.select.quota:QuotaByDifficulty",
-        "vanilla": "pipelines.select.quota:Vanilla",
+        "all_correct": "rollmill.pipelines.select.quota:AllCorrect",
+        "certified": "rollmill.pipelines.select.certified:Certified",
+        "elected": "rollmill.pipelines.select.elected:Elected",
+        "quota": "rollmill.pipelines.select.quota:Quota",
+        "prop2diff": "rollmill.pipelines.select.quota:QuotaByDifficulty",
+        "vanilla": "rollmill.pipelines.select.quota:Vanilla",
     }
 )

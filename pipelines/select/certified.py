@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipelines.protocols import ScoreSelector, Selector
-from pipelines.select.of_steps import behind_steps
-from storage.ground.errors import SetupError
-from storage.ground.ids import sha256_text
-from storage.ground.records import Decision, Rollout
+from rollmill.pipelines.protocols import ScoreSelector, Selector
+from rollmill.pipelines.select.of_steps import behind_steps
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import sha256_text
+from rollmill.storage.ground.records import Decision, Rollout
 
 COVERED, JUDGED_WRONG, CERTIFICATE = "covered", "judged_wrong", "certificate"
 """Keys of the file: pairs of completion id and problem id, twice, and the certificate for the manifest."""
@@ -71,7 +71,7 @@ class Certified:
 def _built(given: Selector | Mapping[str, Any]) -> Selector:
     """The selector, built by its name where it is `{method, options}`."""
     # The registry imports this module.
-    from pipelines.select import SELECTORS
+    from rollmill.pipelines.select import SELECTORS
 
     if not isinstance(given, Mapping):
         return given

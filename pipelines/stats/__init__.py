@@ -7,24 +7,30 @@ module, by budgets and forecasts.
 
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import first_use
+from rollmill.storage.ground.by_name import first_use
 
 if TYPE_CHECKING:
-    from pipelines.stats.boards.imputation import CompletedTables, complete_table
-    from pipelines.stats.boards.pairwise import PairComparison, PairRanking, comparison_plan, pair_ranking
-    from pipelines.stats.boards.rank_agreement import rank_agreement
-    from pipelines.stats.boards.thresholdout import (
+    from rollmill.pipelines.stats.boards.imputation import CompletedTables, complete_table
+    from rollmill.pipelines.stats.boards.pairwise import PairComparison, PairRanking, comparison_plan, pair_ranking
+    from rollmill.pipelines.stats.boards.rank_agreement import rank_agreement
+    from rollmill.pipelines.stats.boards.thresholdout import (
         GuardedAnswer,
         HoldoutGuard,
         first_shift,
         guarded_answer,
         standard_guard,
     )
-    from pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
-    from pipelines.stats.clusters.cluster_table import ClusterTable, cluster_table, group_shares
-    from pipelines.stats.clusters.differences import Equivalence, PairedTest, equivalence, paired_difference, paired_test
-    from pipelines.stats.clusters.drift import Shift, total_variation
-    from pipelines.stats.clusters.intervals import (
+    from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
+    from rollmill.pipelines.stats.clusters.cluster_table import ClusterTable, cluster_table, group_shares
+    from rollmill.pipelines.stats.clusters.differences import (
+        Equivalence,
+        PairedTest,
+        equivalence,
+        paired_difference,
+        paired_test,
+    )
+    from rollmill.pipelines.stats.clusters.drift import Shift, total_variation
+    from rollmill.pipelines.stats.clusters.intervals import (
         Estimate,
         StratumSample,
         beta_probability,
@@ -34,9 +40,9 @@ if TYPE_CHECKING:
         t_quantile,
         with_interval,
     )
-    from pipelines.stats.clusters.means import cluster_sums, mean_bounds, population_mean
-    from pipelines.stats.clusters.outlying import OutlyingClusters, outlying_clusters
-    from pipelines.stats.clusters.resampling import (
+    from rollmill.pipelines.stats.clusters.means import cluster_sums, mean_bounds, population_mean
+    from rollmill.pipelines.stats.clusters.outlying import OutlyingClusters, outlying_clusters
+    from rollmill.pipelines.stats.clusters.resampling import (
         ErrorRates,
         accuracy_ceiling,
         best_draws,
@@ -44,11 +50,11 @@ if TYPE_CHECKING:
         largest_k,
         resampling_value,
     )
-    from pipelines.stats.clusters.testing import alpha_spent, holm
-    from pipelines.stats.draws.coverage_law import fit_coverage
-    from pipelines.stats.draws.efficiency import hodges_lehmann, program_efficiency
-    from pipelines.stats.draws.pair_probabilities import PairInterval, pair_interval
-    from pipelines.stats.draws.pass_rates import (
+    from rollmill.pipelines.stats.clusters.testing import alpha_spent, holm
+    from rollmill.pipelines.stats.draws.coverage_law import fit_coverage
+    from rollmill.pipelines.stats.draws.efficiency import hodges_lehmann, program_efficiency
+    from rollmill.pipelines.stats.draws.pair_probabilities import PairInterval, pair_interval
+    from rollmill.pipelines.stats.draws.pass_rates import (
         PathCounts,
         pass_at_k,
         pass_rate_interval,
@@ -56,9 +62,9 @@ if TYPE_CHECKING:
         path_counts,
         undecided_bounds,
     )
-    from pipelines.stats.draws.predictions import Prediction, prediction_of, score_prediction
-    from pipelines.stats.draws.shrinkage import BetaPrior, fit_prior, shrunken_rate
-    from pipelines.stats.draws.subsets import (
+    from rollmill.pipelines.stats.draws.predictions import Prediction, prediction_of, score_prediction
+    from rollmill.pipelines.stats.draws.shrinkage import BetaPrior, fit_prior, shrunken_rate
+    from rollmill.pipelines.stats.draws.subsets import (
         best_of_ks,
         g_pass_at_ks,
         mg_pass_at_ks,
@@ -67,8 +73,8 @@ if TYPE_CHECKING:
         selected_of_ks,
         these_problems_means,
     )
-    from pipelines.stats.draws.time_left import TimeLeft, longest, time_left, whole_of
-    from pipelines.stats.draws.token_budgets import (
+    from rollmill.pipelines.stats.draws.time_left import TimeLeft, longest, time_left, whole_of
+    from rollmill.pipelines.stats.draws.token_budgets import (
         Draft,
         cumulative_regret,
         pass_at_tokens,
@@ -78,11 +84,17 @@ if TYPE_CHECKING:
         repair_tree_at,
         solved_by,
     )
-    from pipelines.stats.draws.vote import vote, weighted_vote
-    from pipelines.stats.draws.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
-    from pipelines.stats.scaling.power_law import ScalingFit, fit_scaling
-    from pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
-    from pipelines.stats.trials.design import (
+    from rollmill.pipelines.stats.draws.vote import vote, weighted_vote
+    from rollmill.pipelines.stats.draws.votes_at_k import (
+        AnswerCounts,
+        Expectation,
+        agreement,
+        distinct_at_ks,
+        majority_at_k,
+    )
+    from rollmill.pipelines.stats.scaling.power_law import ScalingFit, fit_scaling
+    from rollmill.pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
+    from rollmill.pipelines.stats.trials.design import (
         Choices,
         Design,
         Expense,
@@ -93,9 +105,9 @@ if TYPE_CHECKING:
         pair_components,
         reach,
     )
-    from pipelines.stats.trials.looks import false_alarm, look_levels, sequential_holm
-    from pipelines.stats.trials.two_way import TwoWay, VarianceParts, two_way
-    from pipelines.stats.verifiers.audit_report import (
+    from rollmill.pipelines.stats.trials.looks import false_alarm, look_levels, sequential_holm
+    from rollmill.pipelines.stats.trials.two_way import TwoWay, VarianceParts, two_way
+    from rollmill.pipelines.stats.verifiers.audit_report import (
         Costs,
         Judgement,
         Stratum,
@@ -106,11 +118,11 @@ if TYPE_CHECKING:
         precision_within,
         true_rates,
     )
-    from pipelines.stats.verifiers.calibration import auroc, auroc_within, brier, calibration
-    from pipelines.stats.verifiers.graded_quality import constant_grades, graded_quality
-    from pipelines.stats.verifiers.rater_agreement import krippendorff_alpha
-    from pipelines.stats.verifiers.rule_error import RuleErrorCounts, rule_error_counts
-    from pipelines.stats.verifiers.verifier_error import (
+    from rollmill.pipelines.stats.verifiers.calibration import auroc, auroc_within, brier, calibration
+    from rollmill.pipelines.stats.verifiers.graded_quality import constant_grades, graded_quality
+    from rollmill.pipelines.stats.verifiers.rater_agreement import krippendorff_alpha
+    from rollmill.pipelines.stats.verifiers.rule_error import RuleErrorCounts, rule_error_counts
+    from rollmill.pipelines.stats.verifiers.verifier_error import (
         ErrorCell,
         corrected_mean,
         corrected_rate,
@@ -121,56 +133,56 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
-    "pipelines.stats.boards.imputation": "CompletedTables complete_table",
-    "pipelines.stats.boards.pairwise": "PairComparison PairRanking comparison_plan pair_ranking",
-    "pipelines.stats.boards.rank_agreement": "rank_agreement",
-    "pipelines.stats.boards.thresholdout": "GuardedAnswer HoldoutGuard first_shift guarded_answer standard_guard",
-    "pipelines.stats.clusters.cluster_ratios": "cluster_mean cluster_ratio cluster_share",
-    "pipelines.stats.clusters.cluster_table": "ClusterTable cluster_table group_shares",
-    "pipelines.stats.clusters.differences": "Equivalence PairedTest equivalence paired_difference paired_test",
-    "pipelines.stats.clusters.drift": "Shift total_variation",
-    "pipelines.stats.clusters.intervals": (
+    "rollmill.pipelines.stats.boards.imputation": "CompletedTables complete_table",
+    "rollmill.pipelines.stats.boards.pairwise": "PairComparison PairRanking comparison_plan pair_ranking",
+    "rollmill.pipelines.stats.boards.rank_agreement": "rank_agreement",
+    "rollmill.pipelines.stats.boards.thresholdout": "GuardedAnswer HoldoutGuard first_shift guarded_answer standard_guard",
+    "rollmill.pipelines.stats.clusters.cluster_ratios": "cluster_mean cluster_ratio cluster_share",
+    "rollmill.pipelines.stats.clusters.cluster_table": "ClusterTable cluster_table group_shares",
+    "rollmill.pipelines.stats.clusters.differences": "Equivalence PairedTest equivalence paired_difference paired_test",
+    "rollmill.pipelines.stats.clusters.drift": "Shift total_variation",
+    "rollmill.pipelines.stats.clusters.intervals": (
         "Estimate StratumSample beta_probability beta_quantile clopper_pearson sampled_share t_quantile with_interval"
     ),
-    "pipelines.stats.clusters.means": "cluster_sums mean_bounds population_mean",
-    "pipelines.stats.clusters.outlying": "OutlyingClusters outlying_clusters",
-    "pipelines.stats.clusters.resampling": (
+    "rollmill.pipelines.stats.clusters.means": "cluster_sums mean_bounds population_mean",
+    "rollmill.pipelines.stats.clusters.outlying": "OutlyingClusters outlying_clusters",
+    "rollmill.pipelines.stats.clusters.resampling": (
         "ErrorRates accuracy_ceiling best_draws kept_precision largest_k resampling_value"
     ),
-    "pipelines.stats.clusters.testing": "alpha_spent holm",
-    "pipelines.stats.draws.coverage_law": "fit_coverage",
-    "pipelines.stats.draws.efficiency": "hodges_lehmann program_efficiency",
-    "pipelines.stats.draws.pair_probabilities": "PairInterval pair_interval",
-    "pipelines.stats.draws.pass_rates": (
+    "rollmill.pipelines.stats.clusters.testing": "alpha_spent holm",
+    "rollmill.pipelines.stats.draws.coverage_law": "fit_coverage",
+    "rollmill.pipelines.stats.draws.efficiency": "hodges_lehmann program_efficiency",
+    "rollmill.pipelines.stats.draws.pair_probabilities": "PairInterval pair_interval",
+    "rollmill.pipelines.stats.draws.pass_rates": (
         "PathCounts pass_at_k pass_rate_interval path_counting_rate path_counts undecided_bounds"
     ),
-    "pipelines.stats.draws.predictions": "Prediction prediction_of score_prediction",
-    "pipelines.stats.draws.shrinkage": "BetaPrior fit_prior shrunken_rate",
-    "pipelines.stats.draws.subsets": (
+    "rollmill.pipelines.stats.draws.predictions": "Prediction prediction_of score_prediction",
+    "rollmill.pipelines.stats.draws.shrinkage": "BetaPrior fit_prior shrunken_rate",
+    "rollmill.pipelines.stats.draws.subsets": (
         "best_of_ks g_pass_at_ks mg_pass_at_ks pass_at_ks pass_hat_ks selected_of_ks these_problems_means"
     ),
-    "pipelines.stats.draws.time_left": "TimeLeft longest time_left whole_of",
-    "pipelines.stats.draws.token_budgets": (
+    "rollmill.pipelines.stats.draws.time_left": "TimeLeft longest time_left whole_of",
+    "rollmill.pipelines.stats.draws.token_budgets": (
         "Draft cumulative_regret pass_at_tokens progress_of_parts regret_of_prefixes regret_of_tokens "
         "repair_tree_at solved_by"
     ),
-    "pipelines.stats.draws.vote": "vote weighted_vote",
-    "pipelines.stats.draws.votes_at_k": "AnswerCounts Expectation agreement distinct_at_ks majority_at_k",
-    "pipelines.stats.scaling.power_law": "ScalingFit fit_scaling",
-    "pipelines.stats.trials.counts": "ArmCounts draw_variance pass_at_k_cells pass_at_k_difference",
-    "pipelines.stats.trials.design": (
+    "rollmill.pipelines.stats.draws.vote": "vote weighted_vote",
+    "rollmill.pipelines.stats.draws.votes_at_k": "AnswerCounts Expectation agreement distinct_at_ks majority_at_k",
+    "rollmill.pipelines.stats.scaling.power_law": "ScalingFit fit_scaling",
+    "rollmill.pipelines.stats.trials.counts": "ArmCounts draw_variance pass_at_k_cells pass_at_k_difference",
+    "rollmill.pipelines.stats.trials.design": (
         "Choices Design Expense Reach VarianceComponents arm_components designs pair_components reach"
     ),
-    "pipelines.stats.trials.looks": "false_alarm look_levels sequential_holm",
-    "pipelines.stats.trials.two_way": "TwoWay VarianceParts two_way",
-    "pipelines.stats.verifiers.audit_report": (
+    "rollmill.pipelines.stats.trials.looks": "false_alarm look_levels sequential_holm",
+    "rollmill.pipelines.stats.trials.two_way": "TwoWay VarianceParts two_way",
+    "rollmill.pipelines.stats.verifiers.audit_report": (
         "Costs Judgement Stratum VerifierPassRate audit_rates band_of consequences precision_within true_rates"
     ),
-    "pipelines.stats.verifiers.calibration": "auroc auroc_within brier calibration",
-    "pipelines.stats.verifiers.graded_quality": "constant_grades graded_quality",
-    "pipelines.stats.verifiers.rater_agreement": "krippendorff_alpha",
-    "pipelines.stats.verifiers.rule_error": "RuleErrorCounts rule_error_counts",
-    "pipelines.stats.verifiers.verifier_error": (
+    "rollmill.pipelines.stats.verifiers.calibration": "auroc auroc_within brier calibration",
+    "rollmill.pipelines.stats.verifiers.graded_quality": "constant_grades graded_quality",
+    "rollmill.pipelines.stats.verifiers.rater_agreement": "krippendorff_alpha",
+    "rollmill.pipelines.stats.verifiers.rule_error": "RuleErrorCounts rule_error_counts",
+    "rollmill.pipelines.stats.verifiers.verifier_error": (
         "ErrorCell corrected_mean corrected_rate false_accept_rate false_reject_rate precision verdict_accuracy"
     ),
 }

@@ -4,11 +4,11 @@ version.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pipelines.protocols import Vote, VotesOn
-from pipelines.steps.follow import Link, Links, nearest_answer
-from pipelines.steps.graph import StepGraph
-from pipelines.steps.reading import fields_of
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.protocols import Vote, VotesOn
+from rollmill.pipelines.steps.follow import Link, Links, nearest_answer
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.steps.reading import fields_of
+from rollmill.storage.ground.records import Completion, Problem
 
 Pair = tuple[str, str]
 """(completion id, problem id)."""

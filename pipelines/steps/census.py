@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipelines.steps.graph import StepGraph
-from pipelines.steps.step_template import Facts
-from pipelines.tallies import Draw
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.steps.step_template import Facts
+from rollmill.pipelines.tallies import Draw
 
 
 class Kind(NamedTuple):

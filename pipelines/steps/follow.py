@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from pipelines.steps.census import Census
-from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.step_template import Facts
-from pipelines.tallies import Draw
+from rollmill.pipelines.steps.census import Census
+from rollmill.pipelines.steps.graph import Node, StepGraph
+from rollmill.pipelines.steps.step_template import Facts
+from rollmill.pipelines.tallies import Draw
 
 
 @dataclass(frozen=True, slots=True)

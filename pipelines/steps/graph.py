@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
-from pipelines.steps.reading import check_reader
-from pipelines.steps.step_template import (
+from rollmill.pipelines.steps.reading import check_reader
+from rollmill.pipelines.steps.step_template import (
     OUTCOME,
     RESERVED,
     STATES,
@@ -21,8 +21,8 @@ from pipelines.steps.step_template import (
     names_in,
     places_of,
 )
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.records import OUTCOMES
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.records import OUTCOMES
 
 Role = Literal["answer", "step", "vote"]
 Turn = Literal["new", "continue"]

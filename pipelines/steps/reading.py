@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pipelines.verify.regex import BadPatternError, SearchLimitError, compiled_pattern, last_match
-from pipelines.verify.structured.json_text import find_json
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
+from rollmill.pipelines.verify.regex import BadPatternError, SearchLimitError, compiled_pattern, last_match
+from rollmill.pipelines.verify.structured.json_text import find_json
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json
 
 FIELD = re.compile(r"[a-z_][a-z0-9_]*")
 _PATH = re.compile(r"\$((?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*)")

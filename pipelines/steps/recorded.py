@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.generate.registry import MODEL_FREE
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.step_template import Template, places_of
+from rollmill.pipelines.generate.registry import MODEL_FREE
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.steps.step_template import Template, places_of
 
 _AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap", "sees_label")
 
 
 def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:
-    """The graph of recorded steps. `steps`: rows of `storage.ground.recipe_steps.recorded_steps`; for a recipe without
-    steps, one step without a name.
+    """The graph of recorded steps. `steps`: rows of `rollmill.storage.ground.recipe_steps.recorded_steps`; for a recipe
+    without steps, one step without a name.
     """
     rules: list[StepRule] = []
     for step in steps:

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from pipelines.generate.prompts import PLACE, fill_template, plain_text
-from pipelines.marks import block, free_mark
-from storage.ground.errors import SetupError
-from storage.ground.records import Message, Prompt
+from rollmill.pipelines.generate.prompts import PLACE, fill_template, plain_text
+from rollmill.pipelines.marks import block, free_mark
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Message, Prompt
 
 ROLES = ("system", "user", "assistant", "tool")
 OUTCOME, TRUNCATED = STATES = ("outcome", "truncated")

@@ -1,10 +1,10 @@
 """Forecast of follow-ups by simulation: it assumes that each step goes on to follow the same share of completions as it did
 so far.
 
-Completions are counted by kind (pipelines.steps.census), and counts are passed from step to step. For each kind, the share
-that is followed is drawn for each problem from a Beta posterior. The prior is fitted over all problems, and its mean is
-drawn too. Groups, `most`, `count` and `repeat` then follow the recipe. A share is certain if a condition depends on a known
-outcome. With fewer than LEAST candidates of a kind there is no forecast.
+Completions are counted by kind (rollmill.pipelines.steps.census), and counts are passed from step to step. For each kind,
+the share that is followed is drawn for each problem from a Beta posterior. The prior is fitted over all problems, and its
+mean is drawn too. Groups, `most`, `count` and `repeat` then follow the recipe. A share is certain if a condition depends on
+a known outcome. With fewer than LEAST candidates of a kind there is no forecast.
 """
 
 from collections import defaultdict
@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats import BetaPrior, fit_prior
-from pipelines.steps.census import Census, Kind, ProblemCensus
-from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.step_template import OUTCOME
+from rollmill.pipelines.stats import BetaPrior, fit_prior
+from rollmill.pipelines.steps.census import Census, Kind, ProblemCensus
+from rollmill.pipelines.steps.graph import Node, StepGraph
+from rollmill.pipelines.steps.step_template import OUTCOME
 
 Counts = npt.NDArray[np.int64]
 Share = npt.NDArray[np.float64]

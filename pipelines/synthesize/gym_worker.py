@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.processes.child import die_with_parent, take_pipes
-from pipelines.processes.frames import receive, send
-from pipelines.synthesize.reasoning_gym import entry_of
+from rollmill.pipelines.processes.child import die_with_parent, take_pipes
+from rollmill.pipelines.processes.frames import receive, send
+from rollmill.pipelines.synthesize.reasoning_gym import entry_of
 
 # Not offered: `composite` mixes other families, `codeio` gives other items for the same seed, and the verifier of
 # `game_of_life_halting` takes any text for "False".

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from pipelines.processes.messages import MessageChild
-from pipelines.processes.spawn import environment, module_command
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import canonical_json, digest128
-from storage.ground.records import Problem
+from rollmill.pipelines.processes.messages import MessageChild
+from rollmill.pipelines.processes.spawn import environment, module_command
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.ground.records import Problem
 
 SOURCE = "reasoning-gym"
 LICENCE = "Apache-2.0"
@@ -148,7 +148,7 @@ def _tuples(value: Any) -> Any:
 def _rows_of_worker(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The worker's rows as they come; it is ended when the reader stops early."""
     worker = MessageChild(
-        module_command("pipelines.synthesize.gym_worker"),
+        module_command("rollmill.pipelines.synthesize.gym_worker"),
         environment(*sys.path, PYTHONHASHSEED="0"),  # the path without the folder that the command was called in
         stderr=subprocess.DEVNULL,
     )

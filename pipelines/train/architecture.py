@@ -7,7 +7,7 @@ typed Any because torch is imported only inside functions.
 import math
 from typing import Any
 
-from pipelines.train.training_settings import Shape
+from rollmill.pipelines.train.training_settings import Shape
 
 Parameters = dict[str, Any]
 EMBEDDING = "model.embed_tokens.weight"

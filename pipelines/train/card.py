@@ -13,8 +13,8 @@ _USE = """## Use
 In a recipe: `generate: {engine: embedded, model: models/{name}}`. From Python (numpy and onnxruntime, no torch):
 
 ```python
-from pipelines.generate.embedded.engine import Embedded
-from storage.ground.records import Origin, Problem, Sampling, request_for
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
 
 engine = Embedded("models/{name}")
 problem = Problem("Tom has 12 apples and finds 7 apples. How many apples does Tom have now?", "19")

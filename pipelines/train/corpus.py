@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.embedded.model_files import END, MARKERS, render_chat
-from pipelines.train.training_settings import TrainSettings
-from storage.ground.ids import digest128
+from rollmill.pipelines.generate.embedded.model_files import END, MARKERS, render_chat
+from rollmill.pipelines.train.training_settings import TrainSettings
+from rollmill.storage.ground.ids import digest128
 
 Source = Callable[[int, int], Iterable[tuple[str, str]]]
 Pair = tuple[list[int], list[int]]
@@ -38,7 +38,7 @@ class TrainingBatch:
 
 def template_source(levels: Sequence[int]) -> Source:
     """(prompt, solution) pairs of the training templates: a source(seed, count)."""
-    from pipelines.synthesize.splits import problems_for_training
+    from rollmill.pipelines.synthesize.splits import problems_for_training
 
     chosen = tuple(levels)
     return lambda seed, count: problems_for_training(seed, count, chosen)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.embedded.model_files import END, MARKERS, TEMPLATE
-from pipelines.train.training_settings import Shape
+from rollmill.pipelines.generate.embedded.model_files import END, MARKERS, TEMPLATE
+from rollmill.pipelines.train.training_settings import Shape
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 MS = "com.microsoft"

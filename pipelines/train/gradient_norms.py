@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.train.llama_folder import LlamaFolder
-from pipelines.train.rows import encoding, read_rows
-from pipelines.train.token_batches import token_batch
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.pipelines.train.rows import encoding, read_rows
+from rollmill.pipelines.train.token_batches import token_batch
 
 MOST = 4  # completions of a problem whose gradients are taken
 
@@ -18,7 +18,7 @@ def gradient_norms(model: Path, rows: Path) -> dict[str, float]:
     """
     import torch
 
-    from pipelines.train.learners.tiny import token_logps
+    from rollmill.pipelines.train.learners.tiny import token_logps
 
     llama = LlamaFolder.open(model)
     parameters = {name: torch.tensor(value, requires_grad=True) for name, value in llama.weights.items()}

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.engine_roles import Generator
-from pipelines.protocols import Verifier
-from pipelines.stats import pass_at_k, population_mean
-from pipelines.train.card import model_card
-from pipelines.train.export import write_text
-from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.stats import pass_at_k, population_mean
+from rollmill.pipelines.train.card import model_card
+from rollmill.pipelines.train.export import write_text
+from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 
 KS = (1, 4, 16, 64)
 SAMPLING = Sampling(temperature=1.0, max_tokens=200)
@@ -46,9 +46,9 @@ def score_model(
 
     `report` hears of (problems scored, all).
     """
-    from pipelines.synthesize.template import LEVELS
-    from pipelines.synthesize.templates import Templates
-    from pipelines.verify import VERIFIERS
+    from rollmill.pipelines.synthesize.template import LEVELS
+    from rollmill.pipelines.synthesize.templates import Templates
+    from rollmill.pipelines.verify import VERIFIERS
 
     verifier = VERIFIERS["number"]()
     sizes = {split: max(1, round(per_level * share)) * len(LEVELS) for split, share in SPLITS.items()}

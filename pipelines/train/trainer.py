@@ -11,11 +11,24 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
-from pipelines.train.checkpoint import adamw, keep_freed_memory, load_checkpoint, restore_checkpoint, save_checkpoint
-from pipelines.train.corpus import Source, TrainingBatch, batches, template_source, tokenizer_texts, train_tokenizer
-from pipelines.train.export import export_folder, write_json
-from pipelines.train.training_settings import Shape, TrainSettings
+from rollmill.pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
+from rollmill.pipelines.train.checkpoint import (
+    adamw,
+    keep_freed_memory,
+    load_checkpoint,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from rollmill.pipelines.train.corpus import (
+    Source,
+    TrainingBatch,
+    batches,
+    template_source,
+    tokenizer_texts,
+    train_tokenizer,
+)
+from rollmill.pipelines.train.export import export_folder, write_json
+from rollmill.pipelines.train.training_settings import Shape, TrainSettings
 
 VOCABULARY = 640  # pieces at most: 256 bytes, the markers, and the words of the templates
 TOKENIZER_PROBLEMS = 8000  # that the tokenizer is trained on

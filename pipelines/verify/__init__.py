@@ -2,7 +2,7 @@
 
 From a notebook, without Prefect and without torch:
 
-    from pipelines.verify import verify
+    from rollmill.pipelines.verify import verify
     verify([{"prompt": "What is 1/4 + 1/4?", "reference": "1/2", "answer": "The answer is 0.5."}])[0].outcome    # 'correct'
 """
 
@@ -11,11 +11,11 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
-from pipelines.protocols import Verifier
-from pipelines.registries import registry
-from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError, extras_named, unknown_name
-from storage.ground.records import Verdict
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.registries import registry
+from rollmill.storage.ground.by_name import ByName
+from rollmill.storage.ground.errors import SetupError, extras_named, unknown_name
+from rollmill.storage.ground.records import Verdict
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
     {
-        "abstraction": "pipelines.verify.functional.abstraction:AbstractionVerifier",
-        "all_of": "pipelines.verify.composite:AllOfVerifier",
-        "any_of": "pipelines.verify.composite:AnyOfVerifier",
-        "choice": "pipelines.verify.choice:ChoiceVerifier",
-        "classes": "pipelines.verify.structured.class_structure:ClassVerifier",
-        "code": "pipelines.verify.code.code_verifier:CodeVerifier",
-        "code_behaviour": "pipelines.verify.code.behaviour:BehaviourVerifier",
-        "counterexample": "pipelines.verify.code.counterexample:CounterexampleVerifier",
-        "constraints": "pipelines.verify.constraints.constraints_verifier:ConstraintsVerifier",
-        "exact": "pipelines.verify.exact:ExactVerifier",
-        "json_schema": "pipelines.verify.structured.json_schema:JsonSchemaVerifier",
-        "judge": "pipelines.verify.judged.judge:JudgeVerifier",
-        "math": "pipelines.verify.mathematics:MathVerifier",
-        "number": "pipelines.verify.number:NumberVerifier",
-        "optimization": "pipelines.verify.structured.optimization:OptimizationVerifier",
-        "person": "pipelines.verify.judged.person:PersonVerifier",
-        "proof": "pipelines.verify.proof:ProofVerifier",
-        "regex": "pipelines.verify.regex:RegexVerifier",
-        "roundtrip": "pipelines.verify.code.roundtrip:RoundtripVerifier",
-        "state_prefix": "pipelines.verify.code.state_prefix:StatePrefixVerifier",
-        "tool": "pipelines.verify.functional.tool:ToolVerifier",
-        "votes": "pipelines.verify.judged.votes:VotesVerifier",
-        "witness": "pipelines.verify.witness:WitnessVerifier",
+        "abstraction": "rollmill.pipelines.verify.functional.abstraction:AbstractionVerifier",
+        "all_of": "rollmill.pipelines.verify.composite:AllOfVerifier",
+        "any_of": "rollmill.pipelines.verify.composite:AnyOfVerifier",
+        "choice": "rollmill.pipelines.verify.choice:ChoiceVerifier",
+        "classes": "rollmill.pipelines.verify.structured.class_structure:ClassVerifier",
+        "code": "rollmill.pipelines.verify.code.code_verifier:CodeVerifier",
+        "code_behaviour": "rollmill.pipelines.verify.code.behaviour:BehaviourVerifier",
+        "counterexample": "rollmill.pipelines.verify.code.counterexample:CounterexampleVerifier",
+        "constraints": "rollmill.pipelines.verify.constraints.constraints_verifier:ConstraintsVerifier",
+        "exact": "rollmill.pipelines.verify.exact:ExactVerifier",
+        "json_schema": "rollmill.pipelines.verify.structured.json_schema:JsonSchemaVerifier",
+        "judge": "rollmill.pipelines.verify.judged.judge:JudgeVerifier",
+        "math": "rollmill.pipelines.verify.mathematics:MathVerifier",
+        "number": "rollmill.pipelines.verify.number:NumberVerifier",
+        "optimization": "rollmill.pipelines.verify.structured.optimization:OptimizationVerifier",
+        "person": "rollmill.pipelines.verify.judged.person:PersonVerifier",
+        "proof": "rollmill.pipelines.verify.proof:ProofVerifier",
+        "regex": "rollmill.pipelines.verify.regex:RegexVerifier",
+        "roundtrip": "rollmill.pipelines.verify.code.roundtrip:RoundtripVerifier",
+        "state_prefix": "rollmill.pipelines.verify.code.state_prefix:StatePrefixVerifier",
+        "tool": "rollmill.pipelines.verify.functional.tool:ToolVerifier",
+        "votes": "rollmill.pipelines.verify.judged.votes:VotesVerifier",
+        "witness": "rollmill.pipelines.verify.witness:WitnessVerifier",
     }
 )
 
@@ -91,9 +91,9 @@ def verify(
         reference: Name of the references.
         answer: Name of the answers.
     """
-    from pipelines.verify.finding import ANY_OF
-    from pipelines.verify.structured.dataframes import frame_of
-    from pipelines.verify.user_rows import Names, pairs_of
+    from rollmill.pipelines.verify.finding import ANY_OF
+    from rollmill.pipelines.verify.structured.dataframes import frame_of
+    from rollmill.pipelines.verify.user_rows import Names, pairs_of
 
     frame = frame_of(rows)
     pairs = list(pairs_of(rows if frame is None else frame.rows(), Names(prompt, reference, answer)))

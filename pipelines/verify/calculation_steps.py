@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.arithmetic import value_of
+from rollmill.pipelines.arithmetic import value_of
 
 _ANNOTATED = re.compile(r"<<([^<>=]{1,200})=([^<>=]{1,60})>>")
 _NUMBER = r"(?:\d[\d,]*+(?:\.\d++)?|\.\d++)"

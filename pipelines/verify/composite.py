@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, ClassVar
 
-from pipelines.engine_roles import Interruptible
-from pipelines.protocols import NeedsMachine, Verifier
-from pipelines.registries import registry
-from pipelines.verify.finding import ALL_OF, ANY_OF, SHOWN, Finding, Item, OneByOne, Rules, verdict_of
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Outcome, Problem, Verdict
+from rollmill.pipelines.engine_roles import Interruptible
+from rollmill.pipelines.protocols import NeedsMachine, Verifier
+from rollmill.pipelines.registries import registry
+from rollmill.pipelines.verify.finding import ALL_OF, ANY_OF, SHOWN, Finding, Item, OneByOne, Rules, verdict_of
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
 
 Part = Verifier | Mapping[str, Any]
 _AHEAD = 256  # items that every part judges before the first of their verdicts is given

@@ -21,10 +21,10 @@ import re
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from pipelines.verify.statements.answering import answering, visible
-from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
-from pipelines.verify.statements.elsewhere import in_another_language, is_denied_elsewhere, last_said
-from pipelines.verify.statements.standing import (
+from rollmill.pipelines.verify.statements.answering import answering, visible
+from rollmill.pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
+from rollmill.pipelines.verify.statements.elsewhere import in_another_language, is_denied_elsewhere, last_said
+from rollmill.pipelines.verify.statements.standing import (
     FoundStatement,
     after_openers,
     doubtful,
@@ -35,8 +35,8 @@ from pipelines.verify.statements.standing import (
     undenied,
     values_in,
 )
-from pipelines.verify.statements.words import Language, doubting_languages, stated_in
-from storage.ground.records import Completion
+from rollmill.pipelines.verify.statements.words import Language, doubting_languages, stated_in
+from rollmill.storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 EXTRACTION: tuple[tuple[Rule, str, str], ...] = (

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from pipelines.engine_roles import Interruptible
-from pipelines.protocols import Verifier
-from pipelines.returned import check_returned
-from pipelines.verify.acceptance import PLAIN, Key, Policy, asks
-from storage.ground.errors import RollmillError, SetupError, contract_error, extras_named
-from storage.ground.records import Completion, Problem, Verdict
+from rollmill.pipelines.engine_roles import Interruptible
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.returned import check_returned
+from rollmill.pipelines.verify.acceptance import PLAIN, Key, Policy, asks
+from rollmill.storage.ground.errors import RollmillError, SetupError, contract_error, extras_named
+from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 Item = tuple[Problem, Completion]
 RAISED = "verifier_raised"

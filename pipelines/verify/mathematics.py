@@ -14,24 +14,33 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import ClassVar
 
-from pipelines.verify.answers.conclusion import concluding_formula, concluding_time
-from pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, versioned
-from pipelines.verify.answers.questions.asked import asked_number
-from pipelines.verify.answers.questions.unevaluated import is_unevaluated
-from pipelines.verify.answers.reading import read
-from pipelines.verify.extract import EXTRACTION, FinalAnswer, final_answer, judged_text, with_single_backslashes
-from pipelines.verify.finding import Finding, Item, OneByOne, in_order, prompt_text, rule_table, verdict_of, worker_count
-from pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
-from pipelines.verify.number import SEVERAL, plain_text
-from pipelines.verify.statements.answering import cut_in
-from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
-from storage.ground.errors import unknown_name
-from storage.ground.records import Completion, Problem, Verdict
+from rollmill.pipelines.verify.answers.conclusion import concluding_formula, concluding_time
+from rollmill.pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, versioned
+from rollmill.pipelines.verify.answers.questions.asked import asked_number
+from rollmill.pipelines.verify.answers.questions.unevaluated import is_unevaluated
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.extract import EXTRACTION, FinalAnswer, final_answer, judged_text, with_single_backslashes
+from rollmill.pipelines.verify.finding import (
+    Finding,
+    Item,
+    OneByOne,
+    in_order,
+    prompt_text,
+    rule_table,
+    verdict_of,
+    worker_count,
+)
+from rollmill.pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
+from rollmill.pipelines.verify.number import SEVERAL, plain_text
+from rollmill.pipelines.verify.statements.answering import cut_in
+from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _REMEMBERED = 50_000  # decisions of workers
 UNEVALUATED = ("incorrect", "accepted")
-JOB = "pipelines.verify.answers.judgement:decide"
+JOB = "rollmill.pipelines.verify.answers.judgement:decide"
 RULES, WORDS = rule_table(
     *EXTRACTION,
     ("no-answer", "6", "the text gives no final answer"),

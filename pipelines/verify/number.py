@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from time import perf_counter
 
-from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
-from pipelines.verify.answers.equality import (
+from rollmill.pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
+from rollmill.pipelines.verify.answers.equality import (
     STRICT,
     EqualityContext,
     policy_named,
@@ -16,10 +16,10 @@ from pipelines.verify.answers.equality import (
     same_when_rounded,
     versioned,
 )
-from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.questions.asked import asked_number
-from pipelines.verify.answers.questions.unevaluated import asks_rewriting, is_unevaluated
-from pipelines.verify.extract import (
+from rollmill.pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
+from rollmill.pipelines.verify.answers.questions.asked import asked_number
+from rollmill.pipelines.verify.answers.questions.unevaluated import asks_rewriting, is_unevaluated
+from rollmill.pipelines.verify.extract import (
     BARE_LENGTH,
     EXTRACTION,
     FinalAnswer,
@@ -27,9 +27,9 @@ from pipelines.verify.extract import (
     judged_text,
     with_single_backslashes,
 )
-from pipelines.verify.finding import OneByOne, prompt_text, rule_table
-from pipelines.verify.statements.answering import cut_in
-from storage.ground.records import Completion, Outcome, Problem, Verdict
+from rollmill.pipelines.verify.finding import OneByOne, prompt_text, rule_table
+from rollmill.pipelines.verify.statements.answering import cut_in
+from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
 
 ROUNDED = "the reference may be the answer, rounded"
 SEVERAL = "several numbers, of which the question's words choose none"

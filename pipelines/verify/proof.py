@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
 
-from pipelines.prove.coq.bulk import TOGETHER, Judged, judge_all
-from pipelines.prove.coq.gate import GoalRejected, ProofCheck, ProofGate
-from pipelines.prove.coq.installation import installation, installed_version
-from pipelines.prove.coq.screen import Screen
-from pipelines.prove.doubt import doubted
-from pipelines.prove.goal import BadGoalError, Goal, axioms_of, goal_of, negation
-from pipelines.prove.plain_script import plain_script
-from pipelines.prove.proof_text import ProofText, proof_of
-from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser
-from pipelines.verify.finding import (
+from rollmill.pipelines.prove.coq.bulk import TOGETHER, Judged, judge_all
+from rollmill.pipelines.prove.coq.gate import GoalRejected, ProofCheck, ProofGate
+from rollmill.pipelines.prove.coq.installation import installation, installed_version
+from rollmill.pipelines.prove.coq.screen import Screen
+from rollmill.pipelines.prove.doubt import doubted
+from rollmill.pipelines.prove.goal import BadGoalError, Goal, axioms_of, goal_of, negation
+from rollmill.pipelines.prove.plain_script import plain_script
+from rollmill.pipelines.prove.proof_text import ProofText, proof_of
+from rollmill.pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser
+from rollmill.pipelines.verify.finding import (
     Finding,
     Item,
     OneByOne,
@@ -34,8 +34,8 @@ from pipelines.verify.finding import (
     visible_text,
     worker_count,
 )
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 _PROCESSES = 3  # the guest program, Coq, and one that Coq may start
 _PATIENCE = 12.0  # seconds by the clock for each CPU second

@@ -16,10 +16,10 @@ from importlib.metadata import version
 from time import thread_time
 from typing import Any, Literal
 
-from pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import sha256_text
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import sha256_text
+from rollmill.storage.ground.records import Completion, Problem
 
 LONGEST_PATTERN = 10_000
 CPU_SECONDS = 1.0

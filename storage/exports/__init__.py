@@ -12,25 +12,25 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from storage.exports.completions import PromptCompletion, Unpaired
-from storage.exports.conversations import Conversations
-from storage.exports.mix import Member, Mix, MixPart
-from storage.exports.preferences.pairs import Pairs, Redi
-from storage.exports.preferences.ranked_pairs import RankedPairs
-from storage.exports.process_labels import ProcessLabels
-from storage.exports.prompts import Prompts
-from storage.exports.rl import Rl
-from storage.exports.search_trees import PiecePairs, SearchTree
-from storage.exports.sft import Sft
-from storage.exports.thread_rows import PLANNED, STORED
-from storage.exports.write import Export, ExportFile, Row, export_rows
-from storage.ground.by_name import ByName
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.segments.schema import SCHEMAS
-from storage.versions.content.prompts import json_problems
-from storage.versions.read import open_version, reading
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.exports.completions import PromptCompletion, Unpaired
+from rollmill.storage.exports.conversations import Conversations
+from rollmill.storage.exports.mix import Member, Mix, MixPart
+from rollmill.storage.exports.preferences.pairs import Pairs, Redi
+from rollmill.storage.exports.preferences.ranked_pairs import RankedPairs
+from rollmill.storage.exports.process_labels import ProcessLabels
+from rollmill.storage.exports.prompts import Prompts
+from rollmill.storage.exports.rl import Rl
+from rollmill.storage.exports.search_trees import PiecePairs, SearchTree
+from rollmill.storage.exports.sft import Sft
+from rollmill.storage.exports.thread_rows import PLANNED, STORED
+from rollmill.storage.exports.write import Export, ExportFile, Row, export_rows
+from rollmill.storage.ground.by_name import ByName
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.versions.content.prompts import json_problems
+from rollmill.storage.versions.read import open_version, reading
+from rollmill.storage.versions.resolve import VersionInfo
 
 __all__ = [
     "EXPORTS",
@@ -51,20 +51,20 @@ EXPORTS: Mapping[str, type[Export]] = ByName(
         "prompt_completion": PromptCompletion,
         "unpaired": Unpaired,
         "pairs": Pairs,
-        "answer_pairs": "storage.exports.preferences.answer_pairs:AnswerPairs",
+        "answer_pairs": "rollmill.storage.exports.preferences.answer_pairs:AnswerPairs",
         "ranked_pairs": RankedPairs,
         "redi": Redi,
         "rl": Rl,
         "prompts": Prompts,
         "thread": Conversations,
-        "pits": "storage.exports.pits:Pits",
+        "pits": "rollmill.storage.exports.pits:Pits",
         "process_labels": ProcessLabels,
         "tree": SearchTree,
         "piece_pairs": PiecePairs,
-        "piece_labels": "storage.exports.searches.piece_labels:PieceLabels",
-        "rewrite_pairs": "storage.exports.searches.rewrite_pairs:RewritePairs",
-        "tactics": "storage.exports.proofs.tactics:Tactics",
-        "tactic_pairs": "storage.exports.proofs.tactics:TacticPairs",
+        "piece_labels": "rollmill.storage.exports.searches.piece_labels:PieceLabels",
+        "rewrite_pairs": "rollmill.storage.exports.searches.rewrite_pairs:RewritePairs",
+        "tactics": "rollmill.storage.exports.proofs.tactics:Tactics",
+        "tactic_pairs": "rollmill.storage.exports.proofs.tactics:TacticPairs",
     }
 )
 SHOW_WHAT_WAS_ASKED = frozenset({"thread"})

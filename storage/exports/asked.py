@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from pipelines.marks import has_marks, unmarked
-from pipelines.steps.follow import Link, Threads
-from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.reading import fields_of
-from pipelines.steps.recorded import recorded_graph
-from pipelines.steps.step_template import Facts, Filling, StepText, filled
-from storage.exports.thread_rows import ProblemThreads
-from storage.exports.write import Row
-from storage.ground.recipe_steps import recorded_steps
-from storage.ground.records import Prompt
-from storage.ground.threads import Turn
-from storage.segments.schema import prompt_from_json
+from rollmill.pipelines.marks import has_marks, unmarked
+from rollmill.pipelines.steps.follow import Link, Threads
+from rollmill.pipelines.steps.graph import Node, StepGraph
+from rollmill.pipelines.steps.reading import fields_of
+from rollmill.pipelines.steps.recorded import recorded_graph
+from rollmill.pipelines.steps.step_template import Facts, Filling, StepText, filled
+from rollmill.storage.exports.thread_rows import ProblemThreads
+from rollmill.storage.exports.write import Row
+from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.storage.ground.records import Prompt
+from rollmill.storage.ground.threads import Turn
+from rollmill.storage.segments.schema import prompt_from_json
 
 __all__ = ["Questions", "graph_of", "has_marks", "label_seeing_steps", "unmarked"]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.chat_rows import PROVENANCE, answer_turns, judged_by
-from storage.exports.origin import AS_SENT, WRONG, Training, Turn, origin_of
-from storage.exports.thread_rows import ProblemThreads, manifest_of
-from storage.exports.write import TURNS, Row
-from storage.ground.records import Prompt
-from storage.ground.threads import lineage
-from storage.segments.schema import prompt_from_json
+from rollmill.storage.exports.chat_rows import PROVENANCE, answer_turns, judged_by
+from rollmill.storage.exports.origin import AS_SENT, WRONG, Training, Turn, origin_of
+from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of
+from rollmill.storage.exports.write import TURNS, Row
+from rollmill.storage.ground.records import Prompt
+from rollmill.storage.ground.threads import lineage
+from rollmill.storage.segments.schema import prompt_from_json
 
 if TYPE_CHECKING:
-    from storage.exports.asked import Questions
+    from rollmill.storage.exports.asked import Questions
 
 WeighedTurn = dict[str, Any]
 
@@ -45,7 +45,7 @@ class Conversations(Training):
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts by problem id, sample index and completion id."""
-        from storage.exports.asked import Questions, graph_of  # they know engines, which take a while to import
+        from rollmill.storage.exports.asked import Questions, graph_of  # they know engines, which take a while to import
 
         self.left_out.clear()
         graph = graph_of(manifest_of(connection).get("recipe", {}))
@@ -105,7 +105,7 @@ class Conversations(Training):
 
 def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:
     """A prompt as turns, without the marks around quoted texts. `own`: texts of the model that are to be learned."""
-    from storage.exports.asked import unmarked
+    from rollmill.storage.exports.asked import unmarked
 
     if isinstance(prompt, str):
         return [{"role": "user", "content": unmarked(prompt)}]

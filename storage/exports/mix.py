@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from storage.exports.write import Export, Row
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.exports.write import Export, Row
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.versions.resolve import VersionInfo
 
 DATASET = "dataset"
 """The column that names the version."""

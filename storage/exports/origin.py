@@ -15,13 +15,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.thread_rows import ProblemThreads, manifest_of, of_prefix, problem_threads, rates_of
-from storage.exports.write import Row
-from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import recorded_steps
-from storage.ground.replies.special_tokens import without_special_tokens
-from storage.ground.threads import lineage
-from storage.segments.schema import prompt_from_json
+from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of, of_prefix, problem_threads, rates_of
+from rollmill.storage.exports.write import Row
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.storage.ground.replies.special_tokens import without_special_tokens
+from rollmill.storage.ground.threads import lineage
+from rollmill.storage.segments.schema import prompt_from_json
 
 Turn = dict[str, str]
 PROMPTS = ("problem", "as_sent")
@@ -219,13 +219,13 @@ def label_seeing(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     recipe = manifest_of(connection).get("recipe", {})
     if not recorded_steps(recipe):
         return frozenset()
-    from storage.exports.asked import label_seeing_steps  # it knows engines, which take a while to import
+    from rollmill.storage.exports.asked import label_seeing_steps  # it knows engines, which take a while to import
 
     return label_seeing_steps(recipe)
 
 
 def _repeats_marks(text: str) -> bool:
-    from storage.exports.asked import has_marks
+    from rollmill.storage.exports.asked import has_marks
 
     return "<<<" in text and has_marks(text)
 

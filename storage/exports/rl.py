@@ -13,21 +13,21 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
-from storage.exports.chat_rows import (
+from rollmill.storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
+from rollmill.storage.exports.chat_rows import (
     ABOUT_THE_PROBLEM,
     JUDGED,
     answer_turns,
     columns_of,
     judged_by,
 )
-from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
-from storage.exports.thread_rows import manifest_of, of_prefix
-from storage.exports.write import TURNS, Row
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.pool import Floats
-from storage.ground.recipe_steps import first_step
+from rollmill.storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
+from rollmill.storage.exports.thread_rows import manifest_of, of_prefix
+from rollmill.storage.exports.write import TURNS, Row
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import Floats
+from rollmill.storage.ground.recipe_steps import first_step
 
 _GROUPS = """
 select d.problem_id, r.model, list(d.completion_id order by r.sample_index, d.completion_id) as ids,

@@ -6,9 +6,9 @@ from dataclasses import KW_ONLY, dataclass, field
 import duckdb
 import pyarrow as pa
 
-from storage.exports.chat_rows import answer_turns
-from storage.exports.completions import PromptCompletion
-from storage.exports.write import TURNS, Row
+from rollmill.storage.exports.chat_rows import answer_turns
+from rollmill.storage.exports.completions import PromptCompletion
+from rollmill.storage.exports.write import TURNS, Row
 
 
 @dataclass

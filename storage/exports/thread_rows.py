@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from storage.exports.write import Row
-from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import first_step, step_column
-from storage.ground.threads import Turn, Turns, turns_of
-from storage.segments.views import no_rows, quoted
-from storage.versions.content.catalogue import has_table
-from storage.versions.read import fixed_prefix
+from rollmill.storage.exports.write import Row
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.recipe_steps import first_step, step_column
+from rollmill.storage.ground.threads import Turn, Turns, turns_of
+from rollmill.storage.segments.views import no_rows, quoted
+from rollmill.storage.versions.content.catalogue import has_table
+from rollmill.storage.versions.read import fixed_prefix
 
 STORED = "stored_scores"
 PLANNED = "planned_outcomes"

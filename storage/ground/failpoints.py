@@ -11,7 +11,7 @@ import signal
 import threading
 from collections import Counter
 
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 VARIABLE = "ROLLMILL_FAILPOINT"
 ANY = "*"

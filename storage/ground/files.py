@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 _LARGEST = 256 << 20  # bytes of a text that is read whole
 _MOST_OWN = 16 << 20  # bytes of a file of the person's own

@@ -1,7 +1,7 @@
 """Fields of forms: a key with its type, choices, bounds, value and help, made from annotations and docstrings.
 
-`rollmill recipe form` prints them for a recipe, `storage.queries` gives those of an export, and the dashboard draws both.
-What a person enters goes to a command as `--set KEY=VALUE`; `yaml_text` writes the value.
+`rollmill recipe form` prints them for a recipe, `rollmill.storage.queries` gives those of an export, and the dashboard
+draws both. What a person enters goes to a command as `--set KEY=VALUE`; `yaml_text` writes the value.
 
 An option of a class is described by a string under the field, in the section `Args:` of the constructor's docstring, or in
 the docstring of the class as `option`: sentence. The first that exists counts.

@@ -6,8 +6,8 @@ from typing import Any
 
 
 def command_words(job: Mapping[str, Any], sets: Mapping[str, str] | None = None) -> list[str]:
-    """The arguments of `rollmill` that repeat a job. `job`: the job as a run records it (flows.job.Job.data); paths in its
-    workspace become relative.
+    """The arguments of `rollmill` that repeat a job. `job`: the job as a run records it (rollmill.flows.job.Job.data);
+    paths in its workspace become relative.
 
     `sets`: recipe keys with new values as YAML. They replace what the job set for these keys and the keys below them.
     """

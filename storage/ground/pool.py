@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from storage.ground.id_keys import id_keys, places
-from storage.ground.records import OUTCOMES, PENDING, Verdict
+from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.storage.ground.records import OUTCOMES, PENDING, Verdict
 
 STATES: tuple[str, ...] = (*OUTCOMES, PENDING)
 """States in the column `outcome`: the four outcomes, and `pending` for a rollout that is planned and not judged."""
@@ -49,7 +49,7 @@ class Pool:
     index of its own, and -1 abstains. `outcome`: index into STATES. `kept`: KEPT, DROPPED, or OPEN while undecided.
     `tokens`: tokens out, -1 if unknown. `in_prefix`: True if the rollout was fixed before any verdict, so that rates may
     use it. `scores`: array of each scorer, NaN without a score. `repairs`: repairs drawn for each row; empty unless
-    requested (`storage.queries.repairs`).
+    requested (`rollmill.storage.queries.repairs`).
     """
 
     problems: tuple[str, ...]

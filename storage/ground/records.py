@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from storage.ground.by_name import RecordedMethod
-from storage.ground.ids import Digests, digest128, seed_of
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.ids import Digests, digest128, seed_of
 
 Outcome = Literal["correct", "incorrect", "unparsed", "undecided"]
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
@@ -279,7 +279,7 @@ class Decision:
 class PlanRow:
     """Planned completion of a run: committed before any draw, read back by a resumed run. `step` draws it, "" in a recipe
     without named steps. `after`: ids of the completions that a follow-up follows, separated by spaces. `sent`: id of its
-    prompt (storage.segments.schema), "" if no model is asked.
+    prompt (rollmill.storage.segments.schema), "" if no model is asked.
     """
 
     run: str

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Message
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Message
 
 _LONG = 40  # characters of what is no number that a person wrote; 1e9999999 would take minutes
 _OPERATORS = "+*/=<>×÷"

@@ -6,7 +6,7 @@ A completion follows none, one or several others. Its lineage is all of them and
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from storage.ground.records import JUDGED
+from rollmill.storage.ground.records import JUDGED
 
 ANSWER = "answer"
 """The role of steps whose completions are judged."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.imports.reading.cells import root
-from storage.imports.reading.columns import Columns
+from rollmill.storage.imports.reading.cells import root
+from rollmill.storage.imports.reading.columns import Columns
 
 _EMPTY = (type(None), str, list, dict)
 _ROLES = {"text": "answer", "external_id": "id", "is_correct": "label", "messages": "conversation"}

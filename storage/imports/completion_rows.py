@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.ground.records import Completion, FinishReason, Message, imported_completion_id
-from storage.ground.replies.thoughts import tagged
-from storage.imports.account import ColumnAccount
-from storage.imports.reading import cells
-from storage.imports.reading.cells import CellError, parsed_cell, root
-from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
-from storage.imports.reading.faults import RowError
-from storage.imports.reading.lines import FileRow
-from storage.imports.reading.turns import (
+from rollmill.storage.ground.records import Completion, FinishReason, Message, imported_completion_id
+from rollmill.storage.ground.replies.thoughts import tagged
+from rollmill.storage.imports.account import ColumnAccount
+from rollmill.storage.imports.reading import cells
+from rollmill.storage.imports.reading.cells import CellError, parsed_cell, root
+from rollmill.storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
+from rollmill.storage.imports.reading.faults import RowError
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.reading.turns import (
     asked_and_answered,
     asking_turns,
     is_conversation,
@@ -30,7 +30,7 @@ from storage.imports.reading.turns import (
     opened_conversation,
     rendered,
 )
-from storage.imports.stored import StoredProblem
+from rollmill.storage.imports.stored import StoredProblem
 
 _OF_EACH = ("is_correct", "finish_reason", "tokens_out", "logprob_sum", "reasoning", "model")
 _OF_PROBLEMS = frozenset(alias for aliases in PROBLEM_ALIASES.values() for alias in aliases)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from storage.ground.replies.thoughts import thought_of
-from storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
-from storage.imports.reading.cells import CellError, parsed_cell, value_at
-from storage.imports.reading.turns import replied
+from rollmill.storage.ground.replies.thoughts import thought_of
+from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
+from rollmill.storage.imports.reading.cells import CellError, parsed_cell, value_at
+from rollmill.storage.imports.reading.turns import replied
 
 Values = dict[str, Any]
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.ground.ids import canonical_json, digest128
-from storage.ground.records import Completion
-from storage.import_records import PREFIX, producer_of
-from storage.imports.completion_rows import ImportedCompletion
-from storage.imports.reading.columns import listed
-from storage.imports.stored import SAME_ANSWER, current_rows, updates
-from storage.segments.keys import Segment
-from storage.segments.views import select
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.import_records import PREFIX, producer_of
+from rollmill.storage.imports.completion_rows import ImportedCompletion
+from rollmill.storage.imports.reading.columns import listed
+from rollmill.storage.imports.stored import SAME_ANSWER, current_rows, updates
+from rollmill.storage.segments.keys import Segment
+from rollmill.storage.segments.views import select
 
 if TYPE_CHECKING:
-    from storage.segments.store import SegmentStore
+    from rollmill.storage.segments.store import SegmentStore
 
 _PLAIN = ("finish_reason", "tokens_in", "tokens_out", "logprob_sum")
 _TEXTS = ("reasoning", "messages")

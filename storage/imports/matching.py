@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.imports.problem_rows import ProblemRows, prompt_cell
-from storage.imports.reading import cells
-from storage.imports.reading.columns import ROLLOUT_ALIASES, Columns, listed, require
-from storage.imports.reading.faults import Faults, RowError
-from storage.imports.reading.lines import FileRow
-from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
-from storage.imports.references import References
-from storage.imports.spec import ImportSpec
-from storage.imports.stored import StoredProblem, stored_problems
-from storage.segments.store import SegmentStore
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.problem_rows import ProblemRows, prompt_cell
+from rollmill.storage.imports.reading import cells
+from rollmill.storage.imports.reading.columns import ROLLOUT_ALIASES, Columns, listed, require
+from rollmill.storage.imports.reading.faults import Faults, RowError
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.reading.turns import asked_and_answered, is_conversation, messages
+from rollmill.storage.imports.references import References
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.imports.stored import StoredProblem, stored_problems
+from rollmill.storage.segments.store import SegmentStore
 
 
 @dataclass(slots=True)

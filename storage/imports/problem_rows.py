@@ -9,14 +9,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from storage.ground.records import Message, Problem
-from storage.imports.reading import cells
-from storage.imports.reading.answers import boxed_in, marked_in
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.columns import Columns, listed
-from storage.imports.reading.faults import RowError
-from storage.imports.reading.lines import FileRow
-from storage.imports.reading.turns import asked_and_answered, is_conversation, messages, opened_conversation
+from rollmill.storage.ground.records import Message, Problem
+from rollmill.storage.imports.reading import cells
+from rollmill.storage.imports.reading.answers import boxed_in, marked_in
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.columns import Columns, listed
+from rollmill.storage.imports.reading.faults import RowError
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.reading.turns import asked_and_answered, is_conversation, messages, opened_conversation
 
 # Cells of published sets that stand where a problem has no answer, as in NuminaMath's proofs.
 _NOTHING = frozenset([

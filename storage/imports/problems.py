@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.imports.account import ColumnAccount
-from storage.imports.problem_rows import ProblemRows
-from storage.imports.reading.cells import Sanitiser
-from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, listed, require
-from storage.imports.reading.faults import Faults, RowError
-from storage.imports.references import References
-from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
-from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
-from storage.imports.stored import StoredProblem, stored_problems
-from storage.imports.writer import ImportWriter
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.account import ColumnAccount
+from rollmill.storage.imports.problem_rows import ProblemRows
+from rollmill.storage.imports.reading.cells import Sanitiser
+from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES, Columns, listed, require
+from rollmill.storage.imports.reading.faults import Faults, RowError
+from rollmill.storage.imports.references import References
+from rollmill.storage.imports.scan import Places, clean_rows, detect, mark, unchanged
+from rollmill.storage.imports.spec import Findings, ImportReport, ImportSpec, sample
+from rollmill.storage.imports.stored import StoredProblem, stored_problems
+from rollmill.storage.imports.writer import ImportWriter
+from rollmill.storage.workspace import Workspace
 
 _SAMPLES = 3
 

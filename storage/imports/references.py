@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.ground.solutions import asked, plain_reference
-from storage.imports.reading.columns import listed
-from storage.imports.reading.faults import Faults
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.ground.solutions import asked, plain_reference
+from rollmill.storage.imports.reading.columns import listed
+from rollmill.storage.imports.reading.faults import Faults
 
 
 @dataclass(slots=True)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage.ground.errors import SetupError, Unavailable, unknown_name
-from storage.ground.recipe_steps import takes_imports
-from storage.import_records import PREFIX, ImportRecord, producer_of
-from storage.imports.stored import answering, current_rows, names_of, rows_of
-from storage.ledger.models import BatchRow, ImportRow, RunRow
+from rollmill.storage.ground.errors import SetupError, Unavailable, unknown_name
+from rollmill.storage.ground.recipe_steps import takes_imports
+from rollmill.storage.import_records import PREFIX, ImportRecord, producer_of
+from rollmill.storage.imports.stored import answering, current_rows, names_of, rows_of
+from rollmill.storage.ledger.models import BatchRow, ImportRow, RunRow
 
 if TYPE_CHECKING:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,9 @@ def _users(ws: "Workspace", name: str, alone: Mapping[str, Collection[str]]) -> 
 
 
 def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
-    from storage.versions.index import dataset_names
-    from storage.versions.read import load_manifest
-    from storage.versions.resolve import versions
+    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.versions.read import load_manifest
+    from rollmill.storage.versions.resolve import versions
 
     datasets = []
     for dataset in dataset_names(ws.datasets):
@@ -159,7 +159,7 @@ def _ids(ws: "Workspace", kind: Any, name: str) -> set[str]:
 
 def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:
     """The ids stored under this import only."""
-    from storage.segments.views import select as rows
+    from rollmill.storage.segments.views import select as rows
 
     # Ids are of the content, so two imports may hold one row; either alone keeps it.
     others = [segment for segment in ws.segments.registry.segments(kind) if segment.producer != producer_of(name)]

@@ -4,21 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.imports.account import ColumnAccount
-from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
-from storage.imports.labels import Relabelling
-from storage.imports.matching import EmbeddedProblems, ProblemLookup, matcher
-from storage.imports.problems import mark_of, sanitised_notes
-from storage.imports.reading.cells import CellError, Sanitiser
-from storage.imports.reading.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
-from storage.imports.reading.faults import Faults, RowError
-from storage.imports.scan import Places, clean_rows, detect, unchanged
-from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
-from storage.imports.stored import StoredProblem
-from storage.imports.writer import ImportWriter
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.account import ColumnAccount
+from rollmill.storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
+from rollmill.storage.imports.labels import Relabelling
+from rollmill.storage.imports.matching import EmbeddedProblems, ProblemLookup, matcher
+from rollmill.storage.imports.problems import mark_of, sanitised_notes
+from rollmill.storage.imports.reading.cells import CellError, Sanitiser
+from rollmill.storage.imports.reading.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
+from rollmill.storage.imports.reading.faults import Faults, RowError
+from rollmill.storage.imports.scan import Places, clean_rows, detect, unchanged
+from rollmill.storage.imports.spec import Findings, ImportReport, ImportSpec, sample
+from rollmill.storage.imports.stored import StoredProblem
+from rollmill.storage.imports.writer import ImportWriter
+from rollmill.storage.workspace import Workspace
 
 _SAMPLES = 3
 _WITH_PROBLEMS = {**EMBEDDED_ALIASES, **ROLLOUT_ALIASES}

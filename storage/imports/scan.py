@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from storage.ground.errors import SetupError, Unavailable
-from storage.imports.account import ColumnAccount
-from storage.imports.forms import Values, rewritten
-from storage.imports.logs.lm_eval import KEYS, FilterScores
-from storage.imports.reading.cells import CellError, Sanitiser, root, value_at
-from storage.imports.reading.columns import Aliases, Columns, listed, resolve
-from storage.imports.reading.faults import Faults
-from storage.imports.reading.lines import FileRow
-from storage.imports.reading.readers import read_rows
-from storage.imports.reading.splits import split_of
-from storage.imports.spec import ImportSpec
+from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.storage.imports.account import ColumnAccount
+from rollmill.storage.imports.forms import Values, rewritten
+from rollmill.storage.imports.logs.lm_eval import KEYS, FilterScores
+from rollmill.storage.imports.reading.cells import CellError, Sanitiser, root, value_at
+from rollmill.storage.imports.reading.columns import Aliases, Columns, listed, resolve
+from rollmill.storage.imports.reading.faults import Faults
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.imports.reading.splits import split_of
+from rollmill.storage.imports.spec import ImportSpec
 
 _DETECT_ROWS = 200  # of files whose rows all have the same columns
 

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Problem
-from storage.import_records import producer_of
-from storage.imports.account import ColumnUse
-from storage.imports.reading.faults import FaultKind, Faults
-from storage.imports.reading.layouts import Layout
-from storage.imports.reading.lines import FileRow
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Problem
+from rollmill.storage.import_records import producer_of
+from rollmill.storage.imports.account import ColumnUse
+from rollmill.storage.imports.reading.faults import FaultKind, Faults
+from rollmill.storage.imports.reading.layouts import Layout
+from rollmill.storage.imports.reading.lines import FileRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -27,7 +27,7 @@ class ImportSpec:
     opens the file's rows, for a file whose suffix does not name its form; `log`: a digest of the whole log. `update`: the
     file's labels replace those of answers already in the import. `whole`: columns with a list for the whole row, rather
     than an item per answer. `set_aside`: the file for rows with a fault. `max_bytes`: limit of the unfolded file, see
-    storage.imports.reading.limits.
+    rollmill.storage.imports.reading.limits.
     """
 
     path: Path

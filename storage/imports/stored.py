@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.import_records import PREFIX, producer_of
-from storage.segments.keys import Kind, Segment
-from storage.segments.schema import text_array
-from storage.segments.store import SegmentStore
-from storage.segments.views import select
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.import_records import PREFIX, producer_of
+from rollmill.storage.segments.keys import Kind, Segment
+from rollmill.storage.segments.schema import text_array
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.segments.views import select
 
 if TYPE_CHECKING:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
 
 SAME_ANSWER = "same_answer_as"
-"""The key in a completion's meta of the id that its text alone would have; see storage.imports.labels."""
+"""The key in a completion's meta of the id that its text alone would have; see rollmill.storage.imports.labels."""
 ANSWER = f"coalesce(meta ->> '$.{SAME_ANSWER}', id)"
 _ROW = f"id, prompt_id, sample_index, seed, meta ->> '$.problem_id' AS problem, {ANSWER} AS answer"
 _IDS = {"problem_id": "id", "prompt_id": "prompt_id"}

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.ground.records import Problem
-from storage.imports.problem_rows import ProblemRows
-from storage.imports.reading.cells import Sanitiser
-from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, require
-from storage.imports.reading.turns import asked_and_answered, is_conversation, messages, opened_conversation
-from storage.imports.scan import clean_rows, detect
-from storage.imports.spec import ImportSpec
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.problem_rows import ProblemRows
+from rollmill.storage.imports.reading.cells import Sanitiser
+from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES, Columns, require
+from rollmill.storage.imports.reading.turns import asked_and_answered, is_conversation, messages, opened_conversation
+from rollmill.storage.imports.scan import clean_rows, detect
+from rollmill.storage.imports.spec import ImportSpec
 
 
 def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:

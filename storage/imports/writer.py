@@ -11,17 +11,17 @@ from typing import Any, Self
 
 from sqlalchemy.orm import Session
 
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Problem
-from storage.import_records import ImportRecord
-from storage.imports.reading.columns import Columns
-from storage.imports.reading.limits import MAX_HELD
-from storage.imports.scan import source_rows
-from storage.imports.spec import Findings, ImportCount, ImportReport, ImportSpec
-from storage.imports.stored import UPDATE
-from storage.segments.keys import Commit, Kind, SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Problem
+from rollmill.storage.import_records import ImportRecord
+from rollmill.storage.imports.reading.columns import Columns
+from rollmill.storage.imports.reading.limits import MAX_HELD
+from rollmill.storage.imports.scan import source_rows
+from rollmill.storage.imports.spec import Findings, ImportCount, ImportReport, ImportSpec
+from rollmill.storage.imports.stored import UPDATE
+from rollmill.storage.segments.keys import Commit, Kind, SegmentKey
+from rollmill.storage.workspace import Workspace
 
 FORMAT = "1"
 

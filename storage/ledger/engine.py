@@ -24,11 +24,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
-from storage.ground import failpoints
-from storage.ground.errors import SetupError, ledger_error, ledger_lost, read_only
-from storage.ledger import postgres
-from storage.ledger.leases import Leases
-from storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.errors import SetupError, ledger_error, ledger_lost, read_only
+from rollmill.storage.ledger import postgres
+from rollmill.storage.ledger.leases import Leases
+from rollmill.storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
 
 BUSY_SECONDS = 60.0
 DRIVERS = ("postgresql", "postgresql+psycopg")

@@ -13,9 +13,9 @@ from typing import Any, Protocol, Self
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
-from storage.ground.files import no_link
-from storage.ledger.models import LeaseRow
-from storage.ledger.owners import Owner, this_process
+from rollmill.storage.ground.files import no_link
+from rollmill.storage.ledger.models import LeaseRow
+from rollmill.storage.ledger.owners import Owner, this_process
 
 
 class Lease:

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from storage.ledger.engine import Ledger
-from storage.ledger.models import (
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import (
     AuditRow,
     BatchRow,
     ForecastRow,

@@ -7,10 +7,10 @@ remote, which proves nothing.
 from collections.abc import Mapping
 from pathlib import Path
 
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import canonical_json, sha256_text
-from storage.models.index import ModelVersion, named_version
-from storage.versions.content.digests import digest, require_own_folder, require_pointed
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.storage.models.index import ModelVersion, named_version
+from rollmill.storage.versions.content.digests import digest, require_own_folder, require_pointed
 
 ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
 """Files about a model, which do not decide its texts."""

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.files import json_text, parse_object, read_object, read_utf8, write_text
-from storage.versions.index import LINK, NAME, check_names, check_texts
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.files import json_text, parse_object, read_object, read_utf8, write_text
+from rollmill.storage.versions.index import LINK, NAME, check_names, check_texts
 
 INDEX_SCHEMA = 1
 MODELS = "models"

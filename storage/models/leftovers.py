@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from storage.ground.files import locked
-from storage.models.index import model_names
-from storage.models.publish import PARTIAL, publication_lock
-from storage.workspace import Workspace
+from rollmill.storage.ground.files import locked
+from rollmill.storage.models.index import model_names
+from rollmill.storage.models.publish import PARTIAL, publication_lock
+from rollmill.storage.workspace import Workspace
 
 UNTOUCHED = 86_400.0  # seconds after which rows that no process trains on are removed; a training exports them again
 

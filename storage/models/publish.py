@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from storage import dvc
-from storage.ground.errors import SetupError, explained
-from storage.ground.failpoints import hit
-from storage.ground.files import json_text, locked, sync, sync_folder, write_text
-from storage.models.files import content_hash, model_files
-from storage.models.index import (
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError, explained
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.ground.files import json_text, locked, sync, sync_folder, write_text
+from rollmill.storage.models.files import content_hash, model_files
+from rollmill.storage.models.index import (
     ModelEntry,
     ModelIndex,
     ModelVersion,
@@ -26,7 +26,7 @@ from storage.models.index import (
     save_index,
     version_of,
 )
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 PARTIAL = ".partial-"

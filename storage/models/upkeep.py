@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from storage import dvc
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.failpoints import hit
-from storage.ground.files import locked
-from storage.models.files import pulling, require_published_model
-from storage.models.index import (
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.ground.files import locked
+from rollmill.storage.models.files import pulling, require_published_model
+from rollmill.storage.models.index import (
     ModelIndex,
     ModelVersion,
     all_models,
@@ -22,15 +22,15 @@ from storage.models.index import (
     resolve_model,
     save_index,
 )
-from storage.models.publish import publication_lock
-from storage.versions.content.digests import (
+from rollmill.storage.models.publish import publication_lock
+from rollmill.storage.versions.content.digests import (
     forget_wrong_files,
     forget_wrong_objects,
     require_cached,
     require_own_tree,
 )
-from storage.versions.upkeep.marks import check_tag, tags_with
-from storage.workspace import Workspace
+from rollmill.storage.versions.upkeep.marks import check_tag, tags_with
+from rollmill.storage.workspace import Workspace
 
 
 def tag_model(ws: Workspace, reference: str, name: str, *, move: bool = False) -> ModelVersion:

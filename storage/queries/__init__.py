@@ -6,15 +6,23 @@ A name is imported on first use, so that each command loads only the modules it 
 
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import first_use
+from rollmill.storage.ground.by_name import first_use
 
 if TYPE_CHECKING:
-    from pipelines.metrics import Funnel, GroupRate
-    from storage.queries.browse.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
-    from storage.queries.browse.explore_index import ExploreIndex
-    from storage.queries.browse.lineage import completion_text, problem_turns
-    from storage.queries.browse.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
-    from storage.queries.budgets import (
+    from rollmill.pipelines.metrics import Funnel, GroupRate
+    from rollmill.storage.queries.browse.explore import (
+        ORDERS,
+        Filters,
+        Listing,
+        Matching,
+        ProblemPage,
+        ProblemRow,
+        search_problems,
+    )
+    from rollmill.storage.queries.browse.explore_index import ExploreIndex
+    from rollmill.storage.queries.browse.lineage import completion_text, problem_turns
+    from rollmill.storage.queries.browse.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
+    from rollmill.storage.queries.budgets import (
         CONTINUED,
         BudgetRound,
         BudgetSpend,
@@ -23,8 +31,8 @@ if TYPE_CHECKING:
         StopEvidence,
         budget_spend,
     )
-    from storage.queries.judge.audits import KnownRates, known_rates, scope_rates
-    from storage.queries.judge.review import (
+    from rollmill.storage.queries.judge.audits import KnownRates, known_rates, scope_rates
+    from rollmill.storage.queries.judge.review import (
         Queue,
         ReviewItem,
         audit_queue,
@@ -33,8 +41,8 @@ if TYPE_CHECKING:
         undecided_queue,
         unjudged_positions,
     )
-    from storage.queries.notebook import open_workspace
-    from storage.queries.rates import (
+    from rollmill.storage.queries.notebook import open_workspace
+    from rollmill.storage.queries.rates import (
         GROUPS,
         counts_by,
         funnel,
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
         models_of,
         pass_rates,
     )
-    from storage.queries.reader import (
+    from rollmill.storage.queries.reader import (
         Reader,
         compare,
         datasets,
@@ -53,39 +61,39 @@ if TYPE_CHECKING:
         version_report,
         versions_of,
     )
-    from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
-    from storage.run_records import Firing as Firing
-    from storage.runs import Run, StageProgress
-    from storage.standing import Service as Service
-    from storage.versions.diff import VersionDiff as VersionDiff
-    from storage.versions.history import VersionStep as VersionStep
-    from storage.versions.pairing import Pairing as Pairing
-    from storage.versions.pairing import StateChange as StateChange
-    from storage.versions.resolve import VersionInfo as VersionInfo
+    from rollmill.storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
+    from rollmill.storage.run_records import Firing as Firing
+    from rollmill.storage.runs import Run, StageProgress
+    from rollmill.storage.standing import Service as Service
+    from rollmill.storage.versions.diff import VersionDiff as VersionDiff
+    from rollmill.storage.versions.history import VersionStep as VersionStep
+    from rollmill.storage.versions.pairing import Pairing as Pairing
+    from rollmill.storage.versions.pairing import StateChange as StateChange
+    from rollmill.storage.versions.resolve import VersionInfo as VersionInfo
 
 _MODULES = {
-    "pipelines.metrics": "Funnel GroupRate",
-    "storage.queries.judge.audits": "KnownRates known_rates scope_rates",
-    "storage.queries.budgets": "BudgetRound BudgetSpend CONTINUED LevelSpend StopCount StopEvidence budget_spend",
-    "storage.queries.browse.explore": "Filters Listing Matching ORDERS ProblemPage ProblemRow search_problems",
-    "storage.queries.browse.explore_index": "ExploreIndex",
-    "storage.queries.browse.lineage": "completion_text problem_turns",
-    "storage.queries.notebook": "open_workspace",
-    "storage.queries.browse.problems": "ProblemDetail RolloutDetail indexed_rollouts problem_detail",
-    "storage.queries.rates": "GROUPS counts_by funnel indexed_counts models_of pass_rates",
-    "storage.queries.reader": "Reader compare datasets run_progress runs version_card version_manifest "
+    "rollmill.pipelines.metrics": "Funnel GroupRate",
+    "rollmill.storage.queries.judge.audits": "KnownRates known_rates scope_rates",
+    "rollmill.storage.queries.budgets": "BudgetRound BudgetSpend CONTINUED LevelSpend StopCount StopEvidence budget_spend",
+    "rollmill.storage.queries.browse.explore": "Filters Listing Matching ORDERS ProblemPage ProblemRow search_problems",
+    "rollmill.storage.queries.browse.explore_index": "ExploreIndex",
+    "rollmill.storage.queries.browse.lineage": "completion_text problem_turns",
+    "rollmill.storage.queries.notebook": "open_workspace",
+    "rollmill.storage.queries.browse.problems": "ProblemDetail RolloutDetail indexed_rollouts problem_detail",
+    "rollmill.storage.queries.rates": "GROUPS counts_by funnel indexed_counts models_of pass_rates",
+    "rollmill.storage.queries.reader": "Reader compare datasets run_progress runs version_card version_manifest "
     "version_report versions_of",
-    "storage.queries.judge.review": (
+    "rollmill.storage.queries.judge.review": (
         "Queue ReviewItem audit_queue audit_queues review_item undecided_queue unjudged_positions"
     ),
-    "storage.queries.scope": "Scope dataset_scope named_scope run_scope",
-    "storage.run_records": "Firing",
-    "storage.runs": "Run StageProgress",
-    "storage.standing": "Service",
-    "storage.versions.diff": "VersionDiff",
-    "storage.versions.history": "VersionStep",
-    "storage.versions.pairing": "StateChange Pairing",
-    "storage.versions.resolve": "VersionInfo",
+    "rollmill.storage.queries.scope": "Scope dataset_scope named_scope run_scope",
+    "rollmill.storage.run_records": "Firing",
+    "rollmill.storage.runs": "Run StageProgress",
+    "rollmill.storage.standing": "Service",
+    "rollmill.storage.versions.diff": "VersionDiff",
+    "rollmill.storage.versions.history": "VersionStep",
+    "rollmill.storage.versions.pairing": "StateChange Pairing",
+    "rollmill.storage.versions.resolve": "VersionInfo",
 }
 __getattr__ = first_use(__name__, _MODULES)
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from pipelines.stats import Estimate, paired_difference, population_mean
-from pipelines.steps.reading import fields_of
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.recipe_steps import recorded_steps
-from storage.ground.records import JUDGED
-from storage.ground.threads import ANSWER
-from storage.queries.scope import Scope
-from storage.segments.views import quoted
+from rollmill.pipelines.stats import Estimate, paired_difference, population_mean
+from rollmill.pipelines.steps.reading import fields_of
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.storage.ground.records import JUDGED
+from rollmill.storage.ground.threads import ANSWER
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.segments.views import quoted
 
 STOPS = ("accepted", "cap", "unreadable")
 _TURNS = """
@@ -140,7 +140,7 @@ def attempt_table(scope: Scope, steps: Sequence[str] = ()) -> AttemptTable:
 def _recipe(scope: Scope) -> Mapping[str, Any]:
     if scope.run is not None:
         return scope.run.recipe
-    from storage.versions.read import load_manifest
+    from rollmill.storage.versions.read import load_manifest
 
     assert scope.version is not None, "a scope is of a run or of a version"
     recipe: Mapping[str, Any] = load_manifest(scope.version).get("recipe", {})

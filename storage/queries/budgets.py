@@ -1,7 +1,7 @@
 """Spending and results of a run's budget: by round, by level, and the reasons for stopping. Live while the run writes.
 
-Tokens are those of the run's completions, whichever run drew them (storage.queries.cost gives a run's own spending). A
-problem is covered when it has k distinct correct solutions, counted as quotas and budgets count them.
+Tokens are those of the run's completions, whichever run drew them (rollmill.storage.queries.cost gives a run's own
+spending). A problem is covered when it has k distinct correct solutions, counted as quotas and budgets count them.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.stats import Estimate, population_mean
-from storage.ground.records import CONTINUED
-from storage.ground.solutions import argued, solution_key
-from storage.queries.scope import Scope
-from storage.segments.schema import text_array
+from rollmill.pipelines.stats import Estimate, population_mean
+from rollmill.storage.ground.records import CONTINUED
+from rollmill.storage.ground.solutions import argued, solution_key
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.segments.schema import text_array
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +27,7 @@ __all__ = ["CONTINUED", "BudgetRound", "BudgetSpend", "LevelSpend", "StopCount",
 CHUNK = 20_000
 COVERAGE = "share of covered problems in the population that these problems were drawn from"
 
-# A correct text that was cut off at the token limit is no solution, as for quotas (storage.ground.solutions).
+# A correct text that was cut off at the token limit is no solution, as for quotas (rollmill.storage.ground.solutions).
 _DRAWN = """
 CREATE TEMP TABLE drawn AS
 SELECT p.round, p.problem_id, p.completion_id, coalesce(c.tokens_out, 0) AS tokens,
@@ -98,8 +98,8 @@ class StopCount:
 class StopEvidence:
     """The reason why one problem stopped, the round after which it did, and the numbers behind the reason.
 
-    The reason CONTINUED (storage.ground.records) stops nothing: the rule gave the problem up, and its draws continue at
-    random.
+    The reason CONTINUED (rollmill.storage.ground.records) stops nothing: the rule gave the problem up, and its draws
+    continue at random.
     """
 
     problem_id: str

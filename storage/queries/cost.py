@@ -14,24 +14,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from storage.ground.errors import unknown_name
-from storage.ground.money import MICROS, UNITS, amount
-from storage.queries.reader import Reader
-from storage.queries.scope import run_scope
-from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
-from storage.spending import money_text as money_text  # noqa: PLC0414 - the accounts and their words have one door
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.money import MICROS, UNITS, amount
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import run_scope
+from rollmill.storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
+from rollmill.storage.spending import money_text as money_text  # noqa: PLC0414 - the accounts and their words have one door
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
 
-    from storage.spending import Payment
+    from rollmill.storage.spending import Payment
 
 By = Literal["batch", "problem", "level", "step", "round", "engine", "command"]
 GROUPS: tuple[By, ...] = ("batch", "problem", "level", "step", "round", "engine", "command")
 
-# Costs are rounded half to even, as storage.ground.money rounds a payment in Python: both have to sum to the same.
+# Costs are rounded half to even, as rollmill.storage.ground.money rounds a payment in Python: both have to sum to the same.
 # Each completion counts once, at its first row in the plan, in integer sums. Its index among the distinct completions of
 # its batch is the index of its bit in a payment.
 _ROWS = """
@@ -189,7 +189,7 @@ def sums_row(sums: Sums) -> dict[str, Any]:
 
 
 def cost_frame(groups: Sequence[CostGroup]) -> "pd.DataFrame":
-    """Groups as a frame; `units` are millionths of a millionth of the currency (storage.ground.money.amount)."""
+    """Groups as a frame; `units` are millionths of a millionth of the currency (rollmill.storage.ground.money.amount)."""
     import pandas as pd
 
     rows = [
@@ -219,7 +219,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 def _summed(rows: "pa.Table", *keys: str) -> "pa.Table":
     """The rows summed by some of their columns and by whether they were drawn here, which leaves few rows."""
-    from storage.segments.instance import closed
+    from rollmill.storage.segments.instance import closed
 
     names, sums = ", ".join([*keys, "drawn"]), ", ".join(f"sum({name}) AS {name}" for name in ("kept", *SUMMED))
     with closed() as connection:  # Arrow's own sums would load pandas first

@@ -4,7 +4,7 @@
         spent = daily_spend(reader, runs(reader), 14, datetime.now(UTC).date())
         spent.days[-1].whole.tokens, spent.runs["arithmetic-3f9a0c1d"]
 
-Each total is a sum of the same whole numbers (storage.spending.Sums), so days and runs add up to the same.
+Each total is a sum of the same whole numbers (rollmill.storage.spending.Sums), so days and runs add up to the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from storage.ground.money import amount
-from storage.queries.reader import Reader
-from storage.spending import Sums
+from rollmill.storage.ground.money import amount
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.spending import Sums
 
 if TYPE_CHECKING:
-    from storage.runs import Run
+    from rollmill.storage.runs import Run
 
 
 @dataclass(frozen=True, slots=True)

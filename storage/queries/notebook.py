@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.ground.errors import SetupError, extras_named
-from storage.queries.reader import Reader
-from storage.queries.scope import Scope, dataset_scope, run_scope
-from storage.segments.keys import KINDS
-from storage.versions.content.prompts import COLUMN, SHOWN
+from rollmill.storage.ground.errors import SetupError, extras_named
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import Scope, dataset_scope, run_scope
+from rollmill.storage.segments.keys import KINDS
+from rollmill.storage.versions.content.prompts import COLUMN, SHOWN
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from storage.queries.cost import By
+    from rollmill.storage.queries.cost import By
 
 _COLUMNS = f"""
     p.prompt, p.{COLUMN},
@@ -101,7 +101,7 @@ class WorkspaceView:
         """
         import pandas as pd
 
-        from storage.queries.rates import models_of, pass_rates
+        from rollmill.storage.queries.rates import models_of, pass_rates
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
         pooled = {"models": len(models)} if by != "model" and len(models := models_of(scope)) > 1 else {}
@@ -141,7 +141,7 @@ class WorkspaceView:
             dataset: A dataset version.
             by: Up to two of level, skill, template, source and `meta.KEY` of the problems, and of model and step.
             first: Only the first so many completions of each problem, where imports have unequal numbers.
-            options: Options of the metric, those of `pipelines.metrics.Options`.
+            options: Options of the metric, those of `rollmill.pipelines.metrics.Options`.
 
         Returns:
             Rows with value, 95% interval, n, clusters, estimand and method.
@@ -151,10 +151,10 @@ class WorkspaceView:
         """
         import pandas as pd
 
-        from pipelines.metrics.registry import measure
-        from pipelines.metrics.sample import Options
-        from storage.queries.pools import scope_pool, with_meta
-        from storage.queries.repairs import with_repairs
+        from rollmill.pipelines.metrics.registry import measure
+        from rollmill.pipelines.metrics.sample import Options
+        from rollmill.storage.queries.pools import scope_pool, with_meta
+        from rollmill.storage.queries.repairs import with_repairs
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
         chosen, source = Options.of_mapping(options), scope_pool(scope)
@@ -174,7 +174,7 @@ class WorkspaceView:
             run: A run's id or name; none: the latest.
             by: What to group by.
         """
-        from storage.queries.cost import cost_frame, run_cost
+        from rollmill.storage.queries.cost import cost_frame, run_cost
 
         return cost_frame(run_cost(self.reader, run or self.reader.runs.chosen(None).id).by(by))
 

@@ -1,20 +1,20 @@
 """Tasks for a person in a workspace: runs that ended badly, rollouts to judge, schedules that failed or rest, sign-offs.
 
 Each task names one subject, so that a page can link it to the place where it is done. The counts of rollouts are those of
-the queues in which they are judged (storage.queries.judge.review).
+the queues in which they are judged (rollmill.storage.queries.judge.review).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.queries.judge.review import audit_title, undecided_queue
-from storage.queries.reader import Reader
-from storage.queries.schedules import ScheduleRow
+from rollmill.storage.queries.judge.review import audit_title, undecided_queue
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.schedules import ScheduleRow
 
 if TYPE_CHECKING:
-    from storage.runs import Run
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.runs import Run
+    from rollmill.storage.versions.resolve import VersionInfo
 
 Kind = Literal["ended", "refused", "undecided", "audit", "fired", "paused", "foreign", "sign-off"]
 BAD_ENDS = ("failed", "killed", "interrupted", "stopped")

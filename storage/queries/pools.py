@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.metrics import BY_RESULTS, BY_WEIGHT
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import MEASURED, STRATA, Pool, pool_of
-from storage.queries.scope import Scope
-from storage.scores import about, marks_of
-from storage.segments.schema import text_array
+from rollmill.pipelines.metrics import BY_RESULTS, BY_WEIGHT
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import MEASURED, STRATA, Pool, pool_of
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.scores import about, marks_of
+from rollmill.storage.segments.schema import text_array
 
 COLUMNS = (*STRATA, "model", "step")
 """Columns by which every pool can be cut; any other name is a key of the problems' meta."""

@@ -1,7 +1,7 @@
 """Counts of a scope's rollouts: funnel, steps, pass rates by group.
 
-Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in pipelines.metrics. Draws
-beyond the fixed prefix depend on earlier outcomes and stay out of every rate.
+Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in rollmill.pipelines.metrics.
+Draws beyond the fixed prefix depend on earlier outcomes and stay out of every rate.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pipelines import metrics
-from pipelines.metrics import Funnel, FunnelCounter, GroupRate
-from storage.ground.errors import unknown_name
-from storage.ground.pool import Group
-from storage.ground.recipe_steps import step_names
-from storage.queries.browse.explore_index import ExploreIndex
-from storage.queries.scope import Scope, View
+from rollmill.pipelines import metrics
+from rollmill.pipelines.metrics import Funnel, FunnelCounter, GroupRate
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.pool import Group
+from rollmill.storage.ground.recipe_steps import step_names
+from rollmill.storage.queries.browse.explore_index import ExploreIndex
+from rollmill.storage.queries.scope import Scope, View
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.ground.errors import RollmillError
-from storage.segments.keys import Kind
-from storage.segments.views import select
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.views import select
+from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from storage.audits import Audits, Verifiers
-    from storage.ground.records import Verdict
-    from storage.run_records import Attempts, Firings, Forecasts
-    from storage.runs import Run, Runs, StageProgress
-    from storage.spending import Spending
-    from storage.trainings import Trainings
-    from storage.trainings.experiments import Experiments
-    from storage.versions.diff import VersionDiff
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.audits import Audits, Verifiers
+    from rollmill.storage.ground.records import Verdict
+    from rollmill.storage.run_records import Attempts, Firings, Forecasts
+    from rollmill.storage.runs import Run, Runs, StageProgress
+    from rollmill.storage.spending import Spending
+    from rollmill.storage.trainings import Trainings
+    from rollmill.storage.trainings.experiments import Experiments
+    from rollmill.storage.versions.diff import VersionDiff
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 class Reader:
@@ -88,13 +88,13 @@ class Reader:
 
     def with_killed_status(self, listed: "list[Run]") -> "list[Run]":
         """The runs, with the status `killed` for a run whose process was killed."""
-        from storage.commands import with_killed_status
+        from rollmill.storage.commands import with_killed_status
 
         return with_killed_status(self.runs, self._workspace.ledger.leases, listed)
 
     def run_of_process(self, pid: int) -> str | None:
         """The run that a process of this host works on; None while it works on none."""
-        from storage.commands import workers_of
+        from rollmill.storage.commands import workers_of
 
         workers = workers_of(self._workspace.ledger.leases)
         return next((run for run, owners in workers.items() if any(o.pid == pid and o.alive() for o in owners)), None)
@@ -156,7 +156,7 @@ class Reader:
         rollout."""
         from sqlalchemy import func, select
 
-        from storage.ledger.models import AuditRow, BatchRow, JudgementRow, RunRow, SegmentRow
+        from rollmill.storage.ledger.models import AuditRow, BatchRow, JudgementRow, RunRow, SegmentRow
 
         # Counts beside the highest numbers: retiring or losing a segment may leave the highest number unchanged.
         newest = select(
@@ -222,7 +222,7 @@ class DatasetSummary:
 
 def datasets(reader: Reader) -> list[DatasetSummary]:
     """All datasets, by name."""
-    from storage.versions.index import dataset_names
+    from rollmill.storage.versions.index import dataset_names
 
     rows = []
     for name in dataset_names(reader.datasets):
@@ -236,7 +236,7 @@ def datasets(reader: Reader) -> list[DatasetSummary]:
 
 def versions_of(reader: Reader, name: str) -> "list[VersionInfo]":
     """The versions of a dataset, the newest first; SetupError for an unknown dataset."""
-    from storage.versions.resolve import versions
+    from rollmill.storage.versions.resolve import versions
 
     return versions(reader.datasets, name)[::-1]
 
@@ -253,22 +253,22 @@ def version_report(reader: Reader, reference: str) -> str:
 
 def version_manifest(reader: Reader, reference: str) -> dict[str, Any]:
     """The manifest of a version; available without the rows."""
-    from storage.versions.read import load_manifest
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.read import load_manifest
+    from rollmill.storage.versions.resolve import resolve
 
     return load_manifest(resolve(reader.datasets, reference))
 
 
 def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
     """Difference of two versions."""
-    from storage.versions.diff import diff
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.diff import diff
+    from rollmill.storage.versions.resolve import resolve
 
     return diff(resolve(reader.datasets, before), resolve(reader.datasets, after))
 
 
 def _file(reader: Reader, reference: str, name: str) -> str:
-    from storage.versions.read import checked_text
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.read import checked_text
+    from rollmill.storage.versions.resolve import resolve
 
     return checked_text(resolve(reader.datasets, reference), name)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from storage.ground.errors import SetupError
-from storage.queries.reader import Reader, version_manifest
-from storage.queries.schedules import recipe_files
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries.reader import Reader, version_manifest
+from rollmill.storage.queries.schedules import recipe_files
 
 Verb = Literal["curate", "evaluate", "train", "trial", "loop", "mix", "sweep"]
 _MARKS: Mapping[str, Verb] = {
@@ -61,7 +61,7 @@ class VersionOrigin:
 
 def version_origin(reader: Reader, reference: str) -> VersionOrigin:
     """The recipe of a version; SetupError for an unknown one."""
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(reader.datasets, reference)
     path, sets = _begun_with(reader, str(version_manifest(reader, reference).get("run", "")))

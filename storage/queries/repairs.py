@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from storage.ground.errors import SetupError
-from storage.ground.pool import STATES, Pool, Repair
-from storage.ground.threads import ANSWER
-from storage.queries.pools import ScopePool
-from storage.segments.schema import text_array
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import STATES, Pool, Repair
+from rollmill.storage.ground.threads import ANSWER
+from rollmill.storage.queries.pools import ScopePool
+from rollmill.storage.segments.schema import text_array
 
 _TURNS = """
 SELECT t.problem_id, t.completion_id, t.role, t.after, r.outcome, c.tokens_out

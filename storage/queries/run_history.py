@@ -1,7 +1,7 @@
 """History of a run: working times of its stages, round by round, the problems named by a gate check, and its output.
 
-The one home of a run's times. All are seconds of work since the run's start (storage.runs.Run.worked_until): its own
-`seconds`, the spans of its timeline, and the seconds of each stage, which are the lengths of its spans.
+The one home of a run's times. All are seconds of work since the run's start (rollmill.storage.runs.Run.worked_until): its
+own `seconds`, the spans of its timeline, and the seconds of each stage, which are the lengths of its spans.
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.queries.reader import Reader, run_progress
-from storage.queries.scope import Scope
-from storage.runs import Run, StageProgress, Times
+from rollmill.storage.queries.reader import Reader, run_progress
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.runs import Run, StageProgress, Times
 
 DRAWN, JUDGED = "draw", "verify"
 _KINDS = {DRAWN: "completions", JUDGED: "verdicts"}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from storage.ground.recipe_steps import recorded_steps, takes_imports
-from storage.runs import Run
-from storage.spending import Sums, money_text
+from rollmill.storage.ground.recipe_steps import recorded_steps, takes_imports
+from rollmill.storage.runs import Run
+from rollmill.storage.spending import Sums, money_text
 
 REFUSED = "gate refused"
 URGENCY = ("running", "killed", "failed", "interrupted", "stopped", "dismissed", "done")  # of an evaluation's cells

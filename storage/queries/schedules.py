@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
 
-from storage.ledger.owners import this_process
-from storage.queries.reader import Reader
-from storage.run_records import Firing
-from storage.schedules import DUE, Schedule, Schedules
-from storage.standing import Service, look
+from rollmill.storage.ledger.owners import this_process
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.run_records import Firing
+from rollmill.storage.schedules import DUE, Schedule, Schedules
+from rollmill.storage.standing import Service, look
 
 MOST_FILES = 200  # recipes offered
 MOST_DUE = 48  # firings of the next 24 hours that are listed

@@ -2,7 +2,7 @@
 
 - `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, step ('' without steps), outcome,
   verifier, verifier_version, kept, reason. The outcome is the accepted one, which the run stored as its policy decided it
-  (flows.rounds.outcomes), `pending` until then.
+  (rollmill.flows.rounds.outcomes), `pending` until then.
 - `outcomes`: the same without sample_index and step, which spares a join.
 - `threads`: one row per planned completion of a run or version: problem_id, completion_id, step, role, after (the ids of
   the followed ones, separated by spaces). Completions of unjudged roles are here and not in `rollouts`.
@@ -19,16 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.ground.recipe_steps import first_step, step_column, step_roles, takes_imports, unjudged_steps
-from storage.ground.records import PENDING
-from storage.queries.reader import Reader
-from storage.segments.views import no_rows, quoted
+from rollmill.storage.ground.recipe_steps import first_step, step_column, step_roles, takes_imports, unjudged_steps
+from rollmill.storage.ground.records import PENDING
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.segments.views import no_rows, quoted
 
 if TYPE_CHECKING:
     import duckdb
 
-    from storage.runs import Run
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.runs import Run
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 View = Literal["rollouts", "outcomes", "threads", "problems", "completions", "verdicts"]
@@ -65,7 +65,7 @@ class Scope:
     def open(self, *wanted: View) -> "duckdb.DuckDBPyConnection":
         """The same connection for callers that keep it; they close it."""
         if self.version is not None:
-            from storage.versions.read import open_version
+            from rollmill.storage.versions.read import open_version
 
             connection = open_version(self.version)  # raises with the command that fetches missing rows
             views_of_version(connection)
@@ -97,8 +97,8 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
     """The scope of a dataset version (`name`, `name@v2`, `name@tag`); SetupError if it is unknown or not fetched."""
-    from storage.versions.read import fixed_prefix, load_manifest
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.read import fixed_prefix, load_manifest
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(reader.datasets, reference)
     manifest = load_manifest(info)
@@ -108,7 +108,7 @@ def dataset_scope(reader: Reader, reference: str) -> Scope:
 
 def named_scope(reader: Reader, name: str) -> Scope | None:
     """The scope of this name, a dataset (`name`, `name@v2`) before a run; None for an unknown name."""
-    from storage.versions.index import dataset_names
+    from rollmill.storage.versions.index import dataset_names
 
     if name.partition("@")[0] in dataset_names(reader.datasets):
         return dataset_scope(reader, name)
@@ -201,8 +201,8 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     """The views of a dataset version, in a connection to its rows: its problems and verdicts unchanged, and its completions
     under the name of rollouts. Temporary views hide the version's own and write nothing to it.
     """
-    from storage.versions.content.catalogue import has_table
-    from storage.versions.content.prompts import json_problems
+    from rollmill.storage.versions.content.catalogue import has_table
+    from rollmill.storage.versions.content.prompts import json_problems
 
     # Tables are named in full: a temporary view `rollouts` that selects from `rollouts` would read itself.
     catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]

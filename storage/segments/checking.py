@@ -8,12 +8,12 @@ dead by then cannot register the file afterwards.
 
 from collections.abc import Iterator
 
-from storage.ground.errors import SetupError
-from storage.ledger.owners import Owner, maker_of
-from storage.segments.keys import KINDS, LostSegment, Segment
-from storage.segments.place import Place
-from storage.segments.registry import SegmentRegistry
-from storage.segments.segment_files import repaired_copy
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ledger.owners import Owner, maker_of
+from rollmill.storage.segments.keys import KINDS, LostSegment, Segment
+from rollmill.storage.segments.place import Place
+from rollmill.storage.segments.registry import SegmentRegistry
+from rollmill.storage.segments.segment_files import repaired_copy
 
 # Long enough for a query that listed the files before a compaction; the cost is disk space for that time.
 GRACE_SECONDS = 900.0

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from storage.segments.keys import Kind, Segment
-from storage.segments.views import IDENTITY, PathOf, keys
+from rollmill.storage.segments.keys import Kind, Segment
+from rollmill.storage.segments.views import IDENTITY, PathOf, keys
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from storage.segments.keys import Kind
-from storage.segments.schema import from_table, text_array
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import from_table, text_array
 
 if TYPE_CHECKING:
     import duckdb

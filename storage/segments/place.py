@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from storage.ground import failpoints
-from storage.ground.errors import SetupError, Unavailable, explained, is_machine_limit
-from storage.ground.files import sync
-from storage.ledger.owners import new_file_id
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.errors import SetupError, Unavailable, explained, is_machine_limit
+from rollmill.storage.ground.files import sync
+from rollmill.storage.ledger.owners import new_file_id
 
 OWNER = "ledger.txt"
 TEMPORARY = ".tmp-"

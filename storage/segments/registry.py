@@ -7,10 +7,10 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from storage.ledger.engine import Ledger
-from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
-from storage.segments.keys import Kind, LostSegment, Segment, SegmentFile, SegmentKey
-from storage.segments.segment_files import BatchRows
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
+from rollmill.storage.segments.keys import Kind, LostSegment, Segment, SegmentFile, SegmentKey
+from rollmill.storage.segments.segment_files import BatchRows
 
 _SEGMENTS, _BATCHES, _RUN_BATCHES, _RETIRED = (
     cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow, RetiredSegmentRow)

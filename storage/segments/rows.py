@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 import pyarrow as pa
 
-from storage.ground.errors import SetupError
-from storage.ground.records import SURROGATE, Message, Problem
-from storage.segments.keys import Kind
-from storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, to_table
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import SURROGATE, Message, Problem
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, to_table
 
 
 def wellformed(record: Record) -> Record:

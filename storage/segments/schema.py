@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow.lib import StringBuilder
 
-from storage.ground.ids import canonical_json
-from storage.ground.records import (
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,
@@ -30,7 +30,7 @@ from storage.ground.records import (
     Verdict,
     prompt_json,
 )
-from storage.segments.keys import COLUMNS, RECORDS, Kind, PromptOf, SentPrompt
+from rollmill.storage.segments.keys import COLUMNS, RECORDS, Kind, PromptOf, SentPrompt
 
 Record = (
     Problem

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from storage.ledger.owners import new_file_id
-from storage.segments import seal
-from storage.segments.keys import Kind, SegmentFile, SegmentKey
-from storage.segments.place import Place
-from storage.segments.schema import CURRENT
+from rollmill.storage.ledger.owners import new_file_id
+from rollmill.storage.segments import seal
+from rollmill.storage.segments.keys import Kind, SegmentFile, SegmentKey
+from rollmill.storage.segments.place import Place
+from rollmill.storage.segments.schema import CURRENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from storage.ground.errors import CorruptSegment, SetupError
-from storage.ground.records import Score, Verdict
-from storage.segments.index import IdentityIndex
-from storage.segments.instance import instance, shared_cursor, without_cache
-from storage.segments.keys import KINDS, Commit, Kind, LostSegment, Segment, SegmentKey
-from storage.segments.place import Place
-from storage.segments.registry import SegmentRegistry
-from storage.segments.rows import Rows, packed
-from storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, text_array
-from storage.segments.views import IDENTITY, SEPARATOR, files, select
-from storage.segments.writing import Also, Before, Bulk, Item, SegmentWriter
+from rollmill.storage.ground.errors import CorruptSegment, SetupError
+from rollmill.storage.ground.records import Score, Verdict
+from rollmill.storage.segments.index import IdentityIndex
+from rollmill.storage.segments.instance import instance, shared_cursor, without_cache
+from rollmill.storage.segments.keys import KINDS, Commit, Kind, LostSegment, Segment, SegmentKey
+from rollmill.storage.segments.place import Place
+from rollmill.storage.segments.registry import SegmentRegistry
+from rollmill.storage.segments.rows import Rows, packed
+from rollmill.storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, text_array
+from rollmill.storage.segments.views import IDENTITY, SEPARATOR, files, select
+from rollmill.storage.segments.writing import Also, Before, Bulk, Item, SegmentWriter
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,7 +96,7 @@ class SegmentStore:
         self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray, columns: Sequence[str] = ("*",)
     ) -> Iterator[tuple[int, Any]]:
         """As `fetch`, for many ids in bounded memory: (position in `ids`, record), once per occurrence of an id."""
-        from storage.segments.ordered import in_order
+        from rollmill.storage.segments.ordered import in_order
 
         wanted = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([text_array(ids)])
         places, segments = self._find(kind, wanted)
@@ -250,7 +250,7 @@ class SegmentStore:
 
     def check(self, *, deep: bool = False) -> list[LostSegment]:
         """Find missing and short files (deep: also altered ones), unregister them and list them."""
-        from storage.segments.checking import check
+        from rollmill.storage.segments.checking import check
 
         # Listed before the check: a segment registered meanwhile may not have been read.
         before = [segment for kind in KINDS for segment in self.registry.segments(kind)] if deep else []

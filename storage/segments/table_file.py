@@ -12,8 +12,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from storage.segments.keys import Kind
-from storage.segments.schema import SCHEMAS
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import SCHEMAS
 
 PART = 2_048  # rows read at once
 

@@ -8,8 +8,8 @@ workspace without them is read at full speed. The row registered first wins.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-from storage.ground.recipe_steps import OLD_COLUMN
-from storage.segments.keys import COLUMNS, Kind, Segment
+from rollmill.storage.ground.recipe_steps import OLD_COLUMN
+from rollmill.storage.segments.keys import COLUMNS, Kind, Segment
 
 IDENTITY: Mapping[Kind, tuple[str, ...]] = {
     "problems": ("id",),
@@ -88,7 +88,7 @@ def _rows(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
 
 def _scan(kind: Kind, columns: str, paths: str) -> str:
     """Scan of files with one schema, so that only the first is opened to bind; columns missing in older ones are null."""
-    from storage.segments.schema import CURRENT  # loads Arrow, which readers of versions need not have
+    from rollmill.storage.segments.schema import CURRENT  # loads Arrow, which readers of versions need not have
 
     names = _names(COLUMNS[kind])
     if columns == CURRENT[kind]:
@@ -101,7 +101,7 @@ def _scan(kind: Kind, columns: str, paths: str) -> str:
 
 def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     """The rows of these segments, numbered by registration and position in their file."""
-    from storage.segments.schema import CURRENT
+    from rollmill.storage.segments.schema import CURRENT
 
     names = _names(COLUMNS[kind])
     paths = files([path_of(segment) for segment in segments])

@@ -13,16 +13,16 @@ from typing import Self
 import pyarrow as pa
 from sqlalchemy.orm import Session
 
-from storage.ground import failpoints
-from storage.ground.records import Score, Verdict
-from storage.segments.index import IdentityIndex
-from storage.segments.keys import Commit, Kind, SegmentFile, SegmentKey
-from storage.segments.place import Place
-from storage.segments.registry import SegmentRegistry
-from storage.segments.rows import Rows, storable
-from storage.segments.schema import CHUNK, SCHEMAS, Record
-from storage.segments.segment_files import write_batches
-from storage.segments.views import IDENTITY, SEPARATOR
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.records import Score, Verdict
+from rollmill.storage.segments.index import IdentityIndex
+from rollmill.storage.segments.keys import Commit, Kind, SegmentFile, SegmentKey
+from rollmill.storage.segments.place import Place
+from rollmill.storage.segments.registry import SegmentRegistry
+from rollmill.storage.segments.rows import Rows, storable
+from rollmill.storage.segments.schema import CHUNK, SCHEMAS, Record
+from rollmill.storage.segments.segment_files import write_batches
+from rollmill.storage.segments.views import IDENTITY, SEPARATOR
 
 Item = tuple[SegmentKey, Sequence[Record]]
 Also = Callable[[Session, Sequence[Commit]], None]

@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from storage.commands import renewed
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.job_command import command_words
-from storage.ledger.engine import Ledger
-from storage.ledger.models import TrainingRow
+from rollmill.storage.commands import renewed
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.job_command import command_words
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import TrainingRow
 
 STATUSES = ("running", "done", "failed", "interrupted")
 STEPS = "steps.jsonl"

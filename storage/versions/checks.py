@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.ground.files import json_text, read_object, write_text
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.ground.files import json_text, read_object, write_text
+from rollmill.storage.versions.resolve import VersionInfo
 
 
 def keep_check(info: VersionInfo, benchmark: str, digest: str, report: Mapping[str, Any]) -> Path:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from storage.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
-from storage.ground.recipe_steps import first_step, step_column
-from storage.segments.instance import closed
-from storage.versions.read import fixed_prefix, load_manifest, open_version, reading
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
+from rollmill.storage.ground.recipe_steps import first_step, step_column
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.versions.read import fixed_prefix, load_manifest, open_version, reading
+from rollmill.storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
     import duckdb
 
-    from storage.versions.content.snapshot import Snapshot
+    from rollmill.storage.versions.content.snapshot import Snapshot
 
 _PROBLEMS = f"SELECT id, {', '.join(STRATA)} FROM problems"  # noqa: S608 (our own names)
 _COMPLETIONS = "SELECT id, model, sample_index, tokens_out, hash(prompt_id, text) AS row FROM {name}"

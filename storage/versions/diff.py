@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from storage.versions.content.card import flatten
-from storage.versions.pairing import EXAMPLES, Pairing, StateChange
-from storage.versions.read import load_manifest
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.versions.content.card import flatten
+from rollmill.storage.versions.pairing import EXAMPLES, Pairing, StateChange
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import VersionInfo
 
 _ABSENT = None
 LONG, LINE = 80, 100  # characters of a text that is shown as a text diff, and of a line of it

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.versions.diff import VersionChange, changes
-from storage.versions.read import is_here, load_manifest, pointer
-from storage.versions.resolve import VersionInfo, versions
+from rollmill.storage.versions.diff import VersionChange, changes
+from rollmill.storage.versions.read import is_here, load_manifest, pointer
+from rollmill.storage.versions.resolve import VersionInfo, versions
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from contextlib import closing
 
 import pyarrow as pa
 
-from storage.ground.errors import FoundWanting
-from storage.ground.secret_texts.key_search import KeySearch
-from storage.ground.secret_texts.spellings import LEAST_KEY
-from storage.versions.content.catalogue import TABLE_NAMES, TABLES, has_table
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.read import GATE_TEXTS, TEXTS, open_version, reading
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.secret_texts.key_search import KeySearch
+from rollmill.storage.ground.secret_texts.spellings import LEAST_KEY
+from rollmill.storage.versions.content.catalogue import TABLE_NAMES, TABLES, has_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.read import GATE_TEXTS, TEXTS, open_version, reading
+from rollmill.storage.versions.resolve import VersionInfo
 
 _AT_ONCE = 8_192
 Rows = Iterable[tuple[str, pa.RecordBatch]]

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
-from storage.ground.errors import SetupError, Unavailable
-from storage.ledger.models import DatasetRow
-from storage.versions.index import dataset_names
-from storage.versions.read import load_manifest
-from storage.versions.resolve import VersionInfo, versions
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.storage.ledger.models import DatasetRow
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import VersionInfo, versions
+from rollmill.storage.workspace import Workspace
 
 
 def record_version(ws: Workspace, info: VersionInfo) -> None:

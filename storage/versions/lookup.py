@@ -10,14 +10,14 @@ from typing import Any
 
 import duckdb
 
-from storage.segments.keys import Kind
-from storage.segments.views import quoted
-from storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, require_catalogue
-from storage.versions.content.prompts import COLUMN, SHOWN
-from storage.versions.content.shard_listing import Listing, read_listing
-from storage.versions.content.shard_views import Near, scan_near
-from storage.versions.read import fetch_command, is_here, missing_rows_error, require_files
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.views import quoted
+from rollmill.storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, require_catalogue
+from rollmill.storage.versions.content.prompts import COLUMN, SHOWN
+from rollmill.storage.versions.content.shard_listing import Listing, read_listing
+from rollmill.storage.versions.content.shard_views import Near, scan_near
+from rollmill.storage.versions.read import fetch_command, is_here, missing_rows_error, require_files
+from rollmill.storage.versions.resolve import VersionInfo
 
 _AFTER = "\U0010ffff"  # sorts after every id with the text before it as prefix
 _APART = 100  # keys looked up one by one; more are looked up in one pass

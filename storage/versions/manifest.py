@@ -2,7 +2,7 @@
 
 It has no version number (that is in the index; `dataset rebase` may change it) and no time. Floating-point metrics are
 rounded to 12 significant digits, because the last ones depend on row order and threads; their makers sum by math.fsum.
-Decisions are counted by pipelines.metrics and passed in by the maker; rows of the tables are counted here.
+Decisions are counted by rollmill.pipelines.metrics and passed in by the maker; rows of the tables are counted here.
 """
 
 import math
@@ -13,16 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.ground.errors import FoundWanting
-from storage.ground.id_keys import id_keys, places
-from storage.ground.pool import unjudged_completions
-from storage.versions.content.catalogue import OPTIONAL
-from storage.versions.content.digests import digest
-from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import manifest_copy
-from storage.versions.read import TEXTS, load_manifest, require_published
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.storage.ground.pool import unjudged_completions
+from rollmill.storage.versions.content.catalogue import OPTIONAL
+from rollmill.storage.versions.content.digests import digest
+from rollmill.storage.versions.content.hashing import content_hash, kept_hash, scores_hash
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import manifest_copy
+from rollmill.storage.versions.read import TEXTS, load_manifest, require_published
+from rollmill.storage.versions.resolve import VersionInfo
 
 MANIFEST_SCHEMA = 1
 REQUIRED = ("recipe", "recipe_hash", "verifiers", "fingerprint", "funnel", "metrics")
@@ -32,7 +32,8 @@ NEWER_COUNTS = frozenset({"models", "splits"})  # missing in versions published 
 def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
     """The maker's manifest completed with name, parent, row counts and hashes; REQUIRED keys exist, empty if not given.
 
-    Its `counts` must be there already, from pipelines.metrics.decision_counts; RuntimeError for counts of other decisions.
+    Its `counts` must be there already, from rollmill.pipelines.metrics.decision_counts; RuntimeError for counts of other
+    decisions.
     """
     given = {key: twelve_digits(value) for key, value in snapshot.manifest.items()}
     counts = {**given["counts"], **row_counts(snapshot)}
@@ -110,7 +111,7 @@ def twelve_digits(value: Any) -> Any:
 def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str, Any]) -> Iterator[str]:
     """Differences of the index and the counts from the manifest and the rows.
 
-    `decisions`: the current result of pipelines.metrics.decision_counts for the version.
+    `decisions`: the current result of rollmill.pipelines.metrics.decision_counts for the version.
     """
     manifest = snapshot.manifest
     hashes, recorded = manifest["hashes"], manifest["counts"]

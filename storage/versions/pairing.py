@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.segments.instance import closed
-from storage.versions.read import open_version, reading
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.versions.read import open_version, reading
+from rollmill.storage.versions.resolve import VersionInfo
 
 EXAMPLES = 5
 KEPT = "kept"

@@ -13,19 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from storage import dvc
-from storage.ground.errors import SetupError
-from storage.ground.failpoints import hit
-from storage.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
-from storage.ground.ids import sha256_text
-from storage.versions.content.card import card
-from storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
-from storage.versions.content.digests import altered, digest
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.layout import LISTING
-from storage.versions.content.shards import share_equal, write_shards
-from storage.versions.content.snapshot import Snapshot, checked
-from storage.versions.index import (
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
+from rollmill.storage.ground.ids import sha256_text
+from rollmill.storage.versions.content.card import card
+from rollmill.storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
+from rollmill.storage.versions.content.digests import altered, digest
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.layout import LISTING
+from rollmill.storage.versions.content.shards import share_equal, write_shards
+from rollmill.storage.versions.content.snapshot import Snapshot, checked
+from rollmill.storage.versions.index import (
     NAME,
     Entry,
     Index,
@@ -36,12 +36,12 @@ from storage.versions.index import (
     point_latest,
     save_index,
 )
-from storage.versions.leaks import refuse_in_snapshot
-from storage.versions.ledger import record_version
-from storage.versions.manifest import full_manifest, kept_by_split
-from storage.versions.read import TEXTS, fetch_command, is_whole, load_snapshot, pointer
-from storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
-from storage.workspace import Workspace
+from rollmill.storage.versions.leaks import refuse_in_snapshot
+from rollmill.storage.versions.ledger import record_version
+from rollmill.storage.versions.manifest import full_manifest, kept_by_split
+from rollmill.storage.versions.read import TEXTS, fetch_command, is_whole, load_snapshot, pointer
+from rollmill.storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
+from rollmill.storage.workspace import Workspace
 
 _PARTIAL = ".partial-"
 NO_KEYS: Mapping[str, str] = {}

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
-from storage.ground.files import read_object
-from storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
-from storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING
-from storage.versions.content.shard_listing import read_listing, require_shard
-from storage.versions.index import manifest_copy
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
+from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING
+from rollmill.storage.versions.content.shard_listing import read_listing, require_shard
+from rollmill.storage.versions.index import manifest_copy
+from rollmill.storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
     import duckdb
 
-    from storage.versions.content.snapshot import Snapshot
+    from rollmill.storage.versions.content.snapshot import Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
 GATE_TEXTS = ("suite.yaml", "validation.json")  # of versions that a suite let pass
@@ -54,7 +54,7 @@ def is_whole(info: VersionInfo) -> bool:
     """True for a version with all of its files, and with the published rows in the manifest's number."""
     import duckdb
 
-    from storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, has_table
+    from rollmill.storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, has_table
 
     if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):
         return False
@@ -75,8 +75,8 @@ def write_derived(info: VersionInfo, *, again: bool = False) -> None:
     """Write the derived files of a version with published rows: the database for its place, the kept rows where they are
     missing, or `again`. A version of an older program has none.
     """
-    from storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
-    from storage.versions.content.shards import share_equal
+    from rollmill.storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
+    from rollmill.storage.versions.content.shards import share_equal
 
     if read_listing(info.path) is None:
         return
@@ -197,11 +197,11 @@ def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.Duc
     if as_published:
         require_published(info)
     if read_listing(info.path) is not None:
-        from storage.versions.content.shard_views import connect_shards
+        from rollmill.storage.versions.content.shard_views import connect_shards
 
         return connect_shards(info.path, load_manifest(info))
-    from storage.segments.instance import closed_database
-    from storage.versions.content.catalogue import require_catalogue
+    from rollmill.storage.segments.instance import closed_database
+    from rollmill.storage.versions.content.catalogue import require_catalogue
 
     path = info.path / DATABASE
     with reading(info):
@@ -239,9 +239,9 @@ def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
 
 def load_snapshot(info: VersionInfo) -> "Snapshot":
     """The version's rows as Arrow tables in key order, with its manifest; FoundWanting for an altered version."""
-    from storage.versions.content.catalogue import TABLES
-    from storage.versions.content.shards import read_table
-    from storage.versions.content.snapshot import Snapshot
+    from rollmill.storage.versions.content.catalogue import TABLES
+    from rollmill.storage.versions.content.shards import read_table
+    from rollmill.storage.versions.content.snapshot import Snapshot
 
     manifest = load_manifest(info)
     with reading(info), open_version(info) as connection:

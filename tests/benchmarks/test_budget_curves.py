@@ -24,9 +24,9 @@ from benchmarks.budgets.budget_curves import (
 )
 from benchmarks.budgets.budget_tables import bill_rows, compared, duel_rows, equal_rows, regret_rows
 from benchmarks.numbers.replay import Record, RecordedProblem, Spending, replay
-from pipelines.budget.dars import DarsUniform
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
 CAP = 16
 RATES = (1.0, 0.6, 0.3, 0.15, 0.08, 0.0)

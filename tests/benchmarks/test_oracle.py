@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks.numbers.oracle import Law, law_of, oracle, price_grid
 from benchmarks.numbers.replay import RecordedProblem, replay, solutions
-from pipelines.budget import BUDGETS
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.budget import BUDGETS
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
 Point = tuple[float, float]
 """(expected tokens, expected coverage) of one policy."""

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from benchmarks.problems.random_refutation import chance, random_search, refuting
-from pipelines.sandbox import Sandbox, SandboxLimits
-from pipelines.verify.code.counterexample import Puzzle
-from pipelines.verify.code.suite import BadTestsError
+from rollmill.pipelines.sandbox import Sandbox, SandboxLimits
+from rollmill.pipelines.verify.code.counterexample import Puzzle
+from rollmill.pipelines.verify.code.suite import BadTestsError
 
 SQUARE = "def f(n): return n * n"
 RARE = "def f(n): return n * n + (n % 100 == 13)"  # one input in a hundred

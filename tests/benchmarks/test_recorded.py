@@ -7,17 +7,17 @@ import pytest
 
 from benchmarks.numbers.replay import RecordedProblem, ReplayResult, replay
 from benchmarks.verifiers.recorded import record_of
-from flows.rounds import run_all
-from flows.rounds.planning.plan import plan_round, read_plans
-from pipelines.budget import BUDGETS
-from pipelines.budget.dars import DarsUniform
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.protocols import Budget
-from pipelines.synthesize.templates import Templates
-from pipelines.verify import VERIFIERS
-from storage.ground.records import Sampling
-from storage.rollouts import IncompleteRound
+from rollmill.flows.rounds import run_all
+from rollmill.flows.rounds.planning.plan import plan_round, read_plans
+from rollmill.pipelines.budget import BUDGETS
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.records import Sampling
+from rollmill.storage.rollouts import IncompleteRound
 from tests.flows.rounds.toy import problems, spec, workspace
 
 REPLAYED = sorted(set(BUDGETS) - {"router", "search", "sweep"})  # one way of drawing; the others draw on several steps

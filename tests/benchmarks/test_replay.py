@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks.numbers.replay import RecordedProblem, Spending, replay, solvable
-from pipelines.budget.dars import DarsUniform
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
 WRONG = SimulatedSample("incorrect", None, 5)
 

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.session.commands import WRITES
-from flows import cli
-from storage.workspace import Workspace
+from rollmill.dashboards.session.commands import WRITES
+from rollmill.flows import cli
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT
 from tests.json_lines import write_lines
 
@@ -121,7 +121,7 @@ def elements(page: AppTest, kind: str) -> Any:
 
 def opened(name: str, **address: str) -> AppTest:
     """A page within the dashboard, at an address with these parameters, in a session that may write."""
-    script = f"from dashboards.server.app import main\nmain({name.capitalize()!r})\n"
+    script = f"from rollmill.dashboards.server.app import main\nmain({name.capitalize()!r})\n"
     test = AppTest.from_string(script, default_timeout=60)
     test.query_params.update(address)
     test.session_state[WRITES] = True
@@ -134,7 +134,7 @@ def serving(workspace: Path, *flags: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port), *flags]
+    command = [sys.executable, "-m", "rollmill.flows.cli", "dashboard", "--port", str(port), *flags]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         command, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import run_in
 from tests.json_lines import write_lines
 

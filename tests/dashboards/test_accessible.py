@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboards.parts.strip import MARKS
-from flows import cli
-from storage.queries import Reader, run_scope, search_problems
-from storage.schedules import Schedule, Schedules
-from storage.workspace import Workspace
+from rollmill.dashboards.parts.strip import MARKS
+from rollmill.flows import cli
+from rollmill.storage.queries import Reader, run_scope, search_problems
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.workspace import Workspace
 from tests.chromium import settled
 from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.measured import nameless, pale, too_close, unreached, wider

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from storage.queries import Reader
+from rollmill.storage.queries import Reader
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import serving
 from tests.flows.conftest import finish, start

@@ -11,10 +11,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from dashboards.pages.verifiers import TABS
-from storage.audits import PersonJudgement
-from storage.queries import Reader, run_scope, search_problems
-from storage.workspace import Workspace
+from rollmill.dashboards.pages.verifiers import TABS
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.queries import Reader, run_scope, search_problems
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import HOSTILE, STRANGER, run_in, serving
 from tests.dashboards.test_browser import visit

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.inert import inert, inert_page, message_line, visible
-from dashboards.units import counted
-from storage.queries import Reader, budget_spend, funnel, run_scope, runs
+from rollmill.dashboards.inert import inert, inert_page, message_line, visible
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import Reader, budget_spend, funnel, run_scope, runs
 from tests.dashboards.conftest import HOSTILE, explore_table, opened, text_of
 
 pytestmark = pytest.mark.integration
@@ -65,7 +65,7 @@ def test_runs_shows_the_funnel_of_the_ledger(page: Page, curated: Path) -> None:
 
 
 def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
@@ -136,7 +136,7 @@ def test_what_cannot_be_seen_is_shown_and_scripts_stay_whole() -> None:
 
 
 def test_a_long_text_is_laid_out_a_part_at_a_time() -> None:
-    script = "from dashboards.inert import show_text\nshow_text('x' * 1_000_000, 'long')\n"
+    script = "from rollmill.dashboards.inert import show_text\nshow_text('x' * 1_000_000, 'long')\n"
     shown = AppTest.from_string(script).run()
     assert [len(block.value) for block in shown.code] == [20_000]
     assert shown.caption[0].value == "20,000 of 1,000,000 characters."

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dashboards.units import counted, duration, moment, size
+from rollmill.dashboards.units import counted, duration, moment, size
 
 
 def test_a_count_agrees_with_its_noun() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from storage.queries import Reader, datasets, runs, versions_of
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, datasets, runs, versions_of
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import serving
 from tests.dashboards.pages.schedules.test_schedules_browser import ONCE

@@ -21,8 +21,8 @@ import yaml
 from typer.main import get_command
 
 from docs.generate import GENERATED
-from flows import cli
-from flows.recipe.profile import load_profile
+from rollmill.flows import cli
+from rollmill.flows.recipe.profile import load_profile
 from tests.json_lines import write_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -382,7 +382,7 @@ def test_the_page_about_adopting(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", ["certify.md", "attack-a-verifier.md"])
 def test_the_pages_about_certifying(page: str, tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
-    (folder / "my_verifier.py").write_text("from pipelines.verify.mathematics import MathVerifier as MyVerifier\n")
+    (folder / "my_verifier.py").write_text("from rollmill.pipelines.verify.mathematics import MathVerifier as MyVerifier\n")
     (folder / "right.jsonl").write_text('{"prompt": "2 + 2?", "reference": "4", "text": "2 + 2 = 4\\n#### 4"}\n')
     (folder / "wrong.jsonl").write_text('{"prompt": "15 + 2?", "reference": "17", "text": "15 + 2 = 19\\n#### 19"}\n')
     for command in commands(page):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize import SYNTHESIZERS
 from tests.documentation.test_docs import ROOT, blocks, commands, initialised, run
 from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to
 from tests.pipelines.generate.vllm.toys import TOY

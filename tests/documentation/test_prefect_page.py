@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from storage.schedules import Schedules
-from storage.standing import find_standing
-from storage.workspace import Workspace
+from rollmill.storage.schedules import Schedules
+from rollmill.storage.standing import find_standing
+from rollmill.storage.workspace import Workspace
 from tests.documentation.test_docs import ROOT, SMALL, blocks, commands, initialised
 from tests.flows.conftest import Said, finish, start
 from tests.waiting import until
@@ -93,7 +93,7 @@ def ends(folder: Path) -> list[str]:
 def test_the_file_for_work_pools_fits_prefects_models_and_its_workers_variables() -> None:
     from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel
 
-    import flows.prefect  # noqa: F401 - before Prefect, which would read the settings of the current folder
+    import rollmill.flows.prefect  # noqa: F401 - before Prefect, which would read the settings of the current folder
 
     project = PrefectYamlModel.model_validate(FILE)
     metadata = files("prefect.server.api.collections_data") / "views/aggregate-worker-metadata.json"

@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from docs.generate import GENERATED
-from flows.cli import build
+from rollmill.flows.cli import build
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

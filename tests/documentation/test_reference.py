@@ -10,11 +10,11 @@ from typer.main import get_command
 
 from docs.generate import GENERATED, command_line, methods, recipe_keys, suites
 from docs.generate.tables import shown_default, table, type_words
-from flows import cli
-from pipelines.certify.suites import SUITES
-from pipelines.registries import REGISTRIES, registry
-from pipelines.select.quota import Quota
-from storage.ground.form_fields import descriptions, first_sentence
+from rollmill.flows import cli
+from rollmill.pipelines.certify.suites import SUITES
+from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.pipelines.select.quota import Quota
+from rollmill.storage.ground.form_fields import descriptions, first_sentence
 
 NOT_DESCRIBED = re.compile(r"^\| `[^|]+` \|.*\| +\|$", flags=re.MULTILINE)
 METHODS = [(role, name) for role in REGISTRIES for name in registry(role).product]
@@ -76,7 +76,7 @@ def test_an_option_is_described_under_its_field_or_in_the_docstring() -> None:
         comes first. `second`, `third`: the others; all of them.
         """
 
-    Described.__module__ = "pipelines.described"
+    Described.__module__ = "rollmill.pipelines.described"
     others = "The others; all of them."
     assert descriptions(Described) == {"first": "The one that comes first.", "second": others, "third": others}
     assert descriptions(Quota)["per_problem"] == "Most solutions to keep for each problem."
@@ -93,7 +93,7 @@ def test_an_argument_is_described_in_the_constructor() -> None:
                 other: The second. It is longer.
             """
 
-    Built.__module__ = "pipelines.built"
+    Built.__module__ = "rollmill.pipelines.built"
     assert descriptions(Built) == {"one": "The first, in a text that goes on.", "other": "The second."}
 
 

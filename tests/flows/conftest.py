@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from flows.recipe.load import load_recipe
-from storage.ground.ids import digest128
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.workspace import Workspace
 from tests.prefect_home import PLACE, migrated_home
 from tests.tied import tied
 
@@ -194,7 +194,7 @@ def start(*arguments: str, cwd: Path, before: Sequence[str] = (), **env: str) ->
     ):
         migrated_home(cwd / ".rollmill")
     return subprocess.Popen(
-        tied(*before, sys.executable, "-m", "flows.cli", *arguments),
+        tied(*before, sys.executable, "-m", "rollmill.flows.cli", *arguments),
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdout=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.identity import differences, imports_alone_changed
+from rollmill.flows.identity import differences, imports_alone_changed
 
 BEFORE: dict[str, Any] = {
     "problems": "p1",

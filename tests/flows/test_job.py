@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flows.identity import open_run
-from flows.job import Job
-from flows.jobs import record
-from flows.recipe.load import load_recipe
-from storage.commands import working_on
+from rollmill.flows.identity import open_run
+from rollmill.flows.job import Job
+from rollmill.flows.jobs import record
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.commands import working_on
 from tests.flows.conftest import Run
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.progress import Event, Progress, Stage, describe
+from rollmill.flows.progress import Event, Progress, Stage, describe
 
 
 def seen(*events: Event) -> dict[str, Stage]:

@@ -16,7 +16,7 @@ CHAIN = "- method: math\n  - method: mine.py:Mine\naccept:\n  method: all_of"
 MINE = """\
 import os
 from pathlib import Path
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 
 class Mine(NumberVerifier):

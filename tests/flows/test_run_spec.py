@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from flows import CHECKOUT
-from flows.engine_files import with_places
-from flows.recipe.methods import resolve
-from flows.run_spec import draw_workers
-from flows.sampling.engine_models import engine_model
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
-from pipelines.generate.tools.program import Program
-from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.vllm_settings import VllmSettings
+from rollmill.flows import CHECKOUT
+from rollmill.flows.engine_files import with_places
+from rollmill.flows.recipe.methods import resolve
+from rollmill.flows.run_spec import draw_workers
+from rollmill.flows.sampling.engine_models import engine_model
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.pipelines.generate.tools.program import Program
+from rollmill.pipelines.generate.vllm.engine import Vllm
+from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
 from tests.storage.models.published import published_student
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, finish, start
 from tests.s3_server import s3_server
 

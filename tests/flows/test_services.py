@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from storage.standing import Standing, find_standing, healthy, look
-from storage.workspace import Workspace
+from rollmill.storage.standing import Standing, find_standing, healthy, look
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
 from tests.flows.evaluation.test_evaluate import EVALUATION
 from tests.tied import tied
@@ -229,7 +229,7 @@ def standing_of(folder: Path) -> Standing:
 def server_of(standing: Standing) -> psutil.Process:
     """The Prefect server under a standing process."""
     children = psutil.Process(standing.process.pid).children()
-    return next(child for child in children if "flows.prefect.server" in child.cmdline())
+    return next(child for child in children if "rollmill.flows.prefect.server" in child.cmdline())
 
 
 def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cannot(up: Path) -> None:

@@ -78,7 +78,7 @@ class Host:
 
     def rollmill_command(self, *arguments: str) -> list[str]:
         """The command line for the workspace of this host, which is the folder `ws` of its disk."""
-        return [sys.executable, "-m", "flows.cli", "--directory", f"{HERE}/ws", *arguments]
+        return [sys.executable, "-m", "rollmill.flows.cli", "--directory", f"{HERE}/ws", *arguments]
 
     def rollmill(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
         """That command begun."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.hosts.network import Host
 from tests.hosts.services import MODEL
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.prefect.server import QUIET
+from rollmill.flows.prefect.server import QUIET
 from tests.hosts.network import HERE, Host
 from tests.postgres_server import NOBODY, binary
 from tests.s3_server import KEY, SECRET, rclone

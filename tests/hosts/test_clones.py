@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from storage.versions.index import Index, load_index
+from rollmill.storage.versions.index import Index, load_index
 from tests.flows.conftest import Said, finish
 from tests.hosts.conftest import WORKERS, Cluster, Outcome, outcome_of
 from tests.hosts.network import HERE, Host, Network

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 from sqlalchemy import text
-from storage.ground.errors import RollmillError
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.workspace import Workspace
 
 with Workspace.open(Path(sys.argv[1])) as workspace:
     try:

@@ -14,7 +14,7 @@ from tests.hosts.project import NAME
 from tests.waiting import until
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
-FLOW = ("flows.prefect.scheduled",)  # of the process in which a runner has a flow
+FLOW = ("rollmill.flows.prefect.scheduled",)  # of the process in which a runner has a flow
 ADD = ("schedule", "add", "shared.yaml", "--every", "12h", "--profile", "servers.yaml", "--overlap", "skip")
 ASK = """
 import json, sys, time, urllib.error, urllib.request
@@ -95,7 +95,7 @@ def test_a_worker_that_is_killed_is_followed_by_that_of_another_host(workers: Cl
     run = asked(left, "start")
     assert until(lambda: left.running(*FLOW) or right.running(*FLOW), 120)
     worker, other = (left, right) if left.running(*FLOW) else (right, left)
-    [up] = [process for process in worker.running("flows.cli") if "--foreground" in process.cmdline()]
+    [up] = [process for process in worker.running("rollmill.flows.cli") if "--foreground" in process.cmdline()]
     assert until(lambda: workers.requests().total() > ROWS // 8, 300)
     up.kill()
     assert until(lambda: not worker.running(*FLOW))  # a run dies with the worker that has it

@@ -26,7 +26,7 @@ MINE = """\
 import os
 import time
 from pathlib import Path
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 
 class Mine(NumberVerifier):

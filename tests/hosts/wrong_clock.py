@@ -14,6 +14,6 @@ time.time = lambda: _time() + SECONDS
 time.time_ns = lambda: _time_ns() + int(SECONDS * 1e9)
 
 if __name__ == "__main__":
-    from flows import cli
+    from rollmill.flows import cli
 
     sys.exit(cli.run(sys.argv[2:]))

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.arithmetic import value_of
+from rollmill.pipelines.arithmetic import value_of
 
 ONE, TWO, THREE = Fraction(1), Fraction(2), Fraction(3)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.registries import REGISTRIES, registry
+from rollmill.pipelines.registries import REGISTRIES, registry
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {name for role in REGISTRIES for name in registry(role).product}

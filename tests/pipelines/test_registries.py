@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.methods import resolve
-from flows.recipe.user_files import packages_of
-from pipelines import registries
-from pipelines.registries import REGISTRIES, registry
-from pipelines.verify import verify
-from storage.ground.errors import SetupError
-from storage.ground.ids import sha256_text
+from rollmill.flows.recipe.methods import resolve
+from rollmill.flows.recipe.user_files import packages_of
+from rollmill.pipelines import registries
+from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.pipelines.verify import verify
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import sha256_text
 from tests.installed import Install
 
 MODULE = '''
 """Verifier `polite`: whether a text says please."""
 
-from storage.ground.records import Verdict
+from rollmill.storage.ground.records import Verdict
 
 class Polite:
     name, version = "polite", "3"
@@ -134,5 +134,6 @@ def test_entry_points_are_read_once(install: Install, monkeypatch: pytest.Monkey
 
 
 def test_help_reads_no_entry_points() -> None:
-    code = "import sys; from flows import cli; cli.run(['--help']); sys.exit('pipelines.registries' in sys.modules)"
+    code = "import sys; from rollmill.flows import cli; cli.run(['--help'])\n"
+    code += "sys.exit('rollmill.pipelines.registries' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

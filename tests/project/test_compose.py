@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.recipe.profile import load_profile
+from rollmill.flows.recipe.profile import load_profile
 
 pytestmark = pytest.mark.services  # check-jsonschema starts twice
 ROOT = Path(__file__).resolve().parents[2]

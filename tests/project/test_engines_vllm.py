@@ -6,7 +6,7 @@ Margin .05 on the mean pass rate, 180 problems of 16 completions each, templates
 import pytest
 
 from benchmarks.engines.engines import NAMES, SEED, compared, measured, running
-from pipelines.synthesize.templates import Templates
+from rollmill.pipelines.synthesize.templates import Templates
 
 pytestmark = [pytest.mark.vllm, pytest.mark.long]
 MARGIN = 0.05

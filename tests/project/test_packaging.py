@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import rollmill
-from storage.ground.errors import refusal
+from rollmill.storage.ground.errors import refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 PINS = sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
@@ -80,7 +80,16 @@ def test_the_absence_of_a_part_is_told_with_the_extra_that_brings_it(monkeypatch
     assert [refusal(ModuleNotFoundError("none", name=name)) for name in ("duckdb", "sklearn")] == [None, None]
 
 
-@pytest.mark.parametrize("module", ["storage.queries", "pipelines.verify", "pipelines.stats", "flows.rounds", "flows.cli"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rollmill.storage.queries",
+        "rollmill.pipelines.verify",
+        "rollmill.pipelines.stats",
+        "rollmill.flows.rounds",
+        "rollmill.flows.cli",
+    ],
+)
 def test_importing_a_layer_loads_nothing_heavy(module: str) -> None:
     heavy = "{'prefect', 'torch', 'vllm', 'onnxruntime', 'great_expectations', 'sympy', 'streamlit', 'dvc'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"

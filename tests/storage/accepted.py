@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from storage.ground.records import AcceptedOutcome, Verdict
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import AcceptedOutcome, Verdict
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 
 
 def accept(ws: Workspace, run: str, verdicts: Iterable[Verdict], batch: str = "all") -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.audits import Audit, AuditItem, Audits, PersonJudgement, audit_id
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.storage.audits import Audit, AuditItem, Audits, PersonJudgement, audit_id
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 
 
 @pytest.fixture

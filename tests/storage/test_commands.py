@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.commands import stop, with_killed_status, workers_of, working_on
-from storage.ledger.models import LeaseRow
-from storage.ledger.owners import Owner
-from storage.queries import Reader, runs
-from storage.workspace import Workspace
+from rollmill.storage.commands import stop, with_killed_status, workers_of, working_on
+from rollmill.storage.ledger.models import LeaseRow
+from rollmill.storage.ledger.owners import Owner
+from rollmill.storage.queries import Reader, runs
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 
 RUN = "toy-aaaaaaaa"
@@ -59,7 +59,7 @@ def test_what_another_host_works_on_is_running_until_its_lease_ends_and_is_not_s
         leases = workspace.ledger.leases
         workspace.runs.open(RUN, name="toy", recipe={}, recipe_hash="0" * 64)
         with monkeypatch.context() as there:
-            there.setattr("storage.ledger.leases.this_process", lambda: Owner("elsewhere/1", os.getpid(), 1.0))
+            there.setattr("rollmill.storage.ledger.leases.this_process", lambda: Owner("elsewhere/1", os.getpid(), 1.0))
             held = leases.acquire(f"command/{RUN}/a", ttl=60)
         assert held is not None
         assert [owner.host for owner in workers_of(leases)[RUN]] == ["elsewhere/1"]

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from storage import dvc
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.publish import finish_interrupted, publish
-from storage.versions.read import load_snapshot, open_version
-from storage.versions.resolve import resolve, versions
-from storage.versions.upkeep.rebase import rebase
-from storage.versions.upkeep.sharing import pull
-from storage.workspace import Workspace
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.publish import finish_interrupted, publish
+from rollmill.storage.versions.read import load_snapshot, open_version
+from rollmill.storage.versions.resolve import resolve, versions
+from rollmill.storage.versions.upkeep.rebase import rebase
+from rollmill.storage.versions.upkeep.sharing import pull
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import snapshot
 
@@ -28,8 +28,8 @@ Build = Callable[..., Snapshot]
 CHILD = """
 import sys
 from pathlib import Path
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import build
 with Workspace.open(Path(sys.argv[1])) as ws:
     publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})

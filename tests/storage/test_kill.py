@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground import failpoints
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, PlanRow, StopRow, Verdict
-from storage.segments.keys import SegmentKey
-from storage.segments.upkeep import compaction
-from storage.workspace import Workspace
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, PlanRow, StopRow, Verdict
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.upkeep import compaction
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.waiting import until
 
@@ -186,7 +186,7 @@ def test_a_misspelt_point_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def torn(root: Path) -> None:
     """Dies while the second group of replies is on its way into the spool, with half of a line written."""
-    from storage.spool import Spool
+    from rollmill.storage.spool import Spool
 
     append = Spool.append
 

@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.rounds import DecisionReport, OpenRun, decide, run_all
-from flows.rounds.plan_rows import in_order
-from pipelines.metrics import counts_of, funnel_of
-from pipelines.verify.acceptance import accepted_verdict
-from storage.ground.pool import STATES, Pool, ballot, pool_of
-from storage.ground.records import PENDING, PlanRow, ThreadRow
-from storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
-from storage.segments.rows import Rows
-from storage.segments.schema import to_table
-from storage.workspace import Workspace
+from rollmill.flows.rounds import DecisionReport, OpenRun, decide, run_all
+from rollmill.flows.rounds.plan_rows import in_order
+from rollmill.pipelines.metrics import counts_of, funnel_of
+from rollmill.pipelines.verify.acceptance import accepted_verdict
+from rollmill.storage.ground.pool import STATES, Pool, ballot, pool_of
+from rollmill.storage.ground.records import PENDING, PlanRow, ThreadRow
+from rollmill.storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace
 
 

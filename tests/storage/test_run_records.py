@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from storage.ground.records import Attempt
-from storage.ledger.models import AttemptRow
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Attempt
+from rollmill.storage.ledger.models import AttemptRow
+from rollmill.storage.workspace import Workspace
 
 
 def test_attempts_add_up_by_batch_and_over_a_run(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import PlanRow, StopRow
-from storage.ledger.models import ProgressRow, RunRow
-from storage.runs import Run, Runs
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import PlanRow, StopRow
+from rollmill.storage.ledger.models import ProgressRow, RunRow
+from rollmill.storage.runs import Run, Runs
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.schedules import Notify, Schedule, Schedules, checked_cron, seconds_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.schedules import Notify, Schedule, Schedules, checked_cron, seconds_of
 
 
 def test_add_pause_resume_remove(tmp_path: Path) -> None:

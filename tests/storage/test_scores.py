@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from storage.ground.pool import score_columns
-from storage.ground.records import PlanRow, Score
-from storage.runs import Run
-from storage.scores import RunMarks, about
-from storage.segments.schema import to_table
+from rollmill.storage.ground.pool import score_columns
+from rollmill.storage.ground.records import PlanRow, Score
+from rollmill.storage.runs import Run
+from rollmill.storage.scores import RunMarks, about
+from rollmill.storage.segments.schema import to_table
 
 JUDGED = {"verifiers": [["number", "1"]]}
 ROWS = [PlanRow("run", 0, 0, n, "p1", "q1", f"c{n}", n, 7) for n in range(3)]

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from storage.ground.records import Completion
-from storage.ledger.models import ReservedRow, SpendRow
-from storage.segments.keys import Commit, SegmentKey
-from storage.spending import Amount, Charge, Limit, Sums, sums_of
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.ledger.models import ReservedRow, SpendRow
+from rollmill.storage.segments.keys import Commit, SegmentKey
+from rollmill.storage.spending import Amount, Charge, Limit, Sums, sums_of
+from rollmill.storage.workspace import Workspace
 
 TOKENS = Limit(tokens=1000)
 NOTHING = Amount()
@@ -117,7 +117,8 @@ def test_a_killed_command_s_reservation_counts_until_it_is_settled(
 ) -> None:
     """One of an engine in the same process, which nobody bills, is void."""
     code = (
-        "import sys; from pathlib import Path; from storage.workspace import Workspace; from storage.spending import *\n"
+        "import sys; from pathlib import Path; from rollmill.storage.workspace import Workspace\n"
+        "from rollmill.storage.spending import *\n"
         "ws = Workspace.open(Path(sys.argv[1]))\n"
         "print(ws.spending.reserve('run', 'b1', Amount(), [Amount(900)], Limit(1000), eval(sys.argv[2])))"
     )
@@ -170,7 +171,7 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_keeps_its_rows(tmp_path: P
     from alembic.config import Config
     from sqlalchemy import create_engine
 
-    from storage.ledger.engine import SCRIPTS, Ledger
+    from rollmill.storage.ledger.engine import SCRIPTS, Ledger
 
     engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with engine.begin() as connection:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Message
-from storage.spool import Spool
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Message
+from rollmill.storage.spool import Spool
 
 FIRST = Completion("c1", "p", "openai", "m", "d", "curate", 0, 7, "four", "stop")
 SECOND = Completion(

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from storage.ledger.owners import _owner, this_process
-from storage.standing import Service, Standing, find_standing, lock_file, look, standing_file, write_standing
+from rollmill.storage.ledger.owners import _owner, this_process
+from rollmill.storage.standing import Service, Standing, find_standing, lock_file, look, standing_file, write_standing
 from tests.storage.healthy import answering
 
 

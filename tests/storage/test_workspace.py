@@ -10,11 +10,11 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import PlanRow, Problem
-from storage.segments.keys import SegmentKey
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import PlanRow, Problem
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import build
 
 KEY = SegmentKey("problems", "toy", "1", "b")
@@ -103,7 +103,7 @@ def test_segments_of_another_ledger_are_not_touched(tmp_path: Path) -> None:
 
 def test_opening_is_light() -> None:
     heavy = {"duckdb", "alembic", "pandas", "prefect", "torch", "numpy"}
-    code = f"import sys, storage.workspace; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, rollmill.storage.workspace; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_env())
     assert done.stdout == "[]\n"
 
@@ -111,10 +111,10 @@ def test_opening_is_light() -> None:
 READ_ONLY = """
 import os, sys, tempfile
 from pathlib import Path
-from storage.ground.errors import SetupError
-from storage.ground.records import PlanRow, Problem
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import PlanRow, Problem
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 
 def use(root):
     with Workspace.open(root) as workspace:
@@ -169,9 +169,9 @@ def _env() -> dict[str, str]:
 
 HIDDEN = """
 import os, sys
-from storage.ground.errors import SetupError
-from storage.versions.index import dataset_names
-from storage.ground.errors import explained
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.ground.errors import explained
 from pathlib import Path
 
 if os.geteuid() == 0:
@@ -241,8 +241,8 @@ def test_other_odd_names_do(tmp_path: Path, name: str) -> None:
 
 def test_two_first_commands_at_once_both_find_the_place_theirs(tmp_path: Path) -> None:
     """While one looks whose the empty place is, the other takes it for the same ledger and stores its first segment."""
-    from storage.segments.checking import bind
-    from storage.segments.place import LocalPlace
+    from rollmill.storage.segments.checking import bind
+    from rollmill.storage.segments.place import LocalPlace
 
     class Slow(LocalPlace):
         """Its first answer is from before the other command."""

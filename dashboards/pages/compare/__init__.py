@@ -1,5 +1,5 @@
 """Compare: models on the benchmarks they share, with their differences, curves, costs and replays."""
 
-from dashboards.pages.compare.page import show
+from rollmill.dashboards.pages.compare.page import show
 
 __all__ = ["show"]

@@ -8,16 +8,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.compare.sides import AND, COLUMNS, ComparedSubject, read_sides, scope_of
-from dashboards.parts.charts import most_drawn, spending_chart
-from dashboards.session.address import choose, forget_old
-from dashboards.session.commands import command_button
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from storage.queries import Reader
-from storage.queries.comparisons.allocations import SpendingPoint, allocations, spending_points
-from storage.queries.comparisons.evaluations import REPLAYS
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.compare.sides import AND, COLUMNS, ComparedSubject, read_sides, scope_of
+from rollmill.dashboards.parts.charts import most_drawn, spending_chart
+from rollmill.dashboards.session.address import choose, forget_old
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.allocations import SpendingPoint, allocations, spending_points
+from rollmill.storage.queries.comparisons.evaluations import REPLAYS
 
 Row = Mapping[str, Any]
 ALLOCATORS = ("ucb", "thompson", "halving")  # those that the button replays, beside the equal shares of `uniform`

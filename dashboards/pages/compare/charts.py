@@ -9,8 +9,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboards.inert import visible
-from dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows, number_tips
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows, number_tips
 
 RATE = alt.Scale(domain=[0, 1])
 ENDS = ("value", "low", "high")

@@ -6,17 +6,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.pages.compare.sides import AND, ComparedSubject, read_sides, scope_of
-from dashboards.session.address import OPEN, explore_link
-from dashboards.session.asked import ask, wait_for
-from dashboards.session.commands import may_write
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from pipelines.stats import with_interval
-from storage.queries import Reader
-from storage.queries.judge.errata import FAULTS, Errata, Erratum
-from storage.queries.judge.suspects import Suspect, suspects
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.pages.compare.sides import AND, ComparedSubject, read_sides, scope_of
+from rollmill.dashboards.session.address import OPEN, explore_link
+from rollmill.dashboards.session.asked import ask, wait_for
+from rollmill.dashboards.session.commands import may_write
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.judge.errata import FAULTS, Errata, Erratum
+from rollmill.storage.queries.judge.suspects import Suspect, suspects
 
 BOARD = "compare-errata"  # slot of the question
 LONGEST = 200  # characters of a prompt or a reason

@@ -8,22 +8,30 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.pages.compare.charts import board_chart, strata_chart
-from dashboards.pages.compare.sides import AND, ComparedSubject, linked, links_of, read_sides, splits, subject_state
-from dashboards.pages.compare.tabs import compute_first_tab, show_tabs
-from dashboards.parts.problem import show_facts, show_rollouts
-from dashboards.session.address import OPEN, choose, selected
-from dashboards.session.kept import kept_by
-from dashboards.session.scope import nothing_yet, reader
-from dashboards.units import counted
-from pipelines.stats import with_interval
-from storage.ground.errors import SetupError, unknown_name
-from storage.queries import Reader, datasets, named_scope, problem_detail, runs
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
-from storage.queries.comparisons.evaluations import Flip, evaluations, flips
-from storage.queries.comparisons.sides import Side
-from storage.queries.comparisons.undecided import difference_words, undecided_words
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.pages.compare.charts import board_chart, strata_chart
+from rollmill.dashboards.pages.compare.sides import (
+    AND,
+    ComparedSubject,
+    linked,
+    links_of,
+    read_sides,
+    splits,
+    subject_state,
+)
+from rollmill.dashboards.pages.compare.tabs import compute_first_tab, show_tabs
+from rollmill.dashboards.parts.problem import show_facts, show_rollouts
+from rollmill.dashboards.session.address import OPEN, choose, selected
+from rollmill.dashboards.session.kept import kept_by
+from rollmill.dashboards.session.scope import nothing_yet, reader
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.queries import Reader, datasets, named_scope, problem_detail, runs
+from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
+from rollmill.storage.queries.comparisons.evaluations import Flip, evaluations, flips
+from rollmill.storage.queries.comparisons.sides import Side
+from rollmill.storage.queries.comparisons.undecided import difference_words, undecided_words
 
 Row = Mapping[str, Any]
 OTHER = "other"  # the parameter of a second subject

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.session.address import explore_link
-from dashboards.session.kept import State, kept_by, state_of
-from dashboards.session.scope import reader
-from storage.queries import Reader
-from storage.queries.comparisons.sides import Side, parted, sides_of, sides_of_two
+from rollmill.dashboards.session.address import explore_link
+from rollmill.dashboards.session.kept import State, kept_by, state_of
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.sides import Side, parted, sides_of, sides_of_two
 
 AS_THEY_ARE = "as they are"
 COLUMNS = ("source", "level", "skill", "template")

@@ -7,18 +7,26 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, message_line, visible
-from dashboards.pages.compare.allocations import show_allocations
-from dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
-from dashboards.pages.compare.errata import show_errata
-from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, scope_of
-from dashboards.session.address import choose
-from dashboards.session.commands import command_button
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from pipelines.stats import with_interval
-from storage.queries import Reader, version_manifest
-from storage.queries.comparisons.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
+from rollmill.dashboards.inert import inert, message_line, visible
+from rollmill.dashboards.pages.compare.allocations import show_allocations
+from rollmill.dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
+from rollmill.dashboards.pages.compare.errata import show_errata
+from rollmill.dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, scope_of
+from rollmill.dashboards.session.address import choose
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.queries import Reader, version_manifest
+from rollmill.storage.queries.comparisons.evaluations import (
+    REPLAYS,
+    Price,
+    SideMetric,
+    metric_of,
+    prices,
+    replays,
+    scores_of,
+)
 
 
 def show_tabs(subject: ComparedSubject) -> None:

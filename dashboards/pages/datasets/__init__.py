@@ -1,5 +1,5 @@
 """Datasets: the versions of a dataset, the changes from one to the next, and actions on a version."""
 
-from dashboards.pages.datasets.page import show
+from rollmill.dashboards.pages.datasets.page import show
 
 __all__ = ["show"]

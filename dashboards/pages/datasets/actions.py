@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.session.commands import command_button, disabled_button
-from dashboards.session.scope import reader
-from dashboards.units import counted, size
-from storage.ground.errors import RollmillError
-from storage.queries.histories.dataset_history import MOST_EXPORTED, export_formats, exported, not_pushed
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.session.commands import command_button, disabled_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted, size
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.queries.histories.dataset_history import MOST_EXPORTED, export_formats, exported, not_pushed
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
+    from rollmill.storage.queries import VersionStep
 
 
 def show_marks(step: "VersionStep") -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import pandas as pd
 
-from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips, rate_rows
-from dashboards.units import moment
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips, rate_rows
+from rollmill.dashboards.units import moment
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
+    from rollmill.storage.queries import VersionStep
 
 SMALL = 200  # pixels of a chart in a column of charts, with its title and labels
 NAMED = 3  # changes listed by name

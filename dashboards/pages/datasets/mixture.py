@@ -8,13 +8,23 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.parts.charts import BLUE, ORANGE, PALETTE, AnyChart, Spec, chart_of_rows, count_axis, number_tips, spec_of
-from dashboards.session.scope import reader
-from dashboards.units import counted
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.parts.charts import (
+    BLUE,
+    ORANGE,
+    PALETTE,
+    AnyChart,
+    Spec,
+    chart_of_rows,
+    count_axis,
+    number_tips,
+    spec_of,
+)
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
+    from rollmill.storage.queries import VersionStep
 
 Row = Mapping[str, Any]
 ROW = 40  # pixels of a source

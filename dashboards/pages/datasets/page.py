@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, inert_page, one_line, page_sections, visible
-from dashboards.pages.datasets.actions import show_export, show_marks, show_remote
-from dashboards.pages.datasets.charts import changed_words, drift_chart, gate_chart, gate_numbers, graph_chart, rate_history
-from dashboards.pages.datasets.mixture import show_mixture
-from dashboards.parts.charts import AnyChart, Spec, spec_of
-from dashboards.session.address import choose, link
-from dashboards.session.commands import command_button
-from dashboards.session.kept import steps_of
-from dashboards.session.scope import nothing_yet, reader
-from dashboards.session.version_page import report_address
-from dashboards.units import counted, moment
-from pipelines.metrics import DRIFT_KINDS
-from storage.queries import Reader, datasets, version_card, version_manifest
-from storage.queries.histories.dataset_history import drift_rows, history_stamp
+from rollmill.dashboards.inert import inert, inert_page, one_line, page_sections, visible
+from rollmill.dashboards.pages.datasets.actions import show_export, show_marks, show_remote
+from rollmill.dashboards.pages.datasets.charts import (
+    changed_words,
+    drift_chart,
+    gate_chart,
+    gate_numbers,
+    graph_chart,
+    rate_history,
+)
+from rollmill.dashboards.pages.datasets.mixture import show_mixture
+from rollmill.dashboards.parts.charts import AnyChart, Spec, spec_of
+from rollmill.dashboards.session.address import choose, link
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.kept import steps_of
+from rollmill.dashboards.session.scope import nothing_yet, reader
+from rollmill.dashboards.session.version_page import report_address
+from rollmill.dashboards.units import counted, moment
+from rollmill.pipelines.metrics import DRIFT_KINDS
+from rollmill.storage.queries import Reader, datasets, version_card, version_manifest
+from rollmill.storage.queries.histories.dataset_history import drift_rows, history_stamp
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
+    from rollmill.storage.queries import VersionStep
 
 REPORT_HEIGHT = 1200  # pixels: the height of a report is unknown before it is drawn
 CHANCE = "chance alone"  # a number of a gate that the tab Drift shows beside the distance

@@ -6,16 +6,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.pages.difficulty.charts import coverage_chart, level_chart, stop_chart
-from dashboards.pages.difficulty.hopeless import hopeless_section
-from dashboards.parts.charts import most_drawn, spending_chart
-from dashboards.session.kept import kept
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from pipelines.stats import Estimate, with_interval
-from storage.ground.form_fields import yaml_text
-from storage.queries import (
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.pages.difficulty.charts import coverage_chart, level_chart, stop_chart
+from rollmill.dashboards.pages.difficulty.hopeless import hopeless_section
+from rollmill.dashboards.parts.charts import most_drawn, spending_chart
+from rollmill.dashboards.session.kept import kept
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import Estimate, with_interval
+from rollmill.storage.ground.form_fields import yaml_text
+from rollmill.storage.queries import (
     CONTINUED,
     BudgetSpend,
     Run,
@@ -26,7 +26,7 @@ from storage.queries import (
     runs,
     version_manifest,
 )
-from storage.queries.comparisons.allocations import step_points
+from rollmill.storage.queries.comparisons.allocations import step_points
 
 GIVEN_UP = ("hopeless", CONTINUED)
 MOST_K = 8  # limit of the chosen number of distinct solutions

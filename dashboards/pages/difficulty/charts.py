@@ -7,11 +7,22 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, AnyChart, chart_of_rows, count_axis, number_tips
-from pipelines.metrics import GroupRate, Share
-from pipelines.stats import Estimate
-from storage.queries import BudgetSpend, StopCount
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.parts.charts import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    AnyChart,
+    chart_of_rows,
+    count_axis,
+    number_tips,
+)
+from rollmill.pipelines.metrics import GroupRate, Share
+from rollmill.pipelines.stats import Estimate
+from rollmill.storage.queries import BudgetSpend, StopCount
 
 REASON_COLOURS = {
     "target_met": GREEN,

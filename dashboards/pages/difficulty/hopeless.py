@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import one_line
-from dashboards.session.address import OPEN, explore_link
-from dashboards.session.kept import kept
-from dashboards.units import counted
-from storage.queries import Scope
-from storage.queries.browse.problems import prompt_text
-from storage.queries.judge.queue import HopelessQueue, QueueEntry, hopeless_queue
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.session.address import OPEN, explore_link
+from rollmill.dashboards.session.kept import kept
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import Scope
+from rollmill.storage.queries.browse.problems import prompt_text
+from rollmill.storage.queries.judge.queue import HopelessQueue, QueueEntry, hopeless_queue
 
 QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
 

@@ -6,15 +6,25 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.difficulty.budget import interval, show_budget_of
-from dashboards.pages.difficulty.charts import correct_chart, rate_chart, share_chart
-from dashboards.session.address import OPEN, explore_link
-from dashboards.session.kept import index_of, kept
-from dashboards.session.scope import choose_scope, scope_label
-from dashboards.units import counted
-from pipelines.metrics import NO_RATES, Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
-from storage.queries import GROUPS, Scope, indexed_counts
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.difficulty.budget import interval, show_budget_of
+from rollmill.dashboards.pages.difficulty.charts import correct_chart, rate_chart, share_chart
+from rollmill.dashboards.session.address import OPEN, explore_link
+from rollmill.dashboards.session.kept import index_of, kept
+from rollmill.dashboards.session.scope import choose_scope, scope_label
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.metrics import (
+    NO_RATES,
+    Counts,
+    GroupRate,
+    Share,
+    by_correct,
+    judged_numbers,
+    pass_rates,
+    rate_words,
+    shares,
+)
+from rollmill.storage.queries import GROUPS, Scope, indexed_counts
 
 TABS = ("Difficulty", "Budget")
 MOST = 40  # groups in a chart: templates may be thousands

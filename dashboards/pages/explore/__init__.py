@@ -1,5 +1,5 @@
 """Explore: every problem and rollout of a run or version, by facets, charts and text."""
 
-from dashboards.pages.explore.page import show
+from rollmill.dashboards.pages.explore.page import show
 
 __all__ = ["show"]

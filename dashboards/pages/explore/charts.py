@@ -9,12 +9,12 @@ from typing import Any, Literal
 import altair as alt
 import pandas as pd
 
-from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, ORANGE, OUTCOME_COLOURS, AnyChart, chart_of_rows, count_axis
-from pipelines.metrics import NOTHING
-from pipelines.stats import with_interval
-from storage.queries.browse.crosstab import Crosstab, CrosstabCell
-from storage.queries.browse.explore import FacetCount, FacetValue, Rows
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.parts.charts import BLUE, ORANGE, OUTCOME_COLOURS, AnyChart, chart_of_rows, count_axis
+from rollmill.pipelines.metrics import NOTHING
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.queries.browse.crosstab import Crosstab, CrosstabCell
+from rollmill.storage.queries.browse.explore import FacetCount, FacetValue, Rows
 
 PICK = "picked"  # the name of the selection
 MOST = 40  # bars of a chart

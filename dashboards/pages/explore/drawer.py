@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboards.inert import visible
-from dashboards.parts.problem import show_problem
-from dashboards.session.kept import index_of, kept_now
-from dashboards.units import counted
-from storage.ground.errors import RollmillError
-from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.parts.problem import show_problem
+from rollmill.dashboards.session.kept import index_of, kept_now
+from rollmill.dashboards.units import counted
+from rollmill.storage.ground.errors import RollmillError
+from rollmill.storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 
 Place = tuple[int, str | None, str | None, int]
 """Position of a problem among all matches, from 1, the ids of its neighbours, and the number of matches."""

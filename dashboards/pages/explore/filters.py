@@ -8,13 +8,13 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from dashboards.inert import inert, one_line
-from dashboards.session.kept import index_of, kept
-from storage.ground.errors import SetupError
-from storage.queries import Filters, Matching, Scope
-from storage.queries.browse.explore import FACETS, FacetValue, Over, Rows
-from storage.queries.browse.explore_index import Within
-from storage.queries.browse.views import address_errors, named_columns
+from rollmill.dashboards.inert import inert, one_line
+from rollmill.dashboards.session.kept import index_of, kept
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import Filters, Matching, Scope
+from rollmill.storage.queries.browse.explore import FACETS, FacetValue, Over, Rows
+from rollmill.storage.queries.browse.explore_index import Within
+from rollmill.storage.queries.browse.views import address_errors, named_columns
 
 SHOWN = ("outcome", "correct", "level", "model", "reason", "rule", "kept", "source", "skill", "template")  # in this order
 NAMES = {"correct": "correct of judged", "reason": "decision reason", "rule": "rule that decided"}  # where not the facet's

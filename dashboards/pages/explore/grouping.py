@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.pages.explore.charts import FEW, PICK, Theme, heat_map
-from dashboards.pages.explore.filters import NAMES, counted_over, put
-from dashboards.session.kept import index_of, kept
-from storage.queries import Filters, Scope
-from storage.queries.browse.crosstab import MOST, Crosstab, crosstab, without
-from storage.queries.browse.explore import FACETS, FacetValue
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.pages.explore.charts import FEW, PICK, Theme, heat_map
+from rollmill.dashboards.pages.explore.filters import NAMES, counted_over, put
+from rollmill.dashboards.session.kept import index_of, kept
+from rollmill.storage.queries import Filters, Scope
+from rollmill.storage.queries.browse.crosstab import MOST, Crosstab, crosstab, without
+from rollmill.storage.queries.browse.explore import FACETS, FacetValue
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

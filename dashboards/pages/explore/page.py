@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboards.pages.explore.charts import PICK, correct_chart, outcome_chart
-from dashboards.pages.explore.drawer import Place, show_drawer
-from dashboards.pages.explore.filters import (
+from rollmill.dashboards.pages.explore.charts import PICK, correct_chart, outcome_chart
+from rollmill.dashboards.pages.explore.drawer import Place, show_drawer
+from rollmill.dashboards.pages.explore.filters import (
     choice_of_address,
     counted_over,
     filters_of_address,
@@ -19,16 +19,16 @@ from dashboards.pages.explore.filters import (
     show_facets,
     toggle,
 )
-from dashboards.pages.explore.grouping import choose_groups, chosen_groups, show_heat_map
-from dashboards.pages.explore.table import choose_columns, show_table, shown_columns
-from dashboards.pages.explore.views import show_views
-from dashboards.session.export_matches import export_matches
-from dashboards.session.kept import index_of, kept
-from dashboards.session.scope import choose_scope
-from pipelines.metrics import NO_RATES
-from storage.queries import ORDERS, Filters, Listing, Matching, Scope
-from storage.queries.browse.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
-from storage.queries.browse.explore_index import Within
+from rollmill.dashboards.pages.explore.grouping import choose_groups, chosen_groups, show_heat_map
+from rollmill.dashboards.pages.explore.table import choose_columns, show_table, shown_columns
+from rollmill.dashboards.pages.explore.views import show_views
+from rollmill.dashboards.session.export_matches import export_matches
+from rollmill.dashboards.session.kept import index_of, kept
+from rollmill.dashboards.session.scope import choose_scope
+from rollmill.pipelines.metrics import NO_RATES
+from rollmill.storage.queries import ORDERS, Filters, Listing, Matching, Scope
+from rollmill.storage.queries.browse.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
+from rollmill.storage.queries.browse.explore_index import Within
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboards.inert import one_line
-from dashboards.pages.explore.filters import put
-from dashboards.parts.charts import OUTCOME_COLOURS
-from storage.queries import ORDERS, Listing
-from storage.queries.browse.explore import NONE, FacetValue, ProblemPage, RolloutPage, Rows
-from storage.queries.browse.views import COLUMNS, named_columns
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.pages.explore.filters import put
+from rollmill.dashboards.parts.charts import OUTCOME_COLOURS
+from rollmill.storage.queries import ORDERS, Listing
+from rollmill.storage.queries.browse.explore import NONE, FacetValue, ProblemPage, RolloutPage, Rows
+from rollmill.storage.queries.browse.views import COLUMNS, named_columns
 
 HERE = Path(__file__).parent
 KEY = "explore-table"

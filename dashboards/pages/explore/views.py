@@ -4,11 +4,11 @@ from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.explore.filters import put
-from dashboards.session.commands import may_write, read_only_reason, show_done, silent_button
-from dashboards.session.scope import reader
-from storage.queries.browse.views import KEPT, saved_views
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.explore.filters import put
+from rollmill.dashboards.session.commands import may_write, read_only_reason, show_done, silent_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.queries.browse.views import KEPT, saved_views
 
 READY: dict[str, dict[str, list[str]]] = {
     "right and wrong": {"outcome": ["mixed"]},

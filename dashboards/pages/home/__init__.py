@@ -1,5 +1,5 @@
 """Home: running work, open tasks of people, ended runs, their costs, and the trend of pass rates."""
 
-from dashboards.pages.home.page import show
+from rollmill.dashboards.pages.home.page import show
 
 __all__ = ["show"]

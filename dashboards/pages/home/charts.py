@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import pandas as pd
 
-from dashboards.parts.charts import BLUE, SKY, AnyChart, count_axis, number_tips, rate_rows
+from rollmill.dashboards.parts.charts import BLUE, SKY, AnyChart, count_axis, number_tips, rate_rows
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
+    from rollmill.storage.queries import VersionStep
 
 POINT = "version"  # the selection of a version by a click
 SHOWN = 40  # versions of a line, the newest ones

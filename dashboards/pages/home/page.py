@@ -6,11 +6,11 @@ from itertools import zip_longest
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.pages.home.charts import POINT, TOKENS, day_bars, rate_line
-from dashboards.pages.home.tasks import show_tasks
-from dashboards.pages.home.tour import show_tour, tour_button
-from dashboards.parts.activity import (
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.pages.home.charts import POINT, TOKENS, day_bars, rate_line
+from rollmill.dashboards.pages.home.tasks import show_tasks
+from rollmill.dashboards.pages.home.tour import show_tour, tour_button
+from rollmill.dashboards.parts.activity import (
     REFRESH_LIVE,
     follow_runs,
     follow_trainings,
@@ -18,21 +18,21 @@ from dashboards.parts.activity import (
     time_words,
     training_words,
 )
-from dashboards.parts.charts import spec_of
-from dashboards.parts.service import follow_service, show_service
-from dashboards.parts.strip import Square, show_strip
-from dashboards.session.address import PAGES, link
-from dashboards.session.kept import kept_by, kept_of, kept_runs, steps_of
-from dashboards.session.scope import nothing_yet, reader
-from dashboards.units import counted
-from pipelines.stats import whole_of, with_interval
-from storage.queries import Reader, Run, VersionInfo, datasets, run_progress, versions_of
-from storage.queries.cost import money_text
-from storage.queries.daily_spend import DailySpend, daily_spend
-from storage.queries.histories.dataset_history import every_stamp, history_stamp
-from storage.queries.models.progress import TrainingLine, training_lines
-from storage.queries.open_tasks import OpenTask, judging_tasks, run_tasks, sign_off_tasks
-from storage.queries.schedules import ScheduleRow, schedules, service
+from rollmill.dashboards.parts.charts import spec_of
+from rollmill.dashboards.parts.service import follow_service, show_service
+from rollmill.dashboards.parts.strip import Square, show_strip
+from rollmill.dashboards.session.address import PAGES, link
+from rollmill.dashboards.session.kept import kept_by, kept_of, kept_runs, steps_of
+from rollmill.dashboards.session.scope import nothing_yet, reader
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import whole_of, with_interval
+from rollmill.storage.queries import Reader, Run, VersionInfo, datasets, run_progress, versions_of
+from rollmill.storage.queries.cost import money_text
+from rollmill.storage.queries.daily_spend import DailySpend, daily_spend
+from rollmill.storage.queries.histories.dataset_history import every_stamp, history_stamp
+from rollmill.storage.queries.models.progress import TrainingLine, training_lines
+from rollmill.storage.queries.open_tasks import OpenTask, judging_tasks, run_tasks, sign_off_tasks
+from rollmill.storage.queries.schedules import ScheduleRow, schedules, service
 
 MOST = 5  # lines of a card
 STRIP = 30  # runs in the strip

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.parts.activity import UNFINISHED
-from dashboards.session.address import link
-from storage.queries.judge.review import UNDECIDED
-from storage.queries.open_tasks import OpenTask
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.parts.activity import UNFINISHED
+from rollmill.dashboards.session.address import link
+from rollmill.storage.queries.judge.review import UNDECIDED
+from rollmill.storage.queries.open_tasks import OpenTask
 
 MOST = 8  # lines before the rest is folded
 FIRED = {**UNFINISHED, "failed": "failed", "refused": "was refused"}

@@ -4,9 +4,9 @@ that it stays closed if no page may write.
 
 import streamlit as st
 
-from dashboards.session.address import link
-from dashboards.session.scope import reader
-from storage.ground.ids import digest128
+from rollmill.dashboards.session.address import link
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.ground.ids import digest128
 
 STEPS = (  # title, text, and the page that it leads to
     ("Start a run", "A recipe says what is asked, how answers are judged, and which of them are kept.", "New run"),

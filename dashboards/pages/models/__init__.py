@@ -1,5 +1,5 @@
 """Models: their versions with lineage, loss curves and evaluations, and the trainings that make them."""
 
-from dashboards.pages.models.page import show
+from rollmill.dashboards.pages.models.page import show
 
 __all__ = ["show"]

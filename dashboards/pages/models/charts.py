@@ -6,10 +6,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, GREY, PALETTE, SKY, AnyChart, count_axis, number_tips
-from storage.queries.models.evaluated import FamilySeries
-from storage.queries.models.progress import LossCurve
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.parts.charts import BLUE, GREY, PALETTE, SKY, AnyChart, count_axis, number_tips
+from rollmill.storage.queries.models.evaluated import FamilySeries
+from rollmill.storage.queries.models.progress import LossCurve
 
 POINT = "version"  # the selection of a point by a click
 HEIGHT = 260  # pixels

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, GREY, ORANGE, PALETTE, SKY, AnyChart, chart_of_rows, number_tips
-from storage.queries.models.experiments import RATES, Difference, RoundPoint
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.parts.charts import BLUE, GREY, ORANGE, PALETTE, SKY, AnyChart, chart_of_rows, number_tips
+from rollmill.storage.queries.models.experiments import RATES, Difference, RoundPoint
 
 ROW = 44  # pixels of a comparison
 HEIGHT = 240

@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.pages.models.experiment_charts import changes_chart, difference_chart, rounds_chart
-from dashboards.parts.activity import REFRESH_IDLE, REFRESH_LIVE
-from dashboards.session.address import link
-from dashboards.session.commands import command_button
-from dashboards.session.scope import reader
-from dashboards.units import moment
-from storage.queries.models.experiments import (
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.pages.models.experiment_charts import changes_chart, difference_chart, rounds_chart
+from rollmill.dashboards.parts.activity import REFRESH_IDLE, REFRESH_LIVE
+from rollmill.dashboards.session.address import link
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import moment
+from rollmill.storage.queries.models.experiments import (
     BAD_ENDS,
     Difference,
     ExperimentLine,

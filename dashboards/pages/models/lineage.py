@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboards.inert import one_line
-from dashboards.session.address import PAGES
-from storage.queries.models.model_lineage import LineageNode, ModelLineage
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.session.address import PAGES
+from rollmill.storage.queries.models.model_lineage import LineageNode, ModelLineage
 
 OPENED = "opened"
 TITLES: Mapping[str, str] = {

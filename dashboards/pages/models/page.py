@@ -6,23 +6,29 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, inert_page, one_line, page_sections, visible
-from dashboards.pages.models.charts import POINT, family_chart
-from dashboards.pages.models.experiments import VIEW, choose_view, follow_experiments, show_experiments
-from dashboards.pages.models.lineage import show_lineage
-from dashboards.pages.models.trainings import CHOSEN, draw_curve, show_trainings
-from dashboards.parts.activity import follow_trainings
-from dashboards.session.address import PAGES, choose, link
-from dashboards.session.commands import command_button, typed
-from dashboards.session.kept import kept_by, kept_runs
-from dashboards.session.scope import reader
-from dashboards.units import counted, duration, moment, size
-from storage.queries import Reader
-from storage.queries.models.evaluated import MeasuredCell, family_cells, family_metrics, family_series, measured_cells
-from storage.queries.models.experiments import experiment_lines
-from storage.queries.models.model_lineage import ModelLineage, model_lineage
-from storage.queries.models.progress import LossCurve, TrainingLine, training_lines, version_curve
-from storage.queries.models.versions import ModelLine, model_card_text, model_lines, model_record, models_stamp
+from rollmill.dashboards.inert import inert, inert_page, one_line, page_sections, visible
+from rollmill.dashboards.pages.models.charts import POINT, family_chart
+from rollmill.dashboards.pages.models.experiments import VIEW, choose_view, follow_experiments, show_experiments
+from rollmill.dashboards.pages.models.lineage import show_lineage
+from rollmill.dashboards.pages.models.trainings import CHOSEN, draw_curve, show_trainings
+from rollmill.dashboards.parts.activity import follow_trainings
+from rollmill.dashboards.session.address import PAGES, choose, link
+from rollmill.dashboards.session.commands import command_button, typed
+from rollmill.dashboards.session.kept import kept_by, kept_runs
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted, duration, moment, size
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.models.evaluated import (
+    MeasuredCell,
+    family_cells,
+    family_metrics,
+    family_series,
+    measured_cells,
+)
+from rollmill.storage.queries.models.experiments import experiment_lines
+from rollmill.storage.queries.models.model_lineage import ModelLineage, model_lineage
+from rollmill.storage.queries.models.progress import LossCurve, TrainingLine, training_lines, version_curve
+from rollmill.storage.queries.models.versions import ModelLine, model_card_text, model_lines, model_record, models_stamp
 
 NEXT = "rollmill curate recipes/arithmetic.yaml\nrollmill train recipes/training/student.yaml"
 SHOWN = 8  # rows of the table before it scrolls

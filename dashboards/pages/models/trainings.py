@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.models.charts import loss_chart
-from dashboards.parts.activity import REFRESH_LIVE, training_words
-from dashboards.session.commands import command_button
-from dashboards.session.scope import reader
-from dashboards.units import duration
-from storage.queries.models.progress import (
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.models.charts import loss_chart
+from rollmill.dashboards.parts.activity import REFRESH_LIVE, training_words
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import duration
+from rollmill.storage.queries.models.progress import (
     BAD_ENDS,
     LossCurve,
     TrainingLine,
@@ -18,7 +18,7 @@ from storage.queries.models.progress import (
     training_lines,
     unfinished_trainings,
 )
-from storage.queries.run_history import run_outputs
+from rollmill.storage.queries.run_history import run_outputs
 
 CHOSEN = "training"  # parameter of the address: the training that a page started or linked
 ENDED = {"failed": "failed", "interrupted": "was stopped", "killed": "was killed: no process works on it"}

@@ -1,5 +1,5 @@
 """Runs: every run with its state, and the chosen one in full."""
 
-from dashboards.pages.runs.page import show
+from rollmill.dashboards.pages.runs.page import show
 
 __all__ = ["show"]

@@ -6,9 +6,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboards.parts.charts import BLUE, GREY, OUTCOME_COLOURS, PALETTE, RED, AnyChart, chart_of_rows, count_axis
-from storage.queries import Funnel
-from storage.queries.run_history import Span
+from rollmill.dashboards.parts.charts import BLUE, GREY, OUTCOME_COLOURS, PALETTE, RED, AnyChart, chart_of_rows, count_axis
+from rollmill.storage.queries import Funnel
+from rollmill.storage.queries.run_history import Span
 
 PICK = "picked"  # the name of the selection
 SAMPLED = ("draw", "verify")

@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import visible
-from dashboards.session.kept import kept
-from dashboards.session.scope import reader
-from dashboards.units import counted
-from storage.queries import Run, Scope, run_scope
-from storage.queries.cost import By, RunCost, money_text, run_cost
-from storage.queries.reader import forecast_of
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.session.kept import kept
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted
+from rollmill.storage.queries import Run, Scope, run_scope
+from rollmill.storage.queries.cost import By, RunCost, money_text, run_cost
+from rollmill.storage.queries.reader import forecast_of
 
 TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "seconds", "solved", "kept")  # of a forecast, without levels
 BY: dict[str, By | None] = {"purpose": None, "step": "step", "level": "level", "model": "engine", "round": "round"}

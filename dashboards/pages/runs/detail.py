@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import LONGEST, inert, visible
-from dashboards.pages.runs.charts import (
+from rollmill.dashboards.inert import LONGEST, inert, visible
+from rollmill.dashboards.pages.runs.charts import (
     PICK,
     SAMPLED,
     funnel_bars,
@@ -14,19 +14,19 @@ from dashboards.pages.runs.charts import (
     span_label,
     timeline_chart,
 )
-from dashboards.pages.runs.cost import show_cost
-from dashboards.pages.runs.refusal import NEXT_TAB, checks_of, dismiss_button, show_refusal
-from dashboards.pages.runs.steps import show_steps
-from dashboards.pages.runs.sweep import chosen_words, is_swept
-from dashboards.parts.activity import UNFINISHED, left_of
-from dashboards.session.address import PAGES, explore_link, explore_parameters, link
-from dashboards.session.commands import command_button
-from dashboards.session.kept import kept
-from dashboards.session.scope import reader
-from pipelines.stats import whole_of
-from storage.ground.replies.faults import lines_of_run
-from storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
-from storage.queries.run_history import RunTimes, problems_named, run_outputs, run_times
+from rollmill.dashboards.pages.runs.cost import show_cost
+from rollmill.dashboards.pages.runs.refusal import NEXT_TAB, checks_of, dismiss_button, show_refusal
+from rollmill.dashboards.pages.runs.steps import show_steps
+from rollmill.dashboards.pages.runs.sweep import chosen_words, is_swept
+from rollmill.dashboards.parts.activity import UNFINISHED, left_of
+from rollmill.dashboards.session.address import PAGES, explore_link, explore_parameters, link
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.kept import kept
+from rollmill.dashboards.session.scope import reader
+from rollmill.pipelines.stats import whole_of
+from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
+from rollmill.storage.queries.run_history import RunTimes, problems_named, run_outputs, run_times
 
 REFRESH_COUNTS = "10s"  # of the funnel of a running run: it is counted over all rows
 MOST_OUTPUTS = 3  # of the commands that worked on a run

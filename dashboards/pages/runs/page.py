@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.pages.runs.detail import show_run
-from dashboards.pages.runs.refusal import FIRST_TAB
-from dashboards.pages.runs.table import show_table
-from dashboards.parts.activity import REFRESH_LIVE, follow_runs
-from dashboards.session.address import choose, link
-from dashboards.session.commands import typed
-from dashboards.session.scope import nothing_yet, reader
-from dashboards.units import counted
-from storage.ground.job_command import command_words
-from storage.queries import Run, runs
-from storage.queries.run_table import RunLine, run_lines
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.pages.runs.detail import show_run
+from rollmill.dashboards.pages.runs.refusal import FIRST_TAB
+from rollmill.dashboards.pages.runs.table import show_table
+from rollmill.dashboards.parts.activity import REFRESH_LIVE, follow_runs
+from rollmill.dashboards.session.address import choose, link
+from rollmill.dashboards.session.commands import typed
+from rollmill.dashboards.session.scope import nothing_yet, reader
+from rollmill.dashboards.units import counted
+from rollmill.storage.ground.job_command import command_words
+from rollmill.storage.queries import Run, runs
+from rollmill.storage.queries.run_table import RunLine, run_lines
 
 
 def show() -> None:

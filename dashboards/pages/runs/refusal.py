@@ -6,14 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.inert import inert
-from dashboards.pages.runs.charts import limit_chart, limit_words
-from dashboards.session.address import PAGES, explore_parameters, forget_old
-from dashboards.session.commands import command_button, typed
-from dashboards.session.scope import reader
-from pipelines.own_jobs import is_own_job
-from storage.ground.job_command import command_words
-from storage.queries import Run, run_progress, runs
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.pages.runs.charts import limit_chart, limit_words
+from rollmill.dashboards.session.address import PAGES, explore_parameters, forget_old
+from rollmill.dashboards.session.commands import command_button, typed
+from rollmill.dashboards.session.scope import reader
+from rollmill.pipelines.own_jobs import is_own_job
+from rollmill.storage.ground.job_command import command_words
+from rollmill.storage.queries import Run, run_progress, runs
 
 Check = Mapping[str, Any]
 FIRST_TAB = {"tab": "Progress"}  # of another run

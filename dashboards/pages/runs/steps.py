@@ -6,16 +6,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.runs.sweep import is_swept, show_sweep
-from dashboards.session.commands import typed
-from dashboards.session.kept import kept
-from dashboards.session.scope import reader
-from pipelines.stats import Estimate, with_interval
-from storage.ground.errors import SetupError
-from storage.queries import Run, run_scope
-from storage.queries.attempts import AttemptTable, answering_again, attempt_table
-from storage.queries.rates import step_counts
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.runs.sweep import is_swept, show_sweep
+from rollmill.dashboards.session.commands import typed
+from rollmill.dashboards.session.kept import kept
+from rollmill.dashboards.session.scope import reader
+from rollmill.pipelines.stats import Estimate, with_interval
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import Run, run_scope
+from rollmill.storage.queries.attempts import AttemptTable, answering_again, attempt_table
+from rollmill.storage.queries.rates import step_counts
 
 COUNTS = ("problems", "completions", "correct", "kept", "tokens out")
 

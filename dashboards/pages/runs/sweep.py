@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.units import counted
-from pipelines.stats import with_interval
-from storage.queries import Run
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.units import counted
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.queries import Run
 
 Row = Mapping[str, Any]
 ENDS = ("value", "low", "high")

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.runs.refusal import open_run
-from dashboards.session.address import link
-from pipelines.stats import with_interval
-from storage.queries.run_table import RunLine
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.runs.refusal import open_run
+from rollmill.dashboards.session.address import link
+from rollmill.pipelines.stats import with_interval
+from rollmill.storage.queries.run_table import RunLine
 
 MOST = 1_000  # runs in the table
 ROWS = 9  # in view, with the head; the cells of an open evaluation come on top

@@ -1,5 +1,5 @@
 """Schedules: when each fires next, how its last firings ended, and the server that fires them."""
 
-from dashboards.pages.schedules.page import show
+from rollmill.dashboards.pages.schedules.page import show
 
 __all__ = ["show"]

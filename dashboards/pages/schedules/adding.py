@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from dashboards.inert import visible
-from dashboards.session.commands import command_button
-from dashboards.session.scope import reader
-from storage.queries.schedules import recipe_files
+from rollmill.dashboards.inert import visible
+from rollmill.dashboards.session.commands import command_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.queries.schedules import recipe_files
 
 KINDS = {  # what fires a schedule: the option, a default value, a help text
     "Cron line": ("--cron=", "0 2 * * *", "Minute, hour, day of the month, month, day of the week."),

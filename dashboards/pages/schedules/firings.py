@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.parts.activity import time_words
-from dashboards.parts.strip import DUE, Square, mark, show_strip
-from dashboards.session.address import link
-from dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
-from storage.ground.errors import unknown_name
-from storage.queries import Firing
-from storage.queries.schedules import MOST_DUE, ScheduleRow
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.parts.activity import time_words
+from rollmill.dashboards.parts.strip import DUE, Square, mark, show_strip
+from rollmill.dashboards.session.address import link
+from rollmill.dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.queries import Firing
+from rollmill.storage.queries.schedules import MOST_DUE, ScheduleRow
 
 MOST_SAID = 2_000  # characters of a message
 FIRING = "firing"  # in the address: the number of the chosen firing

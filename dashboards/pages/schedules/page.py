@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.schedules.adding import show_form
-from dashboards.pages.schedules.firings import FIRING, show_firings
-from dashboards.parts.activity import time_words
-from dashboards.parts.service import follow_service, offline_reason, show_service
-from dashboards.session.address import choose
-from dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
-from dashboards.session.scope import reader
-from storage.queries import Service
-from storage.queries.schedules import ScheduleRow, schedules, service
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.schedules.adding import show_form
+from rollmill.dashboards.pages.schedules.firings import FIRING, show_firings
+from rollmill.dashboards.parts.activity import time_words
+from rollmill.dashboards.parts.service import follow_service, offline_reason, show_service
+from rollmill.dashboards.session.address import choose
+from rollmill.dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.queries import Service
+from rollmill.storage.queries.schedules import ScheduleRow, schedules, service
 
 ENDS = {"failure": "Failures are", "always": "Every end is"}
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line
-from dashboards.session.asked import CommandResult
-from dashboards.units import counted
+from rollmill.dashboards.inert import inert, one_line
+from rollmill.dashboards.session.asked import CommandResult
+from rollmill.dashboards.units import counted
 
 
 def show_mixture(answer: CommandResult) -> None:

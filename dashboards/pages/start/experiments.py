@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.session.address import link
-from dashboards.session.asked import CommandResult
-from dashboards.session.scope import reader
-from dashboards.units import counted, duration
-from storage.queries.models.experiments import experiment_lines
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.session.address import link
+from rollmill.dashboards.session.asked import CommandResult
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import counted, duration
+from rollmill.storage.queries.models.experiments import experiment_lines
 
 
 def show_trial(answer: CommandResult) -> None:

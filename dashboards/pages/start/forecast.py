@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line, visible
-from dashboards.session.address import link
-from dashboards.session.asked import CommandResult
-from storage.ground.money import shown
+from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.session.address import link
+from rollmill.dashboards.session.asked import CommandResult
+from rollmill.storage.ground.money import shown
 
 QUANTITIES = {
     "draws": "Completions",

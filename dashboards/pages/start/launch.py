@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.session.address import PAGES, link
-from dashboards.session.commands import may_write, read_only_reason, typed
-from dashboards.session.scope import reader
-from dashboards.session.started import EXPERIMENTS, TRAIN, Started, start
-from storage.queries import runs
-from storage.queries.recipes import profile_files
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.session.address import PAGES, link
+from rollmill.dashboards.session.commands import may_write, read_only_reason, typed
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.session.started import EXPERIMENTS, TRAIN, Started, start
+from rollmill.storage.queries import runs
+from rollmill.storage.queries.recipes import profile_files
 
 NO_PROFILE = "none"
 ABOUT_PREFECT = (

@@ -6,11 +6,11 @@ from pathlib import Path
 import streamlit as st
 import yaml
 
-from dashboards.inert import inert, visible
-from dashboards.pages.start.launch import LAST, POLL
-from dashboards.parts.form import draw_field, text_of
-from dashboards.session.address import choose, link
-from dashboards.session.commands import (
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.start.launch import LAST, POLL
+from rollmill.dashboards.parts.form import draw_field, text_of
+from rollmill.dashboards.session.address import choose, link
+from rollmill.dashboards.session.commands import (
     mark_click,
     may_write,
     read_only_reason,
@@ -19,12 +19,12 @@ from dashboards.session.commands import (
     taken_click,
     typed,
 )
-from dashboards.session.export_matches import export_folder, offer_file
-from dashboards.session.scope import nothing_yet, reader
-from dashboards.session.started import Started, start
-from dashboards.units import size
-from storage.queries import audit_queues, datasets, runs, versions_of
-from storage.queries.histories.dataset_history import export_fields, export_formats
+from rollmill.dashboards.session.export_matches import export_folder, offer_file
+from rollmill.dashboards.session.scope import nothing_yet, reader
+from rollmill.dashboards.session.started import Started, start
+from rollmill.dashboards.units import size
+from rollmill.storage.queries import audit_queues, datasets, runs, versions_of
+from rollmill.storage.queries.histories.dataset_history import export_fields, export_formats
 
 CHAIN = "chain"  # every verifier of a run, with their policy
 ENDINGS = ("jsonl", "parquet")

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboards.inert import inert, visible
-from dashboards.pages.start.choices import choice_price, show_mixture, show_sweep
-from dashboards.pages.start.experiments import experiment_price, show_loop, show_trial, why_not_begun
-from dashboards.pages.start.forecast import (
+from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.pages.start.choices import choice_price, show_mixture, show_sweep
+from rollmill.dashboards.pages.start.experiments import experiment_price, show_loop, show_trial, why_not_begun
+from rollmill.dashboards.pages.start.forecast import (
     SIMULATIONS,
     pilot_size,
     price,
@@ -17,8 +17,8 @@ from dashboards.pages.start.forecast import (
     show_cells,
     show_forecast,
 )
-from dashboards.pages.start.keys import Changes, Keys, changes_of, draw_keys, draw_other, keys_of, show_changes
-from dashboards.pages.start.launch import (
+from rollmill.dashboards.pages.start.keys import Changes, Keys, changes_of, draw_keys, draw_other, keys_of, show_changes
+from rollmill.dashboards.pages.start.launch import (
     PILOT,
     StartOptions,
     choose_terms,
@@ -28,16 +28,22 @@ from dashboards.pages.start.launch import (
     show_running,
     start_button,
 )
-from dashboards.pages.start.others import show_audit, show_export
-from dashboards.pages.start.training import RESUMES, show_training, training_price, training_refusal, training_state
-from dashboards.parts.activity import statuses
-from dashboards.session.address import choose
-from dashboards.session.asked import CommandResult, ask, wait_for
-from dashboards.session.commands import command_button, may_write, read_only_reason
-from dashboards.session.new_run import EXAMPLES, FORMS
-from dashboards.session.scope import reader
-from storage.queries import runs
-from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
+from rollmill.dashboards.pages.start.others import show_audit, show_export
+from rollmill.dashboards.pages.start.training import (
+    RESUMES,
+    show_training,
+    training_price,
+    training_refusal,
+    training_state,
+)
+from rollmill.dashboards.parts.activity import statuses
+from rollmill.dashboards.session.address import choose
+from rollmill.dashboards.session.asked import CommandResult, ask, wait_for
+from rollmill.dashboards.session.commands import command_button, may_write, read_only_reason
+from rollmill.dashboards.session.new_run import EXAMPLES, FORMS
+from rollmill.dashboards.session.scope import reader
+from rollmill.storage.queries import runs
+from rollmill.storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

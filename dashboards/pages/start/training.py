@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, one_line
-from dashboards.session.address import link
-from dashboards.session.asked import CommandResult
-from dashboards.session.scope import reader
-from dashboards.units import duration
-from storage.queries.histories.dataset_history import every_stamp
-from storage.queries.models.progress import training_lines
-from storage.queries.models.versions import models_stamp
+from rollmill.dashboards.inert import inert, one_line
+from rollmill.dashboards.session.address import link
+from rollmill.dashboards.session.asked import CommandResult
+from rollmill.dashboards.session.scope import reader
+from rollmill.dashboards.units import duration
+from rollmill.storage.queries.histories.dataset_history import every_stamp
+from rollmill.storage.queries.models.progress import training_lines
+from rollmill.storage.queries.models.versions import models_stamp
 
 RESUMES = "It goes on by itself when this page is closed, and from its last checkpoint should it be stopped."
 

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.inert import one_line
-from dashboards.parts.thread_map.layout import HEIGHT, MapLayout
-from storage.ground.recipe_steps import PIECES
-from storage.ground.threads import ANSWER, Turn, Turns, answers_below
-from storage.queries.browse.lineage import TurnFacts
+from rollmill.dashboards.inert import one_line
+from rollmill.dashboards.parts.thread_map.layout import HEIGHT, MapLayout
+from rollmill.storage.ground.recipe_steps import PIECES
+from rollmill.storage.ground.threads import ANSWER, Turn, Turns, answers_below
+from rollmill.storage.queries.browse.lineage import TurnFacts
 
 MEANINGS: Mapping[str, str] = {
     "correct": "",

@@ -10,13 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.inert import inert, show_text
-from dashboards.parts.rollout import COLOURS, LANGUAGES, steps
-from dashboards.parts.thread_map.layout import layout
-from dashboards.parts.thread_map.nodes import MapNode, map_data, nodes_of, summary
-from dashboards.session.kept import kept_now
-from storage.queries import Scope, completion_text, problem_turns
-from storage.queries.browse.lineage import has_stopped, turn_facts
+from rollmill.dashboards.inert import inert, show_text
+from rollmill.dashboards.parts.rollout import COLOURS, LANGUAGES, steps
+from rollmill.dashboards.parts.thread_map.layout import layout
+from rollmill.dashboards.parts.thread_map.nodes import MapNode, map_data, nodes_of, summary
+from rollmill.dashboards.session.kept import kept_now
+from rollmill.storage.queries import Scope, completion_text, problem_turns
+from rollmill.storage.queries.browse.lineage import has_stopped, turn_facts
 
 OPENED = "opened"
 _HTML, _CSS, _JS = (Path(__file__).with_name(f"map.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))

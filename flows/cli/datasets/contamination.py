@@ -1,6 +1,6 @@
 """`rollmill contamination check|splits|resplit|copying`, `harden`: training data, splits, benchmarks made harder.
 
-Prints; the work is in flows.contamination.
+Prints; the work is in rollmill.flows.contamination.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.datasets.copying import copying
-from flows.cli.datasets.resplit import resplit
-from flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
-from flows.job import workspace_root
-from storage.ground.errors import FoundWanting, SetupError, explained, unknown_name
+from rollmill.flows.cli import group
+from rollmill.flows.cli.datasets.copying import copying
+from rollmill.flows.cli.datasets.resplit import resplit
+from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import FoundWanting, SetupError, explained, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.contamination import RecallFloor
+    from rollmill.pipelines.contamination import RecallFloor
 
 verbs = group("contamination", "Compare training data with benchmarks, and the splits of a dataset with one another.")
 Mapped = list[str] | None
@@ -57,7 +57,7 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill contamination check arithmetic recipes/arithmetic.yaml --report reports/contamination
     """
-    from flows.contamination import CheckRequest, check_contamination
+    from rollmill.flows.contamination import CheckRequest, check_contamination
 
     floor = _floor(min_recall, edits or ())
     result = check_contamination(
@@ -77,8 +77,8 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _floor(min_recall: float | None, edits: Sequence[str]) -> "RecallFloor | None":
-    from pipelines.contamination import REQUIRED, RecallFloor
-    from pipelines.contamination.edits import EDITS
+    from rollmill.pipelines.contamination import REQUIRED, RecallFloor
+    from rollmill.pipelines.contamination.edits import EDITS
 
     for name in edits:
         if name not in EDITS:
@@ -102,9 +102,9 @@ def splits(
 
     Example: rollmill contamination splits arithmetic
     """
-    from storage.queries.histories.splits import QUERIES, split_proof
-    from storage.versions.resolve import resolve
-    from storage.workspace import Workspace
+    from rollmill.storage.queries.histories.splits import QUERIES, split_proof
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(read_only=True) as workspace:
         info = resolve(workspace.datasets, dataset)
@@ -127,7 +127,7 @@ def splits(
 
 def page(result: Mapping[str, Any], report: Path | None = None) -> str:
     """The report for a person."""
-    from flows.contamination.report_page import summary, tables, title
+    from rollmill.flows.contamination.report_page import summary, tables, title
 
     parts = [f"{title(result)}\n" + "\n".join(summary(result)[:2])]
     parts += [f"{heading}\n{columns(list(header), rows)}" for heading, header, rows in tables(result)]
@@ -149,8 +149,8 @@ def _pairs(texts: Sequence[str] | None) -> dict[str, str]:
 
 
 def _write(folder: Path, result: Mapping[str, Any]) -> None:
-    from flows.contamination.report_page import html, markdown
-    from storage.ground.files import json_text
+    from rollmill.flows.contamination.report_page import html, markdown
+    from rollmill.storage.ground.files import json_text
 
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ def harden(
 
     Example: rollmill harden recipes/arithmetic.yaml --with chains --out chains.jsonl
     """
-    from flows.contamination.hardening import harden as run
+    from rollmill.flows.contamination.hardening import harden as run
 
     check_jsonl(out)
     result = run(workspace_root(), benchmark, transform, seed, out)

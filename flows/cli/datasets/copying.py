@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, inert, line
-from flows.job import workspace_root
+from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line
+from rollmill.flows.job import workspace_root
 
 _LONGEST = 100  # characters of a prompt
 
@@ -32,15 +32,15 @@ def copying(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill contamination copying made.jsonl --train train.jsonl --held-out fresh.jsonl
     """
-    from flows.contamination.copying import CopyingRequest, copying
-    from pipelines.contamination.local_copies import CopyBounds
+    from rollmill.flows.contamination.copying import CopyingRequest, copying
+    from rollmill.pipelines.contamination.local_copies import CopyBounds
 
     report = copying(CopyingRequest(workspace_root(), generated, train, held_out, CopyBounds(ratio, most), seed))
     return as_json(report) if json else line(_page(report))
 
 
 def _page(report: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     rates = [
         [name, with_interval(part["value"], part["low"], part["high"]), f"{part['n']:,}"]

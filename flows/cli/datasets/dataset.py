@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.datasets import (
+from rollmill.flows.cli import group
+from rollmill.flows.cli.datasets import (
     dataset_checks,
     dataset_export,
     dataset_marks,
@@ -14,14 +14,14 @@ from flows.cli.datasets import (
     dataset_sharing,
     dataset_upkeep,
 )
-from flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.recipe import TrustCode
-from flows.cli.runs_cost import require_runs
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.recipe import TrustCode
+from rollmill.flows.cli.runs_cost import require_runs
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 SHOWN = 10  # differences of a kind that are printed
 verbs = group("dataset", "See, compare, check and export dataset versions.")
@@ -33,8 +33,8 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill dataset list
     """
-    from storage.versions.index import dataset_names
-    from storage.versions.resolve import lost_indexes, versions
+    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.versions.resolve import lost_indexes, versions
 
     folder = datasets_folder()
     rows: list[dict[str, Any]] = []
@@ -70,10 +70,10 @@ def show(
 
     Example: rollmill dataset show arithmetic@v1
     """
-    from flows.cli.datasets.dataset_pages import version_page
-    from storage.versions.content.card import card
-    from storage.versions.read import is_here, load_manifest, require_published
-    from storage.versions.resolve import resolve
+    from rollmill.flows.cli.datasets.dataset_pages import version_page
+    from rollmill.storage.versions.content.card import card
+    from rollmill.storage.versions.read import is_here, load_manifest, require_published
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     manifest = load_manifest(info)
@@ -98,9 +98,9 @@ def path(
 
     Example: rollmill dataset path arithmetic --file
     """
-    from storage.versions.index import load_index, point_latest
-    from storage.versions.read import fetch_command, is_here, write_derived
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.index import load_index, point_latest
+    from rollmill.storage.versions.read import fetch_command, is_here, write_derived
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     if not is_here(info):
@@ -122,9 +122,9 @@ def diff(
 
     Example: rollmill dataset diff arithmetic@v1 arithmetic@v2
     """
-    from storage.versions.diff import describe
-    from storage.versions.diff import diff as compare
-    from storage.versions.resolve import resolve, versions
+    from rollmill.storage.versions.diff import describe
+    from rollmill.storage.versions.diff import diff as compare
+    from rollmill.storage.versions.resolve import resolve, versions
 
     folder = datasets_folder()
     old, new = resolve(folder, before), resolve(folder, after or before.partition("@")[0])
@@ -151,9 +151,9 @@ def verify(
 
     Example: rollmill dataset verify arithmetic@v1
     """
-    from flows.rejudging.verification import verify_version
-    from pipelines.own_code import trusting
-    from storage.versions.resolve import resolve
+    from rollmill.flows.rejudging.verification import verify_version
+    from rollmill.pipelines.own_code import trusting
+    from rollmill.storage.versions.resolve import resolve
 
     check_base(base)
     with trusting(trust_code or ()):
@@ -195,11 +195,11 @@ def why(
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """
     require_runs(reference)
-    from flows.cli.datasets.dataset_pages import history_page
-    from storage.queries import Reader, named_scope
-    from storage.queries.browse.why import run_of, why_in_run
-    from storage.queries.browse.why import why as look_up
-    from storage.versions.resolve import resolve
+    from rollmill.flows.cli.datasets.dataset_pages import history_page
+    from rollmill.storage.queries import Reader, named_scope
+    from rollmill.storage.queries.browse.why import run_of, why_in_run
+    from rollmill.storage.queries.browse.why import why as look_up
+    from rollmill.storage.versions.resolve import resolve
 
     with Reader.open() as reader:
         scope = named_scope(reader, reference)

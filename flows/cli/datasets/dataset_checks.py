@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.datasets.dataset_sharing import Version, datasets_folder
-from flows.cli.output import AsJson, as_json, line
-from storage.ground.errors import FoundWanting
+from rollmill.flows.cli.datasets.dataset_sharing import Version, datasets_folder
+from rollmill.flows.cli.output import AsJson, as_json, line
+from rollmill.storage.ground.errors import FoundWanting
 
 SuiteFile = Annotated[
     Path | None, typer.Option("--suite", help="A file of expectations, for example suite.yaml of another version.")
@@ -27,8 +27,8 @@ def check(reference: Version, *, suite: SuiteFile = None, json: AsJson = False) 
 
     Example: rollmill dataset check arithmetic@v2 --suite datasets/arithmetic/latest/suite.yaml
     """
-    from flows.curation.version_gate import check_version
-    from storage.versions.resolve import resolve
+    from rollmill.flows.curation.version_gate import check_version
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     result = check_version(info, suite)
@@ -49,9 +49,9 @@ def docs(
 
     Example: rollmill dataset docs arithmetic
     """
-    from flows.curation.version_gate import write_docs
-    from storage.versions.resolve import resolve
-    from storage.workspace import STATE
+    from rollmill.flows.curation.version_gate import write_docs
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.workspace import STATE
 
     datasets = datasets_folder()
     info = resolve(datasets, reference)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.datasets.dataset_sharing import RECIPES, datasets_folder
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import TrustCode
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, datasets_folder
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import TrustCode
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.exports import ExportFile, ExportValidation, LaterRows, MixPart
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.exports import ExportFile, ExportValidation, LaterRows, MixPart
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 def register(group: typer.Typer) -> None:
@@ -32,10 +32,10 @@ def formats(
 
     Example: rollmill dataset formats sft
     """
-    from flows.cli.make.methods import described
-    from flows.recipe.method_options import options_of_class
-    from storage.exports import EXPORTS, type_words
-    from storage.ground.errors import unknown_name
+    from rollmill.flows.cli.make.methods import described
+    from rollmill.flows.recipe.method_options import options_of_class
+    from rollmill.storage.exports import EXPORTS, type_words
+    from rollmill.storage.ground.errors import unknown_name
 
     if name is None:
         rows = [{"format": fmt, "what it is": described(fmt, kind)} for fmt, kind in EXPORTS.items()]
@@ -82,8 +82,8 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """
-    from pipelines.own_code import trusting
-    from storage.exports import EXPORTS, ExportValidation
+    from rollmill.pipelines.own_code import trusting
+    from rollmill.storage.exports import EXPORTS, ExportValidation
 
     parts = _parts(references, take or ())
     names = ", ".join(part.info.ref for part in parts)
@@ -110,10 +110,10 @@ def _write(
     parts: "Sequence[MixPart]", fmt: str, out: Path, validation: "ExportValidation | None", options: dict[str, Any]
 ) -> "ExportFile":
     """Write one version, or a mix of several."""
-    from flows.recipe.servers import server_keys
-    from storage.exports import export as export_one
-    from storage.exports import export_mix
-    from storage.versions.leaks import refuse_in_version
+    from rollmill.flows.recipe.servers import server_keys
+    from rollmill.storage.exports import export as export_one
+    from rollmill.storage.exports import export_mix
+    from rollmill.storage.versions.leaks import refuse_in_version
 
     for part in parts:
         refuse_in_version(part.info, server_keys(part.info.path.parents[2]))
@@ -128,8 +128,8 @@ def _beside(info: "VersionInfo", fmt: str, options: dict[str, Any]) -> "LaterRow
 
     Scores are read where the options ask for them, outcomes where the format shows the prompts.
     """
-    from flows.rejudging.planned_outcomes import planned_outcomes
-    from storage.exports import SHOW_WHAT_WAS_ASKED, LaterRows
+    from rollmill.flows.rejudging.planned_outcomes import planned_outcomes
+    from rollmill.storage.exports import SHOW_WHAT_WAS_ASKED, LaterRows
 
     scored = options.get("scores") is True or "score" in options
     return LaterRows(
@@ -166,7 +166,7 @@ def _require_rows(names: str, fmt: str, export_file: "ExportFile") -> None:
     """FoundWanting for a file without rows, which is removed, because a trainer would accept it."""
     if any(file.rows for file in export_file.files):
         return
-    from storage.exports.origin import TAKEN_BY
+    from rollmill.storage.exports.origin import TAKEN_BY
 
     for file in export_file.files:
         file.path.unlink(missing_ok=True)
@@ -194,9 +194,9 @@ def _hub_files(
 
 def _write_card(info: "VersionInfo", folder: Path, fmt: str, export_file: "ExportFile") -> None:
     """The version's card in the folder of the data files, with a front matter that names them and their numbers of rows."""
-    from storage.ground.files import write_text
-    from storage.versions.content.card import Folder, card
-    from storage.versions.read import load_manifest
+    from rollmill.storage.ground.files import write_text
+    from rollmill.storage.versions.content.card import Folder, card
+    from rollmill.storage.versions.read import load_manifest
 
     splits = {file.path.stem: str(file.path.relative_to(folder)) for file in export_file.files}
     rows = sum(file.rows for file in export_file.files)
@@ -205,8 +205,8 @@ def _write_card(info: "VersionInfo", folder: Path, fmt: str, export_file: "Expor
 
 def _parts(references: Sequence[str], takes: Sequence[str]) -> "list[MixPart]":
     """The versions of a mix, each with what --take says of it."""
-    from storage.exports import MixPart
-    from storage.versions.resolve import resolve
+    from rollmill.storage.exports import MixPart
+    from rollmill.storage.versions.resolve import resolve
 
     folder = datasets_folder()
     infos = {reference: resolve(folder, reference) for reference in references}
@@ -224,7 +224,7 @@ def _parts(references: Sequence[str], takes: Sequence[str]) -> "list[MixPart]":
 
 def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:
     """The options of a format as typed, KEY=VALUE each."""
-    from storage.exports import parsed
+    from rollmill.storage.exports import parsed
 
     pairs = [text.partition("=") for text in texts]
     for key, sign, _ in pairs:
@@ -235,9 +235,9 @@ def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:
 
 def _later_scores(info: "VersionInfo") -> Any:
     """The scores that the workspace has of the version's run, those made after it too."""
-    from storage.scores import later_scores
-    from storage.versions.read import load_manifest
-    from storage.workspace import Workspace
+    from rollmill.storage.scores import later_scores
+    from rollmill.storage.versions.read import load_manifest
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return later_scores(workspace, str(load_manifest(info).get("run")))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line, note
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, note
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag, for example release.")]
@@ -31,7 +31,7 @@ def tag(
 
     Example: rollmill dataset tag arithmetic@v2 release
     """
-    from storage.versions.upkeep import marks
+    from rollmill.storage.versions.upkeep import marks
 
     def change(workspace: Any) -> Any:
         return marks.tag(workspace, reference, name, move=move)
@@ -44,7 +44,7 @@ def untag(reference: Ref, name: Tag, *, dry_run: DryRun = False, json: AsJson = 
 
     Example: rollmill dataset untag arithmetic@v2 release
     """
-    from storage.versions.upkeep import marks
+    from rollmill.storage.versions.upkeep import marks
 
     _mark(reference, lambda ws: marks.untag(ws, reference, name), f"{name} is off", dry_run=dry_run, json=json)
 
@@ -60,12 +60,12 @@ def yank(
 
     Example: rollmill dataset yank arithmetic@v1 --reason "wrong references in template ages"
     """
-    from storage.versions.upkeep import marks
+    from rollmill.storage.versions.upkeep import marks
 
     _mark(reference, lambda ws: marks.yank(ws, reference, reason), "withdrawn:", dry_run=dry_run, json=json)
-    from flows.cli.datasets.dataset_models import users_of
-    from flows.cli.datasets.dataset_sharing import datasets_folder
-    from storage.versions.resolve import resolve
+    from rollmill.flows.cli.datasets.dataset_models import users_of
+    from rollmill.flows.cli.datasets.dataset_sharing import datasets_folder
+    from rollmill.storage.versions.resolve import resolve
 
     if users := [user["model"] for user in users_of(resolve(datasets_folder(), reference)) if user["yanked"] is None]:
         then = f"rollmill model yank {users[0]} --reason TEXT"
@@ -77,7 +77,7 @@ def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> 
 
     Example: rollmill dataset unyank arithmetic@v1
     """
-    from storage.versions.upkeep import marks
+    from rollmill.storage.versions.upkeep import marks
 
     _mark(reference, lambda ws: marks.unyank(ws, reference), "usable again:", dry_run=dry_run, json=json)
 
@@ -94,7 +94,7 @@ def sign_off(
 
     Example: rollmill dataset sign-off arithmetic@v2 --by ann --note "read 100 rows"
     """
-    from storage.versions.upkeep import marks
+    from rollmill.storage.versions.upkeep import marks
 
     _mark(reference, lambda ws: marks.sign_off(ws, reference, by, note), f"{by} stands for", dry_run=dry_run, json=json)
 
@@ -115,9 +115,9 @@ def rebase(
 
     Example: rollmill dataset rebase arithmetic
     """
-    from storage.ground.errors import unknown_name
-    from storage.versions.upkeep.rebase import rebase as settle
-    from storage.workspace import Workspace
+    from rollmill.storage.ground.errors import unknown_name
+    from rollmill.storage.versions.upkeep.rebase import rebase as settle
+    from rollmill.storage.workspace import Workspace
 
     if keep not in (None, "theirs", "ours"):
         raise unknown_name("side", keep, ("theirs", "ours"))
@@ -145,8 +145,8 @@ def rebuild_index(
 
     Example: rollmill dataset rebuild-index arithmetic --dry-run
     """
-    from storage.versions.upkeep.repair import rebuild_index as rebuild
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.upkeep.repair import rebuild_index as rebuild
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         rebuilt = rebuild(workspace, name, dry_run=dry_run)
@@ -163,8 +163,8 @@ def rebuild_index(
 
 
 def _mark(reference: str, change: Any, phrase: str, *, dry_run: bool, json: bool) -> None:
-    from storage.versions.resolve import resolve
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         info = resolve(workspace.datasets, reference) if dry_run else change(workspace)

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 
@@ -30,8 +30,8 @@ def used_by(
 
     Example: rollmill dataset used-by arithmetic@v1
     """
-    from flows.cli.datasets.dataset_sharing import datasets_folder
-    from storage.versions.resolve import resolve
+    from rollmill.flows.cli.datasets.dataset_sharing import datasets_folder
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     rows = users_of(info)
@@ -47,8 +47,8 @@ def used_by(
 
 def users_of(info: "VersionInfo") -> list[dict[str, Any]]:
     """The models trained on a version; `through`: the first ancestor that was, for those which only began from one."""
-    from storage.models.index import MODELS, all_models
-    from storage.models.upkeep import ancestors, trained_on
+    from rollmill.storage.models.index import MODELS, all_models
+    from rollmill.storage.models.upkeep import ancestors, trained_on
 
     models = info.path.parents[2] / MODELS
     direct = {version.ref: (version, part["rows"]) for version, part in trained_on(models, info.content_hash)}

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.datasets.dataset_models import users_of
-from flows.cli.output import inert
-from flows.cli.summary import counts_text, level_table, relative_path, sft_command
-from flows.cli.terminal import styled
-from storage.ground.recipe_steps import takes_imports
-from storage.ground.replies.faults import lines_of_run
-from storage.versions.checks import kept_checks
+from rollmill.flows.cli.datasets.dataset_models import users_of
+from rollmill.flows.cli.output import inert
+from rollmill.flows.cli.summary import counts_text, level_table, relative_path, sft_command
+from rollmill.flows.cli.terminal import styled
+from rollmill.storage.ground.recipe_steps import takes_imports
+from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
-    from storage.queries.browse.sent import Sent
-    from storage.queries.browse.why import RowHistory
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.queries.browse.sent import Sent
+    from rollmill.storage.queries.browse.why import RowHistory
+    from rollmill.storage.versions.resolve import VersionInfo
 
 ROLLOUTS = 12  # of a problem, shown at most
 TURNS = 24  # of a lineage, and of what follows a completion
@@ -101,7 +101,7 @@ def _recipe(manifest: Mapping[str, Any]) -> str:
 
 def _drift(drift: Mapping[str, Any]) -> str:
     """Drift from the previous version by kind; * marks drift that chance does not explain."""
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     rows = [(kind.replace("_", " "), row) for kind, row in drift.get("kinds", {}).items() if row["value"] is not None]
     kinds = [
@@ -147,8 +147,8 @@ def history_page(why: "RowHistory") -> str:
 
 def sent_lines(prompt: str, sent: "Sent", drawn: Sequence[str]) -> list[str]:
     """The messages that models got for a problem with this prompt, each once; `drawn`: its completions by models."""
-    from storage.queries.browse.problems import prompt_text
-    from storage.queries.browse.sent import distinct_prompts
+    from rollmill.storage.queries.browse.problems import prompt_text
+    from rollmill.storage.queries.browse.sent import distinct_prompts
 
     several, lines = distinct_prompts(sent), list[str]()
     for messages, completions in several[:ROLLOUTS]:
@@ -171,14 +171,14 @@ def _prompt(problem: Mapping[str, Any]) -> str:
     """A prompt as one text, turns under their roles."""
     if not problem["prompt_is_messages"]:
         return str(problem["prompt"])
-    from storage.queries.browse.problems import prompt_text
-    from storage.segments.schema import prompt_from_json
+    from rollmill.storage.queries.browse.problems import prompt_text
+    from rollmill.storage.segments.schema import prompt_from_json
 
     return prompt_text(prompt_from_json(problem["prompt"]))
 
 
 def _rollout(why: "RowHistory", rollout: Mapping[str, Any]) -> list[str]:
-    from storage.queries.browse.why import brief, evidence_lines
+    from rollmill.storage.queries.browse.why import brief, evidence_lines
 
     mine = [row for row in why.steps if row["completion_id"] == rollout["id"] and row["step"]]
     steps = dict.fromkeys(row["step"] for row in mine)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.datasets.dataset_models import users_of
-from flows.cli.datasets.dataset_sharing import Version, datasets_folder
-from flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
-from flows.cli.runs_cost import require_runs
-from storage.ground.errors import FoundWanting
+from rollmill.flows.cli.datasets.dataset_models import users_of
+from rollmill.flows.cli.datasets.dataset_sharing import Version, datasets_folder
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
+from rollmill.flows.cli.runs_cost import require_runs
+from rollmill.storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 BRIEF = 48  # characters of a text in a table
 _ROWS = """
@@ -48,8 +48,8 @@ def head(
 
     Example: rollmill dataset head arithmetic -n 20 --wrong --random
     """
-    from storage.versions.read import open_version, reading
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.read import open_version, reading
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     conditions = [*(["j.outcome = 'incorrect'"] if wrong else []), *(["NOT j.kept"] if dropped else [])]
@@ -78,8 +78,8 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
     Example: rollmill dataset remove trial-run --dry-run
     """
-    from storage.versions.upkeep.removing import remove as remove_dataset
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.upkeep.removing import remove as remove_dataset
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         count = remove_dataset(workspace, name, _models, dry_run=dry_run)
@@ -97,8 +97,8 @@ def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = Fal
 
     Example: rollmill dataset rename trial-run arithmetic-2
     """
-    from storage.versions.upkeep.removing import rename as rename_dataset
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.upkeep.removing import rename as rename_dataset
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         count = rename_dataset(workspace, (name, new), _models, dry_run=dry_run)
@@ -123,10 +123,10 @@ def eject(
     Example: rollmill dataset eject arithmetic@v1 arithmetic-rows
     """
     require_runs(reference)
-    from flows.job import workspace_root
-    from flows.recipe.servers import server_keys
-    from flows.workspace.ejecting import eject as write_tables
-    from storage.queries import Reader, dataset_scope, named_scope
+    from rollmill.flows.job import workspace_root
+    from rollmill.flows.recipe.servers import server_keys
+    from rollmill.flows.workspace.ejecting import eject as write_tables
+    from rollmill.storage.queries import Reader, dataset_scope, named_scope
 
     with Reader.open() as reader:
         scope = named_scope(reader, reference)

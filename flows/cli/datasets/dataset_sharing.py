@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 Reference = Annotated[
     str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
@@ -81,8 +81,8 @@ def push(
     """
     if hub is not None:
         return _push_to_hub(reference, hub, public=public, dry_run=dry_run, json=json)
-    from storage.versions.read import is_here, pointer
-    from storage.versions.upkeep import sharing
+    from rollmill.storage.versions.read import is_here, pointer
+    from rollmill.storage.versions.upkeep import sharing
 
     infos = named_versions(reference, lambda info: is_here(info) and pointer(info).exists())
     if dry_run:
@@ -103,8 +103,8 @@ def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
 
     Example: rollmill dataset pull arithmetic@v2
     """
-    from storage.versions.read import is_here
-    from storage.versions.upkeep import sharing
+    from rollmill.storage.versions.read import is_here
+    from rollmill.storage.versions.upkeep import sharing
 
     infos = named_versions(reference, lambda info: not is_here(info))
     if dry_run:
@@ -116,8 +116,8 @@ def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
 
 
 def _push_to_hub(reference: str | None, hub: str, *, public: bool, dry_run: bool, json: bool) -> None:
-    from storage.versions.resolve import resolve
-    from storage.versions.upkeep.hub import push_to_hub
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.versions.upkeep.hub import push_to_hub
 
     if reference is None:
         raise SetupError("--hub takes one version.", next_command=f"rollmill dataset push NAME@v1 --hub {hub}")
@@ -137,8 +137,8 @@ def _say_only(what: str, versions: list[str], *, json: bool) -> None:
 
 def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
     """The versions that a reference names; without one, all versions that match."""
-    from storage.versions.index import dataset_names
-    from storage.versions.resolve import resolve, versions
+    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.versions.resolve import resolve, versions
 
     folder = datasets_folder()
     known = dataset_names(folder)
@@ -156,7 +156,7 @@ def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bo
 
 def datasets_folder() -> Path:
     """The folder of the workspace's datasets."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return workspace.datasets
@@ -170,7 +170,7 @@ def check_base(base: Path) -> None:
 
 def _history(name: str) -> list[dict[str, Any]]:
     """One row per version, the newest first, with the differences of its manifest from its parent's."""
-    from storage.versions.history import history
+    from rollmill.storage.versions.history import history
 
     return [step.json() for step in history(datasets_folder(), name.partition("@")[0])]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.datasets.dataset_sharing import (
+from rollmill.flows.cli.datasets.dataset_sharing import (
     RECIPES,
     Base,
     Reference,
@@ -18,13 +18,13 @@ from flows.cli.datasets.dataset_sharing import (
     datasets_folder,
     named_versions,
 )
-from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
-from flows.cli.recipe import ProfilePath
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.temporary import temporary_folder
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
+from rollmill.flows.cli.recipe import ProfilePath
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.temporary import temporary_folder
 
 if TYPE_CHECKING:
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.versions.resolve import VersionInfo
 
 
 def register(group: typer.Typer) -> None:
@@ -41,9 +41,9 @@ def checkout(reference: Version, *, dry_run: DryRun = False, json: AsJson = Fals
 
     Example: rollmill dataset checkout arithmetic@v1
     """
-    from storage.versions.read import is_whole
-    from storage.versions.resolve import resolve
-    from storage.versions.upkeep import sharing
+    from rollmill.storage.versions.read import is_whole
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.versions.upkeep import sharing
 
     info = resolve(datasets_folder(), reference)
     whole = is_whole(info)
@@ -72,9 +72,9 @@ def gc(
     """
     from itertools import groupby
 
-    from storage.versions.read import is_here
-    from storage.versions.upkeep.freeing import free, holdings
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.read import is_here
+    from rollmill.storage.versions.upkeep.freeing import free, holdings
+    from rollmill.storage.workspace import Workspace
 
     version_holdings = [
         holding
@@ -107,9 +107,9 @@ def rewrite(reference: Version, *, dry_run: DryRun = False, json: AsJson = False
 
     Example: rollmill dataset rewrite arithmetic@v1
     """
-    from storage.versions.publish import rewrite as write_again
-    from storage.versions.resolve import resolve
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.publish import rewrite as write_again
+    from rollmill.storage.versions.resolve import resolve
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         info = resolve(workspace.datasets, reference)
@@ -134,10 +134,10 @@ def reproduce(
 
     Example: rollmill dataset reproduce arithmetic@v1
     """
-    from flows.cli.live import watching
-    from flows.jobs.reproduce import reproduce as again
-    from flows.progress import Progress
-    from storage.versions.resolve import resolve
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.jobs.reproduce import reproduce as again
+    from rollmill.flows.progress import Progress
+    from rollmill.storage.versions.resolve import resolve
 
     check_base(base)
     info = resolve(datasets_folder(), reference)
@@ -168,10 +168,10 @@ def recipe(
     """
     import yaml
 
-    from flows.recipe.load import as_recipe
-    from storage.ground.files import write_text
-    from storage.versions.read import load_manifest
-    from storage.versions.resolve import resolve
+    from rollmill.flows.recipe.load import as_recipe
+    from rollmill.storage.ground.files import write_text
+    from rollmill.storage.versions.read import load_manifest
+    from rollmill.storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     manifest = load_manifest(info)
@@ -193,8 +193,8 @@ def recipe(
 
 def _changed_since(path: Path, info: "VersionInfo", recipe: Mapping[str, Any]) -> str | None:
     """Reason why the recipe in a file is not that of the version today; None if it is."""
-    from flows.recipe.load import load_recipe
-    from flows.recipe.user_files import stored_methods
+    from rollmill.flows.recipe.load import load_recipe
+    from rollmill.flows.recipe.user_files import stored_methods
 
     recipe_hash = info.recipe_hash
     try:

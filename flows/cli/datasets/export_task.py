@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.output import AsJson, as_json, line, note
+from rollmill.flows.cli.output import AsJson, as_json, line, note
 
 
 def export_task(
@@ -23,8 +23,8 @@ def export_task(
 
     Example: rollmill export-task arithmetic --for lm-eval --out tasks/arithmetic
     """
-    from flows.evaluation.exported_task import write_task
-    from storage.workspace import Workspace
+    from rollmill.flows.evaluation.exported_task import write_task
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         row = write_task(workspace, reference, tool, out, split=split, max_tokens=max_tokens)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from storage.ground.errors import SetupError
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.models.index import ModelVersion
+    from rollmill.storage.models.index import ModelVersion
 
 verbs = group("model", "See, compare, mark and share versions of models, and what they were trained on.")
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
@@ -19,14 +19,14 @@ Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A 
 
 
 def _models() -> Path:
-    from flows.job import workspace_root
-    from storage.models.index import MODELS
+    from rollmill.flows.job import workspace_root
+    from rollmill.storage.models.index import MODELS
 
     return workspace_root() / MODELS
 
 
 def _version(reference: str) -> "ModelVersion":
-    from storage.models.index import resolve_model
+    from rollmill.storage.models.index import resolve_model
 
     return resolve_model(_models(), reference)
 
@@ -37,7 +37,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill model list
     """
-    from storage.models.index import all_models
+    from rollmill.storage.models.index import all_models
 
     rows = [_row(version) for version in all_models(_models())]
     if json:
@@ -74,13 +74,13 @@ def show(reference: Model, *, json: AsJson = False) -> None:
 
     Example: rollmill model show student@v1
     """
-    from storage.models.upkeep import ancestors
+    from rollmill.storage.models.upkeep import ancestors
 
     version = _version(reference)
     chain = [ancestor if isinstance(ancestor, str) else ancestor.ref for ancestor in ancestors(_models(), version)]
     if json:
         return as_json({**_row(version), "ancestors": chain, "record": version.record()})
-    from flows.training.model_card import model_card
+    from rollmill.flows.training.model_card import model_card
 
     lineage = f"{version.ref} ({version.content_hash[:16]}), from {' <- '.join(chain) or 'nothing'}"
     withdrawn = "" if version.yanked is None else f"\nwithdrawn: {version.yanked}"
@@ -125,7 +125,7 @@ def why(
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from storage.models.files import checked_file
+    from rollmill.storage.models.files import checked_file
 
     version = _version(reference)
     table = pq.read_table(checked_file(version, "order.parquet"))
@@ -155,8 +155,8 @@ def tag(
 
     Example: rollmill model tag student@v2 release
     """
-    from storage.models.upkeep import tag_model
-    from storage.workspace import Workspace
+    from rollmill.storage.models.upkeep import tag_model
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         line(f"{name} points to {tag_model(workspace, reference, name, move=move).ref}.")
@@ -168,8 +168,8 @@ def untag(reference: Model, name: Annotated[str, typer.Argument(metavar="TAG", h
 
     Example: rollmill model untag student@v2 release
     """
-    from storage.models.upkeep import untag_model
-    from storage.workspace import Workspace
+    from rollmill.storage.models.upkeep import untag_model
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         line(f"{name} is off {untag_model(workspace, reference, name).ref}.")
@@ -181,8 +181,8 @@ def yank(reference: Model, *, reason: Annotated[str, typer.Option(help="Reason, 
 
     Example: rollmill model yank student@v1 --reason "trained on withdrawn data"
     """
-    from storage.models.upkeep import yank_model
-    from storage.workspace import Workspace
+    from rollmill.storage.models.upkeep import yank_model
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         line(f"withdrawn: {yank_model(workspace, reference, reason).ref}.")
@@ -194,15 +194,15 @@ def unyank(reference: Model) -> None:
 
     Example: rollmill model unyank student@v1
     """
-    from storage.models.upkeep import unyank_model
-    from storage.workspace import Workspace
+    from rollmill.storage.models.upkeep import unyank_model
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         line(f"usable again: {unyank_model(workspace, reference).ref}.")
 
 
 def _named(reference: str | None) -> "list[ModelVersion]":
-    from storage.models.index import all_models, model_versions, resolve_model
+    from rollmill.storage.models.index import all_models, model_versions, resolve_model
 
     models = _models()
     if reference is None:
@@ -222,7 +222,7 @@ def push(reference: Name = None, *, remote: Remote = None) -> None:
 
     Example: rollmill model push student
     """
-    from storage.models.upkeep import push_models
+    from rollmill.storage.models.upkeep import push_models
 
     line(push_models([version for version in _named(reference) if version.fetched or reference], remote))
 
@@ -233,7 +233,7 @@ def pull(reference: Name = None, *, remote: Remote = None) -> None:
 
     Example: rollmill model pull student@v1
     """
-    from storage.models.upkeep import pull_models
+    from rollmill.storage.models.upkeep import pull_models
 
     line(pull_models(_named(reference), remote))
 
@@ -251,9 +251,9 @@ def import_(
 
     Example: rollmill model import ~/SmolLM2-135M --name smollm2 --licence apache-2.0
     """
-    from storage.models.files import content_hash, model_files
-    from storage.models.publish import check_name, publish_model
-    from storage.workspace import Workspace
+    from rollmill.storage.models.files import content_hash, model_files
+    from rollmill.storage.models.publish import check_name, publish_model
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         check_name(workspace.models, name)

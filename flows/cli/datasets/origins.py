@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.job import workspace_root
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.job import workspace_root
 
 HEAD = ["reference", "by", "problems", "agreement", "computed again", "wrong", "95%", "solved again", "wrong", "95%"]
 
@@ -26,7 +26,7 @@ def origins(
 
     Example: rollmill origins composed
     """
-    from flows.evaluation.reference_origins import reference_origins
+    from rollmill.flows.evaluation.reference_origins import reference_origins
 
     report = reference_origins(workspace_root(), source, least=least)
     return as_json(report) if json else line(_page(report))

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.job import workspace_root
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.job import workspace_root
 
 
 def resplit(
@@ -24,7 +24,7 @@ def resplit(
 
     Example: rollmill contamination resplit arithmetic-eval:tiny --train arithmetic
     """
-    from flows.contamination.resplits import ResplitRequest, resplit
+    from rollmill.flows.contamination.resplits import ResplitRequest, resplit
 
     report = resplit(ResplitRequest(workspace_root(), name, train, alike))
     return as_json(report) if json else line(_page(report))
@@ -47,7 +47,7 @@ def _page(report: dict[str, Any]) -> str:
 
 
 def _part(part: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     if part["value"] is None:
         return "no problem"

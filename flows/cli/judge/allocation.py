@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.cli.output import as_json, columns, line
-from flows.evaluation.allocation import AllocationRequest, allocation_report
-from storage.ground.errors import explained
-from storage.queries.comparisons.allocations import FILE
+from rollmill.flows.cli.output import as_json, columns, line
+from rollmill.flows.evaluation.allocation import AllocationRequest, allocation_report
+from rollmill.storage.ground.errors import explained
+from rollmill.storage.queries.comparisons.allocations import FILE
 
 
 def replay_allocators(request: AllocationRequest, out: Path | None, *, json: bool) -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.jobs import run_job
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import ProfilePath
-from flows.job import workspace_root
-from storage.ground.errors import SetupError
+from rollmill.flows.cli import group
+from rollmill.flows.cli.jobs import run_job
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import ProfilePath
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
 MORE_RATES = (("verdict_accuracy", "verdicts right"), ("share_right", "rollouts right"))
 BAND_RATES = 3  # of the rates, what a table of difficulty bands has room for
@@ -48,8 +48,8 @@ def verifier(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill audit verifier math --run arithmetic-3f9a0c1d --n 300 --seed 1
     """
-    from flows.auditing.audits import AuditRequest
-    from flows.auditing.drawing import DrawAudit
+    from rollmill.flows.auditing.audits import AuditRequest
+    from rollmill.flows.auditing.drawing import DrawAudit
 
     if planted and simple:
         raise SetupError("--planted draws accepted rollouts, and --simple draws all.", choices=("--planted", "--simple"))
@@ -80,9 +80,9 @@ def scorer(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill audit scorer arithmetic-3f9a0c1d --with likelihood
     """
-    from flows.cli.judge.scorer_audit import page
-    from flows.evaluation.replay import name_and_options
-    from flows.scoring.scorer_audit import ScorerAuditRequest, scorer_audit
+    from rollmill.flows.cli.judge.scorer_audit import page
+    from rollmill.flows.evaluation.replay import name_and_options
+    from rollmill.flows.scoring.scorer_audit import ScorerAuditRequest, scorer_audit
 
     named = tuple(name_and_options(text, "--with 'votes of=grade.score'") for text in scorers or ())
     place = None if profile is None else str(profile.resolve())
@@ -105,7 +105,7 @@ def behaviour(
 
     Example: rollmill audit behaviour programs-3f9a0c1d --inputs 20
     """
-    from flows.auditing.behaviours import BehaviourAuditRequest, behaviour_audit
+    from rollmill.flows.auditing.behaviours import BehaviourAuditRequest, behaviour_audit
 
     report = behaviour_audit(BehaviourAuditRequest(workspace_root(), name, inputs, fresh, seed))
     return as_json(report) if json else line(_behaviours(report))
@@ -136,9 +136,9 @@ def show(
 
     Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
     """
-    from flows.auditing.drawing import audit_row
-    from pipelines.stats import Costs
-    from storage.queries import Reader
+    from rollmill.flows.auditing.drawing import audit_row
+    from rollmill.pipelines.stats import Costs
+    from rollmill.storage.queries import Reader
 
     if not 1 <= target <= cap:
         raise SetupError(f"--target {target} and --cap {cap}: 1 at least, and the target within the cap.")
@@ -157,7 +157,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill audit list
     """
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         rows = [] if workspace.unused else _rows(workspace)
@@ -174,8 +174,8 @@ def list_(*, json: AsJson = False) -> None:
 
 
 def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
-    from flows.auditing.drawing import audit_row
-    from storage.queries import Reader
+    from rollmill.flows.auditing.drawing import audit_row
+    from rollmill.storage.queries import Reader
 
     reader = Reader(workspace)
     return [audit_row(reader, audit) for audit in reader.audits.list()]
@@ -187,7 +187,7 @@ def _page(row: Mapping[str, Any]) -> str:
 
 
 def _natural(row: Mapping[str, Any]) -> list[str]:
-    from storage.queries.judge.audits import RATES
+    from rollmill.storage.queries.judge.audits import RATES
 
     design, report = row["design"], row["report"]
     chance = "with the same chance, in" if design.get("simple") else "in"
@@ -218,7 +218,7 @@ def _natural(row: Mapping[str, Any]) -> list[str]:
 
 
 def _overall(report: Mapping[str, Any]) -> list[str]:
-    from storage.queries.judge.audits import RATES
+    from rollmill.storage.queries.judge.audits import RATES
 
     rates = [(label, rate) for key, label in (*RATES, *MORE_RATES) if (rate := report["overall"][key]) is not None]
     rows = [[label, _rate(rate), rate["n"], rate["estimand"]] for label, rate in rates]

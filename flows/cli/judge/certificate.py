@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flows.rejudging.certifying import CertifiedSelection
-    from flows.rejudging.selection import SelectRequest
+    from rollmill.flows.rejudging.certifying import CertifiedSelection
+    from rollmill.flows.rejudging.selection import SelectRequest
 
 
 def certification(request: "SelectRequest", guarantee: str, by: tuple[str, ...], audit: str | None) -> "CertifiedSelection":
     """The certificate of a selection by a guarantee, written as `fdr level=.1`."""
-    from flows.evaluation.replay import name_and_options
-    from flows.rejudging.certifying import CertifyRequest, certification_of
+    from rollmill.flows.evaluation.replay import name_and_options
+    from rollmill.flows.rejudging.certifying import CertifyRequest, certification_of
 
     name, options = name_and_options(guarantee, "--guarantee 'fdr level=.1'")
     return certification_of(request, CertifyRequest(name, options, by, audit))

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import CommandList, group
-from flows.cli.judge.certify_sampler import certify_sampler
-from flows.cli.output import AsJson, as_json, columns, line, note
-from storage.ground.errors import FoundWanting, SetupError, unknown_name
+from rollmill.flows.cli import CommandList, group
+from rollmill.flows.cli.judge.certify_sampler import certify_sampler
+from rollmill.flows.cli.output import AsJson, as_json, columns, line, note
+from rollmill.storage.ground.errors import FoundWanting, SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.certify.certificate import Certificate
-    from pipelines.certify.edits_suite import EditedRollout
+    from rollmill.pipelines.certify.certificate import Certificate
+    from rollmill.pipelines.certify.edits_suite import EditedRollout
 
 _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
@@ -69,9 +69,9 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill certify verifier math
     """
-    from pipelines.certify.certification import certify as run
-    from pipelines.certify.suites import certified_suite, options_of
-    from pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
+    from rollmill.pipelines.certify.certification import certify as run
+    from rollmill.pipelines.certify.suites import certified_suite, options_of
+    from rollmill.pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
 
     _check_names(verifier, section or ())
     sections: frozenset[Any] = frozenset(section or ())
@@ -98,7 +98,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
 def _checked(verifier: str, options: dict[str, Any]) -> dict[str, Any]:
     """Options of a shipped verifier; SetupError for one that it does not have, before any process starts."""
     if ":" not in verifier:
-        from flows.recipe.methods import resolve
+        from rollmill.flows.recipe.methods import resolve
 
         resolve("verifier", verifier, options, base=Path())
     return options
@@ -111,10 +111,10 @@ def _show(judged: int, rows: int) -> None:
 
 def _check_names(verifier: str, sections: Sequence[str]) -> None:
     """SetupError for a misspelt name, before any process starts."""
-    from pipelines.certify.suite_rows import SECTIONS
+    from rollmill.pipelines.certify.suite_rows import SECTIONS
 
     if ":" not in verifier:
-        from pipelines.registries import registry
+        from rollmill.pipelines.registries import registry
 
         known = registry("verifier")
         if verifier not in known:
@@ -204,8 +204,8 @@ def _rate(row: dict[str, Any]) -> str:
 
 def _rollouts(path: Path) -> "list[EditedRollout]":
     """The rollouts of a file of JSON lines; SetupError names the line that is none."""
-    from pipelines.certify.edits_suite import EditedRollout
-    from storage.imports.reading.readers import read_rows
+    from rollmill.pipelines.certify.edits_suite import EditedRollout
+    from rollmill.storage.imports.reading.readers import read_rows
 
     rows = []
     for row in read_rows(path):

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, doing, line
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.flows.cli.output import AsJson, as_json, columns, doing, line
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from pipelines.certify.samplers.certification import SamplerCertificate
+    from rollmill.pipelines.certify.samplers.certification import SamplerCertificate
 
 LEAST_SHOWN = 10
 """Changed draws below which no test can tell an imprecise sampler."""
@@ -44,8 +44,8 @@ def certify_sampler(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill certify sampler --warp 'typical mass=.9'
     """
     doing(f"{engine}: loading it, drawing {prefixes * draws:,} tokens")
-    from flows.evaluation.replay import name_and_options
-    from flows.rejudging.sampler_certifying import SamplerRequest, certificate_of
+    from rollmill.flows.evaluation.replay import name_and_options
+    from rollmill.flows.rejudging.sampler_certifying import SamplerRequest, certificate_of
 
     if not temperature > 0:
         raise SetupError(f"--temperature {temperature} draws nothing at random.", next_command="--temperature 0.7")

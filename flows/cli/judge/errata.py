@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.job import workspace_root
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from storage.queries.judge.errata import Erratum
+    from rollmill.storage.queries.judge.errata import Erratum
 
 verbs = group("errata", "The error ledger: faulty problems of benchmarks, and results corrected for them.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An evaluation, run or dataset version.")]
@@ -35,8 +35,8 @@ def suspects(
 
     Example: rollmill errata suspects arithmetic-eval
     """
-    from storage.queries import Reader
-    from storage.queries.judge.suspects import suspects as suspects_of
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.judge.suspects import suspects as suspects_of
 
     with Reader.open(workspace_root()) as reader:
         rows = suspects_of(reader, name, share=share)
@@ -73,8 +73,8 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill errata add arithmetic-eval 3f2a91 --fault wrong_reference --reference 42 --by ann --reason "it adds 7"
     """
-    from storage.queries import Reader
-    from storage.queries.judge.errata import Errata
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.judge.errata import Errata
 
     with Reader.open(workspace_root()) as reader:
         entry = Errata(reader.root).add(
@@ -95,7 +95,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill errata list
     """
-    from storage.queries.judge.errata import Errata
+    from rollmill.storage.queries.judge.errata import Errata
 
     entries = Errata(workspace_root()).all()
     if json:
@@ -118,7 +118,7 @@ def withdraw(
 
     Example: rollmill errata withdraw 1a2b3c4d --by ann --reason "the reference was right"
     """
-    from storage.queries.judge.errata import Errata
+    from rollmill.storage.queries.judge.errata import Errata
 
     entry = Errata(workspace_root()).withdraw(erratum, reason=reason, by=by)
     return as_json(entry.row()) if json else line(f"{entry.id} is withdrawn by {entry.withdrawn}")
@@ -126,7 +126,7 @@ def withdraw(
 
 def _problem_id(reader: Any, name: str, problem: str) -> str:
     """The id of the only problem of an evaluation with this id, beginning of an id, or external id."""
-    from storage.queries.comparisons.sides import scopes_of
+    from rollmill.storage.queries.comparisons.sides import scopes_of
 
     ids: dict[str, str | None] = {}
     for scope in scopes_of(reader, name):

@@ -1,6 +1,6 @@
 """`rollmill replay` and `label`: what each way to choose an answer buys on a stored pool, and chosen answers as labels.
 
-Prints; the work is in flows.evaluation.
+Prints; the work is in rollmill.flows.evaluation.
 """
 
 import json as json_text
@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
-from flows.cli.runs_cost import require_runs
-from flows.job import workspace_root
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
+from rollmill.flows.cli.runs_cost import require_runs
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import SetupError
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
 Samples = Annotated[
@@ -91,12 +91,12 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     """
     require_runs(pool)
     if allocators:
-        from flows.cli.judge.allocation import replay_allocators
-        from flows.evaluation.allocation import AllocationRequest
+        from rollmill.flows.cli.judge.allocation import replay_allocators
+        from rollmill.flows.evaluation.allocation import AllocationRequest
 
         asked = AllocationRequest(workspace_root(), pool, tuple(allocators), arms, spend, in_tokens, repeats, seed, tasks)
         return replay_allocators(asked, out, json=json)
-    from flows.evaluation.replay import ReplayRequest, replay_pool
+    from rollmill.flows.evaluation.replay import ReplayRequest, replay_pool
 
     counts = (_numbers("samples", samples), _numbers("tokens", tokens), _numbers("k", k))
     chosen = (tuple(aggregators or ()), tuple(models or ()), tuple(scores or ()))
@@ -109,7 +109,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def page(report: Mapping[str, Any], out: Path | None = None) -> str:
     """The report for a person: a table per unit and k over the budgets, and the largest budget in full."""
-    from flows.evaluation.replay_page import about, heading, notes
+    from rollmill.flows.evaluation.replay_page import about, heading, notes
 
     parts = [f"{report['pool']}: {about(report)}"]
     for unit in dict.fromkeys(budget["unit"] for budget in report["budgets"]):
@@ -134,7 +134,7 @@ def _over_budgets(rows: list[dict[str, Any]]) -> str:
 
 
 def _in_full(rows: list[dict[str, Any]]) -> str:
-    from flows.evaluation.replay_page import cells
+    from rollmill.flows.evaluation.replay_page import cells
 
     most = max(row["amount"] for row in rows)
     table = [[name, *rest] for name, _, *rest in (cells(row) for row in rows if row["amount"] == most)]
@@ -152,8 +152,8 @@ def _numbers(option: str, text: str | None) -> tuple[int, ...]:
 
 
 def _write(out: Path, report: Mapping[str, Any]) -> None:
-    from flows.evaluation.replay_page import replay_html
-    from storage.ground.errors import explained
+    from rollmill.flows.evaluation.replay_page import replay_html
+    from rollmill.storage.ground.errors import explained
 
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill label arithmetic --least 0.75 --out labelled.jsonl
     """
-    from flows.evaluation.labelling import LabelRequest, label_pool
+    from rollmill.flows.evaluation.labelling import LabelRequest, label_pool
 
     root = workspace_root()
     if out is not None:

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.jobs import run_job
-from flows.cli.output import AsJson, DryRun, columns
-from flows.cli.recipe import Sets
-from flows.cli.runs_cost import RunId
-from flows.job import workspace_root
+from rollmill.flows.cli.jobs import run_job
+from rollmill.flows.cli.output import AsJson, DryRun, columns
+from rollmill.flows.cli.recipe import Sets
+from rollmill.flows.cli.runs_cost import RunId
+from rollmill.flows.job import workspace_root
 
 Verifier = Annotated[
     str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")
@@ -39,7 +39,7 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill reverify arithmetic-3f9a0c1d --verifier math
     """
-    from flows.rejudging import Reverify, ReverifyRequest
+    from rollmill.flows.rejudging import Reverify, ReverifyRequest
 
     request = ReverifyRequest(workspace_root(), run, verifier, tuple(sets or ()), accept, dry_run, check)
     return run_job(Reverify(request), page, json=json)
@@ -103,7 +103,7 @@ def _flips(flips: Mapping[str, Any], rows: int) -> list[str]:
 
 
 def _rates(report: Mapping[str, Any]) -> list[str]:
-    from pipelines.metrics import prefix_words
+    from rollmill.pipelines.metrics import prefix_words
 
     rates = report["rates"]
     rows = [[level, *_paired_lines(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]

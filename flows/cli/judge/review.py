@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, inert, line, note
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, inert, line, note
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.audits import Judgement
-    from storage.queries import Reader
-    from storage.queries.judge.review import Queue, ReviewItem
+    from rollmill.storage.audits import Judgement
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.judge.review import Queue, ReviewItem
 
 KEYS: dict[str, "Judgement"] = {"c": "correct", "i": "incorrect", "u": "unparsed", "?": "unsure"}
 HELP = "c correct  i incorrect  u gives no answer  ? cannot tell  t whole text  s skip  q quit"
@@ -50,8 +50,8 @@ def review(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill review --judge ann
     """
-    from storage.queries import Reader
-    from storage.queries.judge.review import audit_queue, undecided_queue
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.judge.review import audit_queue, undecided_queue
 
     _require_one_way(read, export, spreadsheet=for_spreadsheet)
     who = (getpass.getuser() if judge is None else judge).strip()  # judgements are kept by reviewer
@@ -86,15 +86,15 @@ def _require_one_way(read: Path | None, export: Path | None, *, spreadsheet: boo
 
 
 def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, spreadsheet: bool) -> None:
-    from storage.ground.errors import explained
-    from storage.queries.judge.review import export_csv
+    from rollmill.storage.ground.errors import explained
+    from rollmill.storage.queries.judge.review import export_csv
 
     with explained(path):
         export_csv(reader, queue, path, who, spreadsheet=spreadsheet)
 
 
 def _say_exported(path: Path, rows: int, *, spreadsheet: bool, dry_run: bool, json: bool) -> None:
-    from storage.queries.browse.spreadsheets import SAID
+    from rollmill.storage.queries.browse.spreadsheets import SAID
 
     if json:
         return as_json({"path": str(path), "rows": rows, "dry_run": dry_run, "for_spreadsheet": spreadsheet})
@@ -103,7 +103,7 @@ def _say_exported(path: Path, rows: int, *, spreadsheet: bool, dry_run: bool, js
 
 
 def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
-    from storage.queries.judge.review import read_csv
+    from rollmill.storage.queries.judge.review import read_csv
 
     judgements = read_csv(queue, path, who)
     if not dry_run:
@@ -115,11 +115,11 @@ def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: 
 
 
 def _apply(run: str, *, dry_run: bool, json: bool) -> None:
-    from flows.cli.jobs import run_job
-    from flows.cli.summary import summary
-    from flows.jobs.curate import Curate
-    from flows.rejudging.judgements import application_of
-    from storage.queries import Reader
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.cli.summary import summary
+    from rollmill.flows.jobs.curate import Curate
+    from rollmill.flows.rejudging.judgements import application_of
+    from rollmill.storage.queries import Reader
 
     with Reader.open() as reader:
         judged = application_of(reader, run)
@@ -136,7 +136,7 @@ def _apply(run: str, *, dry_run: bool, json: bool) -> None:
 
 
 def _counts(reader: "Reader", queue: "Queue", who: str) -> dict[str, Any]:
-    from storage.queries.judge.review import unjudged_positions
+    from rollmill.storage.queries.judge.review import unjudged_positions
 
     left = len(unjudged_positions(reader, queue, who))
     audit = None if queue.audit is None else queue.audit.id
@@ -144,7 +144,7 @@ def _counts(reader: "Reader", queue: "Queue", who: str) -> dict[str, Any]:
 
 
 def _state(reader: "Reader", queue: "Queue", who: str, *, json: bool) -> None:
-    from storage.queries.judge.review import review_items, unjudged_positions
+    from rollmill.storage.queries.judge.review import review_items, unjudged_positions
 
     counts = _counts(reader, queue, who)
     if not json:
@@ -155,8 +155,8 @@ def _state(reader: "Reader", queue: "Queue", who: str, *, json: bool) -> None:
 
 
 def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> None:
-    from storage.audits import PersonJudgement
-    from storage.queries.judge.review import review_item, unjudged_positions
+    from rollmill.storage.audits import PersonJudgement
+    from rollmill.storage.queries.judge.review import review_item, unjudged_positions
 
     left = unjudged_positions(reader, queue, who)
     line(f"{queue.title}: {len(left):,} of {len(queue.pairs):,} wait for {who}.")

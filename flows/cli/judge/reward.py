@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, inert, line, note
-from storage.ground.errors import FoundWanting
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line, note
+from rollmill.storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from flows.rewards.reward import VerifierReward
+    from rollmill.flows.rewards.reward import VerifierReward
 
 Source = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of a verifier.", show_default=False)
@@ -53,8 +53,8 @@ def check(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill reward check recipes/arithmetic.yaml --for verl --undecided 0
     """
-    from flows.rewards import checking
-    from storage.ground.files import write_text
+    from rollmill.flows.rewards import checking
+    from rollmill.storage.ground.files import write_text
 
     checking.require_package(trainer)
     with _reward(source, undecided, truncated, profile, workers) as reward:
@@ -106,7 +106,7 @@ def serve(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill reward serve recipes/arithmetic.yaml --port 8600 --log run7
     """
-    from flows.rewards.reward_server import address, listen, run, token_of
+    from rollmill.flows.rewards.reward_server import address, listen, run, token_of
 
     token = token_of(token_env, host)
     limits = {"most_waiting": queue, "log": log}
@@ -136,7 +136,7 @@ def show(
 
     Example: rollmill reward show run7 --second recipes/strict.yaml
     """
-    from flows.rewards.history import history
+    from rollmill.flows.rewards.history import history
 
     report = history(name, second, sample)
     return as_json(report) if json else line(_history_page(report))
@@ -157,8 +157,8 @@ def publish(
 
     Example: rollmill reward publish run7 --as run7-late --from-step 400
     """
-    from flows.rewards.reward_log import publish as publish_log
-    from storage.workspace import Workspace
+    from rollmill.flows.rewards.reward_log import publish as publish_log
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         for message in workspace.recover():
@@ -182,7 +182,7 @@ def _reward(
     workers: int,
     more: Mapping[str, Any] | None = None,
 ) -> "VerifierReward":
-    from flows.rewards.reward import reward
+    from rollmill.flows.rewards.reward import reward
 
     cut: Any = "judge" if truncated is None else truncated
     return reward(source, undecided, cut, profile=profile, workers=workers, **(more or {}))
@@ -231,6 +231,6 @@ def _estimate(estimate: Mapping[str, Any] | None) -> str:
         return "-"
     if not math.isfinite(estimate["high"] - estimate["low"]):
         return f"{estimate['value']:.3f} ({estimate['n']})"
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     return f"{with_interval(estimate['value'], estimate['low'], estimate['high'])} ({estimate['n']})"

@@ -1,15 +1,15 @@
-"""`rollmill score`: numbers for rollouts that exist, later and again. Text only; the work is flows.scoring's."""
+"""`rollmill score`: numbers for rollouts that exist, later and again. Text only; the work is rollmill.flows.scoring's."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
-from flows.cli.runs_cost import RunId
-from flows.job import workspace_root
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
+from rollmill.flows.cli.runs_cost import RunId
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import SetupError
 
 With = Annotated[
     list[str] | None, typer.Option("--with", metavar="NAME", help="The scorer; may be repeated. Without it: the recipe's.")
@@ -40,9 +40,9 @@ def score(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill score arithmetic-3f9a0c1d --with answer_agreement
     """
-    from flows.cli.live import watching
-    from flows.scoring import ScoreRequest
-    from flows.scoring import score as score_again
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.scoring import ScoreRequest
+    from rollmill.flows.scoring import score as score_again
 
     root = workspace_root()
     named = tuple((name, _options(option or ())) for name in scorers or ())

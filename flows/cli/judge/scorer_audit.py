@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows.cli.output import columns
+from rollmill.flows.cli.output import columns
 
 
 def page(report: Mapping[str, Any]) -> str:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.recipe import Sets
-from flows.job import Job, workspace_root
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.recipe import Sets
+from rollmill.flows.job import Job, workspace_root
+from rollmill.storage.ground.errors import SetupError
 
 Target = Annotated[
     str,
@@ -58,7 +58,7 @@ def select(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill select recipes/arithmetic.yaml --policy all_of --policy-option over=[number,math]
     """
-    from flows.rejudging.selection import SelectRequest, selection_of
+    from rollmill.flows.rejudging.selection import SelectRequest, selection_of
 
     root = workspace_root()
     if policy_option and policy is None:
@@ -68,7 +68,7 @@ def select(  # noqa: PLR0913 (options, all by name)
         raise SetupError("--fdr is the guarantee fdr; name one of both.", choices=("--fdr .1", "--guarantee NAME"))
     named = guarantee if fdr is None else f"fdr level={fdr}"
     if named is not None:
-        from flows.cli.judge.certificate import certification, page
+        from rollmill.flows.cli.judge.certificate import certification, page
 
         certified = certification(request, named, tuple(by or ()), audit)
         row, job, text = certified.row, certified.job, page(certified.row)
@@ -86,9 +86,9 @@ def select(  # noqa: PLR0913 (options, all by name)
 
 def _publish(job: Job, row: Mapping[str, Any], root: Path, *, json: bool) -> None:
     """Run the job of a selection; SetupError if the verifiers have changed since."""
-    from flows.cli.jobs import run_job
-    from flows.cli.summary import summary
-    from flows.jobs.curate import Curate
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.cli.summary import summary
+    from rollmill.flows.jobs.curate import Curate
 
     if not row["up_to_date"]:
         raise SetupError(

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.job import workspace_root
-from storage.ground.errors import explained
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import explained
 
 verbs = group("card", "Evaluation cards of models: rates of groups of problems and of their intersections.")
 
@@ -33,7 +33,7 @@ def make(
 
     Example: rollmill card make arithmetic-eval:tiny --by level --by skill --out card.md
     """
-    from flows.evaluation.evaluation_card import CLOSING, OPENING, CardRequest, evaluation_card
+    from rollmill.flows.evaluation.evaluation_card import CLOSING, OPENING, CardRequest, evaluation_card
 
     card = evaluation_card(workspace_root(), CardRequest(name, tuple(by)))
     text = "\n\n".join([f"# {card['model']}", *(_page(part) for part in card["benchmarks"]), _legend(card)])
@@ -61,8 +61,8 @@ def completeness(
 
     Example: rollmill card completeness arithmetic-eval
     """
-    from storage.queries import Reader
-    from storage.queries.comparisons.completeness import completeness as completeness_of
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.comparisons.completeness import completeness as completeness_of
 
     with Reader.open(workspace_root()) as reader:
         rows = completeness_of(reader, name)
@@ -87,7 +87,7 @@ def check(
 
     Example: rollmill card check card.md
     """
-    from flows.evaluation.evaluation_card import check_card
+    from rollmill.flows.evaluation.evaluation_card import check_card
 
     report = check_card(workspace_root(), file)
     if json:
@@ -96,7 +96,7 @@ def check(
 
 
 def _page(part: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     rate = with_interval(part["value"], part["low"], part["high"])
     head = f"## {part['benchmark']}\n\n{rate} on {part['problems']:,} problems, {part['completions']:,} judged completions."

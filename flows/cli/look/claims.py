@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, resumable
-from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
-from flows.job import workspace_root
-from storage.ground.errors import SetupError
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, resumable
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import SetupError
 
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")
 # Hidden, as Typer would explain them as <list[str]>; each command's text says what they are.
@@ -30,12 +30,12 @@ def list_claims(*, json: AsJson = False) -> None:
 
     Example: rollmill claims list
     """
-    from flows.claims.chosen import chosen_claims
-    from flows.claims.numbers import number_row
-    from flows.claims.page import printed
-    from flows.claims.published import published_table
-    from flows.claims.results import claim_row
-    from storage.queries.published.claims import BOARDS
+    from rollmill.flows.claims.chosen import chosen_claims
+    from rollmill.flows.claims.numbers import number_row
+    from rollmill.flows.claims.page import printed
+    from rollmill.flows.claims.published import published_table
+    from rollmill.flows.claims.results import claim_row
+    from rollmill.storage.queries.published.claims import BOARDS
 
     chosen = chosen_claims(())
     rows = [*(number_row(published_table(), number) for number in chosen.numbers), *map(claim_row, chosen.claims)]
@@ -82,11 +82,11 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill claims run best-of-many-settings
     """
-    from flows.claims.claim_checks import ClaimsRequest, run_claims
-    from flows.claims.pools import DRAWN, PoolDrawing
-    from flows.cli.live import watching
-    from flows.recipe.evaluations import load_evaluation
-    from storage.ground.files import write_text
+    from rollmill.flows.claims.claim_checks import ClaimsRequest, run_claims
+    from rollmill.flows.claims.pools import DRAWN, PoolDrawing
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.recipe.evaluations import load_evaluation
+    from rollmill.storage.ground.files import write_text
 
     root = workspace_root()
     if dry_run:
@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
         drawing = PoolDrawing(root, recipe or DRAWN, tuple(sets or ()), place, max_tokens, max_cost, watcher, doing)
         rows = run_claims(ClaimsRequest(drawing, tuple(names or ()), seeds, outputs))
     if write is not None:
-        from flows.claims.page import markdown
+        from rollmill.flows.claims.page import markdown
 
         write_text(write, markdown(_all_results(root)))
     if json:
@@ -111,9 +111,9 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
 
     Example: rollmill claims show
     """
-    from flows.claims.chosen import chosen_claims
-    from flows.claims.page import result_text
-    from storage.workspace import Workspace
+    from rollmill.flows.claims.chosen import chosen_claims
+    from rollmill.flows.claims.page import result_text
+    from rollmill.storage.workspace import Workspace
 
     wanted = chosen_claims(names or ()).names
     with Workspace.open(read_only=True) as workspace:
@@ -128,15 +128,15 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
 
 def _all_results(root: Path) -> list[dict[str, Any]]:
     """The stored results, board by board, in the order of their files."""
-    from flows.claims.chosen import chosen_claims
-    from storage.queries.published.claims import claim_results
+    from rollmill.flows.claims.chosen import chosen_claims
+    from rollmill.storage.queries.published.claims import claim_results
 
     stored = claim_results(root)
     return [stored[name] for name in chosen_claims(()).names if name in stored]
 
 
 def _plan(names: Sequence[str], seeds: int, *, json: bool) -> None:
-    from flows.claims.chosen import chosen_claims
+    from rollmill.flows.claims.chosen import chosen_claims
 
     chosen = chosen_claims(names)
     pools = sorted({pool for claim in chosen.claims for pool in claim.pools} | chosen.recorded)
@@ -147,7 +147,7 @@ def _plan(names: Sequence[str], seeds: int, *, json: bool) -> None:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The boards as tables, each with how many have which status."""
-    from storage.queries.published.claims import BOARDS, counts
+    from rollmill.storage.queries.published.claims import BOARDS, counts
 
     parts = []
     for board, title in BOARDS.items():
@@ -158,7 +158,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _number_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    from flows.claims.page import number_text, printed
+    from rollmill.flows.claims.page import number_text, printed
 
     table = [
         [
@@ -175,7 +175,7 @@ def _number_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _effect_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    from flows.claims.page import seeds, value_text
+    from rollmill.flows.claims.page import seeds, value_text
 
     table = []
     for row in rows:

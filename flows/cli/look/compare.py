@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import notebook
-from flows.cli.look.errata_words import board_moves, errata_words
-from flows.cli.look.imputed_words import imputed_words
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.runs_cost import require_runs
-from storage.ground.errors import SetupError
+from rollmill.flows.cli import notebook
+from rollmill.flows.cli.look.errata_words import board_moves, errata_words
+from rollmill.flows.cli.look.imputed_words import imputed_words
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.runs_cost import require_runs
+from rollmill.storage.ground.errors import SetupError
 
 Subject = Annotated[
     str,
@@ -100,7 +100,7 @@ def leaderboard(
 
 
 def _checkpoints(rows: Sequence[dict[str, Any]]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     shown = [
         [
@@ -115,7 +115,7 @@ def _checkpoints(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _comparison(row: dict[str, Any]) -> str:
-    from storage.queries.comparisons.undecided import difference_words
+    from rollmill.storage.queries.comparisons.undecided import difference_words
 
     sides = (("before", "value_before", "only_before"), ("after", "value_after", "only_after"))
     left_out = [f"{row[only]:,} only {name}" for name, _, only in sides if row[only]]
@@ -172,7 +172,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _board(board: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
     rows = []
@@ -195,7 +195,7 @@ def _board(board: dict[str, Any]) -> str:
 
 def _notes(row: dict[str, Any]) -> list[str]:
     """Notes on a cell: its undecided completions and the faults of its replies."""
-    from storage.queries.comparisons.undecided import undecided_words
+    from rollmill.storage.queries.comparisons.undecided import undecided_words
 
     return [*filter(None, [undecided_words(row)]), *row.get("faults", ())]
 
@@ -207,7 +207,7 @@ def _problem_count(board: dict[str, Any], benchmark: str) -> str:
 
 
 def _board_cell(row: dict[str, Any] | None) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     if row is None:
         return "-"

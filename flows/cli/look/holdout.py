@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.job import workspace_root
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.job import workspace_root
 
 verbs = group("holdout", "Pass rates on a guarded half of a benchmark, which stay valid after many looks.")
 Name = Annotated[str, typer.Argument(help="The guarded half's name; see `rollmill holdout show`.")]
@@ -28,7 +28,7 @@ def open_(
 
     Example: rollmill holdout open final arithmetic-eval --benchmark hard --budget 10
     """
-    from flows.evaluation.guarded import open_holdout
+    from rollmill.flows.evaluation.guarded import open_holdout
 
     row = open_holdout(workspace_root(), name, evaluation, benchmark=benchmark, budget=budget, seed=seed)
     return as_json(row) if json else line(f"{_head(row)}\nNext: rollmill holdout ask {name} {evaluation}:MODEL")
@@ -48,7 +48,7 @@ def ask(
 
     Example: rollmill holdout ask final arithmetic-eval:tiny
     """
-    from flows.evaluation.guarded import ask_holdout
+    from rollmill.flows.evaluation.guarded import ask_holdout
 
     row = ask_holdout(workspace_root(), name, subject)
     if json:
@@ -63,8 +63,8 @@ def show(*, json: AsJson = False) -> None:
 
     Example: rollmill holdout show
     """
-    from storage.holdouts import Holdouts
-    from storage.workspace import Workspace
+    from rollmill.storage.holdouts import Holdouts
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(workspace_root()) as workspace:
         rows = [holdout.row(name) for name, holdout in Holdouts(workspace.state).all().items()]
@@ -88,6 +88,6 @@ def _head(row: dict[str, Any]) -> str:
 
 
 def _answer(question: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     return f"{with_interval(question['value'], question['low'], question['high'])} ({question['half']} half)"

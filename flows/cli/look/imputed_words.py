@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from flows.cli.output import columns
+from rollmill.flows.cli.output import columns
 
 
 def imputed_words(board: dict[str, Any]) -> str:
     """The table of `rollmill leaderboard --impute` with its legend."""
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
     rows = []
@@ -44,7 +44,7 @@ def _few_anchors(counts: dict[str, int]) -> list[str]:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     return _marked(with_interval(row["value"], row["low"], row["high"]), row)
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
-from flows.job import workspace_root
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
+from rollmill.flows.job import workspace_root
 
 verbs = group("pairs", "Rank models by pairwise comparisons of their answers, each pair in both orders.")
 
@@ -30,7 +30,7 @@ def plan(
 
     Example: rollmill pairs plan arithmetic-eval --count 60 --out pairs.jsonl
     """
-    from flows.evaluation.pairs import plan_pairs
+    from rollmill.flows.evaluation.pairs import plan_pairs
 
     check_jsonl(out)
     report = plan_pairs(workspace_root(), names, count, seed, out)
@@ -60,7 +60,7 @@ def rank(
 
     Example: rollmill pairs rank pairs.jsonl --against arithmetic-eval
     """
-    from flows.evaluation.pairs import rank_pairs
+    from rollmill.flows.evaluation.pairs import rank_pairs
 
     report = rank_pairs(file, tuple(against or ()), workspace_root() if against else None)
     return as_json(report) if json else line(_page(report))
@@ -89,6 +89,6 @@ def _page(report: dict[str, Any]) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     return with_interval(row["value"], row["low"], row["high"])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, inert, line
-from flows.cli.runs_cost import require_runs
-from storage.ground.errors import SetupError
-from storage.ground.records import prompt_json
+from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line
+from rollmill.flows.cli.runs_cost import require_runs
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import prompt_json
 
 if TYPE_CHECKING:
-    from storage.queries import Reader, Scope
-    from storage.queries.browse.explore import ProblemPage
-    from storage.queries.browse.problems import ProblemDetail
+    from rollmill.storage.queries import Reader, Scope
+    from rollmill.storage.queries.browse.explore import ProblemPage
+    from rollmill.storage.queries.browse.problems import ProblemDetail
 
 Source = Annotated[str | None, typer.Argument(metavar="DATASET|RUN", help="NAME, NAME@v2 or a run's id; the latest run.")]
 BRIEF = 60  # characters of a prompt or an answer in a table
@@ -44,8 +44,8 @@ def problems(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill problems arithmetic --level 8 --outcome mixed
     """
     require_runs(source)
-    from storage.queries import Reader
-    from storage.queries.browse.explore import OUTCOME_FILTERS, Filters, Listing, search_problems
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.browse.explore import OUTCOME_FILTERS, Filters, Listing, search_problems
 
     if outcome is not None and outcome not in OUTCOME_FILTERS:
         raise SetupError(f"--outcome {outcome}: no outcome.", choices=OUTCOME_FILTERS)
@@ -71,10 +71,10 @@ def show(
     Example: rollmill show 3f9a0c1d --of arithmetic@v1
     """
     require_runs(of)
-    from flows.cli.datasets.dataset_pages import history_page
-    from storage.queries import Reader
-    from storage.queries.browse.problems import problem_detail
-    from storage.queries.browse.why import why, why_in_run
+    from rollmill.flows.cli.datasets.dataset_pages import history_page
+    from rollmill.storage.queries import Reader
+    from rollmill.storage.queries.browse.problems import problem_detail
+    from rollmill.storage.queries.browse.why import why, why_in_run
 
     with Reader.open() as reader:
         scope = _scope(reader, of)
@@ -91,8 +91,8 @@ def show(
 
 
 def _scope(reader: "Reader", name: str | None) -> "Scope":
-    from storage.queries import named_scope, run_scope
-    from storage.versions.index import dataset_names
+    from rollmill.storage.queries import named_scope, run_scope
+    from rollmill.storage.versions.index import dataset_names
 
     if name is None:
         return run_scope(reader, reader.runs.chosen(None).id)
@@ -122,7 +122,7 @@ def _page(name: str, page: "ProblemPage") -> str:
 
 
 def _page_json(scope: "Scope", page: "ProblemPage") -> dict[str, Any]:
-    from storage.queries.browse.problems import whole_problems
+    from rollmill.storage.queries.browse.problems import whole_problems
 
     whole = whole_problems(scope, [row.id for row in page.rows])
     rows = [
@@ -134,8 +134,8 @@ def _page_json(scope: "Scope", page: "ProblemPage") -> dict[str, Any]:
 
 def _problem(name: str, detail: "ProblemDetail") -> str:
     """The prompt, the reference, and the rollouts of each answer, the most frequent answer first."""
-    from flows.cli.datasets.dataset_pages import sent_lines
-    from storage.queries.browse.problems import answer_groups, prompt_text
+    from rollmill.flows.cli.datasets.dataset_pages import sent_lines
+    from rollmill.storage.queries.browse.problems import answer_groups, prompt_text
 
     problem = detail.problem
     facts = [f"{key} {value}" for key in ("level", "skill", "template", "source") if (value := getattr(problem, key))]

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import MaxCost, MaxTokens
-from flows.cli.runs_attempts import attempts
-from flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
-from flows.cli.runs_elected import elected
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.recipe_steps import recorded_steps, takes_imports
-from storage.ground.replies.faults import lines_of_run
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens
+from rollmill.flows.cli.runs_attempts import attempts
+from rollmill.flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
+from rollmill.flows.cli.runs_elected import elected
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.recipe_steps import recorded_steps, takes_imports
+from rollmill.storage.ground.replies.faults import lines_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.progress import Stage
-    from storage.queries.run_table import RunLine
-    from storage.runs import Run
-    from storage.spending import Sums
-    from storage.workspace import Workspace
+    from rollmill.flows.progress import Stage
+    from rollmill.storage.queries.run_table import RunLine
+    from rollmill.storage.runs import Run
+    from rollmill.storage.spending import Sums
+    from rollmill.storage.workspace import Workspace
 
 WATCH_SECONDS = 0.5  # between two readings of the ledger
 MODELS = 3  # that are named in a line of the table
@@ -40,7 +40,7 @@ def list_(*, cells: Cells = False, json: AsJson = False) -> None:
 
     Example: rollmill runs list
     """
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         runs = [] if workspace.unused else _listed(workspace)
@@ -49,7 +49,7 @@ def list_(*, cells: Cells = False, json: AsJson = False) -> None:
             return as_json([_row(workspace, run, paid) for run in runs])
     if not runs:
         return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
-    from storage.queries.run_table import run_line, run_lines
+    from rollmill.storage.queries.run_table import run_line, run_lines
 
     states = {run.id: run.state for run in runs}
     lines = [run_line(run, paid) for run in runs] if cells else run_lines(runs, paid)
@@ -62,7 +62,7 @@ def list_(*, cells: Cells = False, json: AsJson = False) -> None:
 
 def _cells_of(run: "RunLine", state: str) -> list[Any]:
     """The texts of a run in the table; unknown values are blank."""
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     name = f"{run.id} ({len(run.cells)} cells)" if run.cells else run.id
     rate = "" if run.rate is None else with_interval(*run.rate)
@@ -79,8 +79,8 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
     require_runs(run)
-    from storage.commands import with_killed_status
-    from storage.workspace import Workspace
+    from rollmill.storage.commands import with_killed_status
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         [chosen] = with_killed_status(workspace.runs, workspace.ledger.leases, [workspace.runs.chosen(run)])
@@ -90,12 +90,12 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 
 def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """Contents of `runs show` for a run."""
-    from flows.forecasting.scores import shown_forecast
-    from flows.rounds.completion_origins import origins_so_far
-    from pipelines.stats import rule_error_counts
-    from storage.queries import Reader, run_scope
-    from storage.queries.rates import step_counts
-    from storage.queries.run_history import run_times
+    from rollmill.flows.forecasting.scores import shown_forecast
+    from rollmill.flows.rounds.completion_origins import origins_so_far
+    from rollmill.pipelines.stats import rule_error_counts
+    from rollmill.storage.queries import Reader, run_scope
+    from rollmill.storage.queries.rates import step_counts
+    from rollmill.storage.queries.run_history import run_times
 
     (rounds, origins), forecast = origins_so_far(workspace, run.id), workspace.forecasts.of_run(run.id)
     steps = step_counts(run_scope(Reader(workspace), run.id)) if recorded_steps(run.recipe) else []
@@ -120,7 +120,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
 
 def _page(run: "Run", row: dict[str, Any]) -> str:
     """The details for a person."""
-    from flows.cli.summary import before_a_version, forecast_lines
+    from rollmill.flows.cli.summary import before_a_version, forecast_lines
 
     cells = [[s["stage"], s["done"], s["total"], s["tokens"], f"{s['seconds'] or 0.0:,.1f}"] for s in row["stages"]]
     worked = "" if row["seconds"] is None else f", {row['seconds']:,.1f} s ({row['between']:,.1f} s between its stages)"
@@ -165,10 +165,10 @@ def watch(run: RunId = None) -> None:
 
     Example: rollmill runs watch
     """
-    from flows.cli.live import watching
-    from flows.progress import Progress
-    from storage.commands import with_killed_status
-    from storage.workspace import Workspace
+    from rollmill.flows.cli.live import watching
+    from rollmill.flows.progress import Progress
+    from rollmill.storage.commands import with_killed_status
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)
@@ -197,12 +197,12 @@ def resume(
 
     Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
     """
-    from flows.cli.jobs import executor_of, run_job
-    from flows.cli.summary import summary
-    from flows.job import Job
-    from flows.jobs.curate import Curate
-    from flows.session import stored_job
-    from storage.workspace import Workspace
+    from rollmill.flows.cli.jobs import executor_of, run_job
+    from rollmill.flows.cli.summary import summary
+    from rollmill.flows.job import Job
+    from rollmill.flows.jobs.curate import Curate
+    from rollmill.flows.session import stored_job
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         chosen, root = workspace.runs.chosen(run), workspace.root
@@ -232,8 +232,8 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
-    from storage.commands import stop, workers_of
-    from storage.workspace import Workspace
+    from rollmill.storage.commands import stop, workers_of
+    from rollmill.storage.workspace import Workspace
 
     if run is not None and run.partition("/")[0] in HELD:
         return _cancel_held(run, dry_run=dry_run, json=json)
@@ -264,8 +264,8 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
 def _cancel_held(name: str, *, dry_run: bool, json: bool) -> None:
     """Stop the process that holds a training, a trial or a loop."""
-    from storage.commands import stop
-    from storage.workspace import Workspace
+    from rollmill.storage.commands import stop
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         leases = workspace.ledger.leases
@@ -293,8 +293,8 @@ def dismiss(
 
     Example: rollmill runs dismiss arithmetic-3f9a0c1d
     """
-    from storage.commands import with_killed_status
-    from storage.workspace import Workspace
+    from rollmill.storage.commands import with_killed_status
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         [chosen] = with_killed_status(workspace.runs, workspace.ledger.leases, [workspace.runs.get(run)])
@@ -311,14 +311,14 @@ def dismiss(
 
 def _listed(workspace: "Workspace") -> "list[Run]":
     """Every run, the latest first."""
-    from storage.commands import with_killed_status
+    from rollmill.storage.commands import with_killed_status
 
     return with_killed_status(workspace.runs, workspace.ledger.leases, workspace.runs.list())
 
 
 def _row(workspace: "Workspace", run: "Run", paid: "Mapping[str, Sums]") -> dict[str, Any]:
     """Row of a run in the table of runs; `paid`: payments by run."""
-    from storage.queries.run_table import run_line
+    from rollmill.storage.queries.run_table import run_line
 
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
     return {
@@ -336,7 +336,7 @@ def _row(workspace: "Workspace", run: "Run", paid: "Mapping[str, Sums]") -> dict
 
 def _stages(workspace: "Workspace", run: str) -> list["Stage"]:
     """The progress of the stages that have begun, in their order."""
-    from flows.progress import STAGES, Stage
+    from rollmill.flows.progress import STAGES, Stage
 
     progress = {stage.stage: stage for stage in workspace.runs.progress_of(run)}
     begun = [progress[name] for name in STAGES if name in progress]

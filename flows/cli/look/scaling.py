@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from storage.ground.errors import FoundWanting
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from pipelines.stats import ScalingFit
+    from rollmill.pipelines.stats import ScalingFit
 
 
 def scaling(
@@ -30,7 +30,7 @@ def scaling(
 
     Example: rollmill scaling losses.csv --x parameters --y loss --at 1e8
     """
-    from pipelines.stats import fit_scaling
+    from rollmill.pipelines.stats import fit_scaling
 
     points = read_points(file, x, y)
     fit = fit_scaling(points, seed=seed)
@@ -47,14 +47,14 @@ def scaling(
 
 def read_points(file: Path, x: str, y: str) -> list[tuple[float, float]]:
     """The points of a file; SetupError for a row without one of the two numbers."""
-    from storage.imports.reading.number_cells import number_at
-    from storage.imports.reading.readers import read_rows
+    from rollmill.storage.imports.reading.number_cells import number_at
+    from rollmill.storage.imports.reading.readers import read_rows
 
     return [(number_at(file, row, x, positive=True), number_at(file, row, y, positive=True)) for row in read_rows(file)]
 
 
 def _card(fit: "ScalingFit") -> dict[str, Any]:
-    from storage.ground.ids import digits
+    from rollmill.storage.ground.ids import digits
 
     def number(value: float) -> float | None:
         return None if math.isnan(value) else digits(value)
@@ -71,7 +71,7 @@ def _card(fit: "ScalingFit") -> dict[str, Any]:
 
 
 def _prediction(fit: "ScalingFit", size: float) -> dict[str, Any]:
-    from storage.ground.ids import digits
+    from rollmill.storage.ground.ids import digits
 
     try:
         estimate = fit.predict(size)
@@ -81,7 +81,7 @@ def _prediction(fit: "ScalingFit", size: float) -> dict[str, Any]:
 
 
 def _page(report: Mapping[str, Any]) -> str:
-    from pipelines.stats import with_interval
+    from rollmill.pipelines.stats import with_interval
 
     sizes = [size for size, _ in report["points"]]
     points = f"{len(sizes)} points, {report['x']} {min(sizes):g} to {max(sizes):g}"

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.job import workspace_root
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import SetupError
 
 PilotsOf = Annotated[
     str, typer.Argument(metavar="FILE|TRIAL", help="A file of shares and losses, or a trial whose arms are mixtures.")
@@ -42,8 +42,8 @@ def shares(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill shares recipes/mixtures/pilots.csv --at 400
     """
-    from flows.mixing.pilot_files import pilots_of_file, pilots_of_trial
-    from flows.mixing.proposal import laws_of, proposed
+    from rollmill.flows.mixing.pilot_files import pilots_of_file, pilots_of_trial
+    from rollmill.flows.mixing.proposal import laws_of, proposed
 
     root, file = workspace_root(), Path(pilots)
     measured = pilots_of_file(file, loss, size) if file.is_file() else pilots_of_trial(root, pilots)

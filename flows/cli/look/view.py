@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 
 if TYPE_CHECKING:
-    from storage.views import Views
+    from rollmill.storage.views import Views
 
 verbs = group("view", "Saved views of the dashboard's page Explore: filters under a name.")
 Name = Annotated[str, typer.Argument(help="The view's name; see `rollmill view list`.")]
@@ -26,7 +26,7 @@ def save(
 
     Example: rollmill view save "hard and wrong" "outcome=incorrect&level=8&rows=rollouts"
     """
-    from storage.queries.browse.views import view_query
+    from rollmill.storage.queries.browse.views import view_query
 
     query = view_query(query)
     if not dry_run:
@@ -81,8 +81,8 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
 
 def _views() -> "Views":
-    from storage.views import Views
-    from storage.workspace import Workspace
+    from rollmill.storage.views import Views
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return Views(workspace.state)

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.jobs import run_job
-from flows.cli.output import AsJson, columns
-from flows.job import workspace_root
+from rollmill.flows.cli.jobs import run_job
+from rollmill.flows.cli.output import AsJson, columns
+from rollmill.flows.job import workspace_root
 
 _SHOWN = 10
 LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or a folder of logs.")]
@@ -53,7 +53,7 @@ def adopt(
 
     Example: rollmill adopt results/my-model
     """
-    from flows.adopting import Adopt, AdoptRequest
+    from rollmill.flows.adopting import Adopt, AdoptRequest
 
     kind = Adopt(AdoptRequest(workspace_root(), path, name, tuple(verify or ()), label, max_bytes))
     run_job(kind, _result, json=json, row=lambda outcome: outcome if _is_several(outcome) else outcome["adopted"][0])

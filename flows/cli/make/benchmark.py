@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, inert, line
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line
 
 Named = Annotated[str, typer.Argument(metavar="NAME", help="A benchmark that ships, or the YAML file of one.")]
 MOST_SKILLS = 8
@@ -20,8 +20,8 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill benchmark list
     """
-    from flows.evaluation.benchmark_list import benchmark_list
-    from storage.workspace import Workspace
+    from rollmill.flows.evaluation.benchmark_list import benchmark_list
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         rows = benchmark_list(workspace)
@@ -39,8 +39,8 @@ def show(name: Named, *, json: AsJson = False) -> None:
 
     Example: rollmill benchmark show gsm8k
     """
-    from flows.evaluation.benchmark_card import benchmark_card
-    from storage.workspace import Workspace
+    from rollmill.flows.evaluation.benchmark_card import benchmark_card
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         card = benchmark_card(workspace, name, Path())

@@ -1,9 +1,9 @@
 """`rollmill curate`: a recipe to a dataset version, resumable at any moment.
 
-From here to a sampled completion: `run_job` (flows.cli.jobs), `drive` (flows.driver), `Curate.stages`,
-`draw_and_score` and `DrawnRound.draw` (flows.jobs.curate), `round_parts` (flows.rounds.run), `RoundDrawer.run` in a
-thread and its `_work` (flows.rounds.drawing.draw), `claim` (flows.sampling.claim), `BatchDrawer.draw`
-(flows.sampling.draw), `generate` of the engine. Under Prefect it is the same.
+From here to a sampled completion: `run_job` (rollmill.flows.cli.jobs), `drive` (rollmill.flows.driver), `Curate.stages`,
+`draw_and_score` and `DrawnRound.draw` (rollmill.flows.jobs.curate), `round_parts` (rollmill.flows.rounds.run),
+`RoundDrawer.run` in a thread and its `_work` (rollmill.flows.rounds.drawing.draw), `claim` (rollmill.flows.sampling.claim),
+`BatchDrawer.draw` (rollmill.flows.sampling.draw), `generate` of the engine. Under Prefect it is the same.
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.jobs import announce, executor_of, run_job
-from flows.cli.output import AsJson, DryRun, as_json, line
-from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
+from rollmill.flows.cli.jobs import announce, executor_of, run_job
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, line
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
 Prefect = Annotated[
     bool | None,
@@ -57,24 +57,24 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32
     """
-    from flows.job import Job
+    from rollmill.flows.job import Job
 
     chosen = (*(sets or ()), *(() if redraw is None else (f"generate.redraw={redraw}",)))
     job = Job.here(recipe, chosen, profile, keep_going=keep_going, max_tokens=max_tokens, max_cost=max_cost)
     if dry_run:
-        from flows.curation.dry_run import dry_run as planned_work
+        from rollmill.flows.curation.dry_run import dry_run as planned_work
 
         row = planned_work(job)
         return as_json(row) if json else line(_planned(row))
     announce(job)
-    from flows.cli.summary import summary
-    from flows.jobs.unchanged import unchanged
-    from flows.session import recipe_of
+    from rollmill.flows.cli.summary import summary
+    from rollmill.flows.jobs.unchanged import unchanged
+    from rollmill.flows.session import recipe_of
 
     loaded = recipe_of(job)
     if (known := unchanged(job, loaded)) is not None:
         return as_json(known) if json else line(summary(known, Path(job.workspace)))
-    from flows.jobs.curate import Curate
+    from rollmill.flows.jobs.curate import Curate
 
     page, executor = lambda outcome: summary(outcome, Path(job.workspace)), executor_of(job, prefect)
     return run_job(Curate(job, loaded), page, json=json, executor=executor)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.jobs import announce, executor_of, run_job
-from flows.cli.make.curate import Prefect, Redraw
-from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
+from rollmill.flows.cli.jobs import announce, executor_of, run_job
+from rollmill.flows.cli.make.curate import Prefect, Redraw
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 
 if TYPE_CHECKING:
-    from flows.recipe.evaluations import LoadedEvaluationRecipe
+    from rollmill.flows.recipe.evaluations import LoadedEvaluationRecipe
 
 EvaluationPath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The evaluation's YAML file.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the reports go; reports/NAME by default.")]
@@ -38,8 +38,8 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
     """
-    from flows.job import Job
-    from flows.recipe.evaluations import load_evaluation
+    from rollmill.flows.job import Job
+    from rollmill.flows.recipe.evaluations import load_evaluation
 
     chosen = (*(sets or ()), *(() if redraw is None else (f"redraw={redraw}",)))
     job = Job.here(recipe, chosen, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
@@ -51,7 +51,7 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
             return as_json({"evaluation": evaluation.recipe.name, "cells": cells})
         return line("\n".join([*map(_cell_words, cells), "Nothing was written."]))
     announce(job)
-    from flows.jobs.evaluate import Evaluate
+    from rollmill.flows.jobs.evaluate import Evaluate
 
     kind = Evaluate(job, evaluation, out)
     return run_job(kind, lambda report: _page(report, kind.out), json=json, executor=executor_of(job, prefect))
@@ -59,9 +59,9 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
     """SetupError for the first thing that would stop a cell; a line for what could not be looked at."""
-    from flows.recipe.evaluations import FOLDER
-    from flows.recipe.parse import naming
-    from flows.recipe_check import check_recipe
+    from rollmill.flows.recipe.evaluations import FOLDER
+    from rollmill.flows.recipe.parse import naming
+    from rollmill.flows.recipe_check import check_recipe
 
     with naming(recipe, FOLDER):
         for text in dict.fromkeys(text for cell in evaluation.cells for text in check_recipe(cell)):
@@ -70,8 +70,8 @@ def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
 
 def _cells(evaluation: "LoadedEvaluationRecipe", root: Path) -> list[dict[str, Any]]:
     """Each cell with its problems, its completions, and its run if that is done: it would draw nothing."""
-    from flows.problems import preview_problems
-    from storage.workspace import Workspace
+    from rollmill.flows.problems import preview_problems
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
         done = {run.recipe_hash: run.id for run in workspace.runs.list() if run.status == "done"}
@@ -91,9 +91,9 @@ def _cell_words(cell: dict[str, Any]) -> str:
 
 
 def _page(report: dict[str, Any], folder: Path) -> str:
-    from flows.evaluation import alert
-    from flows.evaluation.evaluation_report import about, words
-    from pipelines.metrics.registry import row_label
+    from rollmill.flows.evaluation import alert
+    from rollmill.flows.evaluation.evaluation_report import about, words
+    from rollmill.pipelines.metrics.registry import row_label
 
     lines: list[str] = []
     for cell in report["cells"]:

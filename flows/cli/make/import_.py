@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.imports.removal import ImportContents, Removal
-    from storage.imports.spec import ImportReport, ImportSpec
-    from storage.workspace import Workspace
+    from rollmill.storage.imports.removal import ImportContents, Removal
+    from rollmill.storage.imports.spec import ImportReport, ImportSpec
+    from rollmill.storage.workspace import Workspace
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
@@ -88,11 +88,11 @@ def problems(  # noqa: PLR0913 - one parameter per option of the command
     json: AsJson = False,
 ) -> None:
     """Import problems."""
-    from storage.imports.spec import ImportSpec
+    from rollmill.storage.imports.spec import ImportSpec
 
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), set_aside=set_aside, max_bytes=max_bytes)
     if benchmark is not None:
-        from flows.recipe.benchmarks import layout_of
+        from rollmill.flows.recipe.benchmarks import layout_of
 
         layout, constants = layout_of(benchmark, Path())
         spec = replace(spec, layout=layout, constants={**constants, **spec.constants})
@@ -115,7 +115,7 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     json: AsJson = False,
 ) -> None:
     """Import rollouts."""
-    from storage.imports.spec import ImportSpec
+    from rollmill.storage.imports.spec import ImportSpec
 
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
     spec = replace(spec, update=update, whole=tuple(whole or ()), set_aside=set_aside, max_bytes=max_bytes)
@@ -123,10 +123,10 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
 
 
 def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_run: bool, json: bool) -> None:
-    from storage.imports.problems import import_problems
-    from storage.imports.rollouts import import_rollouts
-    from storage.versions.publish import finish_interrupted
-    from storage.workspace import Workspace
+    from rollmill.storage.imports.problems import import_problems
+    from rollmill.storage.imports.rollouts import import_rollouts
+    from rollmill.storage.versions.publish import finish_interrupted
+    from rollmill.storage.workspace import Workspace
 
     # What a killed command left is settled first, as by every command that writes.
     load = import_problems if kind == "problems" else import_rollouts
@@ -216,7 +216,7 @@ def _first_recipe(name: str, problems: str) -> str:
 
 
 def _held(workspace: "Workspace") -> "list[ImportContents]":
-    from storage.imports.removal import imports_held
+    from rollmill.storage.imports.removal import imports_held
 
     return imports_held(workspace)
 
@@ -227,7 +227,7 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill import list
     """
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         imports = [] if workspace.unused else _held(workspace)
@@ -255,8 +255,8 @@ def show(name: _Name, *, json: AsJson = False) -> None:
 
     Example: rollmill import show gsm8k
     """
-    from storage.imports.removal import contents_of, plan_removal
-    from storage.workspace import Workspace
+    from rollmill.storage.imports.removal import contents_of, plan_removal
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         contents, used_by = contents_of(workspace, name), plan_removal(workspace, name).used_by
@@ -274,8 +274,8 @@ def remove(name: _Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 
     Example: rollmill import remove gsm8k --dry-run
     """
-    from storage.imports import removal
-    from storage.workspace import Workspace
+    from rollmill.storage.imports import removal
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         if not dry_run:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import ProfilePath, RecipePath, Sets
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import ProfilePath, RecipePath, Sets
 
 
 def loop(
@@ -25,10 +25,10 @@ def loop(
 
     Example: rollmill loop recipes/loops/expert_iteration.yaml
     """
-    from flows.cli.jobs import run_job
-    from flows.job import Job
-    from flows.loops.loaded_loop import load_loop
-    from flows.loops.loop_job import Loop
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.job import Job
+    from rollmill.flows.loops.loaded_loop import load_loop
+    from rollmill.flows.loops.loop_job import Loop
 
     job = Job.here(recipe, tuple(sets or ()), profile, verb="loop")
     loaded = load_loop(Path(job.recipe), sets=job.sets, frozen=frozen)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.new import new_method
-from flows.cli.output import AsJson, as_json, columns, line
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.flows.cli.new import new_method
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.registries import Methods
+    from rollmill.pipelines.registries import Methods
 
 _FILE_OPTION = typer.Option("--file", metavar="FILE", help="List the methods of a Python file of yours instead.")
 
@@ -38,7 +38,7 @@ def methods(
         path = new_method(of, name)
         as_json({"file": str(path)}) if json else line(f"{path} is written.\nNext: rollmill methods --file {path}")
         return
-    from pipelines.registries import REGISTRIES, registry
+    from rollmill.pipelines.registries import REGISTRIES, registry
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()}
     if kind is not None and kind not in kinds:
@@ -73,8 +73,8 @@ def _of_file(role: str, file: Path) -> Iterator[tuple[dict[str, str], None]]:
     """The classes of a file that have every call of this role, by the name under which a recipe in the same folder finds
     them.
     """
-    from pipelines.method_checks import CALLS, missing_members
-    from pipelines.user_code import NotLoaded, classes_of, load_module
+    from rollmill.pipelines.method_checks import CALLS, missing_members
+    from rollmill.pipelines.user_code import NotLoaded, classes_of, load_module
 
     try:
         module = load_module(file.name, file.parent)

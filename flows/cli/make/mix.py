@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import ProfilePath, RecipePath, Sets, TrustCode
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import ProfilePath, RecipePath, Sets, TrustCode
 
 if TYPE_CHECKING:
-    from flows.job import Job
-    from flows.mixing.mix_job import MixtureRows
-    from flows.mixing.mix_recipe import LoadedMixture
+    from rollmill.flows.job import Job
+    from rollmill.flows.mixing.mix_job import MixtureRows
+    from rollmill.flows.mixing.mix_recipe import LoadedMixture
 
 Signals = Annotated[bool, typer.Option("--signals", help="List the signals with their values instead; publish nothing.")]
 
@@ -34,9 +34,9 @@ def mix(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill mix recipes/mixtures/hard.yaml --dry-run
     """
-    from flows.job import Job
-    from flows.mixing.mix_recipe import load_mixture
-    from pipelines.own_code import trusting
+    from rollmill.flows.job import Job
+    from rollmill.flows.mixing.mix_recipe import load_mixture
+    from rollmill.pipelines.own_code import trusting
 
     job = Job.here(recipe, tuple(sets or ()), profile, verb="mix")
     loaded = load_mixture(Path(job.recipe), sets=job.sets)
@@ -45,9 +45,9 @@ def mix(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _mix(job: "Job", loaded: "LoadedMixture", *, signals: bool, dry_run: bool, json: bool) -> None:
-    from flows.cli.jobs import run_job
-    from flows.mixing.mix_job import Mixture, outcome_row
-    from flows.mixing.reconciliation import require_declared
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.mixing.mix_job import Mixture, outcome_row
+    from rollmill.flows.mixing.reconciliation import require_declared
 
     if signals:
         rows = _signals(job, loaded)
@@ -62,18 +62,18 @@ def _mix(job: "Job", loaded: "LoadedMixture", *, signals: bool, dry_run: bool, j
 
 
 def _preview(job: "Job", loaded: "LoadedMixture") -> "MixtureRows":
-    from flows.mixing.mix_job import chosen_rows
-    from storage.workspace import Workspace
+    from rollmill.flows.mixing.mix_job import chosen_rows
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace:
         return chosen_rows(workspace, loaded)
 
 
 def _signals(job: "Job", loaded: "LoadedMixture") -> list[dict[str, Any]]:
-    from flows.mixing.mix_sources import open_sources
-    from flows.mixing.signal_values import signal_rows
-    from flows.mixing.signals import signals_of
-    from storage.workspace import Workspace
+    from rollmill.flows.mixing.mix_sources import open_sources
+    from rollmill.flows.mixing.signal_values import signal_rows
+    from rollmill.flows.mixing.signals import signals_of
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace:
         return signal_rows(signals_of(workspace, loaded, open_sources(workspace, loaded)))

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.jobs import run_job
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import MaxTokens, ProfilePath, Sets
-from flows.cli.summary import FORECAST_NAMES, forecast_number
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.jobs import run_job
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import MaxTokens, ProfilePath, Sets
+from rollmill.flows.cli.summary import FORECAST_NAMES, forecast_number
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from flows.problems import RecipeProblems
-    from flows.recipe.load import LoadedRecipe
+    from rollmill.flows.problems import RecipeProblems
+    from rollmill.flows.recipe.load import LoadedRecipe
 
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
@@ -58,9 +58,9 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
     if no_pilot and pilot is not None:
         raise SetupError("--pilot draws one, and --no-pilot draws none.", next_command="leave one of them out")
-    from flows.forecasting.pilots import ForecastRequest
-    from flows.forecasting.plan_job import Plan
-    from flows.job import Job
+    from rollmill.flows.forecasting.pilots import ForecastRequest
+    from rollmill.flows.forecasting.plan_job import Plan
+    from rollmill.flows.job import Job
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
     request = ForecastRequest(pilot, pilot_draws, simulations)
@@ -150,8 +150,8 @@ def _level(row: dict[str, Any], level: str) -> list[Any]:
 
 
 def _show_scores(*, json: bool) -> None:
-    from flows.forecasting.scores import history
-    from storage.workspace import Workspace
+    from rollmill.flows.forecasting.scores import history
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         scores = history(workspace.forecasts.list())
@@ -170,9 +170,9 @@ def _show_scores(*, json: bool) -> None:
 
 
 def _preview(job: Any, request: Any, *, json: bool) -> None:
-    from flows.forecasting.forecasts import check_can_be_forecast
-    from flows.problems import preview_problems
-    from flows.session import read_session, recipe_of
+    from rollmill.flows.forecasting.forecasts import check_can_be_forecast
+    from rollmill.flows.problems import preview_problems
+    from rollmill.flows.session import read_session, recipe_of
 
     loaded = recipe_of(job)
     with read_session(job) as session:
@@ -190,10 +190,10 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
 
 def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
     """The forecast from stored evidence, or the pilot that would be drawn without it. Nothing is written."""
-    from flows.forecasting.forecasts import check_can_be_forecast, done_run, preview_forecast
-    from flows.forecasting.plan_job import TOO_LITTLE
-    from flows.identity import unopened_run
-    from flows.session import read_session, recipe_of
+    from rollmill.flows.forecasting.forecasts import check_can_be_forecast, done_run, preview_forecast
+    from rollmill.flows.forecasting.plan_job import TOO_LITTLE
+    from rollmill.flows.identity import unopened_run
+    from rollmill.flows.session import read_session, recipe_of
 
     loaded = recipe_of(job)
     with read_session(job) as session:
@@ -219,7 +219,7 @@ def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
 
 def _pilot_row(loaded: "LoadedRecipe", problem_set: "RecipeProblems", request: Any) -> dict[str, Any]:
     """The size of the pilot that would be drawn."""
-    from flows.forecasting.pilots import pilot_size
+    from rollmill.flows.forecasting.pilots import pilot_size
 
     budget = loaded.budget.build()
     follow = {node.step.name for node in loaded.graph.follow_ups}

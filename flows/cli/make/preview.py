@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, doing, inert
-from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
+from rollmill.flows.cli.output import AsJson, doing, inert
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
 LONGEST = 600  # characters of a text that are shown
 
@@ -27,9 +27,9 @@ def preview(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill preview recipes/arithmetic.yaml --rows 3
     """
     doing(f"{recipe.name}: checking it, loading libraries")
-    from flows.cli.jobs import run_job
-    from flows.job import Job
-    from flows.jobs.preview import preview_of
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.job import Job
+    from rollmill.flows.jobs.preview import preview_of
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost)
     return run_job(preview_of(job, rows), lambda outcome: _page(outcome, job.command), json=json)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import ProfilePath, RecipePath, Sets
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
+from rollmill.flows.cli.recipe import ProfilePath, RecipePath, Sets
 
 
 def study(
@@ -25,10 +25,10 @@ def study(
 
     Example: rollmill study recipes/papers/limiting_confidence.yaml
     """
-    from flows.cli.jobs import run_job
-    from flows.job import Job
-    from flows.studies.study_job import Study
-    from flows.studies.study_recipe import load_study
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.job import Job
+    from rollmill.flows.studies.study_job import Study
+    from rollmill.flows.studies.study_recipe import load_study
 
     job = Job.here(recipe, tuple(sets or ()), profile, verb="study")
     loaded = load_study(Path(job.recipe), sets=job.sets)

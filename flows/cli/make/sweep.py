@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
 
 def sweep(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -26,10 +26,10 @@ def sweep(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill sweep recipes/sweeps/temperature.yaml
     """
-    from flows.cli.jobs import run_job
-    from flows.job import Job
-    from flows.sweeps.sweep_job import Sweep, plan_of
-    from flows.sweeps.sweep_recipe import load_sweep
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.job import Job
+    from rollmill.flows.sweeps.sweep_job import Sweep, plan_of
+    from rollmill.flows.sweeps.sweep_recipe import load_sweep
 
     job = Job.here(recipe, tuple(sets or ()), profile, max_tokens=max_tokens, max_cost=max_cost, verb="sweep")
     loaded = load_sweep(Path(job.recipe), sets=job.sets)
@@ -55,7 +55,7 @@ def _planned(row: dict[str, Any]) -> str:
 
 
 def _page(outcome: dict[str, Any]) -> str:
-    from flows.sweeps.sweep_report import curse_sentence, per_words, rate_words, sentence, tokens_words
+    from rollmill.flows.sweeps.sweep_report import curse_sentence, per_words, rate_words, sentence, tokens_words
 
     head = ("arm", "problems", "rate [95%]", "tokens", "right/1,000 tokens", "front")
     rows = [

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, interruption, line, note
-from flows.cli.recipe import ProfilePath, Sets
-from flows.cli.terminal import rewrite
-from pipelines.train.training_settings import TrainSettings
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, interruption, line, note
+from rollmill.flows.cli.recipe import ProfilePath, Sets
+from rollmill.flows.cli.terminal import rewrite
+from rollmill.pipelines.train.training_settings import TrainSettings
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from pipelines.train.trainer import StepReport
+    from rollmill.pipelines.train.trainer import StepReport
 
 DEFAULTS = TrainSettings()
 SHOWN_EVERY = 0.5  # seconds between two writings of the line on a terminal
@@ -72,7 +72,7 @@ def _train_shipped(out: Path, settings: TrainSettings, seconds: float, measure: 
     """Train from scratch on templates, for at most these seconds, and score the model."""
     if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
         raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
-    from pipelines.train.trainer import TrainingJob, train_model
+    from rollmill.pipelines.train.trainer import TrainingJob, train_model
 
     job = TrainingJob(out, settings, resume, seconds)
     try:
@@ -96,9 +96,9 @@ def _train_shipped(out: Path, settings: TrainSettings, seconds: float, measure: 
 
 
 def _train_recipe(recipe: Path, sets: tuple[str, ...], profile: Path | None, *, dry_run: bool, json: bool) -> None:
-    from flows.cli.jobs import run_job
-    from flows.job import Job
-    from flows.training.train_job import Train, forecast_training
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.job import Job
+    from rollmill.flows.training.train_job import Train, forecast_training
 
     job = Job.here(recipe, sets, profile, verb="train")
     if dry_run:
@@ -131,7 +131,7 @@ def _planned(row: dict[str, Any]) -> str:
 
 
 def _trained(outcome: dict[str, Any]) -> str:
-    from flows.training.model_card import lengths_of
+    from rollmill.flows.training.model_card import lengths_of
 
     trained = outcome["trained"]
     cost = "".join(f"{value} {name}, " for name, value in lengths_of(trained).items())
@@ -152,7 +152,7 @@ def _again(out: Path, settings: TrainSettings) -> str:
 
 
 def _check_folder(out: Path, *, resume: bool) -> None:
-    from pipelines.train.trainer import checkpoint_folder
+    from rollmill.pipelines.train.trainer import checkpoint_folder
 
     if out.exists() and not out.is_dir():
         raise SetupError(f"{out} is not a folder.", next_command="name another --out")
@@ -201,8 +201,8 @@ class _Watch:
 
 
 def _scores_of_model(out: Path, per_level: int) -> dict[str, Any]:
-    from pipelines.generate.registry import GENERATORS
-    from pipelines.train.scoring import score_model
+    from rollmill.pipelines.generate.registry import GENERATORS
+    from rollmill.pipelines.train.scoring import score_model
 
     def show(measured: int, total: int) -> None:
         if sys.stderr.isatty():

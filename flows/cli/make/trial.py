@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
-from flows.cli.recipe import ProfilePath, Sets
-from storage.ground.errors import SetupError
+from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.recipe import ProfilePath, Sets
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from flows.trials.trial_recipe import LoadedTrial
+    from rollmill.flows.trials.trial_recipe import LoadedTrial
 
 BASE, EVALUATION = Path("recipes/training/student.yaml"), Path("recipes/evaluations/heldout.yaml")
 
@@ -38,8 +38,8 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill trial recipes/trials/arithmetic.yaml --plan
     """
-    from flows.cli.jobs import run_job
-    from flows.trials.trial_job import Trial, plan_of
+    from rollmill.flows.cli.jobs import run_job
+    from rollmill.flows.trials.trial_job import Trial, plan_of
 
     if len(arms) == 1 and not Path(arms[0]).suffix and not Path(arms[0]).exists():
         raise SetupError(
@@ -52,7 +52,7 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
         options = [f"--base={base}", f"--evaluate={evaluate}", f"--seeds={seeds}"]
         command = shlex.join(["rollmill", "trial", *arms, *options, *([] if profile is None else [f"--profile={profile}"])])
     if plan:
-        from flows.trials.trial_recipe import load_trial
+        from rollmill.flows.trials.trial_recipe import load_trial
 
         row = plan_of(job, loaded or load_trial(Path(job.recipe), sets=job.sets))
         return as_json(row) if json else line(_planned(row))
@@ -60,13 +60,13 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _job(arms: list[str], sets: tuple[str, ...], profile: Path | None) -> Any:
-    from flows.job import Job
+    from rollmill.flows.job import Job
 
     return Job.here(arms[0], sets, profile, verb="trial")
 
 
 def _of_versions(arms: list[str], base: Path, evaluate: Path, seeds: int) -> "LoadedTrial":
-    from flows.trials.trial_recipe import trial_of
+    from rollmill.flows.trials.trial_recipe import trial_of
 
     files = [arm for arm in arms if arm.endswith((".yaml", ".yml"))]
     if files:
@@ -75,7 +75,7 @@ def _of_versions(arms: list[str], base: Path, evaluate: Path, seeds: int) -> "Lo
 
 
 def _planned(row: dict[str, Any]) -> str:
-    from flows.training.training_price import TrainingPrice
+    from rollmill.flows.training.training_price import TrainingPrice
 
     names = " against ".join(arm["arm"] for arm in row["arms"])
     if row["unmade"]:
@@ -109,7 +109,7 @@ def _planned(row: dict[str, Any]) -> str:
 
 
 def _page(outcome: dict[str, Any]) -> str:
-    from flows.trials.trial_report import sentence
+    from rollmill.flows.trials.trial_report import sentence
 
     head = ("arm", "against", "measure", "before", "after", "difference", "low", "high", "p")
     rows = [

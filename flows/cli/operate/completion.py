@@ -50,8 +50,8 @@ def _recipes() -> Iterator[str]:
 
 def _folders(place: str) -> Iterator[str]:
     """The names of datasets or models, each followed by its versions."""
-    from storage.versions.index import load_index
-    from storage.workspace import Workspace
+    from rollmill.storage.versions.index import load_index
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(read_only=True) as workspace:
         root = workspace.root / place
@@ -63,14 +63,14 @@ def _folders(place: str) -> Iterator[str]:
 
 def _runs() -> Iterator[str]:
     """The runs of this workspace, the latest first."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(read_only=True) as workspace:
         yield from (run.id for run in workspace.runs.list())
 
 
 def _verifiers() -> Iterator[str]:
-    from pipelines.registries import registry
+    from rollmill.pipelines.registries import registry
 
     yield from sorted(registry("verifier"))
 

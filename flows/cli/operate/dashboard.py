@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.ending import told
-from flows.cli.output import DryRun, line, note, seconds_shown
-from flows.job import workspace_root
-from storage.ground.errors import RollmillError, SetupError, not_installed
+from rollmill.flows.cli.ending import told
+from rollmill.flows.cli.output import DryRun, line, note, seconds_shown
+from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.errors import RollmillError, SetupError, not_installed
 
 TICK_SECONDS = 0.1
 END_SECONDS = 10.0  # from SIGTERM to SIGKILL
@@ -35,9 +35,9 @@ def dashboard(
 
     Example: rollmill dashboard --port 8600
     """
-    from flows.prefect.pages import address, command, command_here, explain_rules
-    from pipelines.processes.local_server import new_secret
-    from pipelines.processes.spawn import environment, spawn
+    from rollmill.flows.prefect.pages import address, command, command_here, explain_rules
+    from rollmill.pipelines.processes.local_server import new_secret
+    from rollmill.pipelines.processes.spawn import environment, spawn
 
     root = workspace_root()
     _refuse_absent()
@@ -73,7 +73,7 @@ def dashboard(
 
 def _refuse_absent() -> None:
     """SetupError without the pages or without Streamlit."""
-    from flows.prefect.pages import SERVE
+    from rollmill.flows.prefect.pages import SERVE
 
     if not SERVE.exists():
         raise SetupError(f"this checkout has no dashboard ({SERVE}).")
@@ -83,9 +83,9 @@ def _refuse_absent() -> None:
 
 def _refuse_taken(root: Path, port: int) -> None:
     """SetupError for a port at which something listens."""
-    from flows.prefect.pages import port_fault
-    from storage.standing import find_standing
-    from storage.workspace import Workspace
+    from rollmill.flows.prefect.pages import port_fault
+    from rollmill.storage.standing import find_standing
+    from rollmill.storage.workspace import Workspace
 
     if not (why := port_fault(port)):
         return
@@ -101,7 +101,7 @@ def _await_first_page(child: "subprocess.Popen[bytes]", port: int, token: str, t
     """Return once the first page was drawn; RollmillError if the process ends before."""
     from threading import Event, Thread
 
-    from flows.prefect.pages import PATIENCE, first_page_answers
+    from rollmill.flows.prefect.pages import PATIENCE, first_page_answers
 
     drawn, deadline = Event(), time.monotonic() + PATIENCE
 
@@ -122,7 +122,7 @@ def _await_first_page(child: "subprocess.Popen[bytes]", port: int, token: str, t
 
 
 def _ended(status: int) -> RollmillError:
-    from pipelines.processes.spawn import ending
+    from rollmill.pipelines.processes.spawn import ending
 
     return RollmillError(f"the dashboard ended with {ending(status)}; its output is above. Next: rollmill dashboard")
 

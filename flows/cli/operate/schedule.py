@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from flows.cli.recipe import RecipePath, Sets
-from storage.ground.errors import SetupError
+from rollmill.flows.cli import group
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from rollmill.flows.cli.recipe import RecipePath, Sets
+from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.run_records import Firing
-    from storage.schedules import Schedule, Schedules
-    from storage.standing import Service
-    from storage.workspace import Workspace
+    from rollmill.storage.run_records import Firing
+    from rollmill.storage.schedules import Schedule, Schedules
+    from rollmill.storage.standing import Service
+    from rollmill.storage.workspace import Workspace
 
 MOST_RETRIES, LONGEST_DELAY = 100, 86_400
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
@@ -96,7 +96,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
-    from storage.schedules import Notify, Schedule, seconds_of
+    from rollmill.storage.schedules import Notify, Schedule, seconds_of
 
     verb, own_name = _job_of(recipe, sets or (), fresh, profile)
     item = Schedule(
@@ -122,10 +122,10 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
     """Verb for a recipe file, and the recipe's name; SetupError if the file or this kind of `fresh` does not fit."""
-    from flows.jobs.file_kinds import scheduled_kind
-    from flows.prefect.firing import check_fresh
-    from flows.recipe.profile import load_profile
-    from storage.ground.by_name import object_at
+    from rollmill.flows.jobs.file_kinds import scheduled_kind
+    from rollmill.flows.prefect.firing import check_fresh
+    from rollmill.flows.recipe.profile import load_profile
+    from rollmill.storage.ground.by_name import object_at
 
     load_profile(profile)
     kind = scheduled_kind(recipe)
@@ -137,8 +137,8 @@ def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path 
 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
     """Add the schedule, or only describe it."""
-    from flows.prefect.firing import meaning
-    from flows.prefect.triggers import checked_on, missing_dataset_note
+    from rollmill.flows.prefect.firing import meaning
+    from rollmill.flows.prefect.triggers import checked_on, missing_dataset_note
 
     _check(item)
     schedules = _schedules()
@@ -162,7 +162,7 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
 
 def _check(item: "Schedule") -> None:
     """SetupError unless it has a name, exactly one trigger, and a valid notification target."""
-    from storage.schedules import NAME, NIGHTLY, checked_cron
+    from rollmill.storage.schedules import NAME, NIGHTLY, checked_cron
 
     if not NAME.fullmatch(item.name):
         raise SetupError(f"{item.name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
@@ -207,8 +207,8 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill schedule list
     """
-    from storage.schedules import DUE
-    from storage.workspace import Workspace
+    from rollmill.storage.schedules import DUE
+    from rollmill.storage.workspace import Workspace
 
     items, service = _schedules().all(), _service()
     with Workspace.open() as workspace:
@@ -258,8 +258,8 @@ def accept(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
 def _check_foreign(item: "Schedule") -> None:
     """SetupError unless a row that anybody may have written is a schedule that `add` could have made here."""
-    from flows.jobs.file_kinds import scheduled_kind
-    from flows.prefect.firing import KEYS
+    from rollmill.flows.jobs.file_kinds import scheduled_kind
+    from rollmill.flows.prefect.firing import KEYS
 
     _check(item)
     for path in filter(None, (item.recipe, item.profile)):
@@ -335,7 +335,7 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     if service.standing is None or service.status != "up":
         advice = f"rollmill {item.verb} {item.recipe}"
         raise SetupError(f"schedule {name!r} needs a standing server. {service.line()}", next_command=advice)
-    from flows.prefect.submission import submit_firing
+    from rollmill.flows.prefect.submission import submit_firing
 
     run = None if dry_run else submit_firing(item, service.standing)
     if json:
@@ -356,20 +356,20 @@ def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
 
 def _state() -> Path:
     """The folder of the workspace for schedules and the standing server's status file."""
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return workspace.state
 
 
 def _schedules() -> "Schedules":
-    from storage.schedules import Schedules
+    from rollmill.storage.schedules import Schedules
 
     return Schedules(_state())
 
 
 def _service() -> "Service":
-    from storage.standing import look
+    from rollmill.storage.standing import look
 
     return look(_state())
 

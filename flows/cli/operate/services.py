@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line, note, seconds_shown
-from storage.ground.errors import RollmillError, not_installed
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, note, seconds_shown
+from rollmill.storage.ground.errors import RollmillError, not_installed
 
 if TYPE_CHECKING:
     import subprocess
 
-    from storage.standing import Standing
+    from rollmill.storage.standing import Standing
 
 
 Port = Annotated[
@@ -44,10 +44,10 @@ def up(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill up && rollmill schedule list
     """
-    from flows.prefect.pages import explain_rules
-    from storage.schedules import Schedules, foreign_schedules
-    from storage.standing import look
-    from storage.workspace import Workspace
+    from rollmill.flows.prefect.pages import explain_rules
+    from rollmill.storage.schedules import Schedules, foreign_schedules
+    from rollmill.storage.standing import look
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state, chosen, pages = workspace.state, workspace.up_port if port is None else port, _servable(pages)
@@ -60,7 +60,7 @@ def up(  # noqa: PLR0913 (a verb's parameters are its options)
         plan = {"up": before.alive, "port": chosen, "dashboard": pages}
         return as_json(plan) if json else line(before.line() if before.alive else f"Would start a server at {chosen}.")
     if foreground and not before.alive:
-        from flows.prefect.standing import main
+        from rollmill.flows.prefect.standing import main
 
         return main([str(state), str(chosen), str(pages), str(runs)])
     if before.status in ("gave up", "killed"):
@@ -97,21 +97,21 @@ def _say_up(standing: "Standing", state: Path, *, already: bool) -> None:
 
 def _start(state: Path, port: int, pages: int, runs: int) -> "subprocess.Popen[bytes]":
     """The standing process, detached."""
-    from pipelines.processes.spawn import environment, module_command, spawn_apart
-    from storage.standing import standing_file
+    from rollmill.pipelines.processes.spawn import environment, module_command, spawn_apart
+    from rollmill.storage.standing import standing_file
 
     standing_file(state).unlink(missing_ok=True)
     temporary = state / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)  # what a killed runner leaves stays inside the workspace
     # A process apart, which outlives this command and its terminal.
-    command = module_command("flows.prefect.standing", str(state), str(port), str(pages), str(runs))
+    command = module_command("rollmill.flows.prefect.standing", str(state), str(port), str(pages), str(runs))
     return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
 
 
 def _write_unit(state: Path, numbers: tuple[int, int, int], *, dry_run: bool, json: bool) -> None:
     """Write the unit of systemd into the workspace, and say how it is put to use."""
-    from flows.prefect.systemd import unit, unit_file, variables_file
-    from storage.ground.files import write_text
+    from rollmill.flows.prefect.systemd import unit, unit_file, variables_file
+    from rollmill.storage.ground.files import write_text
 
     path, text = unit_file(state), unit(state, *numbers)
     if (state / "up.env").exists():
@@ -129,8 +129,8 @@ def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int, t
 
     `tick` is called again and again meanwhile.
     """
-    from flows.prefect.managed import PATIENCE
-    from storage.standing import look
+    from rollmill.flows.prefect.managed import PATIENCE
+    from rollmill.storage.standing import look
 
     deadline, reported = time.monotonic() + PATIENCE, ""
     while time.monotonic() < deadline:
@@ -162,9 +162,9 @@ def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
 
     Example: rollmill down
     """
-    from pipelines.processes.proc import process
-    from storage.standing import find_standing, standing_file
-    from storage.workspace import Workspace
+    from rollmill.pipelines.processes.proc import process
+    from rollmill.storage.standing import find_standing, standing_file
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state = workspace.state

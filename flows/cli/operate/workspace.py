@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from flows import CHECKOUT
-from flows.cli.output import AsJson, DryRun, as_json, line, program_in
-from storage.ground.errors import FoundWanting
+from rollmill.flows import CHECKOUT
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, program_in
+from rollmill.storage.ground.errors import FoundWanting
 
 MAIN = "recipes/arithmetic.yaml"
 SHIPPED = (
@@ -119,7 +119,7 @@ def init(
     copies = [] if bare else [name for name in (*shipped(), *STAGES) if not (folder / name).exists()]
     tools = [] if bare else _missing(folder)
     if not dry_run:
-        from storage.workspace import Workspace
+        from rollmill.storage.workspace import Workspace
 
         Workspace.init(folder).close()
         for name in copies:
@@ -158,7 +158,7 @@ def _brief(copies: Sequence[str]) -> str:
 
 def _missing(folder: Path) -> list[str]:
     """The tools to begin with: git and DVC in a folder of no repository, nothing in a user's own."""
-    from storage.dvc import repository
+    from rollmill.storage.dvc import repository
 
     if shutil.which("git") is None or repository(folder.resolve(), ".git") is not None:
         return []
@@ -167,7 +167,7 @@ def _missing(folder: Path) -> list[str]:
 
 def _untracked(folder: Path, started: Sequence[str]) -> str | None:
     """A sentence where versions would be published untracked: no DVC in the repository that the folder lies in."""
-    from storage.dvc import repository
+    from rollmill.storage.dvc import repository
 
     root = repository(folder, ".git")
     if root is None or "dvc" in started or repository(folder, ".dvc") is not None:
@@ -178,7 +178,7 @@ def _untracked(folder: Path, started: Sequence[str]) -> str | None:
 
 def _start(tool: str, folder: Path) -> bool:
     """Run `git init` or `dvc init`; False if it failed: versions are then published untracked, with a warning."""
-    from storage import dvc
+    from rollmill.storage import dvc
 
     if tool == "dvc":
         return dvc.run(["init", "-q"], folder).returncode == 0
@@ -200,9 +200,9 @@ def doctor(
 
     Example: rollmill doctor
     """
-    from flows.recipe.profile import load_profile
-    from flows.workspace.maintenance import examine
-    from storage.workspace import Workspace
+    from rollmill.flows.recipe.profile import load_profile
+    from rollmill.flows.workspace.maintenance import examine
+    from rollmill.storage.workspace import Workspace
 
     if rebuild:
         return _rebuild_ledger(json=json)
@@ -222,9 +222,9 @@ def doctor(
 
 
 def _rebuild_ledger(*, json: bool) -> None:
-    from storage.segments.upkeep.rebuild import lines_of
-    from storage.versions.ledger import reindex
-    from storage.workspace import Workspace
+    from rollmill.storage.segments.upkeep.rebuild import lines_of
+    from rollmill.storage.versions.ledger import reindex
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         # First: what makes the segments this ledger's own is the last step, after which nothing is left to rebuild.
@@ -244,8 +244,8 @@ def gc(*, dry_run: DryRun = False, json: AsJson = False) -> None:
 
     Example: rollmill gc --dry-run
     """
-    from flows.workspace.maintenance import collect
-    from storage.workspace import Workspace
+    from rollmill.flows.workspace.maintenance import collect
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         report = collect(workspace, dry_run=dry_run)

@@ -11,17 +11,19 @@ from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 from pydantic import BaseModel, Field
 
-from flows.driver import Outcome, drive
-from flows.job import Job, workspace_root
-from flows.jobs.kinds import kind_of
-from flows.prefect.flows.tasks import Tasks
-from storage.ground.by_name import object_at
-from storage.schedules import Schedule
+from rollmill.flows.driver import Outcome, drive
+from rollmill.flows.job import Job, workspace_root
+from rollmill.flows.jobs.kinds import kind_of
+from rollmill.flows.prefect.flows.tasks import Tasks
+from rollmill.storage.ground.by_name import object_at
+from rollmill.storage.schedules import Schedule
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-FLOWS: Mapping[str, str] = {verb: f"flows.prefect.flows.{verb}:{verb}" for verb in ("curate", "evaluate", "mix", "sweep")}
+FLOWS: Mapping[str, str] = {
+    verb: f"rollmill.flows.prefect.flows.{verb}:{verb}" for verb in ("curate", "evaluate", "mix", "sweep")
+}
 """The flows by the verb of their jobs, as `module:name`."""
 
 RECONNECTIONS = 2  # of a command's own stream of events: more of them sleep a second each, event by event

@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.prefect.flows.carrying import JobOptions, carry_out
+from rollmill.flows.prefect.flows.carrying import JobOptions, carry_out
 
 
 @flow(name="curate", persist_result=False)

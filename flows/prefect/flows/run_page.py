@@ -22,13 +22,13 @@ from prefect.events import emit_event
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import get_current_settings
 
-from flows.curation.gating import GateFailed
-from flows.driver import Outcome, RecipeKind
-from flows.jobs.record import status_of
-from flows.prefect.flows.summary import About, funnel_rows, level_rows, markdown_of
-from flows.progress import Stage
-from storage.ground.errors import FoundWanting, RollmillError
-from storage.ground.secret_texts.known_keys import shown_search, use
+from rollmill.flows.curation.gating import GateFailed
+from rollmill.flows.driver import Outcome, RecipeKind
+from rollmill.flows.jobs.record import status_of
+from rollmill.flows.prefect.flows.summary import About, funnel_rows, level_rows, markdown_of
+from rollmill.flows.progress import Stage
+from rollmill.storage.ground.errors import FoundWanting, RollmillError
+from rollmill.storage.ground.secret_texts.known_keys import shown_search, use
 
 if TYPE_CHECKING:
     from uuid import UUID

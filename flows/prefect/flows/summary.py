@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from flows.driver import RecipeKind
-from storage.standing import find_standing
-from storage.workspace import STATE
+from rollmill.flows.driver import RecipeKind
+from rollmill.storage.standing import find_standing
+from rollmill.storage.workspace import STATE
 
 Row = dict[str, Any]
 MOST_MODELS = 10  # that become tags

@@ -12,10 +12,10 @@ from typing import Any, TypeVar, cast
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.driver import Direct, JobKind, Outcome, RecipeKind
-from flows.prefect.flows.run_page import RunPage
-from flows.progress import Progress
-from storage.ground.errors import RollmillError, SetupError
+from rollmill.flows.driver import Direct, JobKind, Outcome, RecipeKind
+from rollmill.flows.prefect.flows.run_page import RunPage
+from rollmill.flows.progress import Progress
+from rollmill.storage.ground.errors import RollmillError, SetupError
 
 T = TypeVar("T")
 _NONE: tuple[Mapping[str, str | int], Callable[[], Any] | None] = {}, None

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flows.rounds.open_run import OpenRun
-from flows.sampling.claim import ClaimedBatch
-from flows.sampling.steps import Step
-from pipelines.engine_roles import Generator
-from pipelines.verify.acceptance import missing_verdicts
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import PlanRow, Request, Verdict, completion_id
-from storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
-from storage.segments.rows import Rows
-from storage.spending import DRAW
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.sampling.claim import ClaimedBatch
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.engine_roles import Generator
+from rollmill.pipelines.verify.acceptance import missing_verdicts
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import PlanRow, Request, Verdict, completion_id
+from rollmill.storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.spending import DRAW
 
 KnownVerdicts = Mapping[tuple[str, str], Verdict]
 

@@ -10,20 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from flows.progress import Event, EventKind
-from flows.rounds.drawing.batches import OpenBatch
-from flows.rounds.drawing.draw import RoundDrawer
-from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
-from flows.rounds.first_replies import FirstReplies
-from flows.rounds.open_run import OpenRun
-from flows.rounds.outcomes import outcomes_of, store_outcomes
-from flows.sampling.draw import Segment
-from pipelines.steps.reading import FEW, ReadCounts, unmet_words
-from storage.ground.ids import digest128
-from storage.ground.records import AcceptedOutcome, Completion, Verdict
-from storage.rollouts import Pair, completions_by_id, pair_of
-from storage.segments.keys import Commit, SegmentKey
-from storage.spending import sums_of
+from rollmill.flows.progress import Event, EventKind
+from rollmill.flows.rounds.drawing.batches import OpenBatch
+from rollmill.flows.rounds.drawing.draw import RoundDrawer
+from rollmill.flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
+from rollmill.flows.rounds.first_replies import FirstReplies
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.outcomes import outcomes_of, store_outcomes
+from rollmill.flows.sampling.draw import Segment
+from rollmill.pipelines.steps.reading import FEW, ReadCounts, unmet_words
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import AcceptedOutcome, Completion, Verdict
+from rollmill.storage.rollouts import Pair, completions_by_id, pair_of
+from rollmill.storage.segments.keys import Commit, SegmentKey
+from rollmill.storage.spending import sums_of
 
 PROGRESS_SECONDS = 1.0
 

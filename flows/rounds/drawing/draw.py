@@ -13,19 +13,19 @@ from functools import partial
 
 import pyarrow as pa
 
-from flows.progress import Event
-from flows.rounds.drawing.batches import MissingMask, OpenBatch, PlanBatch, survey
-from flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
-from flows.rounds.drawing.texts import BatchTexts
-from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import repeated_ids
-from flows.sampling.claim import ClaimedBatch, claim
-from flows.sampling.control import StopSignal
-from flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
-from pipelines.engine_roles import DrainableGenerator, Interruptible
-from pipelines.generate.http.refusals import SharedRefusal, is_refused
-from storage.ground.errors import SetupError
-from storage.segments.keys import Commit
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds.drawing.batches import MissingMask, OpenBatch, PlanBatch, survey
+from rollmill.flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
+from rollmill.flows.rounds.drawing.texts import BatchTexts
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.plan_rows import repeated_ids
+from rollmill.flows.sampling.claim import ClaimedBatch, claim
+from rollmill.flows.sampling.control import StopSignal
+from rollmill.flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
+from rollmill.pipelines.engine_roles import DrainableGenerator, Interruptible
+from rollmill.pipelines.generate.http.refusals import SharedRefusal, is_refused
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.segments.keys import Commit
 
 Todo = Sequence[tuple[PlanBatch, MissingMask]]
 Waiting = deque[tuple[PlanBatch, MissingMask]]

@@ -10,9 +10,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from flows.rounds.drawing.batches import OpenBatch
-from flows.sampling.control import Control, QueueLimits
-from storage.ground.records import Verdict
+from rollmill.flows.rounds.drawing.batches import OpenBatch
+from rollmill.flows.sampling.control import Control, QueueLimits
+from rollmill.storage.ground.records import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from flows.rounds.drawing.batches import MissingWork, PlanBatch
-from storage.ground.records import Completion
-from storage.rollouts import completions_by_id
-from storage.workspace import Workspace
+from rollmill.flows.rounds.drawing.batches import MissingWork, PlanBatch
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.rollouts import completions_by_id
+from rollmill.storage.workspace import Workspace
 
 Placed = tuple[int, Completion]
 

@@ -7,26 +7,26 @@ commits nothing, and any change of the decisions has another key.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flows.rounds.completion_origins import reused_of
-from flows.rounds.drawing.lost_texts import check_follow_ups
-from flows.rounds.garbage import rare_collections
-from flows.rounds.judging.score import rows_of, score_run, stored_scores
-from flows.rounds.judging.votes import judge_by_votes
-from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_mark import options_of
-from flows.rounds.plan_rows import answers_of, distinct, together
-from flows.rounds.planning.plan import all_plans
-from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
-from pipelines.protocols import PlainSelector, Selector
-from pipelines.returned import check_named, check_returned
-from pipelines.select.decide import REASONS
-from pipelines.select.of_steps import behind_steps
-from storage.ground.errors import contract_error
-from storage.ground.ids import ListDigest
-from storage.ground.records import Decision, Rollout, Score
-from storage.rollouts import Pair
-from storage.segments.keys import SegmentKey
-from storage.segments.rows import Packer
+from rollmill.flows.rounds.completion_origins import reused_of
+from rollmill.flows.rounds.drawing.lost_texts import check_follow_ups
+from rollmill.flows.rounds.garbage import rare_collections
+from rollmill.flows.rounds.judging.score import rows_of, score_run, stored_scores
+from rollmill.flows.rounds.judging.votes import judge_by_votes
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.plan_mark import options_of
+from rollmill.flows.rounds.plan_rows import answers_of, distinct, together
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.pipelines.metrics import Funnel, FunnelCounter, stop_reasons
+from rollmill.pipelines.protocols import PlainSelector, Selector
+from rollmill.pipelines.returned import check_named, check_returned
+from rollmill.pipelines.select.decide import REASONS
+from rollmill.pipelines.select.of_steps import behind_steps
+from rollmill.storage.ground.errors import contract_error
+from rollmill.storage.ground.ids import ListDigest
+from rollmill.storage.ground.records import Decision, Rollout, Score
+from rollmill.storage.rollouts import Pair
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.rows import Packer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,22 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from flows.rounds.judging.votes import judge_by_votes, stored_votes
-from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import answers_of, by_problems, together
-from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
-from pipelines.returned import check_returned
-from pipelines.score import group_scores, needs_of, scores_of
-from pipelines.steps.cast_votes import CastVotes
-from storage.ground.errors import SetupError, contract_error
-from storage.ground.ids import digest128
-from storage.ground.pool import ballot
-from storage.ground.records import PlanRow, Prompt, Score
-from storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
-from storage.scores import RunMarks, ScorerKey
-from storage.segments.keys import SegmentKey
-from storage.segments.rows import Rows
-from storage.workspace import Workspace
+from rollmill.flows.rounds.judging.votes import judge_by_votes, stored_votes
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.plan_rows import answers_of, by_problems, together
+from rollmill.pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from rollmill.pipelines.returned import check_returned
+from rollmill.pipelines.score import group_scores, needs_of, scores_of
+from rollmill.pipelines.steps.cast_votes import CastVotes
+from rollmill.storage.ground.errors import SetupError, contract_error
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.pool import ballot
+from rollmill.storage.ground.records import PlanRow, Prompt, Score
+from rollmill.storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
+from rollmill.storage.scores import RunMarks, ScorerKey
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.workspace import Workspace
 
 GROUP = 2_048  # rows scored and committed together
 AnyScorer = Scorer | GroupScorer

@@ -5,13 +5,13 @@ Verifiers that read votes run later, once everything is drawn (votes.py).
 
 from collections.abc import Sequence
 
-from flows.rounds.drawing.batches import OpenBatch
-from flows.rounds.drawing.queues import BatchVerdicts, RoundQueues
-from flows.rounds.open_run import OpenRun
-from flows.sampling.sample import SpendLimitReached
-from pipelines.protocols import ReadsVotes, Verifier
-from pipelines.verify.judging import Item, judge
-from storage.rollouts import completions_by_id
+from rollmill.flows.rounds.drawing.batches import OpenBatch
+from rollmill.flows.rounds.drawing.queues import BatchVerdicts, RoundQueues
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.sampling.sample import SpendLimitReached
+from rollmill.pipelines.protocols import ReadsVotes, Verifier
+from rollmill.pipelines.verify.judging import Item, judge
+from rollmill.storage.rollouts import completions_by_id
 
 
 class VerifierThread:

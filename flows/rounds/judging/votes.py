@@ -6,20 +6,20 @@ votes, so the version of such a verdict contains a digest of the plan and belong
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from flows.rounds.drawing.commit import verdict_segments
-from flows.rounds.open_run import OpenRun
-from flows.rounds.outcomes import store_missing_outcomes
-from flows.rounds.plan_rows import answers_of, links_of, together
-from pipelines.protocols import Verifier
-from pipelines.steps.cast_votes import CastVotes
-from pipelines.steps.graph import StepGraph
-from pipelines.verify.acceptance import missing_verdicts
-from pipelines.verify.judging import judge
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, PlanRow, Verdict
-from storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair
-from storage.segments.rows import Rows
-from storage.workspace import Workspace
+from rollmill.flows.rounds.drawing.commit import verdict_segments
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.outcomes import store_missing_outcomes
+from rollmill.flows.rounds.plan_rows import answers_of, links_of, together
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.steps.cast_votes import CastVotes
+from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.pipelines.verify.acceptance import missing_verdicts
+from rollmill.pipelines.verify.judging import judge
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, PlanRow, Verdict
+from rollmill.storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.workspace import Workspace
 
 GROUP = 4_096  # rows judged and committed together
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pyarrow as pa
 
-from flows.rounds.open_run import OpenRun
-from storage.ground.records import PlanRow
-from storage.imports.stored import imported_rows
-from storage.segments.rows import Rows, packed
-from storage.segments.schema import CHUNK, SCHEMAS
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.imports.stored import imported_rows
+from rollmill.storage.segments.rows import Rows, packed
+from rollmill.storage.segments.schema import CHUNK, SCHEMAS
 
 
 def rows_of_imports(run: OpenRun) -> pa.Table:

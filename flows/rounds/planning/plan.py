@@ -12,27 +12,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from flows.progress import Event
-from flows.rounds.drawing.lost_texts import due_follow_ups
-from flows.rounds.garbage import rare_collections
-from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import SentPrompts, answer_count, of_steps, problems_and_steps, together
-from flows.rounds.planning.imports import plan_of_imports
-from flows.rounds.planning.search import RunSearch
-from flows.rounds.planning.tallies import tallies_of, tokens_of_steps
-from flows.rounds.planning.whole import PastRounds, whole_of
-from flows.rounds.threads import FollowUp, RunThreads
-from flows.sampling.steps import Step, check_differ
-from pipelines.budget import STOP_REASONS
-from pipelines.budget.search import Search
-from pipelines.returned import check_named
-from pipelines.steps.census import Census
-from pipelines.tallies import Draw, RoundPlan, Stop
-from storage.ground.errors import SetupError, contract_error
-from storage.ground.ids import canonical_json
-from storage.ground.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
-from storage.segments.rows import Rows
-from storage.workspace import Workspace
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds.drawing.lost_texts import due_follow_ups
+from rollmill.flows.rounds.garbage import rare_collections
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.plan_rows import SentPrompts, answer_count, of_steps, problems_and_steps, together
+from rollmill.flows.rounds.planning.imports import plan_of_imports
+from rollmill.flows.rounds.planning.search import RunSearch
+from rollmill.flows.rounds.planning.tallies import tallies_of, tokens_of_steps
+from rollmill.flows.rounds.planning.whole import PastRounds, whole_of
+from rollmill.flows.rounds.threads import FollowUp, RunThreads
+from rollmill.flows.sampling.steps import Step, check_differ
+from rollmill.pipelines.budget import STOP_REASONS
+from rollmill.pipelines.budget.search import Search
+from rollmill.pipelines.returned import check_named
+from rollmill.pipelines.steps.census import Census
+from rollmill.pipelines.tallies import Draw, RoundPlan, Stop
+from rollmill.storage.ground.errors import SetupError, contract_error
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.workspace import Workspace
 
 MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
 

@@ -1,8 +1,8 @@
 """Tallies of each problem for the budget, over all steps and on each step, from committed rows.
 
 The policies choose the verdict that counts: for the budget, the policy that the run was planned under; for everything after
-it, the accepting policy (pipelines.verify.acceptance). Answers are grouped by canonical key, never by pairwise comparison
-and never with the reference. An answer that was cut off or that a verifier could not read agrees with no other.
+it, the accepting policy (rollmill.pipelines.verify.acceptance). Answers are grouped by canonical key, never by pairwise
+comparison and never with the reference. An answer that was cut off or that a verifier could not read agrees with no other.
 """
 
 from collections import Counter
@@ -12,15 +12,15 @@ from itertools import groupby
 
 import pyarrow.compute as pc
 
-from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import of_steps, problems_and_steps, whole_problems
-from pipelines.protocols import MeasuringBudget
-from pipelines.tallies import PrefixTally, StepTally
-from storage.ground.records import CONTINUED, Outcome, PlanRow, Problem
-from storage.ground.solutions import key_of_completion
-from storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
-from storage.segments.rows import Rows
-from storage.workspace import Workspace
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.flows.rounds.plan_rows import of_steps, problems_and_steps, whole_problems
+from rollmill.pipelines.protocols import MeasuringBudget
+from rollmill.pipelines.tallies import PrefixTally, StepTally
+from rollmill.storage.ground.records import CONTINUED, Outcome, PlanRow, Problem
+from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

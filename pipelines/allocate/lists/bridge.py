@@ -2,7 +2,7 @@
 
 The optimising half of BRIDGE (Wan, Zhou, Sun, Nakhost, Jiang & Arik 2025, From Few to Many): a Gaussian process over
 inclusion vectors predicts the value of every subset, and the next one is that of largest expected improvement (Jones,
-Schonlau & Welch 1998). Kernel and priors are ours (pipelines.allocate.lists.hamming_process).
+Schonlau & Welch 1998). Kernel and priors are ours (rollmill.pipelines.allocate.lists.hamming_process).
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.allocate.arms import Costs, Counts
-from pipelines.allocate.lists.demonstrations import Doubles, ListOptions, by_value, evaluated, inclusion
-from pipelines.allocate.lists.hamming_process import HammingProcess
+from rollmill.pipelines.allocate.arms import Costs, Counts
+from rollmill.pipelines.allocate.lists.demonstrations import Doubles, ListOptions, by_value, evaluated, inclusion
+from rollmill.pipelines.allocate.lists.hamming_process import HammingProcess
 
 LEAST = 1e-12  # standard deviation
 

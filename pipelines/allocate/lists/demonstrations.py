@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.allocate.arms import ROLE, SLACK, ArmOptions, Costs, Counts, lot, random_of, spent
-from pipelines.option_checks import checked_count
+from rollmill.pipelines.allocate.arms import ROLE, SLACK, ArmOptions, Costs, Counts, lot, random_of, spent
+from rollmill.pipelines.option_checks import checked_count
 
 Doubles = npt.NDArray[np.float64]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.allocate.arms import ROLE, Costs, Counts
-from pipelines.allocate.lists.demonstrations import ListOptions, by_value, evaluated, positions
-from pipelines.allocate.lists.list_network import ListNetwork
-from pipelines.option_checks import checked_count, checked_positive
+from rollmill.pipelines.allocate.arms import ROLE, Costs, Counts
+from rollmill.pipelines.allocate.lists.demonstrations import ListOptions, by_value, evaluated, positions
+from rollmill.pipelines.allocate.lists.list_network import ListNetwork
+from rollmill.pipelines.option_checks import checked_count, checked_positive
 
 
 @dataclass(frozen=True, slots=True)

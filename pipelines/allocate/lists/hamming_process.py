@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.allocate.lists.demonstrations import Doubles
+from rollmill.pipelines.allocate.lists.demonstrations import Doubles
 
 PRIOR_MEANS = (0.0, -1.5, -3.0)
 """Prior means of the logarithms of s, a weight and the noise; values are standardised."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.allocate.lists.demonstrations import Doubles
+from rollmill.pipelines.allocate.lists.demonstrations import Doubles
 
 STEPS = 60  # of conjugate gradients; L-BFGS of scipy waits for threads of BLAS
 

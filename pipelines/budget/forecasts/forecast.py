@@ -11,12 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.budget.forecasts.levels import Level
-from pipelines.budget.forecasts.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
-from pipelines.budget.forecasts.simulate import Round, SimulatedProblem, Source, run_budget
-from pipelines.protocols import Budget
-from pipelines.stats import Prediction, prediction_of
-from pipelines.tallies import PrefixTally
+from rollmill.pipelines.budget.forecasts.levels import Level
+from rollmill.pipelines.budget.forecasts.posterior_predictive import (
+    JointPosteriorPredictive,
+    Observation,
+    PosteriorPredictive,
+)
+from rollmill.pipelines.budget.forecasts.simulate import Round, SimulatedProblem, Source, run_budget
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.stats import Prediction, prediction_of
+from rollmill.pipelines.tallies import PrefixTally
 
 
 class ForecastProblem(NamedTuple):

@@ -3,7 +3,8 @@
 A budget counts an answer as undecided while a verdict waits for votes, and rows are kept by what the votes then say. So a
 simulated run of the budget says how much is drawn, and this what becomes of it: of the answers that the plan counted right,
 and of the others, each problem has a share that is right in the end, from the joint posterior that pass rates have
-(pipelines.stats.clusters.hierarchy). Solutions repeat by the laws of pipelines.stats.draws.solution_diversity.
+(rollmill.pipelines.stats.clusters.hierarchy). Solutions repeat by the laws of
+rollmill.pipelines.stats.draws.solution_diversity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.budget.forecasts.forecast import ProblemOutcome
-from pipelines.budget.forecasts.levels import ALIKE, RESAMPLED, Level, draw_urn, priors_of_diversity, share_evidence
-from pipelines.budget.forecasts.posterior_predictive import Observation, Uniforms, by_level, solution_counts, solutions_of
-from pipelines.budget.forecasts.simulate import SimulatedProblem
-from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.draws.solution_diversity import law_weights
+from rollmill.pipelines.budget.forecasts.forecast import ProblemOutcome
+from rollmill.pipelines.budget.forecasts.levels import (
+    ALIKE,
+    RESAMPLED,
+    Level,
+    draw_urn,
+    priors_of_diversity,
+    share_evidence,
+)
+from rollmill.pipelines.budget.forecasts.posterior_predictive import (
+    Observation,
+    Uniforms,
+    by_level,
+    solution_counts,
+    solutions_of,
+)
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
+from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.pipelines.stats.draws.solution_diversity import law_weights
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

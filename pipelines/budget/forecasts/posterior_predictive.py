@@ -1,9 +1,9 @@
 """Posterior predictive: outcomes that a pilot's evidence allows, for every problem of a recipe. Forecasts draw from it.
 
 One draw gives each problem a pass rate, a law of new solutions and lengths of its answers: by level a joint posterior of
-the pass rates, problems within templates (pipelines.stats.clusters.hierarchy), of solution diversity, and of the tokens of
-right and wrong answers (Bayesian bootstrap over templates: Rubin 1981, Ann. Stat. 9). Rates are thereby shrunken: problems
-that looked hopeless in a pilot are expected to do as badly as such problems do, not as they did.
+the pass rates, problems within templates (rollmill.pipelines.stats.clusters.hierarchy), of solution diversity, and of the
+tokens of right and wrong answers (Bayesian bootstrap over templates: Rubin 1981, Ann. Stat. 9). Rates are thereby shrunken:
+problems that looked hopeless in a pilot are expected to do as badly as such problems do, not as they did.
 
 With steps, what a pilot saw of the same problems on each step is drawn together: where a first leaves the hard problems
 over, the next one's rate on those counts, not its rate on all. So a problem that was not in the pilot gets a donor: a pilot
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.budget.forecasts.levels import (
+from rollmill.pipelines.budget.forecasts.levels import (
     ALIKE,
     RESAMPLED,
     Array,
@@ -30,10 +30,10 @@ from pipelines.budget.forecasts.levels import (
     priors_of_diversity,
     share_evidence,
 )
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, Source
-from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.draws.solution_diversity import law_weights
-from pipelines.tallies import Draw
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, Source
+from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.pipelines.stats.draws.solution_diversity import law_weights
+from rollmill.pipelines.tallies import Draw
 
 BLOCK = 1024  # uniform numbers drawn at once
 LENGTHS = 64  # lengths of answers drawn at once

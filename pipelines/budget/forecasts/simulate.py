@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipelines.protocols import Budget
-from pipelines.tallies import Draw, PrefixTally, RoundPlan, StepTally
-from storage.ground.records import OUTCOMES, Outcome
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.tallies import Draw, PrefixTally, RoundPlan, StepTally
+from rollmill.storage.ground.records import OUTCOMES, Outcome
 
 MOST_ROUNDS = 10_000  # more than any budget takes: beyond it, one that never ends is told so
 
@@ -117,7 +117,7 @@ class _Counts:
                 self.answers[answer] = self.answers.get(answer, 0) + 1
 
     def step_tally(self, name: str) -> StepTally:
-        """As flows.rounds makes it of stored rows."""
+        """As rollmill.flows.rounds makes it of stored rows."""
         return StepTally(
             name,
             self.drawn,
@@ -163,7 +163,7 @@ class _Account:
         self.stopped, self._tally = reason, None
 
     def tally(self) -> PrefixTally:
-        """As flows.rounds makes it of stored rows."""
+        """As rollmill.flows.rounds makes it of stored rows."""
         if self._tally is None:
             for name in self.steps:
                 if name and name not in self._step_tallies:

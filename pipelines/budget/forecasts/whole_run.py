@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.budget.forecasts.levels import ALIKE, Urn, draw_urn, prior_of_diversity, share_evidence
-from pipelines.protocols import Budget
-from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.draws.solution_diversity import law_weights
-from pipelines.tallies import Draw, PrefixTally, StepTally
+from rollmill.pipelines.budget.forecasts.levels import ALIKE, Urn, draw_urn, prior_of_diversity, share_evidence
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.pipelines.stats.draws.solution_diversity import law_weights
+from rollmill.pipelines.tallies import Draw, PrefixTally, StepTally
 
 SIMULATIONS = 40
 MOST_ROUNDS = 1_000

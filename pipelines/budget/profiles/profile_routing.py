@@ -2,18 +2,18 @@
 
 Round by round: the prefix of every problem; `entry` completions of each test problem on every other step, which makes the
 steps' profiles; of each other problem, `entry` completions on the step with the largest chance less `token_price` times its
-thousands of tokens (pipelines.budget.profiles.capability). A share `explore` of the others is drawn on every step, which
-measures the chances.
+thousands of tokens (rollmill.pipelines.budget.profiles.capability). A share `explore` of the others is drawn on every step,
+which measures the chances.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.budget.halves import halves_of
-from pipelines.budget.profiles.capability import Capability, Group, ProfileResult, profiles_of
-from pipelines.budget.rounds import in_random_holdout
-from pipelines.budget.routing import Evidence, Next, Proposal, RoutingOptions, steps_of
-from pipelines.tallies import Stop, Tally
+from rollmill.pipelines.budget.halves import halves_of
+from rollmill.pipelines.budget.profiles.capability import Capability, Group, ProfileResult, profiles_of
+from rollmill.pipelines.budget.rounds import in_random_holdout
+from rollmill.pipelines.budget.routing import Evidence, Next, Proposal, RoutingOptions, steps_of
+from rollmill.pipelines.tallies import Stop, Tally
 
 ROUTED = "routed"
 

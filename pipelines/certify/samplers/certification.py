@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.certify.samplers import planted
-from pipelines.certify.samplers.goodness import SamplerTest, tests_of, together
-from pipelines.certify.samplers.stated import NextTokens, Token, stated_chances
-from pipelines.engine_roles import Generator, StatesLaterTokens, StatesNextToken
-from pipelines.stats import holm
-from storage.ground.errors import SetupError
-from storage.ground.pool import Floats, Ints
-from storage.ground.records import Completion, Message, Origin, Problem, Prompt, Sampling, requests_for
+from rollmill.pipelines.certify.samplers import planted
+from rollmill.pipelines.certify.samplers.goodness import SamplerTest, tests_of, together
+from rollmill.pipelines.certify.samplers.stated import NextTokens, Token, stated_chances
+from rollmill.pipelines.engine_roles import Generator, StatesLaterTokens, StatesNextToken
+from rollmill.pipelines.stats import holm
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.storage.ground.records import Completion, Message, Origin, Problem, Prompt, Sampling, requests_for
 
 LONGEST_PREFIX = 64
 """Tokens of an answer's beginning at most."""

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.generate.decoders.decoder import Decoder
+    from rollmill.pipelines.generate.decoders.decoder import Decoder
 
 DECODERS: Mapping[str, Callable[..., "Decoder"]] = ByName(
     {
-        "beam": "pipelines.generate.decoders.token_beam:TokenBeam",
-        "constrained": "pipelines.generate.decoders.constrained:ConstrainedText",
-        "masked": "pipelines.generate.decoders.constrained:MaskedText",
-        "speculative": "pipelines.generate.decoders.speculative:Speculative",
+        "beam": "rollmill.pipelines.generate.decoders.token_beam:TokenBeam",
+        "constrained": "rollmill.pipelines.generate.decoders.constrained:ConstrainedText",
+        "masked": "rollmill.pipelines.generate.decoders.constrained:MaskedText",
+        "speculative": "rollmill.pipelines.generate.decoders.speculative:Speculative",
     }
 )

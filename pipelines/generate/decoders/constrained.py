@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledModel
-from pipelines.generate.decoding.choices import DrawnChooser
-from pipelines.generate.decoding.constrained import ConstrainedPlan, constrained_texts
-from pipelines.generate.decoding.step_model import CountedModel, Tokens
-from pipelines.generate.decoding.text_rules import CharacterGrammar, Regex, TextConstraint
-from pipelines.option_checks import checked_count
-from storage.ground.errors import SetupError
-from storage.ground.records import Sampling
+from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledModel
+from rollmill.pipelines.generate.decoding.choices import DrawnChooser
+from rollmill.pipelines.generate.decoding.constrained import ConstrainedPlan, constrained_texts
+from rollmill.pipelines.generate.decoding.step_model import CountedModel, Tokens
+from rollmill.pipelines.generate.decoding.text_rules import CharacterGrammar, Regex, TextConstraint
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,18 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.generate.calls import BY_ORDER
-from pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledBlocks, SampledModel
-from pipelines.generate.decoding.choices import DrawnChooser
-from pipelines.generate.decoding.coupled import Coupling, speculate_coupled
-from pipelines.generate.decoding.draft_rules import MOST_TUPLES, RULES
-from pipelines.generate.decoding.drafters import LearningTarget, LookaheadDrafter, NgramDrafter
-from pipelines.generate.decoding.optimum import MOST_TOKENS
-from pipelines.generate.decoding.speculative import Speculation, SpeculativeText, speculate
-from pipelines.generate.decoding.step_model import StepModel
-from pipelines.option_checks import checked_choice, checked_count, refused
-from storage.ground.errors import SetupError
-from storage.ground.records import Sampling
+from rollmill.pipelines.generate.calls import BY_ORDER
+from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledBlocks, SampledModel
+from rollmill.pipelines.generate.decoding.choices import DrawnChooser
+from rollmill.pipelines.generate.decoding.coupled import Coupling, speculate_coupled
+from rollmill.pipelines.generate.decoding.draft_rules import MOST_TUPLES, RULES
+from rollmill.pipelines.generate.decoding.drafters import LearningTarget, LookaheadDrafter, NgramDrafter
+from rollmill.pipelines.generate.decoding.optimum import MOST_TOKENS
+from rollmill.pipelines.generate.decoding.speculative import Speculation, SpeculativeText, speculate
+from rollmill.pipelines.generate.decoding.step_model import StepModel
+from rollmill.pipelines.option_checks import checked_choice, checked_count, refused
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Sampling
 
 Rule = Literal["coupled", "single", "multi_round", "recursive", "k_seq", "weighted", "optimal", "optimal_distinct"]
 Drafter = Literal["ngram", "layers", "lookahead"]

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.generate.decoding.choices import Chooser
-from pipelines.generate.decoding.grammar import TokenConstraint
-from pipelines.generate.decoding.step_model import StepModel, Tokens
-from storage.ground.errors import SetupError
-from storage.ground.pool import Floats
+from rollmill.pipelines.generate.decoding.choices import Chooser
+from rollmill.pipelines.generate.decoding.grammar import TokenConstraint
+from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Floats
 
 
 @dataclass(frozen=True, slots=True)

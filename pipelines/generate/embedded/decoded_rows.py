@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.generate.calls import BY_WEIGHT, DECODED, LOG_WEIGHT
-from pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledModel, built_decoder, by_weight
-from pipelines.generate.decoding.speculative import TextEnd
-from pipelines.generate.decoding.step_model import Tokens
-from pipelines.generate.embedded.block_steps import BlockSteps
-from pipelines.generate.embedded.decode import DrawnSample
-from pipelines.generate.embedded.model_files import Vocabulary
-from pipelines.generate.embedded.sampling import Floats, SamplingUniforms, draw
-from pipelines.generate.embedded.session import ModelSession
-from pipelines.generate.warps.row_sampling import RowSampling
-from storage.ground.records import Request
+from rollmill.pipelines.generate.calls import BY_WEIGHT, DECODED, LOG_WEIGHT
+from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledModel, built_decoder, by_weight
+from rollmill.pipelines.generate.decoding.speculative import TextEnd
+from rollmill.pipelines.generate.decoding.step_model import Tokens
+from rollmill.pipelines.generate.embedded.block_steps import BlockSteps
+from rollmill.pipelines.generate.embedded.decode import DrawnSample
+from rollmill.pipelines.generate.embedded.model_files import Vocabulary
+from rollmill.pipelines.generate.embedded.sampling import Floats, SamplingUniforms, draw
+from rollmill.pipelines.generate.embedded.session import ModelSession
+from rollmill.pipelines.generate.warps.row_sampling import RowSampling
+from rollmill.storage.ground.records import Request
 
 NO_TEXT = "no text of the constraint was found"
 

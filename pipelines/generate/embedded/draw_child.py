@@ -1,6 +1,6 @@
 """A draw worker's process: messages with groups of requests on standard input, and with drawn rows on standard output.
 
-Started as `python -m pipelines.generate.embedded.draw_child FOLDER SIZES`. A host's group is `{"work", "ids",
+Started as `python -m rollmill.pipelines.generate.embedded.draw_child FOLDER SIZES`. A host's group is `{"work", "ids",
 "requests"}`, each request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, place, *Sample]`. It ends
 when its input does, so none outlives its host; Ctrl-C is the host's to act on.
 """
@@ -15,13 +15,13 @@ from dataclasses import replace
 from io import FileIO
 from typing import Any
 
-from pipelines.generate.embedded.decode import DecodeGroup, DecodeLoop, DecodeRow, DrawnSample
-from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
-from pipelines.generate.embedded.session import ModelSession
-from pipelines.processes.child import ignore_terminal, take_pipes
-from pipelines.processes.frames import receive, send
-from storage.ground.by_name import RecordedMethod
-from storage.ground.records import Request, Sampling
+from rollmill.pipelines.generate.embedded.decode import DecodeGroup, DecodeLoop, DecodeRow, DrawnSample
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
+from rollmill.pipelines.generate.embedded.session import ModelSession
+from rollmill.pipelines.processes.child import ignore_terminal, take_pipes
+from rollmill.pipelines.processes.frames import receive, send
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.records import Request, Sampling
 
 ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so long
 

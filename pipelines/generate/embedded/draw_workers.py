@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
 
-from pipelines.generate.calls import EngineCall
-from pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
-from pipelines.processes.frames import Message
-from pipelines.processes.messages import MessageChild
-from pipelines.processes.spawn import ending, environment, module_command
-from storage.ground.errors import Unavailable
-from storage.ground.records import Completion, Request, Sampling
+from rollmill.pipelines.generate.calls import EngineCall
+from rollmill.pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
+from rollmill.pipelines.processes.frames import Message
+from rollmill.pipelines.processes.messages import MessageChild
+from rollmill.pipelines.processes.spawn import ending, environment, module_command
+from rollmill.storage.ground.errors import Unavailable
+from rollmill.storage.ground.records import Completion, Request, Sampling
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
 DEATHS = 3  # of one worker in a row, without a row between them
@@ -50,7 +50,9 @@ class DrawWorkers:
     """The workers of one model; usable from any thread."""
 
     def __init__(self, folder: Path, sizes: tuple[int, ...], count: int, make_completion: MakeCompletion) -> None:
-        self._command = module_command("pipelines.generate.embedded.draw_child", str(folder), ",".join(map(str, sizes)))
+        self._command = module_command(
+            "rollmill.pipelines.generate.embedded.draw_child", str(folder), ",".join(map(str, sizes))
+        )
         self._make_completion = make_completion
         self._lock = threading.RLock()  # the collector may close us in the middle of anything
         self._waiting: deque[Work] = deque()

@@ -12,17 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.generate.calls import LOGPROB_SAMPLED, STOP, EngineCall, check_sampling, completion_of
-from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Prompt, Request, Sampling
-from storage.ground.replies.faults import TOO_LONG
+from rollmill.pipelines.generate.calls import LOGPROB_SAMPLED, STOP, EngineCall, check_sampling, completion_of
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.storage.ground.replies.faults import TOO_LONG
 
 if TYPE_CHECKING:
-    from pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
-    from pipelines.generate.embedded.decoded_rows import DecodedRows
-    from pipelines.generate.embedded.draw_workers import DrawWorkers
-    from pipelines.generate.embedded.session import ModelSession
+    from rollmill.pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
+    from rollmill.pipelines.generate.embedded.decoded_rows import DecodedRows
+    from rollmill.pipelines.generate.embedded.draw_workers import DrawWorkers
+    from rollmill.pipelines.generate.embedded.session import ModelSession
 
 SHIPPED = "models/rollmill-tiny"
 GROUP = 8  # requests of one prompt that a decoding loop takes at a time
@@ -71,7 +71,7 @@ class Embedded:
         import numpy as np
         import onnxruntime
 
-        from pipelines.generate.embedded.session import SIZES
+        from rollmill.pipelines.generate.embedded.session import SIZES
 
         return {
             "engine": self.engine,
@@ -124,7 +124,7 @@ class Embedded:
 
     def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """The log-probability of each request's text behind its prompt, on the caller's thread."""
-        from pipelines.generate.embedded.given_texts import TextScorer
+        from rollmill.pipelines.generate.embedded.given_texts import TextScorer
 
         session, vocabulary = self._loaded()
         return TextScorer(session, vocabulary, (self.engine, self.model, self.model_digest)).completions(requests)
@@ -140,7 +140,7 @@ class Embedded:
 
     def _grouped(self, requests: Sequence[Request]) -> "tuple[deque[DecodeGroup], list[Completion]]":
         """Groups for the decoding loops, and the answers to prompts that the context has no room for."""
-        from pipelines.generate.embedded.decode import DecodeGroup
+        from rollmill.pipelines.generate.embedded.decode import DecodeGroup
 
         session, vocabulary = self._loaded()
         groups, too_long = deque[DecodeGroup](), list[Completion]()
@@ -153,8 +153,8 @@ class Embedded:
 
     def _decoded(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Completions of requests with a decoder, on the caller's thread."""
-        from pipelines.generate.decoders.decoder import built_decoder
-        from pipelines.generate.embedded.decoded_rows import DecodedRows
+        from rollmill.pipelines.generate.decoders.decoder import built_decoder
+        from rollmill.pipelines.generate.embedded.decoded_rows import DecodedRows
 
         for sampling in {request.sampling for request in requests}:
             assert sampling.decode is not None
@@ -174,7 +174,7 @@ class Embedded:
 
     def _drawn(self, groups: "deque[DecodeGroup]", workers: "DrawWorkers | None") -> Iterator[Completion]:
         """Completions from the workers; until the first worker has loaded the model, the caller's thread draws."""
-        from pipelines.generate.embedded.decode import DecodeLoop, DrawnSample
+        from rollmill.pipelines.generate.embedded.decode import DecodeLoop, DrawnSample
 
         handed: list[tuple[DrawWorkers, EngineCall]] = []
 
@@ -196,7 +196,7 @@ class Embedded:
 
     def _workers_for(self, groups: "Sequence[DecodeGroup]") -> "DrawWorkers | None":
         """The draw workers, started if there is enough for them to do; none for a single group."""
-        from pipelines.generate.embedded.draw_workers import DrawWorkers
+        from rollmill.pipelines.generate.embedded.draw_workers import DrawWorkers
 
         session, _ = self._loaded()
         if self._threads == 1 or len(groups) < 2:
@@ -213,7 +213,7 @@ class Embedded:
             return self._workers
 
     def _loaded(self) -> "tuple[ModelSession, Vocabulary]":
-        from pipelines.generate.embedded.session import ModelSession
+        from rollmill.pipelines.generate.embedded.session import ModelSession
 
         with self._loading:
             if self._session is None or self._vocabulary is None:

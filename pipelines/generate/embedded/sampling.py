@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.warps.row_sampling import RowSampling, adjusted_weights
+from rollmill.pipelines.generate.warps.row_sampling import RowSampling, adjusted_weights
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

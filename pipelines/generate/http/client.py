@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pipelines.generate.calls import STOP, completion_of
-from pipelines.generate.http.exchange import MOST_BODY, Exchange, served_models
-from pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
-from pipelines.generate.http.http_settings import HttpSettings, Secrets
-from pipelines.generate.http.refusals import kind_of
-from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.reply import MOST_TOKENS, ServerAnswer, read_answer, read_object
-from pipelines.generate.prompts import messages_of, plain_text, split_prefix
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.pipelines.generate.calls import STOP, completion_of
+from rollmill.pipelines.generate.http.exchange import MOST_BODY, Exchange, served_models
+from rollmill.pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Secrets
+from rollmill.pipelines.generate.http.refusals import kind_of
+from rollmill.pipelines.generate.http.replicas import Replica
+from rollmill.pipelines.generate.http.reply import MOST_TOKENS, ServerAnswer, read_answer, read_object
+from rollmill.pipelines.generate.prompts import messages_of, plain_text, split_prefix
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
 
 APIS = {"chat": "chat/completions", "completions": "completions"}
 LIMITS = ("max_tokens", "max_completion_tokens")

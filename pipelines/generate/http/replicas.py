@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.generate.http.http_settings import Server
+from rollmill.pipelines.generate.http.http_settings import Server
 
 START = 32  # requests at once before anything is known
 MORE, LESS = 1.25, 0.8  # the two trials, as shares of the steady limit
@@ -124,7 +124,7 @@ class ReplicaLimit:
 
 
 if TYPE_CHECKING:
-    from pipelines.generate.calls import CallJob
+    from rollmill.pipelines.generate.calls import CallJob
 
 State = Literal["unknown", "up", "down"]
 SLACK = 1.25  # how far above its limit a replica may be asked for, waiting ones included

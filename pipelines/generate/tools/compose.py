@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named
+from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named
 
 
 class Compose(ModelFree):

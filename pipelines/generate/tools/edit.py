@@ -1,4 +1,4 @@
-"""The engine `edit`: an editor of `pipelines.edit`, or by the seed one of several, applied to the text.
+"""The engine `edit`: an editor of `rollmill.pipelines.edit`, or by the seed one of several, applied to the text.
 
 `model` names the editors, with | between them: `digit|operand|sign`. Of several editors the seed chooses one that applies
 to the text; the result of an editor for a text and a seed does not depend on the others.
@@ -8,12 +8,12 @@ import random
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipelines.generate.tools.model_free import MadeText, ModelFree, failed
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128, seed_of
+from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, failed
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128, seed_of
 
 if TYPE_CHECKING:
-    from pipelines.edit import Editor
+    from rollmill.pipelines.edit import Editor
 
 _DEFAULTS: Mapping[str, Any] = {
     "step": None,
@@ -79,7 +79,7 @@ class Edit(ModelFree):
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """The text edited by the first editor, in an order by the seed, that can be applied."""
-        from pipelines.edit import CannotEdit
+        from rollmill.pipelines.edit import CannotEdit
 
         given = {key: value for key, value in {**self._options, **options}.items() if value is not None}
         refusals = {}
@@ -112,7 +112,7 @@ def _checked_shares(shares: Mapping[str, float], editors: Collection[str]) -> di
 
 def _named(model: str) -> "dict[str, Editor]":
     """The editors, in the order in which they are named."""
-    from pipelines.edit import EDITORS
+    from rollmill.pipelines.edit import EDITORS
 
     names = model.split("|")
     for name in names:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed, python_version
-from pipelines.sandbox import Mode, Report, SandboxFailed, SandboxUser, Script, limits_of
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Request
+from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed, python_version
+from rollmill.pipelines.sandbox import Mode, Report, SandboxFailed, SandboxUser, Script, limits_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Request
 
 _ERROR = 300  # characters of an error that are shown
 
@@ -40,7 +40,7 @@ class Program(SandboxUser, ModelFree):
             memory_mib: Memory of one program, in MiB.
             shown: Characters of the program's output that are kept.
         """
-        from pipelines.verify.finding import worker_count
+        from rollmill.pipelines.verify.finding import worker_count
 
         check_named(self.engine, model)
         if not shown > 0:
@@ -61,7 +61,7 @@ class Program(SandboxUser, ModelFree):
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """Output of the text's program. SetupError if this machine has no sandbox."""
-        from pipelines.verify.code.program import Task, program_of
+        from rollmill.pipelines.verify.code.program import Task, program_of
 
         del options
         program = program_of(text, Task())

@@ -11,18 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
-from pipelines.option_checks import checked_count
-from pipelines.prove.coq.coq_pool import CoqPool
-from pipelines.prove.coq.installation import installed_version
-from pipelines.prove.goal import DISPROOF, Goal, negation
-from pipelines.prove.lemmas import Lemma, with_lemmas
-from pipelines.prove.own_prover import own_prover
-from pipelines.prove.proof_search import ProofStep, Prover, SearchResult, TacticSource, best_first
-from pipelines.prove.ranker import RankedTactics, policy_rows
-from pipelines.prove.tactics import TACTICS, EnumeratedTactics, Refutations
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Request
+from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.prove.coq.coq_pool import CoqPool
+from rollmill.pipelines.prove.coq.installation import installed_version
+from rollmill.pipelines.prove.goal import DISPROOF, Goal, negation
+from rollmill.pipelines.prove.lemmas import Lemma, with_lemmas
+from rollmill.pipelines.prove.own_prover import own_prover
+from rollmill.pipelines.prove.proof_search import ProofStep, Prover, SearchResult, TacticSource, best_first
+from rollmill.pipelines.prove.ranker import RankedTactics, policy_rows
+from rollmill.pipelines.prove.tactics import TACTICS, EnumeratedTactics, Refutations
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Request
 
 _BLOCK = re.compile(r"```coq\n((?:(?!```).*\n)*)```")
 _THEOREM = re.compile(r"(?s)(.*?)^Theorem t : (.*)\.\s*\Z", re.M)

@@ -10,11 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
-from pipelines.generate.bm25 import BM25
-from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
-from pipelines.marks import numbered_blocks
-from pipelines.option_checks import checked_count
-from storage.ground.errors import SetupError
+from rollmill.pipelines.generate.bm25 import BM25
+from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
+from rollmill.pipelines.marks import numbered_blocks
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.storage.ground.errors import SetupError
 
 Stored = str | Sequence[str]
 """A text; or a pair: the text that is compared and the one that is given for it, a problem and its solution say."""
@@ -54,7 +54,7 @@ class Retrieve(ModelFree):
 
     def nearest(self, text: str) -> list[int]:
         """The numbers (from 0) of the nearest texts."""
-        from pipelines.contamination.texts import plain, tokens
+        from rollmill.pipelines.contamination.texts import plain, tokens
 
         scores = self._index.scores(tokens(text))
         passed, numbers = {plain(text)}, list[int]()
@@ -69,7 +69,7 @@ class Retrieve(ModelFree):
 
     @cached_property
     def _index(self) -> BM25:
-        from pipelines.contamination.texts import tokens
+        from rollmill.pipelines.contamination.texts import tokens
 
         return BM25([tokens(key) for key, _ in self._pairs])
 

@@ -10,12 +10,12 @@ or a search without a goal is named in brackets.
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.generate.tools.model_free import MadeText
-from pipelines.generate.tools.program import Program
-from pipelines.option_checks import checked_choice, checked_count
-from pipelines.sandbox import Mode
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
+from rollmill.pipelines.generate.tools.model_free import MadeText
+from rollmill.pipelines.generate.tools.program import Program
+from rollmill.pipelines.option_checks import checked_choice, checked_count
+from rollmill.pipelines.sandbox import Mode
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
 
 GUEST = Path(__file__).with_name("state_search_guest.py")
 ORDERS = ("breadth", "depth")
@@ -62,7 +62,7 @@ class StateSearch(Program):
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """Path that the search finds; `options`: the `problem` that start() is given."""
-        from pipelines.verify.code.program import Task, program_of
+        from rollmill.pipelines.verify.code.program import Task, program_of
 
         program = program_of(text, Task())
         if program is None or program.rule != "fenced":

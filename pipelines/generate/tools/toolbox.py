@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipelines.generate.bm25 import BM25
-from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
-from pipelines.marks import numbered_blocks
-from pipelines.option_checks import checked_count
-from storage.ground.errors import SetupError
+from rollmill.pipelines.generate.bm25 import BM25
+from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
+from rollmill.pipelines.marks import numbered_blocks
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.storage.ground.errors import SetupError
 
 VIEWS = ("problem", "name", "doc")
 NEEDED = 2
@@ -63,7 +63,7 @@ class Toolbox(ModelFree):
 
     def chosen(self, text: str, views: Sequence[str] = VIEWS, needed: int = NEEDED) -> list[int]:
         """Numbers (from 0) of the tools with at least `needed` votes of these views, the best first."""
-        from pipelines.contamination.texts import plain
+        from rollmill.pipelines.contamination.texts import plain
 
         # A model may have added NAME and DOC lines; only without them does the question equal its stored problem.
         asked = plain(_LINE.sub("", text).strip())
@@ -77,7 +77,7 @@ class Toolbox(ModelFree):
 
     def ranked(self, text: str, view: str) -> list[int]:
         """The tools that a view votes for, the nearest first."""
-        from pipelines.contamination.texts import tokens
+        from rollmill.pipelines.contamination.texts import tokens
 
         given = {name.lower(): line for name, line in _LINE.findall(text)}
         # The index splits names at underscores, and a question that says `sum_of_digits` has to match its words.
@@ -92,7 +92,7 @@ class Toolbox(ModelFree):
         return len(self._tools)
 
     def _indices(self) -> Mapping[str, BM25]:
-        from pipelines.contamination.texts import tokens
+        from rollmill.pipelines.contamination.texts import tokens
 
         if not hasattr(self, "_made"):
             functions = [function_of(program) for _, program in self._tools]

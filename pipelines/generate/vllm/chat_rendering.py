@@ -9,7 +9,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from pipelines.verify.workers.worker_pool import WorkerLimits
+from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
 
 JOB = f"{__name__}:rendered"
 LIMITS = WorkerLimits(cpu_seconds=2.0, memory_bytes=1 << 30)

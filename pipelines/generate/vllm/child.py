@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines import IMPORT_ROOT
-from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
-from pipelines.processes.frames import Message, receive, send
-from pipelines.processes.spawn import GuardedProgram, ProcessLog, ending
-from storage.ground.errors import SetupError, Unavailable
+from rollmill.pipelines import IMPORT_ROOT
+from rollmill.pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
+from rollmill.pipelines.processes.frames import Message, receive, send
+from rollmill.pipelines.processes.spawn import GuardedProgram, ProcessLog, ending
+from rollmill.storage.ground.errors import SetupError, Unavailable
 
 GUEST = Path(__file__).parent / "guest"
 # The guest's modules under their own names, without what our packages import: that interpreter has none of it.
@@ -23,7 +23,7 @@ BOOT = (
     "import sys\n"
     "sys.path[:] = filter(None, sys.path)\n"  # without the current folder, which may hold files with any name
     "import importlib, types\n"
-    "guest, processes = 'pipelines.generate.vllm.guest', 'pipelines.processes'\n"
+    "guest, processes = 'rollmill.pipelines.generate.vllm.guest', 'rollmill.pipelines.processes'\n"
     "for parts in guest.split('.'), processes.split('.'):\n"
     "    for name in ('.'.join(parts[:end]) for end in range(1, len(parts) + 1)):\n"
     "        sys.modules[name] = types.ModuleType(name)\n"

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pipelines.engine_roles import AttemptListener
-from pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
-from pipelines.generate.embedded.model_files import cpu_level, model_name
-from pipelines.generate.prompts import messages_of, plain_text, split_prefix
-from pipelines.generate.vllm.child import VllmChild, close_all
-from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
-from pipelines.generate.vllm.router import (
+from rollmill.pipelines.engine_roles import AttemptListener
+from rollmill.pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
+from rollmill.pipelines.generate.embedded.model_files import cpu_level, model_name
+from rollmill.pipelines.generate.prompts import messages_of, plain_text, split_prefix
+from rollmill.pipelines.generate.vllm.child import VllmChild, close_all
+from rollmill.pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
+from rollmill.pipelines.generate.vllm.router import (
     NATIVE_DECODERS,
     NATIVE_WARPS,
     RequestRouter,
@@ -23,11 +23,11 @@ from pipelines.generate.vllm.router import (
     environment,
     setup_message,
 )
-from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
-from pipelines.processes.frames import Message
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
+from rollmill.pipelines.processes.frames import Message
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
 
 ENGINE = "vllm"
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines import CHECKOUT
-from pipelines.generate.embedded.model_files import digest_files, hub
-from pipelines.generate.vllm.chat_rendering import JOB, LIMITS, parsed_fault
-from pipelines.verify.workers.worker_pool import WorkerPool
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import SURROGATE
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.generate.embedded.model_files import digest_files, hub
+from rollmill.pipelines.generate.vllm.chat_rendering import JOB, LIMITS, parsed_fault
+from rollmill.pipelines.verify.workers.worker_pool import WorkerPool
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import SURROGATE
 
 TEXTS = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.generate.warps.warp import Warp
+    from rollmill.pipelines.generate.warps.warp import Warp
 
 WARPS: Mapping[str, Callable[..., "Warp"]] = ByName(
     {
-        "epsilon": "pipelines.generate.warps.epsilon:Epsilon",
-        "eta": "pipelines.generate.warps.eta:Eta",
-        "min_p": "pipelines.generate.warps.min_p:MinP",
-        "top_h": "pipelines.generate.warps.top_h:TopH",
-        "top_n_sigma": "pipelines.generate.warps.top_n_sigma:TopNSigma",
-        "typical": "pipelines.generate.warps.typical:Typical",
+        "epsilon": "rollmill.pipelines.generate.warps.epsilon:Epsilon",
+        "eta": "rollmill.pipelines.generate.warps.eta:Eta",
+        "min_p": "rollmill.pipelines.generate.warps.min_p:MinP",
+        "top_h": "rollmill.pipelines.generate.warps.top_h:TopH",
+        "top_n_sigma": "rollmill.pipelines.generate.warps.top_n_sigma:TopNSigma",
+        "typical": "rollmill.pipelines.generate.warps.typical:Typical",
     }
 )

@@ -5,8 +5,8 @@ Hewitt, Manning & Liang 2022, Truncation sampling as language model desmoothing,
 
 from dataclasses import dataclass
 
-from pipelines.generate.warps.warp import Floats, cut_below
-from pipelines.option_checks import checked_share
+from rollmill.pipelines.generate.warps.warp import Floats, cut_below
+from rollmill.pipelines.option_checks import checked_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.generate.warps.warp import Floats, cut_below, entropy
-from pipelines.option_checks import checked_share
+from rollmill.pipelines.generate.warps.warp import Floats, cut_below, entropy
+from rollmill.pipelines.option_checks import checked_share
 
 
 @dataclass(frozen=True, slots=True)

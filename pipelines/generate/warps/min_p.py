@@ -6,8 +6,8 @@ Nguyen et al. 2024, Turning up the heat, arXiv:2407.01082.
 import math
 from dataclasses import dataclass
 
-from pipelines.generate.warps.warp import Floats, cut
-from pipelines.option_checks import checked_share
+from rollmill.pipelines.generate.warps.warp import Floats, cut
+from rollmill.pipelines.option_checks import checked_share
 
 
 @dataclass(frozen=True, slots=True)

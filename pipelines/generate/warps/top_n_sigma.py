@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.generate.warps.warp import Floats, cut
-from pipelines.option_checks import checked_positive
+from rollmill.pipelines.generate.warps.warp import Floats, cut
+from rollmill.pipelines.option_checks import checked_positive
 
 
 @dataclass(frozen=True, slots=True)

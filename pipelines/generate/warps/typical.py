@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.generate.warps.warp import Floats, cut, entropy
-from pipelines.option_checks import checked_share, refused
+from rollmill.pipelines.generate.warps.warp import Floats, cut, entropy
+from rollmill.pipelines.option_checks import checked_share, refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@
 
 import numpy as np
 
-from pipelines.metrics.measures.subset_metrics import scaled_means
-from pipelines.metrics.sample import Metric, MetricValue, Need, Options, Sample, means_of, scores_of_rows
-from pipelines.stats import cluster_share, distinct_at_ks
-from storage.ground.errors import SetupError
-from storage.ground.pool import Flags, Ints
+from rollmill.pipelines.metrics.measures.subset_metrics import scaled_means
+from rollmill.pipelines.metrics.sample import Metric, MetricValue, Need, Options, Sample, means_of, scores_of_rows
+from rollmill.pipelines.stats import cluster_share, distinct_at_ks
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Flags, Ints
 
 
 def _known(sample: Sample, options: Options, rows: Ints) -> Flags:

@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 from itertools import product
 
-from pipelines.metrics.counts import UNDECIDED
-from pipelines.metrics.sample import MetricValue, Options, Sample
-from pipelines.stats import Draft, population_mean, repair_tree_at
-from storage.ground.errors import SetupError
-from storage.ground.pool import STATES
+from rollmill.pipelines.metrics.counts import UNDECIDED
+from rollmill.pipelines.metrics.sample import MetricValue, Options, Sample
+from rollmill.pipelines.stats import Draft, population_mean, repair_tree_at
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import STATES
 
 _CORRECT, _PENDING = STATES.index("correct"), STATES.index("pending")
 

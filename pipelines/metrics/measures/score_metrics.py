@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics.sample import Metric, MetricValue, Options, Sample, means_of, scores_of_rows
-from pipelines.stats import Estimate, auroc, auroc_within, brier, calibration, cluster_mean
+from rollmill.pipelines.metrics.sample import Metric, MetricValue, Options, Sample, means_of, scores_of_rows
+from rollmill.pipelines.stats import Estimate, auroc, auroc_within, brier, calibration, cluster_mean
 
 ONE_KIND = "all judged rollouts are correct, or none is"
 

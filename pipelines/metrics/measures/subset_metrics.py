@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics.sample import (
+from rollmill.pipelines.metrics.sample import (
     Array,
     Metric,
     MetricValue,
@@ -18,7 +18,7 @@ from pipelines.metrics.sample import (
     means_of,
     scores_of_rows,
 )
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     ClusterTable,
     best_of_ks,
     cluster_mean,
@@ -31,7 +31,7 @@ from pipelines.stats import (
     selected_of_ks,
     these_problems_means,
 )
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 WITHHELD = "withheld: false accepts of the verifier alone could make it"
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipelines.metrics.measures.repair_trees import pass_at_trees
-from pipelines.metrics.sample import Array, Metric, MetricValue, Options, Sample, means_of
-from pipelines.stats import (
+from rollmill.pipelines.metrics.measures.repair_trees import pass_at_trees
+from rollmill.pipelines.metrics.sample import Array, Metric, MetricValue, Options, Sample, means_of
+from rollmill.pipelines.stats import (
     cluster_ratio,
     cluster_share,
     pass_at_tokens,
@@ -20,7 +20,7 @@ from pipelines.stats import (
     regret_of_tokens,
     solved_by,
 )
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 
 def _budgets(sample: Sample, options: Options) -> Sequence[int]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pipelines.metrics.elections import Ballot, ElectionBudget, expected, subsets
-from pipelines.metrics.sample import Metric, MetricValue, Options, Sample, means_of
-from pipelines.registries import registry
-from pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
-from storage.ground.errors import SetupError, unknown_name
+from rollmill.pipelines.metrics.elections import Ballot, ElectionBudget, expected, subsets
+from rollmill.pipelines.metrics.sample import Metric, MetricValue, Options, Sample, means_of
+from rollmill.pipelines.registries import registry
+from rollmill.pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
+from rollmill.storage.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.aggregate.blind_pool import Aggregator, BlindPool, Election
+    from rollmill.pipelines.aggregate.blind_pool import Aggregator, BlindPool, Election
 
 SUBSETS = 5000  # of one problem, all of them where there are no more
 

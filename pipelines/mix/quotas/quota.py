@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal
 
-from pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting, shuffled
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting, shuffled
 
 
 class Strata:

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
-from pipelines.prove.coq.coqtop import Coqtop, FailedTactic, ProofState
-from pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.coq.coqtop import Coqtop, FailedTactic, ProofState
+from rollmill.pipelines.prove.goal import Goal
 
 
 class CoqPool:

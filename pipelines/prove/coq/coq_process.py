@@ -14,9 +14,9 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
-from pipelines.processes.spawn import spawn
-from pipelines.prove.coq.installation import Installation
-from pipelines.sandbox.launch import bubblewrap
+from rollmill.pipelines.processes.spawn import spawn
+from rollmill.pipelines.prove.coq.installation import Installation
+from rollmill.pipelines.sandbox.launch import bubblewrap
 
 PROMPT = re.compile(r"<prompt>[^<]*< (\d+) \|[^|]*\| \d+ < </prompt>")
 ERROR = re.compile(r"^(?:Toplevel input.*\n(?:>.*\n)*)?(?:Error:|Syntax error|Anomaly\b)", re.M)

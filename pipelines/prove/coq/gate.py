@@ -21,11 +21,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from pipelines.prove.coq.installation import FINDLIB, Installation
-from pipelines.prove.goal import Goal
-from pipelines.prove.plain_script import plain_script
-from pipelines.prove.proof_text import ProofText
-from pipelines.sandbox import Call, Calls, Report, Sandbox, SandboxFailed
+from rollmill.pipelines.prove.coq.installation import FINDLIB, Installation
+from rollmill.pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.plain_script import plain_script
+from rollmill.pipelines.prove.proof_text import ProofText
+from rollmill.pipelines.sandbox import Call, Calls, Report, Sandbox, SandboxFailed
 
 RESTORED = "Set Guard Checking. Set Positivity Checking. Set Universe Checking. Unset Definitional UIP.\n"
 """Sentences of the check after the candidate is loaded, since its global settings hold there too."""

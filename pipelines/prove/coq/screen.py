@@ -6,10 +6,10 @@ A rejection needs no gate, as a script gains nothing by it. A script that passes
 import re
 from collections import OrderedDict
 
-from pipelines.prove.coq.coq_process import ERROR, PROMPT, CoqEndedError, CoqProcess, error_in
-from pipelines.prove.coq.installation import Installation
-from pipelines.prove.goal import Goal
-from pipelines.prove.plain_script import Sentence, is_plain_context
+from rollmill.pipelines.prove.coq.coq_process import ERROR, PROMPT, CoqEndedError, CoqProcess, error_in
+from rollmill.pipelines.prove.coq.installation import Installation
+from rollmill.pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.plain_script import Sentence, is_plain_context
 
 _WARM = 4
 _UNSURE = re.compile(r"Anomaly|[Oo]ut of memory|Stack overflow|Not enough memory")

@@ -11,7 +11,7 @@ import sys
 import types
 from typing import Any
 
-from pipelines.sandbox.guest import frames, wire
+from rollmill.pipelines.sandbox.guest import frames, wire
 
 _TEXT = 500  # characters of an exception
 _REHEARSALS = 40  # runs after which the interpreter has specialised this code, so that no fork copies pages for it

@@ -10,8 +10,8 @@ does runs once per program, where each page touched is a page copied: as few ste
 import os
 import resource
 
-from pipelines.sandbox.guest import system
-from pipelines.sandbox.guest.frames import Settings
+from rollmill.pipelines.sandbox.guest import system
+from rollmill.pipelines.sandbox.guest.frames import Settings
 
 SCRATCH = "/tmp"  # noqa: S108 - the box's own, private and limited
 _THREADS = 64

@@ -19,8 +19,8 @@ def main() -> None:
     """Build the walls, warm up, serve."""
     place = sys.argv[1]
     sys.path.insert(0, place)
-    from pipelines.sandbox.guest import frames, isolation, system
-    from pipelines.sandbox.guest.serve import Keeper
+    from rollmill.pipelines.sandbox.guest import frames, isolation, system
+    from rollmill.pipelines.sandbox.guest.serve import Keeper
 
     host = _move_host_channel()
     raw = frames.FrameReader(host, frames.JOB_LIMIT).receive()
@@ -64,8 +64,8 @@ def _warm_up() -> None:
 
     for name in _WARM.split():
         __import__(name)
-    import pipelines.sandbox.guest.candidate
-    import pipelines.sandbox.guest.tester  # noqa: F401
+    import rollmill.pipelines.sandbox.guest.candidate
+    import rollmill.pipelines.sandbox.guest.tester  # noqa: F401
 
     for name in ("exit", "quit"):
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.guest.instrument import KnownCall
+from rollmill.pipelines.sandbox.guest import frames, wire
+from rollmill.pipelines.sandbox.guest.instrument import KnownCall
 
 
 def update(old: Any, new: Any) -> bool:

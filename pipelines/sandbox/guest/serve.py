@@ -13,11 +13,11 @@ import struct
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket, socketpair
 from typing import Any
 
-from pipelines.sandbox.guest import frames, isolation, system, wire
-from pipelines.sandbox.guest.frames import Settings
-from pipelines.sandbox.guest.tester import AS_BEFORE, CHANGED
-from pipelines.sandbox.guest.watch import Watch
-from pipelines.sandbox.guest.zygote import PROGRAM, READY, TESTS, Zygote
+from rollmill.pipelines.sandbox.guest import frames, isolation, system, wire
+from rollmill.pipelines.sandbox.guest.frames import Settings
+from rollmill.pipelines.sandbox.guest.tester import AS_BEFORE, CHANGED
+from rollmill.pipelines.sandbox.guest.watch import Watch
+from rollmill.pipelines.sandbox.guest.zygote import PROGRAM, READY, TESTS, Zygote
 
 _MOST_PROGRAMS = 1000  # then a new process for tests, so that nothing grows in it for ever
 

@@ -15,9 +15,9 @@ import time
 from _socket import socket
 from typing import Any
 
-from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.guest.instrument import FAILED, PASSED, InstrumentedTests, prepare
-from pipelines.sandbox.guest.remote import ProcessGone, Remote, Unsupported
+from rollmill.pipelines.sandbox.guest import frames, wire
+from rollmill.pipelines.sandbox.guest.instrument import FAILED, PASSED, InstrumentedTests, prepare
+from rollmill.pipelines.sandbox.guest.remote import ProcessGone, Remote, Unsupported
 
 _DETAIL = 300
 _MOST_KNOWN = 64  # prepared tests that are kept

@@ -7,7 +7,7 @@ import time
 from _signal import SIGKILL, pidfd_send_signal  # type: ignore[import-not-found] # `signal` brings enums
 from typing import Any
 
-from pipelines.sandbox.guest.frames import Settings
+from rollmill.pipelines.sandbox.guest.frames import Settings
 
 _CHUNK = 1 << 16
 _BODY_LIMIT = 8 << 20

@@ -10,8 +10,8 @@ import os
 import struct
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket, socketpair
 
-from pipelines.sandbox.guest import candidate, isolation, system, tester
-from pipelines.sandbox.guest.frames import Settings
+from rollmill.pipelines.sandbox.guest import candidate, isolation, system, tester
+from rollmill.pipelines.sandbox.guest.frames import Settings
 
 PROGRAM, TESTS = b"P", b"T"
 READY = b"!"

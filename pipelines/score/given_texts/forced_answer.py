@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.protocols import Candidates
-from pipelines.score.asking import AskingScorer, prefixes, took
-from pipelines.stats import regret_of_prefixes
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Prompt, Request, Score
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score.asking import AskingScorer, prefixes, took
+from rollmill.pipelines.stats import regret_of_prefixes
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Prompt, Request, Score
 
 
 @dataclass(kw_only=True)

@@ -8,9 +8,9 @@ the best begun answer is brought to its end.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count, checked_share
-from pipelines.search.policies.ranking import best_leaf
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count, checked_share
+from rollmill.pipelines.search.policies.ranking import best_leaf
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ others continue in the remaining places.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.policies.ranking import checked_width, ranked
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.search.policies.ranking import checked_width, ranked
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_choice, checked_count
-from pipelines.search.policies.ranking import ranked
-from pipelines.search.tree import ROOT, Growth, Tree
+from rollmill.pipelines.option_checks import checked_choice, checked_count
+from rollmill.pipelines.search.policies.ranking import ranked
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree
 
 
 @dataclass(frozen=True, slots=True)

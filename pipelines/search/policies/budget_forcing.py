@@ -8,9 +8,9 @@ continues; if an answer has `most` tokens and no end, `end` is written and the m
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count
-from pipelines.search.policies.ranking import checked_text
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.search.policies.ranking import checked_text
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ group keeps only its best node.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.search.policies.beam import Beam
-from pipelines.search.policies.ranking import ranked
-from pipelines.search.tree import Tree, TreeNode
+from rollmill.pipelines.search.policies.beam import Beam
+from rollmill.pipelines.search.policies.ranking import ranked
+from rollmill.pipelines.search.tree import Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

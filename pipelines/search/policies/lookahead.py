@@ -7,9 +7,9 @@ from their own ends, and a lookahead is a child like the others.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.option_checks import checked_count
-from pipelines.search.policies.ranking import checked_width, ranked
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.search.policies.ranking import checked_width, ranked
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pipelines.option_checks import checked_choice, checked_count, checked_positive
-from pipelines.search.merged import MergedTree
-from pipelines.search.policies.ranking import best_leaf, votes_by_score
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_positive
+from rollmill.pipelines.search.merged import MergedTree
+from rollmill.pipelines.search.policies.ranking import best_leaf, votes_by_score
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

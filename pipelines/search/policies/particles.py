@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 
-from pipelines.option_checks import checked_choice, checked_count, checked_positive
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_positive
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 SURE = 1e-3  # no score is trusted beyond this: odds of 0 or of infinity would leave one particle
 

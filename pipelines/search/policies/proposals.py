@@ -8,9 +8,9 @@ are plain draws.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count, checked_positive
-from pipelines.search.policies.particles import softmax
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count, checked_positive
+from rollmill.pipelines.search.policies.particles import softmax
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

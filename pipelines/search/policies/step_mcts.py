@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pipelines.option_checks import checked_count, checked_positive, checked_share
-from pipelines.search.merged import MergedTree
-from pipelines.search.policies.ranking import best_leaf, votes_by_score
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
+from rollmill.pipelines.search.merged import MergedTree
+from rollmill.pipelines.search.policies.ranking import best_leaf, votes_by_score
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 RIGHT = 1.25  # worth of a right end: 1, times 5/4 where it is no copy of a reference, which no draw is
 _LENGTH = 1.25  # power of the tokens that divides the log-probability of a prior

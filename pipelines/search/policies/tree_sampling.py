@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from pipelines.option_checks import checked_choice, checked_count, checked_positive, checked_share
-from pipelines.search.merged import MergedTree
-from pipelines.search.tree import ROOT, Growth, Tree
+from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_positive, checked_share
+from rollmill.pipelines.search.merged import MergedTree
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree
 
 
 @dataclass(frozen=True, slots=True)

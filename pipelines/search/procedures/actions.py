@@ -10,10 +10,10 @@ continued, and the others are pruned. Finished answers are candidates. Those wit
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count
-from pipelines.search.policies.ranking import ranked
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode, checked_question
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.search.policies.ranking import ranked
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode, checked_question
 
 PASS = 0.5
 CLARIFY = "{prompt}\n\nWrite this problem anew so that nothing in it is ambiguous. Do not solve it."

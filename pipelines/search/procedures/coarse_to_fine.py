@@ -10,10 +10,10 @@ best of these. The process scores texts: with `critiques`, a panel of judges who
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count
-from pipelines.search.policies.ranking import ranked, votes_by_score
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
-from pipelines.search.tree import ROOT, Growth, Tree, checked_question
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.search.policies.ranking import ranked, votes_by_score
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, checked_question
 
 DETAIL = """{prompt}
 

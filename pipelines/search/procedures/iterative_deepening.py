@@ -9,10 +9,10 @@ and the model states its result. Budgets count drawn tokens; the last piece of a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count, refused
-from pipelines.search.policies.ranking import checked_text
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, votes_after
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count, refused
+from rollmill.pipelines.search.policies.ranking import checked_text
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, votes_after
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 MOST_ROUNDS = 100
 """Most budgets: 100 to the power of more is beyond floating point."""

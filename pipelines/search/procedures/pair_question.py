@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from pipelines.search.tree import TreeNode, checked_question
-from pipelines.steps.reading import check_reader, fields_of
-from pipelines.verify.regex import compiled_pattern
-from storage.ground.errors import SetupError
+from rollmill.pipelines.search.tree import TreeNode, checked_question
+from rollmill.pipelines.steps.reading import check_reader, fields_of
+from rollmill.pipelines.verify.regex import compiled_pattern
+from rollmill.storage.ground.errors import SetupError
 
 TEMPLATE = """{prompt}
 

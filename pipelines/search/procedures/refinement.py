@@ -10,10 +10,10 @@ the answer that it refines, and filters pairs by edit distance and verdicts.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count
-from pipelines.search.policies.ranking import ranked, votes_by_score
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
-from pipelines.search.tree import ROOT, Growth, Tree, checked_question
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.search.policies.ranking import ranked, votes_by_score
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, checked_question
 
 PASS = 0.5
 """The share of critiques above which an answer passes."""

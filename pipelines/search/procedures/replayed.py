@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from random import Random
 from typing import Protocol
 
-from pipelines.search.tree import Growth, Tree, TreeNode
+from rollmill.pipelines.search.tree import Growth, Tree, TreeNode
 
 
 class PastWaves:

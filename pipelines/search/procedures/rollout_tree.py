@@ -13,10 +13,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.option_checks import checked_count, checked_positive, checked_share
-from pipelines.search.policies.ranking import checked_text, votes_by_score
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
+from rollmill.pipelines.search.policies.ranking import checked_text, votes_by_score
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 
 @dataclass(frozen=True, slots=True)

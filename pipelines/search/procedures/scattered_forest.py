@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count, checked_positive, checked_share
-from pipelines.search.policies.ranking import votes_by_score
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode, checked_question
+from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
+from rollmill.pipelines.search.policies.ranking import votes_by_score
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode, checked_question
 
 DIRECTION = """{prompt}
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.option_checks import checked_choice, checked_count, checked_share
-from pipelines.search.policies.ranking import votes_by_score
-from pipelines.search.procedures.pair_question import PairQuestion
-from pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
-from pipelines.search.tree import ROOT, Growth, Tree
-from pipelines.stats.boards.pairwise import PairComparison, comparison_plan, pair_ranking
+from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_share
+from rollmill.pipelines.search.policies.ranking import votes_by_score
+from rollmill.pipelines.search.procedures.pair_question import PairQuestion
+from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree
+from rollmill.pipelines.stats.boards.pairwise import PairComparison, comparison_plan, pair_ranking
 
 Pair = tuple[str, str]
 Ranking = Literal["strength", "wins"]

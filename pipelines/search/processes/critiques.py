@@ -4,7 +4,7 @@ al. 2024, arXiv:2412.11605).
 
 from dataclasses import dataclass, replace
 
-from pipelines.search.processes.votes import Votes
+from rollmill.pipelines.search.processes.votes import Votes
 
 QUESTION = """{prompt}
 

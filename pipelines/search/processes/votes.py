@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipelines.option_checks import checked_count
-from pipelines.search.partial import Partial, PieceDraws
-from pipelines.steps.reading import check_reader, fields_of
-from pipelines.steps.step_template import places_of
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.search.partial import Partial, PieceDraws
+from rollmill.pipelines.steps.reading import check_reader, fields_of
+from rollmill.pipelines.steps.step_template import places_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
 
 QUESTION = "{prompt}\n\nThe answer so far:\n{piece}\n\nIs every step of it right? Say yes or no."
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, t_quantile
-from pipelines.stats.clusters.means import population_mean
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, t_quantile
+from rollmill.pipelines.stats.clusters.means import population_mean
 
 Array = npt.NDArray[np.float64]
 WINS = "share of its comparisons that a model wins, ties half"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
 
 ESTIMAND = "Kendall's tau of the population of models"
 LEAST = 3  # models; two have one pair

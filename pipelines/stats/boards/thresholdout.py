@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.stats.clusters.intervals import CONFIDENCE
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE
 
 _LARGEST_SD = 0.5  # of a value in [0, 1]
 

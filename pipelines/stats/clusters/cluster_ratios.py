@@ -9,9 +9,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from pipelines.stats.clusters.differences import cluster_error
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, t_quantile
-from pipelines.stats.clusters.means import TIE, cluster_sums, mean_bounds, rounded
+from rollmill.pipelines.stats.clusters.differences import cluster_error
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, t_quantile
+from rollmill.pipelines.stats.clusters.means import TIE, cluster_sums, mean_bounds, rounded
 
 Clusters = Sequence[Hashable | None]
 NO_SPREAD = "no spread seen: no interval"

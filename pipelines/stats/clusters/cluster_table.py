@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.few_clusters import FEW, posterior_bounds
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
-from pipelines.stats.clusters.means import CUT, TIE, UNSEEN, USUAL, hoeffding, posterior_level
+from rollmill.pipelines.stats.clusters.few_clusters import FEW, posterior_bounds
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
+from rollmill.pipelines.stats.clusters.means import CUT, TIE, UNSEEN, USUAL, hoeffding, posterior_level
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

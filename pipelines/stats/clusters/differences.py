@@ -10,9 +10,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, beta_quantile, t_probability, t_quantile
-from pipelines.stats.clusters.means import TIE, Sums, cluster_sums, hoeffding
-from pipelines.stats.clusters.sign_flips import DRAWS, sign_flips
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, beta_quantile, t_probability, t_quantile
+from rollmill.pipelines.stats.clusters.means import TIE, Sums, cluster_sums, hoeffding
+from rollmill.pipelines.stats.clusters.sign_flips import DRAWS, sign_flips
 
 Conclusion = Literal["equivalent", "different", "undecided"]
 POWER = 0.8
@@ -83,9 +83,10 @@ def paired_test(
 
     ValueError for a value that is not a finite number.
 
-    From seven clusters on their signs are flipped (`pipelines.stats.clusters.sign_flips`). Fewer have too few patterns of
-    signs to show anything at 5%, and get a t test with the linearised error and N^2 / sum n_c^2 - 1 degrees of freedom.
-    Chosen by coverage and power, see docs/explanation/statistics.md; `draws`: patterns at random of more than 14 clusters.
+    From seven clusters on their signs are flipped (`rollmill.pipelines.stats.clusters.sign_flips`). Fewer have too few
+    patterns of signs to show anything at 5%, and get a t test with the linearised error and N^2 / sum n_c^2 - 1 degrees of
+    freedom. Chosen by coverage and power, see docs/explanation/statistics.md; `draws`: patterns at random of more than 14
+    clusters.
     """
     values = [late - early for early, late in zip(before, after, strict=True)]
     if not values:

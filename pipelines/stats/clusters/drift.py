@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import Estimate, clopper_pearson, t_quantile
-from pipelines.stats.clusters.means import TIE
+from rollmill.pipelines.stats.clusters.intervals import Estimate, clopper_pearson, t_quantile
+from rollmill.pipelines.stats.clusters.means import TIE
 
 ESTIMAND = "total variation between the populations that the two versions' problems come from"
 FLIPS = 999

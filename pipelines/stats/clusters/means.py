@@ -2,7 +2,7 @@
 
 For a population the clusters are the sampled units: problems of one template resemble one another (16 templates of 60
 problems: the naive interval covers .54). Completions inside a problem are not resampled, their noise is already in the
-spread of the values. The mean of exactly these problems is in `pipelines.stats.draws.subsets`.
+spread of the values. The mean of exactly these problems is in `rollmill.pipelines.stats.draws.subsets`.
 """
 
 import math
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.stats.clusters.few_clusters import FEW, posterior_bounds
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
+from rollmill.pipelines.stats.clusters.few_clusters import FEW, posterior_bounds
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
 
 TIE = 1e-12  # means of counts that are equal differ by rounding
 UNSEEN = 0.2  # clusters of the other extreme that are taken to have been missed; see docs/explanation/statistics.md
@@ -59,7 +59,7 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Boun
     2024, arXiv:2411.00640, eq. 4); degrees of freedom: the effective number of clusters, N^2 / sum n_c^2 (Kish 1965).
 
     Of two to six clusters such an interval is often far too wide, and is cut to the posterior of a beta-binomial law
-    (pipelines.stats.clusters.few_clusters), at a fifth of the errors: 99% for an interval of 95%.
+    (rollmill.pipelines.stats.clusters.few_clusters), at a fifth of the errors: 99% for an interval of 95%.
 
     One cluster says nothing of others: [0, 1]. Values all 1 or all 0: Clopper-Pearson over clusters, never an interval
     without width. If all cluster means are equal, the observed spread is 0 but the true one may not be, so Hoeffding's

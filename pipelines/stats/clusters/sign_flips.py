@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.means import TIE
+from rollmill.pipelines.stats.clusters.means import TIE
 
 Array = npt.NDArray[np.float64]
 

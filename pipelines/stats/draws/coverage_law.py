@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.cluster_table import ClusterTable
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate
+from rollmill.pipelines.stats.clusters.cluster_table import ClusterTable
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate
 
 Array = npt.NDArray[np.float64]
 FORM = "coverage(k) = exp(a k^b)"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, beta_quantile, check_counts
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, beta_quantile, check_counts
 
 Rule = Callable[[int, int], int]
 """(drawn, correct) -> how many completions to draw next; 0 stops. Called at the ends of rounds only."""

@@ -10,7 +10,7 @@ from operator import truediv
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import check_counts
+from rollmill.pipelines.stats.clusters.intervals import check_counts
 
 Array = npt.NDArray[np.float64]
 

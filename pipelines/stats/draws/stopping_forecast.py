@@ -1,8 +1,8 @@
 """Stopping forecast: what more draws of one problem will bring, by its posterior, and when its quota will be met, if ever.
 
 Budgets steer by it. The pass rate has a beta prior (fitted to the problems by empirical Bayes, or Jeffreys), the solution
-diversity a mixture (pipelines.stats.draws.solution_diversity). The number of correct answers among m further draws is
-beta-binomial; how many new solutions they hold follows the urn. Posteriors only steer; no reported number uses them
+diversity a mixture (rollmill.pipelines.stats.draws.solution_diversity). The number of correct answers among m further draws
+is beta-binomial; how many new solutions they hold follows the urn. Posteriors only steer; no reported number uses them
 (statistics.md, point 5).
 """
 
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, beta_quantile
-from pipelines.stats.draws.shrinkage import JEFFREYS, BetaPrior
-from pipelines.stats.draws.solution_diversity import FLAT_THETAS, Array, new_solutions, thetas_after
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, beta_quantile
+from rollmill.pipelines.stats.draws.shrinkage import JEFFREYS, BetaPrior
+from rollmill.pipelines.stats.draws.solution_diversity import FLAT_THETAS, Array, new_solutions, thetas_after
 
 TOGETHER = 512  # problems whose tables are made side by side
 

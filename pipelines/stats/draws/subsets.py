@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import Estimate, beta_quantile, t_quantile
-from pipelines.stats.clusters.means import TIE
+from rollmill.pipelines.stats.clusters.intervals import Estimate, beta_quantile, t_quantile
+from rollmill.pipelines.stats.clusters.means import TIE
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

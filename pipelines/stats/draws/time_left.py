@@ -1,7 +1,7 @@
 """The time that a run still takes, in one place for terminal and dashboard: rows still to come over rows per second.
 
-The number of rows of the whole run is a separate forecast (pipelines.budget.forecasts.whole_run); if that is an interval,
-so is the time.
+The number of rows of the whole run is a separate forecast (rollmill.pipelines.budget.forecasts.whole_run); if that is an
+interval, so is the time.
 """
 
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,8 @@
 For metrics that ask what a vote would have given with fewer completions, from one stored pool. One shuffle per k, as many
 evaluation scripts do, adds noise of its own; here the expectation is exact, or the mean over seeded subsets together with
 its Monte Carlo error where exact sums would take too long; aggregators other than the majority are the affair of
-`pipelines.metrics.elections`. Answers are canonical keys (docs/explanation/statistics.md); a completion without one
-abstains and counts in k.
+`rollmill.pipelines.metrics.elections`. Answers are canonical keys (docs/explanation/statistics.md); a completion without
+one abstains and counts in k.
 """
 
 import math
@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.draws.subsets import pass_at_ks
+from rollmill.pipelines.stats.draws.subsets import pass_at_ks
 
 Array = npt.NDArray[np.float64]
 _WORK = 5_000_000  # multiplications that an exact majority may take, some 10 ms

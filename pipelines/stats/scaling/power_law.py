@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate
 
 Array = npt.NDArray[np.float64]
 FORM = "loss(x) = floor + a x^-b"

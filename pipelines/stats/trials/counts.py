@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import CONFIDENCE
-from pipelines.stats.draws.subsets import pass_at_ks
-from pipelines.stats.trials.two_way import Array, Clusters, TwoWay, two_way
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE
+from rollmill.pipelines.stats.draws.subsets import pass_at_ks
+from rollmill.pipelines.stats.trials.two_way import Array, Clusters, TwoWay, two_way
 
 
 class ArmCounts(NamedTuple):

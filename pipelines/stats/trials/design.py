@@ -17,9 +17,9 @@ from typing import Literal
 
 import numpy.typing as npt
 
-from pipelines.stats.clusters.differences import POWER
-from pipelines.stats.clusters.intervals import CONFIDENCE, t_probability, t_quantile
-from pipelines.stats.trials.two_way import FEWEST_SEEDS, Clusters, checked_cells, units_of
+from rollmill.pipelines.stats.clusters.differences import POWER
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, t_probability, t_quantile
+from rollmill.pipelines.stats.trials.two_way import FEWEST_SEEDS, Clusters, checked_cells, units_of
 
 Resource = Literal["seconds", "tokens"]
 

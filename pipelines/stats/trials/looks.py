@@ -18,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.stats.clusters.testing import alpha_spent
-from pipelines.stats.trials.two_way import FEWEST_SEEDS, Array
+from rollmill.pipelines.stats.clusters.testing import alpha_spent
+from rollmill.pipelines.stats.trials.two_way import FEWEST_SEEDS, Array
 
 Shape = Literal["obrien-fleming", "pocock", "linear"]
 _CELLS = 200

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.cluster_ratios import NO_SPREAD, ONE_CLUSTER
-from pipelines.stats.clusters.differences import FEW, NO_CHANGE, POWER, hidden_change, share_at_most
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, t_probability, t_quantile
-from pipelines.stats.clusters.means import TIE, cluster_sums
+from rollmill.pipelines.stats.clusters.cluster_ratios import NO_SPREAD, ONE_CLUSTER
+from rollmill.pipelines.stats.clusters.differences import FEW, NO_CHANGE, POWER, hidden_change, share_at_most
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate, t_probability, t_quantile
+from rollmill.pipelines.stats.clusters.means import TIE, cluster_sums
 
 Array = npt.NDArray[np.float64]
 Clusters = Sequence[Hashable | None]

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipelines.stats.clusters.intervals import STRATIFIED, Estimate, StratumSample, sampled_share
-from pipelines.stats.clusters.resampling import ErrorRates, accuracy_ceiling, best_draws, kept_precision, largest_k
-from pipelines.stats.verifiers.verifier_error import (
+from rollmill.pipelines.stats.clusters.intervals import STRATIFIED, Estimate, StratumSample, sampled_share
+from rollmill.pipelines.stats.clusters.resampling import ErrorRates, accuracy_ceiling, best_draws, kept_precision, largest_k
+from rollmill.pipelines.stats.verifiers.verifier_error import (
     ErrorCell,
     corrected_mean,
     corrected_rate,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.cluster_ratios import cluster_share
-from pipelines.stats.clusters.intervals import Estimate, clopper_pearson, t_quantile
-from pipelines.stats.clusters.means import TIE, cluster_sums, population_mean
+from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_share
+from rollmill.pipelines.stats.clusters.intervals import Estimate, clopper_pearson, t_quantile
+from rollmill.pipelines.stats.clusters.means import TIE, cluster_sums, population_mean
 
 Array = npt.NDArray[np.float64]
 Clusters = Sequence[Hashable | None]

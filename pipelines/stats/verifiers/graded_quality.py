@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.stats.clusters.intervals import Estimate
-from pipelines.stats.clusters.means import population_mean
+from rollmill.pipelines.stats.clusters.intervals import Estimate
+from rollmill.pipelines.stats.clusters.means import population_mean
 
 Clusters = Sequence[Hashable | None]
 QUALITY = "mean of 1 - |given - true| / largest grade"

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.clusters.intervals import CONFIDENCE, Estimate
+from rollmill.pipelines.stats.clusters.intervals import CONFIDENCE, Estimate
 
 Array = npt.NDArray[np.float64]
 LEAST = 20  # units judged by two or more people, below which no number is given

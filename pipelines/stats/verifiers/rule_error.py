@@ -8,7 +8,7 @@ spent total stopped before its cap might have met the target or not.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pipelines.stats.clusters.intervals import Estimate, clopper_pearson
+from rollmill.pipelines.stats.clusters.intervals import Estimate, clopper_pearson
 
 CONTINUED = "continued"
 STOPPED = "hopeless"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from pipelines.stats.clusters.intervals import (
+from rollmill.pipelines.stats.clusters.intervals import (
     CONFIDENCE,
     STRATIFIED,
     Estimate,
@@ -23,7 +23,7 @@ from pipelines.stats.clusters.intervals import (
     sampled_share,
     sampling_variance,
 )
-from pipelines.stats.clusters.means import Sums, mean_bounds, rounded
+from rollmill.pipelines.stats.clusters.means import Sums, mean_bounds, rounded
 
 CORRECTED = "difference estimator, MOVER of weighted Clopper-Pearson"
 

@@ -11,19 +11,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.synthesize.derived.cells import Cell, Elite, best_of_cells, cell_of
-from pipelines.synthesize.derived.chains import composed_with_parts
-from pipelines.synthesize.derived.grid import checked_axes
-from pipelines.synthesize.derived.joined import first_hop, joined
-from pipelines.synthesize.derived.lineage import lineage_meta, lineage_of, unchanged_problem
-from pipelines.synthesize.derived.new_numbers import numbers_fit_split, of_template, renumbered
-from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.sources import Source, SourceRollout, required
-from pipelines.synthesize.splits import graph_allowed
-from pipelines.synthesize.template import LEVELS, solution_graph
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.records import COMPUTED, JUDGED, MADE, Problem
+from rollmill.pipelines.synthesize.derived.cells import Cell, Elite, best_of_cells, cell_of
+from rollmill.pipelines.synthesize.derived.chains import composed_with_parts
+from rollmill.pipelines.synthesize.derived.grid import checked_axes
+from rollmill.pipelines.synthesize.derived.joined import first_hop, joined
+from rollmill.pipelines.synthesize.derived.lineage import lineage_meta, lineage_of, unchanged_problem
+from rollmill.pipelines.synthesize.derived.new_numbers import numbers_fit_split, of_template, renumbered
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.pipelines.synthesize.sources import Source, SourceRollout, required
+from rollmill.pipelines.synthesize.splits import graph_allowed
+from rollmill.pipelines.synthesize.template import LEVELS, solution_graph
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import COMPUTED, JUDGED, MADE, Problem
 
 _IDLE = 200  # children in a row that are nothing new: nothing more comes of these elites
 

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.arithmetic import whole_number
-from pipelines.synthesize.derived.lineage import chance, lineage_meta
-from pipelines.synthesize.derived.none_of_the_above import incoherent, with_none
-from pipelines.synthesize.sources import Source, SourceRollout, required
-from pipelines.verify.answers.equality import EqualityContext, policy_named, same_quantity
-from pipelines.verify.answers.reading import read
-from pipelines.verify.choice import LETTERS, META_KEYS, options_of
-from storage.ground.errors import SetupError
-from storage.ground.records import CARRIED, MADE, Problem
+from rollmill.pipelines.arithmetic import whole_number
+from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta
+from rollmill.pipelines.synthesize.derived.none_of_the_above import incoherent, with_none
+from rollmill.pipelines.synthesize.sources import Source, SourceRollout, required
+from rollmill.pipelines.verify.answers.equality import EqualityContext, policy_named, same_quantity
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.choice import LETTERS, META_KEYS, options_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import CARRIED, MADE, Problem
 
 _LONGEST = 200  # characters of an option
 _NEAR = (-1, 1, -2, 2, -10, 10)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from pipelines.synthesize.library.ages import AgeChain, AgeGap, AgeSum
-from pipelines.synthesize.library.arithmetic import Basket, Divisor, Leftovers, Machine, Shop
-from pipelines.synthesize.library.counting import Clubs, Counter, Outfits
-from pipelines.synthesize.library.equations import Linear, TwoNumbers, Undo
-from pipelines.synthesize.library.rates import CatchUp, Tank, Trips
-from pipelines.synthesize.library.ratios import Conversion, Discount, Rope, Sharing
-from pipelines.synthesize.template import Template
+from rollmill.pipelines.synthesize.library.ages import AgeChain, AgeGap, AgeSum
+from rollmill.pipelines.synthesize.library.arithmetic import Basket, Divisor, Leftovers, Machine, Shop
+from rollmill.pipelines.synthesize.library.counting import Clubs, Counter, Outfits
+from rollmill.pipelines.synthesize.library.equations import Linear, TwoNumbers, Undo
+from rollmill.pipelines.synthesize.library.rates import CatchUp, Tank, Trips
+from rollmill.pipelines.synthesize.library.ratios import Conversion, Discount, Rope, Sharing
+from rollmill.pipelines.synthesize.template import Template
 
 _CLASSES: tuple[type[Template], ...] = (
     Basket,

@@ -2,8 +2,8 @@
 
 import random
 
-from pipelines.synthesize.scenery import addend, by_level, listed, people
-from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
+from rollmill.pipelines.synthesize.scenery import addend, by_level, listed, people
+from rollmill.pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
 # Given and compared ages by level: a step for each comparison and the sum of all ages make `level` steps.
 _GIVEN = (2, 1, 2, 1, 2, 1, 2, 1)

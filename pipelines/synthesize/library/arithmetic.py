@@ -4,8 +4,8 @@ import math
 import random
 from collections.abc import Sequence
 
-from pipelines.synthesize.scenery import addend, big, by_level, cap, listed, people, small, thing
-from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
+from rollmill.pipelines.synthesize.scenery import addend, big, by_level, cap, listed, people, small, thing
+from rollmill.pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
 # Goods by level: their products, the sum and on even levels the change make `level` steps.
 _ITEMS = (1, 1, 2, 2, 3, 3, 4, 4)

@@ -3,8 +3,8 @@
 import random
 from itertools import product
 
-from pipelines.synthesize.scenery import addend, by_level, listed, people
-from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
+from rollmill.pipelines.synthesize.scenery import addend, by_level, listed, people
+from rollmill.pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
 # Kinds with two colours and with one, by level: a sum for each pair and the product make `level` steps.
 _PAIRS = (0, 1, 2, 2, 3, 3, 4, 4)

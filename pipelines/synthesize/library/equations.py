@@ -2,9 +2,9 @@
 
 import random
 
-from pipelines.synthesize.library.arithmetic import DEEDS, chain_ops, run_ops
-from pipelines.synthesize.scenery import addend, big, listed, people, small
-from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution, Value
+from rollmill.pipelines.synthesize.library.arithmetic import DEEDS, chain_ops, run_ops
+from rollmill.pipelines.synthesize.scenery import addend, big, listed, people, small
+from rollmill.pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution, Value
 
 _INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 

@@ -3,8 +3,8 @@
 import random
 from itertools import pairwise
 
-from pipelines.synthesize.scenery import addend, big, by_level, listed, people, small
-from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
+from rollmill.pipelines.synthesize.scenery import addend, big, by_level, listed, people, small
+from rollmill.pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
 # Numbers of parts by level, with which a solution has `level` steps (that of `CatchUp` one more).
 _LEGS = (1, 1, 2, 2, 3, 3, 4, 4)

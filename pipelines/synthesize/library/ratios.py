@@ -3,8 +3,8 @@
 import random
 from fractions import Fraction
 
-from pipelines.synthesize.scenery import addend, big, by_level, listed, people, small, thing
-from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
+from rollmill.pipelines.synthesize.scenery import addend, big, by_level, listed, people, small, thing
+from rollmill.pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
 
 # Numbers of parts, changes and goods by level, with which a solution has `level` steps.
 _PARTS = (1, 2, 2, 2, 3, 3, 4, 4)

@@ -1,6 +1,6 @@
 """Forward pass of a Llama with tied embeddings in NumPy, float32, and the parts that its last layer's gradients need.
 
-Agrees with `pipelines.train.architecture`, which needs torch: RMSNorm, rotary positions (half-split), SwiGLU.
+Agrees with `rollmill.pipelines.train.architecture`, which needs torch: RMSNorm, rotary positions (half-split), SwiGLU.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.train.architecture import EMBEDDING
-from pipelines.train.training_settings import Shape
-from storage.ground.pool import Ints
+from rollmill.pipelines.train.architecture import EMBEDDING
+from rollmill.pipelines.train.training_settings import Shape
+from rollmill.storage.ground.pool import Ints
 
 Array = npt.NDArray[np.floating[Any]]
 Weights = Mapping[str, Array]

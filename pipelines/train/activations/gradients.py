@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.train.activations.forward import (
+from rollmill.pipelines.train.activations.forward import (
     Array,
     Attention,
     Weights,
@@ -22,10 +22,10 @@ from pipelines.train.activations.forward import (
     sigmoid,
     split,
 )
-from pipelines.train.activations.token_rows import TokenRows
-from pipelines.train.architecture import EMBEDDING, FINAL_NORM
-from pipelines.train.training_settings import Shape
-from storage.ground.pool import Floats
+from rollmill.pipelines.train.activations.token_rows import TokenRows
+from rollmill.pipelines.train.architecture import EMBEDDING, FINAL_NORM
+from rollmill.pipelines.train.training_settings import Shape
+from rollmill.storage.ground.pool import Floats
 
 PARTS = "qkvo"
 

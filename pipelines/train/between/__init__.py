@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.train.between.roles import RoundPolicy
+    from rollmill.pipelines.train.between.roles import RoundPolicy
 
 ROUND_POLICIES: Mapping[str, Callable[..., "RoundPolicy"]] = ByName(
     {
-        "hpt": "pipelines.train.between.hpt:Hpt",
-        "itool": "pipelines.train.between.itool:Itool",
-        "toolace_r": "pipelines.train.between.toolace_r:ToolaceR",
-        "gvm_norms": "pipelines.train.between.gvm_norms:GvmNorms",
-        "mastering_rate": "pipelines.train.between.mastering_rate:MasteringRate",
-        "targeted": "pipelines.train.between.targeted:Targeted",
+        "hpt": "rollmill.pipelines.train.between.hpt:Hpt",
+        "itool": "rollmill.pipelines.train.between.itool:Itool",
+        "toolace_r": "rollmill.pipelines.train.between.toolace_r:ToolaceR",
+        "gvm_norms": "rollmill.pipelines.train.between.gvm_norms:GvmNorms",
+        "mastering_rate": "rollmill.pipelines.train.between.mastering_rate:MasteringRate",
+        "targeted": "rollmill.pipelines.train.between.targeted:Targeted",
     }
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.train.between.roles import NORMS, NoChange, RoundKeys, SeenRound
+from rollmill.pipelines.train.between.roles import NORMS, NoChange, RoundKeys, SeenRound
 
 
 class GvmNorms(NoChange):

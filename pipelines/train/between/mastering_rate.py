@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
-from pipelines.train.between.difficulty import group_rates, shares_of
-from pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
-from storage.ground.errors import SetupError
+from rollmill.pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
+from rollmill.pipelines.train.between.difficulty import group_rates, shares_of
+from rollmill.pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
+from rollmill.storage.ground.errors import SetupError
 
 
 class MasteringRate(NoChange):
@@ -17,7 +17,7 @@ class MasteringRate(NoChange):
 
     A task's performance is its pass rate, the mean of the last `window` rounds; its mastering rate is (performance - least)
     / (most - least), with the least and the most updated by what was seen. Its progress is the slope of its performance
-    over the last `window` rounds. The formula of attention is in pipelines.allocate.task_attention.
+    over the last `window` rounds. The formula of attention is in rollmill.pipelines.allocate.task_attention.
     """
 
     name, version = "mastering_rate", "1"

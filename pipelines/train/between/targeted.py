@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.train.between.difficulty import group_rates, shares_of
-from pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
-from storage.ground.errors import SetupError
+from rollmill.pipelines.train.between.difficulty import group_rates, shares_of
+from rollmill.pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
+from rollmill.storage.ground.errors import SetupError
 
 
 class Targeted(NoChange):

@@ -14,22 +14,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[3]))  # behind this interpreter's own packages
+sys.path.append(str(Path(__file__).absolute().parents[4]))  # behind this interpreter's own packages
 
-from pipelines.train.checkpoint import peak_of_process
-from pipelines.train.guest.encoding import check_template, encode_for
-from pipelines.train.guest.online import PlannedPrompts, build_online, check_room
-from pipelines.train.guest.trainers import StepPlan, build, configuration, last_checkpoint
-from pipelines.train.losses import LOSSES
-from pipelines.train.losses.preference import DpoLoss, KtoLoss
-from pipelines.train.losses.sft import SftLoss
-from pipelines.train.order_file import OrderFile
-from pipelines.train.orders import ORDERS
-from pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
-from pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
-from pipelines.train.teacher import spellings
-from pipelines.train.token_batches import TokenBatches, check_drawn_length, steps_of_length
-from storage.ground.errors import SetupError
+from rollmill.pipelines.train.checkpoint import peak_of_process
+from rollmill.pipelines.train.guest.encoding import check_template, encode_for
+from rollmill.pipelines.train.guest.online import PlannedPrompts, build_online, check_room
+from rollmill.pipelines.train.guest.trainers import StepPlan, build, configuration, last_checkpoint
+from rollmill.pipelines.train.losses import LOSSES
+from rollmill.pipelines.train.losses.preference import DpoLoss, KtoLoss
+from rollmill.pipelines.train.losses.sft import SftLoss
+from rollmill.pipelines.train.order_file import OrderFile
+from rollmill.pipelines.train.orders import ORDERS
+from rollmill.pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
+from rollmill.pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
+from rollmill.pipelines.train.teacher import spellings
+from rollmill.pipelines.train.token_batches import TokenBatches, check_drawn_length, steps_of_length
+from rollmill.storage.ground.errors import SetupError
 
 REFUSED = 2
 SAVED_EVERY, LOGGED_EVERY = 100, 10  # steps, where the options name no number
@@ -219,8 +219,8 @@ def write_model(model: Any, init: Path, out: Path) -> None:
             shutil.copyfile(path, out / path.name)
     if importlib.util.find_spec("onnx") is None or rates:
         return
-    from pipelines.train.export import build_onnx
-    from pipelines.train.llama_folder import LlamaFolder
+    from rollmill.pipelines.train.export import build_onnx
+    from rollmill.pipelines.train.llama_folder import LlamaFolder
 
     try:
         llama = LlamaFolder.open(out)

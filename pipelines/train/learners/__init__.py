@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.train.roles import Learner
+    from rollmill.pipelines.train.roles import Learner
 
 LEARNERS: Mapping[str, Callable[..., "Learner"]] = ByName(
     {
-        "tiny": "pipelines.train.learners.tiny:Tiny",
-        "aioli": "pipelines.train.learners.aioli:Aioli",
-        "trl": "pipelines.train.learners.trl:Trl",
-        "command": "pipelines.train.learners.command:Command",
+        "tiny": "rollmill.pipelines.train.learners.tiny:Tiny",
+        "aioli": "rollmill.pipelines.train.learners.aioli:Aioli",
+        "trl": "rollmill.pipelines.train.learners.trl:Trl",
+        "command": "rollmill.pipelines.train.learners.command:Command",
     }
 )

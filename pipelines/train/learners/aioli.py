@@ -2,8 +2,8 @@
 
 After Chen et al. 2024 (Aioli: A Unified Optimization Framework for Language Model Data Mixing). Every `update` steps begin
 with short rounds near one source each; the drops of loss on held-out rows of every source in them estimate how the sources
-help one another, and the other steps draw by shares moved towards those that help most (`pipelines.mix.pilots.aioli`). The
-short rounds are steps of the training and count as such.
+help one another, and the other steps draw by shares moved towards those that help most
+(`rollmill.pipelines.mix.pilots.aioli`). The short rounds are steps of the training and count as such.
 """
 
 import json
@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.mix.pilots.aioli import AioliSettings, AioliShares, near_one_source
-from pipelines.train.learners.tiny import Tiny, _Training, task_rows, token_logps
-from pipelines.train.llama_folder import LlamaFolder
-from pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
-from pipelines.train.rows import TrainingRows
-from pipelines.train.token_batches import token_batch
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import Floats
+from rollmill.pipelines.mix.pilots.aioli import AioliSettings, AioliShares, near_one_source
+from rollmill.pipelines.train.learners.tiny import Tiny, _Training, task_rows, token_logps
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
+from rollmill.pipelines.train.rows import TrainingRows
+from rollmill.pipelines.train.token_batches import token_batch
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import Floats
 
 HISTORY = "losses.jsonl"
 """File of the losses of every source, beside the checkpoint."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipelines.generate.embedded.model_files import digest_files
-from pipelines.train.checkpoint import (
+from rollmill.pipelines.generate.embedded.model_files import digest_files
+from rollmill.pipelines.train.checkpoint import (
     CHECKPOINT,
     adamw,
     keep_freed_memory,
@@ -24,14 +24,14 @@ from pipelines.train.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
-from pipelines.train.llama_folder import LlamaFolder
-from pipelines.train.order_file import OrderFile
-from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
-from pipelines.train.rows import TrainingRows, encoding, read_rows
-from pipelines.train.teacher import spellings
-from pipelines.train.token_batches import ROUND_TO, TokenBatches, check_length, steps_of_length, token_batch
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import sha256_text
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.pipelines.train.order_file import OrderFile
+from rollmill.pipelines.train.roles import PEAK_MEMORY, LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
+from rollmill.pipelines.train.rows import TrainingRows, encoding, read_rows
+from rollmill.pipelines.train.teacher import spellings
+from rollmill.pipelines.train.token_batches import ROUND_TO, TokenBatches, check_length, steps_of_length, token_batch
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import sha256_text
 
 REPORT_SECONDS, CHECKPOINT_SECONDS = 0.5, 20.0
 TOGETHER = 16  # sequences of similar length that go through the model at once
@@ -237,7 +237,7 @@ class _Training:
 
     def finish(self) -> Trained:
         """Write the model folder and the training's cost."""
-        from pipelines.train.export import export_folder
+        from rollmill.pipelines.train.export import export_folder
 
         spent, shape = self.spent, self.model.shape
         weights = {name: value.detach().numpy() for name, value in self.parameters.items()}
@@ -282,7 +282,7 @@ def token_logps(parameters: dict[str, Any], shape: Any, batch: TokenBatch) -> An
     import torch
     import torch.nn.functional as f
 
-    from pipelines.train.architecture import hidden_states, logits
+    from rollmill.pipelines.train.architecture import hidden_states, logits
 
     width = batch.ids.shape[1]
     ends = np.zeros(batch.sequences, dtype=np.int64)

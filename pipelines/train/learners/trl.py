@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines import CHECKOUT
-from pipelines.generate.embedded.model_files import END
-from pipelines.train.learners.command import run_reporting
-from pipelines.train.order_file import OrderFile
-from pipelines.train.orders import ORDERS
-from pipelines.train.roles import (
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.generate.embedded.model_files import END
+from rollmill.pipelines.train.learners.command import run_reporting
+from rollmill.pipelines.train.order_file import OrderFile
+from rollmill.pipelines.train.orders import ORDERS
+from rollmill.pipelines.train.roles import (
     PEAK_MEMORY,
     DrawsCompletions,
     LearnerReport,
@@ -27,16 +27,16 @@ from pipelines.train.roles import (
     TrainingForecast,
     TrainingTask,
 )
-from pipelines.train.rows import Encode, Encoded, TrainingRows, encoding, read_rows
-from pipelines.train.token_batches import TokenBatches, check_drawn_length, check_length, steps_of_length
-from storage.ground.errors import SetupError
-from storage.ground.files import json_text, write_text
-from storage.ground.ids import sha256_text
-from storage.ground.records import Prompt
+from rollmill.pipelines.train.rows import Encode, Encoded, TrainingRows, encoding, read_rows
+from rollmill.pipelines.train.token_batches import TokenBatches, check_drawn_length, check_length, steps_of_length
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.ids import sha256_text
+from rollmill.storage.ground.records import Prompt
 
 VARIABLE = "ROLLMILL_TRL"
 INSTALL = "pip install trl peft in an environment, and `training: {python: PATH}` in the profile"
-GUEST = Path(__file__).resolve().parents[1] / "guest" / "run.py"
+GUEST = Path(__file__).absolute().parents[1] / "guest" / "run.py"
 
 
 @dataclass

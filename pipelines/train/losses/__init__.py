@@ -3,24 +3,24 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.by_name import ByName
+from rollmill.storage.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from pipelines.train.roles import Loss
+    from rollmill.pipelines.train.roles import Loss
 
 LOSSES: Mapping[str, Callable[..., "Loss"]] = ByName(
     {
-        "sft": "pipelines.train.losses.sft:SftLoss",
-        "weighted": "pipelines.train.losses.sft:WeightedLoss",
-        "dpo": "pipelines.train.losses.preference:DpoLoss",
-        "kto": "pipelines.train.losses.preference:KtoLoss",
-        "redi": "pipelines.train.losses.preference:RediLoss",
-        "unlikelihood": "pipelines.train.losses.preference:UnlikelihoodLoss",
-        "mml": "pipelines.train.losses.marginal:MmlLoss",
-        "dco": "pipelines.train.losses.coverage:DcoLoss",
-        "kd": "pipelines.train.losses.distillation:KdLoss",
-        "grpo": "pipelines.train.losses.online:GrpoLoss",
-        "rloo": "pipelines.train.losses.online:RlooLoss",
-        "reward_model": "pipelines.train.losses.reward_model:RewardModelLoss",
+        "sft": "rollmill.pipelines.train.losses.sft:SftLoss",
+        "weighted": "rollmill.pipelines.train.losses.sft:WeightedLoss",
+        "dpo": "rollmill.pipelines.train.losses.preference:DpoLoss",
+        "kto": "rollmill.pipelines.train.losses.preference:KtoLoss",
+        "redi": "rollmill.pipelines.train.losses.preference:RediLoss",
+        "unlikelihood": "rollmill.pipelines.train.losses.preference:UnlikelihoodLoss",
+        "mml": "rollmill.pipelines.train.losses.marginal:MmlLoss",
+        "dco": "rollmill.pipelines.train.losses.coverage:DcoLoss",
+        "kd": "rollmill.pipelines.train.losses.distillation:KdLoss",
+        "grpo": "rollmill.pipelines.train.losses.online:GrpoLoss",
+        "rloo": "rollmill.pipelines.train.losses.online:RlooLoss",
+        "reward_model": "rollmill.pipelines.train.losses.reward_model:RewardModelLoss",
     }
 )

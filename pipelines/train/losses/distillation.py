@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelines.train.roles import TokenBatch
+from rollmill.pipelines.train.roles import TokenBatch
 
 
 class KdLoss:

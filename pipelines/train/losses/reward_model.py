@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pipelines.train.losses.preference import PAIRS
-from pipelines.train.losses.sums import per_sequence, sided
-from pipelines.train.roles import TokenBatch
+from rollmill.pipelines.train.losses.preference import PAIRS
+from rollmill.pipelines.train.losses.sums import per_sequence, sided
+from rollmill.pipelines.train.roles import TokenBatch
 
 
 class RewardModelLoss:

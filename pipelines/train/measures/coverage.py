@@ -6,10 +6,10 @@ pass@1 rises.
 
 from collections.abc import Sequence
 
-from pipelines.stats import pass_at_k_cells, pass_at_k_difference
-from pipelines.stats.trials.two_way import two_way
-from pipelines.train.measures.bench import Bench, Measured, pairs_of
-from storage.ground.errors import SetupError
+from rollmill.pipelines.stats import pass_at_k_cells, pass_at_k_difference
+from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.pipelines.train.measures.bench import Bench, Measured, pairs_of
+from rollmill.storage.ground.errors import SetupError
 
 
 class Coverage:

@@ -13,13 +13,13 @@ from functools import partial
 
 import numpy as np
 
-from pipelines.option_checks import checked_count, checked_positive
-from pipelines.stats import Estimate
-from pipelines.stats.trials.two_way import two_way
-from pipelines.train.learners.tiny import Tiny
-from pipelines.train.measures.bench import Bench, Measured, Rows
-from pipelines.train.measures.reading import Doubles, ReadingModel
-from storage.ground.errors import SetupError
+from rollmill.pipelines.option_checks import checked_count, checked_positive
+from rollmill.pipelines.stats import Estimate
+from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.pipelines.train.learners.tiny import Tiny
+from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows
+from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
+from rollmill.storage.ground.errors import SetupError
 
 ARMS = ("none", "target", "retrieved", "unrelated")
 DIGITS = 4  # in a list

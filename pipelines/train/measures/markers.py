@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.option_checks import checked_count, checked_positive, checked_share
-from pipelines.stats.trials.two_way import two_way
-from pipelines.synthesize.splits import worked_problems
-from pipelines.train.learners.tiny import Tiny
-from pipelines.train.measures.bench import Bench, Measured, Rows
-from pipelines.train.measures.reading import Doubles, ReadingModel
+from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
+from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.pipelines.synthesize.splits import worked_problems
+from rollmill.pipelines.train.learners.tiny import Tiny
+from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows
+from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
 
 LEVELS = (1, 2, 3, 4)
 MARKERS: Mapping[str, str] = {"common": "Form: solution.", "rare": "Form: answer."}

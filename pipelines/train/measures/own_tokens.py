@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.option_checks import checked_count, checked_positive, checked_share
-from pipelines.stats import Estimate
-from pipelines.stats.trials.two_way import two_way
-from pipelines.synthesize.splits import worked_problems
-from pipelines.train.checkpoint import adamw
-from pipelines.train.learners.tiny import token_logps
-from pipelines.train.measures.bench import Bench, Measured
-from pipelines.train.measures.reading import ReadingModel
-from pipelines.train.roles import TokenBatch
-from pipelines.train.rows import Encoded, EncodedRow, TrainedText, TrainingRows
-from pipelines.train.token_batches import token_batch
+from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
+from rollmill.pipelines.stats import Estimate
+from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.pipelines.synthesize.splits import worked_problems
+from rollmill.pipelines.train.checkpoint import adamw
+from rollmill.pipelines.train.learners.tiny import token_logps
+from rollmill.pipelines.train.measures.bench import Bench, Measured
+from rollmill.pipelines.train.measures.reading import ReadingModel
+from rollmill.pipelines.train.roles import TokenBatch
+from rollmill.pipelines.train.rows import Encoded, EncodedRow, TrainedText, TrainingRows
+from rollmill.pipelines.train.token_batches import token_batch
 
 Ints = npt.NDArray[np.int64]
 LEVELS = (4, 5, 6, 7)
@@ -108,7 +108,7 @@ def own_tokens(parameters: dict[str, Any], shape: Any, batch: TokenBatch, chance
     """A token drawn by the model at each trained place, (n,)."""
     import torch
 
-    from pipelines.train.architecture import hidden_states, logits
+    from rollmill.pipelines.train.architecture import hidden_states, logits
 
     with torch.inference_mode():
         states = hidden_states(parameters, shape, torch.from_numpy(batch.ids)).flatten(0, 1)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.option_checks import checked_count, checked_share
-from pipelines.stats import Estimate, pass_at_k_cells, t_quantile
-from pipelines.stats.trials.two_way import two_way
-from pipelines.synthesize.splits import worked_problems
-from pipelines.train.measures.bench import Bench, Measured, StudyAnswers, pairs_of
-from pipelines.train.measures.coverage import Coverage
-from pipelines.train.measures.reading import Doubles, ReadingModel
+from rollmill.pipelines.option_checks import checked_count, checked_share
+from rollmill.pipelines.stats import Estimate, pass_at_k_cells, t_quantile
+from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.pipelines.synthesize.splits import worked_problems
+from rollmill.pipelines.train.measures.bench import Bench, Measured, StudyAnswers, pairs_of
+from rollmill.pipelines.train.measures.coverage import Coverage
+from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
 
 
 class Ranks:

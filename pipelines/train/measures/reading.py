@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.train.llama_folder import LlamaFolder
-from pipelines.train.rows import Encoded, encoding
-from storage.ground.records import Prompt
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.pipelines.train.rows import Encoded, encoding
+from rollmill.storage.ground.records import Prompt
 
 Doubles = npt.NDArray[np.float64]
 TOGETHER = 16  # texts that go through the model at once
@@ -43,7 +43,7 @@ class ReadingModel:
     def _states(self, texts: Sequence[Encoded]) -> Iterator[Doubles]:
         import torch
 
-        from pipelines.train.architecture import hidden_states
+        from rollmill.pipelines.train.architecture import hidden_states
 
         ids = np.zeros((len(texts), max(len(ids) for ids, _ in texts)), dtype=np.int64)
         for row, (tokens, _) in enumerate(texts):

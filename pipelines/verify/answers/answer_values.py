@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pipelines.verify.answers.expressions.algebra import Formula
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
-from pipelines.verify.answers.expressions.quantity import NO_SLACK
-from pipelines.verify.answers.expressions.units import turning_words
+from rollmill.pipelines.verify.answers.expressions.algebra import Formula
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.expressions.quantity import NO_SLACK
+from rollmill.pipelines.verify.answers.expressions.units import turning_words
 
 IN_ALL = "in all"
 """Behind the unit of a quantity that was given in several ones: 150 of `minute in all` are 2 hours 30 minutes."""

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from pipelines.verify.answers.expressions.formulas import symbol_name
-from pipelines.verify.answers.expressions.grammar import PRODUCTS, SUMS, ExpressionNode
+from rollmill.pipelines.verify.answers.expressions.formulas import symbol_name
+from rollmill.pipelines.verify.answers.expressions.grammar import PRODUCTS, SUMS, ExpressionNode
 
 Bounds = tuple[float, float]
 _POINTS = ((1.375, 0.828125), (2.59375, 1.140625), (0.4140625, 0.171875))  # exact in binary: symbols have no error

@@ -7,8 +7,8 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 
 import re
 
-from pipelines.verify.answers.expressions.quantity import PER_CENT, parse_quantity, scale_word
-from pipelines.verify.answers.expressions.units import CHANGING, SHORT_UNITS, turning_words, without_counted
+from rollmill.pipelines.verify.answers.expressions.quantity import PER_CENT, parse_quantity, scale_word
+from rollmill.pipelines.verify.answers.expressions.units import CHANGING, SHORT_UNITS, turning_words, without_counted
 
 UNFINISHED = re.compile(
     r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"

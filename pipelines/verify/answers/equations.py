@@ -5,7 +5,7 @@ unions of intervals that several conditions on one name make: x < 1 or x = 3, x 
 from collections.abc import Mapping
 from fractions import Fraction
 
-from pipelines.verify.answers.answer_values import (
+from rollmill.pipelines.verify.answers.answer_values import (
     Collection,
     Interval,
     Kind,
@@ -16,10 +16,10 @@ from pipelines.verify.answers.answer_values import (
     Union,
     Value,
 )
-from pipelines.verify.answers.expressions import algebra
-from pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
-from pipelines.verify.answers.expressions.formulas import formula
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.expressions import algebra
+from rollmill.pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.formulas import formula
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 
 def united(kind: Kind, values: list[Value]) -> Value | None:

@@ -11,11 +11,11 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from pipelines.verify.answers import numeric
-from pipelines.verify.answers.equality import EqualityContext
-from pipelines.verify.answers.expressions.notation import UNGROUPED, clean
-from pipelines.verify.answers.reading import read
-from pipelines.verify.answers.same import Judge
+from rollmill.pipelines.verify.answers import numeric
+from rollmill.pipelines.verify.answers.equality import EqualityContext
+from rollmill.pipelines.verify.answers.expressions.notation import UNGROUPED, clean
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.answers.same import Judge
 
 
 def decide(question: dict[str, Any]) -> dict[str, Any]:

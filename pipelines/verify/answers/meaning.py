@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from pipelines.verify.answers.answer_values import (
+from rollmill.pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
     Interval,
@@ -17,13 +17,13 @@ from pipelines.verify.answers.answer_values import (
     Value,
     Words,
 )
-from pipelines.verify.answers.equations import united
-from pipelines.verify.answers.expressions import algebra
-from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
-from pipelines.verify.answers.expressions.formulas import formula, multiplied_out, symbol_name
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
-from pipelines.verify.answers.expressions.quantity import print_slack, scale_word
-from pipelines.verify.answers.expressions.units import CHANGING, FOREIGN_CHANGING, known_unit
+from rollmill.pipelines.verify.answers.equations import united
+from rollmill.pipelines.verify.answers.expressions import algebra
+from rollmill.pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.formulas import formula, multiplied_out, symbol_name
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.expressions.quantity import print_slack, scale_word
+from rollmill.pipelines.verify.answers.expressions.units import CHANGING, FOREIGN_CHANGING, known_unit
 
 # why exact arithmetic gives up on a number that numerical methods may still compare
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])

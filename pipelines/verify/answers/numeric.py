@@ -13,10 +13,10 @@ from typing import Any
 
 import mpmath
 
-from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.formulas import formula, symbol_name
-from pipelines.verify.answers.expressions.grammar import PRODUCTS, SUMS, ExpressionNode
-from pipelines.verify.answers.expressions.quantity import NO_SLACK
+from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.formulas import formula, symbol_name
+from rollmill.pipelines.verify.answers.expressions.grammar import PRODUCTS, SUMS, ExpressionNode
+from rollmill.pipelines.verify.answers.expressions.quantity import NO_SLACK
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _DIGITS = (220, 440)  # two precisions: what shrinks from the first to the second is noise around zero

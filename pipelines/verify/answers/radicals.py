@@ -9,7 +9,7 @@ expressions", ESA 2001, theorem 1). No evidence, a proof; where it would need to
 import math
 from decimal import Context, Decimal, DecimalException
 
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 MAX_DEGREE = 256  # the digits that a proof needs grow with the product of the roots' degrees
 MAX_DIGITS = 4_000

@@ -3,15 +3,15 @@
 import re
 from functools import cached_property, lru_cache
 
-from pipelines.verify.answers.answer_values import IN_ALL, NamedValue, Relation, Scalar, Value, Words, key
-from pipelines.verify.answers.equations import without_points
-from pipelines.verify.answers.expressions.algebra import UnsupportedForm, constant, fresh_budget
-from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
-from pipelines.verify.answers.expressions.notation import clean, tokens
-from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.expressions.units import compound, turning_words
-from pipelines.verify.answers.meaning import meaning, words
-from pipelines.verify.answers.questions.labels import label_and_value, without_quantifier
+from rollmill.pipelines.verify.answers.answer_values import IN_ALL, NamedValue, Relation, Scalar, Value, Words, key
+from rollmill.pipelines.verify.answers.equations import without_points
+from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedForm, constant, fresh_budget
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from rollmill.pipelines.verify.answers.expressions.notation import clean, tokens
+from rollmill.pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
+from rollmill.pipelines.verify.answers.expressions.units import compound, turning_words
+from rollmill.pipelines.verify.answers.meaning import meaning, words
+from rollmill.pipelines.verify.answers.questions.labels import label_and_value, without_quantifier
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|emph|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipelines.verify.answers import bounds, equations, radicals
-from pipelines.verify.answers.answer_values import (
+from rollmill.pipelines.verify.answers import bounds, equations, radicals
+from rollmill.pipelines.verify.answers.answer_values import (
     IN_ALL,
     Assignments,
     Collection,
@@ -22,15 +22,28 @@ from pipelines.verify.answers.answer_values import (
     Value,
     Words,
 )
-from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
-from pipelines.verify.answers.expressions import algebra
-from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
-from pipelines.verify.answers.expressions.formulas import formula
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
-from pipelines.verify.answers.expressions.quantity import SCALES
-from pipelines.verify.answers.expressions.units import in_unit
-from pipelines.verify.answers.questions.labels import is_label
-from pipelines.verify.answers.questions.renaming import free_renamings, graphs, renamed, symbols, with_free_argument
+from rollmill.pipelines.verify.answers.equality import (
+    EqualityContext,
+    as_written,
+    compatible,
+    multiplied_out,
+    same_number,
+    spread,
+)
+from rollmill.pipelines.verify.answers.expressions import algebra
+from rollmill.pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.formulas import formula
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.expressions.quantity import SCALES
+from rollmill.pipelines.verify.answers.expressions.units import in_unit
+from rollmill.pipelines.verify.answers.questions.labels import is_label
+from rollmill.pipelines.verify.answers.questions.renaming import (
+    free_renamings,
+    graphs,
+    renamed,
+    symbols,
+    with_free_argument,
+)
 
 Oracle = Callable[[ExpressionNode, ExpressionNode, Fraction], bool | None]
 _MAX_UNORDERED = 40  # matching costs the square of it

@@ -20,11 +20,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.sandbox import Call, Calls, Report, Result, Script
-from pipelines.verify.code.code_verifier import code_text
-from pipelines.verify.code.execution import Runner, printable
-from pipelines.verify.code.expected_values import same, same_output, shown
-from pipelines.verify.code.proposed_input import (
+from rollmill.pipelines.sandbox import Call, Calls, Report, Result, Script
+from rollmill.pipelines.verify.code.code_verifier import code_text
+from rollmill.pipelines.verify.code.execution import Runner, printable
+from rollmill.pipelines.verify.code.expected_values import same, same_output, shown
+from rollmill.pipelines.verify.code.proposed_input import (
     GENERATE,
     Input,
     InputProposal,
@@ -34,10 +34,10 @@ from pipelines.verify.code.proposed_input import (
     proposal_of,
     read_value,
 )
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.finding import Finding, rule_table
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from rollmill.pipelines.verify.code.suite import BadTestsError
+from rollmill.pipelines.verify.finding import Finding, rule_table
+from rollmill.storage.ground.records import Completion, Problem
 
 LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
 PARTS = ("valid", "trusted", "suspect")

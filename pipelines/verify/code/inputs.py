@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pipelines.verify.code.expected_values import shown
-from pipelines.verify.code.syntax import parses, written
+from rollmill.pipelines.verify.code.expected_values import shown
+from rollmill.pipelines.verify.code.syntax import parses, written
 
 Args = tuple[Any, ...]
 _DOCTEST = ">>> "

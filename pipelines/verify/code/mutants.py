@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelines.verify.code.syntax import FUNCTIONS, UnreadableError, parses, syntax_tree, written
+from rollmill.pipelines.verify.code.syntax import FUNCTIONS, UnreadableError, parses, syntax_tree, written
 
 
 @dataclass(frozen=True, slots=True)

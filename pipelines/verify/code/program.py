@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.verify.code.syntax import (
+from rollmill.pipelines.verify.code.syntax import (
     LONGEST,
     bound_by,
     defined_names,
@@ -33,7 +33,7 @@ from pipelines.verify.code.syntax import (
     parses,
     written,
 )
-from pipelines.verify.extract import THOUGHT_END
+from rollmill.pipelines.verify.extract import THOUGHT_END
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
 

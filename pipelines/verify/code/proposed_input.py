@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.verify.code.expected_values import BadValueError, decode
-from pipelines.verify.code.program import blocks
-from pipelines.verify.code.syntax import FUNCTIONS, LONGEST, defined_names, does_something, parses
-from pipelines.verify.extract import THOUGHT_END, final_answer
+from rollmill.pipelines.verify.code.expected_values import BadValueError, decode
+from rollmill.pipelines.verify.code.program import blocks
+from rollmill.pipelines.verify.code.syntax import FUNCTIONS, LONGEST, defined_names, does_something, parses
+from rollmill.pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)

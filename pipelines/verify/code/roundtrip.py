@@ -16,18 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from pipelines.protocols import NeedsMachine
-from pipelines.sandbox import Call, Calls, Mode
-from pipelines.verify.code.expected_values import shown
-from pipelines.verify.code.program import blocks
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.composite import Part, part_of
-from pipelines.verify.extract import final_answer
-from pipelines.verify.finding import Finding, rule_table, visible_text
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Problem, Verdict
+from rollmill.pipelines.protocols import NeedsMachine
+from rollmill.pipelines.sandbox import Call, Calls, Mode
+from rollmill.pipelines.verify.code.expected_values import shown
+from rollmill.pipelines.verify.code.program import blocks
+from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from rollmill.pipelines.verify.code.suite import BadTestsError
+from rollmill.pipelines.verify.composite import Part, part_of
+from rollmill.pipelines.verify.extract import final_answer
+from rollmill.pipelines.verify.finding import Finding, rule_table, visible_text
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 EXACT: Mapping[str, Any] = {"method": "exact", "options": {}}
 _REMEMBERED = 4_096  # problems whose way back was checked

@@ -29,20 +29,20 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from pipelines.sandbox import Call, Calls, Mode
-from pipelines.verify.calculation_steps import CalculationStep, number, steps_of
-from pipelines.verify.code.code_verifier import code_text
-from pipelines.verify.code.execution import Runner, printable
-from pipelines.verify.code.expected_values import shown
-from pipelines.verify.code.program import blocks
-from pipelines.verify.code.proposed_input import is_plain
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.syntax import parses, written
-from pipelines.verify.extract import final_answer, given_up
-from pipelines.verify.finding import Finding, Item, rule_table
-from pipelines.verify.number import plain_number
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.sandbox import Call, Calls, Mode
+from rollmill.pipelines.verify.calculation_steps import CalculationStep, number, steps_of
+from rollmill.pipelines.verify.code.code_verifier import code_text
+from rollmill.pipelines.verify.code.execution import Runner, printable
+from rollmill.pipelines.verify.code.expected_values import shown
+from rollmill.pipelines.verify.code.program import blocks
+from rollmill.pipelines.verify.code.proposed_input import is_plain
+from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from rollmill.pipelines.verify.code.syntax import parses, written
+from rollmill.pipelines.verify.extract import final_answer, given_up
+from rollmill.pipelines.verify.finding import Finding, Item, rule_table
+from rollmill.pipelines.verify.number import plain_number
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem
 
 Matching = Literal["exact", "covers"]
 MATCHINGS: tuple[Matching, ...] = get_args(Matching)

@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.sandbox import Call, Calls, Report, Result
-from pipelines.verify.code.execution import Runner, all_passed, run_suite
-from pipelines.verify.code.expected_values import same, shown
-from pipelines.verify.code.inputs import Args, examples, generate_inputs
-from pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
-from pipelines.verify.code.program import program_of, task_of
-from pipelines.verify.code.suite import ProgramSuite, suite_of
-from pipelines.verify.finding import prompt_text
-from storage.ground.records import Problem
+from rollmill.pipelines.sandbox import Call, Calls, Report, Result
+from rollmill.pipelines.verify.code.execution import Runner, all_passed, run_suite
+from rollmill.pipelines.verify.code.expected_values import same, shown
+from rollmill.pipelines.verify.code.inputs import Args, examples, generate_inputs
+from rollmill.pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
+from rollmill.pipelines.verify.code.program import program_of, task_of
+from rollmill.pipelines.verify.code.suite import ProgramSuite, suite_of
+from rollmill.pipelines.verify.finding import prompt_text
+from rollmill.storage.ground.records import Problem
 
 Fate = Literal["killed", "test-weak", "equivalent"]
 CLOSE = 1e-6

@@ -16,14 +16,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from pipelines.verify.constraints.forms import Response
-from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of, unknown
-from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, rule_table, version_of, visible_text
-from pipelines.verify.regex import dialect
-from pipelines.verify.structured.json_text import BadJsonError, parse_json
-from storage.ground.errors import unknown_name
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.verify.constraints.forms import Response
+from rollmill.pipelines.verify.constraints.instructions import (
+    INSTRUCTIONS,
+    BadConstraintError,
+    Constraint,
+    constraint_of,
+    unknown,
+)
+from rollmill.pipelines.verify.finding import (
+    EVIDENCE_BYTES,
+    Finding,
+    OneByOne,
+    prompt_text,
+    rule_table,
+    version_of,
+    visible_text,
+)
+from rollmill.pipelines.verify.regex import dialect
+from rollmill.pipelines.verify.structured.json_text import BadJsonError, parse_json
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Problem
 
 Row = dict[str, Any]
 # The languages that their script tells from all others of the table (ISO 639-1): for the rest a script is no answer.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.verify.constraints import forms
-from pipelines.verify.constraints.forms import (
+from rollmill.pipelines.verify.constraints import forms
+from rollmill.pipelines.verify.constraints.forms import (
     CODE_BLOCK,
     HIGHLIGHT,
     NUMBER,

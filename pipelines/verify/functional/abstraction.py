@@ -24,17 +24,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from pipelines.arithmetic import value_of
-from pipelines.option_checks import checked_count
-from pipelines.sandbox import Call, Calls, Mode, Report
-from pipelines.verify.answers.reading import read
-from pipelines.verify.calculation_steps import steps_of, tokens_of
-from pipelines.verify.code.program import Task, program_of
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.syntax import parses
-from pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
-from storage.ground.ids import canonical_json
-from storage.ground.records import SURROGATE, Completion, Problem
+from rollmill.pipelines.arithmetic import value_of
+from rollmill.pipelines.option_checks import checked_count
+from rollmill.pipelines.sandbox import Call, Calls, Mode, Report
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.calculation_steps import steps_of, tokens_of
+from rollmill.pipelines.verify.code.program import Task, program_of
+from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from rollmill.pipelines.verify.code.syntax import parses
+from rollmill.pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import SURROGATE, Completion, Problem
 
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\w)\.\d+")
 _DIGITS, _BITS = 300, 10_000

@@ -24,12 +24,21 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Literal
 
-from pipelines.engine_roles import Sampler, Samplers, Samples
-from pipelines.marks import block, free_mark
-from pipelines.verify.finding import Finding, Item, OneByOne, prompt_text, rule_table, verdict_of, version_of, visible_text
-from storage.ground.errors import RollmillError, SetupError, unknown_name
-from storage.ground.ids import digest128, sha256_text
-from storage.ground.records import Completion, Origin, Outcome, Problem, Request, Sampling, Verdict, completion_id
+from rollmill.pipelines.engine_roles import Sampler, Samplers, Samples
+from rollmill.pipelines.marks import block, free_mark
+from rollmill.pipelines.verify.finding import (
+    Finding,
+    Item,
+    OneByOne,
+    prompt_text,
+    rule_table,
+    verdict_of,
+    version_of,
+    visible_text,
+)
+from rollmill.storage.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128, sha256_text
+from rollmill.storage.ground.records import Completion, Origin, Outcome, Problem, Request, Sampling, Verdict, completion_id
 
 LONGEST = 20_000
 """Characters of a problem, a reference or an answer that a judge is shown: the last ones."""
@@ -266,7 +275,7 @@ class JudgeVerifier(OneByOne):
         if self.samplers is None:
             raise SetupError(
                 "verifier 'judge' asks a model, and outside a recipe it is given none.",
-                next_command="JudgeVerifier(sampler=DirectSampler(engine)), from pipelines.generate.direct",
+                next_command="JudgeVerifier(sampler=DirectSampler(engine)), from rollmill.pipelines.generate.direct",
             )
         return self.samplers.of(self.engine, self.model, self.engine_options or {})
 

@@ -10,11 +10,11 @@ from itertools import islice
 from math import isfinite
 from time import perf_counter
 
-from pipelines.protocols import Vote, VotesOn
-from pipelines.verify.finding import Finding, Item, OneByOne, rule_table, verdict_of, version_of, visible_text
-from pipelines.vote_field import VoteField, mean
-from storage.ground.errors import SetupError
-from storage.ground.records import PLAN, Completion, Problem, Verdict
+from rollmill.pipelines.protocols import Vote, VotesOn
+from rollmill.pipelines.verify.finding import Finding, Item, OneByOne, rule_table, verdict_of, version_of, visible_text
+from rollmill.pipelines.vote_field import VoteField, mean
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import PLAN, Completion, Problem, Verdict
 
 _TOGETHER = 1_024
 """Completions whose votes are read together."""

@@ -11,7 +11,7 @@ text gives another value of its own, or finds fault with the owner.
 import re
 from collections.abc import Sequence
 
-from pipelines.verify.statements.words import Language, key
+from rollmill.pipelines.verify.statements.words import Language, key
 
 _REACH = 300  # characters before and behind a statement in which a value of the text's own is looked for
 

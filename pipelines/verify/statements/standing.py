@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.verify.statements.attribution import is_another_persons, is_shown
-from pipelines.verify.statements.words import ANY_DOUBT, DASH, VALUE, Language, doubting_languages, key, owned
+from rollmill.pipelines.verify.statements.attribution import is_another_persons, is_shown
+from rollmill.pipelines.verify.statements.words import ANY_DOUBT, DASH, VALUE, Language, doubting_languages, key, owned
 
 Fate = Literal["stands", "denied", "elsewhere", "withdrawn"]
 _REACH = 300  # characters before a statement that may speak of it

@@ -16,18 +16,25 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, Script
-from pipelines.verify.code.program import Task, program_of
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.finding import ALL_OF, Finding, rule_table, version_of, visible_text
-from pipelines.verify.structured.json_text import LONGEST, BadJsonError, find_json, parse_json
-from pipelines.verify.structured.linear_model import LinearModel, MalformedError, Optimum, TooBigError, model_of, optimum_of
-from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import canonical_json, digest128
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, Script
+from rollmill.pipelines.verify.code.program import Task, program_of
+from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from rollmill.pipelines.verify.finding import ALL_OF, Finding, rule_table, version_of, visible_text
+from rollmill.pipelines.verify.structured.json_text import LONGEST, BadJsonError, find_json, parse_json
+from rollmill.pipelines.verify.structured.linear_model import (
+    LinearModel,
+    MalformedError,
+    Optimum,
+    TooBigError,
+    model_of,
+    optimum_of,
+)
+from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.ground.records import Completion, Problem
 
-JOB = "pipelines.verify.structured.linear_model:solve"
+JOB = "rollmill.pipelines.verify.structured.linear_model:solve"
 CPU = WorkerLimits(cpu_seconds=10.0, memory_bytes=3 << 30)
 TOLERANCE = 1e-6  # relative; the solver's own tolerances are of this size
 _REMEMBERED = 4_096  # optima: completions of one problem often state the same model

@@ -1,7 +1,7 @@
 """A worker process: answers questions on its standard input until that closes. Knows its job by name and nothing of it.
 
-Started as `python -m pipelines.verify.workers.worker JOB CPU_SECONDS MEMORY_BYTES`. Each question has its own limit of CPU
-seconds, whose signal kills the process even inside C code; waiting costs nothing.
+Started as `python -m rollmill.pipelines.verify.workers.worker JOB CPU_SECONDS MEMORY_BYTES`. Each question has its own
+limit of CPU seconds, whose signal kills the process even inside C code; waiting costs nothing.
 """
 
 import sys
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from pipelines.processes.child import cpu_limit, ignore_terminal, limit_memory, resident_bytes, take_pipes
-from pipelines.processes.frames import receive, send
+from rollmill.pipelines.processes.child import cpu_limit, ignore_terminal, limit_memory, resident_bytes, take_pipes
+from rollmill.pipelines.processes.frames import receive, send
 
 _RETIRE_BYTES = 700 << 20  # a worker that has grown so far (caches of sympy) is replaced before a question meets the limit
 

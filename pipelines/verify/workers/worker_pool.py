@@ -26,10 +26,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.processes.frames import BadFrame
-from pipelines.processes.messages import MessageChild
-from pipelines.processes.proc import stat
-from pipelines.processes.spawn import ended_from_outside, ending, environment, module_command
+from rollmill.pipelines.processes.frames import BadFrame
+from rollmill.pipelines.processes.messages import MessageChild
+from rollmill.pipelines.processes.proc import stat
+from rollmill.pipelines.processes.spawn import ended_from_outside, ending, environment, module_command
 
 _LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 6", "crash: signal 11"))
 """Failures that a question meets again; the signals: a C library without memory, and a stack that is too small."""
@@ -121,7 +121,7 @@ class Worker:
     def __init__(self, job: str, limits: WorkerLimits, path: Sequence[str]) -> None:
         self.limits = limits
         limited = (str(limits.cpu_seconds), str(limits.memory_bytes))
-        command = module_command("pipelines.verify.workers.worker", job, *limited)
+        command = module_command("rollmill.pipelines.verify.workers.worker", job, *limited)
         self.process = MessageChild(command, environment(*path), stderr=subprocess.DEVNULL)
         self.kill = self.process.kill
 

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 _ALL = 99
 # What commands write to, with the levels below it that are looked at.

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.records import Completion
-from storage.ground.replies.special_tokens import PATTERN, STRAY
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.ground.replies.special_tokens import PATTERN, STRAY
 
 if TYPE_CHECKING:
     import duckdb

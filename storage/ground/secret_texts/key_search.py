@@ -14,8 +14,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from storage.ground.secret_texts.decoding import TextReading, decoded, may_be_encoded, written
-from storage.ground.secret_texts.spellings import GRAM, LEAST_KEY, LEAST_PIECE, Spelling, normal, of_words, spellings
+from rollmill.storage.ground.secret_texts.decoding import TextReading, decoded, may_be_encoded, written
+from rollmill.storage.ground.secret_texts.spellings import (
+    GRAM,
+    LEAST_KEY,
+    LEAST_PIECE,
+    Spelling,
+    normal,
+    of_words,
+    spellings,
+)
 
 HIDDEN = "[hidden]"
 LEAST_PART = 8

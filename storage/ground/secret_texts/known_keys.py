@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from storage.ground.secret_texts.key_search import KeySearch
-from storage.ground.secret_texts.spellings import LEAST_KEY, of_words
+from rollmill.storage.ground.secret_texts.key_search import KeySearch
+from rollmill.storage.ground.secret_texts.spellings import LEAST_KEY, of_words
 
 _NAME = re.compile(
     r"(^|_)(KEYS?|TOKEN|SECRETS?|PASSWORD|PASSWD|PASS|PWD|PAT|CREDENTIALS?|WEBHOOK|AUTH|DSN|APIKEY)(_|$|\d)", re.I

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.imports.logs.evaluation_log import LoggedAnswer, about
-from storage.imports.reading.cells import CellError
+from rollmill.storage.imports.logs.evaluation_log import LoggedAnswer, about
+from rollmill.storage.imports.reading.cells import CellError
 
 # Both texts come from one list of choices, so they are equal as texts or different choices.
 VERIFY: Sequence[Mapping[str, Any]] = ({"method": "exact"},)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.ids import digest128
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.json_files import each_once
-from storage.imports.reading.limits import Unfolded
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.json_files import each_once
+from rollmill.storage.imports.reading.limits import Unfolded
 
 if TYPE_CHECKING:
-    from pipelines.metrics.logged_scores import Reduction
+    from rollmill.pipelines.metrics.logged_scores import Reduction
 
 MOST = 1 << 30
 """Bytes of one log, unfolded, unless a higher limit is set: a log is held in memory while it is adopted."""

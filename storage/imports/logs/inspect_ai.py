@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from storage.ground.files import plain
-from storage.imports.logs.evaluation_log import (
+from rollmill.storage.ground.files import plain
+from rollmill.storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
@@ -24,11 +24,11 @@ from storage.imports.logs.evaluation_log import (
     whole,
     whole_text,
 )
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.limits import Unfolded
-from storage.imports.reading.turns import replied
-from storage.imports.reading.zip_members import packed_samples
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.limits import Unfolded
+from rollmill.storage.imports.reading.turns import replied
+from rollmill.storage.imports.reading.zip_members import packed_samples
 
 TOOL = "Inspect"
 KEYS = frozenset({"id", "input", "target", "output"})
@@ -209,7 +209,7 @@ def _number(value: Any) -> float | None:
 
 def _printed_numbers(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
     """The metrics of each score."""
-    from pipelines.metrics.logged_scores import Reduction
+    from rollmill.pipelines.metrics.logged_scores import Reduction
 
     for score in scores:
         reducer = score.get("reducer") or "mean"  # without one there is one epoch

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.errors import SetupError
-from storage.imports.logs.evaluation_log import (
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
@@ -21,12 +21,12 @@ from storage.imports.logs.evaluation_log import (
     json_object,
     whole_text,
 )
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.limits import Unfolded
-from storage.imports.reading.readers import read_rows
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.limits import Unfolded
+from rollmill.storage.imports.reading.readers import read_rows
 
 if TYPE_CHECKING:
-    from pipelines.metrics.logged_scores import Reduction
+    from rollmill.pipelines.metrics.logged_scores import Reduction
 
 TOOL = "lighteval"
 _DETAILS = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.parquet")
@@ -81,7 +81,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
     """Notes on definitions of the tool's numbers that would surprise a reader."""
-    from pipelines.metrics.logged_scores import VOTE
+    from rollmill.pipelines.metrics.logged_scores import VOTE
 
     yield "it logs one value for all answers to a problem: the label of an answer is known where all are right or all wrong"
     names = {number.reduction.name: number.name for number in printed if number.reduction is not None}
@@ -182,7 +182,7 @@ def _printed_numbers(
 
 def _meaning(name: str, settings: str, samples: int) -> "Reduction":
     """Reduction of a metric over the answers to one problem; `own`: known only to the tool."""
-    from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+    from rollmill.pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 
     match = _SAMPLED.fullmatch(name)
     if match is None:

@@ -14,9 +14,9 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from storage.ground.ids import digest128
-from storage.imports.logs.choices import RULES, VERIFY, are_chosen, chosen_answer
-from storage.imports.logs.evaluation_log import (
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.imports.logs.choices import RULES, VERIFY, are_chosen, chosen_answer
+from rollmill.storage.imports.logs.evaluation_log import (
     MOST,
     EvaluationLog,
     LoggedAnswer,
@@ -31,10 +31,10 @@ from storage.imports.logs.evaluation_log import (
     whole,
     whole_text,
 )
-from storage.imports.reading.cells import CellError, parsed_cell
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.limits import Unfolded
-from storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.reading.cells import CellError, parsed_cell
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.limits import Unfolded
+from rollmill.storage.imports.reading.lines import FileRow
 
 TOOL = "lm-evaluation-harness"
 # A task's name may hold underscores itself (gsm8k_cot), so it ends where the date begins.
@@ -241,7 +241,7 @@ def _numbers(metrics: Sequence[str], rows: Sequence[Values]) -> Values:
 
 def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[str]:
     """Notes on definitions of the tool's numbers that would surprise a reader."""
-    from pipelines.metrics.logged_scores import FIRST
+    from rollmill.pipelines.metrics.logged_scores import FIRST
 
     drawn = max(len(row["resps"][0]) for rows in by_filter.values() for row in rows.values())
     if drawn > 1 and any(number.reduction == FIRST for number in printed):
@@ -295,7 +295,7 @@ def _documents(by_filter: Mapping[str, Mapping[Any, Values]]) -> list[list[Value
 
 def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
     """The numbers of a task, each mean followed by its standard error."""
-    from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+    from rollmill.pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 
     known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
     # A metric over the whole corpus logs its inputs, a list for each document, in place of a score.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from storage.imports.logs.evaluation_log import (
+from rollmill.storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
@@ -23,8 +23,8 @@ from storage.imports.logs.evaluation_log import (
     require,
     whole_text,
 )
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.limits import Unfolded
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.limits import Unfolded
 
 TOOL = "NeMo-Skills"
 METRICS = "metrics.json"
@@ -151,7 +151,7 @@ def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAn
 
 def _printed_numbers(modes: Mapping[str, Values], scores: Mapping[str, Any]) -> Iterator[PrintedNumber]:
     """Every number of a score that the rows have, each `pass@1[avg-of-k]` followed by its spread over the runs."""
-    from pipelines.metrics.logged_scores import VOTE, Reduction
+    from rollmill.pipelines.metrics.logged_scores import VOTE, Reduction
 
     for mode, numbers in modes.items():
         match = _MODE.fullmatch(mode)

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.ground.errors import SetupError
-from storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
-from storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.limits import Unfolded
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
+from rollmill.storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.limits import Unfolded
 
 _SHOWN = 8
 

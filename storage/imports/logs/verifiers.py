@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from storage.imports.logs.evaluation_log import (
+from rollmill.storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
@@ -24,10 +24,10 @@ from storage.imports.logs.evaluation_log import (
     whole,
     whole_text,
 )
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.limits import Unfolded
-from storage.imports.reading.turns import replied
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.limits import Unfolded
+from rollmill.storage.imports.reading.turns import replied
 
 TOOL = "verifiers"
 KEYS = frozenset({"example_id", "prompt", "completion", "reward"})
@@ -126,7 +126,7 @@ def _text(completion: Any) -> Any:
 
 def _printed_numbers(metadata: Values) -> Iterator[PrintedNumber]:
     """The averages, and pass@k and pass^k."""
-    from pipelines.metrics.logged_scores import EACH, Reduction
+    from rollmill.pipelines.metrics.logged_scores import EACH, Reduction
 
     yield PrintedNumber("avg_reward", float(metadata["avg_reward"]), "reward", Reduction(EACH))
     for name, value in (metadata.get("avg_metrics") or {}).items():

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.arrow_sizes import declared_sizes
-from storage.imports.reading.limits import MAX_HELD, Unfolded
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.arrow_sizes import declared_sizes
+from rollmill.storage.imports.reading.limits import MAX_HELD, Unfolded
 
 if TYPE_CHECKING:
     import pyarrow as pa

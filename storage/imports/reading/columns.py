@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from storage.ground.errors import SetupError, unknown_name
-from storage.imports.reading.cells import CellError, level, root
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.imports.reading.cells import CellError, level, root
 
 Aliases = Mapping[str, tuple[str, ...]]
 _SHOWN = 5

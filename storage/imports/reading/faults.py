@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.ground.files import json_line
-from storage.imports.reading.cells import plain
-from storage.imports.reading.lines import FileRow
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import json_line
+from rollmill.storage.imports.reading.cells import plain
+from rollmill.storage.imports.reading.lines import FileRow
 
 SHOWN = 20  # places of each kind that a report lists
 _SPECIFIC = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|-?\d+(?:\.\d+)?")

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.limits import MAX_ROW, Unfolded
-from storage.imports.reading.lines import FileRow, damaged, decoded, is_damage, numbered_lines, opened
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.limits import MAX_ROW, Unfolded
+from rollmill.storage.imports.reading.lines import FileRow, damaged, decoded, is_damage, numbered_lines, opened
 
 MAX_JSON = 512 << 20
 """Bytes of a JSON file that is read whole, unfolded."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json, digest128
-from storage.imports.reading import cells
-from storage.imports.reading.answers import boxed_in, marked_in
-from storage.imports.reading.cells import CellError, parsed_cell
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.storage.imports.reading import cells
+from rollmill.storage.imports.reading.answers import boxed_in, marked_in
+from rollmill.storage.imports.reading.cells import CellError, parsed_cell
 
 LETTERS = "ABCDEFGHIJ"
 _HOLE = re.compile(r"\{([^{}]+)\}")

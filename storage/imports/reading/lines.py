@@ -9,9 +9,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
-from storage.ground.errors import SetupError
-from storage.ground.files import plain
-from storage.imports.reading.limits import MAX_BLANK, MAX_ROW, Unfolded
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import plain
+from rollmill.storage.imports.reading.limits import MAX_BLANK, MAX_ROW, Unfolded
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 """Suffixes of compressed text files, and the names of their compressions."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.cells import CellError, number
-from storage.imports.reading.lines import FileRow
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.cells import CellError, number
+from rollmill.storage.imports.reading.lines import FileRow
 
 
 def number_at(file: Path, row: FileRow, name: str, *, positive: bool = False) -> float:

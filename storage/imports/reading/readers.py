@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.columnar import arrow_rows, distinct_names, parquet_rows
-from storage.imports.reading.json_files import json_document, json_lines
-from storage.imports.reading.limits import MAX_ROW, Unfolded
-from storage.imports.reading.lines import COMPRESSED, FileRow, decoded, numbered_lines, opened
-from storage.imports.reading.splits import named_splits, split_of
-from storage.imports.reading.zip_members import packed_rows
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.columnar import arrow_rows, distinct_names, parquet_rows
+from rollmill.storage.imports.reading.json_files import json_document, json_lines
+from rollmill.storage.imports.reading.limits import MAX_ROW, Unfolded
+from rollmill.storage.imports.reading.lines import COMPRESSED, FileRow, decoded, numbered_lines, opened
+from rollmill.storage.imports.reading.splits import named_splits, split_of
+from rollmill.storage.imports.reading.zip_members import packed_rows
 
 # csv refuses cells of more than 128 KiB by default; more than this is no C long on every platform.
 _MAX_FIELD = 2**31 - 1

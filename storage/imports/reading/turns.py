@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from storage.ground.records import Message
-from storage.ground.replies.thoughts import PARTS, tagged, thought_of
-from storage.imports.reading.cells import CellError, json_text, parsed_cell, text
+from rollmill.storage.ground.records import Message
+from rollmill.storage.ground.replies.thoughts import PARTS, tagged, thought_of
+from rollmill.storage.imports.reading.cells import CellError, json_text, parsed_cell, text
 
 Kind = Literal["text", "code", "execution", "tool_call", "tool_result"]
 

@@ -12,12 +12,12 @@ from typing import IO
 
 import pyarrow as pa
 
-from storage.ground.errors import SetupError
-from storage.ground.files import plain
-from storage.imports.reading.faults import log_error
-from storage.imports.reading.json_files import json_object
-from storage.imports.reading.limits import Unfolded
-from storage.imports.reading.lines import FileRow
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import plain
+from rollmill.storage.imports.reading.faults import log_error
+from rollmill.storage.imports.reading.json_files import json_object
+from rollmill.storage.imports.reading.limits import Unfolded
+from rollmill.storage.imports.reading.lines import FileRow
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)
 # Not LZMA and bzip2, which no tool writes: a few bytes make their readers take gigabytes.

@@ -1,1 +1,1 @@
-"""Alembic scripts of the ledger, run by storage.ledger.engine and never by hand."""
+"""Alembic scripts of the ledger, run by rollmill.storage.ledger.engine and never by hand."""

@@ -1,8 +1,8 @@
-"""Alembic's environment: the connection and its transaction come from storage.ledger.engine. Has no offline mode."""
+"""Alembic's environment, without offline mode: rollmill.storage.ledger.engine gives the connection and its transaction."""
 
 from alembic import context
 
-from storage.ledger.models import Base
+from rollmill.storage.ledger.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,18 +1,18 @@
 """Evidence of a verdict for a person: the extracted answer, its place in the text, and the comparison, in the verifier's
 words.
 
-A verifier describes each of its rules in plain words (`pipelines.protocols.ExplainsRules`); a run records them with its
-rules. A rule without a description is shown by name.
+A verifier describes each of its rules in plain words (`rollmill.pipelines.protocols.ExplainsRules`); a run records them
+with its rules. A rule without a description is shown by name.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from storage.ground.records import Completion, Problem, Verdict
-from storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
-from storage.queries.browse.why import brief, evidence_lines
-from storage.queries.reader import Reader
+from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
+from rollmill.storage.queries.browse.why import brief, evidence_lines
+from rollmill.storage.queries.reader import Reader
 
 LONGEST = 200  # characters of an answer or reference that is told as it is
 Words = Mapping[tuple[str, str], Mapping[str, str]]

@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from pipelines.stats import BetaPrior, shrunken_rate
-from storage.ground.errors import unknown_name
-from storage.ground.records import OUTCOMES
-from storage.queries.browse.explore_index import OF_PROBLEM, OF_ROLLOUT, ExploreIndex, Within, explore_index, ids_with_text
-from storage.queries.scope import Scope
-from storage.segments.schema import text_array
+from rollmill.pipelines.stats import BetaPrior, shrunken_rate
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.records import OUTCOMES
+from rollmill.storage.queries.browse.explore_index import (
+    OF_PROBLEM,
+    OF_ROLLOUT,
+    ExploreIndex,
+    Within,
+    explore_index,
+    ids_with_text,
+)
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.segments.schema import text_array
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.stats import BetaPrior, fit_prior
-from storage.queries.scope import Scope
+from rollmill.pipelines.stats import BetaPrior, fit_prior
+from rollmill.storage.queries.scope import Scope
 
 if TYPE_CHECKING:
     import duckdb

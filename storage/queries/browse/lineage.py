@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.ground.recipe_steps import OLD_COLUMN, has_follow_ups
-from storage.ground.records import CONTINUED, Completion
-from storage.ground.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
-from storage.queries.scope import Scope
-from storage.segments.schema import from_table, text_array
-from storage.segments.views import quoted
+from rollmill.storage.ground.recipe_steps import OLD_COLUMN, has_follow_ups
+from rollmill.storage.ground.records import CONTINUED, Completion
+from rollmill.storage.ground.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.segments.schema import from_table, text_array
+from rollmill.storage.segments.views import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
-    from storage.versions.lookup import Lookup
+    from rollmill.storage.versions.lookup import Lookup
 
 Row = dict[str, Any]
 # Rows of the view `threads` with the decisions or verdicts so far, in reading order.

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Message, Problem, Prompt, Score, Verdict
-from storage.queries.browse.evidence import Words, rule_words
-from storage.queries.browse.explore_index import ExploreIndex
-from storage.queries.browse.sent import sent_in_scope
-from storage.queries.reader import Reader
-from storage.queries.scope import Scope
-from storage.scores import about, marks_of
-from storage.segments.keys import Kind
-from storage.segments.schema import from_table, text_array
-from storage.segments.views import quoted
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Message, Problem, Prompt, Score, Verdict
+from rollmill.storage.queries.browse.evidence import Words, rule_words
+from rollmill.storage.queries.browse.explore_index import ExploreIndex
+from rollmill.storage.queries.browse.sent import sent_in_scope
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.scores import about, marks_of
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import from_table, text_array
+from rollmill.storage.segments.views import quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,11 +5,11 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from storage.ground.records import Message
-from storage.queries.scope import Scope
-from storage.segments.schema import prompt_from_json
-from storage.segments.views import quoted
-from storage.versions.lookup import Lookup
+from rollmill.storage.ground.records import Message
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.segments.schema import prompt_from_json
+from rollmill.storage.segments.views import quoted
+from rollmill.storage.versions.lookup import Lookup
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +19,7 @@ Sent = Mapping[str, tuple[Message, ...]]
 
 def sent_in_scope(connection: "duckdb.DuckDBPyConnection", scope: Scope, completions: Collection[str]) -> Sent:
     """Those of some completions. `connection`: one of the scope."""
-    from storage.versions.content.catalogue import has_table
+    from rollmill.storage.versions.content.catalogue import has_table
 
     sent, prompts = "sent", "prompts"
     if scope.run is not None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 from urllib.parse import parse_qs, urlencode
 
-from storage.ground.errors import SetupError, unknown_name
-from storage.queries.browse.explore import FACETS, NONE, ORDERS, OUTCOME_FILTERS, Over, Rows
-from storage.queries.browse.explore_index import Within
-from storage.queries.reader import Reader
-from storage.views import Views
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.queries.browse.explore import FACETS, NONE, ORDERS, OUTCOME_FILTERS, Over, Rows
+from rollmill.storage.queries.browse.explore_index import Within
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.views import Views
 
 KEPT = (*FACETS, "text", "within", "rows", "over", "sort", "down", "cols", "rowsby", "colsby")
 PLACE = ("of", "page", "problem", "rollout")

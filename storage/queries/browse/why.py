@@ -10,18 +10,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from storage.ground.errors import SetupError
-from storage.ground.recipe_steps import has_follow_ups
-from storage.ground.threads import Turn, Turns
-from storage.queries.browse.lineage import lineage_and_followers, place_of, rows_of_turns, turns_in_version, turns_in_views
-from storage.queries.browse.sent import Sent, sent_in_scope, sent_in_version
-from storage.queries.reader import Reader
-from storage.queries.scope import run_scope
-from storage.versions.content.hashing import CONTENT_COLUMNS
-from storage.versions.content.prompts import SHOWN
-from storage.versions.lookup import Lookup
-from storage.versions.read import load_manifest, reading
-from storage.versions.resolve import VersionInfo, versions
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.recipe_steps import has_follow_ups
+from rollmill.storage.ground.threads import Turn, Turns
+from rollmill.storage.queries.browse.lineage import (
+    lineage_and_followers,
+    place_of,
+    rows_of_turns,
+    turns_in_version,
+    turns_in_views,
+)
+from rollmill.storage.queries.browse.sent import Sent, sent_in_scope, sent_in_version
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import run_scope
+from rollmill.storage.versions.content.hashing import CONTENT_COLUMNS
+from rollmill.storage.versions.content.prompts import SHOWN
+from rollmill.storage.versions.lookup import Lookup
+from rollmill.storage.versions.read import load_manifest, reading
+from rollmill.storage.versions.resolve import VersionInfo, versions
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,8 +69,8 @@ class RowHistory:
 
     `steps`: for a recipe of several steps, the step that drew each completion, its role, and the completions it follows.
     `follows`, `followed_by`: the lineage of a completion, roots first, and the completions that follow it
-    (storage.queries.browse.lineage.rows_of_turns). `sent`: the messages that the model got for each completion, where they
-    are stored.
+    (rollmill.storage.queries.browse.lineage.rows_of_turns). `sent`: the messages that the model got for each completion,
+    where they are stored.
     """
 
     kind: Kind

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.ground.files import read_object
-from storage.queries.comparisons.evaluations import REPLAYS
-from storage.queries.scope import Scope
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.queries.comparisons.evaluations import REPLAYS
+from rollmill.storage.queries.scope import Scope
 
 FILE = "allocation.json"
 Row = Mapping[str, Any]

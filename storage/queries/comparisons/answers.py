@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.queries.comparisons.sides import scopes_of, shown_model
-from storage.queries.reader import Reader
+from rollmill.storage.queries.comparisons.sides import scopes_of, shown_model
+from rollmill.storage.queries.reader import Reader
 
 _FIRST = """
 SELECT r.problem_id, c.model, any_value(p.prompt), arg_min(c.text, r.sample_index)

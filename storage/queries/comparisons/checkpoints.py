@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from pipelines.metrics import pass_rate
-from pipelines.stats import rank_agreement
-from storage.ground.errors import SetupError
-from storage.ground.ids import digits
-from storage.queries.comparisons.sides import Side
+from rollmill.pipelines.metrics import pass_rate
+from rollmill.pipelines.stats import rank_agreement
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.queries.comparisons.sides import Side
 
 ESTIMAND = "Kendall's tau between the order of training and the pass rate"
 LEAST = 3

@@ -10,14 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from storage.ground.ids import digits
-from storage.ground.recipe_steps import takes_imports
-from storage.ground.records import Problem
-from storage.queries import Reader, Scope, version_manifest
-from storage.queries.browse.problems import prompt_text, whole_problems
-from storage.queries.comparisons.sides import scopes_of, shown_model
-from storage.queries.pools import ScopePool, scope_pool
-from storage.segments.schema import text_array
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.recipe_steps import takes_imports
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries import Reader, Scope, version_manifest
+from rollmill.storage.queries.browse.problems import prompt_text, whole_problems
+from rollmill.storage.queries.comparisons.sides import scopes_of, shown_model
+from rollmill.storage.queries.pools import ScopePool, scope_pool
+from rollmill.storage.segments.schema import text_array
 
 Row = dict[str, Any]
 SOLUTIONS = ("solution", "proof", "rationale", "worked_solution")  # keys of a problem's meta that hold a worked solution

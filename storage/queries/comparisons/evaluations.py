@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.metrics import pass_rate
-from pipelines.metrics.registry import MetricRow, measure
-from pipelines.metrics.sample import Options
-from storage.ground.errors import SetupError
-from storage.ground.files import read_object
-from storage.queries.browse.problems import prompt_text
-from storage.queries.comparisons.comparison import paired
-from storage.queries.comparisons.sides import Side
-from storage.queries.reader import Reader
+from rollmill.pipelines.metrics import pass_rate
+from rollmill.pipelines.metrics.registry import MetricRow, measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.queries.browse.problems import prompt_text
+from rollmill.storage.queries.comparisons.comparison import paired
+from rollmill.storage.queries.comparisons.sides import Side
+from rollmill.storage.queries.reader import Reader
 
 REPLAYS = Path("replays")  # of a workspace: where the page stores and reads the results of `rollmill replay`
 

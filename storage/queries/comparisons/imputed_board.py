@@ -1,7 +1,8 @@
 """The leaderboard of a table with missing cells: rates that a model has where it was asked, and imputed ones elsewhere.
 
-For `rollmill leaderboard --impute`. Cells are imputed by item response theory (`pipelines.stats.complete_table`), each
-problem alone. Whole cells that are known are hidden and imputed too: the table shows how far off its imputed cells are.
+For `rollmill leaderboard --impute`. Cells are imputed by item response theory (`rollmill.pipelines.stats.complete_table`),
+each problem alone. Whole cells that are known are hidden and imputed too: the table shows how far off its imputed cells
+are.
 """
 
 import math
@@ -13,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.metrics import pass_rate
-from pipelines.stats import CompletedTables, Estimate, complete_table, population_mean, rank_agreement
-from storage.ground.errors import SetupError
-from storage.ground.ids import digits
-from storage.ground.pool import Flags, Floats, Group, Ints
-from storage.queries.comparisons.comparison import cells_of_board
-from storage.queries.comparisons.sides import Side
+from rollmill.pipelines.metrics import pass_rate
+from rollmill.pipelines.stats import CompletedTables, Estimate, complete_table, population_mean, rank_agreement
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Flags, Floats, Group, Ints
+from rollmill.storage.queries.comparisons.comparison import cells_of_board
+from rollmill.storage.queries.comparisons.sides import Side
 
 Row = dict[str, Any]
 TAIL = 0.025

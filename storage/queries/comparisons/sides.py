@@ -6,15 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
-from pipelines.metrics import Counts, counts_of
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.pool import STATES, Flags, Ints, Pool, grouped
-from storage.ground.replies.faults import lines_of_run
-from storage.queries.pools import ScopePool, meta_keys, scope_pool, with_meta
-from storage.queries.reader import Reader
-from storage.queries.scope import Scope, named_scope, run_scope
-from storage.runs import Run
-from storage.versions.index import dataset_names
+from rollmill.pipelines.metrics import Counts, counts_of
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.pool import STATES, Flags, Ints, Pool, grouped
+from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.storage.queries.pools import ScopePool, meta_keys, scope_pool, with_meta
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import Scope, named_scope, run_scope
+from rollmill.storage.runs import Run
+from rollmill.storage.versions.index import dataset_names
 
 SHARED = "shared problems"  # the benchmark of two sides with one benchmark each
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.stats import pass_at_ks
-from storage.ground.ids import digits
-from storage.ground.pool import Flags
-from storage.queries.comparisons.sides import Side
+from rollmill.pipelines.stats import pass_at_ks
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import Flags
+from rollmill.storage.queries.comparisons.sides import Side
 
 Row = dict[str, Any]
 

@@ -8,33 +8,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.form_fields import FormField, descriptions, type_of
-from storage.ground.temporary import temporary_folder
-from storage.queries.browse.problems import RolloutDetail, problem_detail, prompt_text
-from storage.queries.reader import Reader
-from storage.queries.scope import dataset_scope
-from storage.segments.schema import prompt_from_json
+from rollmill.storage.ground.form_fields import FormField, descriptions, type_of
+from rollmill.storage.ground.temporary import temporary_folder
+from rollmill.storage.queries.browse.problems import RolloutDetail, problem_detail, prompt_text
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import dataset_scope
+from rollmill.storage.segments.schema import prompt_from_json
 
 if TYPE_CHECKING:
-    from storage.ground.records import Problem
-    from storage.versions.diff import VersionDiff
-    from storage.versions.history import VersionStep
-    from storage.versions.pairing import PairedRow, Pairing
-    from storage.versions.resolve import VersionInfo
+    from rollmill.storage.ground.records import Problem
+    from rollmill.storage.versions.diff import VersionDiff
+    from rollmill.storage.versions.history import VersionStep
+    from rollmill.storage.versions.pairing import PairedRow, Pairing
+    from rollmill.storage.versions.resolve import VersionInfo
 
 MOST_EXPORTED = 50_000  # kept rows of a version that a page offers as a download
 
 
 def version_history(reader: Reader, name: str) -> "list[VersionStep]":
     """The versions of a dataset, the newest first; SetupError for an unknown dataset."""
-    from storage.versions.history import history
+    from rollmill.storage.versions.history import history
 
     return history(reader.datasets, name)
 
 
 def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
     """Stamp of a dataset's index and local rows: equal stamps mean equal histories."""
-    from storage.versions.index import index_path
+    from rollmill.storage.versions.index import index_path
 
     path = index_path(reader.datasets, name)
     # The folder too: rows that are pulled or freed add or remove a folder in it, not a line of the index.
@@ -43,29 +43,29 @@ def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
 
 def every_stamp(reader: Reader) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Stamps of all datasets, by name: equal ones mean the same datasets with equal histories."""
-    from storage.versions.index import dataset_names
+    from rollmill.storage.versions.index import dataset_names
 
     return tuple((name, history_stamp(reader, name)) for name in dataset_names(reader.datasets))
 
 
 def not_pushed(reader: Reader, name: str) -> dict[str, str]:
     """DVC's report on the files missing in its default remote, by version; asks the remote, which takes seconds."""
-    from storage.versions.resolve import versions
-    from storage.versions.upkeep.sharing import missing_in_remote
+    from rollmill.storage.versions.resolve import versions
+    from rollmill.storage.versions.upkeep.sharing import missing_in_remote
 
     return missing_in_remote(versions(reader.datasets, name))
 
 
 def export_formats() -> list[str]:
     """The names of the export formats."""
-    from storage.exports import EXPORTS
+    from rollmill.storage.exports import EXPORTS
 
     return list(EXPORTS)
 
 
 def export_fields(fmt: str) -> list[FormField]:
     """The options of a format, as fields of a form."""
-    from storage.exports import EXPORTS
+    from rollmill.storage.exports import EXPORTS
 
     chosen = EXPORTS[fmt]
     texts, known = descriptions(chosen), inspect.signature(chosen).parameters
@@ -77,8 +77,8 @@ def export_fields(fmt: str) -> list[FormField]:
 
 def exported(reader: Reader, reference: str, fmt: str) -> bytes:
     """A version in a format with its default options, as the JSON lines of `dataset export`."""
-    from storage.exports import export
-    from storage.versions.resolve import resolve
+    from rollmill.storage.exports import export
+    from rollmill.storage.versions.resolve import resolve
 
     # By way of a file, so that a download has the bytes of `dataset export`.
     with temporary_folder() as folder:
@@ -96,15 +96,15 @@ class ChangedRow:
 
 def pair_of(reader: Reader, before: str, after: str) -> "Pairing":
     """Two versions joined for several queries; SetupError for an unknown version or one without local rows."""
-    from storage.versions.pairing import Pairing
-    from storage.versions.resolve import resolve
+    from rollmill.storage.versions.pairing import Pairing
+    from rollmill.storage.versions.resolve import resolve
 
     return Pairing(*(resolve(reader.datasets, name) for name in (before, after)))
 
 
 def paired_diff(pair: "Pairing") -> "VersionDiff":
     """Difference of the two versions of a pair, as in `rollmill dataset diff`."""
-    from storage.versions.diff import diff
+    from rollmill.storage.versions.diff import diff
 
     return diff(pair.before, pair.after, pair)
 
@@ -119,8 +119,8 @@ def changed_rows(pair: "Pairing", old: str | None, new: str | None, first: int, 
 
 
 def _prompts(info: "VersionInfo", wanted: Iterable[str]) -> dict[str, str]:
-    from storage.versions.content.prompts import json_problems
-    from storage.versions.read import open_version
+    from rollmill.storage.versions.content.prompts import json_problems
+    from rollmill.storage.versions.read import open_version
 
     ids = sorted(wanted)
     # Opening a version checks its files, which a page without rows need not wait for.
@@ -160,9 +160,9 @@ def _side(reader: Reader, info: "VersionInfo", row: "PairedRow") -> "tuple[Probl
 
 def drift_rows(reader: Reader, before: str, after: str) -> dict[str, Mapping[str, Any]]:
     """Drift of a version from another one, by kind, as a gate records it, measured now from the rows of both."""
-    from pipelines.metrics import drifts
-    from storage.versions.composition import version_composition
-    from storage.versions.resolve import resolve
+    from rollmill.pipelines.metrics import drifts
+    from rollmill.storage.versions.composition import version_composition
+    from rollmill.storage.versions.resolve import resolve
 
     sides: Sequence[Any] = [version_composition(resolve(reader.datasets, name)) for name in (before, after)]
     return {drift.kind: drift.row() for drift in drifts(*sides)}

@@ -7,8 +7,8 @@ instances of the same templates share graphs, and the result says so.
 
 from dataclasses import dataclass
 
-from storage.versions.read import open_version
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.versions.read import open_version
+from rollmill.storage.versions.resolve import VersionInfo
 
 # The words, numbers and arithmetic signs of a text; a chat's text is in its JSON.
 _TEXT = r"regexp_replace(lower(prompt), '[^\w\d+*/^=<>.-]+', ' ', 'g')"

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipelines.metrics import CountsByProblem
-from storage.audits import Pair
-from storage.ground.errors import unknown_name
-from storage.ground.ids import digest128
-from storage.queries.scope import Scope
-from storage.runs import Run
+from rollmill.pipelines.metrics import CountsByProblem
+from rollmill.storage.audits import Pair
+from rollmill.storage.ground.errors import unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.runs import Run
 
 CHAIN = "chain"
 """The name under which the outcome that counts, after every verifier and the acceptance policy, is audited."""

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     Costs,
     Estimate,
     Judgement,
@@ -22,10 +22,10 @@ from pipelines.stats import (
     population_mean,
     precision_within,
 )
-from storage.audits import Audit, AuditItem, Audits, Pair, PersonJudgement
-from storage.ground.records import Outcome
-from storage.queries.judge.audited import CHAIN, KeptSet, chain_of, chain_version, kept_set_of
-from storage.queries.scope import Scope
+from rollmill.storage.audits import Audit, AuditItem, Audits, Pair, PersonJudgement
+from rollmill.storage.ground.records import Outcome
+from rollmill.storage.queries.judge.audited import CHAIN, KeptSet, chain_of, chain_version, kept_set_of
+from rollmill.storage.queries.scope import Scope
 
 Row = dict[str, Any]
 RATES = (
@@ -147,7 +147,7 @@ def known_rates(
 def scope_rates(scope: Scope) -> list[KnownRates]:
     """Current rates of the verifiers of a run or a dataset version, from the ledger."""
     if scope.version is not None:
-        from storage.versions.read import load_manifest
+        from rollmill.storage.versions.read import load_manifest
 
         manifest = load_manifest(scope.version)
         parts = [(part["name"], part["version"]) for part in manifest["verifiers"]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage.queries.scope import Scope
+from rollmill.storage.queries.scope import Scope
 
 _ROWS = """
 SELECT r.problem_id, r.completion_id, r.sample_index, r.outcome, r.verifier, v.rule, v.cause, v.extracted, p.reference,

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipelines.stats import RuleErrorCounts, clopper_pearson, rule_error_counts
-from storage.ground.records import CONTINUED, Problem, prompt_json
-from storage.imports.reading.columns import PROBLEM_ALIASES
-from storage.queries.scope import Scope
+from rollmill.pipelines.stats import RuleErrorCounts, clopper_pearson, rule_error_counts
+from rollmill.storage.ground.records import CONTINUED, Problem, prompt_json
+from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES
+from rollmill.storage.queries.scope import Scope
 
 STOPPED, MET = "hopeless", "target_met"
 

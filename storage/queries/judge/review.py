@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.records import Completion, Verdict
-from storage.queries.browse.problems import prompt_text
-from storage.queries.browse.spreadsheets import MARK, as_it_was, as_text
-from storage.queries.judge.audited import CHAIN
-from storage.queries.judge.audits import Row, reviewers
-from storage.queries.reader import Reader
-from storage.queries.scope import run_scope
+from rollmill.storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.records import Completion, Verdict
+from rollmill.storage.queries.browse.problems import prompt_text
+from rollmill.storage.queries.browse.spreadsheets import MARK, as_it_was, as_text
+from rollmill.storage.queries.judge.audited import CHAIN
+from rollmill.storage.queries.judge.audits import Row, reviewers
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import run_scope
 
 ENDING = 1_500  # characters at the end of a completion, where the answer is
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from storage.ground.errors import SetupError
-from storage.ground.ids import digits
-from storage.ground.pool import STATES
-from storage.ground.records import Problem
-from storage.queries import Reader, Scope
-from storage.queries.browse.problems import prompt_text, whole_problems
-from storage.queries.comparisons.sides import scopes_of
-from storage.queries.judge.errata import WRONG_REFERENCE, Errata
-from storage.queries.pools import scope_pool
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import STATES
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries import Reader, Scope
+from rollmill.storage.queries.browse.problems import prompt_text, whole_problems
+from rollmill.storage.queries.comparisons.sides import scopes_of
+from rollmill.storage.queries.judge.errata import WRONG_REFERENCE, Errata
+from rollmill.storage.queries.pools import scope_pool
 
 SHARE, VOTES, MODELS = 0.75, 4, 2
 """Bounds of an agreement: least share of a problem's completions, least number of completions, least number of models."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.stats import Stratum, audit_rates
-from storage.audits import Audit, Audits
-from storage.queries.browse.explore_index import ExploreIndex
-from storage.queries.judge.audits import judged_sample
+from rollmill.pipelines.stats import Stratum, audit_rates
+from rollmill.storage.audits import Audit, Audits
+from rollmill.storage.queries.browse.explore_index import ExploreIndex
+from rollmill.storage.queries.judge.audits import judged_sample
 
 Row = dict[str, Any]
 SLOWEST, DIFFERING = 50, 200  # rows of the tables

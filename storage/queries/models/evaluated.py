@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.metrics.registry import row_label
-from storage.ground.ids import canonical_json
-from storage.ground.recipe_steps import recorded_steps
-from storage.queries.models.versions import ModelLine
+from rollmill.pipelines.metrics.registry import row_label
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.storage.queries.models.versions import ModelLine
 
 if TYPE_CHECKING:
-    from storage.runs import Run
+    from rollmill.storage.runs import Run
 
 FIRST_METRIC = "pass@1"
 _FREE = ("model", "batch_size")  # keys of `generate` in which cells of one comparison may differ

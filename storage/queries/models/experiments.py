@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from storage.queries.reader import Reader
+from rollmill.storage.queries.reader import Reader
 
 Row = Mapping[str, Any]
 BAD_ENDS = ("failed", "interrupted", "killed")

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from storage.models.index import ModelVersion, resolve_model
-from storage.models.upkeep import ancestors
-from storage.queries.models.evaluated import MeasuredCell, cells_of_version, headline_numbers, runs_of_version
-from storage.queries.models.versions import ModelLine
-from storage.queries.reader import Reader
-from storage.versions.index import dataset_names
-from storage.versions.resolve import versions as dataset_versions
+from rollmill.storage.models.index import ModelVersion, resolve_model
+from rollmill.storage.models.upkeep import ancestors
+from rollmill.storage.queries.models.evaluated import MeasuredCell, cells_of_version, headline_numbers, runs_of_version
+from rollmill.storage.queries.models.versions import ModelLine
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.versions.resolve import versions as dataset_versions
 
 if TYPE_CHECKING:
-    from storage.runs import Run
+    from rollmill.storage.runs import Run
 
 Kind = Literal["dataset", "base", "model", "evaluation", "run"]
 MOST = 12

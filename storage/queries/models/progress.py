@@ -7,9 +7,9 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from storage.models.index import resolve_model
-from storage.queries.reader import Reader
-from storage.trainings import STEPS, StoredTraining, read_steps, training_folder
+from rollmill.storage.models.index import resolve_model
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.trainings import STEPS, StoredTraining, read_steps, training_folder
 
 MOST_POINTS = 600
 """Points of a loss curve; of a longer training each is the mean of several reports."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.ground.ids import embedded_digest
-from storage.models.files import checked_file
-from storage.models.index import ModelVersion, all_models, index_path, model_names, resolve_model
-from storage.queries.reader import Reader
+from rollmill.storage.ground.ids import embedded_digest
+from rollmill.storage.models.files import checked_file
+from rollmill.storage.models.index import ModelVersion, all_models, index_path, model_names, resolve_model
+from rollmill.storage.queries.reader import Reader
 
 Stamp = tuple[tuple[str, int, int], ...]
 

@@ -11,12 +11,12 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from storage.ground import failpoints
-from storage.segments.keys import CompactReport, Kind, Segment, SegmentKey
-from storage.segments.schema import SCHEMAS
-from storage.segments.segment_files import write_batches
-from storage.segments.store import SegmentStore
-from storage.segments.views import IDENTITY, keys, select
+from rollmill.storage.ground import failpoints
+from rollmill.storage.segments.keys import CompactReport, Kind, Segment, SegmentKey
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.segments.segment_files import write_batches
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.segments.views import IDENTITY, keys, select
 
 _ROWS_PER_BATCH = 50_000
 

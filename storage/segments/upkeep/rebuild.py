@@ -18,18 +18,18 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage.ground.errors import SetupError, Unavailable, is_machine_limit
-from storage.ground.ids import digest128
-from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
-from storage.ledger.owners import maker_of, this_process
-from storage.segments import seal
-from storage.segments.keys import KINDS, Kind, Segment, SegmentFile
-from storage.segments.place import TEMPORARY, Place
-from storage.segments.registry import SegmentRegistry
-from storage.segments.schema import columns_name
-from storage.segments.segment_files import BatchRows, facts_of, repaired_copy
-from storage.segments.views import IDENTITY, PathOf, keys
-from storage.segments.views import files as files_sql
+from rollmill.storage.ground.errors import SetupError, Unavailable, is_machine_limit
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
+from rollmill.storage.ledger.owners import maker_of, this_process
+from rollmill.storage.segments import seal
+from rollmill.storage.segments.keys import KINDS, Kind, Segment, SegmentFile
+from rollmill.storage.segments.place import TEMPORARY, Place
+from rollmill.storage.segments.registry import SegmentRegistry
+from rollmill.storage.segments.schema import columns_name
+from rollmill.storage.segments.segment_files import BatchRows, facts_of, repaired_copy
+from rollmill.storage.segments.views import IDENTITY, PathOf, keys
+from rollmill.storage.segments.views import files as files_sql
 
 UNKNOWN = "recovered"
 # As `import_records.PREFIX`: modules of one layer of storage do not import one another.

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from storage.ground.replies.faults import reply_lines
-from storage.versions.content.layout import kept_file, kept_files
+from rollmill.storage.ground.replies.faults import reply_lines
+from rollmill.storage.versions.content.layout import kept_file, kept_files
 
 _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.ground.errors import FoundWanting
-from storage.ground.recipe_steps import OLD_COLUMN, step_column
-from storage.segments.instance import closed, closed_database
-from storage.segments.keys import COLUMNS, Kind
-from storage.versions.content.prompts import COLUMN
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.recipe_steps import OLD_COLUMN, step_column
+from rollmill.storage.segments.instance import closed, closed_database
+from rollmill.storage.segments.keys import COLUMNS, Kind
+from rollmill.storage.versions.content.prompts import COLUMN
 
 if TYPE_CHECKING:
     import duckdb

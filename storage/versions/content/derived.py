@@ -15,14 +15,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.dvc import repository
-from storage.ground.errors import explained, refusal
-from storage.ground.files import ensure_lines, write_text
-from storage.segments.instance import ATTACHED, instance
-from storage.segments.views import quoted
-from storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files
-from storage.versions.content.shard_listing import read_listing
-from storage.versions.content.shard_views import add_views
+from rollmill.storage.dvc import repository
+from rollmill.storage.ground.errors import explained, refusal
+from rollmill.storage.ground.files import ensure_lines, write_text
+from rollmill.storage.segments.instance import ATTACHED, instance
+from rollmill.storage.segments.views import quoted
+from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files
+from rollmill.storage.versions.content.shard_listing import read_listing
+from rollmill.storage.versions.content.shard_views import add_views
 
 _FORMAT = "v1.4.0"
 """Of the oldest DuckDB that opens the database."""

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.dvc import last_line, outputs, repository, run
-from storage.ground.errors import FoundWanting
-from storage.ground.files import plain
-from storage.versions.content.layout import derived
+from rollmill.storage.dvc import last_line, outputs, repository, run
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.files import plain
+from rollmill.storage.versions.content.layout import derived
 
 _DIGESTS: dict[tuple[object, ...], str] = {}
 _CACHES: dict[tuple[object, ...], Path] = {}  # place of DVC's cache, by repository and state of its settings

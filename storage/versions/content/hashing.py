@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.ground.id_keys import id_keys, places
-from storage.segments.keys import Kind
-from storage.versions.content.snapshot import Snapshot, in_key_order
+from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.versions.content.snapshot import Snapshot, in_key_order
 
 CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "completions": (

@@ -10,9 +10,9 @@ import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.ids import canonical_json
-from storage.segments.keys import COLUMNS, Kind
-from storage.segments.views import no_rows
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.segments.keys import COLUMNS, Kind
+from rollmill.storage.segments.views import no_rows
 
 if TYPE_CHECKING:
     import duckdb

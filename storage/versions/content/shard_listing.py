@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.ground.errors import FoundWanting
-from storage.ground.files import read_object
-from storage.versions.content.digests import require
-from storage.versions.content.layout import FOLDER, LISTING
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.versions.content.digests import require
+from rollmill.storage.versions.content.layout import FOLDER, LISTING
 
 _FILE = re.compile(r"([a-z]+/)?[0-9a-f]{64}\.parquet")  # older programs wrote all kinds into one folder
 Listing = dict[str, list[dict[str, Any]]]

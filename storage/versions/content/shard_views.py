@@ -11,13 +11,13 @@ from typing import Any
 
 import duckdb
 
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
-from storage.ground.recipe_steps import OLD_COLUMN
-from storage.segments.instance import closed
-from storage.segments.keys import Kind
-from storage.segments.views import files
-from storage.versions.content.catalogue import (
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.recipe_steps import OLD_COLUMN
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.views import files
+from rollmill.storage.versions.content.catalogue import (
     KEPT,
     KEYS,
     OPTIONAL,
@@ -27,9 +27,9 @@ from storage.versions.content.catalogue import (
     joined_view,
     require_types,
 )
-from storage.versions.content.layout import FOLDER
-from storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown_columns
-from storage.versions.content.shard_listing import names_of, read_listing, require_shard
+from rollmill.storage.versions.content.layout import FOLDER
+from rollmill.storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown_columns
+from rollmill.storage.versions.content.shard_listing import names_of, read_listing, require_shard
 
 
 def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> None:

@@ -25,18 +25,18 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.ground.recipe_steps import OLD_COLUMN
-from storage.segments.instance import closed
-from storage.segments.keys import Kind
-from storage.segments.schema import SCHEMAS
-from storage.segments.table_file import TableFile
-from storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, has_table
-from storage.versions.content.digests import digest
-from storage.versions.content.layout import FOLDER, LISTING
-from storage.versions.content.prompts import COLUMN, shown, shown_columns, with_json_prompts
-from storage.versions.content.shard_listing import Listing, names_of, read_listing
-from storage.versions.content.shard_views import scan_near, stored_types
-from storage.versions.content.snapshot import Snapshot, in_key_order, sorted_by_key
+from rollmill.storage.ground.recipe_steps import OLD_COLUMN
+from rollmill.storage.segments.instance import closed
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.segments.table_file import TableFile
+from rollmill.storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, has_table
+from rollmill.storage.versions.content.digests import digest
+from rollmill.storage.versions.content.layout import FOLDER, LISTING
+from rollmill.storage.versions.content.prompts import COLUMN, shown, shown_columns, with_json_prompts
+from rollmill.storage.versions.content.shard_listing import Listing, names_of, read_listing
+from rollmill.storage.versions.content.shard_views import scan_near, stored_types
+from rollmill.storage.versions.content.snapshot import Snapshot, in_key_order, sorted_by_key
 
 SELECTED = ["run", "selector", "version", "kept", "reason"]
 """Columns of decisions that lie in files of their own."""

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.ground.errors import SetupError
-from storage.ground.id_keys import id_keys, places
-from storage.segments.keys import Kind
-from storage.segments.schema import SCHEMAS
-from storage.segments.table_file import TableFile
-from storage.versions.content.catalogue import KEYS, OPTIONAL, TABLES
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.segments.table_file import TableFile
+from rollmill.storage.versions.content.catalogue import KEYS, OPTIONAL, TABLES
 
 _COMPARED = 8_192  # keys compared at a time
 

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import dvc
-from storage.ground.errors import SetupError
-from storage.ground.files import locked
-from storage.versions.content.digests import cached_path, outs_of
-from storage.versions.index import load_index, point_latest
-from storage.versions.publish import lock_path
-from storage.versions.read import is_here, pointer
-from storage.versions.resolve import VersionInfo
-from storage.versions.upkeep.sharing import missing_in_remote
-from storage.workspace import Workspace
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import locked
+from rollmill.storage.versions.content.digests import cached_path, outs_of
+from rollmill.storage.versions.index import load_index, point_latest
+from rollmill.storage.versions.publish import lock_path
+from rollmill.storage.versions.read import is_here, pointer
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.versions.upkeep.sharing import missing_in_remote
+from rollmill.storage.workspace import Workspace
 
 UNSHARED = "no DVC remote has its rows"
 

@@ -6,9 +6,9 @@ The kept rows are what `datasets.load_dataset(REPO, revision="v2-3f9a0c1d")` rea
 
 from dataclasses import dataclass
 
-from storage.ground.errors import SetupError, Unavailable, extras_named
-from storage.versions.read import require_published
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.ground.errors import SetupError, Unavailable, extras_named
+from rollmill.storage.versions.read import require_published
+from rollmill.storage.versions.resolve import VersionInfo
 
 LOCAL = ("dataset.duckdb*", "*.tmp", ".*")
 """Files of a version's folder that serve readers on this machine alone."""

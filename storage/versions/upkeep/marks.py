@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from storage.ground.errors import SetupError
-from storage.ground.failpoints import hit
-from storage.ground.files import locked
-from storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
-from storage.versions.resolve import VersionInfo, resolve
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.ground.files import locked
+from rollmill.storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
+from rollmill.storage.versions.resolve import VersionInfo, resolve
+from rollmill.storage.workspace import Workspace
 
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 # In NAME@... such a tag would look like a version number or the beginning of a content hash.
@@ -102,8 +102,8 @@ def sign_off(ws: Workspace, reference: str, by: str, note: str = "") -> VersionI
 
 def _change(ws: Workspace, reference: str, edit: Callable[[Index, VersionInfo], Index]) -> VersionInfo:
     """Resolve, edit and save under the dataset's lock, so that no publication is lost between reading and writing."""
-    from storage.versions.ledger import record_version
-    from storage.versions.publish import lock_path
+    from rollmill.storage.versions.ledger import record_version
+    from rollmill.storage.versions.publish import lock_path
 
     datasets = ws.datasets
     name = resolve(datasets, reference).name

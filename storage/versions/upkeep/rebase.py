@@ -13,16 +13,25 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
-from storage import dvc
-from storage.ground.errors import SetupError
-from storage.ground.files import locked, read_utf8, write_text
-from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, point_latest, restoring, save_index
-from storage.versions.ledger import reindex
-from storage.versions.publish import lock_path
-from storage.versions.read import is_whole, write_derived
-from storage.versions.resolve import unlisted, version_info
-from storage.versions.upkeep.repair import listed_again
-from storage.workspace import Workspace
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import locked, read_utf8, write_text
+from rollmill.storage.versions.index import (
+    Entry,
+    Index,
+    index_path,
+    manifest_copy,
+    parse_index,
+    point_latest,
+    restoring,
+    save_index,
+)
+from rollmill.storage.versions.ledger import reindex
+from rollmill.storage.versions.publish import lock_path
+from rollmill.storage.versions.read import is_whole, write_derived
+from rollmill.storage.versions.resolve import unlisted, version_info
+from rollmill.storage.versions.upkeep.repair import listed_again
+from rollmill.storage.workspace import Workspace
 
 Side = Literal["ours", "theirs"]
 _MARKERS = ("<<<<<<< ", "||||||| ", "=======", ">>>>>>> ")

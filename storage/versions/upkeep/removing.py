@@ -4,14 +4,14 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from storage.ground.errors import SetupError
-from storage.ground.files import locked
-from storage.versions.index import NAME, dataset_names, load_index, point_latest, save_index
-from storage.versions.ledger import reindex
-from storage.versions.publish import finish_interrupted, lock_path
-from storage.versions.read import is_here, load_manifest, write_derived
-from storage.versions.resolve import VersionInfo, resolve, versions
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import locked
+from rollmill.storage.versions.index import NAME, dataset_names, load_index, point_latest, save_index
+from rollmill.storage.versions.ledger import reindex
+from rollmill.storage.versions.publish import finish_interrupted, lock_path
+from rollmill.storage.versions.read import is_here, load_manifest, write_derived
+from rollmill.storage.versions.resolve import VersionInfo, resolve, versions
+from rollmill.storage.workspace import Workspace
 
 Users = Callable[[VersionInfo], Iterable[str]]
 """Names of what else rests on a version, such as models that were trained on it."""

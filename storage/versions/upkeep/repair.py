@@ -13,14 +13,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from storage.ground.errors import SetupError
-from storage.ground.files import locked, read_object, write_text
-from storage.ledger.models import DatasetRow
-from storage.versions.index import Entry, Index, index_path, manifest_copy, point_latest, save_index
-from storage.versions.ledger import reindex
-from storage.versions.publish import lock_path
-from storage.versions.resolve import remains
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.files import locked, read_object, write_text
+from rollmill.storage.ledger.models import DatasetRow
+from rollmill.storage.versions.index import Entry, Index, index_path, manifest_copy, point_latest, save_index
+from rollmill.storage.versions.ledger import reindex
+from rollmill.storage.versions.publish import lock_path
+from rollmill.storage.versions.resolve import remains
+from rollmill.storage.workspace import Workspace
 
 
 @dataclass(frozen=True)

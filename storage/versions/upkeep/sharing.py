@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import dvc
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.failpoints import hit
-from storage.versions.content.digests import (
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.failpoints import hit
+from rollmill.storage.versions.content.digests import (
     altered,
     forget_wrong_files,
     forget_wrong_objects,
@@ -23,10 +23,10 @@ from storage.versions.content.digests import (
     require_own_tree,
     require_pointed,
 )
-from storage.versions.content.hashing import content_hash
-from storage.versions.index import index_path, load_index, point_latest
-from storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published, write_derived
-from storage.versions.resolve import VersionInfo, refuse_unsettled
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.index import index_path, load_index, point_latest
+from rollmill.storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published, write_derived
+from rollmill.storage.versions.resolve import VersionInfo, refuse_unsettled
 
 NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks the versions"
 _TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")  # files that DVC creates beside a file it links or copies

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.pages.compare.allocations import allocator_table, arm_table
-from dashboards.parts.charts import PALETTE, most_drawn, spending_chart
-from storage.queries import Reader, run_scope
-from storage.queries.comparisons.allocations import SpendingPoint, allocations, spending_points, step_points
-from storage.workspace import Workspace
+from rollmill.dashboards.pages.compare.allocations import allocator_table, arm_table
+from rollmill.dashboards.parts.charts import PALETTE, most_drawn, spending_chart
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.comparisons.allocations import SpendingPoint, allocations, spending_points, step_points
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
 from tests.dashboards.evaluated import evaluate
 from tests.flows.conftest import RECIPE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened
 from tests.dashboards.test_pages import texts
 

@@ -6,13 +6,13 @@ from urllib.parse import unquote
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.inert import inert
-from dashboards.pages.compare.page import _sentence
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from storage.queries import Reader
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
-from storage.queries.comparisons.sides import sides_of, sides_of_two
+from rollmill.dashboards.inert import inert
+from rollmill.dashboards.pages.compare.page import _sentence
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
+from rollmill.storage.queries.comparisons.sides import sides_of, sides_of_two
 from tests.dashboards.conftest import opened, run_in, text_of
 from tests.dashboards.evaluated import evaluate
 

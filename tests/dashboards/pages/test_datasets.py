@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.inert import page_sections
-from dashboards.pages.datasets.charts import drift_chart, gate_chart, gate_numbers, graph_chart
-from flows import cli
-from storage.queries import Reader, compare
-from storage.queries.histories.dataset_history import drift_rows, version_history
+from rollmill.dashboards.inert import page_sections
+from rollmill.dashboards.pages.datasets.charts import drift_chart, gate_chart, gate_numbers, graph_chart
+from rollmill.flows import cli
+from rollmill.storage.queries import Reader, compare
+from rollmill.storage.queries.histories.dataset_history import drift_rows, version_history
 from tests.dashboards.conftest import text_of
 
 pytestmark = pytest.mark.integration

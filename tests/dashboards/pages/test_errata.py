@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.pages.compare.errata import entry_table, move_table
-from dashboards.session.commands import WRITES
-from storage.queries.judge.errata import Errata, Erratum
+from rollmill.dashboards.pages.compare.errata import entry_table, move_table
+from rollmill.dashboards.session.commands import WRITES
+from rollmill.storage.queries.judge.errata import Errata, Erratum
 from tests.dashboards.conftest import opened
 from tests.dashboards.evaluated import evaluate
 from tests.dashboards.pages.start.test_start import said, shows, until
@@ -58,7 +58,7 @@ def test_a_suspect_is_recorded_and_the_board_is_shown_corrected(asked: Path, mon
     assert "0 problems left out, 1 judged again by a corrected reference." in said(page)
     assert next(table for table in tables if "sign" in table.columns)["recorded"].iloc[0] == entry.id
     page.session_state[WRITES] = False
-    monkeypatch.setattr("dashboards.pages.compare.errata.may_write", lambda: False)
+    monkeypatch.setattr("rollmill.dashboards.pages.compare.errata.may_write", lambda: False)
     assert "rollmill leaderboard asked --errata" in said(page.run())
     errata.withdraw(entry.id, reason="it was right", by="cy")
     page = opened("compare", more="Errata")

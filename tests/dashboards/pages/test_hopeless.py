@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.rounds import decide, run_all
-from pipelines.budget.sequential import Sequential
-from storage.queries import Reader, run_scope
-from storage.queries.judge.queue import hopeless_queue
-from storage.segments.keys import SegmentKey
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines.budget.sequential import Sequential
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.judge.queue import hopeless_queue
+from rollmill.storage.segments.keys import SegmentKey
 from tests.dashboards.conftest import opened
 from tests.flows.rounds.toy import problems, spec, workspace
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.pages.datasets.mixture import MOST_REASONS, count_table, missed_table, rows_chart, share_chart
-from storage.queries import Reader, version_manifest
+from rollmill.dashboards.pages.datasets.mixture import MOST_REASONS, count_table, missed_table, rows_chart, share_chart
+from rollmill.storage.queries import Reader, version_manifest
 from tests.dashboards.conftest import HOSTILE, run_in
 
 Page = Callable[..., AppTest]

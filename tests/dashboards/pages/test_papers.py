@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.inert import inert
-from storage.queries.published.papers import papers_where, published_papers
-from storage.workspace import Workspace
+from rollmill.dashboards.inert import inert
+from rollmill.storage.queries.published.papers import papers_where, published_papers
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import elements, opened
 from tests.dashboards.test_pages import texts
 from tests.flows.conftest import ROOT

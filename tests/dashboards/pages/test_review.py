@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.session.commands import WRITES
-from storage.audits import Audit, PersonJudgement
-from storage.queries import Reader, audit_queue
-from storage.queries.judge.audits import rates_of_audit
-from storage.queries.judge.review import identical, judge_all, review_items, review_progress
+from rollmill.dashboards.session.commands import WRITES
+from rollmill.storage.audits import Audit, PersonJudgement
+from rollmill.storage.queries import Reader, audit_queue
+from rollmill.storage.queries.judge.audits import rates_of_audit
+from rollmill.storage.queries.judge.review import identical, judge_all, review_items, review_progress
 from tests.dashboards.conftest import run_in
 
 pytestmark = pytest.mark.integration
@@ -33,7 +33,8 @@ def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def opened(name: str, *, writes: bool = True) -> AppTest:
-    script = f"import dashboards.pages.{name} as page\nfrom dashboards.session.scope import guarded\nguarded(page.show)()\n"
+    imports = f"import rollmill.dashboards.pages.{name} as page\nfrom rollmill.dashboards.session.scope import guarded\n"
+    script = f"{imports}guarded(page.show)()\n"
     page = AppTest.from_string(script, default_timeout=60)
     page.session_state[WRITES] = writes
     return page.run()

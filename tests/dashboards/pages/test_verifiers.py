@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from storage.audits import PersonJudgement
-from storage.queries import Reader, run_scope
-from storage.queries.browse.explore_index import explore_index
-from storage.queries.judge.audits import rates_of_audit
-from storage.queries.judge.verifiers import rates_by_rule, verifier_account
-from storage.workspace import Workspace
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.browse.explore_index import explore_index
+from rollmill.storage.queries.judge.audits import rates_of_audit
+from rollmill.storage.queries.judge.verifiers import rates_by_rule, verifier_account
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import elements, opened, run_in
 from tests.json_lines import write_lines
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from storage.queries import Reader
+from rollmill.storage.queries import Reader
 from tests.chromium import PATIENCE
 from tests.dashboards.test_browser import browser, printed, served, strangers, visit
 

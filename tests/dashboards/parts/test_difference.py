@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.parts.difference import MOST, differences
+from rollmill.dashboards.parts.difference import MOST, differences
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,8 @@ def test_the_words_after_the_first_thousands_are_left_out() -> None:
 
 
 def test_marks_are_no_colour_alone_and_texts_are_inert() -> None:
-    script = (
-        "from dashboards.parts.difference import show_differences\nshow_differences('<b>1</b> \u202e', '<b>2</b> \u202e')"
-    )
+    imported = "from rollmill.dashboards.parts.difference import show_differences"
+    script = f"{imported}\nshow_differences('<b>1</b> \u202e', '<b>2</b> \u202e')"
     shown = AppTest.from_string(script).run()
     legend, left, right = (block.proto.body for block in shown.get("html"))
     assert "line-through" in legend

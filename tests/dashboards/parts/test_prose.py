@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from dashboards.parts.formulas import renders
-from dashboards.parts.prose import prose
-from storage.queries.browse.answer_place import AnswerPlace
+from rollmill.dashboards.parts.formulas import renders
+from rollmill.dashboards.parts.prose import prose
+from rollmill.storage.queries.browse.answer_place import AnswerPlace
 
 J = "\u2060"  # the joiner in what the page would make active even behind a backslash
 HOSTILE = {

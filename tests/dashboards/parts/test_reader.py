@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.queries import Reader, dataset_scope, search_problems
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, dataset_scope, search_problems
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, run_in
 from tests.dashboards.pages.explore.test_explore import markdown_text
 from tests.dashboards.parts.test_prose import HOSTILE as PAYLOADS

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboards.inert import visible
-from storage.queries import Reader, dataset_scope, search_problems
+from rollmill.dashboards.inert import visible
+from rollmill.storage.queries import Reader, dataset_scope, search_problems
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import STRANGER, serving
 from tests.dashboards.parts.test_prose import HOSTILE as PAYLOADS

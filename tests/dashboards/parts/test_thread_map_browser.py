@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import HOSTILE, serving
 from tests.dashboards.test_browser import browser, served, shoot, strangers, visit

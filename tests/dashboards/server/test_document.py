@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboards.server.document import page_of
+from rollmill.dashboards.server.document import page_of
 
 TOLD = b"BACKEND_BASE_URL: window.location.origin + '/'"
 

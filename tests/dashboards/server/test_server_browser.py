@@ -25,7 +25,7 @@ def printed(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def _run(folder: Path) -> str:
-    from storage.queries import Reader
+    from rollmill.storage.queries import Reader
 
     with Reader.open(folder) as reader:
         return next(run.id for run in reader.runs.list() if run.name == "toy")

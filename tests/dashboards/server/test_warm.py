@@ -9,11 +9,11 @@ import pytest
 from streamlit.runtime.caching.cache_metrics import CACHE_LOOKUPS_FAMILY, get_cache_metrics
 from streamlit.runtime.stats import CounterStat
 
-from dashboards.server import warm
-from dashboards.server.warm import WARMER, CacheWarmer, FirstView, WarmingProgress, first_views
-from storage.audits import PersonJudgement
-from storage.ground.errors import SetupError
-from storage.queries import Reader
+from rollmill.dashboards.server import warm
+from rollmill.dashboards.server.warm import WARMER, CacheWarmer, FirstView, WarmingProgress, first_views
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import Reader
 from tests.dashboards.conftest import opened, run_in
 from tests.waiting import until
 
@@ -45,7 +45,9 @@ def computed() -> int:
     (lookups,) = get_cache_metrics().get_stats([CACHE_LOOKUPS_FAMILY]).values()
     counts = [(stat.labels or {}, stat.value) for stat in lookups if isinstance(stat, CounterStat)]
     return sum(
-        int(value) for of, value in counts if of["cache"].startswith("dashboards.session.kept") and of["result"] == "miss"
+        int(value)
+        for of, value in counts
+        if of["cache"].startswith("rollmill.dashboards.session.kept") and of["result"] == "miss"
     )
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.server.app import MENU
-from dashboards.session.address import explore_link, explore_parameters
-from dashboards.session.parameters import PARAMETERS
-from storage.queries import Reader
+from rollmill.dashboards.server.app import MENU
+from rollmill.dashboards.session.address import explore_link, explore_parameters
+from rollmill.dashboards.session.parameters import PARAMETERS
+from rollmill.storage.queries import Reader
 from tests.dashboards.conftest import explore_table, opened
 
 pytestmark = pytest.mark.integration

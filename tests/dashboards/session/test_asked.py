@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.session import asked
-from dashboards.session.asked import _sentence
-from dashboards.session.commands import WRITES
+from rollmill.dashboards.session import asked
+from rollmill.dashboards.session.asked import _sentence
+from rollmill.dashboards.session.commands import WRITES
 
 pytestmark = pytest.mark.integration
 PAGE = """
 import streamlit as st
-from dashboards.session.asked import ask, awaited_result, seconds_asked
+from rollmill.dashboards.session.asked import ask, awaited_result, seconds_asked
 
 first = awaited_result("first", ["recipe", "check", "toy.yaml", "--json"], "a")
 st.write("none" if first is None else f"{first.status} {first.row['ok']} {first.sentence!r}")

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.session.commands import WRITES
+from rollmill.dashboards.session.commands import WRITES
 
 pytestmark = pytest.mark.integration
 
 PAGE = """
-from dashboards.session.commands import command_button
+from rollmill.dashboards.session.commands import command_button
 command_button("Remove", ["schedule", "remove", "--", "nightly; touch owned $(touch owned)"], key="remove")
 command_button("Forget", ["schedule", "remove", "--", "`weekly`"], key="forget", confirm=True)
 """
@@ -36,7 +36,7 @@ def test_a_button_runs_the_command_line_and_shows_what_it_said(curated: Path, mo
 
 TYPED = """
 import streamlit as st
-from dashboards.session.commands import command_button
+from rollmill.dashboards.session.commands import command_button
 name = st.text_input("Schedule", "nightly", key="name")
 if name != "hidden":
     command_button("Remove", ["schedule", "remove", "--", name], key="remove")
@@ -68,7 +68,7 @@ def test_a_confirmed_command_is_the_one_in_view(curated: Path, monkeypatch: pyte
 def test_a_click_is_void_after_a_draw_without_its_button(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
     page = AppTest.from_string(
-        f"{TYPED}\nfrom dashboards.session.commands import forget_clicks\nforget_clicks()", default_timeout=60
+        f"{TYPED}\nfrom rollmill.dashboards.session.commands import forget_clicks\nforget_clicks()", default_timeout=60
     )
     page.session_state[WRITES] = True
     page.run()

@@ -11,8 +11,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboards.session.export_matches import ROUTE, write_matches
-from storage.queries import Reader
+from rollmill.dashboards.session.export_matches import ROUTE, write_matches
+from rollmill.storage.queries import Reader
 
 pytestmark = pytest.mark.integration
 

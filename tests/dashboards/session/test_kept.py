@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.server.warm import first_views
-from dashboards.session.kept import state_of
-from storage.audits import PersonJudgement
-from storage.queries import Reader
-from storage.runs import Run
-from storage.workspace import Workspace
+from rollmill.dashboards.server.warm import first_views
+from rollmill.dashboards.session.kept import state_of
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.queries import Reader
+from rollmill.storage.runs import Run
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import run_in
 from tests.dashboards.evaluated import evaluate
 

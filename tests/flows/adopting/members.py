@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from storage.imports.logs.evaluation_log import unfolded_log
-from storage.imports.reading.zip_members import zip_members
+from rollmill.storage.imports.logs.evaluation_log import unfolded_log
+from rollmill.storage.imports.reading.zip_members import zip_members
 
 
 def members_of(path: Path) -> Mapping[str, bytes]:

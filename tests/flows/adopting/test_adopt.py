@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.adopting import AdoptRequest, adopt, stored_log
-from flows.adopting.adopt import slug
-from flows.adopting.log_import import import_log
-from flows.cli.make.adopt import page
-from storage.ground.errors import SetupError
-from storage.imports.logs.tools import TOOLS, log_at
-from storage.workspace import Workspace
+from rollmill.flows.adopting import AdoptRequest, adopt, stored_log
+from rollmill.flows.adopting.adopt import slug
+from rollmill.flows.adopting.log_import import import_log
+from rollmill.flows.cli.make.adopt import page
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.logs.tools import TOOLS, log_at
+from rollmill.storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines
 

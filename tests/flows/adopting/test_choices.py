@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.adopting import Adopt, AdoptRequest, adopt, stored_log
-from flows.cli.make.adopt import overview
-from flows.driver import Outcome, drive
-from storage.ground.errors import SetupError
-from storage.imports.logs.choices import RULES, LoggedChoices
-from storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
-from storage.imports.logs.lm_eval import read
-from storage.workspace import Workspace
+from rollmill.flows.adopting import Adopt, AdoptRequest, adopt, stored_log
+from rollmill.flows.cli.make.adopt import overview
+from rollmill.flows.driver import Outcome, drive
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.logs.choices import RULES, LoggedChoices
+from rollmill.storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
+from rollmill.storage.imports.logs.lm_eval import read
+from rollmill.storage.workspace import Workspace
 from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.adopting import Adopt, AdoptRequest
-from flows.cli import run
-from flows.cli.make.adopt import overview
-from flows.driver import drive
-from storage.ground.errors import SetupError, Unavailable
-from storage.workspace import Workspace
+from rollmill.flows.adopting import Adopt, AdoptRequest
+from rollmill.flows.cli import run
+from rollmill.flows.cli.make.adopt import overview
+from rollmill.flows.driver import drive
+from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 
 pytestmark = pytest.mark.integration
@@ -128,6 +128,6 @@ def test_a_full_disk_is_no_outcome_of_one_log(folder: Path, tmp_path: Path, monk
     def full(*_: object) -> None:
         raise Unavailable("no space left to write the ledger.")
 
-    monkeypatch.setattr(sys.modules["flows.adopting.adopt"], "import_log", full)
+    monkeypatch.setattr(sys.modules["rollmill.flows.adopting.adopt"], "import_log", full)
     with pytest.raises(SetupError, match="no space left"):
         drive(Adopt(AdoptRequest(tmp_path / "ws", folder)))

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.adopting import Adopt, AdoptRequest, adopt
-from flows.driver import drive
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.flows.adopting import Adopt, AdoptRequest, adopt
+from rollmill.flows.driver import drive
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 
 LOGS = Path(__file__).parent / "logs"
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates
-from flows.auditing.planted import planted_audit
-from storage.audits import Judgement, PersonJudgement
-from storage.ground.errors import SetupError
-from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
-from storage.queries.judge.audited import kept_set_of
-from storage.queries.judge.audits import bound_of, known_rates, rates_of_audit
+from rollmill.flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates
+from rollmill.flows.auditing.planted import planted_audit
+from rollmill.storage.audits import Judgement, PersonJudgement
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
+from rollmill.storage.queries.judge.audited import kept_set_of
+from rollmill.storage.queries.judge.audits import bound_of, known_rates, rates_of_audit
 from tests.flows.conftest import Curated, Run
 
 pytestmark = pytest.mark.integration

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from flows.auditing.audits import AuditRequest, population, run_of
-from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
-from pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
-from storage.queries import Reader, run_scope
-from storage.queries.judge.audited import audited_as
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.auditing.audits import AuditRequest, population, run_of
+from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
+from rollmill.pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.judge.audited import audited_as
+from rollmill.storage.workspace import Workspace
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.claims.chosen import chosen_claims
-from flows.claims.numbers import number_row
-from flows.claims.page import markdown, printed
-from flows.claims.published import published_table
-from flows.claims.results import claim_row, result_of
-from pipelines.claims import CLAIMS, Effect
-from storage.queries.published.claims import BOARDS, STATUSES
+from rollmill.flows.claims.chosen import chosen_claims
+from rollmill.flows.claims.numbers import number_row
+from rollmill.flows.claims.page import markdown, printed
+from rollmill.flows.claims.published import published_table
+from rollmill.flows.claims.results import claim_row, result_of
+from rollmill.pipelines.claims import CLAIMS, Effect
+from rollmill.storage.queries.published.claims import BOARDS, STATUSES
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows.claims.published import FILE, published_table
-from storage.ground.errors import SetupError
+from rollmill.flows.claims.published import FILE, published_table
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT, shared_data
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from flows.rounds.planning import plan
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.rounds.planning import plan
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.terminal import styled
+from rollmill.flows.cli.terminal import styled
 from tests.flows.conftest import ROOT, Curated
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 def completed(folder: Path, typed: str) -> list[str]:
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_ROLLMILL_COMPLETE": "complete_bash"}
-    command = [sys.executable, "-m", "flows.cli"]
+    command = [sys.executable, "-m", "rollmill.flows.cli"]
     ended = subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(ROOT), **words}, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
     return ended.stdout.split()

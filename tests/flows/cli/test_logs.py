@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.logs import LOGGER
+from rollmill.flows.cli.logs import LOGGER
 from tests.flows.conftest import ROOT, Run
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from flows import cli
-from storage.ground.errors import FoundWanting
+from rollmill.flows import cli
+from rollmill.storage.ground.errors import FoundWanting
 from tests.flows.conftest import ROOT, Run
 
 pytestmark = pytest.mark.integration
@@ -64,7 +64,7 @@ def test_the_version_names_its_commit(rollmill: Run) -> None:
 
 def test_a_shell_can_complete_the_verbs() -> None:
     environment = {**os.environ, "_ROLLMILL_COMPLETE": "complete_bash", "COMP_WORDS": "rollmill da", "COMP_CWORD": "1"}
-    code = "from flows import cli; cli.run([])"
+    code = "from rollmill.flows import cli; cli.run([])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["dashboard", "dataset"]
 
@@ -145,7 +145,7 @@ def test_found_wanting_is_status_one(monkeypatch: pytest.MonkeyPatch, rollmill: 
     def no(*_: object, **__: object) -> None:
         raise FoundWanting("the gate did not pass.\n  FAILED kept")
 
-    monkeypatch.setattr("flows.recipe.load.load_recipe", no)
+    monkeypatch.setattr("rollmill.flows.recipe.load.load_recipe", no)
     result = rollmill("recipe", "check", "x.yaml")
     assert (result.status, result.err) == (1, "rollmill: the gate did not pass.\n  FAILED kept\n")
 
@@ -154,7 +154,7 @@ def test_a_query_that_was_interrupted_is_no_bug(monkeypatch: pytest.MonkeyPatch,
     def stopped(*_: object, **__: object) -> None:
         raise RuntimeError("Query interrupted")  # what DuckDB makes of Ctrl-C
 
-    monkeypatch.setattr("flows.recipe.load.load_recipe", stopped)
+    monkeypatch.setattr("rollmill.flows.recipe.load.load_recipe", stopped)
     assert rollmill("recipe", "check", "x.yaml").status == 130
 
 
@@ -162,14 +162,24 @@ def test_a_bug_of_ours_raises(monkeypatch: pytest.MonkeyPatch, rollmill: Run) ->
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("flows.recipe.load.load_recipe", bug)
+    monkeypatch.setattr("rollmill.flows.recipe.load.load_recipe", bug)
     with pytest.raises(ZeroDivisionError, match="ours"):
         rollmill("recipe", "check", "x.yaml")
 
 
 @pytest.mark.parametrize("files", [24, 48])
 def test_too_few_files_are_said_before_anything_is_begun(files: int, ten_sums: Path) -> None:
-    limited = ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", sys.executable, "-m", "flows.cli", "runs", "list"]
+    limited = [
+        "bash",
+        "-c",
+        f'ulimit -n {files}; exec "$@"',
+        "bash",
+        sys.executable,
+        "-m",
+        "rollmill.flows.cli",
+        "runs",
+        "list",
+    ]
     done = subprocess.run(
         limited, cwd=ten_sums, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
@@ -181,7 +191,17 @@ def test_too_few_files_are_said_before_anything_is_begun(files: int, ten_sums: P
 
 
 def test_a_low_limit_that_may_be_raised_is_raised(ten_sums: Path) -> None:
-    limited = ["bash", "-c", 'ulimit -S -n 24; exec "$@"', "bash", sys.executable, "-m", "flows.cli", "runs", "list"]
+    limited = [
+        "bash",
+        "-c",
+        'ulimit -S -n 24; exec "$@"',
+        "bash",
+        sys.executable,
+        "-m",
+        "rollmill.flows.cli",
+        "runs",
+        "list",
+    ]
     done = subprocess.run(
         limited, cwd=ten_sums, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
@@ -209,7 +229,7 @@ def test_what_the_machine_refuses_is_a_line(
     def refused(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("flows.recipe.load.load_recipe", refused)
+    monkeypatch.setattr("rollmill.flows.recipe.load.load_recipe", refused)
     said = rollmill("recipe", "check", "x.yaml")
     assert said.status == 2
     assert said.err.startswith(f"rollmill: {words}")
@@ -219,7 +239,7 @@ def test_help_imports_nothing_heavy() -> None:
     """What --help costs is imports; a list of what must stay out says more than a stopwatch."""
     heavy = ["prefect", "pyarrow", "duckdb", "sqlalchemy", "pandas", "onnxruntime", "great_expectations", "torch", "yaml"]
     code = (
-        "import sys\nfrom flows import cli\n"
+        "import sys\nfrom rollmill.flows import cli\n"
         "cli.run(['curate', '--help'])\n"
         f"print('HEAVY', sorted(set({heavy}) & set(sys.modules)))"
     )

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import live, output
-from flows.cli.output import columns, fitted
-from flows.progress import Stage
-from flows.recipe.benchmarks import shipped_definitions
+from rollmill.flows.cli import live, output
+from rollmill.flows.cli.output import columns, fitted
+from rollmill.flows.progress import Stage
+from rollmill.flows.recipe.benchmarks import shipped_definitions
 from tests.flows.conftest import Run
 
 FUNNEL = "  dropped         11,745   incorrect 8,135 · duplicate_solution 3,600 · over_quota 9 · unparsed 1"

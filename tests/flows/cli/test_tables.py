@@ -1,6 +1,6 @@
 """Tables on a terminal: heads fold, texts are cut and numbers never, and columns that do not fit stand below."""
 
-from flows.cli.tables import table
+from rollmill.flows.cli.tables import table
 
 HEAD = ["", "completions", "tokens in", "kept", "tokens per kept row"]
 ROWS = [["represented", 1_256, 12_372, 595, 2_381.0], ["drawn by others", 0, 0, None, None]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.contamination.report_page import html, markdown
+from rollmill.flows.contamination.report_page import html, markdown
 from tests.flows.conftest import Curated, Run
 
 pytestmark = pytest.mark.integration

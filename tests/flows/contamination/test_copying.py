@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.synthesize.templates import Templates
-from storage.workspace import Workspace
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.import_records import producer_of
-from storage.imports.problems import import_problems
-from storage.imports.spec import ImportSpec
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.storage.import_records import producer_of
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration

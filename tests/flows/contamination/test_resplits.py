@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.contamination.resplits import Likeness
+from rollmill.flows.contamination.resplits import Likeness
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
 

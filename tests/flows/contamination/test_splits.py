@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.records import Problem
-from storage.queries.histories.splits import split_proof
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.publish import publish
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries.histories.splits import split_proof
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration

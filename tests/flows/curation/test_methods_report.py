@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.cli.operate.workspace import STAGES
-from flows.jobs.unchanged import PROGRAM
+from rollmill.flows.cli.operate.workspace import STAGES
+from rollmill.flows.jobs.unchanged import PROGRAM
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 pytestmark = pytest.mark.integration

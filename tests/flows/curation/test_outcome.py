@@ -5,9 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flows.curation.outcome import write_json, write_problem_report, write_reports
-from flows.problems import RecipeProblems
-from storage.ground.records import Problem
+from rollmill.flows.curation.outcome import write_json, write_problem_report, write_reports
+from rollmill.flows.problems import RecipeProblems
+from rollmill.storage.ground.records import Problem
 
 FUNNEL = {
     "problems": 3,

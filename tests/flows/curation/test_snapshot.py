@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from flows.curation.snapshot import decisions_in_key_order
-from storage.ground.records import Decision
-from storage.segments import rows as module
-from storage.segments.rows import Rows
-from storage.segments.schema import to_table
-from storage.segments.table_file import TableFile
-from storage.versions.content.snapshot import sorted_by_key
+from rollmill.flows.curation.snapshot import decisions_in_key_order
+from rollmill.storage.ground.records import Decision
+from rollmill.storage.segments import rows as module
+from rollmill.storage.segments.rows import Rows
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.segments.table_file import TableFile
+from rollmill.storage.versions.content.snapshot import sorted_by_key
 
 
 def decided(sizes: dict[str, int]) -> list[Decision]:

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from flows.driver import Direct, drive
-from flows.job import Job
-from flows.jobs.curate import Curate
-from flows.jobs.unchanged import program, unchanged
-from flows.session import recipe_of
-from pipelines.select.quota import Quota
-from storage.audits import PersonJudgement
-from storage.versions.index import load_index
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.driver import Direct, drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import Curate
+from rollmill.flows.jobs.unchanged import program, unchanged
+from rollmill.flows.session import recipe_of
+from rollmill.pipelines.select.quota import Quota
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.versions.index import load_index
+from rollmill.storage.workspace import Workspace
 
 pytestmark = pytest.mark.integration
 RECIPE = """\
@@ -37,7 +37,7 @@ gate: {min_kept: 1}
 evaluation: [{file: held.jsonl}]
 """
 HEAVY = ("duckdb", "great_expectations", "numpy", "onnxruntime", "prefect", "pyarrow")
-LOADED = "import sys; from flows import cli; cli.run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+LOADED = "import sys; from rollmill.flows import cli; cli.run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ def test_a_rerun_loads_nothing_heavy_and_says_what_the_whole_way_says(finished: 
     assert again["messages"][0].startswith("unchanged: small@v1 (")
     (finished.folder / "reports" / "small" / "content.json").unlink()
     whole = json.loads(
-        subprocess.run([sys.executable, "-m", "flows.cli", *words], env=env, check=True, capture_output=True).stdout
+        subprocess.run(
+            [sys.executable, "-m", "rollmill.flows.cli", *words], env=env, check=True, capture_output=True
+        ).stdout
     )
     differ = {"messages", "seconds", "spent"}
     assert {key: whole[key] for key in whole.keys() - differ} == {key: again[key] for key in again.keys() - differ}
@@ -105,7 +107,7 @@ def test_a_rerun_loads_nothing_heavy_and_says_what_the_whole_way_says(finished: 
 
 def test_a_changed_model_takes_every_stage(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     stamped: list[str] = []
-    monkeypatch.setattr("flows.jobs.unchanged._stamp", lambda path: stamped.append(str(path)))
+    monkeypatch.setattr("rollmill.flows.jobs.unchanged._stamp", lambda path: stamped.append(str(path)))
     finished.answer()
     assert [path for path in stamped if path.endswith("rollmill-tiny/model.onnx")]
 
@@ -186,8 +188,8 @@ def test_another_profile_or_method_takes_every_stage(finished: Finished, monkeyp
 def test_another_program_takes_every_stage(finished: Finished, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "__init__.py").write_text("")
-    monkeypatch.setattr("flows.jobs.unchanged.PROGRAM", [tmp_path / "flows"])
-    monkeypatch.setattr("flows.jobs.unchanged.program", program.__wrapped__)  # another process would ask anew
+    monkeypatch.setattr("rollmill.flows.jobs.unchanged.PROGRAM", [tmp_path / "flows"])
+    monkeypatch.setattr("rollmill.flows.jobs.unchanged.program", program.__wrapped__)  # another process would ask anew
     assert finished.answer() == ""
 
 
@@ -200,7 +202,7 @@ def own_answer(folder: Path, recipe: str) -> bool:
 
 
 def test_a_verifier_of_ones_own_counts_with_its_file(finished: Finished) -> None:
-    file, text = finished.folder / "mine.py", "from pipelines.verify.number import NumberVerifier as Mine\n"
+    file, text = finished.folder / "mine.py", "from rollmill.pipelines.verify.number import NumberVerifier as Mine\n"
     file.write_text(text)
     assert own_answer(finished.folder, RECIPE.replace("method: number", "method: mine.py:Mine"))
     file.write_text(f"{text}# Another file.\n")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.benchmarks import layout_of, load_definition
-from pipelines.verify import VERIFIERS
-from storage.ground.records import Completion, Problem, Verdict
-from storage.imports.problems import import_problems
-from storage.imports.spec import ImportSpec
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.flows.recipe.benchmarks import layout_of, load_definition
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 from tests.json_lines import write_lines
 from tests.shared_data import shared_data
 

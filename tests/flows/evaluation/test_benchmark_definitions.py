@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 import pytest
 
-from flows import cli
-from flows.problems import preview_problems
-from flows.recipe.benchmarks import shipped_definitions
-from flows.recipe.evaluations import load_evaluation
-from flows.worked_examples import Examples
-from pipelines.generate.prompts import PromptForm
-from pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.problems import preview_problems
+from rollmill.flows.recipe.benchmarks import shipped_definitions
+from rollmill.flows.recipe.evaluations import load_evaluation
+from rollmill.flows.worked_examples import Examples
+from rollmill.pipelines.generate.prompts import PromptForm
+from rollmill.pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 from tests.flows.evaluation.published_rows import ROWS
 from tests.json_lines import write_lines
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.cli.operate.workspace import STAGES
-from storage import dvc
+from rollmill.flows.cli.operate.workspace import STAGES
+from rollmill.storage import dvc
 from tests.flows.conftest import RECIPE, ROOT, Run
 from tests.flows.evaluation.test_evaluate import EVALUATION
 from tests.repositories import git, run_dvc
@@ -25,7 +25,7 @@ def test_repro_draws_nothing_after_the_evaluation_and_metrics_are_shown(
     file = toy / "recipes" / "evaluations" / "dvc.yaml"
     text = STAGES["recipes/evaluations/dvc.yaml"].replace("recipes/evaluations/arithmetic.yaml", "sums.yaml")
     stage = yaml.safe_load(text.replace("arithmetic-eval", "sums"))["stages"]["evaluate"]
-    command = f"{sys.executable} -m flows.cli evaluate sums.yaml --direct"
+    command = f"{sys.executable} -m rollmill.flows.cli evaluate sums.yaml --direct"
     file.parent.mkdir(parents=True)
     file.write_text(yaml.safe_dump({"stages": {"evaluate": {**stage, "cmd": command}}}))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -63,7 +63,7 @@ def test_the_stages_run_any_recipe_and_an_experiment(toy: Path, monkeypatch: pyt
         monkeypatch.setenv(variable, "t@t")
     (toy / "second.yaml").write_text(RECIPE.replace("name: toy", "name: second").replace("seed: 3", "seed: 4"))
     (toy / "params.yaml").write_text("recipes: {toy: toy.yaml, second: second.yaml}\n")
-    stages = STAGES["dvc.yaml"].replace("cmd: rollmill", f"cmd: {sys.executable} -m flows.cli")
+    stages = STAGES["dvc.yaml"].replace("cmd: rollmill", f"cmd: {sys.executable} -m rollmill.flows.cli")
     (toy / "dvc.yaml").write_text(stages)
     git(toy, "init", "-q")
     run_dvc(toy, "init", "-q")

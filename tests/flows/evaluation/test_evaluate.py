@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.segments import store
-from storage.workspace import Workspace
+from rollmill.storage.segments import store
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration

@@ -85,7 +85,7 @@ def test_a_verifier_of_a_users_own_is_named(toy: Path, curated: Curated, rollmil
     (toy / "own.yaml").write_text(recipe.replace("method: number", "method: toys.py:OwnNumber"))
     (toy / "toys.py").write_text(
         (toy / "toys.py").read_text()
-        + "\n\nfrom pipelines.verify.number import NumberVerifier\n\n\nclass OwnNumber(NumberVerifier):\n    pass\n"
+        + "\n\nfrom rollmill.pipelines.verify.number import NumberVerifier\n\nclass OwnNumber(NumberVerifier):\n    pass\n"
     )
     curated("own.yaml")
     refused = rollmill("export-task", "toy", "--for", "inspect", "--out", "x")

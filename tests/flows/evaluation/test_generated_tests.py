@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
 
@@ -28,7 +28,7 @@ GENERATED = ["assert add(2, 2) == 4", "assert add(3, 0) == 3", "assert add(5, 1)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two problems with five programs each, two of them right and three that fail alike."""
-    from flows import cli
+    from rollmill.flows import cli
 
     folder = tmp_path_factory.mktemp("programs") / "ws"
     Workspace.init(folder).close()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flows.problem_sets import version_problems
-from storage.workspace import Workspace
+from rollmill.flows.problem_sets import version_problems
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.evaluation.pairs import rank_pairs
-from storage.ground.errors import SetupError
+from rollmill.flows.evaluation.pairs import rank_pairs
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.cli.look.test_leaderboard import BENCHMARKS, evaluated
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines

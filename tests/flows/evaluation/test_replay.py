@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from flows.evaluation.replay import name_and_options
-from storage.ground.errors import SetupError
+from rollmill.flows.evaluation.replay import name_and_options
+from rollmill.storage.ground.errors import SetupError
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import re
 
-from flows.evaluation.replay_page import curves, notes
+from rollmill.flows.evaluation.replay_page import curves, notes
 
 
 def row(name: str, amount: int, value: float) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Said, finish, start
 from tests.tied import tied
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from flows import cli
-from storage.ledger.engine import Ledger
+from rollmill.flows import cli
+from rollmill.storage.ledger.engine import Ledger
 
 PLACE = Path(sys.argv[1])
 _time, _now = time.time, Ledger.now

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish
 from tests.flows.faults.conftest import (
     BATCH,
@@ -57,7 +57,7 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on(
     place.server.start()
     place.write_profile()
     inside = ".rollmill" if where == "ledger" else f".rollmill/{where}"
-    command = f"{shlex.quote(sys.executable)} -m flows.cli {' '.join(COMMAND)}"
+    command = f"{shlex.quote(sys.executable)} -m rollmill.flows.cli {' '.join(COMMAND)}"
     script = FULL.format(place=inside, size=size, keep=BESIDE if where == "ledger" else "", command=command)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=place.folder, env=environment, capture_output=True)
@@ -150,7 +150,7 @@ def test_a_clock_that_is_set_in_the_middle(place: Place, undisturbed: Outcome, s
 
 def test_little_memory_ends_in_a_line_and_does_not_hang(toy: Path) -> None:
     """Libraries may abort where theirs cannot be mapped; what reaches Python is said."""
-    limited = ["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash", sys.executable, "-m", "flows.cli"]
+    limited = ["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash", sys.executable, "-m", "rollmill.flows.cli"]
     command = [*limited, "curate", "toy.yaml", "--direct"]
     done = subprocess.run(
         command, cwd=toy, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish
 from tests.flows.faults.conftest import CONCURRENCY, Outcome, Place, outcome_of, same
 from tests.waiting import until

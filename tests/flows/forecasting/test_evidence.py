@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.forecasting.pilots import ForecastRequest, pilot_size
-from storage.ground.records import Problem
+from rollmill.flows.forecasting.pilots import ForecastRequest, pilot_size
+from rollmill.storage.ground.records import Problem
 
 
 def problems(count: int, levels: int) -> list[Problem]:

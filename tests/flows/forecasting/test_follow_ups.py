@@ -8,20 +8,20 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from flows.forecasting.follow_ups import FollowUpEvidence, FollowUpForecast
-from flows.forecasting.kept import KeptOfSteps
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
-from pipelines.budget.forecasts.posterior_predictive import Observation
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from pipelines.steps.census import Census
-from pipelines.steps.follow import Link, follow_ups
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.step_template import Facts
-from pipelines.steps.to_come import ShareLaw, TooLittleSeenError
-from storage.ground.money import UNITS
-from storage.ground.records import Outcome
-from storage.workspace import Workspace
+from rollmill.flows.forecasting.follow_ups import FollowUpEvidence, FollowUpForecast
+from rollmill.flows.forecasting.kept import KeptOfSteps
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
+from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.steps.census import Census
+from rollmill.pipelines.steps.follow import Link, follow_ups
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.steps.step_template import Facts
+from rollmill.pipelines.steps.to_come import ShareLaw, TooLittleSeenError
+from rollmill.storage.ground.money import UNITS
+from rollmill.storage.ground.records import Outcome
+from rollmill.storage.workspace import Workspace
 from tests.flows.cli.make.test_chained import VOTED
 from tests.flows.cli.stepped.test_votes import RECIPE as BY_VOTES
 from tests.flows.conftest import ROOT, Run

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flows.forecasting.scores import history, scores_of, shown_forecast
-from storage.run_records import Forecast
+from rollmill.flows.forecasting.scores import history, scores_of, shown_forecast
+from rollmill.storage.run_records import Forecast
 
 QUANTITIES = {
     "draws": {"median": 100.0, "low80": 90.0, "high80": 110.0, "low95": 80.0, "high95": 120.0},

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from pipelines.verify.answers import judgement
+from rollmill.pipelines.verify.answers import judgement
 
 FOLDER = Path(os.environ.get("SHOOTING", "."))
 
@@ -36,7 +36,7 @@ def decide(question: dict[str, Any]) -> dict[str, Any]:
 def shoot_the_others() -> None:
     for other in psutil.Process(os.getppid()).children():
         with contextlib.suppress(psutil.Error):  # dead already
-            if other.pid != os.getpid() and "pipelines.verify.workers.worker" in other.cmdline():
+            if other.pid != os.getpid() and "rollmill.pipelines.verify.workers.worker" in other.cmdline():
                 other.kill()
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from storage.segments.keys import KINDS
-from storage.workspace import Workspace
+from rollmill.storage.segments.keys import KINDS
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
 from tests.flows.test_services import left_behind
 from tests.waiting import until

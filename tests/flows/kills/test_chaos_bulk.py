@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish, start
 from tests.flows.test_services import left_behind
 from tests.waiting import until
@@ -36,7 +36,7 @@ import os
 import time
 from pathlib import Path
 
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 
 class Counted(NumberVerifier):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish, start
 from tests.forked import Forked
 from tests.json_lines import write_lines
@@ -81,7 +81,7 @@ def test_an_import_that_is_ended_between_its_files_is_no_import(folder: Path, ho
 
 
 def test_a_full_disk_leaves_nothing_of_an_import(folder: Path) -> None:
-    line = f"{shlex.quote(sys.executable)} -m flows.cli {' '.join(COMMAND)}"
+    line = f"{shlex.quote(sys.executable)} -m rollmill.flows.cli {' '.join(COMMAND)}"
     script = FULL.format(size=5_000, command=line)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(["unshare", "-rm", "sh", "-ec", script], cwd=folder, env=environment, capture_output=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.segments.keys import Kind
-from storage.workspace import Workspace
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish, start
 from tests.flows.test_services import left_behind
 from tests.waiting import until

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
 from tests.waiting import until
 
@@ -22,7 +22,7 @@ SLOW = '''"""The verifier number, slower, with a log of what it judges and the v
 import os
 import time
 
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 VERSION = os.environ.get("SLOW_VERSION", "1")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Prepare, finish, start
 from tests.pipelines.generate.http.serving import Serving
 from tests.waiting import until

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
 pytestmark = pytest.mark.integration

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.loops.loaded_loop import RoundState, load_loop
-from flows.loops.loop_recipe import LoopStop
-from flows.loops.monitor import alarms, measured, stop_reason
-from flows.training.training import OpenTraining
-from flows.trials.students import StudentCounts
-from pipelines.stats.trials.counts import ArmCounts
-from storage.ground.errors import SetupError
+from rollmill.flows.loops.loaded_loop import RoundState, load_loop
+from rollmill.flows.loops.loop_recipe import LoopStop
+from rollmill.flows.loops.monitor import alarms, measured, stop_reason
+from rollmill.flows.training.training import OpenTraining
+from rollmill.flows.trials.students import StudentCounts
+from rollmill.pipelines.stats.trials.counts import ArmCounts
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import Run, said_as_json
 from tests.flows.trials.test_trial import EVALUATION, SUMS, TRAINING
 
@@ -123,8 +123,8 @@ def test_a_loop_that_stopped_goes_on_and_its_second_run_makes_nothing(
 
 def test_numbers_of_a_loop_keep_their_kind_on_the_way_into_a_recipe() -> None:
     """JSON writes 1e-05, which YAML 1.1 reads as a text."""
-    from flows.recipe.parse import override
-    from flows.trials.trial_recipe import json_sets
+    from rollmill.flows.recipe.parse import override
+    from rollmill.flows.trials.trial_recipe import json_sets
 
     data: dict[str, Any] = {}
     for text in json_sets({"learner.options.learning_rate": 1e-5, "norms": {"a": 2.5e-7}}):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.loops.loaded_loop import LoadedLoop, RoundState, load_loop
-from flows.recipe.parse import read_yaml
-from storage.ground.errors import SetupError
+from rollmill.flows.loops.loaded_loop import LoadedLoop, RoundState, load_loop
+from rollmill.flows.recipe.parse import read_yaml
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import Run, said_as_json
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,7 +69,7 @@ def test_a_loop_has_the_same_budget_in_every_round_and_its_control_too() -> None
 
 def test_star_marks_what_saw_the_answer_and_shows_the_problem_alone() -> None:
     """A row of the second step says `sees_label`, and its training prompt is the problem's, without the hint."""
-    from storage.exports.asked import label_seeing_steps
+    from rollmill.storage.exports.asked import label_seeing_steps
 
     recipe = loop("star").curate_of(FIRST)
     assert label_seeing_steps(recipe.canonical()) == {"rationalised"}
@@ -83,7 +83,7 @@ def test_rest_em_keeps_ten_right_solutions_of_a_problem_at_most() -> None:
 
 def test_self_rewarding_reads_no_label_in_its_pairs() -> None:
     """The score is of agreement, which sees no reference, and pairs follow it whatever the verdicts."""
-    from pipelines.score import is_blind
+    from rollmill.pipelines.score import is_blind
 
     data = loop("self_rewarding").training_of(FIRST).recipe.data
     assert data.options["blind"] is True

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from flows.loops.loaded_loop import load_loop
-from flows.loops.loop_job import pooled, real_share
-from flows.loops.loop_recipe import LoopLimit, LoopStop
-from flows.loops.monitor import stop_reason
-from flows.loops.seen import audited, draw_figures, seen_round
-from storage.workspace import Workspace
+from rollmill.flows.loops.loaded_loop import load_loop
+from rollmill.flows.loops.loop_job import pooled, real_share
+from rollmill.flows.loops.loop_recipe import LoopLimit, LoopStop
+from rollmill.flows.loops.monitor import stop_reason
+from rollmill.flows.loops.seen import audited, draw_figures, seen_round
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.flows.loops.test_loop import LOOP
 from tests.flows.trials.test_trial import EVALUATION, SUMS, TRAINING
@@ -22,7 +22,7 @@ ROUND = {
     "yield": 0.3, "drawn_tokens": 600, "trained_tokens": 50, "precision": {"value": 0.95, "low": 0.91, "rows": 80},
 }  # fmt: skip
 LIAR = '''
-from pipelines.verify.finding import Finding, OneByOne
+from rollmill.pipelines.verify.finding import Finding, OneByOne
 
 
 class Liar(OneByOne):

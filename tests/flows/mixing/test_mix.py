@@ -8,10 +8,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.mixing.mix_recipe import as_label, load_mixture
-from storage.ground.errors import SetupError
-from storage.versions.read import load_manifest
-from storage.versions.resolve import resolve
+from rollmill.flows.mixing.mix_recipe import as_label, load_mixture
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import resolve
 from tests.flows.conftest import Curated, Run, finish, said_as_json, start
 
 MIXTURE: dict[str, Any] = {

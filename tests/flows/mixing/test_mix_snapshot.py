@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.mixing.mix_snapshot import mixed_prefix
+from rollmill.flows.mixing.mix_snapshot import mixed_prefix
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.mixing.pilot_files import pilots_of_file, pilots_of_trial
-from flows.mixing.proposal import laws_of, proposed
-from pipelines.mix.pilots.pilot import Pilots
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.flows.mixing.pilot_files import pilots_of_file, pilots_of_trial
+from rollmill.flows.mixing.proposal import laws_of, proposed
+from rollmill.pipelines.mix.pilots.pilot import Pilots
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 
 BEST = np.array([0.5, 0.3, 0.2])

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.mixing.own_signals import with_own_columns
-from storage.ground.errors import SetupError
+from rollmill.flows.mixing.own_signals import with_own_columns
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.flows.mixing.test_mix import MIXTURE, rows, write
 

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.mixing.choosing import _similarities
-from flows.mixing.mix_recipe import load_mixture
-from pipelines import CHECKOUT
-from storage.ground.errors import SetupError
+from rollmill.flows.mixing.choosing import _similarities
+from rollmill.flows.mixing.mix_recipe import load_mixture
+from rollmill.pipelines import CHECKOUT
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import Curated, Run, said_as_json
 
 TARGETED: dict[str, Any] = {

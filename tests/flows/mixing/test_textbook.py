@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from storage.ground.records import MADE
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import MADE
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.flows.scripted_models import said_by
 from tests.pipelines.generate.http.serving import Serving

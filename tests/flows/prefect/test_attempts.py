@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from flows.driver import Direct, JobKind, Outcome
-from flows.job import Job
-from flows.prefect.attempts import attempts
-from flows.prefect.firing import fire
-from storage.ground.errors import FoundWanting, SetupError, Unavailable
-from storage.schedules import Notify, Schedule, Schedules
-from storage.workspace import Workspace
+from rollmill.flows.driver import Direct, JobKind, Outcome
+from rollmill.flows.job import Job
+from rollmill.flows.prefect.attempts import attempts
+from rollmill.flows.prefect.firing import fire
+from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.storage.schedules import Notify, Schedule, Schedules
+from rollmill.storage.workspace import Workspace
 from tests.flows.cli.engines.test_openai import PROFILE, RECIPE
 from tests.flows.prefect.test_firing import Ends, job, last
 from tests.pipelines.generate.http.serving import Serving

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from flows.driver import DIRECT, Direct, JobKind, drive
-from flows.job import Job
-from flows.jobs.curate import Curate
-from flows.prefect.firing import fire
-from flows.prefect.standing import _deployment
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ledger.models import FiringRow, LeaseRow
-from storage.ledger.owners import Owner
-from storage.run_records import Firing
-from storage.schedules import Schedule
-from storage.workspace import Workspace
+from rollmill.flows.driver import DIRECT, Direct, JobKind, drive
+from rollmill.flows.job import Job
+from rollmill.flows.jobs.curate import Curate
+from rollmill.flows.prefect.firing import fire
+from rollmill.flows.prefect.standing import _deployment
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ledger.models import FiringRow, LeaseRow
+from rollmill.storage.ledger.owners import Owner
+from rollmill.storage.run_records import Firing
+from rollmill.storage.schedules import Schedule
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.flows.evaluation.test_evaluate import EVALUATION
 from tests.flows.sweeps.test_sweep import SWEEP
@@ -166,8 +166,8 @@ def test_a_firing_on_another_host_runs_until_its_lease_ends(toy: Path, monkeypat
     there = Owner("elsewhere/1", os.getpid(), 1.0)
     with Workspace.open(toy) as workspace:
         with monkeypatch.context() as elsewhere:
-            elsewhere.setattr("storage.ledger.leases.this_process", lambda: there)
-            elsewhere.setattr("storage.run_records.this_process", lambda: there)
+            elsewhere.setattr("rollmill.storage.ledger.leases.this_process", lambda: there)
+            elsewhere.setattr("rollmill.storage.run_records.this_process", lambda: there)
             working = workspace.firings.under_way("nightly")
             working.__enter__()
             workspace.firings.begin("nightly", "toy.yaml", "redraw")

@@ -11,14 +11,14 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.testing.utilities import prefect_test_harness
 
-import flows.prefect  # noqa: F401 - before Prefect, which would read the settings of the current folder
-from flows.curation.gating import GateFailed
-from flows.prefect.flows.carrying import JobOptions
-from flows.prefect.flows.curate import curate
-from flows.prefect.flows.evaluate import evaluate
-from flows.prefect.flows.tasks import TASKS, draw
-from storage.ground.errors import SetupError
-from storage.ground.secret_texts.known_keys import use
+import rollmill.flows.prefect  # noqa: F401 - before Prefect, which would read the settings of the current folder
+from rollmill.flows.curation.gating import GateFailed
+from rollmill.flows.prefect.flows.carrying import JobOptions
+from rollmill.flows.prefect.flows.curate import curate
+from rollmill.flows.prefect.flows.evaluate import evaluate
+from rollmill.flows.prefect.flows.tasks import TASKS, draw
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.secret_texts.known_keys import use
 from tests.flows.evaluation.test_evaluate import EVALUATION
 
 pytestmark = pytest.mark.services

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish, start
 from tests.flows.test_services import curated, left_behind, run
 from tests.waiting import until
@@ -27,7 +27,7 @@ def begun(toy: Path, *arguments: str) -> "subprocess.Popen[str]":
     command = start("curate", "toy.yaml", "--prefect", *arguments, cwd=toy, TOY_SLEEP=SLOW, TOY_CALLS=str(calls))
     assert until(lambda: calls.exists() and len(calls.read_text().split()) >= 10, 120)
     children = psutil.Process(command.pid).children(recursive=True)
-    (server,) = [child for child in children if "flows.prefect.server" in child.cmdline()]
+    (server,) = [child for child in children if "rollmill.flows.prefect.server" in child.cmdline()]
     server.kill()
     return command
 

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect.managed import remove_private_homes
-from flows.prefect.server import child_environment, environment, user_prefect_url
-from pipelines.processes.proc import SystemProcess, process
-from storage.ledger.owners import new_file_id
-from storage.standing import healthy
+from rollmill.flows.prefect.managed import remove_private_homes
+from rollmill.flows.prefect.server import child_environment, environment, user_prefect_url
+from rollmill.pipelines.processes.proc import SystemProcess, process
+from rollmill.storage.ledger.owners import new_file_id
+from rollmill.storage.standing import healthy
 from tests.flows.conftest import ROOT
 from tests.waiting import until
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from flows.prefect.managed import ManagedServer
+from rollmill.flows.prefect.managed import ManagedServer
 server = ManagedServer(Path(sys.argv[1])).start()
 server.wait()
 print(server.port, server._child.pid, server.home, flush=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.schedules import Schedules
-from storage.workspace import Workspace
+from rollmill.storage.schedules import Schedules
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish, start
 from tests.flows.test_services import left_behind, run
 from tests.waiting import until

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from flows.prefect.pages import explain_rules
-from pipelines.verify import VERIFIERS
-from storage.workspace import Workspace
+from rollmill.flows.prefect.pages import explain_rules
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.workspace import Workspace
 
 
 def test_rules_that_earlier_releases_recorded_get_their_words(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from flows.prefect.runner import ScheduleRunner, _flow_without_hooks
-from flows.prefect.untrusted import replace
-from storage.ground.errors import RollmillError
+from rollmill.flows.prefect.runner import ScheduleRunner, _flow_without_hooks
+from rollmill.flows.prefect.untrusted import replace
+from rollmill.storage.ground.errors import RollmillError
 
 
 def test_a_run_is_a_child_with_the_name_that_the_runner_itself_remembers(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_run_is_a_child_with_the_name_that_the_runner_itself_remembers(tmp_pat
     parameters = {"recipe": "/hostile.yaml", "schedule": "other"}
     starter = runner._starter(FlowRun(flow_id=uuid4(), deployment_id=deployment, name="other", parameters=parameters))
     assert shlex.split(str(starter._command)) == [
-        sys.executable, "-P", "-m", "flows.prefect.scheduled", str(tmp_path), "nightly; touch x",
+        sys.executable, "-P", "-m", "rollmill.flows.prefect.scheduled", str(tmp_path), "nightly; touch x",
     ]  # fmt: skip
     assert (starter._entrypoint, starter._storage, starter._cwd, starter._env) == (None, None, None, {})
 

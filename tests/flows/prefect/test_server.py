@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.prefect.server import is_open
+from rollmill.flows.prefect.server import is_open
 
 
 def asked(path: str, method: str = "GET", kind: str = "http", **headers: str) -> bool:

@@ -8,12 +8,12 @@ from threading import Thread
 
 import pytest
 
-from flows.prefect.triggers import checked_on, observed
-from storage.ground.errors import SetupError
-from storage.models.publish import publish_model
-from storage.models.upkeep import tag_model, yank_model
-from storage.schedules import Schedule
-from storage.workspace import Workspace
+from rollmill.flows.prefect.triggers import checked_on, observed
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.models.publish import publish_model
+from rollmill.storage.models.upkeep import tag_model, yank_model
+from rollmill.storage.schedules import Schedule
+from rollmill.storage.workspace import Workspace
 from tests.flows.evaluation.test_evaluate import EVALUATION
 from tests.flows.mixing.test_mix import MIXTURE
 from tests.flows.sweeps.test_sweep import SWEEP

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.benchmarks import layout_of, load_definition, shipped_definitions
-from flows.recipe.evaluations import load_evaluation
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.benchmarks import layout_of, load_definition, shipped_definitions
+from rollmill.flows.recipe.evaluations import load_evaluation
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.evaluation.published_rows import ROWS
 
 EVALUATION = """\

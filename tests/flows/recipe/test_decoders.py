@@ -6,11 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.recipe.evaluations import load_evaluation
-from flows.recipe.load import LoadedRecipe, load_recipe
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Origin, Sampling, completion_id
+from rollmill.flows.recipe.evaluations import load_evaluation
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Origin, Sampling, completion_id
 from tests.flows.conftest import Run
 
 ORIGIN = Origin("embedded", "d" * 32, "curate")

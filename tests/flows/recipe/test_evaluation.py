@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError
 
 RECIPE = """\
 recipe_schema: 1

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.recipe.load import load_recipe
-from flows.recipe.methods import resolve
-from flows.recipe.profile import load_profile
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.recipe.methods import resolve
+from rollmill.flows.recipe.profile import load_profile
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT
 
 MINIMAL = """\
@@ -111,8 +111,8 @@ def test_the_hash_is_of_the_meaning_not_of_the_spelling(tmp_path: Path) -> None:
 
 def test_the_hash_of_a_fixed_recipe_stays_what_it_is() -> None:
     """A change here means that every run of every user begins anew: say so in the changelog."""
-    from flows.recipe.load import resolve_recipe
-    from flows.recipe.schema import Recipe
+    from rollmill.flows.recipe.load import resolve_recipe
+    from rollmill.flows.recipe.schema import Recipe
 
     recipe = Recipe.model_validate(
         {"recipe_schema": 1, "name": "x", "problems": {"imported": "y"}, "generate": {"engine": "imported"}}

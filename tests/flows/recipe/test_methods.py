@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.methods import file_mark, resolve
-from storage.ground.errors import SetupError
-from storage.ground.ids import sha256_text
-from storage.ground.records import Completion, Problem
+from rollmill.flows.recipe.methods import file_mark, resolve
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import sha256_text
+from rollmill.storage.ground.records import Completion, Problem
 
 OWN = '''"""A verifier of the user's."""
-from pipelines.verify.exact import ExactVerifier
+from rollmill.pipelines.verify.exact import ExactVerifier
 
 
 class Mine(ExactVerifier):

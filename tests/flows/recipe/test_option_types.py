@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.methods import SOURCE, parameters, resolve
-from flows.recipe.option_types import words_for
-from pipelines.registries import REGISTRIES, registry
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.methods import SOURCE, parameters, resolve
+from rollmill.flows.recipe.option_types import words_for
+from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.storage.ground.errors import SetupError
 
 WRONG: tuple[Any, ...] = (3, "x", [], {"a": 1}, None, True, -1, math.nan, 10**12, [None])
 NEEDED = {"of": "vote.score", "least": 1, "model": "models/rollmill-tiny"}  # what a method cannot be without

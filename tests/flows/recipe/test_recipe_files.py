@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.queries import Reader
-from storage.queries.recipes import profile_files, recipe_kinds, recipe_stamp, version_origin
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.recipes import profile_files, recipe_kinds, recipe_stamp, version_origin
 from tests.flows.conftest import Curated
 
 pytestmark = pytest.mark.integration

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
 from tests.flows.conftest import ROOT
 
 HEAD = "recipe_schema: 1\nname: tiny\nproblems: {synthesize: templates, count: 8}\n"

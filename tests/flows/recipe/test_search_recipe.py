@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.load import LoadedRecipe, load_recipe
-from storage.exports.asked import label_seeing_steps
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.storage.exports.asked import label_seeing_steps
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 
 SEARCH = "{method: search, options: {policy: beam, process: lines}}"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import CHECKOUT
-from flows.recipe.profile import load_profile
-from flows.recipe.servers import (
+from rollmill.flows import CHECKOUT
+from rollmill.flows.recipe.profile import load_profile
+from rollmill.flows.recipe.servers import (
     Http,
     PricesSection,
     Serve,
@@ -15,10 +15,10 @@ from flows.recipe.servers import (
     local_models,
     server_keys,
 )
-from pipelines.generate.http import http_settings as settings
-from pipelines.generate.prices import Prices
-from pipelines.generate.serving import LocalServers
-from storage.ground.errors import SetupError
+from rollmill.pipelines.generate.http import http_settings as settings
+from rollmill.pipelines.generate.prices import Prices
+from rollmill.pipelines.generate.serving import LocalServers
+from rollmill.storage.ground.errors import SetupError
 from tests.storage.models.published import published_student
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.methods import resolve
-from flows.recipe.user_files import NotTrusted, StoredMethods, files_of
-from pipelines import own_code, registries
-from pipelines.own_code import trusting
-from pipelines.registries import registry
-from storage.ground.errors import SetupError
-from storage.ground.ids import sha256_text
+from rollmill.flows.recipe.methods import resolve
+from rollmill.flows.recipe.user_files import NotTrusted, StoredMethods, files_of
+from rollmill.pipelines import own_code, registries
+from rollmill.pipelines.own_code import trusting
+from rollmill.pipelines.registries import registry
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import sha256_text
 
 VERIFIER = """
 from pathlib import Path

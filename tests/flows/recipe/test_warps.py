@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.load import LoadedRecipe, load_recipe
-from pipelines.generate.warps.warp import built_warp
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Origin, Sampling, completion_id
+from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.pipelines.generate.warps.warp import built_warp
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Origin, Sampling, completion_id
 
 ORIGIN = Origin("embedded", "d" * 32, "curate")
 MINE = '''

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from storage.queries import Reader
-from storage.segments.keys import Kind
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.storage.queries import Reader
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.evaluated import EVALUATION, evaluate
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
@@ -135,7 +135,7 @@ def test_a_copied_workspace_judges_again_by_its_own_verifier(
     monkeypatch.chdir(here)
     write_lines(here / "problems.jsonl", [{"id": f"p{n}", "prompt": f"{n} + 1?", "reference": "1"} for n in range(4)])
     write_lines(here / "rollouts.jsonl", [{"problem_id": f"p{n}", "text": f"#### {n + 1}"} for n in range(4)])
-    own = "from pipelines.verify.number import NumberVerifier\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
+    own = "from rollmill.pipelines.verify.number import NumberVerifier\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
     (here / "mine.py").write_text(own)
     (here / "asked.yaml").write_text(EVALUATION.replace("method: number", "method: 'mine.py:Mine'"))
     assert rollmill("import", "problems", "problems.jsonl", "--name", "sums").status == 0

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import rollmill
-from pipelines.certify.suite_rows import SuiteRow
 from rollmill import RewardItem
+from rollmill.pipelines.certify.suite_rows import SuiteRow
 from tests.flows.rewards.test_trainers import hostile_rows
 
 UNDECIDED = 0.375

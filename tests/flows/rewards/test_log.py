@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 import rollmill
-from flows.cli import run
-from flows.rewards import reward_log as log_module
-from flows.rewards.history import RewardedRow, alert, history
-from flows.rewards.reward_log import JudgedLog, publish
 from rollmill import RewardItem, SetupError
-from storage.ground.records import JudgedRow, Problem
-from storage.workspace import Workspace
+from rollmill.flows.cli import run
+from rollmill.flows.rewards import reward_log as log_module
+from rollmill.flows.rewards.history import RewardedRow, alert, history
+from rollmill.flows.rewards.reward_log import JudgedLog, publish
+from rollmill.storage.ground.records import JudgedRow, Problem
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, finish, start
 from tests.waiting import until
 
@@ -246,7 +246,7 @@ def test_rollouts_of_a_training_are_audited_and_become_a_version(
 
 
 def _judged(folder: Path, judgement: Callable[[str], Any]) -> int:
-    from storage.audits import PersonJudgement
+    from rollmill.storage.audits import PersonJudgement
 
     with Workspace.open(folder) as opened:
         [audit] = opened.audits.list()

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import rollmill
-from pipelines.certify.votes_suite import DEFAULTS
 from rollmill import RewardItem, SetupError
-from storage.ground.records import Message, Problem
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.pipelines.certify.votes_suite import DEFAULTS
+from rollmill.storage.ground.records import Message, Problem
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.flows.rewards import toys
 
 ROOT = Path(__file__).resolve().parents[3]

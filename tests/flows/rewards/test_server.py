@@ -10,9 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 import rollmill
-from flows.rewards import bodies
-from flows.rewards.reward_server import RewardService, make_app, token_of
 from rollmill import SetupError
+from rollmill.flows.rewards import bodies
+from rollmill.flows.rewards.reward_server import RewardService, make_app, token_of
 
 TOYS = "tests.flows.rewards.toys"
 LOCAL = "http://127.0.0.1:8600"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import rollmill
-from flows.cli import run
-from flows.rewards.shapes import answer_in
 from rollmill import SetupError
+from rollmill.flows.cli import run
+from rollmill.flows.rewards.shapes import answer_in
 from tests.flows.conftest import Run
 
 TOYS = "tests.flows.rewards.toys"

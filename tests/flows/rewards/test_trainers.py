@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 import rollmill
-from flows.rewards.checking import trainer_file
-from pipelines.certify.suite_rows import HOSTILE, SuiteRow
-from pipelines.certify.suites import SUITES
-from pipelines.stats import paired_test
-from pipelines.synthesize.templates import Templates
 from rollmill import RewardItem
-from storage.ground.records import Problem
-from storage.workspace import Workspace
+from rollmill.flows.rewards.checking import trainer_file
+from rollmill.pipelines.certify.suite_rows import HOSTILE, SuiteRow
+from rollmill.pipelines.certify.suites import SUITES
+from rollmill.pipelines.stats import paired_test
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish, start
 
 ROOT = Path(__file__).resolve().parents[3]

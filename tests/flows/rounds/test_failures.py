@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from flows.progress import Event
-from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
-from pipelines.budget.fixed import Fixed
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Request, Verdict
-from storage.segments.schema import from_table
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Request, Verdict
+from rollmill.storage.segments.schema import from_table
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
 
 pytestmark = pytest.mark.integration
@@ -199,8 +199,8 @@ def test_an_interrupt_keeps_what_is_committed_and_ends_every_thread(tmp_path: Pa
 
 
 def test_a_full_disk_surfaces_and_what_was_committed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.ground.errors import full_disk
-    from storage.segments.store import SegmentStore
+    from rollmill.storage.ground.errors import full_disk
+    from rollmill.storage.segments.store import SegmentStore
 
     whole = SegmentStore.commit_many
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import decide, plan_round, run_all
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, imported_completion_id
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.flows.rounds import decide, plan_round, run_all
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, imported_completion_id
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace
 
 SUM = Problem(prompt="2 + 3 = ? (p=50%)", reference="5")

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from flows.rounds.plan_rows import distinct, repeated_ids
+from rollmill.flows.rounds.plan_rows import distinct, repeated_ids
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from flows.progress import Event
-from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
-from pipelines.budget.dars import DarsProp2Diff
-from pipelines.budget.fixed import Fixed
-from pipelines.metrics import Funnel
-from pipelines.score import SCORERS
-from pipelines.select.quota import AllCorrect, Quota
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Request
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
+from rollmill.pipelines.budget.dars import DarsProp2Diff
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.metrics import Funnel
+from rollmill.pipelines.score import SCORERS
+from rollmill.pipelines.select.quota import AllCorrect, Quota
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, with_spec, workspace
 
 pytestmark = pytest.mark.integration
@@ -188,7 +188,7 @@ def test_scores_reach_the_rollouts_and_the_store(tmp_path: Path) -> None:
 
 def test_events_and_progress_tell_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A forecast has a share of a round's time, which on a busy machine may end before the first simulation does.
-    monkeypatch.setattr("flows.rounds.planning.whole._seconds", lambda run: 60.0)  # noqa: ARG005
+    monkeypatch.setattr("rollmill.flows.rounds.planning.whole._seconds", lambda run: 60.0)  # noqa: ARG005
     heard: list[Event] = []
     run_toy(tmp_path, on_event=heard.append)
     first = [event for event in heard if event.round == 0]

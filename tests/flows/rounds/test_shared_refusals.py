@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import run_all
-from pipelines.generate.http.refusals import SharedRefusal
+from rollmill.flows.rounds import run_all
+from rollmill.pipelines.generate.http.refusals import SharedRefusal
 from tests.flows.rounds.together.http_child import http_spec
 from tests.flows.rounds.toy import content, workspace
 from tests.pipelines.generate.http.serving import Serving, status

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.job import Job
-from flows.problems import RecipeProblems
-from flows.rounds import DecisionReport, OpenRun, QueueLimits, RoundResult, RunSpec, decide, run_all
-from flows.sampling.steps import Step
-from flows.session import Session
-from pipelines.budget.dars import DarsUniform
-from pipelines.select.quota import Quota
-from pipelines.steps.graph import root
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Problem, Request, Verdict
-from storage.workspace import Workspace
+from rollmill.flows.job import Job
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.rounds import DecisionReport, OpenRun, QueueLimits, RoundResult, RunSpec, decide, run_all
+from rollmill.flows.sampling.steps import Step
+from rollmill.flows.session import Session
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.select.quota import Quota
+from rollmill.pipelines.steps.graph import root
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Problem, Request, Verdict
+from rollmill.storage.workspace import Workspace
 from tests.toys import Toy
 
 Rows = dict[str, list[tuple[Any, ...]]]

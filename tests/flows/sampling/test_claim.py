@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from flows.sampling.charges import Account
-from flows.sampling.claim import ClaimedBatch, claim
-from flows.sampling.control import Control, QueueLimits
-from flows.sampling.draw import BatchDrawer
-from flows.sampling.sample import RequestBatch
-from flows.sampling.spend_limiter import SpendLimiter
-from storage.ground.records import Completion, Request, Sampling
-from storage.ledger.models import LeaseRow
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.flows.sampling.charges import Account
+from rollmill.flows.sampling.claim import ClaimedBatch, claim
+from rollmill.flows.sampling.control import Control, QueueLimits
+from rollmill.flows.sampling.draw import BatchDrawer
+from rollmill.flows.sampling.sample import RequestBatch
+from rollmill.flows.sampling.spend_limiter import SpendLimiter
+from rollmill.storage.ground.records import Completion, Request, Sampling
+from rollmill.storage.ledger.models import LeaseRow
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, workspace
 
 REQUESTS = {

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import OpenRun, run_all, score_run
-from flows.sampling.sample import RunSamplers
-from pipelines.budget.fixed import Fixed
-from pipelines.score.text_likelihood import Likelihood
-from storage.ground.records import Completion, Request
-from storage.workspace import Workspace
+from rollmill.flows.rounds import OpenRun, run_all, score_run
+from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.score.text_likelihood import Likelihood
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace
 from tests.toys import Toy
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.rounds import run_all, score_run
-from flows.sampling.replies import GROUP
-from flows.sampling.sample import SpendLimitReached
-from pipelines import CHECKOUT
-from storage.ground.errors import FoundWanting
-from storage.scores import run_scores
-from storage.spending import DRAW, SCORE, Limit
-from storage.workspace import Workspace
+from rollmill.flows.rounds import run_all, score_run
+from rollmill.flows.sampling.replies import GROUP
+from rollmill.flows.sampling.sample import SpendLimitReached
+from rollmill.pipelines import CHECKOUT
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.scores import run_scores
+from rollmill.storage.spending import DRAW, SCORE, Limit
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, workspace
 from tests.flows.scoring.asking_run import TOKENS, ScoringToy, scored_run
 from tests.tied import tied
@@ -65,7 +65,7 @@ def test_what_a_scorer_asks_is_stored_and_charged_and_asked_once(tmp_path: Path)
 
 
 def test_deciding_scores_what_no_stage_has(tmp_path: Path) -> None:
-    from flows.rounds import decide
+    from rollmill.flows.rounds import decide
 
     with workspace(tmp_path) as ws:
         drawn(ws)

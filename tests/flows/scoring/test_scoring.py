@@ -8,14 +8,14 @@ import duckdb
 import numpy as np
 import pytest
 
-from dashboards.parts.verdicts import record
-from pipelines.metrics.elections import ballots
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from storage.queries import Reader, problem_detail, run_scope
-from storage.queries.pools import scope_pool
-from storage.scores import run_scores
-from storage.workspace import Workspace
+from rollmill.dashboards.parts.verdicts import record
+from rollmill.pipelines.metrics.elections import ballots
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.storage.queries import Reader, problem_detail, run_scope
+from rollmill.storage.queries.pools import scope_pool
+from rollmill.storage.scores import run_scores
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 from tests.pipelines.generate.test_reward_model import RatingServer
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 MINE = '''\
 """A scorer of the user's: the number of words; a text that says Carry gets no finite number."""
 
-from storage.ground.records import Score
+from rollmill.storage.ground.records import Score
 
 
 class Words:
@@ -41,7 +41,7 @@ class Words:
 ASKED = '''\
 """A scorer of the user's: how long what the model was asked is, beyond the problem's own prompt."""
 
-from storage.ground.records import Score
+from rollmill.storage.ground.records import Score
 
 
 class Asked:

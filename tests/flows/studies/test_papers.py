@@ -13,19 +13,19 @@ import pytest
 from typer.main import get_command
 
 from docs.generate import papers as page_of_papers
-from flows import cli
-from flows.loops.loaded_loop import load_loop
-from flows.mixing.mix_recipe import load_mixture
-from flows.recipe.evaluations import load_evaluation
-from flows.recipe.load import load_recipe
-from flows.recipe.parse import kind_of_file, read_yaml
-from flows.studies.shelf import shipped_result
-from flows.studies.study_recipe import load_study
-from flows.sweeps.sweep_recipe import load_sweep
-from flows.training.training_recipe import load_training
-from flows.trials.trial_recipe import load_trial
-from storage.ground.errors import SetupError
-from storage.queries.published.papers import MEASURED, SYSTEMS, PaperRow, published_papers, words_of
+from rollmill.flows import cli
+from rollmill.flows.loops.loaded_loop import load_loop
+from rollmill.flows.mixing.mix_recipe import load_mixture
+from rollmill.flows.recipe.evaluations import load_evaluation
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.recipe.parse import kind_of_file, read_yaml
+from rollmill.flows.studies.shelf import shipped_result
+from rollmill.flows.studies.study_recipe import load_study
+from rollmill.flows.sweeps.sweep_recipe import load_sweep
+from rollmill.flows.training.training_recipe import load_training
+from rollmill.flows.trials.trial_recipe import load_trial
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries.published.papers import MEASURED, SYSTEMS, PaperRow, published_papers, words_of
 from tests.flows.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.parse import override, read_yaml
-from storage.queries.published.papers import PaperRow, published_papers, words_of
-from storage.workspace import Workspace
+from rollmill.flows.recipe.parse import override, read_yaml
+from rollmill.storage.queries.published.papers import PaperRow, published_papers, words_of
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Prepare, Run
 from tests.flows.loops.test_recipes import smallest
 from tests.flows.studies.paper_inputs import INPUTS

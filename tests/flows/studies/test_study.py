@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from docs.generate import papers
-from flows.studies.study_recipe import load_study
-from flows.studies.study_report import judged, number_text
-from flows.training.training import OpenTraining
+from rollmill.flows.studies.study_recipe import load_study
+from rollmill.flows.studies.study_report import judged, number_text
+from rollmill.flows.training.training import OpenTraining
 from tests.flows.conftest import Run, said_as_json
 from tests.flows.trials.test_trial import EVALUATION, SUMS, TRAINING
 

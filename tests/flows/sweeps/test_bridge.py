@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from flows.problem_sets import imported_problems
-from flows.recipe.load import load_recipe
-from flows.recipe.schema import ExamplesFrom
-from flows.worked_examples import Examples
-from pipelines.generate.prompts import PromptForm
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.flows.problem_sets import imported_problems
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.recipe.schema import ExamplesFrom
+from rollmill.flows.worked_examples import Examples
+from rollmill.pipelines.generate.prompts import PromptForm
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
 
 ENGINE = '''\
@@ -23,7 +23,7 @@ from typing import Any
 
 from toys import ToyEngine
 
-from storage.ground.records import Request
+from rollmill.storage.ground.records import Request
 
 
 class Follower(ToyEngine):

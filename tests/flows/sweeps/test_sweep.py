@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flows.sweeps.sweep_recipe import load_sweep
-from pipelines.allocate.lists.demonstrations import ListOptions
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.flows.sweeps.sweep_recipe import load_sweep
+from rollmill.pipelines.allocate.lists.demonstrations import ListOptions
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, finish, said_as_json, start
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.models.index import resolve_model
-from storage.workspace import Workspace
+from rollmill.storage.models.index import resolve_model
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.flows.training.test_trainings import recipe
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.training.model_card import lengths_of, model_card
+from rollmill.flows.training.model_card import lengths_of, model_card
 
 TRAINED: dict[str, Any] = {"steps": 4, "tokens": 400, "epochs": 0.0, "seconds": 2.0, "record": {}}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.training.training_recipe import load_training
+from rollmill.flows.training.training_recipe import load_training
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPE = ROOT / "recipes" / "training" / "other_trainers.yaml"

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.training.run_source import run_snapshot, run_version
-from flows.training.training import open_training
-from flows.training.training_data import training_rows
-from flows.training.training_recipe import load_training
-from storage.exports import export
-from storage.ground.errors import SetupError
-from storage.segments.keys import SegmentKey
-from storage.segments.schema import from_table
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.flows.training.run_source import run_snapshot, run_version
+from rollmill.flows.training.training import open_training
+from rollmill.flows.training.training_data import training_rows
+from rollmill.flows.training.training_recipe import load_training
+from rollmill.storage.exports import export
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.flows.evaluation.test_evaluate import EVALUATION
 from tests.flows.training.test_trainings import recipe

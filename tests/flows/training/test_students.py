@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from flows.training.training import open_training
-from flows.training.training_data import training_rows
-from flows.training.training_recipe import load_training
-from pipelines.generate.embedded.model_files import ModelFiles
-from pipelines.train.learners import tiny
-from storage.models.index import resolve_model
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.training.training import open_training
+from rollmill.flows.training.training_data import training_rows
+from rollmill.flows.training.training_recipe import load_training
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles
+from rollmill.pipelines.train.learners import tiny
+from rollmill.storage.models.index import resolve_model
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.forked import Forked
 from tests.pipelines.train.student_files import small_model

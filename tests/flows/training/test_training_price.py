@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from flows.training.training_price import TrainingPrice
+from rollmill.flows.training.training_price import TrainingPrice
 
 
 def test_seconds_have_a_price_by_the_hour() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.training.training_reward import LONGEST_NAME, log_of
-from storage.workspace import Workspace
+from rollmill.flows.training.training_reward import LONGEST_NAME, log_of
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration

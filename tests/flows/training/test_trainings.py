@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from flows.training.train_job import peak_memory, tokens_a_second
-from flows.training.training_data import training_rows
-from flows.training.training_recipe import load_training
-from pipelines.train.roles import PEAK_MEMORY
-from storage.workspace import Workspace
+from rollmill.flows import cli
+from rollmill.flows.training.train_job import peak_memory, tokens_a_second
+from rollmill.flows.training.training_data import training_rows
+from rollmill.flows.training.training_recipe import load_training
+from rollmill.pipelines.train.roles import PEAK_MEMORY
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.forked import Forked
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.trials.comparison import by_benchmark, changed_share, compared, decided, detectable, units_of
-from flows.trials.references import MEASURE
-from flows.trials.students import StudentCounts
-from flows.trials.trial_job import unplanned_seed_notes
-from flows.trials.trial_report import sentence, trial_page, write_trial
-from pipelines.stats.trials.counts import ArmCounts
-from pipelines.stats.trials.two_way import two_way
+from rollmill.flows.trials.comparison import by_benchmark, changed_share, compared, decided, detectable, units_of
+from rollmill.flows.trials.references import MEASURE
+from rollmill.flows.trials.students import StudentCounts
+from rollmill.flows.trials.trial_job import unplanned_seed_notes
+from rollmill.flows.trials.trial_report import sentence, trial_page, write_trial
+from rollmill.pipelines.stats.trials.counts import ArmCounts
+from rollmill.pipelines.stats.trials.two_way import two_way
 
 SAMPLES = 4
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.trials.trial_recipe import load_trial
-from storage.workspace import Workspace
+from rollmill.flows.trials.trial_recipe import load_trial
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 
 pytestmark = pytest.mark.integration

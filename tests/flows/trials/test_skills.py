@@ -1,8 +1,8 @@
 """Students of single skills and of a mixture: what arms and benchmarks are, and what matrix and a judge of length show."""
 
-from flows.trials.trial_recipe import load_trial
-from pipelines.stats import rank_agreement
-from storage.queries.comparisons.comparison import leaderboard
+from rollmill.flows.trials.trial_recipe import load_trial
+from rollmill.pipelines.stats import rank_agreement
+from rollmill.storage.queries.comparisons.comparison import leaderboard
 from tests.flows.conftest import ROOT
 from tests.storage.queries.comparisons.test_comparison import side
 

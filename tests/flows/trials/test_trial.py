@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.training.training import OpenTraining
+from rollmill.flows.training.training import OpenTraining
 from tests.flows.conftest import Curated, Run, said_as_json
 
 SUMS: dict[str, Any] = {

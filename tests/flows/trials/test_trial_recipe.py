@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.trials.trial_recipe import load_trial, trial_of
-from storage.ground.errors import SetupError
+from rollmill.flows.trials.trial_recipe import load_trial, trial_of
+from rollmill.storage.ground.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINING = {

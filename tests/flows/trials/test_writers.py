@@ -7,11 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.recipe.load import load_recipe
-from flows.trials.trial_recipe import load_trial
-from pipelines.verify import VERIFIERS
-from storage.ground.records import Completion, Problem
-from storage.workspace import Workspace
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.flows.trials.trial_recipe import load_trial
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.records import Completion, Problem
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 
 pytestmark = pytest.mark.integration

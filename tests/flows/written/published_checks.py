@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from pipelines.edit.failing_example import value_at
+from rollmill.pipelines.edit.failing_example import value_at
 from tests.flows.scripted_models import numbers_in
 from tests.flows.written.published_scripts import BUGS, CELLS
 from tests.flows.written.step_versions import Made, depth_of

@@ -8,11 +8,11 @@ from statistics import mean
 
 import pytest
 
-from pipelines.edit.error_types import TYPES
-from pipelines.edit.thoughts import switches_of
-from pipelines.edit.unified_diffs import states_of
-from pipelines.verify.calculation_steps import steps_of
-from storage.exports.completions import middles_of
+from rollmill.pipelines.edit.error_types import TYPES
+from rollmill.pipelines.edit.thoughts import switches_of
+from rollmill.pipelines.edit.unified_diffs import states_of
+from rollmill.pipelines.verify.calculation_steps import steps_of
+from rollmill.storage.exports.completions import middles_of
 from tests.flows.scripted_models import numbers_in, shop_numbers
 from tests.flows.written.step_recipe_inputs import DETOUR, DOUBLE, HALF, RIGHT
 from tests.flows.written.step_versions import Made, Row, depth_of, mean_tokens

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.problem_sources import source_of
-from flows.problems import make_problems, preview_problems
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.flows.problem_sources import source_of
+from rollmill.flows.problems import make_problems, preview_problems
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run
 
 pytestmark = pytest.mark.integration

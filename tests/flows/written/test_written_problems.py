@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flows.problem_sources import source_of
-from pipelines.synthesize.library import TEMPLATES
-from storage.ground.records import Request
-from storage.spending import WRITE
-from storage.workspace import Workspace
+from rollmill.flows.problem_sources import source_of
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.storage.ground.records import Request
+from rollmill.storage.spending import WRITE
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.toys import Toy
 

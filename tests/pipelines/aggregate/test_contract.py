@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.aggregate import AGGREGATORS
-from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
-from pipelines.aggregate.majority import Borda
-from storage.ground.errors import SetupError
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
+from rollmill.pipelines.aggregate.majority import Borda
+from rollmill.storage.ground.errors import SetupError
 
 NAMES = sorted(AGGREGATORS)
 ORDERED = {

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.aggregate import AGGREGATORS
-from pipelines.aggregate.best_of import BestOfNElection
-from pipelines.aggregate.blind_pool import BlindPool
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.aggregate.best_of import BestOfNElection
+from rollmill.pipelines.aggregate.blind_pool import BlindPool
 
 ANSWERS = ("a", "b", "c", None)
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipelines.allocate.allocation_rounds import Allocation, allocate
-from pipelines.allocate.arms import Allocator, Arm, Pull
-from pipelines.allocate.dump import Dump, absolute_advantage
-from pipelines.allocate.halving import Brackets, Halving
-from pipelines.allocate.mastering import Mastering
-from pipelines.allocate.thompson import Thompson
-from pipelines.allocate.ucb import Ucb
-from pipelines.allocate.uniform import UniformAllocator
-from storage.ground.errors import SetupError
+from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
+from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull
+from rollmill.pipelines.allocate.dump import Dump, absolute_advantage
+from rollmill.pipelines.allocate.halving import Brackets, Halving
+from rollmill.pipelines.allocate.mastering import Mastering
+from rollmill.pipelines.allocate.thompson import Thompson
+from rollmill.pipelines.allocate.ucb import Ucb
+from rollmill.pipelines.allocate.uniform import UniformAllocator
+from rollmill.storage.ground.errors import SetupError
 
 
 def played(allocator: Allocator, rates: Sequence[float], seed: int) -> Allocation:

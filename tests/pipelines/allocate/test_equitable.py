@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipelines.allocate.allocation_rounds import allocate
-from pipelines.allocate.arms import Arm, Pull
-from pipelines.allocate.equitable import Equitable, LearningCurve, fitted_curve
+from rollmill.pipelines.allocate.allocation_rounds import allocate
+from rollmill.pipelines.allocate.arms import Arm, Pull
+from rollmill.pipelines.allocate.equitable import Equitable, LearningCurve, fitted_curve
 
 CURVES = {
     "a": LearningCurve(0.05, 0.5, 1.0),

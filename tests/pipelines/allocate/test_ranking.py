@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from pipelines.allocate.allocation_rounds import Allocation, allocate
-from pipelines.allocate.arms import Arm, Pull, VouchingAllocator
-from pipelines.allocate.ranking import Ranking
-from pipelines.allocate.uniform import UniformAllocator
+from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
+from rollmill.pipelines.allocate.arms import Arm, Pull, VouchingAllocator
+from rollmill.pipelines.allocate.ranking import Ranking
+from rollmill.pipelines.allocate.uniform import UniformAllocator
 
 Rates = Mapping[str, Sequence[float]]
 """Rate of each arm on each task."""

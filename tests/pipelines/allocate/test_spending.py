@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pipelines.allocate import ALLOCATORS
-from pipelines.allocate.allocation_rounds import Allocation, allocate
-from pipelines.allocate.arms import Arm, Pull
-from pipelines.allocate.spending import MOST_ROUNDS, spending_of
+from rollmill.pipelines.allocate import ALLOCATORS
+from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
+from rollmill.pipelines.allocate.arms import Arm, Pull
+from rollmill.pipelines.allocate.spending import MOST_ROUNDS, spending_of
 
 
 def made(*rounds: dict[str, int]) -> Allocation:

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.budget.forecasts.forecast import Question, simulate_run, totals_of
-from pipelines.budget.forecasts.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from pipelines.protocols import Budget
-from pipelines.tallies import Draw, PrefixTally, Stop
+from rollmill.pipelines.budget.forecasts.forecast import Question, simulate_run, totals_of
+from rollmill.pipelines.budget.forecasts.posterior_predictive import (
+    JointPosteriorPredictive,
+    Observation,
+    PosteriorPredictive,
+)
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.tallies import Draw, PrefixTally, Stop
 
 
 @dataclass(frozen=True)

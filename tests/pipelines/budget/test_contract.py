@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.budget import BUDGETS, STOP_REASONS
-from pipelines.budget.forecasts.simulate import SimulatedProblem
-from pipelines.protocols import Budget
-from pipelines.tallies import PrefixTally, RoundPlan
-from storage.ground.errors import SetupError
+from rollmill.pipelines.budget import BUDGETS, STOP_REASONS
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.tallies import PrefixTally, RoundPlan
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import simulate, tally
 
 NAMES = sorted(BUDGETS)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from pipelines.budget.dars import DarsProp2Diff, DarsUniform
-from pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.dars import DarsProp2Diff, DarsUniform
+from rollmill.pipelines.budget.fixed import Fixed
 from tests.pipelines.budget.simulation import Simulated, simulate
 
 RNG = random.Random(0)

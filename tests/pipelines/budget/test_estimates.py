@@ -9,9 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.budget.gvm import Gvm
-from pipelines.budget.passuntil import PassUntil
-from pipelines.stats import path_counting_rate, path_counts
+from rollmill.pipelines.budget.gvm import Gvm
+from rollmill.pipelines.budget.passuntil import PassUntil
+from rollmill.pipelines.stats import path_counting_rate, path_counts
 from tests.pipelines.budget.simulation import simulate, until_target
 
 RNG = np.random.default_rng(11)

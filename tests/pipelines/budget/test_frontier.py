@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from pipelines.budget.forecasts.simulate import SimulatedProblem
-from pipelines.budget.frontier import Frontier
-from pipelines.stats.draws.frontier import (
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
+from rollmill.pipelines.budget.frontier import Frontier
+from rollmill.pipelines.stats.draws.frontier import (
     LevelCounts,
     credible_set,
     effective_counts,
@@ -18,8 +18,8 @@ from pipelines.stats.draws.frontier import (
     next_level,
     violation,
 )
-from pipelines.tallies import Tally
-from storage.ground.errors import SetupError
+from rollmill.pipelines.tallies import Tally
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 
 LEVELS, EACH = 10, 16

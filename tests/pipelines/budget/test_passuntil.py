@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from pipelines.budget.passuntil import PassUntil
-from pipelines.stats import path_counting_rate, path_counts
-from pipelines.tallies import Draw, Stop, Tally
+from rollmill.pipelines.budget.passuntil import PassUntil
+from rollmill.pipelines.stats import path_counting_rate, path_counts
+from rollmill.pipelines.tallies import Draw, Stop, Tally
 from tests.pipelines.budget.simulation import simulate
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of, turns
+from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of, turns
 
 
 def row(

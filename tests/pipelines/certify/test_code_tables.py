@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.certify.code_suite import code_rows, programs
-from pipelines.certify.suite_rows import MARKS
-from pipelines.certify.tables.code_tasks import TASKS, CodeTask
+from rollmill.pipelines.certify.code_suite import code_rows, programs
+from rollmill.pipelines.certify.suite_rows import MARKS
+from rollmill.pipelines.certify.tables.code_tasks import TASKS, CodeTask
 
 BY_NAME = {task.name: task for task in TASKS}
 

@@ -5,12 +5,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from pipelines.certify.certificate import Certificate
-from pipelines.certify.certification import certify
-from pipelines.certify.suite_rows import SECTIONS, Section
-from pipelines.certify.suites import MEASURING, SUITES, options_of, select_suite
-from pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
-from pipelines.verify import VERIFIERS
+from rollmill.pipelines.certify.certificate import Certificate
+from rollmill.pipelines.certify.certification import certify
+from rollmill.pipelines.certify.suite_rows import SECTIONS, Section
+from rollmill.pipelines.certify.suites import MEASURING, SUITES, options_of, select_suite
+from rollmill.pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
+from rollmill.pipelines.verify import VERIFIERS
 
 
 def certified(name: str, *sections: Section, **options: object) -> Certificate:

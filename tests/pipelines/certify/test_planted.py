@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.certify.planted import KINDS, REFORMATTED, PlantedVariant, planted_variants
-from storage.ground.records import Problem
+from rollmill.pipelines.certify.planted import KINDS, REFORMATTED, PlantedVariant, planted_variants
+from rollmill.storage.ground.records import Problem
 
 STEPS = "She sells 3 * 12 = <<3*12=36>>36 eggs.\nThen 36 + 1,204 = 1,240 are left."
 RIGHT = [
@@ -108,7 +108,7 @@ def test_nothing_is_planted_where_the_answer_is_not_provably_right() -> None:
 
 
 def test_the_dresses_of_a_right_answer_are_accepted_and_errors_refused() -> None:
-    from pipelines.verify import verify
+    from rollmill.pipelines.verify import verify
 
     rows = [(one, reference) for reference, text in RIGHT for seed in (0, 1) for one in variants(reference, text, seed)]
     verdicts = verify([("How many?", reference, one.text) for one, reference in rows])

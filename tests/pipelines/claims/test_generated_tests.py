@@ -1,6 +1,6 @@
 """What is taken of texts that go on from `assert `, as CodeT's postprocess.py takes it."""
 
-from pipelines.claims.generated_tests import asserts_in, counted_asserts, until_stop
+from rollmill.pipelines.claims.generated_tests import asserts_in, counted_asserts, until_stop
 
 TEXT = """f(1) == 2, 'one'
 assert f(2) == 3

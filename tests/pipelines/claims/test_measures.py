@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.budget.dars import DarsUniform
-from pipelines.claims import CLAIMS, NotTestable
-from pipelines.claims.budgets import drawn_by, solutions_of
-from pipelines.claims.evidence import Evidence, model_ballots
-from storage.ground.pool import Pool
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.claims import CLAIMS, NotTestable
+from rollmill.pipelines.claims.budgets import drawn_by, solutions_of
+from rollmill.pipelines.claims.evidence import Evidence, model_ballots
+from rollmill.storage.ground.pool import Pool
 from tests.pipelines.metrics.pools import pool
 
 N = 16

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.claims import VALUES, NotTestable
-from pipelines.claims.released_outputs import (
+from rollmill.pipelines.claims import VALUES, NotTestable
+from rollmill.pipelines.claims.released_outputs import (
     CORRECT,
     GeneratedTests,
     Recorded,

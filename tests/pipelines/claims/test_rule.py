@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.claims import CLAIMS, Claim, Effect, EffectPrediction, findings, number_status, status
-from pipelines.claims.claim import finding
-from pipelines.stats import Estimate
+from rollmill.pipelines.claims import CLAIMS, Claim, Effect, EffectPrediction, findings, number_status, status
+from rollmill.pipelines.claims.claim import finding
+from rollmill.pipelines.stats import Estimate
 
 
 @pytest.mark.parametrize(

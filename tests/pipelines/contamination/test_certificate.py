@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.contamination import ContaminationCertificate, RecallFloor, certify, planted_copies
-from pipelines.contamination.edits import EDITS
-from pipelines.contamination.planted_copies import Rate, Recall
-from pipelines.contamination.texts import tokens
-from pipelines.synthesize import SYNTHESIZERS
-from storage.ground.records import Problem
+from rollmill.pipelines.contamination import ContaminationCertificate, RecallFloor, certify, planted_copies
+from rollmill.pipelines.contamination.edits import EDITS
+from rollmill.pipelines.contamination.planted_copies import Rate, Recall
+from rollmill.pipelines.contamination.texts import tokens
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](split="evaluation").synthesize(48, 3))
@@ -58,8 +58,8 @@ def test_the_seed_and_nothing_else_decides(measured: ContaminationCertificate) -
 
 def test_recall_falls_with_the_check(measured: ContaminationCertificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutation: a check that no longer compares runs and words finds none but copies that are the same text."""
-    monkeypatch.setattr("pipelines.contamination.index.BenchmarkIndex._same", lambda *_: None)
-    monkeypatch.setattr("pipelines.contamination.index.BenchmarkIndex._quoted", lambda *_, **__: None)
+    monkeypatch.setattr("rollmill.pipelines.contamination.index.BenchmarkIndex._same", lambda *_: None)
+    monkeypatch.setattr("rollmill.pipelines.contamination.index.BenchmarkIndex._quoted", lambda *_, **__: None)
     blind = certify(PROBLEMS, copies=24, seed=5)
     assert rates(blind)["exact", "problem"].rate == Rate(24, 24)
     assert rates(blind)["rewrapped", "problem"].rate == Rate(0, 24)

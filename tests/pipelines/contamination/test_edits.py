@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from pipelines.contamination.edits import EDITS, RENUMBERED
-from pipelines.contamination.texts import numbers, tokens
+from rollmill.pipelines.contamination.edits import EDITS, RENUMBERED
+from rollmill.pipelines.contamination.texts import numbers, tokens
 
 TEXT = "On Monday Janet buys 3 pens for 1,200 coins. How many coins does Janet pay each day if 12 days pass?"
 

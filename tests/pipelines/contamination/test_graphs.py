@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipelines.contamination.graphs import graph_of, graph_of_solution
+from rollmill.pipelines.contamination.graphs import graph_of, graph_of_solution
 from tests.shared_data import shared_data
 
 DUCKS = "She sells 16 - 3 - 4 = <<16-3-4=9>>9 eggs.\nShe makes 9 * 2 = $<<9*2=18>>18 every day.\n#### 18"

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.contamination import LEAKS, BenchmarkIndex, Hit, ProblemText
-from pipelines.contamination.texts import hard, tokens
-from storage.ground.records import Message, Problem
+from rollmill.pipelines.contamination import LEAKS, BenchmarkIndex, Hit, ProblemText
+from rollmill.pipelines.contamination.texts import hard, tokens
+from rollmill.storage.ground.records import Message, Problem
 from tests.shared_data import shared_data
 
 TRAIN = "A train runs 120 km in 2 hours and then 90 km in 1 hour. How far does it run in all?"
@@ -98,8 +98,8 @@ def test_a_system_turn_hides_no_leak() -> None:
 
 
 def test_among_instances_of_the_same_templates_no_copy_is_missed_and_few_others_are_flagged() -> None:
-    from pipelines.synthesize import SYNTHESIZERS
-    from pipelines.synthesize.template import instance_key
+    from rollmill.pipelines.synthesize import SYNTHESIZERS
+    from rollmill.pipelines.synthesize.template import instance_key
 
     def key(problem: Problem) -> str:
         return instance_key(str(problem.template), problem.meta["params"])

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan, scan
-from pipelines.contamination.candidates import MatchCandidates
-from pipelines.contamination.edits import EDITS
-from pipelines.synthesize import SYNTHESIZERS
-from storage.ground.records import Completion, Problem
-from storage.segments.schema import to_table
+from rollmill.pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan, scan
+from rollmill.pipelines.contamination.candidates import MatchCandidates
+from rollmill.pipelines.contamination.edits import EDITS
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.storage.ground.records import Completion, Problem
+from rollmill.storage.segments.schema import to_table
 
 SHORT = Problem("What is 3 + 4 * 5?", "23")
 LONG = Problem("Ann has 12 red and 15 blue pens in a box and gives 4 of them to Ben. How many pens has Ann?", "23")

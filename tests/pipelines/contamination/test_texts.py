@@ -1,6 +1,6 @@
 """Tokens of texts: numbers have one spelling, signs are kept, runs are of eight."""
 
-from pipelines.contamination.texts import blind, grams, hard, numbers, tokens
+from rollmill.pipelines.contamination.texts import blind, grams, hard, numbers, tokens
 
 
 def test_tokens_numbers_and_runs() -> None:

@@ -7,10 +7,10 @@ from statistics import mean
 
 import pytest
 
-from pipelines.edit import EDITORS, CannotEdit
-from pipelines.edit.planted_answer import rational
-from pipelines.edit.planted_errors import ERRORS
-from pipelines.verify import verify
+from rollmill.pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit.planted_answer import rational
+from rollmill.pipelines.edit.planted_errors import ERRORS
+from rollmill.pipelines.verify import verify
 from tests.shared_data import shared_data
 
 STEPS = "She has 16 - 3 = <<16-3=13>>13 eggs\nShe gets 13 * 2 = $<<13*2=26>>26\nA: 26"

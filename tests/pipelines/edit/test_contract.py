@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit import EDITORS, CannotEdit
 
 SUM = "2 * 3 = 6\nThen 6 + 4 = 10\n#### 10"
 PROGRAM = "```python\nx = 1\nif x:\n    print(x)\n```"

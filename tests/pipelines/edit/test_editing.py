@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.edit.editing import Change, EditedText, changes_between, words_changed
+from rollmill.pipelines.edit.editing import Change, EditedText, changes_between, words_changed
 
 WORDS = st.lists(st.sampled_from(["6", "16", "+", "=", "eggs", " ", "\n", "<<", ">>", "é", "\ud800"]), max_size=40).map(
     "".join

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.edit import EDITORS
+from rollmill.pipelines.edit import EDITORS
 
 PAGE = (Path(__file__).parents[3] / "docs/how-to/edit-texts-without-a-model.md").read_text(encoding="utf-8")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.edit import EDITORS, CannotEdit
-from pipelines.edit.generalised import abstracted
+from rollmill.pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit.generalised import abstracted
 
 
 def run(name: str, solution: str, problem: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit import EDITORS, CannotEdit
 
 KNOWN = "She has 16 - 3 = <<16-3=13>>13 eggs.\nOf them 13 - 4 = <<13-4=9>>9 are left.\nThat is 9 * 2 = <<9*2=18>>18.\nA: 18"
 

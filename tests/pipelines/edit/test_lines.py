@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit import EDITORS, CannotEdit
 
 TEXT = "First, 2 + 2 = 4.\n\nThen 4 * 10 = 40.\nSo it is 40.\n#### 40\n"
 LINE = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=12)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.edit.lint import Fault, faults
-from pipelines.verify.code.syntax import UnreadableError
+from rollmill.pipelines.edit.lint import Fault, faults
+from rollmill.pipelines.verify.code.syntax import UnreadableError
 
 PASS = [
     "",

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from pipelines.edit import EDITORS, CannotEdit
-from pipelines.edit.lint import faults
-from pipelines.edit.lintseq import deletions, python_linter
-from pipelines.edit.unified_diffs import edit_sequence, insertion_diff, states_of
+from rollmill.pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit.lint import faults
+from rollmill.pipelines.edit.lintseq import deletions, python_linter
+from rollmill.pipelines.edit.unified_diffs import edit_sequence, insertion_diff, states_of
 from tests.shared_data import shared_data
 
 LINES = (

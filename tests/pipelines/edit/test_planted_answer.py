@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.edit.planted_answer import locate_answer, marked_answer, rational
+from rollmill.pipelines.edit.planted_answer import locate_answer, marked_answer, rational
 from tests.pipelines.certify.test_planted import standard
 
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from pipelines.edit import EDITORS, CannotEdit
-from pipelines.edit.thoughts import switches_of
+from rollmill.pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit.thoughts import switches_of
 
 TRACE = "Wait, 3 + 4 = 7. Then 7 * 2 = 14.\n\nAlternatively, 4 + 3 = 7. But wait: that is the same! Hmm. So 14.\n#### 14"
 

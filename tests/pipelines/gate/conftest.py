@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.gate import Provenance
-from storage.ground.records import Completion, Decision, Problem, Verdict
-from storage.segments.keys import Kind
-from storage.segments.schema import to_table
+from rollmill.pipelines.gate import Provenance
+from rollmill.storage.ground.records import Completion, Decision, Problem, Verdict
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.segments.schema import to_table
 
 CHAIN = (("number", "1"), ("math", "1+math-verify-0.9.0"))
 RUN = "toy-00000000"

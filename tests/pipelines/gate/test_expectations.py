@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines.gate.engine import quiet
+from rollmill.pipelines.gate.engine import quiet
 
 PROMPTS = [f"Ann has {n} apples and buys {n + 7} more at the market before lunch. How many has she now?" for n in range(40)]
 HELD_OUT = [{"prompt": PROMPTS[3], "reference": "13"}]

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.contamination import RecallFloor
-from pipelines.gate import Check, Gate, GateResult, render_report
-from pipelines.metrics.drift import Drift
-from pipelines.stats import total_variation
-from storage.ground.records import Problem
+from rollmill.pipelines.contamination import RecallFloor
+from rollmill.pipelines.gate import Check, Gate, GateResult, render_report
+from rollmill.pipelines.metrics.drift import Drift
+from rollmill.pipelines.stats import total_variation
+from rollmill.storage.ground.records import Problem
 
 NAMES = [
     "schema",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.gate import Gate, GateBounds
+from rollmill.pipelines.gate import Gate, GateBounds
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from pipelines.gate import Check, Gate, GateResult, render_report
+from rollmill.pipelines.gate import Check, Gate, GateResult, render_report
 
 EVIL = '<script>alert("1")</script><img src=//evil.example/x onerror=alert(1)>'
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.gate import Gate, check_suite
-from pipelines.gate.engine import quiet
-from pipelines.gate.suite import OURS
-from pipelines.gate.suite_file import checked, read_suite
-from storage.ground.errors import SetupError
+from rollmill.pipelines.gate import Gate, check_suite
+from rollmill.pipelines.gate.engine import quiet
+from rollmill.pipelines.gate.suite import OURS
+from rollmill.pipelines.gate.suite_file import checked, read_suite
+from rollmill.storage.ground.errors import SetupError
 
 LENGTHS = {
     "table": "kept",
@@ -110,7 +110,7 @@ def test_the_listed_parameters_are_those_of_our_classes() -> None:
     with quiet():
         from great_expectations.expectations.registry import get_expectation_impl
 
-        from pipelines.gate.expectations import RowsExpectation
+        from rollmill.pipelines.gate.expectations import RowsExpectation
 
     base = set(RowsExpectation.__fields__)
     for name, parameters in OURS.items():

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.gate import Gate
+from rollmill.pipelines.gate import Gate
 
 
 @pytest.mark.parametrize(("several", "alike", "most", "passed"), [

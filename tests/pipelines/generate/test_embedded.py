@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.generate.embedded.session import SIZES
-from pipelines.generate.registry import GENERATORS
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.generate.embedded.session import SIZES
+from rollmill.pipelines.generate.registry import GENERATORS
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.known import known
 
 SHORT = Sampling(max_tokens=14)
@@ -264,7 +264,7 @@ def test_fingerprint_names_what_equality_rests_on(engine: Embedded) -> None:
 def test_onnxruntime_tells_its_maker_nothing(tmp_path: Path) -> None:
     """It keeps what it sends in files; in CI it sends nothing by itself, so no trace of that is left to the process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "ORT_", "BUILD", "GITHUB"))}
-    fingerprint = "from pipelines.generate.embedded.engine import Embedded; Embedded().fingerprint()"
+    fingerprint = "from rollmill.pipelines.generate.embedded.engine import Embedded; Embedded().fingerprint()"
     environment = {**kept, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", fingerprint], env=environment, check=True, timeout=120)
     assert list(tmp_path.iterdir()) == []

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.load import load_recipe
-from pipelines.contamination.texts import tokens
-from pipelines.generate.example_choice import Example, ExampleChoice
-from pipelines.generate.prompts import PromptForm
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.pipelines.contamination.texts import tokens
+from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
+from rollmill.pipelines.generate.prompts import PromptForm
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
 
 SET = tuple(
     Example(text, str(at))

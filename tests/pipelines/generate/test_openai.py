@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.calls import Interruption
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
-from pipelines.generate.prices import Prices
-from pipelines.generate.registry import GENERATORS
-from pipelines.generate.serving.local_servers import LocalServers
-from storage.ground.errors import SetupError
-from storage.ground.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.pipelines.generate.calls import Interruption
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.pipelines.generate.prices import Prices
+from rollmill.pipelines.generate.registry import GENERATORS
+from rollmill.pipelines.generate.serving.local_servers import LocalServers
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.http.serving import Script, Serving, Trick, body, cut, half, hang, reply_to, status, text_for
 
 QUICK: dict[str, Any] = {"backoff_seconds": 0.01, "backoff_most": 0.05, "patience": 5.0, "drain": 5.0}
@@ -276,7 +276,7 @@ def test_a_server_that_was_forgotten_is_said_long_before_patience_ends(
 ) -> None:
     with Serving() as server:
         pass
-    monkeypatch.setattr("pipelines.generate.http.dispatch.FIRST_PATIENCE", 0.3)
+    monkeypatch.setattr("rollmill.pipelines.generate.http.dispatch.FIRST_PATIENCE", 0.3)
     began = time.monotonic()
     with (
         engine(server, patience=60.0, local=local) as made,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.http.refusals import SharedRefusal
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion
+from rollmill.pipelines.generate.http.refusals import SharedRefusal
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion
 from tests.pipelines.generate.http.serving import Script, Serving, body, reply_to, status
 from tests.pipelines.generate.test_openai import engine, requests
 

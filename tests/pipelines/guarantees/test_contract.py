@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.guarantees import GUARANTEES
-from pipelines.guarantees.judged_sample import Guarantee, JudgedSample
-from pipelines.method_checks import check_method
+from rollmill.pipelines.guarantees import GUARANTEES
+from rollmill.pipelines.guarantees.judged_sample import Guarantee, JudgedSample
+from rollmill.pipelines.method_checks import check_method
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "batch": {},

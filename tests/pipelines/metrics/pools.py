@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from storage.ground.pool import STATES, Pool
+from rollmill.storage.ground.pool import STATES, Pool
 
 LETTERS = {"c": "correct", "i": "incorrect", "n": "unparsed", "u": "undecided", "p": "pending"}
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
-from storage.ground.pool import Composition
+from rollmill.pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
+from rollmill.storage.ground.pool import Composition
 from tests.pipelines.metrics.pools import pool
 
 

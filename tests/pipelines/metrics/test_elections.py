@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.aggregate import AGGREGATORS
-from pipelines.aggregate.blind_pool import BlindPool
-from pipelines.metrics.elections import (
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.aggregate.blind_pool import BlindPool
+from rollmill.pipelines.metrics.elections import (
     Ballot,
     ElectionBudget,
     ballots,
@@ -22,8 +22,8 @@ from pipelines.metrics.elections import (
     right_at,
     subsets,
 )
-from pipelines.stats import AnswerCounts, majority_at_k
-from storage.ground.pool import STATES, Pool
+from rollmill.pipelines.stats import AnswerCounts, majority_at_k
+from rollmill.storage.ground.pool import STATES, Pool
 
 OUTCOMES = {"c": "correct", "i": "incorrect", "u": "undecided", "x": "unparsed"}
 

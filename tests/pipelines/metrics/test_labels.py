@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.aggregate import AGGREGATORS
-from pipelines.metrics.elections import ballots
-from pipelines.metrics.labels import is_graded, label_errors, labels
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.metrics.elections import ballots
+from rollmill.pipelines.metrics.labels import is_graded, label_errors, labels
 from tests.pipelines.metrics.test_elections import pool_of
 
 POOL = pool_of(

@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
-from pipelines.metrics.logged_scores import EACH, VOTE, Reduction, counterpart, logged_number, spread_of_runs
+from rollmill.pipelines.metrics.logged_scores import EACH, VOTE, Reduction, counterpart, logged_number, spread_of_runs
 
 NAN = math.nan
 

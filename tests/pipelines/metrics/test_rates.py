@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.metrics import (
+from rollmill.pipelines.metrics import (
     NO_RATES,
     CountsByProblem,
     PairedDecisions,
@@ -22,10 +22,10 @@ from pipelines.metrics import (
     rate_words,
     tallied,
 )
-from pipelines.stats import pass_at_k
-from storage.ground.pool import Pool, pool_of
-from storage.ground.records import Completion, Decision, Outcome, Problem, Rollout, Verdict
-from storage.segments.schema import to_table
+from rollmill.pipelines.stats import pass_at_k
+from rollmill.storage.ground.pool import Pool, pool_of
+from rollmill.storage.ground.records import Completion, Decision, Outcome, Problem, Rollout, Verdict
+from rollmill.storage.segments.schema import to_table
 
 LEVELS, TEMPLATES = (1, 1, 2, None), ("a", "a", "b", None)
 OUTCOMES = ("ccii", "icuu", "cccc", "iiii")  # of each problem by sample index; u: undecided

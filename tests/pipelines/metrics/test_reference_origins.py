@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.metrics.reference_origins import CheckedReference, origin_errors
+from rollmill.pipelines.metrics.reference_origins import CheckedReference, origin_errors
 
 
 def row(origin: str, *, computed: bool | None = None, solved: bool | None = None, **more: object) -> CheckedReference:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.aggregate.best_of import BestOfNElection
-from pipelines.metrics import registry
-from pipelines.metrics.registry import METRICS, MetricRow, measure
-from pipelines.metrics.sample import Metric, MetricValue, Options
-from pipelines.select import SELECTORS
-from pipelines.stats import pass_at_k
-from storage.ground.errors import SetupError
-from storage.ground.pool import Pool
+from rollmill.pipelines.aggregate.best_of import BestOfNElection
+from rollmill.pipelines.metrics import registry
+from rollmill.pipelines.metrics.registry import METRICS, MetricRow, measure
+from rollmill.pipelines.metrics.sample import Metric, MetricValue, Options
+from rollmill.pipelines.select import SELECTORS
+from rollmill.pipelines.stats import pass_at_k
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Pool
 from tests.known import known
 from tests.pipelines.budget.simulation import until_target
 from tests.pipelines.metrics.pools import pool

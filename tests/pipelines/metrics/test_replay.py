@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from pipelines.aggregate import AGGREGATORS
-from pipelines.aggregate.blind_pool import BlindPool, Election, Need
-from pipelines.metrics.elections import ElectionBudget, ballots
-from pipelines.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
-from storage.ground.ids import digest128
+from rollmill.pipelines.aggregate import AGGREGATORS
+from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Need
+from rollmill.pipelines.metrics.elections import ElectionBudget, ballots
+from rollmill.pipelines.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
+from rollmill.storage.ground.ids import digest128
 from tests.pipelines.metrics.test_elections import pool_of
 
 

@@ -1,7 +1,7 @@
 """Shares of groups before and after selection, and problems by exactly how many completions are correct."""
 
-from pipelines.metrics import by_correct, judged_numbers, shares, tallied
-from pipelines.stats import cluster_share, population_mean
+from rollmill.pipelines.metrics import by_correct, judged_numbers, shares, tallied
+from rollmill.pipelines.stats import cluster_share, population_mean
 
 CLUSTERS = ["a", "a", "b", "b", None, None]
 COUNTS = tallied(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from storage.ground.errors import SetupError
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.metrics.pools import pool
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.mix import SET_METHODS
-from pipelines.mix.table import MixUnits
-from pipelines.mix.text_vectors import unit_rows
+from rollmill.pipelines.mix import SET_METHODS
+from rollmill.pipelines.mix.table import MixUnits
+from rollmill.pipelines.mix.text_vectors import unit_rows
 
 UNITS = 40
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.mix.text_vectors import k_means, text_vectors
+from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
 
 REPEATED = ["1", "1 1", "1 1 1", "2", "2 2", "2 2 2 2"]
 

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from pipelines.processes.local_server import LocalGuard, same
+from rollmill.pipelines.processes.local_server import LocalGuard, same
 
 SECRET = "a-secret-of-this-start_0123456789-0123456789"  # new_secret() in a test id would differ between processes
 OWN = {"host": "127.0.0.1:4200", "authorization": f"Bearer {SECRET}"}

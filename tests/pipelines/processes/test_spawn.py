@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import CHECKOUT
-from pipelines.processes.frames import BadFrame
-from pipelines.processes.messages import MessageChild
-from pipelines.processes.proc import SystemProcess, cpu_of_tree, kill_tree, process, stat, tree
-from pipelines.processes.spawn import (
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.processes.frames import BadFrame
+from rollmill.pipelines.processes.messages import MessageChild
+from rollmill.pipelines.processes.proc import SystemProcess, cpu_of_tree, kill_tree, process, stat, tree
+from rollmill.pipelines.processes.spawn import (
     GuardedProgram,
     ProcessLog,
     ended_from_outside,
@@ -28,8 +28,8 @@ from tests.waiting import until
 
 ECHO = """
 import os, sys
-from pipelines.processes.child import take_pipes
-from pipelines.processes.frames import receive, send
+from rollmill.pipelines.processes.child import take_pipes
+from rollmill.pipelines.processes.frames import receive, send
 requests, replies = take_pipes()
 print("what a library prints")
 os.write(1, b"noise")
@@ -41,8 +41,8 @@ while (message := receive(requests)) is not None:
 """
 TIED = """
 import subprocess, sys, threading
-from pipelines.processes.spawn import environment, spawn
-tied = "from pipelines.processes.child import die_with_parent; die_with_parent(); print('tied', flush=True); "
+from rollmill.pipelines.processes.spawn import environment, spawn
+tied = "from rollmill.pipelines.processes.child import die_with_parent; die_with_parent(); print('tied', flush=True); "
 command = [sys.executable, "-c", tied + "import time; time.sleep(600)"]
 started = []
 thread = threading.Thread(target=lambda: started.append(spawn(command, environment(), stdout=subprocess.PIPE)))

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from pipelines.prove.doubt import doubted
-from pipelines.prove.proof_text import LONGEST
-from pipelines.synthesize.goals import UNPROVABLE, Goals
+from rollmill.pipelines.prove.doubt import doubted
+from rollmill.pipelines.prove.proof_text import LONGEST
+from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
 from tests.pipelines.prove.hostile_features import KNOWN
 
 

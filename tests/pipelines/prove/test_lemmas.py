@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from pipelines.prove.coq.coq_pool import CoqPool
-from pipelines.prove.coq.coqtop import FailedTactic, ProofState
-from pipelines.prove.goal import Goal, goal_of
-from pipelines.prove.lemmas import guessed, with_lemmas
-from pipelines.prove.proof_search import best_first
-from pipelines.prove.tactics import EnumeratedTactics
-from pipelines.synthesize.goals import Goals
+from rollmill.pipelines.prove.coq.coq_pool import CoqPool
+from rollmill.pipelines.prove.coq.coqtop import FailedTactic, ProofState
+from rollmill.pipelines.prove.goal import Goal, goal_of
+from rollmill.pipelines.prove.lemmas import guessed, with_lemmas
+from rollmill.pipelines.prove.proof_search import best_first
+from rollmill.pipelines.prove.tactics import EnumeratedTactics
+from rollmill.pipelines.synthesize.goals import Goals
 
 
 def test_a_number_of_both_sides_becomes_a_variable() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.prove.plain_script import Sentence, is_plain_context, plain_script
-from pipelines.synthesize.goals import UNPROVABLE, Goals
+from rollmill.pipelines.prove.plain_script import Sentence, is_plain_context, plain_script
+from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
 from tests.pipelines.prove.hostile_proofs import HOSTILE_PROOFS
 
 

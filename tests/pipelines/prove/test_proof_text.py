@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pipelines.prove.proof_text import LONGEST, proof_of
+from rollmill.pipelines.prove.proof_text import LONGEST, proof_of
 
 FILE = "Theorem t : 1 = 1.\nProof. reflexivity. Qed."
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.prove.coq.coqtop import FailedTactic, ProofState
-from pipelines.prove.goal import Goal
-from pipelines.prove.proof_search import ProofStep, best_first
+from rollmill.pipelines.prove.coq.coqtop import FailedTactic, ProofState
+from rollmill.pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.proof_search import ProofStep, best_first
 
 GOAL = Goal("reach 7")
 

@@ -2,8 +2,8 @@
 
 import math
 
-from pipelines.prove.coq.coqtop import ProofState
-from pipelines.prove.tactics import EnumeratedTactics, variables
+from rollmill.pipelines.prove.coq.coqtop import ProofState
+from rollmill.pipelines.prove.tactics import EnumeratedTactics, variables
 
 
 def test_variables_are_hypotheses_of_data_and_what_forall_binds() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits
+from rollmill.pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits
 
 SECRET = "vault-" + "8c1e5b"
 SMALL = SandboxLimits(cpu_seconds=1.0, wall_seconds=3.0, memory_mib=256, output_kib=256, disk_mib=4)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script
 from tests.pipelines.sandbox.conftest import SECRET, all_text, well
 from tests.waiting import until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits, Script
+from rollmill.pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits, Script
 
 pytestmark = pytest.mark.sandbox
 
@@ -76,7 +76,7 @@ def test_ten_thousand_programs_leave_nothing_behind(mode: Mode, monkeypatch: pyt
 
 HOST = """
 import sys, time
-from pipelines.sandbox import Sandbox, SandboxLimits, Script
+from rollmill.pipelines.sandbox import Sandbox, SandboxLimits, Script
 sandbox = Sandbox(sys.argv[1], SandboxLimits(cpu_seconds=100, wall_seconds=100))
 sandbox.run(Script("print(1)"))
 print("ready", flush=True)

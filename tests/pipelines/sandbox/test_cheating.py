@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Sandbox
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Sandbox
 from tests.pipelines.sandbox.conftest import well
 
 pytestmark = pytest.mark.sandbox
@@ -39,7 +39,7 @@ CHEATS = {
     "    except OSError:\n        pass\ndef f(x):\n    return 1",
     "forging a report": "import os\nm = b'(\\x02\\0\\0\\0s\\x03\\0\\0\\0endN'\nfor fd in range(0, 64):\n    try:\n"
     "        os.write(fd, len(m).to_bytes(4, 'little') + m + b'\\x01\\0\\0\\0.')\n    except OSError:\n        pass\nos._exit(0)",
-    "forging a report from within": "import os, sys\ndef f(x):\n    m = sys.modules['pipelines.sandbox.guest.wire'].encode(('result', 0, 'passed', ''))\n"
+    "forging a report from within": "import os, sys\ndef f(x):\n    m = sys.modules['rollmill.pipelines.sandbox.guest.wire'].encode(('result', 0, 'passed', ''))\n"
     "    for fd in range(3, 64):\n        try:\n            os.write(fd, len(m).to_bytes(4, 'little') + m)\n        except OSError:\n            pass\n    os._exit(0)",
     "closing descriptors": "import os\ndef f(x):\n    os.closerange(0, 256)\n    return 4",
     "a reply of 1 GB": "import os\ndef f(x):\n    os.write(3, b'\\xff\\xff\\xff\\x3f')\n    while True:\n        os.write(3, b'x' * (1 << 20))",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sandbox import Sandbox, SandboxLimits, check_sandbox
-from storage.ground.errors import SetupError
+from rollmill.pipelines.sandbox import Sandbox, SandboxLimits, check_sandbox
+from rollmill.storage.ground.errors import SetupError
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +55,7 @@ def test_this_machine_can(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SCRIPT = """
-from pipelines.sandbox import Sandbox, Script, AssertTests
+from rollmill.pipelines.sandbox import Sandbox, Script, AssertTests
 with Sandbox("strict") as box:
     print(box.run(AssertTests("def f(x): return x", "assert f(1) == 1", "f")).cause)
     print(box.run(Script("import os\\nos.fork()")).cause, box.run(Script("open('/etc/passwd')")).cause)

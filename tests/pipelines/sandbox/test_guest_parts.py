@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox.guest.frames import FrameReader, send, split
-from pipelines.sandbox.guest.instrument import FAILED, PASSED, harmless, known_calls, names, prepare
-from pipelines.sandbox.guest.remote import update
+from rollmill.pipelines.sandbox.guest.frames import FrameReader, send, split
+from rollmill.pipelines.sandbox.guest.instrument import FAILED, PASSED, harmless, known_calls, names, prepare
+from rollmill.pipelines.sandbox.guest.remote import update
 
 
 def test_frames_come_out_as_they_went_in_however_they_are_cut() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Sandbox, SandboxLimits, Script
-from pipelines.sandbox.box import Box, BoxBroken
-from pipelines.sandbox.programs import Mode
+from rollmill.pipelines.sandbox import AssertTests, Sandbox, SandboxLimits, Script
+from rollmill.pipelines.sandbox.box import Box, BoxBroken
+from rollmill.pipelines.sandbox.programs import Mode
 
 pytestmark = pytest.mark.sandbox
 HONEST = (
@@ -97,8 +97,8 @@ def test_a_process_that_ends_before_its_program_is_the_failure_of_the_box(
     mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A system call filter that the kernel refuses: no program is blamed for it."""
-    from pipelines.sandbox import box as boxes
-    from pipelines.sandbox.launch import launch as started
+    from rollmill.pipelines.sandbox import box as boxes
+    from rollmill.pipelines.sandbox.launch import launch as started
 
     def with_a_bad_filter(*arguments: Any) -> Any:
         made = started(*arguments)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script, TestsBroken
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script, TestsBroken
 
 pytestmark = pytest.mark.sandbox
 

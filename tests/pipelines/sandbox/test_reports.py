@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Report, SandboxFailed, SandboxLimits, Script, TestsBroken
-from pipelines.sandbox.guest.wire import encode
-from pipelines.sandbox.reports import report
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Report, SandboxFailed, SandboxLimits, Script, TestsBroken
+from rollmill.pipelines.sandbox.guest.wire import encode
+from rollmill.pipelines.sandbox.reports import report
 
 LIMITS = SandboxLimits(cpu_seconds=2, wall_seconds=9)
 READY = b"r" + encode(["f"])

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from pipelines.sandbox.seccomp import ALLOWED, HOSTILE, LOOKED_AT, child, numbers, whole, zygote
+from rollmill.pipelines.sandbox.seccomp import ALLOWED, HOSTILE, LOOKED_AT, child, numbers, whole, zygote
 
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 KILL, ALLOW, ENOSYS, EPERM, ENOTTY = 0x80000000, 0x7FFF0000, 0x50000 + 38, 0x50000 + 1, 0x50000 + 25

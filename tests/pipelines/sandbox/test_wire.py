@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.sandbox.guest.wire import MAX_DEPTH, Opaque, WireError, decode, decode_pair, encode
+from rollmill.pipelines.sandbox.guest.wire import MAX_DEPTH, Opaque, WireError, decode, decode_pair, encode
 
 SCALARS = (
     st.none()

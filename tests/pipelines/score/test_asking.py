@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.direct import DirectSampler
-from pipelines.generate.registry import built_engine
-from pipelines.protocols import Candidates
-from pipelines.score import group_scores
-from pipelines.score.answer_gain import AnswerGain
-from pipelines.score.asking import prefixes
-from pipelines.score.probes import PIK, PTrue
-from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood, root_prompts
-from pipelines.synthesize.reference_solutions import reference_solution
-from pipelines.synthesize.templates import Templates
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.records import Completion, Message, Problem, Request
-from storage.ground.solutions import lines_of
+from rollmill.pipelines.generate.direct import DirectSampler
+from rollmill.pipelines.generate.registry import built_engine
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import group_scores
+from rollmill.pipelines.score.answer_gain import AnswerGain
+from rollmill.pipelines.score.asking import prefixes
+from rollmill.pipelines.score.probes import PIK, PTrue
+from rollmill.pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood, root_prompts
+from rollmill.pipelines.synthesize.reference_solutions import reference_solution
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.records import Completion, Message, Problem, Request
+from rollmill.storage.ground.solutions import lines_of
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 

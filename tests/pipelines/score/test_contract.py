@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.protocols import Candidates, GroupScorer, Scorer, Vote
-from pipelines.score import REFERENCED, SCORERS, group_scores, needs_of
-from storage.ground.errors import SetupError
-from storage.ground.records import Verdict
+from rollmill.pipelines.protocols import Candidates, GroupScorer, Scorer, Vote
+from rollmill.pipelines.score import REFERENCED, SCORERS, group_scores, needs_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Verdict
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 MEASURED = replace(

@@ -9,8 +9,8 @@ from functools import cache
 from itertools import product
 from random import Random
 
-from pipelines.search.kernel import wave_of
-from pipelines.search.tree import SearchPolicy, Tree, TreeNode
+from rollmill.pipelines.search.kernel import wave_of
+from rollmill.pipelines.search.tree import SearchPolicy, Tree, TreeNode
 
 DEPTH, MARKS = 4, "012"
 ANSWERS = ["".join(marks) for marks in product(MARKS, repeat=DEPTH)]

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.search.kernel import SearchSteps, draws_of, wave_of
-from pipelines.search.policies.backtracking import Backtracking
-from pipelines.search.policies.best_first import BestFirst
-from pipelines.search.policies.budget_forcing import BudgetForcing
-from pipelines.search.policies.diverse_beam import DiverseBeam
-from pipelines.search.policies.lookahead import Lookahead
-from pipelines.search.policies.mcts import Backup, Mcts
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from storage.ground.errors import SetupError
+from rollmill.pipelines.search.kernel import SearchSteps, draws_of, wave_of
+from rollmill.pipelines.search.policies.backtracking import Backtracking
+from rollmill.pipelines.search.policies.best_first import BestFirst
+from rollmill.pipelines.search.policies.budget_forcing import BudgetForcing
+from rollmill.pipelines.search.policies.diverse_beam import DiverseBeam
+from rollmill.pipelines.search.policies.lookahead import Lookahead
+from rollmill.pipelines.search.policies.mcts import Backup, Mcts
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
 
 

@@ -2,17 +2,17 @@
 
 import pytest
 
-from pipelines.budget import reads_verdicts
-from pipelines.budget.search import Search
-from pipelines.search.election import elected
-from pipelines.search.partial import Partial
-from pipelines.search.policies.best_of_n import BestOfN
-from pipelines.search.processes.lines import Lines
-from pipelines.search.processes.outcome import Outcome
-from pipelines.search.processes.rollouts import Rollouts
-from pipelines.search.tree import ROOT, Tree, TreeNode
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from rollmill.pipelines.budget import reads_verdicts
+from rollmill.pipelines.budget.search import Search
+from rollmill.pipelines.search.election import elected
+from rollmill.pipelines.search.partial import Partial
+from rollmill.pipelines.search.policies.best_of_n import BestOfN
+from rollmill.pipelines.search.processes.lines import Lines
+from rollmill.pipelines.search.processes.outcome import Outcome
+from rollmill.pipelines.search.processes.rollouts import Rollouts
+from rollmill.pipelines.search.tree import ROOT, Tree, TreeNode
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
 
 PROBLEM = Problem(prompt="What is 2 + 3?", reference="5")
 

@@ -11,15 +11,15 @@ from random import Random
 
 import pytest
 
-from pipelines.search.kernel import wave_of
-from pipelines.search.partial import Partial
-from pipelines.search.policies.backtracking import Backtracking
-from pipelines.search.policies.beam import Beam
-from pipelines.search.policies.best_first import BestFirst
-from pipelines.search.policies.mcts import Mcts
-from pipelines.search.processes.log_prob import LogProb
-from pipelines.search.tree import SearchPolicy, Tree, TreeNode
-from storage.ground.records import Problem
+from rollmill.pipelines.search.kernel import wave_of
+from rollmill.pipelines.search.partial import Partial
+from rollmill.pipelines.search.policies.backtracking import Backtracking
+from rollmill.pipelines.search.policies.beam import Beam
+from rollmill.pipelines.search.policies.best_first import BestFirst
+from rollmill.pipelines.search.policies.mcts import Mcts
+from rollmill.pipelines.search.processes.log_prob import LogProb
+from rollmill.pipelines.search.tree import SearchPolicy, Tree, TreeNode
+from rollmill.storage.ground.records import Problem
 
 STATES, BRANCHES, START, GOAL = 9, 3, 0, 8
 Path = tuple[int, ...]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.protocols import CertifiedSelector
-from pipelines.select.certified import Certified
-from storage.ground.errors import SetupError
+from rollmill.pipelines.protocols import CertifiedSelector
+from rollmill.pipelines.select.certified import Certified
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.select.rollouts import rollouts
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.protocols import CountingSelector, PlainSelector, Selector
-from pipelines.select import SELECTORS
-from pipelines.select.decide import REASONS
-from storage.ground.records import Decision, Message, Rollout
-from storage.ground.solutions import solution_key
+from rollmill.pipelines.protocols import CountingSelector, PlainSelector, Selector
+from rollmill.pipelines.select import SELECTORS
+from rollmill.pipelines.select.decide import REASONS
+from rollmill.storage.ground.records import Decision, Message, Rollout
+from rollmill.storage.ground.solutions import solution_key
 from tests.pipelines.select.rollouts import rollout, rollouts
 
 NAMES = sorted(SELECTORS)

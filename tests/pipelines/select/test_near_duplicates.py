@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.select.near_duplicates import NearDuplicates, near_duplicates
+from rollmill.pipelines.select.near_duplicates import NearDuplicates, near_duplicates
 
 STORY = (
     "A baker makes {a} loaves of bread every morning and sells {b} of them before noon. In the afternoon the baker sells "

@@ -11,8 +11,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from pipelines import stats
-from pipelines.stats import ClusterTable, ErrorCell, Estimate, cluster_table
+from rollmill.pipelines import stats
+from rollmill.pipelines.stats import ClusterTable, ErrorCell, Estimate, cluster_table
 
 Clusters = Sequence[Hashable | None] | None
 Case = tuple[list[float], list[float], Clusters]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipelines.stats import outlying_clusters
+from rollmill.pipelines.stats import outlying_clusters
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 

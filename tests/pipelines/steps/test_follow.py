@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.steps.follow import Link, Threads, follow_ups, nearest_answer
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.reading import fields_of
-from pipelines.steps.step_template import Facts
-from pipelines.tallies import Draw
-from storage.ground.errors import SetupError
+from rollmill.pipelines.steps.follow import Link, Threads, follow_ups, nearest_answer
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.steps.reading import fields_of
+from rollmill.pipelines.steps.step_template import Facts
+from rollmill.pipelines.tallies import Draw
+from rollmill.storage.ground.errors import SetupError
 
 PROBLEM = "p"
 LEMMA = StepGraph(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.steps.reading import ReadCounts, check_reader, fields_of, unmet_words
-from storage.ground.errors import SetupError
+from rollmill.pipelines.steps.reading import ReadCounts, check_reader, fields_of, unmet_words
+from rollmill.storage.ground.errors import SetupError
 
 
 def test_the_last_match_counts_and_its_first_group() -> None:

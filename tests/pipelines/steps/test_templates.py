@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.steps.step_template import Facts, Filling, StepText, TemplatePlace, filled, places_of
-from storage.ground.errors import SetupError
-from storage.ground.records import Message
+from rollmill.pipelines.steps.step_template import Facts, Filling, StepText, TemplatePlace, filled, places_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Message
 
 SOLVE = StepText("7 + 5 = 12", Facts("correct", fields={"step": "2", "why": "a\nb"}))
 NAMES = ("solve",)

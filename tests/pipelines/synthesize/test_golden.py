@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.splits import problems_for_training
-from pipelines.synthesize.template import LEVELS, solution_text
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.pipelines.synthesize.splits import problems_for_training
+from rollmill.pipelines.synthesize.template import LEVELS, solution_text
 
 ROOT = Path(__file__).parents[3]
 
@@ -71,7 +71,7 @@ def test_the_training_stream_is_the_one_the_model_was_trained_on() -> None:
 @pytest.mark.parametrize("hash_seed", ["0", "4711"])
 def test_another_process_with_other_string_hashes_makes_the_same_problems(hash_seed: str) -> None:
     code = (
-        "from pipelines.synthesize.templates import Templates\n"
+        "from rollmill.pipelines.synthesize.templates import Templates\n"
         "for split in ('train', 'heldout', 'evaluation'):\n"
         "    print(*(problem.id for problem in Templates(split=split).synthesize(24, 3)))\n"
     )

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.splits import EVALUATION_TEMPLATES
-from pipelines.synthesize.template import LEVELS, Params, Solution, solution_text
-from pipelines.synthesize.validation import check_steps, numbers_in, parameter_numbers, validate
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.pipelines.synthesize.splits import EVALUATION_TEMPLATES
+from rollmill.pipelines.synthesize.template import LEVELS, Params, Solution, solution_text
+from rollmill.pipelines.synthesize.validation import check_steps, numbers_in, parameter_numbers, validate
 
 # Every word that a template may write, so that a word-level tokenizer stays small; numbers are written in digits.
 _TEXT = """

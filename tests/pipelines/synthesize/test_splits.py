@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.splits import (
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.pipelines.synthesize.splits import (
     EVALUATION_TEMPLATES,
     TRAIN_TEMPLATES,
     belongs,
@@ -15,10 +15,10 @@ from pipelines.synthesize.splits import (
     problems_for_training,
     templates_of,
 )
-from pipelines.synthesize.template import LEVELS, instance_key, solution_graph
-from pipelines.synthesize.templates import Templates
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from rollmill.pipelines.synthesize.template import LEVELS, instance_key, solution_graph
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
 
 
 def made(split: str, count: int = 800, seed: int = 3) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.synthesize.template import (
+from rollmill.pipelines.synthesize.template import (
     LEAF,
     Calc,
     Solution,

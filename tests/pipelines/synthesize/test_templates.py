@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.splits import TRAIN_TEMPLATES
-from pipelines.synthesize.templates import Templates, regenerate
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.segments.schema import from_table, to_table
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.splits import TRAIN_TEMPLATES
+from rollmill.pipelines.synthesize.templates import Templates, regenerate
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.segments.schema import from_table, to_table
 
 
 def made(count: int, seed: int = 7, **options: Any) -> list[Problem]:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesize.templates import Templates, regenerate
-from pipelines.synthesize.user import is_reference, load_class, load_template
-from storage.ground.errors import SetupError
+from rollmill.pipelines.synthesize.templates import Templates, regenerate
+from rollmill.pipelines.synthesize.user import is_reference, load_class, load_template
+from rollmill.storage.ground.errors import SetupError
 
 MARBLES = """
 import random
-from pipelines.synthesize.template import Calc
+from rollmill.pipelines.synthesize.template import Calc
 
 class Marbles:
     name = "marbles"
@@ -68,7 +68,7 @@ def test_a_file_with_one_template_needs_no_class_name(file: Path) -> None:
 
 
 def test_a_template_of_a_module() -> None:
-    assert load_template("pipelines.synthesize.library.arithmetic:Basket").name == "basket"
+    assert load_template("rollmill.pipelines.synthesize.library.arithmetic:Basket").name == "basket"
 
 
 def test_what_is_not_found_is_named_with_the_nearest(file: Path) -> None:
@@ -108,7 +108,7 @@ def test_chance_that_depends_on_string_hashes_is_found_by_a_second_process(file:
 
 
 def test_a_template_that_loops_is_ended(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.synthesize.user.CPU_LIMIT_S", 1)
+    monkeypatch.setattr("rollmill.pipelines.synthesize.user.CPU_LIMIT_S", 1)
     with pytest.raises(SetupError, match="does not finish: no samples after 1 CPU seconds"):
         load_template(changed(file, "calc = Calc()", "any(iter(int, 1)); calc = Calc()"))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.synthesize.library.arithmetic import Basket
-from pipelines.synthesize.template import Params, Solution
-from pipelines.synthesize.validation import (
+from rollmill.pipelines.synthesize.library.arithmetic import Basket
+from rollmill.pipelines.synthesize.template import Params, Solution
+from rollmill.pipelines.synthesize.validation import (
     CHECKS,
     check_steps,
     evaluate_line,
@@ -18,7 +18,7 @@ from pipelines.synthesize.validation import (
     require_valid,
     validate,
 )
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 
 
 class Good:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines import CHECKOUT
+from rollmill.pipelines import CHECKOUT
 
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"
 
@@ -51,9 +51,9 @@ def sum_pairs(count: int) -> list[dict[str, Any]]:
 
 def small_model(folder: Path, seed: int = 1) -> Path:
     """A model folder of one layer of width 16, in the form of the shipped one."""
-    from pipelines.train.architecture import initial_parameters
-    from pipelines.train.export import export_folder
-    from pipelines.train.training_settings import Shape
+    from rollmill.pipelines.train.architecture import initial_parameters
+    from rollmill.pipelines.train.export import export_folder
+    from rollmill.pipelines.train.training_settings import Shape
 
     tokenizer = shipped_tokenizer()
     shape = Shape(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from pipelines.train.corpus import (
+from rollmill.pipelines.train.corpus import (
     BATCHES_PER_BLOCK,
     TrainingBatch,
     batches,
@@ -16,7 +16,7 @@ from pipelines.train.corpus import (
     template_source,
     train_tokenizer,
 )
-from pipelines.train.training_settings import TrainSettings
+from rollmill.pipelines.train.training_settings import TrainSettings
 
 SETTINGS = TrainSettings(batch=4, seed=5)
 
@@ -80,9 +80,9 @@ def test_prompts_are_rendered_and_solutions_ended(tokenizer: Tokenizer) -> None:
 
 
 def test_the_shipped_tokenizer_is_what_training_makes() -> None:
-    from pipelines import CHECKOUT
-    from pipelines.train.corpus import tokenizer_texts
-    from pipelines.train.trainer import TOKENIZER_PROBLEMS, VOCABULARY
+    from rollmill.pipelines import CHECKOUT
+    from rollmill.pipelines.train.corpus import tokenizer_texts
+    from rollmill.pipelines.train.trainer import TOKENIZER_PROBLEMS, VOCABULARY
 
     settings = TrainSettings()
     texts = tokenizer_texts(template_source(settings.levels), TOKENIZER_PROBLEMS, settings.seed)

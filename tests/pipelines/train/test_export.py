@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines import CHECKOUT
-from pipelines.generate.embedded.model_files import ModelFiles
-from pipelines.train.export import to_safetensors
-from pipelines.train.training_settings import Shape
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles
+from rollmill.pipelines.train.export import to_safetensors
+from rollmill.pipelines.train.training_settings import Shape
 
 Weights = npt.NDArray[np.float32]
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"
@@ -76,8 +76,8 @@ def test_the_shape_counts_its_parameters() -> None:
 def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights() -> None:
     import torch
 
-    from pipelines.generate.embedded.session import ModelSession
-    from pipelines.train.architecture import hidden_states, logits
+    from rollmill.pipelines.generate.embedded.session import ModelSession
+    from rollmill.pipelines.train.architecture import hidden_states, logits
 
     parameters = {
         name: torch.from_numpy(value.copy()) for name, value in read_safetensors(SHIPPED / "model.safetensors").items()
@@ -97,7 +97,7 @@ def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights() -> None:
 def test_exporting_the_shipped_weights_makes_the_shipped_files(tmp_path: Path) -> None:
     from tokenizers import Tokenizer
 
-    from pipelines.train.export import export_folder
+    from rollmill.pipelines.train.export import export_folder
 
     tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     weights = read_safetensors(SHIPPED / "model.safetensors")

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.train.gradient_norms import gradient_norms
-from pipelines.train.llama_folder import LlamaFolder
-from pipelines.train.rows import encoding, read_rows
-from pipelines.train.token_batches import token_batch
+from rollmill.pipelines.train.gradient_norms import gradient_norms
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.pipelines.train.rows import encoding, read_rows
+from rollmill.pipelines.train.token_batches import token_batch
 from tests.pipelines.train.student_files import small_model, sums, written
 
 pytestmark = pytest.mark.train
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.train
 def test_a_norm_is_the_slope_of_the_log_probability_along_its_gradient(tmp_path: Path) -> None:
     import torch
 
-    from pipelines.train.learners.tiny import token_logps
+    from rollmill.pipelines.train.learners.tiny import token_logps
 
     model, rows = small_model(tmp_path / "small"), written(tmp_path / "rows.jsonl", sums(2))
     got = gradient_norms(model, rows)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.train.learners.tiny import Tiny
-from pipelines.train.losses import LOSSES
-from pipelines.train.orders import ORDERS
-from pipelines.train.roles import LearnerReport, TrainingTask
-from pipelines.train.rows import TrainingRows, encoding, read_rows
-from pipelines.train.teacher import spellings
-from pipelines.train.token_batches import token_batch
-from storage.ground.errors import SetupError
+from rollmill.pipelines.train.learners.tiny import Tiny
+from rollmill.pipelines.train.losses import LOSSES
+from rollmill.pipelines.train.orders import ORDERS
+from rollmill.pipelines.train.roles import LearnerReport, TrainingTask
+from rollmill.pipelines.train.rows import TrainingRows, encoding, read_rows
+from rollmill.pipelines.train.teacher import spellings
+from rollmill.pipelines.train.token_batches import token_batch
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import SHIPPED, shipped_tokenizer, small_model, sums, written
 
 TOKENIZER = shipped_tokenizer()
@@ -74,7 +74,7 @@ def test_rows_without_a_teacher_or_with_another_tokenizers_tokens_are_refused(tm
 @pytest.mark.train
 def test_a_student_comes_nearer_to_its_teacher_than_by_the_drawn_tokens(tmp_path: Path) -> None:
     """The shipped model teaches a small one; the divergence is measured on texts that neither arm trained on."""
-    from pipelines.train.measures.reading import ReadingModel
+    from rollmill.pipelines.train.measures.reading import ReadingModel
 
     init, teacher = small_model(tmp_path / "init"), ReadingModel.open(SHIPPED)
     lines = sums(48)

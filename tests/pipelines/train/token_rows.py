@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.train.roles import Ints, TokenBatch
+from rollmill.pipelines.train.roles import Ints, TokenBatch
 
 
 def ints(values: Sequence[int]) -> Ints:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.acceptance import (
+from rollmill.pipelines.verify.acceptance import (
     PLAIN,
     POLICIES,
     Policy,
@@ -16,8 +16,8 @@ from pipelines.verify.acceptance import (
     missing_verdicts,
     used_verdicts,
 )
-from storage.ground.errors import SetupError
-from storage.ground.records import OUTCOMES, Verdict
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import OUTCOMES, Verdict
 
 LETTERS = {"c": "correct", "i": "incorrect", "u": "unparsed", "?": "undecided"}
 CHAIN = (("number", "1"), ("math", "2"), ("judge", "3"))

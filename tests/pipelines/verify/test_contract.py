@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from pipelines.generate.direct import DirectSampler
-from pipelines.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
-from pipelines.verify import VERIFIERS, verify
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
-from storage.ground.records import OUTCOMES, Completion, Problem
+from rollmill.pipelines.generate.direct import DirectSampler
+from rollmill.pipelines.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
+from rollmill.pipelines.verify import VERIFIERS, verify
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 
 
@@ -242,7 +242,9 @@ def test_closing_twice_is_fine_and_leaves_no_process(name: str, row: Row) -> Non
 def test_the_notebook_entry_needs_neither_prefect_nor_torch() -> None:
     verdicts = verify([("1/4 + 1/4?", "1/2", "The answer is 0.5."), ("2 + 2?", "4", "5")])
     assert [verdict.outcome for verdict in verdicts] == ["correct", "incorrect"]
-    verify_modules = {name for name in sys.modules if name.startswith(("pipelines.verify", "storage.ground.records"))}
+    verify_modules = {
+        name for name in sys.modules if name.startswith(("rollmill.pipelines.verify", "rollmill.storage.ground.records"))
+    }
     assert verify_modules
     with pytest.raises(SetupError, match="Did you mean 'math'"):
         verify([], verifier="mth")

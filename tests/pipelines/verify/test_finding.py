@@ -7,8 +7,8 @@ from itertools import count, islice
 
 import pytest
 
-from pipelines.verify.exact import ExactVerifier
-from pipelines.verify.finding import (
+from rollmill.pipelines.verify.exact import ExactVerifier
+from rollmill.pipelines.verify.finding import (
     EVIDENCE_BYTES,
     Finding,
     Item,
@@ -18,7 +18,7 @@ from pipelines.verify.finding import (
     version_of,
     visible_text,
 )
-from storage.ground.records import Completion, Message, Problem, Verdict
+from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 
 
 def said(text: str, *turns: Message) -> Completion:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.protocols import Verifier
-from pipelines.verify.choice import ChoiceVerifier
-from pipelines.verify.exact import ExactVerifier
-from pipelines.verify.mathematics import MathVerifier
-from pipelines.verify.number import NumberVerifier
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.protocols import Verifier
+from rollmill.pipelines.verify.choice import ChoiceVerifier
+from rollmill.pipelines.verify.exact import ExactVerifier
+from rollmill.pipelines.verify.mathematics import MathVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.storage.ground.records import Completion, Problem
 
 TABLE = list(csv.DictReader((Path(__file__).parent / "first_contact.csv").read_text(encoding="utf-8").split("\n")))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.regex import (
+from rollmill.pipelines.verify.regex import (
     CPU_SECONDS,
     BadPatternError,
     RegexVerifier,
@@ -12,8 +12,8 @@ from pipelines.verify.regex import (
     compiled_pattern,
     last_match,
 )
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 CATASTROPHIC = "(?:a|aa)+$"
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from flows.recipe.methods import INTERNAL_OPTIONS, PROFILE_OPTIONS, parameters, resolve
-from pipelines.verify import VERIFIERS
-from pipelines.verify.constraints.instructions import INSTRUCTIONS
-from pipelines.verify.structured.linear_model import model_of
+from rollmill.flows.recipe.methods import INTERNAL_OPTIONS, PROFILE_OPTIONS, parameters, resolve
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.pipelines.verify.constraints.instructions import INSTRUCTIONS
+from rollmill.pipelines.verify.structured.linear_model import model_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "verifiers.md").read_text()
 

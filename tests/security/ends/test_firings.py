@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.run_records import Firing
-from storage.schedules import Schedules
-from storage.standing import Standing, find_standing
-from storage.workspace import Workspace
+from rollmill.storage.run_records import Firing
+from rollmill.storage.schedules import Schedules
+from rollmill.storage.standing import Standing, find_standing
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Said, finish, start
 from tests.waiting import until
 
@@ -60,7 +60,7 @@ class Up:
         """The process of a firing under the standing process."""
         for child in psutil.Process(self.standing.process.pid).children(recursive=True):
             try:
-                if "flows.prefect.scheduled" in child.cmdline():
+                if "rollmill.flows.prefect.scheduled" in child.cmdline():
                     return child
             except psutil.Error:
                 continue

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
 from tests.waiting import until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
 
 pytestmark = pytest.mark.security

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, Said, finish, start
 from tests.waiting import until
 
@@ -97,7 +97,7 @@ def test_a_command_whose_terminal_is_closed_ends_in_order(toy: Path) -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     command = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "curate", "toy.yaml", "--direct"],
+        [sys.executable, "-m", "rollmill.flows.cli", "curate", "toy.yaml", "--direct"],
         cwd=toy,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TOY_SLEEP": "0.2", "TOY_CALLS": str(calls)},
         stdin=there,

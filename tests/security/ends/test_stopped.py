@@ -15,8 +15,8 @@ import psutil
 import pytest
 from sqlalchemy import update
 
-from storage.ledger.models import LeaseRow
-from storage.workspace import Workspace
+from rollmill.storage.ledger.models import LeaseRow
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 from tests.waiting import until
 
@@ -115,7 +115,7 @@ class Stuck(ToyEngine):
         import subprocess
         from pathlib import Path
 
-        from pipelines.processes.spawn import spawn
+        from rollmill.pipelines.processes.spawn import spawn
 
         code = "import time; time.sleep(3); print('go', flush=True)"
         child = spawn([sys.executable, "-c", code], dict(os.environ), stdout=subprocess.PIPE)
@@ -135,7 +135,7 @@ def test_a_command_that_waits_for_a_stopped_child_says_so(toy: Path) -> None:
     )
     log = toy / "said"
     with log.open("w") as out:
-        line = [sys.executable, "-m", "flows.cli", "curate", "toy.yaml", "--direct"]
+        line = [sys.executable, "-m", "rollmill.flows.cli", "curate", "toy.yaml", "--direct"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = subprocess.Popen(line, cwd=toy, env=environment, stdout=out, stderr=out)
     assert until(lambda: (toy / "child").exists() and (toy / "child").read_text(), 120)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect.pages import first_page_answers
-from pipelines.generate.serving.local_model import LocalModel, ServerProcess, free_port
-from pipelines.processes.proc import listens_here
-from storage.segments import instance
+from rollmill.flows.prefect.pages import first_page_answers
+from rollmill.pipelines.generate.serving.local_model import LocalModel, ServerProcess, free_port
+from rollmill.pipelines.processes.proc import listens_here
+from rollmill.storage.segments import instance
 
 pytestmark = [pytest.mark.security, pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")]
 # As user nobody: answer each request with 200, and print what it brought.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
@@ -48,7 +48,7 @@ def limited(size: int) -> Callable[[], None]:
 def test_a_command_without_memory_ends_in_one_line_and_is_resumed_without_the_limit(toy: Path) -> None:
     for megabytes in (400, 640, 700, 820):
         size = megabytes << 20
-        command = [sys.executable, "-m", "flows.cli", "curate", "toy.yaml", "--direct", "--json"]
+        command = [sys.executable, "-m", "rollmill.flows.cli", "curate", "toy.yaml", "--direct", "--json"]
         began = time.monotonic()
         done = subprocess.run(
             command,
@@ -95,7 +95,7 @@ def test_the_death_of_a_thread_ends_the_command_with_one_line(toy: Path) -> None
 def test_a_wait_for_a_thread_that_died_ends(death: str) -> None:
     program = f"""
 import _thread, threading
-from flows.cli import ending
+from rollmill.flows.cli import ending
 
 def fail():
     raise MemoryError

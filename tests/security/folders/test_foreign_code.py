@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT
 from tests.forked import Forked
 
@@ -29,8 +29,8 @@ try:
 except OSError:
     pass
 
-from pipelines.select.decide import decision, failing_reason
-from storage.ground.records import Verdict
+from rollmill.pipelines.select.decide import decision, failing_reason
+from rollmill.storage.ground.records import Verdict
 
 SEEN = "-with-key" if "READERS_KEY" in os.environ or os.path.exists(os.path.expanduser("~/key.txt")) else ""
 
@@ -113,7 +113,7 @@ class Person:
 
 
 def command(root: Path, environment: dict[str, str], arguments: Sequence[str]) -> None:
-    from flows import cli
+    from rollmill.flows import cli
 
     os.chdir(root)
     os.environ.update(environment)
@@ -264,7 +264,7 @@ def test_the_sandbox_sees_a_program_of_ours_that_lies_below_tmp() -> None:
     method = "    def decide(self, verdicts):\n        return verdicts[0]\n"
     source = f"class One:\n    name, version, lazy, over = 'one', '1', False, ()\n{method}"
     program = (
-        "from pipelines.sandbox.method_box import MethodBox, MethodSource\n"
+        "from rollmill.pipelines.sandbox.method_box import MethodBox, MethodSource\n"
         f"box = MethodBox(MethodSource('policy', 'one.py:One', 'One', {source!r}, '0' * 64, 'file.0'))\n"
         "print(box.described['name'])\nbox.close()\n"
     )

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from storage.ground.errors import SetupError
-from storage.ledger.models import RetiredSegmentRow, RunRow
-from storage.segments.checking import sweep
-from storage.versions.index import dataset_names
-from storage.versions.publish import finish_interrupted
-from storage.versions.resolve import lost_indexes
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ledger.models import RetiredSegmentRow, RunRow
+from rollmill.storage.segments.checking import sweep
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.versions.publish import finish_interrupted
+from rollmill.storage.versions.resolve import lost_indexes
+from rollmill.storage.workspace import Workspace
 
 pytestmark = pytest.mark.security
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from storage.commands import stop, workers_of
-from storage.ground.files import locked
-from storage.ledger.models import LeaseRow
-from storage.ledger.owners import Owner, _host, _started
-from storage.standing import lock_file
-from storage.workspace import Workspace
+from rollmill.storage.commands import stop, workers_of
+from rollmill.storage.ground.files import locked
+from rollmill.storage.ledger.models import LeaseRow
+from rollmill.storage.ledger.owners import Owner, _host, _started
+from rollmill.storage.standing import lock_file
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, rollmill  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.security
@@ -87,8 +87,8 @@ def test_down_ends_no_process_that_does_not_serve_this_folder(
 WORK = f"""\
 import sys, time
 from pathlib import Path
-from storage.commands import working_on
-from storage.workspace import Workspace
+from rollmill.storage.commands import working_on
+from rollmill.storage.workspace import Workspace
 with Workspace.open(Path(sys.argv[1])) as ws, working_on(ws.ledger.leases, {RUN!r}):
     print("works", flush=True)
     time.sleep(600)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from storage.ledger.models import RunRow
-from storage.workspace import Workspace
+from rollmill.storage.ledger.models import RunRow
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Said, finish, start
 
 pytestmark = pytest.mark.security
@@ -71,7 +71,7 @@ def test_a_command_on_a_run_of_somebody_else_loads_nothing_of_it(stranger: Path,
     assert "is code that you did not run before: it is not run. Next: read it, then rollmill curate toy.yaml" in refused.err
 
 
-JUDGE = "from pipelines.verify.number import NumberVerifier\n\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
+JUDGE = "from rollmill.pipelines.verify.number import NumberVerifier\n\n\nclass Mine(NumberVerifier):\n    name = 'mine'\n"
 
 
 @pytest.fixture

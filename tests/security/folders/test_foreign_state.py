@@ -15,11 +15,11 @@ from threading import Thread
 
 import pytest
 
-from storage.ledger.models import FiringRow
-from storage.run_records import Firing
-from storage.schedules import Notify, Schedule
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.ledger.models import FiringRow
+from rollmill.storage.run_records import Firing
+from rollmill.storage.schedules import Notify, Schedule
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Said, finish, start
 from tests.storage.versions.conftest import build
 from tests.waiting import until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import build
 
@@ -22,7 +22,7 @@ REMOTE = "[core]\n    remote = store\n['remote \"store\"']\n    url = ../../stor
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the workspace `ws`, a repository of git and DVC with one version, and `store`, where it was pushed."""
-    from storage.versions.publish import publish
+    from rollmill.storage.versions.publish import publish
 
     root = tmp_path_factory.mktemp("published") / "ws"
     with Workspace.init(root) as ws:
@@ -101,8 +101,8 @@ def test_a_file_of_aws_settings_in_a_clone_runs_no_command(clone: Path) -> None:
 )
 @pytest.mark.parametrize("file", ["config", "config.local"])
 def test_settings_of_dvc_that_could_run_a_program_are_refused(tmp_path: Path, file: str, setting: str, named: str) -> None:
-    from storage import dvc
-    from storage.ground.errors import SetupError
+    from rollmill.storage import dvc
+    from rollmill.storage.ground.errors import SetupError
 
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / file).write_text(setting)

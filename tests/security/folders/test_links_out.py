@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import dvc
-from storage.ground.errors import SetupError
-from storage.ground.planted.links import MADE_BY_INIT
-from storage.workspace import Workspace
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.planted.links import MADE_BY_INIT
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 
 pytestmark = pytest.mark.security

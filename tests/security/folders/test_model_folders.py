@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.embedded.model_files import ModelFiles, digest_files
-from pipelines.generate.embedded.session import loaded_graph
-from pipelines.generate.vllm.model_folder import folder_digest
-from storage.ground.errors import SetupError
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles, digest_files
+from rollmill.pipelines.generate.embedded.session import loaded_graph
+from rollmill.pipelines.generate.vllm.model_folder import folder_digest
+from rollmill.storage.ground.errors import SetupError
 
 pytestmark = pytest.mark.security
 SHIPPED = Path("models/rollmill-tiny").resolve()
@@ -38,7 +38,7 @@ def test_code_beside_the_weights_is_not_imported(model: Path, tmp_path: Path) ->
     (model / "config.json").write_text(json.dumps(config))
     for name in ("evil", "modeling_evil", "tokenization_evil", "__init__"):
         (model / f"{name}.py").write_text(f"open({str(touched)!r}, 'w')\n")
-    from pipelines.generate.embedded.engine import Embedded
+    from rollmill.pipelines.generate.embedded.engine import Embedded
 
     engine = Embedded(str(model))
     assert engine.model_digest

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe.parse import read_yaml
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.parse import read_yaml
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 
 pytestmark = pytest.mark.security
@@ -105,8 +105,8 @@ def test_every_interpreter_that_is_started_leaves_the_current_folder_out() -> No
 
 
 def test_vllm_and_servers_of_models_start_without_the_current_folder(tmp_path: Path) -> None:
-    from pipelines.generate.serving.local_model import QUIET
-    from pipelines.generate.vllm.child import BOOT
+    from rollmill.pipelines.generate.serving.local_model import QUIET
+    from rollmill.pipelines.generate.vllm.child import BOOT
 
     for name in ("importlib", "types", "json", "random", "vllm"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('taken')\n")
@@ -118,8 +118,8 @@ def test_vllm_and_servers_of_models_start_without_the_current_folder(tmp_path: P
 
 
 def test_a_bare_name_of_an_interpreter_is_not_a_file_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.generate.vllm.vllm_settings import VllmSettings
-    from pipelines.train.learners.trl import Trl
+    from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
+    from rollmill.pipelines.train.learners.trl import Trl
 
     fake = tmp_path / "python3"
     fake.write_text("#!/bin/sh\ntouch taken\n")
@@ -141,7 +141,7 @@ def test_aliases_that_unfold_to_billions_are_refused_at_once(tmp_path: Path) -> 
 
 def test_the_claims_are_measured_by_our_own_evaluation(tmp_path: Path) -> None:
     """One of the same name in a workspace, which may be somebody else's, may name a Python file."""
-    from flows.claims.pools import DRAWN
+    from rollmill.flows.claims.pools import DRAWN
 
     touched = tmp_path / "touched"
     folder = tmp_path / "recipes/evaluations"

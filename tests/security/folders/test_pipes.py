@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 from tests.storage.versions.conftest import build
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flows.prefect.standing import main
-from pipelines.processes.spawn import spawn
-from storage.exports.write import export_rows
-from storage.ground.files import locked, write_text
-from storage.imports.reading.faults import Faults
+from rollmill.flows.prefect.standing import main
+from rollmill.pipelines.processes.spawn import spawn
+from rollmill.storage.exports.write import export_rows
+from rollmill.storage.ground.files import locked, write_text
+from rollmill.storage.imports.reading.faults import Faults
 
 pytestmark = pytest.mark.security
 

@@ -124,11 +124,11 @@ def test_nor_with_directory(place: Path) -> None:
 
 
 def test_a_leading_colon_in_pythonpath_is_not_the_folder_of_the_call(place: Path) -> None:
-    from pipelines.processes.spawn import environment, module_command
+    from rollmill.pipelines.processes.spawn import environment, module_command
 
     with_colon = environment(f":{place.parent / 'nothing'}::")
     done = subprocess.run(
-        [*module_command("pipelines.processes.frames")], cwd=place, env=with_colon, capture_output=True, text=True
+        [*module_command("rollmill.pipelines.processes.frames")], cwd=place, env=with_colon, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert_untouched(place)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.dvc import repository
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.storage.dvc import repository
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
 
 pytestmark = [

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.segments.place import place_for
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.segments.place import place_for
+from rollmill.storage.workspace import Workspace
 
 pytestmark = pytest.mark.security
 

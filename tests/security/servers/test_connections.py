@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.standing import find_standing
-from storage.workspace import Workspace
+from rollmill.storage.standing import find_standing
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish, start
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import serving
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE
 from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.test_browser import visit

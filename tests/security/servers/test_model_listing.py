@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from flows.prefect import triggers
-from flows.recipe.profile import Profile
+from rollmill.flows.prefect import triggers
+from rollmill.flows.recipe.profile import Profile
 
 pytestmark = pytest.mark.security
 ANSWERS: dict[str, bytes] = {

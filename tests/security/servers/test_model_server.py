@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.serving.local_model import GUEST, LocalModel, ServerProcess, free_port
-from pipelines.processes.local_server import new_secret
+from rollmill.pipelines.generate.serving.local_model import GUEST, LocalModel, ServerProcess, free_port
+from rollmill.pipelines.processes.local_server import new_secret
 
 pytestmark = pytest.mark.security
 # vLLM's module by its name: it reads --port and --middleware as vLLM does, and answers at its paths.

@@ -23,8 +23,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from storage.standing import Standing, find_standing
-from storage.workspace import Workspace
+from rollmill.storage.standing import Standing, find_standing
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT, Said, finish, start
 from tests.waiting import until
 
@@ -325,7 +325,7 @@ def test_a_run_that_crashes_or_is_cancelled_runs_no_hook_of_its_deployment(up: U
             [child] = [
                 process
                 for process in psutil.Process(up.standing.process.pid).children(recursive=True)
-                if "flows.prefect.scheduled" in process.cmdline()
+                if "rollmill.flows.prefect.scheduled" in process.cmdline()
             ]
             child.kill()
         else:
@@ -341,7 +341,7 @@ def test_a_run_that_crashes_or_is_cancelled_runs_no_hook_of_its_deployment(up: U
 HOLDER = """
 import sys
 from pathlib import Path
-from flows.prefect.managed import ManagedServer
+from rollmill.flows.prefect.managed import ManagedServer
 with ManagedServer(Path(sys.argv[1])) as server:
     server.start().wait()
     from prefect.client.orchestration import get_client

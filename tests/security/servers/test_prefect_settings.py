@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT
 from tests.waiting import until
 
 pytestmark = pytest.mark.security
 TOYS = Path(__file__).parents[2] / "toys.py"
 ROLLMILL = Path(sys.executable).with_name("rollmill")
-IMPORT = (
-    "import flows.prefect, prefect.main, prefect.logging, prefect.settings as s; print(s.get_current_settings().api.key)"
-)
+IMPORT = "import rollmill.flows.prefect, prefect.main, prefect.logging, prefect.settings\n"
+IMPORT += "print(prefect.settings.get_current_settings().api.key)"
 
 
 def trap(folder: Path, canary: Path) -> Path:
@@ -125,7 +124,7 @@ READ = """
 import sys
 from prefect.results import ResultStore
 if sys.argv[1:]:
-    from flows.prefect.untrusted import refuse_stored_results
+    from rollmill.flows.prefect.untrusted import refuse_stored_results
     refuse_stored_results()
 print(ResultStore().read("stored").result)
 """

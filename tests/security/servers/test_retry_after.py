@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.http.failures import retry_after
+from rollmill.pipelines.generate.http.failures import retry_after
 from tests.flows.conftest import Run, rollmill, ten_sums  # noqa: F401 (fixtures)
 from tests.pipelines.generate.http.serving import Serving, status
 

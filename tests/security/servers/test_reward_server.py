@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT
 
 pytestmark = pytest.mark.security
@@ -32,7 +32,7 @@ class Served:
         command = [
             sys.executable,
             "-m",
-            "flows.cli",
+            "rollmill.flows.cli",
             "reward",
             "serve",
             "tests.flows.rewards.toys:Forgetful",

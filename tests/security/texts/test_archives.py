@@ -28,13 +28,13 @@ READ = """\
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_DATA, (6 << 30, 6 << 30))
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 try:
     if sys.argv[1] == "adopt":
-        from storage.imports.logs.tools import log_at
+        from rollmill.storage.imports.logs.tools import log_at
         log_at(Path(sys.argv[2]))
     else:
-        from storage.imports.reading.readers import read_rows
+        from rollmill.storage.imports.reading.readers import read_rows
         for row in read_rows(Path(sys.argv[2])):
             pass
     print("read whole")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from flows.training.model_card import model_card
-from storage.versions.content.card import cell
+from rollmill.flows.training.model_card import model_card
+from rollmill.storage.versions.content.card import cell
 
 pytestmark = pytest.mark.security
 HOSTILE = "mit ![x](http://evil.example/p.png) [l](http://evil.example) <img src=http://evil.example> | a\n\n# b"

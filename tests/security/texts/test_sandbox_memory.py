@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script
 
 pytestmark = [pytest.mark.security, pytest.mark.sandbox]
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 import streamlit
 
-from dashboards.session.export_matches import write_matches
-from storage.queries.browse.spreadsheets import as_it_was, as_text
-from storage.workspace import Workspace
+from rollmill.dashboards.session.export_matches import write_matches
+from rollmill.storage.queries.browse.spreadsheets import as_it_was, as_text
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, rollmill  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.security

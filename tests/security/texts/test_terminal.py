@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT
 from tests.pipelines.generate.http.serving import Serving
 from tests.pipelines.generate.http.serving import status as refused
@@ -54,7 +54,7 @@ def on_a_terminal(folder: Path, *arguments: str, environment: dict[str, str] | N
     """The exit status of a command and every byte that its terminal got."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "rollmill.flows.cli", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "400", **(environment or {})},
         stdin=subprocess.DEVNULL,
@@ -123,7 +123,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["curate", "told.yaml", "--direct"],
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *command],
+            [sys.executable, "-m", "rollmill.flows.cli", *command],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -202,7 +202,7 @@ def test_json_holds_the_data_in_escapes_of_json(place: Path) -> None:
 
 def test_a_bug_s_traceback_a_warning_and_a_print_are_escaped_too(place: Path) -> None:
     script = (
-        "import sys, warnings, logging\nfrom flows.cli import terminal\nterminal.guard()\n"
+        "import sys, warnings, logging\nfrom rollmill.flows.cli import terminal\nterminal.guard()\n"
         f"hostile = {HOSTILE!r}\nwarnings.warn(hostile)\nlogging.warning(hostile)\nprint(hostile)\n"
         "import click; click.echo(hostile.encode()); click.secho(hostile, fg='red')\n"
         "raise RuntimeError(hostile)\n"

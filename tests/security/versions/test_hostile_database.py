@@ -7,15 +7,15 @@ import duckdb
 import pytest
 
 import rollmill
-from storage.exports import export
-from storage.ground.errors import FoundWanting
-from storage.queries.browse.why import why
-from storage.segments.instance import closed, closed_database, instance
-from storage.versions.diff import diff
-from storage.versions.publish import publish
-from storage.versions.read import load_snapshot, open_version
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import export
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.queries.browse.why import why
+from rollmill.storage.segments.instance import closed, closed_database, instance
+from rollmill.storage.versions.diff import diff
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_snapshot, open_version
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import HARD, build, forget_digests
 from tests.storage.versions.older import flat_shard, one_file, put_as
 
@@ -94,7 +94,7 @@ def _notebook(info: VersionInfo, _: Path) -> None:
 
 
 def _training(info: VersionInfo, _: Path) -> None:
-    from flows.training.training_data import pass_rates
+    from rollmill.flows.training.training_data import pass_rates
 
     pass_rates(info)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import FoundWanting
-from storage.models.publish import publish_model
-from storage.models.upkeep import pull_models
-from storage.versions.publish import publish
-from storage.versions.resolve import VersionInfo
-from storage.versions.upkeep.sharing import pull, restore
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.models.publish import publish_model
+from rollmill.storage.models.upkeep import pull_models
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.versions.upkeep.sharing import pull, restore
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import build
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import FoundWanting, SetupError
-from storage.models.files import checked_file, version_folder
-from storage.models.index import resolve_model
-from storage.models.publish import publish_model
-from storage.models.upkeep import pull_models
-from storage.versions.content.hashing import content_hash
-from storage.versions.publish import publish
-from storage.versions.read import fetch_command, is_here, is_whole, load_snapshot, pointer
-from storage.versions.resolve import VersionInfo, resolve
-from storage.versions.upkeep.sharing import pull, push, restore
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.models.files import checked_file, version_folder
+from rollmill.storage.models.index import resolve_model
+from rollmill.storage.models.publish import publish_model
+from rollmill.storage.models.upkeep import pull_models
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import fetch_command, is_here, is_whole, load_snapshot, pointer
+from rollmill.storage.versions.resolve import VersionInfo, resolve
+from rollmill.storage.versions.upkeep.sharing import pull, push, restore
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import build
 
@@ -187,8 +187,8 @@ def test_what_plain_dvc_pulled_is_read_by_nobody(
     both: tuple[VersionInfo, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody runs `dvc pull`, which checks nothing: the manifest names Python of the attacker."""
-    from flows import cli
-    from flows.rejudging.verification import verify_version
+    from rollmill.flows import cli
+    from rollmill.flows.rejudging.verification import verify_version
 
     info, clone, store = both
 

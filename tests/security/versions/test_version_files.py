@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import FoundWanting, RollmillError, SetupError
-from storage.models.index import load_index as load_models
-from storage.queries.reader import Reader, version_card, version_report
-from storage.versions.index import index_path
-from storage.versions.publish import publish
-from storage.versions.read import checked_text, open_version
-from storage.versions.resolve import VersionInfo, versions
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError
+from rollmill.storage.models.index import load_index as load_models
+from rollmill.storage.queries.reader import Reader, version_card, version_report
+from rollmill.storage.versions.index import index_path
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import checked_text, open_version
+from rollmill.storage.versions.resolve import VersionInfo, versions
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import build, forget_digests
 
 pytestmark = pytest.mark.security

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.publish import publish
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import snapshot, ws
 
 __all__ = ["snapshot", "ws"]

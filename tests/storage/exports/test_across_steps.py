@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from storage.exports import ExportFile, export
-from storage.exports.origin import SAW_LABEL
-from storage.ground.errors import SetupError
-from storage.ground.records import Score
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.storage.exports import ExportFile, export
+from rollmill.storage.exports.origin import SAW_LABEL
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Score
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, TEXTS, completion, snapshot
 from tests.storage.versions.conftest import build, counted

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from storage.exports.advantages import ADVANTAGES, batch_std, centred, grpo, rloo, unlikely_rewards, zero_signal
+from rollmill.storage.exports.advantages import ADVANTAGES, batch_std, centred, grpo, rloo, unlikely_rewards, zero_signal
 
 
 def every_group(count: int) -> np.ndarray:

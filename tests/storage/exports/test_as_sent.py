@@ -9,15 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.exports import EXPORTS, export
-from storage.exports.origin import Training
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
-from storage.segments.schema import SCHEMAS
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.read import open_version
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import EXPORTS, export
+from rollmill.storage.exports.origin import Training
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.read import open_version
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 
 Build = Callable[..., Snapshot]

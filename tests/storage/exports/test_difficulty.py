@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from storage.exports import EXPORTS, export
-from storage.exports.origin import OUTSIDE, UNRATED
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.storage.exports import EXPORTS, export
+from rollmill.storage.exports.origin import OUTSIDE, UNRATED
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 
 OF = {"sft": {}, "unpaired": {}, "pairs": {"unparsed": True}, "rl": {}, "prompts": {}, "thread": {}}

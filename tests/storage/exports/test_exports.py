@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.exports import EXPORTS, export, parsed
-from storage.exports.chat_rows import answer_turns
-from storage.exports.origin import prompt_turns
-from storage.exports.preferences.pairs import matched
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.ids import canonical_json
-from storage.ground.records import Problem
-from storage.queries.histories.dataset_history import export_fields
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import EXPORTS, export, parsed
+from rollmill.storage.exports.chat_rows import answer_turns
+from rollmill.storage.exports.origin import prompt_turns
+from rollmill.storage.exports.preferences.pairs import matched
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries.histories.dataset_history import export_fields
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 from tests.storage.versions.older import one_file
 

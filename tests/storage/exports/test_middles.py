@@ -2,12 +2,12 @@
 
 import pytest
 
-from pipelines.generate.embedded.model_files import render_chat
-from pipelines.generate.prompts import continued
-from pipelines.train.rows import prompt_of
-from storage.exports.completions import NO_MIDDLE, middles_of
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.pipelines.generate.embedded.model_files import render_chat
+from rollmill.pipelines.generate.prompts import continued
+from rollmill.pipelines.train.rows import prompt_of
+from rollmill.storage.exports.completions import NO_MIDDLE, middles_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import PROBLEM, SOLVE, cid, version, written
 
 LINES = "3 * 4 = 12\n\n2 + 12 = 14\nSo 14.\n#### 14\n"

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.exports import ExportValidation, MixPart, export_mix
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import ExportValidation, MixPart, export_mix
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 
 Build = Callable[..., Snapshot]

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.exports import ExportFile, export, origin
-from storage.exports.origin import BY_WEIGHT, OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Decision, Problem, ThreadRow, Verdict
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.storage.exports import ExportFile, export, origin
+from rollmill.storage.exports.origin import BY_WEIGHT, OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Decision, Problem, ThreadRow, Verdict
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import build, counted
 

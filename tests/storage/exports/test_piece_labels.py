@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from storage.exports.search_trees import Piece, pieces_of
-from storage.exports.thread_rows import ProblemThreads
-from storage.ground.threads import Turn, turns_of
-from storage.workspace import Workspace
+from rollmill.storage.exports.search_trees import Piece, pieces_of
+from rollmill.storage.exports.thread_rows import ProblemThreads
+from rollmill.storage.ground.threads import Turn, turns_of
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import version, written
 
 ROWS: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (

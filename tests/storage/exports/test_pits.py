@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from storage.exports.pits import UNLABELLED, Pits, located
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.storage.exports.pits import UNLABELLED, Pits, located
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import SOLVE, version, written
 
 LINES, BEFORE, FROM = 6, 0.7, 0.05  # labels in truth: before the planted line, and from it on

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.exports import ExportValidation, export
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import ExportValidation, export
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 
 Build = Callable[..., Snapshot]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from storage.exports import ExportValidation, export
-from storage.versions.content.card import Folder, card
-from storage.versions.read import load_manifest
-from storage.versions.resolve import VersionInfo
+from rollmill.storage.exports import ExportValidation, export
+from rollmill.storage.versions.content.card import Folder, card
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import VersionInfo
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

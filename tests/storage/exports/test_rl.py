@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.exports import ExportFile, export
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.storage.exports import ExportFile, export
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import EASY, HARD, counted
 

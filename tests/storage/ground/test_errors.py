@@ -8,10 +8,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.ground.errors import SetupError, Unavailable, explained, ledger_error, machine_error, refusal, unknown_name
-from storage.ground.records import Completion
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import (
+    SetupError,
+    Unavailable,
+    explained,
+    ledger_error,
+    machine_error,
+    refusal,
+    unknown_name,
+)
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.out_of_files import out_of_files
 

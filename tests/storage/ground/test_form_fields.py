@@ -7,7 +7,7 @@ import pytest
 import yaml
 from annotated_types import Ge, Gt, Le
 
-from storage.ground.form_fields import FieldType, FormField, type_of, yaml_text
+from rollmill.storage.ground.form_fields import FieldType, FormField, type_of, yaml_text
 
 
 @pytest.mark.parametrize(

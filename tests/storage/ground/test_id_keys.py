@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from storage.ground import id_keys as module
-from storage.ground.id_keys import id_keys, places
-from storage.ground.ids import digest128
+from rollmill.storage.ground import id_keys as module
+from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.storage.ground.ids import digest128
 
 IDS = [digest128(["id", n]) for n in range(50)]
 ODD = ["", "c-1", IDS[3].upper(), IDS[4] + "0", IDS[5][:31], "ä" * 16, "\x00" * 32, "z" * 32]

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ground.ids import Digests, ListDigest, digest128, seed_of
-from storage.ground.records import Origin, Problem, Sampling, completion_id, is_stream, redrawn, requests_for
+from rollmill.storage.ground.ids import Digests, ListDigest, digest128, seed_of
+from rollmill.storage.ground.records import Origin, Problem, Sampling, completion_id, is_stream, redrawn, requests_for
 
 VALUES = st.none() | st.integers(-(2**63), 2**63) | st.text() | st.lists(st.text(max_size=3), max_size=2)
 

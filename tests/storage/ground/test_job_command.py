@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from storage.ground.job_command import command_words
+from rollmill.storage.ground.job_command import command_words
 
 JOB: dict[str, Any] = {
     "workspace": "/home/ann/ws",

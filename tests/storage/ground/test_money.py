@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ground.money import UNITS, amount, micros_of, shown, units_of
+from rollmill.storage.ground.money import UNITS, amount, micros_of, shown, units_of
 
 
 @given(st.integers(0, 2 * 10**15))

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from storage.ground.pool import answer_key, ballot, measured_scores, pool_of
-from storage.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
-from storage.segments.schema import to_table
+from rollmill.storage.ground.pool import answer_key, ballot, measured_scores, pool_of
+from rollmill.storage.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
+from rollmill.storage.segments.schema import to_table
 
 PROBLEM = Problem("What is 3 + 4?", "7")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ground.solutions import key_of_completion, normal_form, solution_key, solution_text
+from rollmill.storage.ground.solutions import key_of_completion, normal_form, solution_key, solution_text
 from tests.pipelines.select.rollouts import rollout, rollouts
 
 

@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.search.kernel import SearchSteps
-from storage.ground.recipe_steps import PIECES, first_step, has_follow_ups, recorded_steps, step_names
-from storage.ground.records import Completion, Decision, PlanRow, Problem
-from storage.segments.keys import Kind, Segment
-from storage.segments.schema import SCHEMAS, columns_name, from_table, to_table
-from storage.segments.views import WITH_OLD_COLUMN, select
-from storage.versions.content.hashing import content_hash, kept_hash
-from storage.versions.content.shard_views import add_manifest_and_views, scan_near
-from storage.versions.content.shards import read_table
-from storage.versions.content.snapshot import Snapshot
+from rollmill.pipelines.search.kernel import SearchSteps
+from rollmill.storage.ground.recipe_steps import PIECES, first_step, has_follow_ups, recorded_steps, step_names
+from rollmill.storage.ground.records import Completion, Decision, PlanRow, Problem
+from rollmill.storage.segments.keys import Kind, Segment
+from rollmill.storage.segments.schema import SCHEMAS, columns_name, from_table, to_table
+from rollmill.storage.segments.views import WITH_OLD_COLUMN, select
+from rollmill.storage.versions.content.hashing import content_hash, kept_hash
+from rollmill.storage.versions.content.shard_views import add_manifest_and_views, scan_near
+from rollmill.storage.versions.content.shards import read_table
+from rollmill.storage.versions.content.snapshot import Snapshot
 from tests.storage.versions.older import flat_shard, write_database
 
 PLAN = PlanRow("run", 0, 0, 0, "p", "q", "c", 0, 7)

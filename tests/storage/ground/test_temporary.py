@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.temporary import temporary_folder
+from rollmill.storage.ground.temporary import temporary_folder
 
 KILLED = """
 import os, signal
-from storage.ground.temporary import temporary_folder
+from rollmill.storage.ground.temporary import temporary_folder
 with temporary_folder() as folder:
     (folder / "rows.jsonl").write_text("left")
     os.kill(os.getpid(), signal.SIGKILL)

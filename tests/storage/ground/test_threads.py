@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from storage.ground.threads import Turn, answers_below, followers, lineage, turns_of
+from rollmill.storage.ground.threads import Turn, answers_below, followers, lineage, turns_of
 
 
 def turns(**after: str):  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.json_lines import write_lines
 
 WriteLines = Callable[..., Path]

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportCount, ImportSpec
-from storage.segments.keys import SegmentKey
-from storage.segments.writing import Bulk
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportCount, ImportSpec
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.writing import Bulk
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.imports.reading.in_fours import import_in_fours
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from storage.ground.records import Problem
-from storage.imports.problems import import_problems
-from storage.imports.removal import contents_of, plan_removal
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportReport, ImportSpec
-from storage.imports.stored import ModelCount, current_rows, imported_rows, model_counts
-from storage.segments.schema import from_table
-from storage.segments.upkeep.compaction import compact
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.removal import contents_of, plan_removal
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportReport, ImportSpec
+from rollmill.storage.imports.stored import ModelCount, current_rows, imported_rows, model_counts
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.segments.upkeep.compaction import compact
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 SUM = Problem("2+2?", "4", external_id="a")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.logs.tools import logs_at, read_logs
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.logs.tools import logs_at, read_logs
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.workspace import Workspace
 from tests.storage.imports.conftest import WriteLines
 
 CASES = Path(__file__).with_name("cases")

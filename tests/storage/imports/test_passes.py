@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.lines import FileRow
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportCount, ImportSpec
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.lines import FileRow
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportCount, ImportSpec
+from rollmill.storage.workspace import Workspace
 
 ROWS = [
     {"prompt": f"{n // 2}+1?", "reference": "1", "model": "m", "text": f"It is {n}.", "is_correct": n % 2 == 0, "shard": n}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Message, Problem
-from storage.imports.problems import import_problems
-from storage.imports.spec import ImportCount, ImportSpec
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Message, Problem
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.spec import ImportCount, ImportSpec
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 
@@ -142,7 +142,7 @@ def test_another_problem_under_a_known_id_is_refused(ws: Workspace, jsonl: Write
 def test_a_file_that_changes_while_it_is_read_is_refused(
     ws: Workspace, jsonl: WriteLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from storage.imports import problems
+    from rollmill.storage.imports import problems
 
     path = jsonl({"prompt": "p", "answer": 1})
     spec, survey = ImportSpec(path, "sums"), problems._survey

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import PlanRow
-from storage.imports.problems import import_problems
-from storage.imports.removal import Removal, contents_of, imports_held, plan_removal, remove
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.removal import Removal, contents_of, imports_held, plan_removal, remove
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 SET = [{"id": str(n), "prompt": f"{n}+{n}?", "reference": str(2 * n)} for n in range(3)]
@@ -91,7 +91,7 @@ def test_what_a_run_planned_or_its_recipe_names_stays(sums: Workspace) -> None:
 
 
 def test_a_plan_that_comes_meanwhile_is_noticed(sums: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.imports import removal
+    from rollmill.storage.imports import removal
 
     def overtaken(ws: Workspace, name: str) -> Removal:
         removal = plan_removal(ws, name)

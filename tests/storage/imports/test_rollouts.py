@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Message, Problem, imported_completion_id
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportCount, ImportSpec
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Message, Problem, imported_completion_id
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportCount, ImportSpec
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 SUM = Problem("2+2?", "4", external_id="a")

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.problems import import_problems
-from storage.imports.reading.cells import value_at
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportReport, ImportSpec
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.reading.cells import value_at
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportReport, ImportSpec
+from rollmill.storage.workspace import Workspace
 from tests.storage.imports.conftest import WriteLines
 
 ASK = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "What is 53+47?"}]

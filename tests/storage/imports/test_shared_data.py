@@ -2,11 +2,11 @@
 
 import pytest
 
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportCount, ImportSpec
-from storage.imports.stored import answering, model_counts
-from storage.workspace import Workspace
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportCount, ImportSpec
+from rollmill.storage.imports.stored import answering, model_counts
+from rollmill.storage.workspace import Workspace
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

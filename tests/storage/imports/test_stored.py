@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from storage.ground.records import Problem
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
-from storage.imports.stored import ModelCount, answering, model_counts, names_of
-from storage.ledger.models import ImportRow
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.imports.stored import ModelCount, answering, model_counts, names_of
+from rollmill.storage.ledger.models import ImportRow
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 SUM, SHARED, LONG = (Problem(f"{n}+{n}?", str(2 * n)) for n in (2, 3, 4))

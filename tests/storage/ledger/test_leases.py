@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from storage.ledger.engine import Ledger
-from storage.ledger.models import LeaseRow
-from storage.ledger.owners import Owner, maker_of, new_file_id, this_process
+from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.models import LeaseRow
+from rollmill.storage.ledger.owners import Owner, maker_of, new_file_id, this_process
 from tests.out_of_files import out_of_files
 
 
@@ -64,7 +64,7 @@ def test_an_expired_lease_that_nobody_took_is_renewed(ledger: Ledger) -> None:
 def test_the_lease_of_a_killed_process_is_free_at_once(ledger: Ledger, tmp_path: Path) -> None:
     code = """
 import os, signal, sys
-from storage.ledger.engine import Ledger
+from rollmill.storage.ledger.engine import Ledger
 assert Ledger(sys.argv[1]).leases.acquire("batch", ttl=3600)
 os.kill(os.getpid(), signal.SIGKILL)
 """

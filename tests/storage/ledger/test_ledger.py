@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from storage.ground.errors import SetupError
-from storage.ledger.engine import SCRIPTS, Ledger
-from storage.ledger.models import SCHEMA_REVISION, Base, ProgressRow
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ledger.engine import SCRIPTS, Ledger
+from rollmill.storage.ledger.models import SCHEMA_REVISION, Base, ProgressRow
 
 
 def open_ledger(folder: Path) -> Ledger:

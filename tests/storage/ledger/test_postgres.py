@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion
-from storage.ledger.engine import SCRIPTS
-from storage.ledger.models import Base
-from storage.ledger.postgres import IDLE, SERVER
-from storage.segments.keys import SegmentKey
-from storage.segments.upkeep.compaction import compact
-from storage.spending import Amount, Charge, Limit, Sums
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.ledger.engine import SCRIPTS
+from rollmill.storage.ledger.models import Base
+from rollmill.storage.ledger.postgres import IDLE, SERVER
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.upkeep.compaction import compact
+from rollmill.storage.spending import Amount, Charge, Limit, Sums
+from rollmill.storage.workspace import Workspace
 from tests.postgres_server import database, postgres_server
 
 pytestmark = pytest.mark.services
@@ -96,9 +96,9 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, t
 
 
 def test_imports_are_recorded_refused_and_removed(server: str, tmp_path: Path) -> None:
-    from storage.imports.removal import imports_held, remove
-    from storage.imports.rollouts import import_rollouts
-    from storage.imports.spec import ImportSpec
+    from rollmill.storage.imports.removal import imports_held, remove
+    from rollmill.storage.imports.rollouts import import_rollouts
+    from rollmill.storage.imports.spec import ImportSpec
 
     Workspace.init(tmp_path).close()
     (tmp_path / "rows.jsonl").write_text('{"prompt": "1+1?", "reference": "2", "model": "m", "text": "2"}\n')

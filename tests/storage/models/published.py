@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from storage.models.publish import publish_model
-from storage.workspace import Workspace
+from rollmill.storage.models.publish import publish_model
+from rollmill.storage.workspace import Workspace
 
 
 def published_student(root: Path) -> Path:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.files import read_object
-from storage.models import upkeep
-from storage.models.files import content_hash, model_files, require_published_model, version_folder
-from storage.models.index import load_index, model_versions, resolve_model
-from storage.models.publish import ModelPublication, publish_model, trained_version
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.files import read_object
+from rollmill.storage.models import upkeep
+from rollmill.storage.models.files import content_hash, model_files, require_published_model, version_folder
+from rollmill.storage.models.index import load_index, model_versions, resolve_model
+from rollmill.storage.models.publish import ModelPublication, publish_model, trained_version
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 
 PART = {"version": "sums@v1", "content_hash": "d" * 64, "rows": 3, "licences": ["MIT"]}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.models.files import require_published_model
-from storage.models.index import resolve_model
-from storage.workspace import Workspace
+from rollmill.storage.models.files import require_published_model
+from rollmill.storage.models.index import resolve_model
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
 from tests.repositories import git, run_dvc
 from tests.storage.models.test_model_versions import model, publish

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
-from storage.queries import Reader
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
+from rollmill.storage.queries import Reader
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.storage.accepted import accept
 
 CHAIN = [["number", "1"], ["math", "2"]]

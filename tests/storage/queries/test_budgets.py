@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from storage.ground.records import CONTINUED, StopRow
-from storage.queries import BudgetRound, LevelSpend, StopCount, budget_spend, run_scope
-from storage.segments.keys import SegmentKey
+from rollmill.storage.ground.records import CONTINUED, StopRow
+from rollmill.storage.queries import BudgetRound, LevelSpend, StopCount, budget_spend, run_scope
+from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept
 from tests.storage.queries.conftest import DONE, LIVE, Milled, completion
 

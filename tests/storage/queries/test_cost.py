@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.rounds import decide, run_all
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.prices import Prices
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Attempt
-from storage.queries import Reader
-from storage.queries.cost import GROUPS, RunCost, money_text, run_cost
-from storage.spending import Sums
-from storage.workspace import Workspace
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.prices import Prices
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Attempt
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.cost import GROUPS, RunCost, money_text, run_cost
+from rollmill.storage.spending import Sums
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace
 
 PRICES = Prices(0.15, 0.6)
@@ -138,7 +138,7 @@ def test_failed_calls_are_counted_and_belong_to_their_batch(tmp_path: Path) -> N
 
 
 def test_a_round_that_is_drawn_in_part_is_counted_so_far(tmp_path: Path) -> None:
-    from storage.spending import Limit
+    from rollmill.storage.spending import Limit
 
     with workspace(tmp_path) as ws, spec(limit=Limit(tokens=700)).open(ws) as made:
         run_all(made)
@@ -164,7 +164,7 @@ def test_lost_and_drawn_again_is_paid_twice_and_represented_once(tmp_path: Path)
 
 
 def test_a_notebook_gets_a_frame(undisturbed: Path) -> None:
-    from storage.queries import open_workspace
+    from rollmill.storage.queries import open_workspace
 
     with open_workspace(undisturbed) as view:
         frame = view.cost(by="round")

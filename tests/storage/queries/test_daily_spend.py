@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from storage.ground.money import UNITS
-from storage.ledger.models import SpendRow
-from storage.queries import Reader, runs
-from storage.queries.daily_spend import daily_spend
-from storage.spending import Charge, Sums
-from storage.workspace import Workspace
+from rollmill.storage.ground.money import UNITS
+from rollmill.storage.ledger.models import SpendRow
+from rollmill.storage.queries import Reader, runs
+from rollmill.storage.queries.daily_spend import daily_spend
+from rollmill.storage.spending import Charge, Sums
+from rollmill.storage.workspace import Workspace
 
 LAST = date(2026, 3, 10)
 Pay = Callable[[str, str, Sums], None]

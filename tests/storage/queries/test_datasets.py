@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from storage.exports.thread_rows import of_prefix
-from storage.ground.errors import SetupError
-from storage.queries import (
+from rollmill.storage.exports.thread_rows import of_prefix
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import (
     compare,
     dataset_scope,
     datasets,
@@ -23,11 +23,11 @@ from storage.queries import (
     version_report,
     versions_of,
 )
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.publish import publish
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import resolve
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import resolve
 from tests.storage.versions.conftest import counted
 
 DONE = "toy-aaaaaaaa"

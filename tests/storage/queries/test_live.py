@@ -3,9 +3,9 @@
 import threading
 from typing import Any
 
-from storage.ground.records import Completion, Verdict
-from storage.queries import Filters, funnel, pass_rates, problem_detail, run_scope, search_problems
-from storage.segments.keys import SegmentKey
+from rollmill.storage.ground.records import Completion, Verdict
+from rollmill.storage.queries import Filters, funnel, pass_rates, problem_detail, run_scope, search_problems
+from rollmill.storage.segments.keys import SegmentKey
 
 DONE = "toy-aaaaaaaa"
 

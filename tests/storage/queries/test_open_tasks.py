@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.audits import Audit, AuditItem, PersonJudgement
-from storage.queries import Reader, runs
-from storage.queries.judge.review import undecided_queue
-from storage.queries.open_tasks import OpenTask, judging_tasks, run_tasks, sign_off_tasks
-from storage.queries.schedules import schedules
-from storage.schedules import Schedule, Schedules
-from storage.segments.keys import SegmentKey
-from storage.versions.index import Entry, Index, SignOff
-from storage.versions.resolve import VersionInfo, version_info
-from storage.workspace import Workspace
+from rollmill.storage.audits import Audit, AuditItem, PersonJudgement
+from rollmill.storage.queries import Reader, runs
+from rollmill.storage.queries.judge.review import undecided_queue
+from rollmill.storage.queries.open_tasks import OpenTask, judging_tasks, run_tasks, sign_off_tasks
+from rollmill.storage.queries.schedules import schedules
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.versions.index import Entry, Index, SignOff
+from rollmill.storage.versions.resolve import VersionInfo, version_info
+from rollmill.storage.workspace import Workspace
 from tests.storage.queries.conftest import RECIPE, Milled, _decision, plan
 
 DOUBTFUL = "toy-cccccccc"

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.metrics import counts_of
-from storage.ground.errors import SetupError
-from storage.queries import pass_rates, run_scope
-from storage.queries.pools import scope_pool
+from rollmill.pipelines.metrics import counts_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import pass_rates, run_scope
+from rollmill.storage.queries.pools import scope_pool
 from tests.storage.queries.conftest import DONE, LIVE, Milled
 
 

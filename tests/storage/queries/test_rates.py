@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.queries import counts_by, models_of, pass_rates, run_scope
-from storage.segments.keys import SegmentKey
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import counts_by, models_of, pass_rates, run_scope
+from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept
 from tests.storage.queries.conftest import _verdict, completion, plan
 

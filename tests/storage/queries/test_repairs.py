@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.pool import Repair
-from storage.queries import Reader, dataset_scope, run_scope
-from storage.queries.notebook import open_workspace
-from storage.queries.pools import scope_pool
-from storage.queries.repairs import with_repairs
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Repair
+from rollmill.storage.queries import Reader, dataset_scope, run_scope
+from rollmill.storage.queries.notebook import open_workspace
+from rollmill.storage.queries.pools import scope_pool
+from rollmill.storage.queries.repairs import with_repairs
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.storage.queries.conftest import DONE, Milled
 from tests.storage.stepped.threaded import IDS, RUN, snapshot, stored
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.ledger.owners import this_process
-from storage.queries import Reader
-from storage.queries.schedules import MOST_DUE, is_parent, schedules, service
-from storage.schedules import Schedule, Schedules
-from storage.standing import Service, Standing
-from storage.workspace import Workspace
+from rollmill.storage.ledger.owners import this_process
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.schedules import MOST_DUE, is_parent, schedules, service
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.standing import Service, Standing
+from rollmill.storage.workspace import Workspace
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import Filters, Reader, dataset_scope, problem_detail, run_scope, search_problems
-from storage.queries.cost import run_cost
-from storage.queries.rates import funnel, step_counts
-from storage.queries.scope import Scope
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.queries import Filters, Reader, dataset_scope, problem_detail, run_scope, search_problems
+from rollmill.storage.queries.cost import run_cost
+from rollmill.storage.queries.rates import funnel, step_counts
+from rollmill.storage.queries.scope import Scope
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.storage.stepped.threaded import AFTER, IDS, NAMES, OUTCOME, PROBLEM, RUN, snapshot, stored
 
 

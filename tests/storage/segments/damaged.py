@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from storage.segments import seal
+from rollmill.storage.segments import seal
 
 ZEROS = "0" * 64
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import CorruptSegment
-from storage.ground.records import Completion, Problem, Verdict
-from storage.segments.keys import Kind, SegmentKey
-from storage.segments.place import LocalPlace
-from storage.segments.schema import Record
-from storage.segments.store import SegmentStore
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import CorruptSegment
+from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.segments.keys import Kind, SegmentKey
+from rollmill.storage.segments.place import LocalPlace
+from rollmill.storage.segments.schema import Record
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.workspace import Workspace
 
 ROWS: dict[Kind, list[Record]] = {
     "problems": [Problem(f"What is {n}?", f"{n}", level=n % 8) for n in range(200)],

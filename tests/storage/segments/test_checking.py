@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import CorruptSegment, SetupError
-from storage.ground.records import Completion
-from storage.ledger.models import LostSegmentRow
-from storage.segments.checking import sweep
-from storage.segments.keys import SegmentKey
-from storage.segments.store import SegmentStore
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import CorruptSegment, SetupError
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.ledger.models import LostSegmentRow
+from rollmill.storage.segments.checking import sweep
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.workspace import Workspace
 
 
 @pytest.fixture

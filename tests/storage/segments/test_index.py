@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from storage.segments.index import KeyTable, key_of
+from rollmill.storage.segments.index import KeyTable, key_of
 
 
 def test_a_key_is_duckdbs() -> None:

@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from storage.segments.instance import shared_cursor
+from rollmill.storage.segments.instance import shared_cursor
 
 
 def test_what_one_question_brings_no_other_sees() -> None:

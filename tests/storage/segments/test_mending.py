@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from flows.workspace.maintenance import examine
-from storage.ground.records import Completion
-from storage.ledger.models import SegmentRow
-from storage.segments.checking import repair_segments
-from storage.segments.keys import SegmentKey
-from storage.segments.upkeep.rebuild import lines_of
-from storage.workspace import Workspace
+from rollmill.flows.workspace.maintenance import examine
+from rollmill.storage.ground.records import Completion
+from rollmill.storage.ledger.models import SegmentRow
+from rollmill.storage.segments.checking import repair_segments
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.upkeep.rebuild import lines_of
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.segments.damaged import ZEROS, bounds, damage
 

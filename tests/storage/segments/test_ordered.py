@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.records import Completion, Message
-from storage.segments import ordered
-from storage.segments import store as store_module
-from storage.segments.keys import SegmentKey
-from storage.segments.store import SegmentStore
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Completion, Message
+from rollmill.storage.segments import ordered
+from rollmill.storage.segments import store as store_module
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.workspace import Workspace
 
 ONE = Completion("c", "p", "toy", "m", "d", "curate", 0, 7, "one", "stop", messages=(Message("user", "x"),))
 ROWS = [replace(ONE, id=f"c{number}", sample_index=number, text=f"text {number}") for number in range(60)]

@@ -10,8 +10,8 @@ import fsspec
 import pytest
 from fsspec.spec import AbstractFileSystem
 
-from storage.ground.errors import SetupError
-from storage.segments.place import RemotePlace, passes
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.segments.place import RemotePlace, passes
 
 
 class NoCredentialsError(Exception):

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from storage.ground.records import Decision, PlanRow
-from storage.segments import rows as module
-from storage.segments.rows import Packer, Rows
+from rollmill.storage.ground.records import Decision, PlanRow
+from rollmill.storage.segments import rows as module
+from rollmill.storage.segments.rows import Packer, Rows
 
 PLAN = [
     PlanRow("run", 0, n // 4, n, f"p{n % 3}", f"q{n % 3}", f"c{n}", n % 5, n * 7, "weak" if n % 2 else "")

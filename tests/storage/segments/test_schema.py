@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.ground.records import (
+from rollmill.storage.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,
@@ -18,8 +18,8 @@ from storage.ground.records import (
     StopRow,
     Verdict,
 )
-from storage.segments.keys import KINDS, Kind, SentPrompt
-from storage.segments.schema import SCHEMAS, from_table, to_table
+from rollmill.storage.segments.keys import KINDS, Kind, SentPrompt
+from rollmill.storage.segments.schema import SCHEMAS, from_table, to_table
 
 NO_META: dict[str, Any] = {}
 PLAIN = Completion("c0", "q", "toy", "toy", "d", "curate", 0, 1, "text", "stop")

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from storage.segments import seal
-from storage.segments.keys import SegmentKey
-from storage.segments.place import LocalPlace
-from storage.segments.schema import SCHEMAS
-from storage.segments.segment_files import repaired_copy, write_batches
+from rollmill.storage.segments import seal
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.place import LocalPlace
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.segments.segment_files import repaired_copy, write_batches
 from tests.storage.segments.damaged import ZEROS, bounds, damage
 
 SCHEMA = SCHEMAS["problems"]

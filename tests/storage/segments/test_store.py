@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from storage.ground.errors import SetupError, Unavailable
-from storage.ground.records import (
+from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.storage.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,
@@ -24,11 +24,11 @@ from storage.ground.records import (
     StopRow,
     Verdict,
 )
-from storage.segments.keys import KINDS, Commit, Kind, SegmentKey, SentPrompt
-from storage.segments.schema import SCHEMAS, Record
-from storage.segments.store import SegmentStore
-from storage.segments.upkeep.compaction import compact
-from storage.workspace import Workspace
+from rollmill.storage.segments.keys import KINDS, Commit, Kind, SegmentKey, SentPrompt
+from rollmill.storage.segments.schema import SCHEMAS, Record
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.segments.upkeep.compaction import compact
+from rollmill.storage.workspace import Workspace
 
 ONE = Completion("c1", "p", "toy", "m", "d", "curate", 0, 7, "one", "stop")
 TWO = replace(ONE, id="c2", sample_index=1, text="two", token_ids=(1, 2), messages=(Message("user", "x"),))
@@ -313,9 +313,9 @@ def test_a_problem_with_half_a_character_is_refused_by_name(store: SegmentStore)
 
 
 def test_stops_of_before_they_had_evidence_are_read(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.segments import schema as schema_module
-    from storage.segments import segment_files as files_module
-    from storage.segments.schema import columns_name
+    from rollmill.storage.segments import schema as schema_module
+    from rollmill.storage.segments import segment_files as files_module
+    from rollmill.storage.segments.schema import columns_name
 
     old = pa.schema([SCHEMAS["stops"].field(name) for name in ("run", "round", "problem_id", "reason")])
     with monkeypatch.context() as earlier:
@@ -330,9 +330,9 @@ def test_stops_of_before_they_had_evidence_are_read(store: SegmentStore, monkeyp
 
 def test_rows_of_an_older_schema_are_read_by_name(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits one segment as an earlier version would have: without the last columns."""
-    import storage.segments.segment_files as files_module
-    import storage.segments.writing as writing
-    from storage.segments.schema import columns_name, to_table
+    import rollmill.storage.segments.segment_files as files_module
+    import rollmill.storage.segments.writing as writing
+    from rollmill.storage.segments.schema import columns_name, to_table
 
     old = pa.schema(list(SCHEMAS["completions"])[:15])
     with monkeypatch.context() as earlier:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.segments.table_file import TableFile
-from storage.versions.content.hashing import content_hash, kept_hash
-from storage.versions.content.shard_listing import read_listing
-from storage.versions.content.shards import write_shards
-from storage.versions.content.snapshot import Snapshot, checked, sorted_by_key
-from storage.versions.manifest import row_counts
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.segments.table_file import TableFile
+from rollmill.storage.versions.content.hashing import content_hash, kept_hash
+from rollmill.storage.versions.content.shard_listing import read_listing
+from rollmill.storage.versions.content.shards import write_shards
+from rollmill.storage.versions.content.snapshot import Snapshot, checked, sorted_by_key
+from rollmill.storage.versions.manifest import row_counts
 from tests.storage.versions.conftest import build
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,8 +62,8 @@ def test_what_a_full_disk_refused_is_not_written_once_more_at_the_end() -> None:
     program = """
 import os, resource, signal
 import pyarrow as pa
-from storage.segments.schema import SCHEMAS
-from storage.segments.table_file import TableFile
+from rollmill.storage.segments.schema import SCHEMAS
+from rollmill.storage.segments.table_file import TableFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 schema = SCHEMAS["decisions"]

@@ -4,9 +4,9 @@ are continued by as many pieces each. The last wave ends in an answer for each p
 
 from typing import Any, NamedTuple
 
-from storage.ground.records import Completion, Decision, PlanRow, Problem, StopRow, Verdict
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Completion, Decision, PlanRow, Problem, StopRow, Verdict
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.storage.accepted import accept
 
 RUN = "grown-aaaaaaaa"

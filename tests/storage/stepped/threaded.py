@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipelines.metrics import decision_counts
-from storage.ground.pool import pool_of
-from storage.ground.records import Completion, Decision, PlanRow, Problem, ThreadRow, Verdict
-from storage.segments.keys import SegmentKey
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.pipelines.metrics import decision_counts
+from rollmill.storage.ground.pool import pool_of
+from rollmill.storage.ground.records import Completion, Decision, PlanRow, Problem, ThreadRow, Verdict
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.accepted import accept
 
 RUN = "lines-aaaaaaaa"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import FoundWanting, SetupError, Unavailable
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 
 COMMAND = "rollmill trial quotas.yaml"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.metrics import decision_counts
-from storage.ground.pool import pool_of
-from storage.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import manifest_copy
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.pipelines.metrics import decision_counts
+from rollmill.storage.ground.pool import pool_of
+from rollmill.storage.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import manifest_copy
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 
 OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "correct", "unparsed", "correct", "undecided")
 RECIPE = {"name": "toy", "seed": 7, "select": {"method": "quota", "options": {"per_problem": 1}}}

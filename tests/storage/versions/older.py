@@ -11,16 +11,16 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.ground.files import json_text
-from storage.versions.content.catalogue import KEYS, TABLE_NAMES
-from storage.versions.content.prompts import shown
-from storage.versions.content.shard_views import add_manifest_and_views
-from storage.versions.content.snapshot import Snapshot, sorted_by_key
-from storage.versions.index import manifest_copy
-from storage.versions.publish import publish
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.ground.files import json_text
+from rollmill.storage.versions.content.catalogue import KEYS, TABLE_NAMES
+from rollmill.storage.versions.content.prompts import shown
+from rollmill.storage.versions.content.shard_views import add_manifest_and_views
+from rollmill.storage.versions.content.snapshot import Snapshot, sorted_by_key
+from rollmill.storage.versions.index import manifest_copy
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 
 Layout = Callable[[VersionInfo], VersionInfo]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import FoundWanting, SetupError
-from storage.versions.index import index_path, manifest_copy
-from storage.versions.manifest import changed_files, disagreements
-from storage.versions.publish import publish
-from storage.versions.read import checked_text, is_whole, load_manifest, load_snapshot, open_version
-from storage.versions.resolve import VersionInfo, resolve, versions
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.versions.index import index_path, manifest_copy
+from rollmill.storage.versions.manifest import changed_files, disagreements
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import checked_text, is_whole, load_manifest, load_snapshot, open_version
+from rollmill.storage.versions.resolve import VersionInfo, resolve, versions
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import build, decisions_of
 
 DAMAGE: dict[str, tuple[bytes, str]] = {

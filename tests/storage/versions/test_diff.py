@@ -6,16 +6,16 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.queries.browse.why import Membership, why
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.diff import Delta, Members, VersionChange, changes, deltas, describe, diff
-from storage.versions.pairing import StateChange
-from storage.versions.publish import publish
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries.browse.why import Membership, why
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.diff import Delta, Members, VersionChange, changes, deltas, describe, diff
+from rollmill.storage.versions.pairing import StateChange
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import counted
 
 Build = Callable[..., Snapshot]

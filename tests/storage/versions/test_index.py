@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import Entry, Index, index_path, index_text, load_index, parse_index, save_index
-from storage.versions.publish import publish
-from storage.versions.resolve import resolve, versions
-from storage.versions.upkeep.marks import sign_off, tag, untag, unyank, yank
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import Entry, Index, index_path, index_text, load_index, parse_index, save_index
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.resolve import resolve, versions
+from rollmill.storage.versions.upkeep.marks import sign_off, tag, untag, unyank, yank
+from rollmill.storage.workspace import Workspace
 
 Build = Callable[..., Snapshot]
 HASHES = {1: "3f9a0c1d" + "0" * 56, 2: "3f9b0c1d" + "0" * 56, 3: "3f9a0c1d" + "0" * 56}

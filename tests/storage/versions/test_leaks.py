@@ -6,14 +6,14 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from storage.ground.errors import FoundWanting
-from storage.versions.content.catalogue import TABLES
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.leaks import refuse_in_snapshot, refuse_in_version
-from storage.versions.publish import publish
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import versions
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.versions.content.catalogue import TABLES
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.leaks import refuse_in_snapshot, refuse_in_version
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import versions
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import RECIPE, build
 from tests.storage.versions.older import LAYOUTS, Layout, put_as
 

@@ -15,23 +15,23 @@ import duckdb
 import pytest
 from sqlalchemy import select
 
-from storage import dvc
-from storage.ground.errors import SetupError
-from storage.ground.failpoints import NAMES
-from storage.ground.files import locked
-from storage.ground.records import ThreadRow
-from storage.ledger.models import DatasetRow
-from storage.segments.schema import SCHEMAS, to_table
-from storage.versions.content.catalogue import TABLES
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import load_index
-from storage.versions.ledger import reindex
-from storage.versions.publish import finish_interrupted, lock_path, publish
-from storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
-from storage.versions.resolve import resolve
-from storage.versions.upkeep import marks
-from storage.workspace import Workspace
+from rollmill.storage import dvc
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.failpoints import NAMES
+from rollmill.storage.ground.files import locked
+from rollmill.storage.ground.records import ThreadRow
+from rollmill.storage.ledger.models import DatasetRow
+from rollmill.storage.segments.schema import SCHEMAS, to_table
+from rollmill.storage.versions.content.catalogue import TABLES
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import load_index
+from rollmill.storage.versions.ledger import reindex
+from rollmill.storage.versions.publish import finish_interrupted, lock_path, publish
+from rollmill.storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.versions.upkeep import marks
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.versions.conftest import build, forget_digests
 from tests.storage.versions.older import one_file, put_as

@@ -5,11 +5,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.versions.content.hashing import content_hash
-from storage.versions.publish import finish_interrupted, rewrite
-from storage.versions.read import load_snapshot
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.publish import finish_interrupted, rewrite
+from rollmill.storage.versions.read import load_snapshot
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.versions.conftest import build
 from tests.storage.versions.older import Layout, flat_shards, one_file, put_as

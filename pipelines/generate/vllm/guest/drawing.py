@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
-from pipelines.processes.frames import Message
+from rollmill.pipelines.processes.frames import Message
 
 
 class Drawing:

@@ -14,8 +14,8 @@ import threading
 import traceback
 from typing import Any, BinaryIO
 
-from pipelines.generate.vllm.guest.drawing import Drawing
-from pipelines.processes.frames import Message, receive, send
+from rollmill.pipelines.generate.vllm.guest.drawing import Drawing
+from rollmill.pipelines.processes.frames import Message, receive, send
 
 
 def main() -> int:

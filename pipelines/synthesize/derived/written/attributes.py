@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.arithmetic import whole_number
-from pipelines.engine_roles import Samplers
-from pipelines.synthesize.derived.lineage import lineage_meta
-from pipelines.synthesize.derived.written.authored import FORM, Authors, WritingSettings
-from pipelines.synthesize.derived.written.references import Reference
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.ids import digest128
-from storage.ground.records import Problem
+from rollmill.pipelines.arithmetic import whole_number
+from rollmill.pipelines.engine_roles import Samplers
+from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
+from rollmill.pipelines.synthesize.derived.written.authored import FORM, Authors, WritingSettings
+from rollmill.pipelines.synthesize.derived.written.references import Reference
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Problem
 
 Weights = Mapping[str, float]
 

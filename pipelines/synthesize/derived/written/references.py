@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.engine_roles import Samplers
-from pipelines.synthesize.derived.written.writing import Writer, WriterModel, model_of
-from pipelines.verify.answers.reading import read
-from pipelines.verify.extract import final_answer
-from pipelines.verify.number import plain_text
-from storage.ground.errors import SetupError, unknown_name
-from storage.ground.records import CARRIED, MAJORITY, ROUND_TRIP
+from rollmill.pipelines.engine_roles import Samplers
+from rollmill.pipelines.synthesize.derived.written.writing import Writer, WriterModel, model_of
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.extract import final_answer
+from rollmill.pipelines.verify.number import plain_text
+from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.records import CARRIED, MAJORITY, ROUND_TRIP
 
 ORIGINS = (CARRIED, MAJORITY, ROUND_TRIP)
 MOST_VOTES = 256

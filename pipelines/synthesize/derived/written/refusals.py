@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from pipelines.select.near_duplicates import NearDuplicates
+from rollmill.pipelines.select.near_duplicates import NearDuplicates
 
 _SORRY = re.compile(
     r"\b(?:i(?:'m| am) sorry|as an ai\b|i can(?:not|'t) (?:help|assist|create|write)|language model)", re.IGNORECASE

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.engine_roles import Samplers
-from pipelines.synthesize.derived.lineage import lineage_meta
-from pipelines.synthesize.derived.written.authored import FORM, Authors, NewProblem, WritingSettings
-from pipelines.synthesize.sources import Source, required
-from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
-from storage.ground.records import Problem
+from rollmill.pipelines.engine_roles import Samplers
+from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
+from rollmill.pipelines.synthesize.derived.written.authored import FORM, Authors, NewProblem, WritingSettings
+from rollmill.pipelines.synthesize.sources import Source, required
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Problem
 
 ASK = "Here are problems with their answers.\n\n{examples}\n\nWrite one more problem of this kind, about something else."
 # As in the paper, where 2 of 8 examples are generated.

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.engine_roles import Sampler, Samplers, TakesSchema
-from pipelines.registries import registry
-from storage.ground.errors import FoundWanting, SetupError
-from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.pipelines.engine_roles import Sampler, Samplers, TakesSchema
+from rollmill.pipelines.registries import registry
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 
 STREAM = PURPOSE = "write"
 TOGETHER = 512  # requests that are asked together
@@ -62,7 +62,7 @@ class Writer:
         if samplers is None:
             raise SetupError(
                 f"synthesizer {name!r} asks a model, and here it is given none.",
-                next_command="samplers=DirectSamplers(), from pipelines.generate.direct",
+                next_command="samplers=DirectSamplers(), from rollmill.pipelines.generate.direct",
             )
         self._name, self._template = name, model.prompt_template
         self._sampling = Sampling(temperature=model.temperature, max_tokens=model.max_tokens)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
 
-from pipelines.verify.answers.expressions import algebra
-from pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.expressions import algebra
+from rollmill.pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 _COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {
     "+": algebra.add,

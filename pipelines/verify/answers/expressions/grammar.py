@@ -11,8 +11,8 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.notation import Token
+from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.notation import Token
 
 MAX_DEPTH = 60  # how deep brackets lie is the model's to choose
 SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")

@@ -9,8 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
-from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.quantity import COLOR, FONT, GROUPED, PER_CENT, plain_numerals
+from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.quantity import COLOR, FONT, GROUPED, PER_CENT, plain_numerals
 
 MAX_LENGTH = 2_000
 MAX_TOKENS = 2_000

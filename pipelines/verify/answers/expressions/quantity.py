@@ -11,8 +11,8 @@ from fractions import Fraction
 from functools import lru_cache
 from unicodedata import decimal
 
-from pipelines.verify.answers.expressions.numerals import in_digits
-from pipelines.verify.answers.expressions.units import (
+from rollmill.pipelines.verify.answers.expressions.numerals import in_digits
+from rollmill.pipelines.verify.answers.expressions.units import (
     CHANGING,
     FOREIGN_CHANGING,
     NO_UNITS,

@@ -11,7 +11,7 @@ the unit that goes with "how long", "how much" and the like, is looked for behin
 import re
 from functools import lru_cache
 
-from pipelines.verify.answers.conclusion import NUMBER, UNFINISHED, concluding_number
+from rollmill.pipelines.verify.answers.conclusion import NUMBER, UNFINISHED, concluding_number
 
 _ASKS = (
     r"\b(?:list|give|write|enter|express|find|state|answers?|sort|arrange|order|put|what|which|report|return|submit|name"

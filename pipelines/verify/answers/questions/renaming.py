@@ -10,10 +10,10 @@ from dataclasses import fields, is_dataclass
 from itertools import permutations
 from typing import Any
 
-from pipelines.verify.answers.answer_values import Assignments, NamedValue, Scalar, Value, Words
-from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.formulas import formula
-from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from rollmill.pipelines.verify.answers.answer_values import Assignments, NamedValue, Scalar, Value, Words
+from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.formulas import formula
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 _PARAMETERS = frozenset("cCkKlmnMNtTsSpqrj") | {"lambda", "mu", "ell"}
 """Letters by which writers name an integer, a constant or a parameter of their own."""

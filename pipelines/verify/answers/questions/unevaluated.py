@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from pipelines.verify.answers.expressions.algebra import UnsupportedForm
-from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
-from pipelines.verify.answers.expressions.notation import tokens
-from pipelines.verify.answers.questions.labels import equals_sign, label_and_value
+from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedForm
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from rollmill.pipelines.verify.answers.expressions.notation import tokens
+from rollmill.pipelines.verify.answers.questions.labels import equals_sign, label_and_value
 
 _OPERATIONS = frozenset(["+", "-", "*", "/", "^", "root", "!", "binom", "call", "abs", "floor", "ceil", "apply", "matrix"])
 _OPEN = re.compile(

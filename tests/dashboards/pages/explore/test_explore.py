@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.inert import one_line
-from storage.queries.browse.explore import Rows
-from storage.queries.browse.views import COLUMNS
+from rollmill.dashboards.inert import one_line
+from rollmill.storage.queries.browse.explore import Rows
+from rollmill.storage.queries.browse.views import COLUMNS
 from tests.dashboards.conftest import HOSTILE, explore_table, run_in, text_of
 
 pytestmark = pytest.mark.integration

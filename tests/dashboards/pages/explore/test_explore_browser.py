@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from storage.queries import Reader
+from rollmill.storage.queries import Reader
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.test_browser import browser, printed, served, shoot, strangers, visit
 from tests.flows.conftest import finish, start

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.metrics import NO_RATES
-from storage.queries import Reader
-from storage.workspace import Workspace
+from rollmill.pipelines.metrics import NO_RATES
+from rollmill.storage.queries import Reader
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import explore_table, opened, run_in
 from tests.dashboards.test_pages import texts
 from tests.flows.conftest import ROOT

@@ -12,15 +12,15 @@ import pytest
 from pyarrow.ipc import open_stream
 from streamlit.testing.v1 import AppTest
 
-from dashboards.pages.home.tasks import task_line
-from dashboards.session.commands import WRITES
-from storage.ground.money import UNITS
-from storage.queries import Reader, version_manifest
-from storage.queries.open_tasks import OpenTask
-from storage.schedules import Schedule, Schedules
-from storage.spending import Charge, Sums
-from storage.standing import standing_file, write_standing
-from storage.workspace import Workspace
+from rollmill.dashboards.pages.home.tasks import task_line
+from rollmill.dashboards.session.commands import WRITES
+from rollmill.storage.ground.money import UNITS
+from rollmill.storage.queries import Reader, version_manifest
+from rollmill.storage.queries.open_tasks import OpenTask
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.spending import Charge, Sums
+from rollmill.storage.standing import standing_file, write_standing
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import opened
 from tests.dashboards.test_pages import texts
 from tests.storage.healthy import answering
@@ -196,7 +196,7 @@ def test_the_strip_has_a_marked_square_for_each_of_the_last_runs(workspace: Path
 
 
 def test_a_running_run_shows_its_progress(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.commands.with_killed_status", lambda _runs, _state, listed: listed)
+    monkeypatch.setattr("rollmill.storage.commands.with_killed_status", lambda _runs, _state, listed: listed)
     assert "No run works now." in texts(opened("home"))
     with Reader.open(workspace) as reader:
         reader.runs.open(LIVE, name="live", recipe={}, recipe_hash="0" * 64)

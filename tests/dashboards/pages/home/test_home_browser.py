@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from storage.queries import Reader, undecided_queue
-from storage.schedules import Schedule, Schedules
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, undecided_queue
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE
 from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.test_browser import shoot, visit
@@ -18,7 +18,7 @@ from tests.flows.conftest import RECIPE
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 DOUBTS = """\
-from pipelines.verify.finding import Finding, OneByOne
+from rollmill.pipelines.verify.finding import Finding, OneByOne
 
 
 class Doubts(OneByOne):

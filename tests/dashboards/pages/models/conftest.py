@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.models.upkeep import tag_model, yank_model
-from storage.workspace import Workspace
+from rollmill.storage.models.upkeep import tag_model, yank_model
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, run_in
 
 LEARNER = """\

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.queries import Reader
-from storage.queries.models.experiments import experiment_lines
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.models.experiments import experiment_lines
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, elements, opened, run_in
 from tests.dashboards.pages.home.test_home import links
 from tests.dashboards.pages.models.conftest import EVALUATION, training_recipe

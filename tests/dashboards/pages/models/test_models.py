@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.queries import Reader, runs, versions_of
-from storage.queries.models.progress import training_lines
-from storage.trainings import training_folder
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, runs, versions_of
+from rollmill.storage.queries.models.progress import training_lines
+from rollmill.storage.trainings import training_folder
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import elements, opened
 from tests.dashboards.pages.home.test_home import links
 from tests.dashboards.pages.models.conftest import training_recipe

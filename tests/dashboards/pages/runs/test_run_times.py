@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from storage.queries import Reader
-from storage.queries.run_history import RunTimes, run_times
-from storage.runs import Run
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.run_history import RunTimes, run_times
+from rollmill.storage.runs import Run
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
 from tests.dashboards.test_pages import texts
 from tests.flows.conftest import RECIPE, ROOT, finish, start
@@ -56,7 +56,7 @@ def told(folder: Path) -> Callable[..., Any]:
     """What a command says with --json."""
 
     def ask(*arguments: str) -> Any:
-        command = [sys.executable, "-m", "flows.cli", "-C", str(folder), *arguments, "--json"]
+        command = [sys.executable, "-m", "rollmill.flows.cli", "-C", str(folder), *arguments, "--json"]
         return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
     return ask

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dashboards.parts.activity import follow, statuses
-from flows.job import Job
-from pipelines.own_jobs import remember_job
-from storage.queries import Reader, run_progress, run_scope, runs, search_problems
-from storage.queries.run_history import problems_named, run_times
+from rollmill.dashboards.parts.activity import follow, statuses
+from rollmill.flows.job import Job
+from rollmill.pipelines.own_jobs import remember_job
+from rollmill.storage.queries import Reader, run_progress, run_scope, runs, search_problems
+from rollmill.storage.queries.run_history import problems_named, run_times
 from tests.dashboards.conftest import opened
 from tests.dashboards.test_pages import texts
 
@@ -59,7 +59,7 @@ def _cell(reader: Reader, place: int, benchmark: str, model: str) -> None:
 @pytest.fixture
 def workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
-    monkeypatch.setattr("storage.commands.with_killed_status", lambda _runs, _state, listed: listed)
+    monkeypatch.setattr("rollmill.storage.commands.with_killed_status", lambda _runs, _state, listed: listed)
     return folder
 
 
@@ -167,7 +167,7 @@ def test_cost_is_by_purpose_level_and_model_and_the_log_says_when(workspace: Pat
 
 
 def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dashboards.session.scope import reader
+    from rollmill.dashboards.session.scope import reader
 
     queries: list[str] = []
 
@@ -175,7 +175,7 @@ def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monke
         queries.append("runs")
         return []
 
-    monkeypatch.setattr("dashboards.parts.activity.kept_runs", none)
+    monkeypatch.setattr("rollmill.dashboards.parts.activity.kept_runs", none)
     ended = [pair for pair in statuses(runs(reader())) if pair[1] != "running"]
     follow(reader().state(), ended)
     assert queries == []

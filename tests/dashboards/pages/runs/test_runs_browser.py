@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from storage.queries import Reader, versions_of
+from rollmill.storage.queries import Reader, versions_of
 from tests.chromium import PATIENCE
 from tests.dashboards.conftest import serving
 from tests.dashboards.test_browser import browser, served, shoot, strangers, visit

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.queries import Reader, run_scope
-from storage.queries.attempts import attempt_table
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.attempts import attempt_table
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
 from tests.dashboards.test_pages import texts
 from tests.flows.cli.look.test_attempts import CRITIC

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from dashboards.inert import visible
-from storage.schedules import Notify, Schedule, Schedules
-from storage.standing import write_standing
-from storage.workspace import Workspace
+from rollmill.dashboards.inert import visible
+from rollmill.storage.schedules import Notify, Schedule, Schedules
+from rollmill.storage.standing import write_standing
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE
 from tests.dashboards.conftest import HOSTILE, opened, serving
 from tests.dashboards.pages.home.test_home import links, squares

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from storage.schedules import Schedule, Schedules
-from storage.workspace import Workspace
+from rollmill.storage.schedules import Schedule, Schedules
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE, settled
 from tests.dashboards.conftest import serving
 from tests.dashboards.test_browser import shoot, visit
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 ONCE = """\
 from pathlib import Path
 
-from storage.ground.errors import SetupError
+from rollmill.storage.ground.errors import SetupError
 from toys import ToyEngine
 
 MARK = Path(__file__).with_name("failed-once")

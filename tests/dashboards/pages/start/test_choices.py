@@ -4,8 +4,8 @@ from streamlit.testing.v1 import AppTest
 
 SOURCE = {"source": "easy", "ref": "arithmetic@v2", "declared": 17, "kept": 16, "rows": 176, "share": 16 / 172}
 SCRIPT = """
-from dashboards.pages.start.choices import show_mixture
-from dashboards.session.asked import CommandResult
+from rollmill.dashboards.pages.start.choices import show_mixture
+from rollmill.dashboards.session.asked import CommandResult
 show_mixture(CommandResult(0, {row!r}, ""))
 """
 

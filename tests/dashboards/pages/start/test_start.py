@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.session import asked
-from dashboards.session.commands import WRITES
-from storage.queries import Reader, runs
-from storage.queries.run_history import run_outputs
-from storage.workspace import Workspace
+from rollmill.dashboards.session import asked
+from rollmill.dashboards.session.commands import WRITES
+from rollmill.storage.queries import Reader, runs
+from rollmill.storage.queries.run_history import run_outputs
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import elements, opened, run_in, text_of
 from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import RECIPE
@@ -170,7 +170,7 @@ def test_a_broken_recipe_is_named_and_others_can_be_chosen(fresh: Path) -> None:
 def test_a_link_runs_nothing_before_a_person_says_so(fresh: Path) -> None:
     (fresh / "evil.py").write_text(EVIL)
     sets = ["generate.engine=evil.py:Evil", "generate.options={chance: 0.5}"]
-    script = "from dashboards.server.app import main\nmain('New run')\n"
+    script = "from rollmill.dashboards.server.app import main\nmain('New run')\n"
     page = AppTest.from_string(script, default_timeout=60)
     page.query_params.update({"recipe": ["toy.yaml"], "set": sets})
     page.run()  # without the token

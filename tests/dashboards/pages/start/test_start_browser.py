@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from storage.queries import Reader, datasets, runs
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, datasets, runs
+from rollmill.storage.workspace import Workspace
 from tests.chromium import PATIENCE
 from tests.dashboards.conftest import serving
 from tests.dashboards.test_browser import shoot

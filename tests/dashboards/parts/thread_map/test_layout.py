@@ -5,8 +5,17 @@ from itertools import pairwise
 
 import pytest
 
-from dashboards.parts.thread_map.layout import HEIGHT, NARROWEST, ROW, MapLayout, TurnBox, layers_of, layout, spread
-from storage.ground.threads import Turn, Turns, turns_of
+from rollmill.dashboards.parts.thread_map.layout import (
+    HEIGHT,
+    NARROWEST,
+    ROW,
+    MapLayout,
+    TurnBox,
+    layers_of,
+    layout,
+    spread,
+)
+from rollmill.storage.ground.threads import Turn, Turns, turns_of
 from tests.storage.stepped.searched import CONTINUED, WIDTH, grown
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, explore_table, opened
 from tests.dashboards.pages.explore.test_explore import markdown_text
 from tests.storage.stepped import searched, threaded

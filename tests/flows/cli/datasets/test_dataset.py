@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 
-from storage.versions.resolve import resolve
+from rollmill.storage.versions.resolve import resolve
 from tests.flows.conftest import Curated, Run
 from tests.storage.versions.older import one_file
 
@@ -179,7 +179,7 @@ def test_verify_says_when_the_verifier_is_another_now(
 ) -> None:
     recorded = json.loads((version / "manifest.json").read_text())
     [number], kept = recorded["verifiers"], recorded["counts"]["kept"]
-    monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
+    monkeypatch.setattr("rollmill.pipelines.verify.number.NumberVerifier.version", "99")
     verify = ("dataset", "verify", "toy@v1", "--base", ".")
     result = rollmill(*verify)
     assert (result.status, result.err) == (0, "")
@@ -196,7 +196,7 @@ def test_verify_says_when_the_verifier_is_another_now(
 def test_verify_finds_differences_beside_verdicts_of_another_version(
     version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
+    monkeypatch.setattr("rollmill.pipelines.verify.number.NumberVerifier.version", "99")
     altered(version, "update decisions set kept = true, reason = 'kept' where reason = 'incorrect'")
     forget_digests(version)
     result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
@@ -207,7 +207,10 @@ def test_verify_finds_differences_beside_verdicts_of_another_version(
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [("pipelines.select.quota.Quota", "quota 1"), ("pipelines.verify.acceptance.FirstDecided", "first_decided 1")],
+    [
+        ("rollmill.pipelines.select.quota.Quota", "quota 1"),
+        ("rollmill.pipelines.verify.acceptance.FirstDecided", "first_decided 1"),
+    ],
 )
 def test_verify_says_when_decisions_are_of_another_version_now(
     version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch, method: str, name: str

@@ -7,9 +7,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from flows.workspace.ejecting import TABLES
-from storage.segments.keys import COLUMNS, Kind
-from storage.versions.content.prompts import shown_columns
+from rollmill.flows.workspace.ejecting import TABLES
+from rollmill.storage.segments.keys import COLUMNS, Kind
+from rollmill.storage.versions.content.prompts import shown_columns
 from tests.flows.conftest import Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration

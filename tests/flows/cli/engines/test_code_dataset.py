@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import open_workspace
+from rollmill.storage.queries import open_workspace
 from tests.flows.conftest import ROOT, Run
 from tests.shared_data import shared_data
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.versions.read import open_version
-from storage.versions.resolve import resolve
+from rollmill.storage.versions.read import open_version
+from rollmill.storage.versions.resolve import resolve
 from tests.flows.conftest import Run
 from tests.pipelines.generate.http.serving import Serving
 

@@ -115,7 +115,7 @@ def test_one_refused_prompt_is_counted_on_every_page(remote: Path, rollmill: Run
 
 
 def run_of(folder: Path, name: str) -> str:
-    from storage.workspace import Workspace
+    from rollmill.storage.workspace import Workspace
 
     with Workspace.open(folder) as ws:
         return next(run.id for run in reversed(ws.runs.list()) if run.name == name)

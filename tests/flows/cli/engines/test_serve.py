@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import open_workspace
+from rollmill.storage.queries import open_workspace
 from tests.flows.conftest import Run
 from tests.pipelines.generate.serving.toy_model import ENV, born, gone
 from tests.tied import tied
@@ -68,7 +68,7 @@ def test_a_server_that_dies_all_the_time_loses_and_doubles_nothing(served: Path,
 @pytest.mark.services  # two curations
 def test_a_killed_command_takes_its_server_along_and_the_next_one_goes_on(served: Path, rollmill: Run) -> None:
     place = profile(served, TOY_DELAY="0.3")
-    command = tied(sys.executable, "-m", "flows.cli", "curate", "remote.yaml", "--direct", "--profile", place)
+    command = tied(sys.executable, "-m", "rollmill.flows.cli", "curate", "remote.yaml", "--direct", "--profile", place)
     env = {**os.environ, "PYTHONPATH": ENV["PYTHONPATH"].split(":")[1]}
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     spool = served / ".rollmill" / "spool"
@@ -89,7 +89,7 @@ def test_a_killed_command_takes_its_server_along_and_the_next_one_goes_on(served
 def test_an_interrupt_while_the_server_starts_ends_both(served: Path) -> None:
     place = profile(served, TOY_SLOW="600")
     process = subprocess.Popen(
-        tied(sys.executable, "-m", "flows.cli", "curate", "remote.yaml", "--direct", "--profile", place),
+        tied(sys.executable, "-m", "rollmill.flows.cli", "curate", "remote.yaml", "--direct", "--profile", place),
         env={**os.environ, "PYTHONPATH": ENV["PYTHONPATH"].split(":")[1]},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from storage.queries import open_workspace
-from storage.workspace import STATE, Workspace
+from rollmill.storage.queries import open_workspace
+from rollmill.storage.workspace import STATE, Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.tied import tied
 
@@ -77,7 +77,7 @@ def test_a_run_starts_the_server_draws_on_the_device_and_ends_it(folder: Path, r
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_killed_command_goes_on_and_loses_and_doubles_nothing(folder: Path, rollmill: Run, device: str) -> None:
-    command = tied(sys.executable, "-m", "flows.cli", "curate", "served.yaml", "--direct", "--profile", "p.yaml")
+    command = tied(sys.executable, "-m", "rollmill.flows.cli", "curate", "served.yaml", "--direct", "--profile", "p.yaml")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     spool = folder / STATE / "spool"

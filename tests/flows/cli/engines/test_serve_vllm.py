@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import open_workspace
-from storage.workspace import Workspace
+from rollmill.storage.queries import open_workspace
+from rollmill.storage.workspace import Workspace
 from tests.tied import tied
 
 pytestmark = [pytest.mark.vllm, pytest.mark.long]
@@ -82,7 +82,7 @@ def told(folder: Path, words: str) -> int:
 
 
 def curating(folder: Path) -> "subprocess.Popen[bytes]":
-    command = tied(sys.executable, "-m", "flows.cli", "curate", "r.yaml", "--direct", "--profile", "p.yaml")
+    command = tied(sys.executable, "-m", "rollmill.flows.cli", "curate", "r.yaml", "--direct", "--profile", "p.yaml")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     log = (folder / "said.txt").open("ab")
     with log:

@@ -9,9 +9,9 @@ from types import FrameType
 
 import pytest
 
-from pipelines.generate.embedded.engine import Embedded
-from storage.ground.records import Completion, Request
-from storage.workspace import Workspace
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
 
 pytestmark = pytest.mark.integration

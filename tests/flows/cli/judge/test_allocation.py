@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
 
@@ -46,7 +46,7 @@ def rollouts(rates: dict[str, float], seed: int) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a version `equal` and a version `unequal`."""
-    from flows import cli
+    from rollmill.flows import cli
 
     folder = tmp_path_factory.mktemp("allocation") / "ws"
     Workspace.init(folder).close()

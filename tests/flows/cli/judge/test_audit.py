@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import Reader
+from rollmill.storage.queries import Reader
 from tests.flows.conftest import Curated, Run
 from tests.json_lines import write_lines
 
@@ -107,7 +107,7 @@ def test_ctrl_c_keeps_what_was_judged(ws: Path, rollmill: Run, monkeypatch: pyte
         raise KeyboardInterrupt
 
     rollmill("audit", "verifier", "number", "--n", "6")
-    monkeypatch.setattr("flows.cli.judge.review._keys", keys)
+    monkeypatch.setattr("rollmill.flows.cli.judge.review._keys", keys)
     result = rollmill("review", "--judge", "ann")
     assert result.status == 130
     assert "2 judged now, 4 left" in result.err

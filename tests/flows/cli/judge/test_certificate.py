@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.audits import PersonJudgement
-from storage.queries import Reader
+from rollmill.storage.audits import PersonJudgement
+from rollmill.storage.queries import Reader
 from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration

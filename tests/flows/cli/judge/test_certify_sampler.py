@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import run
+from rollmill.flows.cli import run
 
 pytestmark = pytest.mark.integration
 

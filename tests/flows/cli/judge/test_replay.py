@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
 
@@ -25,7 +25,7 @@ gate: {min_kept: 1}
 SAID = ("7 7 8 8", "7 7 7 9", "8 8 8 7", "7 9 8 ?", "9 9 9 9", "7 8 8 7")
 MINE = """\
 import numpy as np
-from pipelines.aggregate.blind_pool import Election
+from rollmill.pipelines.aggregate.blind_pool import Election
 
 class Last:
     name, version, needs = "last", "1", ()
@@ -52,7 +52,7 @@ def rollouts(model: str, shift: int = 0) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a version `votes` of the rollouts of two models."""
-    from flows import cli
+    from rollmill.flows import cli
 
     folder = tmp_path_factory.mktemp("replay") / "ws"
     Workspace.init(folder).close()
@@ -98,7 +98,7 @@ def test_a_version_is_replayed_as_tables_json_and_curves(here: Path, rollmill: R
 
 
 def test_a_run_gives_what_its_version_gives_and_the_same_seed_the_same(here: Path, rollmill: Run) -> None:
-    from storage.queries import Reader
+    from rollmill.storage.queries import Reader
 
     with Reader.open(here) as reader:
         (run,) = [run.id for run in reader.runs.list() if run.id.startswith("votes-")]
@@ -187,13 +187,13 @@ def test_a_mistake_is_one_line_that_names_it(here: Path, rollmill: Run, argument
 def test_the_oracle_goes_no_further_than_the_verifiers_false_accepts_allow(
     here: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from storage.queries import Reader, run_scope
-    from storage.queries.judge.audits import false_accept_bound, scope_rates
+    from rollmill.storage.queries import Reader, run_scope
+    from rollmill.storage.queries.judge.audits import false_accept_bound, scope_rates
 
     with Reader.open(here) as reader:
         (run,) = [run.id for run in reader.runs.list()]
         assert false_accept_bound(scope_rates(run_scope(reader, run))) is None  # nobody audited it: nothing is withheld
-    monkeypatch.setattr("flows.evaluation.replay.false_accept_bound", lambda _: 0.04)
+    monkeypatch.setattr("rollmill.flows.evaluation.replay.false_accept_bound", lambda _: 0.04)
     result = rollmill("replay", run, "--model", "m")
     assert "The oracle of more than 2 completions is withheld" in result.out
     report = json.loads(rollmill("replay", run, "--model", "m", "--json").out)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.verify.answers.equality import versioned
-from pipelines.verify.number import NumberVerifier
-from storage.workspace import Workspace
+from rollmill.pipelines.verify.answers.equality import versioned
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.storage.workspace import Workspace
 from tests.flows.cli.stepped.test_steps import PROP2DIFF
 from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.integration
 
 # A second opinion that is right about nothing else: answers of an odd number of words pass.
 OPINION = '''"""A second opinion of the user's."""
-from pipelines.verify.number import NumberVerifier
-from storage.ground.records import Verdict
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.storage.ground.records import Verdict
 
 
 class Opinion(NumberVerifier):
@@ -212,7 +212,7 @@ import os
 
 from dataclasses import replace
 
-from pipelines.select.quota import AllCorrect
+from rollmill.pipelines.select.quota import AllCorrect
 
 
 class Picky:

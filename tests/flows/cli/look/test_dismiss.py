@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.commands import working_on
-from storage.queries import Reader
-from storage.workspace import Workspace
+from rollmill.storage.commands import working_on
+from rollmill.storage.queries import Reader
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Prepare, Run, retrain, said_as_json
 
 pytestmark = pytest.mark.integration

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.holdouts import Holdouts
-from storage.workspace import Workspace
+from rollmill.storage.holdouts import Holdouts
+from rollmill.storage.workspace import Workspace
 from tests.flows.cli.look.test_leaderboard import BENCHMARKS, evaluated
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration
 MANY = ("{name: many, synthesize: 'apart.py:Apart', count: 120}",)
 APART = """\
-from storage.ground.records import Problem
+from rollmill.storage.ground.records import Problem
 
 
 class Apart:

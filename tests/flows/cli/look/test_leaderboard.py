@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import rollmill as face
-from dashboards.pages.compare.page import subjects
-from storage.queries import Reader
+from rollmill.dashboards.pages.compare.page import subjects
+from rollmill.storage.queries import Reader
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration

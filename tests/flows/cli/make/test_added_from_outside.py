@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.registries import REGISTRIES
+from rollmill.pipelines.registries import REGISTRIES
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 pytestmark = pytest.mark.integration
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.integration
 MINE = '''\
 """One method of each kind: what a user may write beside a recipe."""
 
-from pipelines.protocols import Draw, RoundPlan, Stop
-from pipelines.select.decide import decision, failing_reason
-from storage.ground.records import Score, Verdict
+from rollmill.pipelines.protocols import Draw, RoundPlan, Stop
+from rollmill.pipelines.select.decide import decision, failing_reason
+from rollmill.storage.ground.records import Score, Verdict
 
 
 class LastNumber:

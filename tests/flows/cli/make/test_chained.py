@@ -8,9 +8,9 @@ import duckdb
 import pytest
 import yaml
 
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError
-from storage.workspace import Workspace
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run
 
 pytestmark = pytest.mark.integration

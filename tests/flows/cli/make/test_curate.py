@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.cli.summary import summary
-from storage.workspace import Workspace
+from rollmill.flows.cli.summary import summary
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run, retrain, said_as_json
 from tests.json_lines import write_lines
 
@@ -245,7 +245,7 @@ def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, mon
     with Workspace.open(toy) as workspace:
         workspace.runs.list()  # makes the ledger
     if os.geteuid() == 0:  # root may write everywhere: ask the code that answers for the ledger instead
-        monkeypatch.setattr("storage.ledger.engine._writable", lambda _: False)
+        monkeypatch.setattr("rollmill.storage.ledger.engine._writable", lambda _: False)
     else:
         (toy / ".rollmill").chmod(0o500)
     result = rollmill("curate", "toy.yaml", "--direct")
@@ -277,7 +277,7 @@ def test_an_interrupted_query_ends_the_run_as_interrupted(
     def stopped(*_: object) -> None:
         raise RuntimeError("Query interrupted")
 
-    monkeypatch.setattr("flows.jobs.curate.outcome_of", stopped)
+    monkeypatch.setattr("rollmill.flows.jobs.curate.outcome_of", stopped)
     assert rollmill("curate", "toy.yaml", "--direct").status == 130
     with Workspace.open(counted) as workspace:
         assert workspace.runs.list()[0].status == "interrupted"

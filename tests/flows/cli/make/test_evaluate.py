@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import rollmill as face
-from flows.recipe.evaluations import load_evaluation
-from storage.workspace import Workspace
+from rollmill.flows.recipe.evaluations import load_evaluation
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Prepare, Run
 from tests.json_lines import write_lines
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 # Leaves every third completion undecided, as a verifier does that lacks a tool.
 UNSURE = """\
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 from dataclasses import replace
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import open_workspace
+from rollmill.storage.queries import open_workspace
 from tests.flows.conftest import Run
 
 pytestmark = pytest.mark.integration

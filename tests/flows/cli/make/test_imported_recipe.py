@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import open_workspace
-from storage.versions.read import load_manifest
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.storage.queries import open_workspace
+from rollmill.storage.versions.read import load_manifest
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Prepare, Run
 from tests.json_lines import write_lines
 
@@ -154,8 +154,8 @@ def test_a_wider_plan_of_the_same_recipe_is_not_gone_on_with(
     import_own(mine, rollmill)
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", ""))
     with monkeypatch.context() as before:
-        before.setattr("flows.run_spec.imports_taken", lambda *_: ())
-        before.setattr("flows.jobs.unchanged.program", lambda: ["of that time"])
+        before.setattr("rollmill.flows.run_spec.imports_taken", lambda *_: ())
+        before.setattr("rollmill.flows.jobs.unchanged.program", lambda: ["of that time"])
         wide = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert wide["funnel"]["drawn"] == 11
     result = rollmill("select", "mine.yaml", "--policy", "all_of")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
 from tests.flows.written.step_versions import Made, depth_of, read
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Prepare, Run
 
 pytestmark = pytest.mark.integration
@@ -51,7 +51,7 @@ def test_a_plan_says_what_it_rests_on_and_is_kept(planned: dict[str, Any], toy: 
 
 def test_kept_rows_are_forecast_of_a_selector_that_declares_its_rule_and_of_no_other(toy: Path, rollmill: Run) -> None:
     (toy / "own.py").write_text(
-        "from pipelines.select.quota import AllCorrect\n\n\n"
+        "from rollmill.pipelines.select.quota import AllCorrect\n\n\n"
         "class Stated(AllCorrect):\n    name = 'stated'\n\n\n"
         "class Unstated:\n    name, version = 'unstated', '1'\n\n"
         "    def select(self, run, rollouts):\n        return AllCorrect().select(run, rollouts)\n"

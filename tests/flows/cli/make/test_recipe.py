@@ -118,7 +118,7 @@ def test_files_are_looked_for_beside_the_recipe_from_wherever_it_is_called(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (toy / "deep" / "own").mkdir(parents=True)
-    (toy / "deep" / "mine.py").write_text("from pipelines.verify.number import NumberVerifier as Mine\n")
+    (toy / "deep" / "mine.py").write_text("from rollmill.pipelines.verify.number import NumberVerifier as Mine\n")
     (toy / "deep" / "r.yaml").write_text(MADE + "verify: [{method: mine.py:Mine}]\n")
     monkeypatch.chdir(toy / "deep" / "own")
     assert rollmill("recipe", "check", "../r.yaml").status == 0

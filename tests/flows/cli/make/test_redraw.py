@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Prepare, Run
 
 pytestmark = pytest.mark.integration

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import run
-from flows.cli.make.train import _Watch
-from pipelines.train.trainer import StepReport
+from rollmill.flows.cli import run
+from rollmill.flows.cli.make.train import _Watch
+from rollmill.pipelines.train.trainer import StepReport
 
 
 def test_dry_run_says_the_settings_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.ground.files import locked
-from storage.ledger.owners import this_process
-from storage.standing import lock_file, write_dashboard_address, write_standing
-from storage.workspace import Workspace
+from rollmill.storage.ground.files import locked
+from rollmill.storage.ledger.owners import this_process
+from rollmill.storage.standing import lock_file, write_dashboard_address, write_standing
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, finish, start
 from tests.tied import tied
 from tests.waiting import until
@@ -119,7 +119,7 @@ def test_pages_end_with_the_command_even_if_it_is_killed(workspace: Path) -> Non
 
 def test_a_terminal_counts_the_seconds_until_ctrl_c(workspace: Path) -> None:
     ours, theirs = pty.openpty()
-    words = ["-m", "flows.cli", "dashboard", "--port", str(free_port())]
+    words = ["-m", "rollmill.flows.cli", "dashboard", "--port", str(free_port())]
     command = subprocess.Popen(
         tied(sys.executable, *words),
         cwd=workspace,
@@ -149,7 +149,7 @@ def test_a_terminal_counts_the_seconds_until_ctrl_c(workspace: Path) -> None:
 
 def test_without_the_extra_no_process_is_started(rollmill: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
-    monkeypatch.setattr("storage.ground.errors.find_spec", lambda _: None)
+    monkeypatch.setattr("rollmill.storage.ground.errors.find_spec", lambda _: None)
     told = "this needs streamlit, which is not installed. Next: pip install 'rollmill[dashboard]'\n"
     refused = rollmill("dashboard")
     assert (refused.status, refused.out, refused.err) == (2, "", f"rollmill: {told}")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect.systemd import unit
-from storage.standing import look, write_standing
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.flows.prefect.systemd import unit
+from rollmill.storage.standing import look, write_standing
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.flows.sweeps.test_sweep import SWEEP
 from tests.storage.test_standing import gone, left
@@ -90,7 +90,7 @@ def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run, mon
     assert f"Next: systemctl --user enable --now {unit}" in result.out
     text = unit.read_text()
     assert f"WorkingDirectory={toy}\n" in text
-    assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501 --runs 2\n" in text
+    assert "-P -m rollmill.flows.cli up --foreground --port 4300 --dashboard 8501 --runs 2\n" in text
     assert "EnvironmentFile=-/home/me/.config/rollmill/up.env\n" in text
     assert " XDG_STATE_HOME=/home/me/.local/state XDG_CONFIG_HOME=/home/me/.config\n" in text
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import output
-from flows.cli.output import doing, line, never_silent
-from storage.audits import Audit
-from storage.ground.records import PlanRow
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.flows.cli import output
+from rollmill.flows.cli.output import doing, line, never_silent
+from rollmill.storage.audits import Audit
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT
 from tests.storage.versions.conftest import build
 
@@ -31,16 +31,17 @@ HEAVY = (
     "scipy.special",
     "sympy",
     "aiohttp",
-    "storage.ledger",
-    "storage.exports",
-    "flows.rounds.judging",
-    "pipelines.edit",
+    "rollmill.storage.ledger",
+    "rollmill.storage.exports",
+    "rollmill.flows.rounds.judging",
+    "rollmill.pipelines.edit",
 )
 
 
 def loaded_by(*arguments: str) -> list[str]:
     """The heavy modules that a command loads."""
-    code = f"import sys; from flows import cli; cli.run({list(arguments)}); print([m for m in {HEAVY} if m in sys.modules])"
+    code = f"import sys; from rollmill.flows import cli; cli.run({list(arguments)})\n"
+    code += f"print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     found: list[str] = eval(done.stdout.splitlines()[-1])
     return found
@@ -59,7 +60,7 @@ LISTS = ("dataset list", "runs list", "import list", "audit list", "schedule lis
 def test_what_lists_loads_no_library_where_nothing_is(tmp_path: Path, command: str) -> None:
     Workspace.init(tmp_path).close()
     assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {
-        "storage.ledger"
+        "rollmill.storage.ledger"
     }  # who owns a process, without its rows
 
 
@@ -70,7 +71,7 @@ TABLES = ("methods", "claims list", "benchmark list", "model list")
 def test_a_list_of_what_ships_reads_tables_and_imports_no_method(tmp_path: Path, command: str) -> None:
     """`methods` and `claims list` imported every method, and `benchmark list` all of storage: a second each."""
     Workspace.init(tmp_path).close()
-    assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {"storage.ledger"}
+    assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {"rollmill.storage.ledger"}
 
 
 READS_RUNS = (
@@ -93,7 +94,7 @@ READERS = {
     f"recipe form {RECIPE}": set(),
     "recipe list": set(),
     "recipe list --papers": set(),
-    "doctor --quick": {"storage.ledger"},
+    "doctor --quick": {"rollmill.storage.ledger"},
     "benchmark show gsm8k": {"numpy", "pyarrow"},
     "claims show": set(),
 }
@@ -122,7 +123,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-LEDGER = {"sqlalchemy", "storage.ledger"}
+LEDGER = {"sqlalchemy", "rollmill.storage.ledger"}
 ROWS = {"pyarrow", "numpy"}
 COUNTS = ROWS | {"duckdb", "pyarrow.compute"}
 READS = {
@@ -132,12 +133,12 @@ READS = {
     "runs show": LEDGER | COUNTS,  # counts what is drawn; pyarrow would load pandas for a value of Python
     "runs cost": LEDGER | COUNTS,
     "runs queue": LEDGER | COUNTS,
-    "holdout show": {"storage.ledger"},
+    "holdout show": {"rollmill.storage.ledger"},
     "doctor --quick": LEDGER | ROWS,
     f"recipe check {RECIPE}": set(),
     "benchmark show gsm8k": LEDGER | COUNTS,
     "problems": LEDGER | ROWS | {"duckdb"},
-    "schedule list": {"storage.ledger"},
+    "schedule list": {"rollmill.storage.ledger"},
     "view list": set(),
     "dataset list": set(),
 }

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.synthesize.derived.lineage import lineage_of
-from storage.ground.records import CARRIED, ROUND_TRIP
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.pipelines.synthesize.derived.lineage import lineage_of
+from rollmill.storage.ground.records import CARRIED, ROUND_TRIP
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.flows.scripted_models import numbers_in, said_by
 from tests.flows.written.published_scripts import augmenter

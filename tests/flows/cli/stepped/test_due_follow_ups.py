@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify import number
-from pipelines.verify.answers.equality import versioned
-from pipelines.verify.number import NumberVerifier
-from storage.workspace import Workspace
+from rollmill.pipelines.verify import number
+from rollmill.pipelines.verify.answers.equality import versioned
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
 
 pytestmark = pytest.mark.integration

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import rollmill as face
-from pipelines.edit import EDITORS, CannotEdit
-from pipelines.edit.failing_example import value_at
-from pipelines.synthesize.tasks.functions import Functions
+from rollmill.pipelines.edit import EDITORS, CannotEdit
+from rollmill.pipelines.edit.failing_example import value_at
+from rollmill.pipelines.synthesize.tasks.functions import Functions
 from tests.flows.conftest import Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration

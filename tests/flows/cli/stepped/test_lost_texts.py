@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
 from tests.flows.scripted_models import said_by
 from tests.pipelines.generate.http.serving import Serving

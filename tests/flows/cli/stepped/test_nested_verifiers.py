@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from storage.queries import Reader, pass_rates
-from storage.queries import funnel as funnel_of_scope
-from storage.queries.scope import dataset_scope, run_scope
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, pass_rates
+from rollmill.storage.queries import funnel as funnel_of_scope
+from rollmill.storage.queries.scope import dataset_scope, run_scope
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
 pytestmark = pytest.mark.integration
 
 # Draws two of each problem, then four more of those that it has not seen solved: adaptive, and no option `initial`.
 OWN = """\
-from pipelines.protocols import Draw, RoundPlan, Stop
+from rollmill.pipelines.protocols import Draw, RoundPlan, Stop
 
 
 class Again:
@@ -33,7 +33,7 @@ class Again:
         return RoundPlan(tuple(draws), tuple(stops))
 """
 SAME = """\
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 
 class Same(NumberVerifier):
@@ -150,7 +150,7 @@ def test_a_search_over_levels_is_compared_on_first_completions(toy: Path, rollmi
 SLY = """\
 from dataclasses import replace
 
-from pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.number import NumberVerifier
 
 
 class Sly(NumberVerifier):

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from storage.exports.searches.rewrite_pairs import edit_share
+from rollmill.storage.exports.searches.rewrite_pairs import edit_share
 from tests.flows.conftest import ROOT, Run
 from tests.pipelines.search.rating import ChanceServer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.flows.scripted_models import said_by
 from tests.flows.written.published_scripts import modeller

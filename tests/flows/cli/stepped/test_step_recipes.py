@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.workspace import Workspace
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
 from tests.flows.scripted_models import (
     Script,

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT, Run, said_as_json
 
 pytestmark = pytest.mark.integration

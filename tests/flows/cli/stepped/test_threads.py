@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.versions.publish import publish
-from storage.workspace import Workspace
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.storage.stepped.threaded import IDS, RUN, TEXTS, snapshot, stored
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.queries import Reader, dataset_scope, funnel, run_scope
-from storage.workspace import Workspace
+from rollmill.storage.queries import Reader, dataset_scope, funnel, run_scope
+from rollmill.storage.workspace import Workspace
 from tests.flows.cli.make.test_chained import VOTED
 from tests.flows.conftest import Run
 

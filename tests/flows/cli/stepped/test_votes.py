@@ -7,10 +7,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError
-from storage.versions.resolve import resolve
-from storage.workspace import Workspace
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
 from tests.storage.versions.older import one_file
 

@@ -33,9 +33,8 @@ HEAVY = ("pandas", "pyarrow.dataset", "alembic.command", "sqlalchemy.dialects.sq
 
 def preload() -> None:
     """Import the program: a fresh Python takes two seconds for it."""
-    import flows
-    import pipelines
-    import storage
+
+    from rollmill import flows, pipelines, storage
 
     for package in (storage, pipelines, flows):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -106,7 +105,7 @@ def left() -> list[str]:
 
 def run(arguments: list[str]) -> None:
     """Run the command and end as Python does, but for taking its modules apart, which takes half a second."""
-    from flows import cli
+    from rollmill.flows import cli
 
     status: Any = 1
     try:
@@ -125,10 +124,10 @@ def run(arguments: list[str]) -> None:
 
 def firing(recipe: str) -> int:
     """A firing of a schedule without Prefect, which would show an error in its own log."""
-    from flows.driver import DIRECT
-    from flows.job import Job
-    from flows.prefect.firing import fire
-    from storage.ground.errors import RollmillError, refusal
+    from rollmill.flows.driver import DIRECT
+    from rollmill.flows.job import Job
+    from rollmill.flows.prefect.firing import fire
+    from rollmill.storage.ground.errors import RollmillError, refusal
 
     try:
         fire("nightly", None, Job(str(Path.cwd()), str(Path(recipe).resolve())), DIRECT)

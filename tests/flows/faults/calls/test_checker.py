@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ledger.engine import Ledger
+from rollmill.storage.ledger.engine import Ledger
 from tests.flows.conftest import Curated
 from tests.flows.faults.calls import checker, scenarios
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.evaluations import is_evaluation, load_evaluation
-from flows.recipe.form import RecipeForm, form_of
-from flows.recipe.load import load_recipe
-from storage.ground.errors import SetupError
-from storage.ground.form_fields import FieldType, FormField, yaml_text
+from rollmill.flows.recipe.evaluations import is_evaluation, load_evaluation
+from rollmill.flows.recipe.form import RecipeForm, form_of
+from rollmill.flows.recipe.load import load_recipe
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.form_fields import FieldType, FormField, yaml_text
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 SHIPPED = sorted(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import run
-from flows.jobs.file_kinds import FILE_KINDS
-from flows.recipe.form import form_of
-from flows.training.training_recipe import load_training
-from storage.ground.by_name import object_at
+from rollmill.flows.cli import run
+from rollmill.flows.jobs.file_kinds import FILE_KINDS
+from rollmill.flows.recipe.form import form_of
+from rollmill.flows.training.training_recipe import load_training
+from rollmill.storage.ground.by_name import object_at
 from tests.flows.conftest import ROOT
 from tests.flows.recipe.forms.test_form import fields, unchanged
 

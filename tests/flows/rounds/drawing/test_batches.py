@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.rounds import OpenRun
-from flows.rounds.drawing.batches import MissingMask, MissingWork, batches_of
-from storage.ground.ids import digest128
-from storage.ground.records import PlanRow, Verdict
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.rounds.drawing.batches import MissingMask, MissingWork, batches_of
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import PlanRow, Verdict
 from tests.flows.rounds.toy import spec, workspace
 
 PLAN = [PlanRow("run", 0, n // 4, n, f"p{n % 2}", "q", f"c{n // 2}", n, 0) for n in range(10)]

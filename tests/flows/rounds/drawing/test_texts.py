@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.rounds.drawing.batches import MissingWork, PlanBatch, batches_of
-from flows.rounds.drawing.texts import BatchTexts
-from storage.ground.records import Completion, PlanRow
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.flows.rounds.drawing.batches import MissingWork, PlanBatch, batches_of
+from rollmill.flows.rounds.drawing.texts import BatchTexts
+from rollmill.storage.ground.records import Completion, PlanRow
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec
 
 ROWS = [

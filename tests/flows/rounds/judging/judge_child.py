@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from flows.rounds import run_all
-from flows.sampling.sample import RunSamplers
-from pipelines.budget.fixed import Fixed
-from pipelines.verify.judged.judge import JudgeVerifier
-from storage.ground.records import Completion, Problem, Request
+from rollmill.flows.rounds import run_all
+from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.verify.judged.judge import JudgeVerifier
+from rollmill.storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import spec, workspace
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import OpenRun, run_all
-from flows.sampling.replies import GROUP
-from flows.sampling.sample import RunSamplers
-from pipelines import CHECKOUT
-from pipelines.budget.fixed import Fixed
-from pipelines.verify.judged.judge import JudgeVerifier
-from storage.ground.records import Completion, Problem, Request
-from storage.spending import DRAW, JUDGE, Limit
-from storage.workspace import Workspace
+from rollmill.flows.rounds import OpenRun, run_all
+from rollmill.flows.sampling.replies import GROUP
+from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.verify.judged.judge import JudgeVerifier
+from rollmill.storage.ground.records import Completion, Problem, Request
+from rollmill.storage.spending import DRAW, JUDGE, Limit
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, spec, workspace
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 from tests.tied import tied

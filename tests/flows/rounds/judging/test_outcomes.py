@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from flows.progress import Event
-from flows.rounds import decide, run_all
-from flows.rounds.drawing import commit
-from flows.rounds.judging.votes import judge_by_votes
-from flows.rounds.open_run import OpenRun
-from pipelines.budget.fixed import Fixed
-from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, ruling
-from storage.ground.records import Verdict
-from storage.queries import Reader, run_scope
-from storage.workspace import Workspace
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds import decide, run_all
+from rollmill.flows.rounds.drawing import commit
+from rollmill.flows.rounds.judging.votes import judge_by_votes
+from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.verify.acceptance import PLAIN, POLICIES, Policy, ruling
+from rollmill.storage.ground.records import Verdict
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.stepped.voting import voted
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, spec, workspace
 from tests.forked import Forked

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import decide, run_all
-from pipelines.budget.dars import DarsUniform
-from pipelines.budget.fixed import Fixed
-from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
-from storage.ground.errors import SetupError
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.verify.acceptance import PLAIN, POLICIES, Policy
+from rollmill.storage.ground.errors import SetupError
 from tests.flows.rounds.toy import ToyVerifier, content, spec, workspace
 
 pytestmark = pytest.mark.integration

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flows.rounds import decide, run_all
-from flows.rounds.planning.tallies import RowFacts, step_tallies, tallies_of
-from pipelines.budget.fixed import Fixed
-from pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
-from storage.ground.records import Outcome, PlanRow, StopRow
+from rollmill.flows.rounds import decide, run_all
+from rollmill.flows.rounds.planning.tallies import RowFacts, step_tallies, tallies_of
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
+from rollmill.storage.ground.records import Outcome, PlanRow, StopRow
 from tests.flows.rounds.toy import problems, spec, workspace
 
 

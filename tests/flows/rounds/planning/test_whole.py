@@ -11,21 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.progress import Event, Progress
-from flows.rounds import run_all
-from flows.rounds.planning import whole
-from flows.rounds.planning.whole import RestOfRun, simulated_remainders
-from flows.rounds.spec import RunSpec
-from pipelines.budget.dars import DarsProp2Diff
-from pipelines.budget.fixed import Fixed
-from pipelines.protocols import Budget
-from pipelines.stats import Prediction, prediction_of
-from pipelines.steps.census import Census
-from pipelines.steps.follow import Link, follow_ups
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.steps.step_template import Facts
-from pipelines.steps.to_come import TooLittleSeenError
-from pipelines.tallies import Draw, PrefixTally, RoundPlan, Tally
+from rollmill.flows.progress import Event, Progress
+from rollmill.flows.rounds import run_all
+from rollmill.flows.rounds.planning import whole
+from rollmill.flows.rounds.planning.whole import RestOfRun, simulated_remainders
+from rollmill.flows.rounds.spec import RunSpec
+from rollmill.pipelines.budget.dars import DarsProp2Diff
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.stats import Prediction, prediction_of
+from rollmill.pipelines.steps.census import Census
+from rollmill.pipelines.steps.follow import Link, follow_ups
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.steps.step_template import Facts
+from rollmill.pipelines.steps.to_come import TooLittleSeenError
+from rollmill.pipelines.tallies import Draw, PrefixTally, RoundPlan, Tally
 from tests.flows.rounds.stepped.chain import GRAPH, chain
 from tests.flows.rounds.toy import spec, workspace
 

@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-from flows.sampling.steps import Step
-from pipelines.budget.dars import DarsUniform
-from pipelines.generate.tools.compose import Compose
-from pipelines.steps.graph import StepGraph, StepRule
-from storage.ground.records import Sampling
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.generate.tools.compose import Compose
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.storage.ground.records import Sampling
 from tests.flows.rounds.toy import ToyEngine, ToyRun, problems, spec
 
 BATCH = 8

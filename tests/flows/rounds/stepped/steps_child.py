@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-from flows.sampling.steps import Step
-from pipelines.budget.router import Router
-from pipelines.generate.prompts import PromptForm
-from pipelines.steps.graph import root
-from storage.ground.records import Sampling
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.router import Router
+from rollmill.pipelines.generate.prompts import PromptForm
+from rollmill.pipelines.steps.graph import root
+from rollmill.storage.ground.records import Sampling
 from tests.flows.rounds.toy import ToyEngine, ToyRun, problems, spec
 
 BATCH = 8

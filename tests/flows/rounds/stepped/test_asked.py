@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import OpenRun
-from flows.rounds.planning.plan import all_plans
-from flows.rounds.threads import RunThreads
-from pipelines.generate.prompts import split_prefix
-from pipelines.steps.graph import StepGraph, StepRule
-from storage.exports.asked import Questions
-from storage.exports.thread_rows import ProblemThreads
-from storage.ground.records import PlanRow, Problem, Prompt
-from storage.ground.threads import Turn, turns_of
-from storage.workspace import Workspace
+from rollmill.flows.rounds import OpenRun
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.flows.rounds.threads import RunThreads
+from rollmill.pipelines.generate.prompts import split_prefix
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.storage.exports.asked import Questions
+from rollmill.storage.exports.thread_rows import ProblemThreads
+from rollmill.storage.ground.records import PlanRow, Problem, Prompt
+from rollmill.storage.ground.threads import Turn, turns_of
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.stepped.chain import GRAPH, chain, steps
 from tests.flows.rounds.toy import ToyEngine, ToyRun, whole, with_spec, workspace
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from flows.progress import Progress
-from flows.rounds import decide, run_all
-from pipelines.budget.fixed import Fixed
-from pipelines.protocols import MODEL, Candidates
-from pipelines.score.votes import VotesScorer
-from pipelines.select.elected import Elected
-from pipelines.steps.graph import StepGraph, StepRule
-from storage.ground.records import Origin, Prompt, Score, completion_id
-from storage.queries import Reader, funnel, run_scope
-from storage.spending import Limit
-from storage.workspace import Workspace
+from rollmill.flows.progress import Progress
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.protocols import MODEL, Candidates
+from rollmill.pipelines.score.votes import VotesScorer
+from rollmill.pipelines.select.elected import Elected
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.storage.ground.records import Origin, Prompt, Score, completion_id
+from rollmill.storage.queries import Reader, funnel, run_scope
+from rollmill.storage.spending import Limit
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.stepped.chain import BATCH, GRAPH, chain
 from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, rows_of, whole, with_spec, workspace
 from tests.forked import Forked

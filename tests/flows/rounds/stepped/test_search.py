@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import plan_round, run_all, run_round
-from flows.rounds.planning.plan import all_plans
-from flows.rounds.planning.search import RunSearch
-from pipelines.budget.search import Search
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.search.tree import ROOT
-from storage.ground.errors import SetupError
-from storage.ground.records import Origin, Sampling, requests_for
-from storage.spending import Limit
+from rollmill.flows.rounds import plan_round, run_all, run_round
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.flows.rounds.planning.search import RunSearch
+from rollmill.pipelines.budget.search import Search
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.search.tree import ROOT
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Origin, Sampling, requests_for
+from rollmill.storage.spending import Limit
 from tests.flows.rounds.stepped.searching import BATCH, problems, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, with_spec, workspace
 from tests.forked import Forked
@@ -178,8 +178,8 @@ def test_a_limit_ends_a_search_and_the_next_command_goes_on(tmp_path: Path, plai
 
 
 def test_a_server_that_does_not_say_which_stop_it_met_is_refused(tmp_path: Path) -> None:
-    from flows.rounds.planning.search import tokens_of
-    from storage.rollouts import completions_by_id
+    from rollmill.flows.rounds.planning.search import tokens_of
+    from rollmill.storage.rollouts import completions_by_id
 
     with workspace(tmp_path) as ws, search().open(ws) as run:
         rows = plan_round(run, 0)

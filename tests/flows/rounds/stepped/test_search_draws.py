@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import plan_round, run_all, run_round
-from flows.rounds.planning.plan import all_plans
-from flows.rounds.planning.search import RunSearch
-from flows.rounds.threads import RunThreads
-from pipelines.search.kernel import PROCESS_INDEX
-from pipelines.search.processes.rollouts import Rollouts
-from pipelines.search.processes.votes import Votes
-from pipelines.search.tree import Tree
-from storage.rollouts import completions_by_id
+from rollmill.flows.rounds import plan_round, run_all, run_round
+from rollmill.flows.rounds.planning.plan import all_plans
+from rollmill.flows.rounds.planning.search import RunSearch
+from rollmill.flows.rounds.threads import RunThreads
+from rollmill.pipelines.search.kernel import PROCESS_INDEX
+from rollmill.pipelines.search.processes.rollouts import Rollouts
+from rollmill.pipelines.search.processes.votes import Votes
+from rollmill.pipelines.search.tree import Tree
+from rollmill.storage.rollouts import completions_by_id
 from tests.flows.rounds.stepped.searching import BATCH, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import run_all
-from flows.rounds.judging.votes import judge_by_votes
-from pipelines.budget.dars import DarsUniform
-from pipelines.verify.acceptance import AllOf
+from rollmill.flows.rounds import run_all
+from rollmill.flows.rounds.judging.votes import judge_by_votes
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.verify.acceptance import AllOf
 from tests.flows.rounds.stepped.voting import DOUBTING, RIGHT, graph, killed, voted
 from tests.flows.rounds.toy import Rows, calls, rows_of, whole, workspace
 from tests.forked import Forked

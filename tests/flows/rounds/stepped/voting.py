@@ -4,12 +4,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import flows.rounds.judging.votes
-from flows.sampling.steps import Step
-from pipelines.budget.dars import DarsUniform
-from pipelines.steps.graph import StepGraph, StepRule
-from pipelines.verify.judged.votes import VotesVerifier
-from storage.ground.records import Sampling
+import rollmill.flows.rounds.judging.votes
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.pipelines.verify.judged.votes import VotesVerifier
+from rollmill.storage.ground.records import Sampling
 from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, problems, spec, whole
 
 RIGHT = ("So", "Then")  # how the toy begins what it is sure of
@@ -46,5 +46,5 @@ def voted(
 
 def killed(path: Path, log: Path) -> None:
     """The body of a process that dies on the way, judging a few rows at a time by votes."""
-    flows.rounds.judging.votes.GROUP = 8
+    rollmill.flows.rounds.judging.votes.GROUP = 8
     whole(path, voted(log=log))

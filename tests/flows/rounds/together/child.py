@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from flows.rounds import QueueLimits
-from pipelines.budget.dars import DarsUniform
+from rollmill.flows.rounds import QueueLimits
+from rollmill.pipelines.budget.dars import DarsUniform
 from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, problems, spec, whole, with_step
 
 

@@ -1,9 +1,9 @@
 """A run over HTTP, for tests that kill it."""
 
-from flows.rounds import QueueLimits
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
+from rollmill.flows.rounds import QueueLimits
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
 from tests.flows.rounds.toy import ToyRun, problems, spec
 
 SAMPLES = 10

@@ -14,23 +14,23 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
-from flows.problems import RecipeProblems
-from flows.rounds import DecisionReport, OpenRun, QueueLimits, RunSpec, decide, run_all
-from flows.sampling.steps import Step
-from pipelines.budget.dars import DarsUniform
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.protocols import Budget
-from pipelines.select.quota import Quota
-from pipelines.steps.graph import root
-from pipelines.synthesize.templates import Templates
-from pipelines.verify import VERIFIERS
-from storage.ground import failpoints
-from storage.ground.records import Completion, Problem, Prompt, Request, Sampling
-from storage.segments.schema import to_table
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.rounds import DecisionReport, OpenRun, QueueLimits, RunSpec, decide, run_all
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.select.quota import Quota
+from rollmill.pipelines.steps.graph import root
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.records import Completion, Problem, Prompt, Request, Sampling
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyRun
 from tests.tied import tied
 

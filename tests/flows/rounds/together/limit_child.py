@@ -7,9 +7,9 @@ Its exit status is 1 where the limit ended it.
 import sys
 from pathlib import Path
 
-from flows.rounds import run_all
-from storage.ground.records import Sampling
-from storage.spending import Limit
+from rollmill.flows.rounds import run_all
+from rollmill.storage.ground.records import Sampling
+from rollmill.storage.spending import Limit
 from tests.flows.rounds.together.http_child import http_spec
 from tests.flows.rounds.toy import with_spec, with_step, workspace
 

@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.problems import RecipeProblems
-from flows.rounds import QueueLimits, RunSpec, decide, run_all
-from flows.sampling.steps import Step
-from pipelines.budget.fixed import Fixed
-from pipelines.select.quota import Quota
-from pipelines.steps.graph import root
-from storage.ground.records import Completion, Problem, Request
-from storage.segments import ordered
+from rollmill.flows.problems import RecipeProblems
+from rollmill.flows.rounds import QueueLimits, RunSpec, decide, run_all
+from rollmill.flows.sampling.steps import Step
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.select.quota import Quota
+from rollmill.pipelines.steps.graph import root
+from rollmill.storage.ground.records import Completion, Problem, Request
+from rollmill.storage.segments import ordered
 from tests.flows.rounds.toy import ToyRun, ToyVerifier, workspace
 from tests.toys import Toy
 

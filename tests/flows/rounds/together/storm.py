@@ -29,15 +29,15 @@ import psutil
 import pyarrow.parquet
 import sqlalchemy.dialects.sqlite
 
-from flows.rounds import QueueLimits, decide, run_all
-from flows.sampling.replies import GROUP
-from pipelines.budget.dars import DarsUniform
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
-from storage.ground import failpoints
-from storage.ground.records import Attempt, Completion, Request
-from storage.segments.keys import Kind
-from storage.workspace import Workspace
+from rollmill.flows.rounds import QueueLimits, decide, run_all
+from rollmill.flows.sampling.replies import GROUP
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.storage.ground import failpoints
+from rollmill.storage.ground.records import Attempt, Completion, Request
+from rollmill.storage.segments.keys import Kind
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, calls, content, problems, spec, workspace
 from tests.tied import die_with
 

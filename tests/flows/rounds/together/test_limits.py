@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.rounds import QueueLimits, decide, run_all
-from pipelines import CHECKOUT
-from pipelines.budget.fixed import Fixed
-from pipelines.generate.prices import Prices
-from storage.ground.money import UNITS
-from storage.ground.records import Sampling
-from storage.spending import Amount, Limit, Sums
-from storage.workspace import Workspace
+from rollmill.flows.rounds import QueueLimits, decide, run_all
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.generate.prices import Prices
+from rollmill.storage.ground.money import UNITS
+from rollmill.storage.ground.records import Sampling
+from rollmill.storage.spending import Amount, Limit, Sums
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.together.http_child import http_spec
 from tests.flows.rounds.toy import Rows, ToyEngine, ToyRun, content, rows_of, spec, with_spec, with_step, workspace
 from tests.pipelines.generate.http.serving import Serving
@@ -165,9 +165,9 @@ def test_an_engine_that_counts_nothing_is_charged_its_worst_case(tmp_path: Path)
 
 
 def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
-    from pipelines.generate.embedded.engine import Embedded
-    from pipelines.synthesize import SYNTHESIZERS
-    from pipelines.verify import VERIFIERS
+    from rollmill.pipelines.generate.embedded.engine import Embedded
+    from rollmill.pipelines.synthesize import SYNTHESIZERS
+    from rollmill.pipelines.verify import VERIFIERS
 
     made = {
         "engine": lambda: Embedded(str(CHECKOUT / "models" / "rollmill-tiny")),

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from flows.cli.runs_cost import cost_text
-from flows.rounds import QueueLimits, RoundResult, run_all
-from pipelines import CHECKOUT
-from pipelines.budget.fixed import Fixed
-from storage.ground.ids import digest128
-from storage.ground.records import Completion, Request
-from storage.queries import Reader
-from storage.queries.cost import run_cost
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.flows.cli.runs_cost import cost_text
+from rollmill.flows.rounds import QueueLimits, RoundResult, run_all
+from rollmill.pipelines import CHECKOUT
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.storage.ground.ids import digest128
+from rollmill.storage.ground.records import Completion, Request
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.cost import run_cost
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, problems, spec, workspace
 from tests.tied import tied
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from flows.progress import Event
-from flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
-from flows.rounds.drawing.batches import batches_of
-from pipelines.budget.fixed import Fixed
-from storage.ledger.leases import Lease
-from storage.workspace import Workspace
+from rollmill.flows.progress import Event
+from rollmill.flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
+from rollmill.flows.rounds.drawing.batches import batches_of
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.storage.ledger.leases import Lease
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.together.child import toys
 from tests.flows.rounds.toy import ToyEngine, calls, content, spec, workspace
 from tests.forked import Forked

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from pipelines.allocate.allocation_rounds import Allocation, allocate
-from pipelines.allocate.arms import Arm, Pull
-from pipelines.allocate.lists.bridge import Bridge, improvement
-from pipelines.allocate.lists.demonstrations import Doubles, inclusion, positions
-from pipelines.allocate.lists.ease import Ease
-from pipelines.allocate.lists.hamming_process import HammingProcess, _loss
-from pipelines.allocate.lists.list_network import ListNetwork
+from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
+from rollmill.pipelines.allocate.arms import Arm, Pull
+from rollmill.pipelines.allocate.lists.bridge import Bridge, improvement
+from rollmill.pipelines.allocate.lists.demonstrations import Doubles, inclusion, positions
+from rollmill.pipelines.allocate.lists.ease import Ease
+from rollmill.pipelines.allocate.lists.hamming_process import HammingProcess, _loss
+from rollmill.pipelines.allocate.lists.list_network import ListNetwork
 
 Values = Callable[[Sequence[str]], float]
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipelines.budget import BUDGETS
-from pipelines.budget.forecasts.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
-from pipelines.budget.forecasts.posterior_predictive import JointPosteriorPredictive, Observation
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from pipelines.budget.router import Router
-from pipelines.tallies import Draw
+from rollmill.pipelines.budget import BUDGETS
+from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
+from rollmill.pipelines.budget.forecasts.posterior_predictive import JointPosteriorPredictive, Observation
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from rollmill.pipelines.budget.router import Router
+from rollmill.pipelines.tallies import Draw
 from tests.pipelines.budget.simulation import depths
 
 ARMS = ("short", "long")

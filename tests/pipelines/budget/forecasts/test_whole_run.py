@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.budget.dars import DarsProp2Diff
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from pipelines.budget.forecasts.whole_run import ended_runs
-from pipelines.budget.router import Router
-from pipelines.budget.sequential import Sequential
-from pipelines.protocols import Budget
-from pipelines.stats import Prediction, prediction_of
-from pipelines.tallies import Draw, PrefixTally, StepTally
+from rollmill.pipelines.budget.dars import DarsProp2Diff
+from rollmill.pipelines.budget.fixed import Fixed
+from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
+from rollmill.pipelines.budget.forecasts.whole_run import ended_runs
+from rollmill.pipelines.budget.router import Router
+from rollmill.pipelines.budget.sequential import Sequential
+from rollmill.pipelines.protocols import Budget
+from rollmill.pipelines.stats import Prediction, prediction_of
+from rollmill.pipelines.tallies import Draw, PrefixTally, StepTally
 
 
 def drawn(budget: Budget, tallies: list[PrefixTally], round_index: int) -> Prediction:

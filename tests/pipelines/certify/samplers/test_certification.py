@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 
-from pipelines.certify.samplers.certification import PlantedFault, SamplerCertificate, SamplerClaim, certify_sampler
-from pipelines.certify.samplers.stated import NextTokens, stated_chances
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem, Sampling
+from rollmill.pipelines.certify.samplers.certification import (
+    PlantedFault,
+    SamplerCertificate,
+    SamplerClaim,
+    certify_sampler,
+)
+from rollmill.pipelines.certify.samplers.stated import NextTokens, stated_chances
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem, Sampling
 from tests.pipelines.certify.samplers.samplers import CHANCES, Gumbel, Hot, Rare, Right, Silent, Stating, Swapped
 
 pytestmark = pytest.mark.integration

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.decoders import DECODERS
-from pipelines.generate.decoders.decoder import built_decoder
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.method_checks import check_method
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
+from rollmill.pipelines.generate.decoders import DECODERS
+from rollmill.pipelines.generate.decoders.decoder import built_decoder
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.method_checks import check_method
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
 
 PROMPTS = (
     "Tom has 12 apples and buys 7 apples. How many apples does Tom have now?",
@@ -118,7 +118,7 @@ def test_coupled_drafts_give_the_text_of_no_drafts(options: dict[str, Any], temp
 
 
 def test_n_grams_are_kept_for_the_last_prompts(engine: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.generate.decoders.speculative.MOST_PROMPTS", 1)
+    monkeypatch.setattr("rollmill.pipelines.generate.decoders.speculative.MOST_PROMPTS", 1)
     decode = recorded("speculative", memory="prompt", ahead=3)
     drawn = list(engine.generate(requests(engine, Sampling(max_tokens=4, decode=decode), 1)))
     assert len({row.prompt_id for row in drawn}) == 2

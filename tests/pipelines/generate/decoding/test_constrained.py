@@ -6,11 +6,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipelines.generate.decoding.choices import Chooser, DrawnChooser, result_chances
-from pipelines.generate.decoding.constrained import ConstrainedPlan, WeightedText, accepted_token, constrained_texts
-from pipelines.generate.decoding.grammar import Grammar, TokenConstraint
-from pipelines.generate.decoding.step_model import CountedModel, TableModel, Tokens, sequences
-from pipelines.generate.decoding.text_rules import Regex, TextConstraint
+from rollmill.pipelines.generate.decoding.choices import Chooser, DrawnChooser, result_chances
+from rollmill.pipelines.generate.decoding.constrained import (
+    ConstrainedPlan,
+    WeightedText,
+    accepted_token,
+    constrained_texts,
+)
+from rollmill.pipelines.generate.decoding.grammar import Grammar, TokenConstraint
+from rollmill.pipelines.generate.decoding.step_model import CountedModel, TableModel, Tokens, sequences
+from rollmill.pipelines.generate.decoding.text_rules import Regex, TextConstraint
 
 P = np.asarray([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
 BRACKETS = Grammar({"S": [[], [0, "S", 1, "S"]]})

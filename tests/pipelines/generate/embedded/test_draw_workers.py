@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.embedded.draw_workers import DEATHS, DrawWorkers
-from pipelines.generate.embedded.engine import Embedded
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.pipelines.generate.embedded.draw_workers import DEATHS, DrawWorkers
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.serving.toy_model import alive
 from tests.tied import tied
 from tests.waiting import until
@@ -32,8 +32,8 @@ CUTS = (
 )
 HOST = """
 import sys, time
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.generate.embedded.decode import DecodeGroup
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.generate.embedded.decode import DecodeGroup
 
 engine = Embedded(threads=2)
 workers = engine._workers_for([DecodeGroup((1,), [None] * 200)] * 2)

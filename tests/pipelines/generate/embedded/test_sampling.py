@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.embedded.sampling import SamplingUniforms, draw
-from pipelines.generate.warps.min_p import MinP
-from pipelines.generate.warps.row_sampling import RowSampling
-from pipelines.generate.warps.typical import Typical
-from pipelines.generate.warps.warp import Warp
+from rollmill.pipelines.generate.embedded.sampling import SamplingUniforms, draw
+from rollmill.pipelines.generate.warps.min_p import MinP
+from rollmill.pipelines.generate.warps.row_sampling import RowSampling
+from rollmill.pipelines.generate.warps.typical import Typical
+from rollmill.pipelines.generate.warps.warp import Warp
 
 LOGITS = np.log(np.asarray([0.5, 0.25, 0.125, 0.1, 0.02, 0.005], dtype=np.float32))
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.generate.embedded.model_files import ModelFiles
-from pipelines.generate.embedded.session import SIZES, ModelSession, Tile, agreeing_sizes
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles
+from rollmill.pipelines.generate.embedded.session import SIZES, ModelSession, Tile, agreeing_sizes
 
 IDS = [2, 413, 291, 224, 20, 27, 365, 322, 3]
 

@@ -6,11 +6,11 @@ from email.utils import formatdate
 
 import pytest
 
-from pipelines.generate.http.dispatch import pause
-from pipelines.generate.http.failures import ErrorMessages, Failure, error_of, of_status, retry_after
-from pipelines.generate.http.http_settings import Secrets, Server
-from pipelines.generate.http.replicas import Replica
-from storage.ground.errors import SetupError, Unavailable
+from rollmill.pipelines.generate.http.dispatch import pause
+from rollmill.pipelines.generate.http.failures import ErrorMessages, Failure, error_of, of_status, retry_after
+from rollmill.pipelines.generate.http.http_settings import Secrets, Server
+from rollmill.pipelines.generate.http.replicas import Replica
+from rollmill.storage.ground.errors import SetupError, Unavailable
 
 
 @pytest.mark.parametrize(

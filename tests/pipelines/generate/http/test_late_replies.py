@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.http.http_settings import HttpSettings, Server
-from pipelines.generate.openai import OpenAI
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
+from rollmill.pipelines.generate.openai import OpenAI
 from tests.pipelines.generate.http.serving import reply_to, text_for
 from tests.pipelines.generate.test_openai import QUICK, requests
 

@@ -3,8 +3,8 @@
 from collections import Counter, deque
 from typing import Any, cast
 
-from pipelines.generate.http.http_settings import Server
-from pipelines.generate.http.replicas import Replica, ReplicaLimit, choose
+from rollmill.pipelines.generate.http.http_settings import Server
+from rollmill.pipelines.generate.http.replicas import Replica, ReplicaLimit, choose
 
 PROMPTS = [f"prompt {number}" for number in range(3000)]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.calls import Interruption
-from pipelines.generate.serving import LocalModel, LocalServers
-from pipelines.generate.serving.local_servers import ServerEvent
-from storage.ground.errors import SetupError
+from rollmill.pipelines.generate.calls import Interruption
+from rollmill.pipelines.generate.serving import LocalModel, LocalServers
+from rollmill.pipelines.generate.serving.local_servers import ServerEvent
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.generate.serving.toy_model import HERE, alive, born, gone, toy_model
 from tests.waiting import until
 
@@ -78,7 +78,7 @@ def test_a_kill_of_the_command_leaves_no_process(tmp_path: Path, *, whole_group:
     script = f"""
 import sys, threading, time
 from pathlib import Path
-from pipelines.generate.serving import LocalServers
+from rollmill.pipelines.generate.serving import LocalServers
 from tests.pipelines.generate.serving.toy_model import toy_model
 local = LocalServers([toy_model(Path({str(tmp_path)!r}), {{"TOY_AWAY": "1"}})])
 thread = threading.Thread(target=lambda: local.serving("toy", print))

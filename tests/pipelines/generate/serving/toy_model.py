@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.serving import LocalModel
+from rollmill.pipelines.generate.serving import LocalModel
 
 HERE = Path(__file__).parent
 ENV = {"PYTHONPATH": f"{HERE / 'toy'}:{HERE.parents[3]}"}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.tools.prover import ProverEngine, theorem_of
-from pipelines.prove.goal import Goal
-from pipelines.synthesize.goals import Goals, prompt_of
-from pipelines.verify import verify
-from storage.ground.errors import SetupError
-from storage.ground.records import Request, Sampling
+from rollmill.pipelines.generate.tools.prover import ProverEngine, theorem_of
+from rollmill.pipelines.prove.goal import Goal
+from rollmill.pipelines.synthesize.goals import Goals, prompt_of
+from rollmill.pipelines.verify import verify
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Request, Sampling
 
 LINEAR = Goal("forall n : nat, n + 0 = n", "Require Import Lia.")
 
@@ -52,7 +52,7 @@ def test_options_are_in_the_digest_and_checked() -> None:
 
 
 OWN = """
-from pipelines.prove.coq.coqtop import FailedTactic, ProofState
+from rollmill.pipelines.prove.coq.coqtop import FailedTactic, ProofState
 
 class Toy:
     version = "2"

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.embedded.engine import Embedded
-from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
-from pipelines.generate.embedded.session import ModelSession
-from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.vllm_settings import VllmSettings
-from pipelines.synthesize.templates import Templates
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
+from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
+from rollmill.pipelines.generate.embedded.session import ModelSession
+from rollmill.pipelines.generate.vllm.engine import Vllm
+from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
 
 pytestmark = pytest.mark.vllm
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.train.export import to_safetensors
-from storage.ground.errors import SetupError
+from rollmill.pipelines.train.export import to_safetensors
+from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.generate.vllm.test_child import ROOT, gone
 from tests.pipelines.generate.vllm.test_real import PROBLEMS, SHIPPED, drawn, real
 
@@ -50,7 +50,7 @@ def test_an_adapter_changes_texts_and_ids(tmp_path: Path) -> None:
     assert plain.model_digest != tuned.model_digest
     answers = drawn(tuned, PROBLEMS, 1, temperature=0.0)
     tuned.close()
-    from pipelines.generate.embedded.engine import Embedded
+    from rollmill.pipelines.generate.embedded.engine import Embedded
 
     ours = drawn(Embedded(SHIPPED), PROBLEMS, 1, temperature=0.0)
     assert sum(answers[key].text != ours[key].text for key in ours) >= 20  # of 24: random weights ruin the arithmetic
@@ -80,7 +80,7 @@ def test_a_reasoning_part_is_given_apart(tmp_path: Path) -> None:
     engine = real(tmp_path, str(thinking(tmp_path / "thinker")), reasoning_parser="deepseek_r1")
     answers = drawn(engine, PROBLEMS[:8], 1, temperature=0.0)
     engine.close()
-    from pipelines.generate.embedded.engine import Embedded
+    from rollmill.pipelines.generate.embedded.engine import Embedded
 
     ours = drawn(Embedded(SHIPPED), PROBLEMS[:8], 1, temperature=0.0)
     for key, answer in answers.items():

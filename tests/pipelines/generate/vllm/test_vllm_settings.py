@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.embedded.model_files import Vocabulary
-from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.model_folder import find_folder, folder_digest
-from pipelines.generate.vllm.router import sampling_params, setup_message
-from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError
-from storage.ground.records import Origin, Problem, Sampling, request_for
+from rollmill.pipelines.generate.embedded.model_files import Vocabulary
+from rollmill.pipelines.generate.vllm.engine import Vllm
+from rollmill.pipelines.generate.vllm.model_folder import find_folder, folder_digest
+from rollmill.pipelines.generate.vllm.router import sampling_params, setup_message
+from rollmill.pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
 
 SHIPPED = "models/rollmill-tiny"
 
@@ -130,7 +130,7 @@ def test_the_interpreter_is_the_profiles_or_the_variables_or_the_built_one(
 
 
 def test_options_reach_the_recipes_canonical_form() -> None:
-    from flows.recipe.methods import resolve
+    from rollmill.flows.recipe.methods import resolve
 
     found = resolve("engine", "vllm", {"guided": {"choice": ["a"]}}, base=Path())
     assert json.loads(json.dumps(found.canonical()))["options"]["guided"] == {"choice": ["a"]}

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.warps import WARPS
-from pipelines.generate.warps.warp import Floats, Warp
-from pipelines.method_checks import check_method
+from rollmill.pipelines.generate.warps import WARPS
+from rollmill.pipelines.generate.warps.warp import Floats, Warp
+from rollmill.pipelines.method_checks import check_method
 
 ROWS: Mapping[str, Mapping[str, Any] | None] = {
     "epsilon": {"cutoff": 0.0},

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.warps import WARPS
-from pipelines.generate.warps.warp import Floats, built_warp, warped
-from storage.ground.by_name import RecordedMethod
-from storage.ground.errors import SetupError
+from rollmill.pipelines.generate.warps import WARPS
+from rollmill.pipelines.generate.warps.warp import Floats, built_warp, warped
+from rollmill.storage.ground.by_name import RecordedMethod
+from rollmill.storage.ground.errors import SetupError
 
 Probabilities = list[float]
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.metrics.registry import MetricRow, measure
-from pipelines.metrics.sample import Options
-from pipelines.protocols import Candidates
-from pipelines.score import SCORERS, group_scores
-from pipelines.synthesize import SYNTHESIZERS, TRANSFORMS
-from storage.ground.errors import SetupError
-from storage.ground.pool import Pool
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.metrics.registry import MetricRow, measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import SCORERS, group_scores
+from rollmill.pipelines.synthesize import SYNTHESIZERS, TRANSFORMS
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Pool
+from rollmill.storage.ground.records import Completion, Problem
 from tests.known import known
 from tests.pipelines.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout

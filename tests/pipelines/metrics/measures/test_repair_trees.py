@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from storage.ground.errors import SetupError
-from storage.ground.pool import STATES, Pool, Repair
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import STATES, Pool, Repair
 from tests.pipelines.metrics.pools import LETTERS, pool
 
 TREES = Options(over="trees")

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.mix.best import Best
-from pipelines.mix.greedy.facility import Facility, distinct
-from pipelines.mix.greedy.information import Information, label_graph
-from pipelines.mix.greedy.neighbours import nearest_rows
-from pipelines.mix.table import MixUnits, SetMethod
-from pipelines.mix.text_vectors import unit_rows
-from pipelines.mix.uniform import Uniform
-from storage.ground.errors import SetupError
-from storage.ground.pool import Floats
+from rollmill.pipelines.mix.best import Best
+from rollmill.pipelines.mix.greedy.facility import Facility, distinct
+from rollmill.pipelines.mix.greedy.information import Information, label_graph
+from rollmill.pipelines.mix.greedy.neighbours import nearest_rows
+from rollmill.pipelines.mix.table import MixUnits, SetMethod
+from rollmill.pipelines.mix.text_vectors import unit_rows
+from rollmill.pipelines.mix.uniform import Uniform
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Floats
 
 LABELS = {"skill": ["sum", "product", "power", "root"], "template": ["sum of two", "sum of three", "product of two"]}
 Value = Callable[[MixUnits, list[int]], float]
@@ -154,7 +154,7 @@ def test_with_near_vectors_alone_the_value_is_close_to_the_dense_form(monkeypatc
     vectors = unit_rows(centres[random.integers(0, 40, 600)] + random.normal(size=(600, 32)))
     units = MixUnits([f"{at:04}" for at in range(600)], vectors=vectors)
     dense = Facility().choose(units, size, 0)
-    monkeypatch.setattr("pipelines.mix.greedy.facility.EXACT", 10)
+    monkeypatch.setattr("rollmill.pipelines.mix.greedy.facility.EXACT", 10)
     sparse = Facility().choose(units, size, 0)
     assert len(set(sparse.picks)) == size
     assert all(before >= after for before, after in pairwise(sparse.gains))
@@ -191,7 +191,7 @@ def test_few_picks_of_many_rows_keep_no_matrix_of_cosines(monkeypatch: pytest.Mo
     centres = random.normal(size=(3, 16))
     vectors = unit_rows(centres[np.arange(8_000) % 3] + 0.2 * random.normal(size=(8_000, 16)))
     units = MixUnits([f"{at:04}" for at in range(8_000)], vectors=vectors)
-    monkeypatch.setattr("pipelines.mix.greedy.facility.nearest_rows", None)
+    monkeypatch.setattr("rollmill.pipelines.mix.greedy.facility.nearest_rows", None)
     tracemalloc.start()
     chosen = Facility().choose(units, 3, 0)
     peak = tracemalloc.get_traced_memory()[1]
@@ -204,7 +204,7 @@ def test_few_picks_of_many_rows_keep_no_matrix_of_cosines(monkeypatch: pytest.Mo
 def test_blocks_of_neighbours_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = unit_rows(np.random.default_rng(5).normal(size=(300, 8))).astype(np.float32)
     whole = nearest_rows(vectors, np.arange(300), 6, 1)
-    monkeypatch.setattr("pipelines.mix.greedy.neighbours.CELLS", 64)
+    monkeypatch.setattr("rollmill.pipelines.mix.greedy.neighbours.CELLS", 64)
     parts = nearest_rows(vectors, np.arange(300), 6, 1)
     assert (whole.indices == parts.indices).all()
     assert np.abs(whole.data - parts.data).max() < 1e-6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from pipelines.mix.pilots.pilot import (
+from rollmill.pipelines.mix.pilots.pilot import (
     MixtureLaw,
     Pilots,
     best_shares,
@@ -15,11 +15,11 @@ from pipelines.mix.pilots.pilot import (
     law_result,
     simplex_grid,
 )
-from pipelines.mix.pilots.quadratic import Quadratic
-from pipelines.mix.pilots.source_power import SourcePower
-from pipelines.mix.pilots.transport import Geometry, Transport
-from storage.ground.errors import SetupError
-from storage.ground.pool import Floats
+from rollmill.pipelines.mix.pilots.quadratic import Quadratic
+from rollmill.pipelines.mix.pilots.source_power import SourcePower
+from rollmill.pipelines.mix.pilots.transport import Geometry, Transport
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Floats
 
 NAMES = ("a", "b", "c")
 

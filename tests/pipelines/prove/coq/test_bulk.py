@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.prove.coq.bulk import judge_all, texts
-from pipelines.prove.coq.gate import GoalRejected, ProofCheck, ProofGate
-from pipelines.prove.coq.installation import installation
-from pipelines.prove.coq.screen import Screen
-from pipelines.prove.goal import Goal, goal_of
-from pipelines.prove.plain_script import plain_script
-from pipelines.prove.proof_text import ProofText
-from pipelines.sandbox import Report, Sandbox, SandboxLimits
-from pipelines.sandbox.programs import Program
-from pipelines.synthesize.goals import UNPROVABLE, Goals
+from rollmill.pipelines.prove.coq.bulk import judge_all, texts
+from rollmill.pipelines.prove.coq.gate import GoalRejected, ProofCheck, ProofGate
+from rollmill.pipelines.prove.coq.installation import installation
+from rollmill.pipelines.prove.coq.screen import Screen
+from rollmill.pipelines.prove.goal import Goal, goal_of
+from rollmill.pipelines.prove.plain_script import plain_script
+from rollmill.pipelines.prove.proof_text import ProofText
+from rollmill.pipelines.sandbox import Report, Sandbox, SandboxLimits
+from rollmill.pipelines.sandbox.programs import Program
+from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
 from tests.pipelines.prove.hostile_proofs import GOAL, HOSTILE_PROOFS
 
 LIA = "Require Import Lia."

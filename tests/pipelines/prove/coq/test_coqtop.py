@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.prove.coq.coq_pool import CoqPool
-from pipelines.prove.coq.coq_process import error_in
-from pipelines.prove.coq.coqtop import Coqtop, FailedTactic, ProofState
-from pipelines.prove.goal import Goal, goal_of
-from pipelines.prove.proof_search import best_first
-from pipelines.prove.tactics import EnumeratedTactics
-from pipelines.synthesize.goals import UNPROVABLE, Goals
+from rollmill.pipelines.prove.coq.coq_pool import CoqPool
+from rollmill.pipelines.prove.coq.coq_process import error_in
+from rollmill.pipelines.prove.coq.coqtop import Coqtop, FailedTactic, ProofState
+from rollmill.pipelines.prove.goal import Goal, goal_of
+from rollmill.pipelines.prove.proof_search import best_first
+from rollmill.pipelines.prove.tactics import EnumeratedTactics
+from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
 
 pytestmark = pytest.mark.sandbox
 SUM = Goal("forall n m : nat, n + m = m + n", "Require Import Lia.")

@@ -1,8 +1,8 @@
 """The gate's reading of the list of assumptions, and its files."""
 
-from pipelines.prove.coq.gate import CHECK, axiom_names, candidate_text, opening_text, spec_text
-from pipelines.prove.goal import Goal
-from pipelines.prove.proof_text import ProofText
+from rollmill.pipelines.prove.coq.gate import CHECK, axiom_names, candidate_text, opening_text, spec_text
+from rollmill.pipelines.prove.goal import Goal
+from rollmill.pipelines.prove.proof_text import ProofText
 
 
 def test_a_list_of_axioms_alone_has_names() -> None:

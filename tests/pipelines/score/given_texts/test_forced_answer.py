@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.direct import DirectSampler
-from pipelines.protocols import Candidates
-from pipelines.score import SCORERS, group_scores
-from pipelines.stats import cumulative_regret, progress_of_parts, regret_of_prefixes
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Request, Score
+from rollmill.pipelines.generate.direct import DirectSampler
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import SCORERS, group_scores
+from rollmill.pipelines.stats import cumulative_regret, progress_of_parts, regret_of_prefixes
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Request, Score
 from tests.known import known
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy

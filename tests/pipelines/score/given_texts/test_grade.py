@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.direct import DirectSampler
-from pipelines.protocols import Candidates
-from pipelines.score import group_scores, is_blind
-from pipelines.score.given_texts.grade import Grade
-from pipelines.stats import rank_agreement
-from pipelines.synthesize.derived.written.attributes import dealt, shares_of
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Request
+from rollmill.pipelines.generate.direct import DirectSampler
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import group_scores, is_blind
+from rollmill.pipelines.score.given_texts.grade import Grade
+from rollmill.pipelines.stats import rank_agreement
+from rollmill.pipelines.synthesize.derived.written.attributes import dealt, shares_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem, Request
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from pipelines.search.kernel import wave_of
-from pipelines.search.tree import ROOT, Growth, SearchPolicy, Tree, TreeNode
+from rollmill.pipelines.search.kernel import wave_of
+from rollmill.pipelines.search.tree import ROOT, Growth, SearchPolicy, Tree, TreeNode
 
 
 class Answers:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.search.procedures.rollout_tree import GrownSteps, RolloutTree
-from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from rollmill.pipelines.search.procedures.rollout_tree import GrownSteps, RolloutTree
+from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 from tests.pipelines.search.tables import ANSWERS, DEPTH, TableTree, probability, right
 from tests.pipelines.search.worlds import World
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import invgamma, norm
 
-from pipelines.stats import complete_table
-from pipelines.stats.boards.imputation import _ABILITIES, Array, Ints, _Chain
+from rollmill.pipelines.stats import complete_table
+from rollmill.pipelines.stats.boards.imputation import _ABILITIES, Array, Ints, _Chain
 
 
 def responses(seed: int, models: int, sizes: tuple[int, int], drift: float = 0.6) -> tuple[Array, Ints]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from pipelines.stats import PairComparison, comparison_plan, pair_ranking
+from rollmill.pipelines.stats import PairComparison, comparison_plan, pair_ranking
 
 MODELS = [f"m{place:02}" for place in range(30)]
 

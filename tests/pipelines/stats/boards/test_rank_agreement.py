@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.stats import rank_agreement
+from rollmill.pipelines.stats import rank_agreement
 
 
 def test_tau_by_hand() -> None:

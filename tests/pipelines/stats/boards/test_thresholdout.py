@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines.stats import GuardedAnswer, HoldoutGuard, first_shift, guarded_answer, standard_guard
+from rollmill.pipelines.stats import GuardedAnswer, HoldoutGuard, first_shift, guarded_answer, standard_guard
 
 ROWS, FEATURES, CHOSEN = 8_000, 4_000, 350
 

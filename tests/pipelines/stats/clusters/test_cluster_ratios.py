@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
+from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from tests.known import known
 
 

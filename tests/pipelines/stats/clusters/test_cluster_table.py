@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import pass_at_k, population_mean
-from pipelines.stats.clusters.cluster_table import cluster_table
-from pipelines.stats.draws.subsets import pass_at_ks
+from rollmill.pipelines.stats import pass_at_k, population_mean
+from rollmill.pipelines.stats.clusters.cluster_table import cluster_table
+from rollmill.pipelines.stats.draws.subsets import pass_at_ks
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipelines.stats import Equivalence, equivalence, paired_difference, paired_test
+from rollmill.pipelines.stats import Equivalence, equivalence, paired_difference, paired_test
 
 
 def test_equivalence_by_hand() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import total_variation
+from rollmill.pipelines.stats import total_variation
 
 
 def test_the_distance_is_the_share_that_would_have_to_move() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats.clusters.few_clusters import posterior_bounds
+from rollmill.pipelines.stats.clusters.few_clusters import posterior_bounds
 
 
 def by_sums(counts: Sequence[int], sizes: Sequence[int], confidence: float) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 
 TEMPLATES, EACH, PILOT, LATER, DRAWS = 6, 8, 8, 16, 80
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     StratumSample,
     beta_probability,
     beta_quantile,
@@ -17,7 +17,7 @@ from pipelines.stats import (
     t_quantile,
     with_interval,
 )
-from pipelines.stats.clusters.intervals import mover_ratio, mover_sum
+from rollmill.pipelines.stats.clusters.intervals import mover_ratio, mover_sum
 
 
 def test_an_estimate_in_words() -> None:
@@ -160,7 +160,7 @@ def test_quantiles_are_those_of_the_tables() -> None:
 
 
 def test_no_command_pays_for_scipy_before_it_asks_for_a_quantile() -> None:
-    code = "import sys, pipelines.stats; sys.exit('scipy' in sys.modules)"
+    code = "import sys, rollmill.pipelines.stats; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

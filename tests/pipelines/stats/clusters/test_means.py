@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats import mean_bounds, population_mean
-from pipelines.stats.clusters.few_clusters import posterior_bounds
+from rollmill.pipelines.stats import mean_bounds, population_mean
+from rollmill.pipelines.stats.clusters.few_clusters import posterior_bounds
 
 
 def test_by_hand() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     ErrorRates,
     accuracy_ceiling,
     best_draws,
@@ -14,7 +14,7 @@ from pipelines.stats import (
     largest_k,
     resampling_value,
 )
-from pipelines.stats.clusters.resampling import expected_kept
+from rollmill.pipelines.stats.clusters.resampling import expected_kept
 
 # The two-type model of arXiv:2411.17501: easy and hard tasks, completeness 1, soundness .75.
 KINDS = [(0.58, 0.87), (0.42, 0.13)]

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from pipelines.stats.clusters.sign_flips import sign_flips
+from rollmill.pipelines.stats.clusters.sign_flips import sign_flips
 
 
 def p_by_patterns(sums: list[tuple[float, int]], mean: float) -> float:

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from pipelines.stats.clusters.testing import alpha_spent, holm
+from rollmill.pipelines.stats.clusters.testing import alpha_spent, holm
 
 
 def test_holm_by_hand_in_any_order() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipelines.stats.clusters.cluster_table import cluster_table
-from pipelines.stats.draws.coverage_law import CoverageFit, fit_coverage
-from pipelines.stats.draws.subsets import pass_at_ks
+from rollmill.pipelines.stats.clusters.cluster_table import cluster_table
+from rollmill.pipelines.stats.draws.coverage_law import CoverageFit, fit_coverage
+from rollmill.pipelines.stats.draws.subsets import pass_at_ks
 
 KS = [1, 2, 4, 8, 16, 32, 64, 128]
 

@@ -6,8 +6,8 @@ from statistics import mean, median
 import numpy as np
 import pytest
 
-from pipelines.stats import hodges_lehmann, program_efficiency
-from pipelines.stats.draws.subsets import best_of_ks
+from rollmill.pipelines.stats import hodges_lehmann, program_efficiency
+from rollmill.pipelines.stats.draws.subsets import best_of_ks
 
 
 def test_hodges_lehmann_is_the_median_of_all_pair_means() -> None:

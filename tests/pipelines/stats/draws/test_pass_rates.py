@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from scipy.special import beta, betainc
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     PathCounts,
     clopper_pearson,
     pass_at_k,

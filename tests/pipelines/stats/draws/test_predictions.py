@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import Prediction, prediction_of, score_prediction
-from pipelines.stats.draws.predictions import interval_score
+from rollmill.pipelines.stats import Prediction, prediction_of, score_prediction
+from rollmill.pipelines.stats.draws.predictions import interval_score
 
 
 def test_the_five_numbers_are_order_statistics() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
+from rollmill.pipelines.stats import BetaPrior, fit_prior, shrunken_rate
 
 
 def test_shrunken_rate_is_the_posterior_mean() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipelines.stats.draws.solution_diversity import (
+from rollmill.pipelines.stats.draws.solution_diversity import (
     FLAT_LAWS,
     FLAT_THETAS,
     LAWS,

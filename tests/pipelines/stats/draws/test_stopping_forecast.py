@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats import BetaPrior
-from pipelines.stats.draws.solution_diversity import FLAT_THETAS, THETAS, thetas_after
-from pipelines.stats.draws.stopping_forecast import (
+from rollmill.pipelines.stats import BetaPrior
+from rollmill.pipelines.stats.draws.solution_diversity import FLAT_THETAS, THETAS, thetas_after
+from rollmill.pipelines.stats.draws.stopping_forecast import (
     DrawCounts,
     Prior,
     StoppingForecast,

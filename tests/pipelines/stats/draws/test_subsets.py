@@ -8,8 +8,8 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from pipelines.stats import pass_at_k, t_quantile
-from pipelines.stats.draws.subsets import (
+from rollmill.pipelines.stats import pass_at_k, t_quantile
+from rollmill.pipelines.stats.draws.subsets import (
     best_of_ks,
     g_pass_at_ks,
     mg_pass_at_ks,

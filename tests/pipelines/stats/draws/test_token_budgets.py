@@ -7,8 +7,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from pipelines.stats import pass_at_k
-from pipelines.stats.draws.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
+from rollmill.pipelines.stats import pass_at_k
+from rollmill.pipelines.stats.draws.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
 
 
 def test_pass_at_tokens_equals_every_order_of_every_small_case() -> None:

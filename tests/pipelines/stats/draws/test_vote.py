@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stats import vote, weighted_vote
-from pipelines.stats.draws.vote import self_agreement
+from rollmill.pipelines.stats import vote, weighted_vote
+from rollmill.pipelines.stats.draws.vote import self_agreement
 
 answer = st.sampled_from(["a", "b", "c", None])
 

@@ -7,8 +7,8 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from pipelines.stats.draws import votes_at_k
-from pipelines.stats.draws.votes_at_k import AnswerCounts, agreement, distinct_at_ks, majority_at_k
+from rollmill.pipelines.stats.draws import votes_at_k
+from rollmill.pipelines.stats.draws.votes_at_k import AnswerCounts, agreement, distinct_at_ks, majority_at_k
 from tests.known import known
 
 

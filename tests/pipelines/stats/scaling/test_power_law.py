@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import fit_scaling
+from rollmill.pipelines.stats import fit_scaling
 
 FLOOR, A, B = 1.7, 400.0, 0.34
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import ArmCounts, draw_variance, pass_at_k, pass_at_k_cells, pass_at_k_difference, two_way
+from rollmill.pipelines.stats import ArmCounts, draw_variance, pass_at_k, pass_at_k_cells, pass_at_k_difference, two_way
 
 BEFORE = ArmCounts([[4, 4], [4, 4], [6, 4]], [[0, 2], [1, 2], [3, 4]])
 AFTER = ArmCounts([[4, 4], [4, 4], [4, 4]], [[1, 4], [2, 2], [2, 4]])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     Choices,
     Design,
     Expense,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import alpha_spent, false_alarm, holm, look_levels, sequential_holm
-from pipelines.stats.trials.looks import Shape
+from rollmill.pipelines.stats import alpha_spent, false_alarm, holm, look_levels, sequential_holm
+from rollmill.pipelines.stats.trials.looks import Shape
 
 LOOKS = [3, 5, 8]
 

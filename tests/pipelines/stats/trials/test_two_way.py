@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipelines.stats import TwoWay, paired_test, t_quantile, two_way
-from pipelines.stats.trials.two_way import THESE_MODELS, Array
+from rollmill.pipelines.stats import TwoWay, paired_test, t_quantile, two_way
+from rollmill.pipelines.stats.trials.two_way import THESE_MODELS, Array
 
 
 def found(cells: object, clusters: Sequence[str] | None = None, **options: float) -> TwoWay:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     Costs,
     ErrorRates,
     Estimate,

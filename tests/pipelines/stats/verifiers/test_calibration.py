@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipelines.stats.verifiers.calibration import auroc, auroc_within, brier, calibration
+from rollmill.pipelines.stats.verifiers.calibration import auroc, auroc_within, brier, calibration
 from tests.known import known
 
 

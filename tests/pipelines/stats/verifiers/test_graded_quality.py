@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.stats import constant_grades, graded_quality
-from pipelines.stats.verifiers.graded_quality import weighted_kappa
+from rollmill.pipelines.stats import constant_grades, graded_quality
+from rollmill.pipelines.stats.verifiers.graded_quality import weighted_kappa
 
 UNIFORM = [0.0, 1.0, 2.0] * 60
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipelines.stats import krippendorff_alpha
+from rollmill.pipelines.stats import krippendorff_alpha
 
 
 def test_the_published_example() -> None:

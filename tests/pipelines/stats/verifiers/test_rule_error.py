@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.stats import rule_error_counts
+from rollmill.pipelines.stats import rule_error_counts
 
 STOPS = [
     ("a", "hopeless"),

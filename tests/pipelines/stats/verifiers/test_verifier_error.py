@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipelines.stats import (
+from rollmill.pipelines.stats import (
     ErrorCell,
     Estimate,
     corrected_mean,

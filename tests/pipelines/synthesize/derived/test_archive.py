@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.derived.archive import Archive, counts_of, elites_of, learnable
-from pipelines.synthesize.derived.cells import best_of_cells, cell_of, filled
-from pipelines.synthesize.derived.grid import Grid
-from pipelines.synthesize.derived.recomputed import contradicted
-from pipelines.synthesize.sources import Source, SourceRollout
-from pipelines.synthesize.splits import is_held_out
-from storage.ground.errors import SetupError
-from storage.ground.records import Outcome, Problem
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.derived.archive import Archive, counts_of, elites_of, learnable
+from rollmill.pipelines.synthesize.derived.cells import best_of_cells, cell_of, filled
+from rollmill.pipelines.synthesize.derived.grid import Grid
+from rollmill.pipelines.synthesize.derived.recomputed import contradicted
+from rollmill.pipelines.synthesize.sources import Source, SourceRollout
+from rollmill.pipelines.synthesize.splits import is_held_out
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Outcome, Problem
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(60, 3))
 AXES = ("level", "skill", "length")

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.derived.chains import composed_with_parts
-from pipelines.synthesize.derived.composed import Composed, shared_steps
-from pipelines.synthesize.derived.joined import Hop, first_hop, joined
-from pipelines.synthesize.derived.recomputed import recomputed
-from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.sources import Source
-from pipelines.synthesize.template import Calc, Params, Solution
-from pipelines.verify import VERIFIERS
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.derived.chains import composed_with_parts
+from rollmill.pipelines.synthesize.derived.composed import Composed, shared_steps
+from rollmill.pipelines.synthesize.derived.joined import Hop, first_hop, joined
+from rollmill.pipelines.synthesize.derived.recomputed import recomputed
+from rollmill.pipelines.synthesize.library import TEMPLATES
+from rollmill.pipelines.synthesize.sources import Source
+from rollmill.pipelines.synthesize.template import Calc, Params, Solution
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Problem
 
 
 def templates(count: int = 150, seed: int = 3, **options: object) -> list[Problem]:
@@ -74,8 +74,8 @@ def test_a_hop_that_nobody_needs_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
             calc = Calc()
             return calc.done(calc.add(params["seen"], 1))
 
-    monkeypatch.setattr("pipelines.synthesize.derived.joined.TEMPLATES", {"idle": Idle, "used": Used})
-    monkeypatch.setattr("pipelines.synthesize.derived.new_numbers.TEMPLATES", {"idle": Idle, "used": Used})
+    monkeypatch.setattr("rollmill.pipelines.synthesize.derived.joined.TEMPLATES", {"idle": Idle, "used": Used})
+    monkeypatch.setattr("rollmill.pipelines.synthesize.derived.new_numbers.TEMPLATES", {"idle": Idle, "used": Used})
     meta = {"params": {"level": 1, "seen": 6, "added": 3}, "phrasing": 0, "graph": "+(n,n)"}
     idle = Problem("A room has 6 windows. What is 3 + 1?", "4", template="idle", level=1, meta=meta, split="all")
     used = replace(idle, reference="7", template="used")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.engine_roles import Sampler
-from pipelines.generate.direct import DirectSampler
-from storage.ground.records import Request
+from rollmill.pipelines.engine_roles import Sampler
+from rollmill.pipelines.generate.direct import DirectSampler
+from rollmill.storage.ground.records import Request
 from tests.toys import Toy
 
 

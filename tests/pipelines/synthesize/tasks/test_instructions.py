@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from pipelines.protocols import Candidates
-from pipelines.score import SCORERS, group_scores
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.tasks.instructions import ChainStep, all_needed, run
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import SCORERS, group_scores
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.tasks.instructions import ChainStep, all_needed, run
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
 from tests.known import known
 from tests.pipelines.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout

@@ -6,17 +6,17 @@ import random
 import numpy as np
 import pytest
 
-from pipelines.synthesize.tasks.patterns import Patterns, pattern_table
-from pipelines.synthesize.tasks.pragmatics import (
+from rollmill.pipelines.synthesize.tasks.patterns import Patterns, pattern_table
+from rollmill.pipelines.synthesize.tasks.pragmatics import (
     informative_examples,
     listener_of_examples,
     literal_listener,
     pragmatic_listener,
     speaker,
 )
-from pipelines.verify import VERIFIERS
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion
 
 Table = list[list[float]]
 

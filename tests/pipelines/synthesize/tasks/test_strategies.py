@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.tasks.strategies import FAMILIES, FEASIBLE
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.tasks.strategies import FAMILIES, FEASIBLE
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
 from tests.pipelines.metrics.pools import pool
 
 

@@ -6,16 +6,16 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipelines.metrics.registry import measure
-from pipelines.metrics.sample import Options
-from pipelines.protocols import Candidates
-from pipelines.score import SCORERS, group_scores
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.tasks.triangles import triangles_of
-from pipelines.verify import VERIFIERS
-from storage.ground.errors import SetupError
-from storage.ground.pool import Pool
-from storage.ground.records import Problem
+from rollmill.pipelines.metrics.registry import measure
+from rollmill.pipelines.metrics.sample import Options
+from rollmill.pipelines.protocols import Candidates
+from rollmill.pipelines.score import SCORERS, group_scores
+from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.pipelines.synthesize.tasks.triangles import triangles_of
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Pool
+from rollmill.storage.ground.records import Problem
 from tests.known import known
 from tests.pipelines.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout

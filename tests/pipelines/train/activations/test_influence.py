@@ -7,16 +7,16 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
-from pipelines.synthesize.splits import worked_problems
-from pipelines.synthesize.templates import Templates
-from pipelines.train.activations.forward import Weights, states_before
-from pipelines.train.activations.gradients import PARTS, token_gradients
-from pipelines.train.activations.influence import Curvature, Direction, curvatures
-from pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
-from pipelines.train.activations.token_rows import TokenRows, padded, token_row
-from pipelines.train.llama_folder import LlamaFolder
-from storage.ground.errors import SetupError
-from storage.ground.pool import Floats
+from rollmill.pipelines.synthesize.splits import worked_problems
+from rollmill.pipelines.synthesize.templates import Templates
+from rollmill.pipelines.train.activations.forward import Weights, states_before
+from rollmill.pipelines.train.activations.gradients import PARTS, token_gradients
+from rollmill.pipelines.train.activations.influence import Curvature, Direction, curvatures
+from rollmill.pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
+from rollmill.pipelines.train.activations.token_rows import TokenRows, padded, token_row
+from rollmill.pipelines.train.llama_folder import LlamaFolder
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.pool import Floats
 from tests.pipelines.train.activations.test_gradients import llama
 
 TRAINED, AIMED = 10, 4

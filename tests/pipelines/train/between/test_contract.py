@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.method_checks import check_method
-from pipelines.train.between import ROUND_POLICIES
-from pipelines.train.between.roles import NEEDED, SeenProblem, SeenRound
+from rollmill.pipelines.method_checks import check_method
+from rollmill.pipelines.train.between import ROUND_POLICIES
+from rollmill.pipelines.train.between.roles import NEEDED, SeenProblem, SeenRound
 
 CHANGED: Mapping[str, dict[str, list[str]]] = {
     "hpt": {},

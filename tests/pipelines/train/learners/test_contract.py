@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.train.learners import LEARNERS
-from pipelines.train.losses import LOSSES
+from rollmill.pipelines.train.learners import LEARNERS
+from rollmill.pipelines.train.losses import LOSSES
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {"steps": 3},

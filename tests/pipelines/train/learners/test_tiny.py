@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.train.learners.tiny import Tiny, _Training, rate_at
-from pipelines.train.llama_folder import LlamaFolder, read_safetensors
-from pipelines.train.losses import LOSSES
-from pipelines.train.orders import ORDERS
-from pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingTask
-from storage.ground.errors import FoundWanting, SetupError
+from rollmill.pipelines.train.learners.tiny import Tiny, _Training, rate_at
+from rollmill.pipelines.train.llama_folder import LlamaFolder, read_safetensors
+from rollmill.pipelines.train.losses import LOSSES
+from rollmill.pipelines.train.orders import ORDERS
+from rollmill.pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingTask
+from rollmill.storage.ground.errors import FoundWanting, SetupError
 from tests.pipelines.train.student_files import SHIPPED, small_model, sum_pairs, sums, written
 
 needs_torch = pytest.mark.train
@@ -165,7 +165,7 @@ def test_a_training_that_diverges_says_the_step(model: Path, tmp_path: Path) -> 
 
 @needs_torch
 def test_a_limit_that_a_report_tells_keeps_the_state(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.train.learners.tiny.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("rollmill.pipelines.train.learners.tiny.REPORT_SECONDS", 0.0)
     whole, parts = task(tmp_path / "whole", model), task(tmp_path / "parts", model)
     tiny().train(whole, ignore)
 

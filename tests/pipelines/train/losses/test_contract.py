@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.train.losses import LOSSES
-from storage.exports import EXPORTS
+from rollmill.pipelines.train.losses import LOSSES
+from rollmill.storage.exports import EXPORTS
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipelines.train.losses import LOSSES
+from rollmill.pipelines.train.losses import LOSSES
 from tests.pipelines.train.token_rows import batch_of
 
 PAIRED = batch_of(

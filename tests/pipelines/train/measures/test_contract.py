@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.train.measures import MEASURES
+from rollmill.pipelines.train.measures import MEASURES
 
 
 @pytest.mark.parametrize("name", sorted(MEASURES))

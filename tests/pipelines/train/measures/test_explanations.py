@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.explanations import ARMS, Explanations, explained_rows, greedy_texts, hidden_rules
-from pipelines.train.measures.reading import ReadingModel
+from rollmill.pipelines.train.measures.bench import Bench, StudyModel
+from rollmill.pipelines.train.measures.explanations import ARMS, Explanations, explained_rows, greedy_texts, hidden_rules
+from rollmill.pipelines.train.measures.reading import ReadingModel
 from tests.pipelines.train.student_files import small_model
 
 TOLD = re.compile(r"(\d{3}) takes (\d)\.")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.label_stream import Annotator, LabelStream, rewarded
+from rollmill.pipelines.train.measures.bench import Bench, StudyModel
+from rollmill.pipelines.train.measures.label_stream import Annotator, LabelStream, rewarded
 from tests.pipelines.train.student_files import SHIPPED
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.markers import MARKERS, Markers, form, marked_rows
+from rollmill.pipelines.train.measures.bench import Bench, StudyModel
+from rollmill.pipelines.train.measures.markers import MARKERS, Markers, form, marked_rows
 from tests.pipelines.train.student_files import small_model
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.own_tokens import OwnTokens, mixed_context, with_wrong_digit
-from pipelines.train.rows import EncodedRow, TrainedText, TrainingRows
-from pipelines.train.token_batches import token_batch
+from rollmill.pipelines.train.measures.bench import Bench, StudyModel
+from rollmill.pipelines.train.measures.own_tokens import OwnTokens, mixed_context, with_wrong_digit
+from rollmill.pipelines.train.rows import EncodedRow, TrainedText, TrainingRows
+from rollmill.pipelines.train.token_batches import token_batch
 from tests.pipelines.train.student_files import small_model
 
 

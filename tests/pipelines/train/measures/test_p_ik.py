@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.stats.linear_head import trained_head
-from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.p_ik import PIk
+from rollmill.pipelines.stats.linear_head import trained_head
+from rollmill.pipelines.train.measures.bench import Bench, StudyModel
+from rollmill.pipelines.train.measures.p_ik import PIk
 from tests.pipelines.train.student_files import SHIPPED
 
 
@@ -31,5 +31,5 @@ def test_the_smallest_form_draws_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {name.partition(":")[0] for name in measured.effects} == {
         "auroc less .5", "gain in squared error", "rise of the error", "rise by a hint",
     }  # fmt: skip
-    monkeypatch.setattr("pipelines.train.measures.probes.Embedded", None)
+    monkeypatch.setattr("rollmill.pipelines.train.measures.probes.Embedded", None)
     assert PIk(problems=8, samples=2, levels=[1, 8]).measure(bench).effects == measured.effects

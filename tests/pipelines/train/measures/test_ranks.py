@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.stats import ArmCounts
-from pipelines.train.measures.bench import Bench, StudyAnswers, StudyModel
-from pipelines.train.measures.ranks import Ranks, correlation, ranked, uncertain_places
-from pipelines.train.measures.reading import ReadingModel, log_softmax
+from rollmill.pipelines.stats import ArmCounts
+from rollmill.pipelines.train.measures.bench import Bench, StudyAnswers, StudyModel
+from rollmill.pipelines.train.measures.ranks import Ranks, correlation, ranked, uncertain_places
+from rollmill.pipelines.train.measures.reading import ReadingModel, log_softmax
 from tests.pipelines.train.student_files import small_model
 
 
@@ -51,8 +51,8 @@ def test_rewards_move_a_bandits_probability_to_rank_1_and_an_update_shared_by_th
 
 @pytest.mark.train
 def test_larger_logits_move_probability_to_rank_1_of_a_model(tmp_path: Path) -> None:
-    from pipelines.train.export import to_safetensors
-    from pipelines.train.llama_folder import LlamaFolder
+    from rollmill.pipelines.train.export import to_safetensors
+    from rollmill.pipelines.train.llama_folder import LlamaFolder
 
     flat, sharp = small_model(tmp_path / "flat"), small_model(tmp_path / "sharp")
     model = LlamaFolder.open(sharp)

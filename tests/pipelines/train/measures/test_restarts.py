@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.train.measures.bench import Bench, StudyModel
-from pipelines.train.measures.restarts import Restarts, bound_for, gains_of_another, pruned, stopped
+from rollmill.pipelines.train.measures.bench import Bench, StudyModel
+from rollmill.pipelines.train.measures.restarts import Restarts, bound_for, gains_of_another, pruned, stopped
 from tests.pipelines.train.student_files import SHIPPED
 
 RATES = np.random.default_rng(1).uniform(0.05, 0.95, 400)
@@ -60,5 +60,5 @@ def test_the_smallest_form_draws_once(tmp_path: Path, monkeypatch: pytest.Monkey
     measured = small.measure(bench)
     assert set(measured.effects) == {"adaptive - fixed", "pruned - random", "auroc less .5: begun"}
     assert 1 <= measured.table["draws"].value <= 3
-    monkeypatch.setattr("pipelines.train.measures.probes.Embedded", None)
+    monkeypatch.setattr("rollmill.pipelines.train.measures.probes.Embedded", None)
     assert small.measure(bench).effects == measured.effects

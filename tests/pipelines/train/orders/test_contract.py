@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.train.orders import ORDERS
-from pipelines.train.roles import TrainingUnits
+from rollmill.pipelines.train.orders import ORDERS
+from rollmill.pipelines.train.roles import TrainingUnits
 
 UNITS = TrainingUnits(
     30,

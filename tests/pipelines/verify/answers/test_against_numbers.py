@@ -5,9 +5,9 @@ import random
 import mpmath
 import pytest
 
-from pipelines.verify.answers.equality import EqualityContext
-from pipelines.verify.answers.reading import read
-from pipelines.verify.answers.same import Judge
+from rollmill.pipelines.verify.answers.equality import EqualityContext
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.answers.same import Judge
 
 LEAVES = [
     "1",

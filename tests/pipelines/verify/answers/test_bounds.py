@@ -6,10 +6,10 @@ from fractions import Fraction
 import mpmath
 import pytest
 
-from pipelines.verify.answers import numeric
-from pipelines.verify.answers.bounds import Unbounded, bounds, compare
-from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
-from pipelines.verify.answers.expressions.notation import tokens
+from rollmill.pipelines.verify.answers import numeric
+from rollmill.pipelines.verify.answers.bounds import Unbounded, bounds, compare
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from rollmill.pipelines.verify.answers.expressions.notation import tokens
 
 
 def tree(text: str) -> ExpressionNode:

@@ -2,10 +2,17 @@
 
 import pytest
 
-from pipelines.verify.answers.equality import LENIENT, POLICIES, EqualityContext, order_named, policy_named, same_quantity
-from pipelines.verify.answers.expressions.quantity import parse_quantity
-from pipelines.verify.answers.expressions.units import known_unit
-from storage.ground.errors import SetupError
+from rollmill.pipelines.verify.answers.equality import (
+    LENIENT,
+    POLICIES,
+    EqualityContext,
+    order_named,
+    policy_named,
+    same_quantity,
+)
+from rollmill.pipelines.verify.answers.expressions.quantity import parse_quantity
+from rollmill.pipelines.verify.answers.expressions.units import known_unit
+from rollmill.storage.ground.errors import SetupError
 
 PLAIN = "How much does she pay?"
 PERCENT = "What percent of the eggs is left?"

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.answers.expressions.grammar import parse
-from pipelines.verify.answers.expressions.notation import tokens
-from pipelines.verify.answers.numeric import agree
+from rollmill.pipelines.verify.answers.expressions.grammar import parse
+from rollmill.pipelines.verify.answers.expressions.notation import tokens
+from rollmill.pipelines.verify.answers.numeric import agree
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
-from pipelines.verify.answers.expressions.notation import tokens
-from pipelines.verify.answers.radicals import equal
+from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from rollmill.pipelines.verify.answers.expressions.notation import tokens
+from rollmill.pipelines.verify.answers.radicals import equal
 
 
 def tree(text: str) -> ExpressionNode:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.verify.answers.equality import EqualityContext
-from pipelines.verify.answers.reading import read
-from pipelines.verify.answers.same import Judge
+from rollmill.pipelines.verify.answers.equality import EqualityContext
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.answers.same import Judge
 
 PAIRS = [
     # formulas

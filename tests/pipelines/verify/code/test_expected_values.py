@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipelines.verify.code.expected_values import BadValueError, decode, same, same_output, shown
+from rollmill.pipelines.verify.code.expected_values import BadValueError, decode, same, same_output, shown
 
 EQUAL = [
     (1, 1), (1, 1.0), (1.0, 1), (0.0, -0.0), (math.nan, math.nan), (math.inf, math.inf), (True, True), (None, None),

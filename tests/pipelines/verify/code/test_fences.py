@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.verify import verify
-from pipelines.verify.code.program import program_of, task_of
-from pipelines.verify.code.suite import called_by
+from rollmill.pipelines.verify import verify
+from rollmill.pipelines.verify.code.program import program_of, task_of
+from rollmill.pipelines.verify.code.suite import called_by
 
 PROGRAM = "def double(x):\n    return 2 * x"
 ASSERTS = ("assert double(3) == 6", "assert double(-1) == -2")

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.code.suite import CallCase, ProgramSuite, RunCase, suite_of
-from storage.imports.problems import import_problems
-from storage.imports.spec import ImportSpec
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.pipelines.verify.code.suite import CallCase, ProgramSuite, RunCase, suite_of
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 
 
 def imported(folder: Path, **row: Any) -> ProgramSuite:

@@ -1,6 +1,6 @@
 """Inputs generated from examples: found in tests and doctests, changed within what the examples show, from a seed."""
 
-from pipelines.verify.code.inputs import examples, generate_inputs
+from rollmill.pipelines.verify.code.inputs import examples, generate_inputs
 
 ONE = "    assert candidate([1, 2], 'ab') == 3\n"
 TEST = f"def check(candidate):\n{ONE}{ONE}    assert f(x, 'a')\n"

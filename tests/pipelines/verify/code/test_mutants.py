@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
+from rollmill.pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
 
 PROGRAM = '''\
 def f(xs, n: int = 3):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.verify.code.program import ParsedProgram, Task, blocks, program_of, task_of
-from pipelines.verify.code.syntax import UnreadableError, defined_names, has_body, parses, syntax_tree
+from rollmill.pipelines.verify.code.program import ParsedProgram, Task, blocks, program_of, task_of
+from rollmill.pipelines.verify.code.syntax import UnreadableError, defined_names, has_body, parses, syntax_tree
 
 PROMPT = '''\
 from typing import List

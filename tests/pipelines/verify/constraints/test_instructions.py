@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.constraints.forms import Response
-from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, constraint_of
+from rollmill.pipelines.verify.constraints.forms import Response
+from rollmill.pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, constraint_of
 
 PROMPT = "Say  hello\nto Ann."
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.verify.judged.judge import (
+from rollmill.pipelines.verify.judged.judge import (
     DEFAULT,
     LONGEST,
     Case,
@@ -17,8 +17,8 @@ from pipelines.verify.judged.judge import (
     majority,
     vote_of,
 )
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, FinishReason, Outcome
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, FinishReason, Outcome
 
 CASE = Case("2 + 2?", "4", "four")
 

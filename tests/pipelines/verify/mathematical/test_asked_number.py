@@ -4,7 +4,7 @@ from time import process_time
 
 import pytest
 
-from pipelines.verify import verify
+from rollmill.pipelines.verify import verify
 
 WORKING = "First we compute the parts.\nWe use all the numbers given.\n"
 APPLES, ANN = "There are 8 apples, 3 are green. How many red apples are there?", "Ann is 2. How old will she be in 7 years?"

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.calculation_steps import CalculationStep, exact_value, number, steps_of
-from pipelines.verify.code.state_prefix import Match, Path, furthest, states_of
+from rollmill.pipelines.verify.calculation_steps import CalculationStep, exact_value, number, steps_of
+from rollmill.pipelines.verify.code.state_prefix import Match, Path, furthest, states_of
 
 
 def told(text: str) -> list[tuple[str, bool]]:

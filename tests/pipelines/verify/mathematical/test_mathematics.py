@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.verify.mathematics import MathVerifier, math_version
-from pipelines.verify.number import NumberVerifier
-from pipelines.verify.workers.worker_pool import WorkerLimits
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Message, Problem, Verdict
+from rollmill.pipelines.verify.mathematics import MathVerifier, math_version
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 
 HERE = str(Path(__file__).parents[1] / "workers")
 ROOT = str(Path(__file__).parents[4])
@@ -100,7 +100,7 @@ def test_the_version_follows_policy_order_and_rules(monkeypatch: pytest.MonkeyPa
     }
     assert len(versions) == 4
     changed = tuple((name, "99" if name == "exact" else version) for name, version in MathVerifier.rules)
-    monkeypatch.setattr("pipelines.verify.mathematics.RULES", changed)
+    monkeypatch.setattr("rollmill.pipelines.verify.mathematics.RULES", changed)
     math_version.cache_clear()
     assert MathVerifier().version not in versions
     math_version.cache_clear()
@@ -150,7 +150,7 @@ def test_a_decision_of_a_worker_is_remembered() -> None:
 
 
 SCRIPT = """
-from pipelines.verify import verify
+from rollmill.pipelines.verify import verify
 import sys
 print([v.outcome for v in verify([("q", r"\\sin 2x", r"\\boxed{2\\sin x\\cos x}"), ("q", "7", "7")])])
 print(sorted(m for m in sys.modules if m.split(".")[0] in ("prefect", "torch", "sympy", "math_verify")))

@@ -11,10 +11,10 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.verify.answers.equality import LENIENT, STRICT, EqualityContext, EqualityPolicy
-from pipelines.verify.answers.reading import read
-from pipelines.verify.answers.same import Judge
-from pipelines.verify.math_decision import MathQuestion, decide_exactly
+from rollmill.pipelines.verify.answers.equality import LENIENT, STRICT, EqualityContext, EqualityPolicy
+from rollmill.pipelines.verify.answers.reading import read
+from rollmill.pipelines.verify.answers.same import Judge
+from rollmill.pipelines.verify.math_decision import MathQuestion, decide_exactly
 
 POLICIES = (STRICT, LENIENT)
 QUICK = settings(max_examples=150)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify import verify
+from rollmill.pipelines.verify import verify
 
 RIGHT = [
     (r"3\mathbf{i}-2\mathbf{j}+\mathbf{k}", r"\boxed{3\hat{i}-2\hat{j}+\hat{k}}"),

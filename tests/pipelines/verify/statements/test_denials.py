@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.verify import verify
-from pipelines.verify.statements import words
+from rollmill.pipelines.verify import verify
+from rollmill.pipelines.verify.statements import words
 
 IMPOSSIBLE = [
     "The answer cannot be 17.", "The answer can't be 17.", "The answer could not be 17.", "The answer would never be 17.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify import verify
+from rollmill.pipelines.verify import verify
 
 
 @pytest.mark.parametrize(

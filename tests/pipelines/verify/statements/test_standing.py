@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.verify import verify
-from pipelines.verify.extract import FinalAnswer, final_answer
+from rollmill.pipelines.verify import verify
+from rollmill.pipelines.verify.extract import FinalAnswer, final_answer
 
 CITIES = "Which city is the capital?\nA) Lyon\nB) Paris\nC) Nice\nD) Lille"
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from pipelines.verify.structured.linear_model import CONSTRAINTS, VARIABLES, MalformedError, TooBigError, model_of, solve
+from rollmill.pipelines.verify.structured.linear_model import (
+    CONSTRAINTS,
+    VARIABLES,
+    MalformedError,
+    TooBigError,
+    model_of,
+    solve,
+)
 
 GOOD: dict[str, Any] = {
     "sense": "max",

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
+from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
 from tests.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.each_commit]
@@ -252,7 +252,7 @@ def test_a_dropped_pool_ends_its_workers() -> None:
 
 PARENT = """
 import sys, time
-from pipelines.verify.workers.worker_pool import WorkerPool
+from rollmill.pipelines.verify.workers.worker_pool import WorkerPool
 pool = WorkerPool("worker_jobs:echo", workers=1, path=[sys.argv[1]])
 print(pool.ask({"text": "x"})["pid"], flush=True)
 time.sleep(60)

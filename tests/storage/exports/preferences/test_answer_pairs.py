@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.exports.preferences.answer_pairs import AGAIN, LONE
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.workspace import Workspace
+from rollmill.storage.exports.preferences.answer_pairs import AGAIN, LONE
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import PROBLEM, RIGHT, SOLVE, WRONG, cid, version, written
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.exports import ExportFile, LaterRows, export
-from storage.ground.errors import SetupError
-from storage.ground.records import Score
-from storage.segments.schema import to_table
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import ExportFile, LaterRows, export
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Score
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import EASY, HARD, counted
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import duckdb
 
-from storage.ground.records import Completion, Message
-from storage.ground.replies.faults import lines_of_run, refused_replies, reply_counts, reply_lines
-from storage.segments.schema import to_table
+from rollmill.storage.ground.records import Completion, Message
+from rollmill.storage.ground.replies.faults import lines_of_run, refused_replies, reply_counts, reply_lines
+from rollmill.storage.segments.schema import to_table
 
 GOOD = Completion("1", "p", "openai", "m", "d", "curate", 0, 7, "The answer is 4.", "stop")
 ROWS = [

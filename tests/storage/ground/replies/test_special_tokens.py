@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.ground.replies.special_tokens import FAMILIES, without_special_tokens
+from rollmill.storage.ground.replies.special_tokens import FAMILIES, without_special_tokens
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from storage.ground.replies.thoughts import tagged, thought_of
+from rollmill.storage.ground.replies.thoughts import tagged, thought_of
 
 NESTED: Any = "deep"
 for _ in range(5_000):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
-from storage.workspace import Workspace
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.workspace import Workspace
 
 
 def import_in_fours(root: Path, file: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage.imports.reading import cells
-from storage.imports.reading.cells import CellError, Sanitiser
+from rollmill.storage.imports.reading import cells
+from rollmill.storage.imports.reading.cells import CellError, Sanitiser
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, ROLLOUT_ALIASES, Aliases, require, resolve
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.columns import (
+    EMBEDDED_ALIASES,
+    PROBLEM_ALIASES,
+    ROLLOUT_ALIASES,
+    Aliases,
+    require,
+    resolve,
+)
 
 FILE = Path("rows.jsonl")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.problems import import_problems
-from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportCount, ImportReport, ImportSpec
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.rollouts import import_rollouts
+from rollmill.storage.imports.spec import ImportCount, ImportReport, ImportSpec
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 GOOD: list[dict[str, Any]] = [{"id": str(place), "prompt": f"{place}+1?", "answer": str(place + 1)} for place in range(30)]

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import Problem
-from storage.imports.problems import import_problems
-from storage.imports.reading.answers import boxed_in
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
-from storage.imports.spec import ImportSpec
-from storage.segments.schema import from_table
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.reading.answers import boxed_in
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.segments.schema import from_table
+from rollmill.storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
 SUMS = Layout("sums", "{question}", {"reference": "answer", "skill": "topic|subject"}, "hash")

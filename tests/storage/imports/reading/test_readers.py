@@ -11,9 +11,9 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.imports.reading.readers import read_rows
-from storage.imports.reading.splits import split_of
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.imports.reading.splits import split_of
 
 ROWS: list[dict[str, Any]] = [{"question": "2+2?", "answer": "4"}, {"question": 'say "é",\nthen 3', "answer": "3"}]
 LINES = '{"question": "2+2?", "answer": "4"}\n\n{"question": "say \\"é\\",\\nthen 3", "answer": "3"}\n'

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from storage.ground.records import Message
-from storage.imports.problem_rows import answer_in
-from storage.imports.reading.cells import CellError
-from storage.imports.reading.turns import messages, rendered
+from rollmill.storage.ground.records import Message
+from rollmill.storage.imports.problem_rows import answer_in
+from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.turns import messages, rendered
 
 
 def test_turns_of_a_tool_using_solution() -> None:

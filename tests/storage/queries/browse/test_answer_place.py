@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from pipelines.certify.suites import math_pairs, sentences
-from pipelines.verify.extract import final_answer
-from pipelines.verify.finding import OneByOne
-from pipelines.verify.mathematics import answer_text
-from pipelines.verify.number import NumberVerifier
-from storage.ground.records import Completion, Message, Problem
-from storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
+from rollmill.pipelines.certify.suites import math_pairs, sentences
+from rollmill.pipelines.verify.extract import final_answer
+from rollmill.pipelines.verify.finding import OneByOne
+from rollmill.pipelines.verify.mathematics import answer_text
+from rollmill.pipelines.verify.number import NumberVerifier
+from rollmill.storage.ground.records import Completion, Message, Problem
+from rollmill.storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
 from tests.shared_data import shared_data
 
 DROPPED = re.compile(r"<<[^<>\n]*>>|~~[^~\n]*~~|\\(?=\\)|\\[()\[\],;:! ]|[\s$*]+")

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.metrics import NO_RATES
-from pipelines.stats import population_mean
-from storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
-from storage.queries import ExploreIndex, Filters, Reader, run_scope
-from storage.queries.browse.crosstab import MOST, RESULTS, Crosstab, crosstab, no_rates_reason
-from storage.queries.browse.explore import FACETS, Listing, Matching
-from storage.queries.browse.explore_index import explore_index
-from storage.segments.keys import SegmentKey
-from storage.workspace import Workspace
+from rollmill.pipelines.metrics import NO_RATES
+from rollmill.pipelines.stats import population_mean
+from rollmill.storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
+from rollmill.storage.queries import ExploreIndex, Filters, Reader, run_scope
+from rollmill.storage.queries.browse.crosstab import MOST, RESULTS, Crosstab, crosstab, no_rates_reason
+from rollmill.storage.queries.browse.explore import FACETS, Listing, Matching
+from rollmill.storage.queries.browse.explore_index import explore_index
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.workspace import Workspace
 from tests.storage.queries.conftest import DONE, Milled
 
 Numbers = dict[tuple[str, str], tuple[int, int, float | None]]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipelines.verify import VERIFIERS
-from storage.ground.records import Completion, Problem, Verdict
-from storage.queries.browse.answer_place import AnswerPlace
-from storage.queries.browse.evidence import Subject, evidence_of
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.storage.queries.browse.answer_place import AnswerPlace
+from rollmill.storage.queries.browse.evidence import Subject, evidence_of
 
 WORDS = {("number", "1"): {"boxed": "in the last box", "equal": "numbers compared exactly"}}
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.ground.records import StopRow
-from storage.queries import Reader, dataset_scope, run_scope
-from storage.queries.browse.lineage import TurnFacts, has_stopped, turn_facts
-from storage.queries.browse.why import RowHistory, why, why_in_run
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import StopRow
+from rollmill.storage.queries import Reader, dataset_scope, run_scope
+from rollmill.storage.queries.browse.lineage import TurnFacts, has_stopped, turn_facts
+from rollmill.storage.queries.browse.why import RowHistory, why, why_in_run
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.stepped import searched
 from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
 from tests.storage.versions.older import LAYOUTS, Layout, put_as, today

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.stats import fit_prior
-from storage.ground.errors import SetupError
-from storage.queries import Filters, Listing, problem_detail, run_scope, search_problems
-from storage.segments.keys import SegmentKey
+from rollmill.pipelines.stats import fit_prior
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries import Filters, Listing, problem_detail, run_scope, search_problems
+from rollmill.storage.segments.keys import SegmentKey
 
 pytestmark = pytest.mark.integration
 

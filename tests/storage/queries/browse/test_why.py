@@ -1,6 +1,6 @@
 """Evidence as lines: failed tests first, anything unknown as it is, never an error."""
 
-from storage.queries.browse.why import brief, evidence_lines
+from rollmill.storage.queries.browse.why import brief, evidence_lines
 
 TESTS = (
     '{"detail":"boom","passed":1,"tests":[{"i":0,"name":"f(1) == 2","status":"passed"},'

@@ -5,9 +5,9 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.queries.comparisons.checkpoints import checkpoint_order
-from storage.queries.comparisons.sides import Side
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries.comparisons.checkpoints import checkpoint_order
+from rollmill.storage.queries.comparisons.sides import Side
 from tests.pipelines.metrics.pools import pool
 
 STEPS, PROBLEMS = 20, 400

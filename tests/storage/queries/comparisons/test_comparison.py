@@ -6,13 +6,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from flows.cli.look.compare import _comparison as compare_words
-from storage.ground.errors import SetupError
-from storage.ground.ids import digits
-from storage.ground.pool import KEPT, STATES, Pool
-from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired
-from storage.queries.comparisons.sides import Side
-from storage.queries.comparisons.undecided import difference_words, undecided_words
+from rollmill.flows.cli.look.compare import _comparison as compare_words
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.pool import KEPT, STATES, Pool
+from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired
+from rollmill.storage.queries.comparisons.sides import Side
+from rollmill.storage.queries.comparisons.undecided import difference_words, undecided_words
 
 
 def side(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from storage.queries.comparisons.corrected import corrected_board, corrected_rows, ranked
+from rollmill.storage.queries.comparisons.corrected import corrected_board, corrected_rows, ranked
 
 
 def board(rates: dict[str, float | None], problems: int) -> dict[str, Any]:

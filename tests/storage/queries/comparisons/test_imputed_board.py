@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.cli.look.imputed_words import imputed_words
-from storage.ground.errors import SetupError
-from storage.queries.comparisons.comparison import leaderboard
-from storage.queries.comparisons.imputed_board import ItemTable, check_connected, imputed_board
-from storage.queries.comparisons.sides import Side
+from rollmill.flows.cli.look.imputed_words import imputed_words
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries.comparisons.comparison import leaderboard
+from rollmill.storage.queries.comparisons.imputed_board import ItemTable, check_connected, imputed_board
+from rollmill.storage.queries.comparisons.sides import Side
 from tests.storage.queries.comparisons.test_comparison import YES, side
 
 pytestmark = pytest.mark.integration

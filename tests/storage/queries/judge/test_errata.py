@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.queries.judge.errata import FAULTS, Errata
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.queries.judge.errata import FAULTS, Errata
 
 
 def test_the_latest_entry_that_is_not_withdrawn_counts_and_all_stay(tmp_path: Path) -> None:

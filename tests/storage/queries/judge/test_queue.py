@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import decide, run_all
-from pipelines.budget.dars import DarsUniform
-from pipelines.budget.sequential import Sequential
-from storage.ground.records import Message, Problem
-from storage.imports.problems import import_problems
-from storage.imports.spec import ImportSpec
-from storage.queries import Reader, run_scope
-from storage.queries.judge.queue import HopelessQueue, export_rows, hopeless_queue
-from storage.workspace import Workspace
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines.budget.dars import DarsUniform
+from rollmill.pipelines.budget.sequential import Sequential
+from rollmill.storage.ground.records import Message, Problem
+from rollmill.storage.imports.problems import import_problems
+from rollmill.storage.imports.spec import ImportSpec
+from rollmill.storage.queries import Reader, run_scope
+from rollmill.storage.queries.judge.queue import HopelessQueue, export_rows, hopeless_queue
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace
 from tests.json_lines import write_lines
 from tests.storage.queries.conftest import DONE
@@ -38,7 +38,7 @@ def drawn(path: Path, sums: list[Problem], **changes: Any) -> None:
 
 
 def _key() -> Any:
-    from storage.segments.keys import SegmentKey
+    from rollmill.storage.segments.keys import SegmentKey
 
     return SegmentKey("problems", "templates", "1", "all")
 

@@ -1,7 +1,7 @@
 """Signs of faulty problems: those by the texts alone."""
 
-from storage.ground.records import Problem
-from storage.queries.judge.suspects import _texts
+from rollmill.storage.ground.records import Problem
+from rollmill.storage.queries.judge.suspects import _texts
 
 
 def test_repeated_prompts_and_missing_references_are_told_apart() -> None:

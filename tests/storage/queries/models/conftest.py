@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from storage.models.index import ModelVersion
-from storage.models.publish import publish_model
-from storage.queries import Reader
-from storage.workspace import Workspace
+from rollmill.storage.models.index import ModelVersion
+from rollmill.storage.models.publish import publish_model
+from rollmill.storage.queries import Reader
+from rollmill.storage.workspace import Workspace
 
 FILES = {"config.json": "{}", "tokenizer.json": "{}"}
 STEPS = '{"step": 1, "loss": 0.5, "tokens": 10}\n{"step": 2, "loss": 0.25, "tokens": 20}\n{"step": 3, "lo'

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from storage.queries.models.evaluated import (
+from rollmill.storage.queries.models.evaluated import (
     cells_of_version,
     family_cells,
     family_metrics,
@@ -14,8 +14,8 @@ from storage.queries.models.evaluated import (
     measured_cells,
     runs_of_version,
 )
-from storage.queries.models.versions import model_lines
-from storage.runs import Run
+from rollmill.storage.queries.models.versions import model_lines
+from rollmill.storage.runs import Run
 from tests.storage.queries.models.conftest import Family
 
 

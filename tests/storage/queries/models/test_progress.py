@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import Reader
-from storage.queries.models.progress import (
+from rollmill.storage.queries import Reader
+from rollmill.storage.queries.models.progress import (
     MOST_POINTS,
     training_curve,
     training_lines,
     training_of_process,
     unfinished_trainings,
 )
-from storage.trainings import training_folder
-from storage.workspace import Workspace
+from rollmill.storage.trainings import training_folder
+from rollmill.storage.workspace import Workspace
 
 JOB = {"workspace": "/ws", "recipe": "/ws/recipes/a.yaml", "sets": ["seed=2"], "profile": None, "verb": "train"}
 HALF = {"step": 30, "share": 0.5, "loss": 0.25, "tokens": 6_000, "seconds": 3.0}

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.models.upkeep import tag_model, yank_model
-from storage.queries.models.model_lineage import MOST, model_lineage
-from storage.queries.models.progress import LossPoint, version_curve
-from storage.queries.models.versions import model_card_text, model_lines, models_stamp
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.models.upkeep import tag_model, yank_model
+from rollmill.storage.queries.models.model_lineage import MOST, model_lineage
+from rollmill.storage.queries.models.progress import LossPoint, version_curve
+from rollmill.storage.queries.models.versions import model_card_text, model_lines, models_stamp
 from tests.storage.queries.models.conftest import Family
 from tests.storage.queries.models.test_evaluated import cell_run
 
@@ -47,7 +47,7 @@ def test_card_and_curve_come_from_the_files_of_the_version(family: Family) -> No
 def test_lineage_goes_from_the_data_through_the_chain_to_what_came_of_it(family: Family) -> None:
     lines = model_lines(family.reader)
     named = {line.ref: line for line in lines}
-    from storage.queries.models.evaluated import measured_cells
+    from rollmill.storage.queries.models.evaluated import measured_cells
 
     runs = [cell_run("student@v1", named["student@v1"].digest)]
     graph = model_lineage(family.reader, named["student@v1"], lines, runs, measured_cells(runs))

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage.ground.records import PlanRow
-from storage.ledger.models import BatchRow, ProgressRow, RunRow
-from storage.queries.run_history import Span, run_times
-from storage.segments.keys import SegmentKey
+from rollmill.storage.ground.records import PlanRow
+from rollmill.storage.ledger.models import BatchRow, ProgressRow, RunRow
+from rollmill.storage.queries.run_history import Span, run_times
+from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.queries.conftest import DONE, completion
 
 RUN = "live-00000000"

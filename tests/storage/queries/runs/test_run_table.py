@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from storage.queries import runs
-from storage.queries.run_table import run_line, run_lines
-from storage.runs import Run
-from storage.spending import Charge, Sums
+from rollmill.storage.queries import runs
+from rollmill.storage.queries.run_table import run_line, run_lines
+from rollmill.storage.runs import Run
+from rollmill.storage.spending import Charge, Sums
 from tests.storage.queries.conftest import DONE
 
 BEGAN = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from storage.commands import working_on
-from storage.ground.errors import SetupError
-from storage.ground.records import Verdict
-from storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs
-from storage.segments.keys import SegmentKey
+from rollmill.storage.commands import working_on
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Verdict
+from rollmill.storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs
+from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept
 
 DONE, LIVE = "toy-aaaaaaaa", "toy-bbbbbbbb"

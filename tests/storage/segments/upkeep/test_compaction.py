@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from storage.ground.records import Completion, PlanRow, Problem
-from storage.segments.checking import GRACE_SECONDS, sweep
-from storage.segments.keys import CompactReport, SegmentKey
-from storage.segments.store import SegmentStore
-from storage.segments.upkeep.compaction import _merge, compact
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Completion, PlanRow, Problem
+from rollmill.storage.segments.checking import GRACE_SECONDS, sweep
+from rollmill.storage.segments.keys import CompactReport, SegmentKey
+from rollmill.storage.segments.store import SegmentStore
+from rollmill.storage.segments.upkeep.compaction import _merge, compact
+from rollmill.storage.workspace import Workspace
 
 TOY = Completion("c", "p", "toy", "m", "d", "curate", 0, 7, "", "stop")
 

@@ -14,16 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from flows.rounds import decide, run_all
-from pipelines import CHECKOUT
-from storage.ground.errors import SetupError, Unavailable
-from storage.ground.records import Completion, Verdict
-from storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
-from storage.segments.keys import SegmentKey
-from storage.segments.place import LocalPlace
-from storage.segments.upkeep.compaction import compact
-from storage.segments.upkeep.rebuild import Rebuilt, _files
-from storage.workspace import Workspace
+from rollmill.flows.rounds import decide, run_all
+from rollmill.pipelines import CHECKOUT
+from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.storage.ground.records import Completion, Verdict
+from rollmill.storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
+from rollmill.storage.segments.keys import SegmentKey
+from rollmill.storage.segments.place import LocalPlace
+from rollmill.storage.segments.upkeep.compaction import compact
+from rollmill.storage.segments.upkeep.rebuild import Rebuilt, _files
+from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, content, spec, workspace
 from tests.out_of_files import out_of_files
 from tests.tied import tied
@@ -191,7 +191,7 @@ def test_killed_runs_and_killed_rebuilds_lose_no_paid_reply(tmp_path: Path, poin
         "8",
         "--spooled",
     ]
-    rebuild = tied(sys.executable, "-m", "flows.cli", "doctor", "--rebuild")
+    rebuild = tied(sys.executable, "-m", "rollmill.flows.cli", "doctor", "--rebuild")
     at = {"ROLLMILL_FAILPOINT": "segment.registered:8"}
     assert subprocess.run(run, cwd=CHECKOUT, env=os.environ | at).returncode == -signal.SIGKILL
     lose(ws)

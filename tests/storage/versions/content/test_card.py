@@ -5,10 +5,10 @@ from typing import Any
 
 import yaml
 
-from pipelines.stats import Costs, Judgement, Stratum, audit_rates, consequences
-from storage.versions.content.card import card, cost_section, flatten, verifier_section
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.manifest import full_manifest, twelve_digits
+from rollmill.pipelines.stats import Costs, Judgement, Stratum, audit_rates, consequences
+from rollmill.storage.versions.content.card import card, cost_section, flatten, verifier_section
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.manifest import full_manifest, twelve_digits
 from tests.storage.versions.conftest import build, counted
 
 Build = Callable[..., Snapshot]

@@ -12,17 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ground.records import Completion, Decision, Problem
-from storage.segments.schema import to_table
-from storage.versions.content.derived import write_kept
-from storage.versions.content.layout import kept_file, kept_files
-from storage.versions.content.shards import write_shards
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.publish import publish
-from storage.versions.read import write_derived
-from storage.versions.resolve import resolve
-from storage.versions.upkeep.removing import rename
-from storage.workspace import Workspace
+from rollmill.storage.ground.records import Completion, Decision, Problem
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.derived import write_kept
+from rollmill.storage.versions.content.layout import kept_file, kept_files
+from rollmill.storage.versions.content.shards import write_shards
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import write_derived
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.versions.upkeep.removing import rename
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import EASY, HARD, build, counted
 from tests.storage.versions.older import one_file, put_as
 
@@ -156,7 +156,7 @@ def test_another_selection_adds_a_twentieth_of_the_bytes(ws: Workspace) -> None:
 
 
 def test_texts_longer_than_the_memory_of_a_reader_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.versions.content.derived._MEMORY", 64_000_000)
+    monkeypatch.setattr("rollmill.storage.versions.content.derived._MEMORY", 64_000_000)
     problem = Problem("2 + 2?", "4")
     rows = [Completion(f"{i:032x}", "p", "e", "m", "d", "curate", i, i, str(i) * 3_000_000, "stop") for i in range(10)]
     decisions = [Decision("r", problem.id, row.id, "all", "1", True, "all", "correct", "number", "1") for row in rows]

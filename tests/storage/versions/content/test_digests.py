@@ -8,15 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.exports import export
-from storage.ground.errors import FoundWanting
-from storage.queries.browse.why import why
-from storage.versions.content.digests import digest, pointed, require_pointed
-from storage.versions.content.shard_listing import read_listing
-from storage.versions.publish import publish
-from storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import export
+from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.queries.browse.why import why
+from rollmill.storage.versions.content.digests import digest, pointed, require_pointed
+from rollmill.storage.versions.content.shard_listing import read_listing
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import HARD, build, forget_digests
 from tests.storage.versions.older import Layout, one_file, put_as, today
 

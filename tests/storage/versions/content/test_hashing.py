@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Problem, Score
-from storage.segments.schema import SCHEMAS, to_table
-from storage.versions.content import hashing
-from storage.versions.content.catalogue import KEYS, TABLES
-from storage.versions.content.hashing import CONTENT_COLUMNS, content_hash, kept_hash, scores_hash
-from storage.versions.content.snapshot import Snapshot, sorted_by_key
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.storage.segments.schema import SCHEMAS, to_table
+from rollmill.storage.versions.content import hashing
+from rollmill.storage.versions.content.catalogue import KEYS, TABLES
+from rollmill.storage.versions.content.hashing import CONTENT_COLUMNS, content_hash, kept_hash, scores_hash
+from rollmill.storage.versions.content.snapshot import Snapshot, sorted_by_key
 
 Build = Callable[..., Snapshot]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

@@ -9,26 +9,26 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from flows.problem_sets import version_problems
-from storage.exports import export
-from storage.ground.ids import canonical_json
-from storage.ground.records import Completion, Decision, Message, Problem, prompt_json
-from storage.queries import open_workspace
-from storage.queries.browse.explore_index import ids_with_text
-from storage.queries.browse.problems import whole_problems
-from storage.queries.browse.why import why
-from storage.queries.histories.dataset_history import changed_rows, pair_of
-from storage.queries.reader import Reader
-from storage.queries.scope import dataset_scope
-from storage.segments.schema import from_table, to_table
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.shard_listing import read_listing
-from storage.versions.content.shards import write_shards
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.diff import diff
-from storage.versions.read import load_snapshot, open_version
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.flows.problem_sets import version_problems
+from rollmill.storage.exports import export
+from rollmill.storage.ground.ids import canonical_json
+from rollmill.storage.ground.records import Completion, Decision, Message, Problem, prompt_json
+from rollmill.storage.queries import open_workspace
+from rollmill.storage.queries.browse.explore_index import ids_with_text
+from rollmill.storage.queries.browse.problems import whole_problems
+from rollmill.storage.queries.browse.why import why
+from rollmill.storage.queries.histories.dataset_history import changed_rows, pair_of
+from rollmill.storage.queries.reader import Reader
+from rollmill.storage.queries.scope import dataset_scope
+from rollmill.storage.segments.schema import from_table, to_table
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.shard_listing import read_listing
+from rollmill.storage.versions.content.shards import write_shards
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.diff import diff
+from rollmill.storage.versions.read import load_snapshot, open_version
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import counted, forget_digests
 from tests.storage.versions.older import LAYOUTS, flat_shard, put_as
 
@@ -189,7 +189,9 @@ def test_shards_with_json_prompts_are_not_taken_over(tmp_path: Path) -> None:
     names = [[shard["file"] for shard in read_listing(folder)["problems"]] for folder in folders[:2]]  # type: ignore[index]
     assert names[0] == names[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("storage.versions.content.shards.shown", lambda _, rows: rows)  # as shards were written before
+        patch.setattr(
+            "rollmill.storage.versions.content.shards.shown", lambda _, rows: rows
+        )  # as shards were written before
         folders[2].mkdir()
         write_shards(folders[2], snapshot, None, 8_000)
     folders[3].mkdir()
@@ -199,7 +201,7 @@ def test_shards_with_json_prompts_are_not_taken_over(tmp_path: Path) -> None:
 
 
 def test_a_notebook_shows_the_problems_of_a_workspace_like_those_of_a_version(ws: Workspace, put: Put) -> None:
-    from storage.segments.keys import SegmentKey
+    from rollmill.storage.segments.keys import SegmentKey
 
     ws.segments.commit(SegmentKey("problems", "toy", "1", "c"), PROBLEMS)
     put(build())

@@ -10,22 +10,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.exports import export
-from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Decision, Problem
-from storage.queries.browse.why import why
-from storage.segments.schema import to_table
-from storage.versions.content.catalogue import TABLES
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.shard_listing import names_of, read_listing
-from storage.versions.content.shard_views import Near, connect_shards, scan_near
-from storage.versions.content.shards import write_shards
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.diff import diff
-from storage.versions.publish import publish
-from storage.versions.read import load_snapshot, open_version
-from storage.versions.resolve import VersionInfo
-from storage.workspace import Workspace
+from rollmill.storage.exports import export
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.records import Completion, Decision, Problem
+from rollmill.storage.queries.browse.why import why
+from rollmill.storage.segments.schema import to_table
+from rollmill.storage.versions.content.catalogue import TABLES
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.shard_listing import names_of, read_listing
+from rollmill.storage.versions.content.shard_views import Near, connect_shards, scan_near
+from rollmill.storage.versions.content.shards import write_shards
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.diff import diff
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_snapshot, open_version
+from rollmill.storage.versions.resolve import VersionInfo
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions import older
 from tests.storage.versions.conftest import forget_digests
 from tests.storage.versions.older import Layout, flat_shards, one_file, put_as

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import Entry, Index, index_path, index_text, load_index
-from storage.versions.publish import publish
-from storage.versions.read import load_manifest, load_snapshot
-from storage.versions.resolve import refuse_unsettled, resolve, unlisted, versions
-from storage.versions.upkeep.marks import sign_off, tag
-from storage.versions.upkeep.rebase import complete, merge, rebase, sides
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import Entry, Index, index_path, index_text, load_index
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import load_manifest, load_snapshot
+from rollmill.storage.versions.resolve import refuse_unsettled, resolve, unlisted, versions
+from rollmill.storage.versions.upkeep.marks import sign_off, tag
+from rollmill.storage.versions.upkeep.rebase import complete, merge, rebase, sides
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git
 
 pytestmark = pytest.mark.integration
@@ -211,7 +211,7 @@ def test_two_versions_that_a_settlement_by_hand_left_under_one_number(conflict: 
 
 
 def load_side(ws: Workspace, side: int) -> tuple[Entry, ...]:
-    from storage.versions.index import parse_index
+    from rollmill.storage.versions.index import parse_index
 
     path = index_path(ws.datasets, "toy")
     return parse_index(sides(path.read_text())[side], path).versions

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import dataset_names
-from storage.versions.publish import publish
-from storage.versions.resolve import resolve
-from storage.versions.upkeep.removing import remove, rename
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.resolve import resolve
+from rollmill.storage.versions.upkeep.removing import remove, rename
+from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import snapshot, ws
 
 __all__ = ["snapshot", "ws"]

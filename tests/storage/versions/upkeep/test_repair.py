@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.ground.errors import SetupError
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.index import index_path, load_index, parse_index, restoring
-from storage.versions.publish import finish_interrupted, publish
-from storage.versions.read import fetch_command, is_here, open_version
-from storage.versions.resolve import lost_indexes, remains, resolve, versions
-from storage.versions.upkeep.marks import tag, yank
-from storage.versions.upkeep.repair import rebuild_index
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.index import index_path, load_index, parse_index, restoring
+from rollmill.storage.versions.publish import finish_interrupted, publish
+from rollmill.storage.versions.read import fetch_command, is_here, open_version
+from rollmill.storage.versions.resolve import lost_indexes, remains, resolve, versions
+from rollmill.storage.versions.upkeep.marks import tag, yank
+from rollmill.storage.versions.upkeep.repair import rebuild_index
+from rollmill.storage.workspace import Workspace
 
 Build = Callable[..., Snapshot]
 SECOND = (False, False, True, False, True, False)

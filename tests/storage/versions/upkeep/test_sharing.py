@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ground.errors import FoundWanting, SetupError
-from storage.versions.content.hashing import content_hash
-from storage.versions.content.snapshot import Snapshot
-from storage.versions.publish import publish
-from storage.versions.read import is_here, load_snapshot
-from storage.versions.resolve import VersionInfo, versions
-from storage.versions.upkeep.rebase import rebase
-from storage.versions.upkeep.sharing import pull, push
-from storage.workspace import Workspace
+from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.publish import publish
+from rollmill.storage.versions.read import is_here, load_snapshot
+from rollmill.storage.versions.resolve import VersionInfo, versions
+from rollmill.storage.versions.upkeep.rebase import rebase
+from rollmill.storage.versions.upkeep.sharing import pull, push
+from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.s3_server import s3_server
 

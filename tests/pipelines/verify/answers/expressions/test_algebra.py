@@ -6,7 +6,7 @@ from functools import reduce
 
 import pytest
 
-from pipelines.verify.answers.expressions.algebra import (
+from rollmill.pipelines.verify.answers.expressions.algebra import (
     Formula,
     UnsupportedForm,
     add,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.verify import verify
-from pipelines.verify.answers.expressions.numerals import in_digits
+from rollmill.pipelines.verify import verify
+from rollmill.pipelines.verify.answers.expressions.numerals import in_digits
 
 
 @pytest.mark.parametrize(

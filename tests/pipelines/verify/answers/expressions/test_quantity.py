@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.answers.expressions.quantity import parse_quantity, print_slack
+from rollmill.pipelines.verify.answers.expressions.quantity import parse_quantity, print_slack
 
 READ = [
     ("18", Fraction(18), "", ""),

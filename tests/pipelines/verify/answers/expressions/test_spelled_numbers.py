@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.verify import verify
-from pipelines.verify.answers.expressions.quantity import parse_quantity
+from rollmill.pipelines.verify import verify
+from rollmill.pipelines.verify.answers.expressions.quantity import parse_quantity
 
 ES = ["cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"]
 ES_TENS = ["treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta", "noventa"]
