@@ -5,6 +5,7 @@ from collections.abc import Mapping
 GENERATED: Mapping[str, str] = {
     "reference/recipe-keys.md": "recipe_keys",
     "reference/methods.md": "methods",
+    "reference/methods-api.md": "methods_api",
     "reference/command-line.md": "command_line",
     "reference/suites.md": "suites",
     "reference/papers.md": "papers",

@@ -1,7 +1,12 @@
 """`rollmill recipe new` and `rollmill methods new`: commented files to begin with."""
 
+import builtins
+import inspect
+import re
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -104,9 +109,14 @@ def _has_rollouts(problems: str) -> bool:
     return any(contents.rollouts and problems in (contents.of, contents.name) for contents in held)
 
 
-METHOD = '''"""TITLE, used in a recipe as `FILE:CLASS`. Look it over: rollmill methods --file FILE"""
+SOURCES = ("collections.abc", "typing", "rollmill.methods")
+"""Modules that a written file may import from; the first that has a name."""
+PROTOCOLS: Mapping[str, str] = {"engine": "Generator", "measure": "ModelMeasure"}
+"""Protocols with another name than their role."""
+METHOD = '''"""TITLE, used in a recipe as `FILE:CLASS`. Check it: rollmill methods --file FILE"""
 
 IMPORTS
+
 
 class CLASS:
     """One sentence about it, which `rollmill methods` shows."""
@@ -134,25 +144,46 @@ def new_method(kind: str, name: str) -> Path:
     members = [f'    {text} = "{words if text == "name" else "1"}"' for text in TEXTS.get(role, NAMED)]
     members += [f"    {value} = None  # see {PAGES.get(role, 'pipelines/protocols.py')}" for value in VALUES.get(role, ())]
     members += [_call(role, call) for call in CALLS[role]]
-    page = PAGES.get(role, "pipelines/protocols.py")
-    text = METHOD.replace("IMPORTS\n\n", f"# What each member takes and gives: {page} of Rollmill.\n\n")
-    text = text.replace("TITLE", f"A {role}").replace("MEMBERS", "\n".join(members))
-    path.write_text(text.replace("CLASS", cls).replace("FILE", path.name), encoding="utf-8")
+    text = METHOD.replace("MEMBERS", "\n".join(members)).replace("CLASS", cls).replace("FILE", path.name)
+    path.write_text(
+        text.replace("TITLE", f"{'An' if role[0] in 'aeio' else 'A'} {role}").replace("IMPORTS\n", _imports(text)),
+        encoding="utf-8",
+    )
     return path
 
 
+def _imports(text: str) -> str:
+    """The imports of what the signatures in a text name."""
+    named = set(re.findall(r"\w+", " ".join(line for line in text.splitlines() if line.startswith("    def "))))
+    lines = []
+    for module in SOURCES:
+        if taken := sorted(named & _names(module)):
+            lines.append(f"from {module} import {', '.join(taken)}\n")
+            named -= set(taken)
+    return "\n".join(["".join(lines[:-1]), lines[-1]]) if len(lines) > 1 else "".join(lines)
+
+
+def _names(module: str) -> set[str]:
+    return set(dir(import_module(module)))
+
+
 def _call(role: str, name: str) -> str:
-    """A method of a role with the parameters and the description that its protocol has."""
-    import inspect
+    """A method of a role with the signature and the description that its protocol has."""
+    from rollmill import methods
 
-    from rollmill.pipelines import engine_roles, protocols
-
-    owners = [getattr(module, role.title().replace(" ", ""), None) for module in (protocols, engine_roles)]
-    owners.append(engine_roles.Generator if role == "engine" else None)
-    member = next((getattr(owner, name) for owner in owners if owner is not None and hasattr(owner, name)), None)
-    given = [] if member is None else [part for part in inspect.signature(member).parameters if part != "self"]
-    parameters = ", ".join(["self", *(given if member is not None else ["*given"])])
-    about = (inspect.getdoc(member) or "").split("\n\n")[0] if member is not None else ""
+    protocol = getattr(methods, PROTOCOLS.get(role, role.title().replace(" ", "")))
+    member = getattr(protocol, name)
+    about = (inspect.getdoc(member) or "").split("\n\n")[0]
     body = "pass" if name == "close" else "raise NotImplementedError"
     doc = f'        """{" ".join(about.split())}"""\n' if about else ""
-    return f"\n    def {name}({parameters}):\n{doc}        {body}"
+    return f"\n    def {name}{_signature(member)}:\n{doc}        {body}"
+
+
+def _signature(member: Any) -> str:
+    """The parameters of a method with their types by plain names; without types where one cannot be imported so."""
+    signature = inspect.signature(member)
+    typed = re.sub(r"(?<![\w.])(?:\w+\.)+(?=\w)", "", str(signature).replace("'", ""))
+    known = {"self", *dir(builtins), *signature.parameters}.union(*map(_names, SOURCES))
+    if set(re.findall(r"[A-Za-z_]\w*", typed)) <= known:
+        return typed
+    return f"({', '.join(signature.parameters)})"

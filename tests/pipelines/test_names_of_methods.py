@@ -14,7 +14,9 @@ NAMES = {name for role in REGISTRIES for name in registry(role).product}
 CLASSES = {registry(role).product[name].__name__ for role in REGISTRIES for name in registry(role).product}
 # Fields and keys that hold the name of a method.
 HOLDERS = {"method", "engine", "name", "verifier", "scorer", "selector", "budget", "policy", "aggregator", "synthesizer"}
-REGISTRY_FOLDERS = {place.module.removesuffix(".registry").replace(".", "/") for place in REGISTRIES.values()}
+REGISTRY_FOLDERS = {
+    place.module.removeprefix("rollmill.").removesuffix(".registry").replace(".", "/") for place in REGISTRIES.values()
+}
 ALLOWED = {
     "flows/rejudging/judgements.py": "`review` adds the verifier `person` itself",
     "flows/claims/outputs.py": "names of released outputs, not of methods",

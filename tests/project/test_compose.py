@@ -110,7 +110,7 @@ def test_the_image_installs_what_its_build_needs_and_builds_from_what_is_copied(
     for name in filter(None, tracked):
         if not any(fnmatch.fnmatch(name.partition("/")[0], pattern) for pattern in ignored) and (ROOT / name).exists():
             (tmp_path / "context" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, tmp_path / "context" / name)
+            shutil.copyfile(ROOT / name, tmp_path / "context" / name, follow_symlinks=False)
     build = f"import hatchling.build as backend; print(backend.build_editable({str(tmp_path)!r}))"
     done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "context", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

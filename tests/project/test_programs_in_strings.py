@@ -9,9 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(file for folder in ("tests", "benchmarks") for file in (ROOT / folder).rglob("*.py"))
-IMPORT = re.compile(
-    r"^[ ]*from ((?:pipelines|storage|flows|dashboards|tests|benchmarks)\b[\w.]*) import \(?([\w, ]+)", re.MULTILINE
-)
+IMPORT = re.compile(r"^[ ]*from ((?:rollmill|tests|benchmarks)\b[\w.]*) import \(?([\w, ]+)", re.MULTILINE)
 
 
 def missing_names(program: str) -> list[str]:

@@ -47,9 +47,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with one commit: what git knows here, or would take."""
     folder = tmp_path_factory.mktemp("release") / "tree"
     for name in git(ROOT, "ls-files", "-co", "--exclude-standard").splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/")):
+        if (ROOT / name).exists() and not name.startswith(("tests/", "benchmarks/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
+            shutil.copyfile(ROOT / name, folder / name, follow_symlinks=False)
     git(folder, "init", "-q", "-b", "main")
     git(folder, "config", "user.name", "A")
     git(folder, "config", "user.email", "a@example.org")

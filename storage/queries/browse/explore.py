@@ -1,8 +1,7 @@
 """Search of a scope: matching problems and rollouts, a page of them, and counts for each value of each facet.
 
-Values of one facet are alternatives (level 7 or 8), different facets hold together. The counts of a facet ignore its own
-choice, so that they show the effect of another value. Correct k of n is over the rollouts of the chosen models: those
-of the fixed prefix, which is a measurement, or all.
+Values of one facet are alternatives (level 7 or 8), different facets hold together. A facet's counts ignore its own
+choice. Correct k of n is over the chosen models' rollouts: those of the fixed prefix, which is a measurement, or all.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; every value is a parameter)
@@ -31,10 +30,8 @@ if TYPE_CHECKING:
     import duckdb
 
 FACETS = ("model", "source", "level", "skill", "template", "outcome", "rule", "reason", "kept", "correct")
-MIXED = "mixed"
-"""The outcome of a problem that has right and wrong rollouts."""
-NONE = "none"
-"""The value of a facet where a problem or a rollout has none."""
+MIXED = "mixed"  # the outcome of a problem that has right and wrong rollouts
+NONE = "none"  # the value of a facet where a problem or a rollout has none
 BATCH = 50_000  # rows of an export at a time
 OUTCOME_FILTERS = (*OUTCOMES, "pending", MIXED)
 Rows = Literal["problems", "rollouts"]
@@ -61,8 +58,7 @@ ORDERS: Mapping[Rows, Mapping[str, str]] = {"problems": _PROBLEM_ORDERS, "rollou
 class Filters:
     """Search conditions; an empty text, facet or bound matches everything, and the value NONE matches a missing one.
 
-    `lowest`, `highest`: the pass rate, ends included, over the rollouts named by `over`. `within`: the texts searched for
-    `text`.
+    `lowest`, `highest`: the pass rate, ends included, over the rollouts of `over`. `within`: what `text` is looked for in.
     """
 
     text: str = ""

@@ -1,5 +1,6 @@
 """Files to begin with: a recipe of imported problems that is curated as it is, and a class for each kind of method."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,4 +33,7 @@ def test_a_class_of_each_kind_is_taken_for_one(
     path = new_method(kind, "my-own")
     rows: Any = said_as_json(rollmill, "methods", kind, "--file", str(path))
     assert [row["method"] for row in rows] == ["my_own.py:MyOwn"]
+    imported = re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(), flags=re.MULTILINE)
+    assert set(imported) <= {"collections.abc", "typing", "rollmill.methods"}
+    assert "rollmill.methods" in imported or kind in ("orders", "warps")  # these are given plain lists and arrays
     assert rollmill("methods", "new", kind, "my-own").status == 2

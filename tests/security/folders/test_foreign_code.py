@@ -269,8 +269,8 @@ def test_the_sandbox_sees_a_program_of_ours_that_lies_below_tmp() -> None:
         "print(box.described['name'])\nbox.close()\n"
     )
     with tempfile.TemporaryDirectory(dir="/tmp") as checkout:
-        for name in ("pipelines", "storage"):
-            shutil.copytree(ROOT / name, Path(checkout, name), ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("rollmill", "pipelines", "storage"):
+            shutil.copytree(ROOT / name, Path(checkout, name), symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         command = [sys.executable, "-P", "-c", program]
         environment = {**os.environ, "PYTHONPATH": checkout}
         done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)

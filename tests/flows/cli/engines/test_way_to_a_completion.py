@@ -26,7 +26,7 @@ verify: [{method: number}]
 budget: {method: fixed, options: {initial: 1}}
 select: {method: quota}
 """
-PRODUCT = [str(ROOT / name) for name in ("flows", "pipelines", "storage")]
+PRODUCT = [str(ROOT / "rollmill" / name) for name in ("flows", "pipelines", "storage")]
 EXECUTOR = ("all_stages", "stage")  # Direct's, which call what they are given
 Call = tuple[str, str]  # file and function
 CURATE, ROUND = ("flows/cli/make/curate.py", "curate"), ("flows/rounds/run.py", "round_parts")
@@ -38,7 +38,7 @@ def calls_on(frame: FrameType | None) -> list[Call]:
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith(tuple(PRODUCT)):
-            calls.insert(0, (str(Path(code.co_filename).relative_to(ROOT)), code.co_name))
+            calls.insert(0, (str(Path(code.co_filename).relative_to(ROOT / "rollmill")), code.co_name))
         frame = frame.f_back
     return calls
 

@@ -1,0 +1,153 @@
+"""What methods of one's own are written with: the records, the protocol of each role, base classes and helpers.
+
+    from rollmill.methods import Completion, Finding, OneByOne, Problem
+
+A name is loaded when it is first imported, so that a verifier needs no package of the engines.
+`rollmill methods new KIND NAME` writes a file that begins with these names; docs/reference/methods-api.md has their
+signatures.
+"""
+
+import ast
+import importlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rollmill.pipelines.aggregate.blind_pool import Aggregator as Aggregator
+    from rollmill.pipelines.aggregate.blind_pool import BlindPool as BlindPool
+    from rollmill.pipelines.aggregate.blind_pool import Election as Election
+    from rollmill.pipelines.aggregate.blind_pool import elected_only as elected_only
+    from rollmill.pipelines.allocate.arms import Allocator as Allocator
+    from rollmill.pipelines.allocate.arms import Arm as Arm
+    from rollmill.pipelines.allocate.arms import ArmOptions as ArmOptions
+    from rollmill.pipelines.allocate.arms import Pull as Pull
+    from rollmill.pipelines.claims.effects import Effect as Effect
+    from rollmill.pipelines.claims.effects import NotTestable as NotTestable
+    from rollmill.pipelines.claims.evidence import Evidence as Evidence
+    from rollmill.pipelines.edit.editing import CannotEdit as CannotEdit
+    from rollmill.pipelines.edit.editing import EditedText as EditedText
+    from rollmill.pipelines.edit.editing import Editor as Editor
+    from rollmill.pipelines.edit.editing import changes_between as changes_between
+    from rollmill.pipelines.engine_roles import ConcurrentGenerator as ConcurrentGenerator
+    from rollmill.pipelines.engine_roles import Generator as Generator
+    from rollmill.pipelines.engine_roles import Sampler as Sampler
+    from rollmill.pipelines.generate.calls import completion_of as completion_of
+    from rollmill.pipelines.generate.decoders.decoder import DecodedText as DecodedText
+    from rollmill.pipelines.generate.decoders.decoder import Decoder as Decoder
+    from rollmill.pipelines.generate.decoders.decoder import DecodeTask as DecodeTask
+    from rollmill.pipelines.generate.tools.model_free import MadeText as MadeText
+    from rollmill.pipelines.generate.tools.model_free import ModelFree as ModelFree
+    from rollmill.pipelines.generate.tools.model_free import check_named as check_named
+    from rollmill.pipelines.generate.warps.warp import Floats as Floats
+    from rollmill.pipelines.generate.warps.warp import Warp as Warp
+    from rollmill.pipelines.generate.warps.warp import cut as cut
+    from rollmill.pipelines.guarantees.judged_sample import Guarantee as Guarantee
+    from rollmill.pipelines.guarantees.judged_sample import Guaranteed as Guaranteed
+    from rollmill.pipelines.guarantees.judged_sample import JudgedSample as JudgedSample
+    from rollmill.pipelines.metrics.sample import Metric as Metric
+    from rollmill.pipelines.metrics.sample import MetricValue as MetricValue
+    from rollmill.pipelines.metrics.sample import Options as Options
+    from rollmill.pipelines.metrics.sample import Sample as Sample
+    from rollmill.pipelines.metrics.sample import means_of as means_of
+    from rollmill.pipelines.mix.table import ChosenUnits as ChosenUnits
+    from rollmill.pipelines.mix.table import MixUnits as MixUnits
+    from rollmill.pipelines.mix.table import SetMethod as SetMethod
+    from rollmill.pipelines.mix.table import fitting as fitting
+    from rollmill.pipelines.protocols import Budget as Budget
+    from rollmill.pipelines.protocols import Candidates as Candidates
+    from rollmill.pipelines.protocols import CertifiedSelector as CertifiedSelector
+    from rollmill.pipelines.protocols import CountingSelector as CountingSelector
+    from rollmill.pipelines.protocols import CountsRefused as CountsRefused
+    from rollmill.pipelines.protocols import GroupScorer as GroupScorer
+    from rollmill.pipelines.protocols import MeasuringBudget as MeasuringBudget
+    from rollmill.pipelines.protocols import NeedsMachine as NeedsMachine
+    from rollmill.pipelines.protocols import PlainSelector as PlainSelector
+    from rollmill.pipelines.protocols import ReadsVotes as ReadsVotes
+    from rollmill.pipelines.protocols import RoutingBudget as RoutingBudget
+    from rollmill.pipelines.protocols import RuledVerifier as RuledVerifier
+    from rollmill.pipelines.protocols import Scorer as Scorer
+    from rollmill.pipelines.protocols import ScoreSelector as ScoreSelector
+    from rollmill.pipelines.protocols import Selector as Selector
+    from rollmill.pipelines.protocols import StoppingBudget as StoppingBudget
+    from rollmill.pipelines.protocols import SuitedVerifier as SuitedVerifier
+    from rollmill.pipelines.protocols import Synthesizer as Synthesizer
+    from rollmill.pipelines.protocols import Verifier as Verifier
+    from rollmill.pipelines.protocols import Vote as Vote
+    from rollmill.pipelines.protocols import VotesOn as VotesOn
+    from rollmill.pipelines.search.partial import Partial as Partial
+    from rollmill.pipelines.search.partial import Process as Process
+    from rollmill.pipelines.search.tree import ROOT as ROOT
+    from rollmill.pipelines.search.tree import Growth as Growth
+    from rollmill.pipelines.search.tree import SearchPolicy as SearchPolicy
+    from rollmill.pipelines.search.tree import Tree as Tree
+    from rollmill.pipelines.search.tree import TreeNode as TreeNode
+    from rollmill.pipelines.select.decide import decisions as decisions
+    from rollmill.pipelines.select.decide import failing_reason as failing_reason
+    from rollmill.pipelines.select.decide import in_sample_order as in_sample_order
+    from rollmill.pipelines.synthesize.derived.lineage import lineage_meta as lineage_meta
+    from rollmill.pipelines.synthesize.template import Template as Template
+    from rollmill.pipelines.tallies import Draw as Draw
+    from rollmill.pipelines.tallies import PrefixTally as PrefixTally
+    from rollmill.pipelines.tallies import RoundPlan as RoundPlan
+    from rollmill.pipelines.tallies import StepTally as StepTally
+    from rollmill.pipelines.tallies import Stop as Stop
+    from rollmill.pipelines.tallies import Tally as Tally
+    from rollmill.pipelines.train.between.roles import NoChange as NoChange
+    from rollmill.pipelines.train.between.roles import RoundKeys as RoundKeys
+    from rollmill.pipelines.train.between.roles import RoundPolicy as RoundPolicy
+    from rollmill.pipelines.train.between.roles import SeenRound as SeenRound
+    from rollmill.pipelines.train.measures.bench import Bench as Bench
+    from rollmill.pipelines.train.measures.bench import Measured as Measured
+    from rollmill.pipelines.train.measures.bench import ModelMeasure as ModelMeasure
+    from rollmill.pipelines.train.measures.bench import over_seeds as over_seeds
+    from rollmill.pipelines.train.roles import Learner as Learner
+    from rollmill.pipelines.train.roles import LearnerReport as LearnerReport
+    from rollmill.pipelines.train.roles import Loss as Loss
+    from rollmill.pipelines.train.roles import Order as Order
+    from rollmill.pipelines.train.roles import TokenBatch as TokenBatch
+    from rollmill.pipelines.train.roles import Trained as Trained
+    from rollmill.pipelines.train.roles import TrainingTask as TrainingTask
+    from rollmill.pipelines.train.roles import TrainingUnits as TrainingUnits
+    from rollmill.pipelines.verify.acceptance import Policy as Policy
+    from rollmill.pipelines.verify.acceptance import ruling as ruling
+    from rollmill.pipelines.verify.finding import Finding as Finding
+    from rollmill.pipelines.verify.finding import OneByOne as OneByOne
+    from rollmill.pipelines.verify.finding import prompt_text as prompt_text
+    from rollmill.pipelines.verify.finding import visible_text as visible_text
+    from rollmill.storage.ground.errors import RollmillError as RollmillError
+    from rollmill.storage.ground.errors import SetupError as SetupError
+    from rollmill.storage.ground.ids import digest128 as digest128
+    from rollmill.storage.ground.records import AcceptedOutcome as AcceptedOutcome
+    from rollmill.storage.ground.records import Attempt as Attempt
+    from rollmill.storage.ground.records import Completion as Completion
+    from rollmill.storage.ground.records import Decision as Decision
+    from rollmill.storage.ground.records import JudgedRow as JudgedRow
+    from rollmill.storage.ground.records import Message as Message
+    from rollmill.storage.ground.records import Origin as Origin
+    from rollmill.storage.ground.records import Problem as Problem
+    from rollmill.storage.ground.records import Request as Request
+    from rollmill.storage.ground.records import Rollout as Rollout
+    from rollmill.storage.ground.records import Sampling as Sampling
+    from rollmill.storage.ground.records import Score as Score
+    from rollmill.storage.ground.records import Verdict as Verdict
+
+
+@cache
+def _places() -> dict[str, str]:
+    """The module of each name, from the list above, which Python itself skips."""
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    listed = next(node.body for node in tree.body if isinstance(node, ast.If))
+    return {node.names[0].name: str(node.module) for node in listed if isinstance(node, ast.ImportFrom)}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name on first use."""
+    if name.startswith("__") or name not in _places():
+        raise AttributeError(f"module 'rollmill.methods' has no attribute {name!r}; it has {', '.join(sorted(_places()))}")
+    value = globals()[name] = getattr(importlib.import_module(_places()[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_places())
