@@ -66,7 +66,9 @@ def workers(cluster: Cluster, prefect_server: None) -> Iterator[Cluster]:
         assert [finish(process, 240).status for process in adding] == [0, 0]
         for name in WORKERS:
             (cluster[name].disk / "ws/.rollmill/up.json").unlink(missing_ok=True)
-            up = cluster[name].serve("up", *cluster[name].rollmill_command("up", "--foreground", "--dashboard", "0"))
+            up = cluster[name].serve(
+                "up", *cluster[name].rollmill_command("up", "--foreground", "--dashboard", "0", "--runs", "1")
+            )
             stack.callback(up.kill)
         states = [cluster[name].disk / "ws/.rollmill/up.json" for name in WORKERS]
         ready = until(lambda: all(path.exists() and json.loads(path.read_text())["status"] == "up" for path in states), 300)
