@@ -117,7 +117,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark that needs no argume
 
 LOCK := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 lock: ## renew the pins (needs uv)
-	$(LOCK) --group build --group dev $(addprefix --extra ,dashboard tasks postgres s3 ray) -o requirements-dev.txt
+	$(LOCK) --group build --group dev $(addprefix --extra ,dashboard tasks postgres s3 ray otel) -o requirements-dev.txt
 	$(LOCK) --group build --extra run -c requirements-dev.txt -o requirements.txt
 	{ sed -n '1,/^-r/p' requirements-dashboard.txt; $(LOCK) --extra dashboard -c requirements-dev.txt -q | grep -vxFf requirements.txt; } > requirements-dashboard.new
 	mv requirements-dashboard.new requirements-dashboard.txt

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from rollmill.flows.job import Job
 from rollmill.flows.progress import Progress
+from rollmill.flows.telemetry import span, span_of_job
 
 T = TypeVar("T")
 Target = TypeVar("Target")
@@ -57,8 +58,8 @@ class Direct:
 
     def stage(self, name: str, work: Callable[[], T], **inputs: str | int) -> T:
         """The result of the work."""
-        del name, inputs
-        return work()
+        with span(name, **inputs):
+            return work()
 
 
 DIRECT = Direct()
@@ -133,7 +134,7 @@ def drive(
     at_end: Callable[[str | None], None] = _ignore,
 ) -> Outcome:
     """Run a job to its outcome. `at_end` gets the id of its run when the stages have ended, however they did."""
-    with executor, kind.open(executor.watching(progress or Progress())) as target:
+    with span_of_job(type(kind).__name__.lower()), executor, kind.open(executor.watching(progress or Progress())) as target:
         try:
             outcome = executor.all_stages(kind, target)
         finally:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from rollmill.flows.telemetry import Meter
 from rollmill.pipelines.stats import TimeLeft, time_left, whole_of
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Progress:
         self._cell = dict(cell or {})
         self._rounds: dict[tuple[str, int], Stage] = {}
         self._messages: set[str] = set()
-        self._log = StageLog()
+        self._log, self._meter = StageLog(), Meter()
         self._lock = threading.Lock()
 
     def of_cell(self, benchmark: str, model: str) -> "Progress":
@@ -230,5 +231,6 @@ class Progress:
         self.stages[stage.name] = stage
         of_cell = replace(stage, detail={**self._cell, **stage.detail}) if self._cell else stage
         self._log(of_cell)
+        self._meter.add(stage.name, stage.done if stage.here is None else stage.here, stage.tokens)
         if self._watcher is not None:
             self._watcher(of_cell)

@@ -53,7 +53,8 @@ def test_every_import_is_declared_under_the_name_by_which_its_absence_is_told() 
     """In guests, the interpreters of other environments, are vLLM, and trainers with what they need."""
     guests = {"datasets", "peft", "skyrl_gym", "transformers", "trl", "verifiers", "vllm"}
     known = {"yaml" if name == "pyyaml" else name.replace("-", "_") for names in declared().values() for name in names}
-    assert imported() - known == guests
+    spaces = {"opentelemetry"}  # of several distributions; flows/telemetry.py tells its absence
+    assert imported() - known == guests | spaces
 
 
 def imported() -> set[str]:

@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from rollmill.flows.driver import Direct, JobKind, Outcome, RecipeKind
 from rollmill.flows.prefect.flows.run_page import RunPage
 from rollmill.flows.progress import Progress
+from rollmill.flows.telemetry import span
 from rollmill.storage.ground.errors import RollmillError, SetupError
 
 T = TypeVar("T")
@@ -119,7 +120,8 @@ class Tasks(Direct):
         token = _work.set((inputs, work))
         try:
             called: Any = TASKS[name]
-            result: T = called(**inputs)
+            with span(name, **inputs):
+                result: T = called(**inputs)
             return result
         finally:
             _work.reset(token)
