@@ -12,7 +12,7 @@ from typing import Any
 from rollmill.storage.ground.records import Message, Problem
 from rollmill.storage.imports.reading import cells
 from rollmill.storage.imports.reading.answers import boxed_in, marked_in
-from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.reading.cells import CellError, Targets
 from rollmill.storage.imports.reading.columns import Columns, listed
 from rollmill.storage.imports.reading.faults import RowError
 from rollmill.storage.imports.reading.lines import FileRow
@@ -40,6 +40,7 @@ class ProblemRows:
         self.rules: Counter[str] = Counter()
         self.levels: Counter[str] = Counter()
         self.saying_nothing: Counter[str] = Counter()
+        self.several: Counter[str] = Counter()
         self.splits: Counter[str] = Counter()
         self.answered = 0
 
@@ -51,8 +52,13 @@ class ProblemRows:
             raise RowError(self._path, row.where, str(error)) from error
 
     def without_reference(self, row: FileRow) -> bool:
-        """True for a row whose reference says that there is none; it is counted, and is no problem that can be judged."""
+        """True for a row that has no reference, or several targets in a log; it is counted, and is no problem that can be
+        judged.
+        """
         cell = self._columns.get(row.values, "reference")
+        if isinstance(cell, Targets):
+            self.several[row.where] += 1
+            return True
         if not isinstance(cell, str) or self._columns.exact or self._columns.get(row.values, "tests"):
             return False
         answer = answer_in(cell, self._columns.fields.get("reference", ""))[0].strip()
@@ -136,6 +142,9 @@ class ProblemRows:
         if self.saying_nothing:
             named = listed(f"{reference!r} {count:,}" for reference, count in self.saying_nothing.most_common())
             notes.append(f"{self.saying_nothing.total():,} rows have no reference, and were left out: {named}")
+        if self.several:
+            count = f"{self.several.total():,} answers are to problems with several targets, of which each is right"
+            notes.append(f"{count}, and were left out: {listed(self.several)}")
         if len(self.splits) > 1 or (set(self.splits) - {"train"} and not self._columns.exact):
             named = ", ".join(f"{split} {count:,}" for split, count in sorted(self.splits.items()))
             notes.append(f"rows by split: {named}; held-out splits enter training exports only on request")

@@ -65,6 +65,8 @@ class _Pass:
             self.rows += 1
             yield from drawn
         self.problems.finish(self.faults)
+        if not (completions.count or self.faults.gather) and (left_out := self.problems.notes()[1:]):
+            raise SetupError(f"no answer of {self.spec.path} can be imported: {'; '.join(left_out)}; nothing was stored.")
         self.answers = completions.count
         several = [f"{self.rows:,} rows hold {self.answers:,} answers"] if self.answers != self.rows else []
         self.notes = several + self.problems.notes() + completions.notes() + sanitised_notes(self.sanitiser)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.storage.ground.ids import digest128
-from rollmill.storage.imports.reading.cells import CellError
+from rollmill.storage.imports.logs.targets import SEVERAL
+from rollmill.storage.imports.reading.cells import CellError, Targets
 from rollmill.storage.imports.reading.faults import log_error
 from rollmill.storage.imports.reading.json_files import each_once
 from rollmill.storage.imports.reading.limits import Unfolded
@@ -151,11 +152,19 @@ def usable(
     """The answers that an import can hold, and by reason those that it cannot; SetupError if it can hold none."""
     kept: list[LoggedAnswer] = []
     aside: dict[str, list[LoggedAnswer]] = {}
-    for answer, why in answers:
+    for answer, reason in answers:
+        why = SEVERAL if reason is None and isinstance(answer.reference, Targets) else reason
         (kept if why is None else aside.setdefault(why, [])).append(answer)
     if not kept:
         raise log_error(path, f"every answer in it has {' or '.join(aside)}")
     return kept, aside
+
+
+def set_aside(log: EvaluationLog, aside: Mapping[str, Sequence[LoggedAnswer]]) -> dict[str, str]:
+    """The rows of answers set aside, as a file of the log: they are no rollouts, and it must come back whole."""
+    lines = log.rows[log.path.name]
+    places = dict.fromkeys(at for answers in aside.values() for answer in answers for at in answer.rows)
+    return {f"{log.path.name}, set aside": "\n".join(lines[at - 1] for at in places)} if places else {}
 
 
 def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: str, form: str = "") -> None:

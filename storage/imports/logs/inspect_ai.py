@@ -24,6 +24,7 @@ from rollmill.storage.imports.logs.evaluation_log import (
     whole,
     whole_text,
 )
+from rollmill.storage.imports.logs.targets import reference_of
 from rollmill.storage.imports.reading.cells import CellError
 from rollmill.storage.imports.reading.faults import log_error
 from rollmill.storage.imports.reading.limits import Unfolded
@@ -140,7 +141,7 @@ def _answers(sample: Values, scores: Sequence[tuple[str, str]]) -> Iterator[Logg
         yield LoggedAnswer(
             problem=str(sample["id"]),
             prompt=sample["input"],
-            reference=_reference(sample["target"]) or sample["target"],
+            reference=reference_of(sample["target"]),
             text=_text(output, choice, place),
             sample=int(sample.get("epoch") or 1) - 1,  # epochs count from 1
             scores={} if place else dict(_values(scored, scores)),
@@ -168,19 +169,12 @@ def _text(output: Values, choice: Values, place: int) -> Any:
 
 def _unusable(sample: Values) -> str | None:
     """Reason that an import cannot hold a sample; None if it can."""
-    if not _reference(sample["target"]):
-        return "no target, or several"
+    if not str(reference_of(sample["target"]) or "").strip():
+        return "no target"
     turns = sample["input"] if isinstance(sample["input"], list) else []
     parts = [part for turn in turns if isinstance(turn.get("content"), list) for part in turn["content"]]
     other = sorted({str(part.get("type")) for part in parts} - {"text", "reasoning"})
     return f"parts of a turn that are not text ({', '.join(other)})" if other else None
-
-
-def _reference(target: Any) -> str:
-    """Single target of a sample; empty if it has none or accepts several."""
-    # An empty target is none: a verifier would hold every answer against an empty reference.
-    targets = [str(text) for text in (target if isinstance(target, list) else [target]) if str(text or "").strip()]
-    return targets[0] if len(targets) == 1 else ""
 
 
 def _values(scored: Mapping[str, Any], scores: Sequence[tuple[str, str]]) -> Iterator[tuple[str, float | None]]:

@@ -19,8 +19,11 @@ from rollmill.storage.imports.logs.evaluation_log import (
     about,
     imported,
     json_object,
+    set_aside,
+    usable,
     whole_text,
 )
+from rollmill.storage.imports.logs.targets import reference_of
 from rollmill.storage.imports.reading.faults import log_error
 from rollmill.storage.imports.reading.limits import Unfolded
 from rollmill.storage.imports.reading.readers import read_rows
@@ -64,19 +67,24 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     general = results.get("config_general", {})
     samples = min(len(row["model_response"]["text"]) for row in rows)
     printed = list(_printed_numbers(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
-    return EvaluationLog(
+    kept, aside = usable(
+        path, ((answer, None) for number, row in enumerate(rows, 1) for answer in _numbered(path, number, row))
+    )
+    log = EvaluationLog(
         tool=TOOL,
         # A released package knows no commit of its own and writes "?".
         version=str(general.get("lighteval_sha", "unknown")).replace("?", "unversioned"),
         path=path,
         task=task,
         model=str(general.get("model_name", "unknown")),
-        answers=[answer for number, row in enumerate(rows, 1) for answer in _numbered(path, number, row)],
+        answers=kept,
+        aside=aside,
         printed=printed,
         rows={path.name: [json.dumps(row) for row in rows]},
         files={results_path.name: text},
         notes=list(_definitions(printed)) if samples > 1 else [],
     )
+    return replace(log, files={**log.files, **set_aside(log, aside)})
 
 
 def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
@@ -153,7 +161,7 @@ def _answers(row: Values) -> Iterator[LoggedAnswer]:
             problem=str(doc["id"]),
             # What the model was sent, where the log has it; the query lacks the template of the prompt.
             prompt=response.get("input") or doc["query"],
-            reference=golds[0] if len(golds) == 1 else golds,
+            reference=reference_of(golds),
             text=text,
             sample=sample,
             scores={**({} if sample else metric), **implied},

@@ -27,10 +27,12 @@ from rollmill.storage.imports.logs.evaluation_log import (
     json_object,
     number_or_none,
     require,
+    set_aside,
     usable,
     whole,
     whole_text,
 )
+from rollmill.storage.imports.logs.targets import listed_target, reference_of
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell
 from rollmill.storage.imports.reading.faults import log_error
 from rollmill.storage.imports.reading.limits import Unfolded
@@ -111,7 +113,7 @@ def _drawn(row: Values) -> Iterator[LoggedAnswer]:
         yield LoggedAnswer(
             problem=str(row["doc_id"]),
             prompt=_prompt(row.get("arguments")),
-            reference=row.get("target"),
+            reference=reference_of(listed_target(row.get("target"), row["doc"])),
             text=text,
             sample=sample,
             scores={} if sample else _scores_of(row),
@@ -187,7 +189,9 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
     )
     if are_chosen(rows, config.get("output_type")):
         return list(_chosen(log, by_filter, config))
-    return [replace(log, answers=list(_answers(path, by_filter)), notes=list(_definitions(log.printed, by_filter)))]
+    kept, aside = usable(path, ((answer, None) for answer in _answers(path, by_filter)))
+    notes = list(_definitions(log.printed, by_filter))
+    return [replace(log, answers=kept, aside=aside, files={**log.files, **set_aside(log, aside)}, notes=notes)]
 
 
 def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[EvaluationLog]:
@@ -196,21 +200,18 @@ def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], c
     documents = _documents(by_filter)
     metrics = list(dict.fromkeys(metric for rows in documents for row in rows for metric in row.get("metrics", ())))
     rules = [name for name in RULES if name in metrics] or ["acc"]
-    lines = log.rows[log.path.name]
     for rule in rules:
         mine = [name for name in metrics if name == rule or (name not in RULES and rule == rules[0])]
         # The rule's own metric comes first, because the first score is the label unless another is named.
         mine.sort(key=lambda name: name != rule)
         kept, aside = usable(log.path, _choices(log.path, documents, rule, config.get("target_delimiter", " "), mine))
-        # Rows set aside are no rollouts, so the log keeps them as a file: it comes back whole, and its digest covers them.
-        without = [lines[at - 1] for answers in aside.values() for answer in answers for at in answer.rows]
         notes = [f"nothing was drawn: each answer is the choice with {RULES[rule].words}"]
         yield replace(
             log,
             task=log.task if rule == rules[0] else f"{log.task}.{rule}",
             answers=kept,
             aside=aside,
-            files={**log.files, **({f"{log.path.name}, set aside": "\n".join(without)} if without else {})},
+            files={**log.files, **set_aside(log, aside)},
             printed=[
                 replace(number, graded=metric == rule and not own)
                 for number in log.printed

@@ -19,6 +19,10 @@ _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
 _LEVEL = re.compile(r"(?!\s*-)\D*(\d{1,18})\s*")  # -3 is no level, and 18 digits fit 64 bits
 
 
+class Targets(list[str]):
+    """Several right answers to one problem, as evaluation logs name them; one of them suffices."""
+
+
 class CellError(ValueError):
     """A cell that does not hold what its field needs."""
 
@@ -159,7 +163,8 @@ class Sanitiser:
             return self._text(value)
         if isinstance(value, dict):
             return {self._clean(key): self._clean(item) for key, item in value.items()}
-        return [self._clean(item) for item in value] if isinstance(value, list) else value
+        # The kind of a list stays: several targets are no list of a person's file.
+        return type(value)(map(self._clean, value)) if isinstance(value, list) else value
 
     def _text(self, value: str) -> str:
         try:

@@ -5,6 +5,7 @@ form), eight problems of our templates each.
 """
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -250,7 +251,11 @@ def test_samples_that_no_import_can_hold_are_set_aside_and_counted(tmp_path: Pat
         sample["input"] = {"p4": image, "p5": texts}.get(place, sample["input"])
 
     report = adopt(AdoptRequest(tmp_path / "ws", changed(tmp_path, change, version=3), "odd"))
-    assert report["set_aside"] == {"no target, or several": 12, "parts of a turn that are not text (image)": 4}
+    assert report["set_aside"] == {
+        "no target": 8,
+        "several targets, of which each is right": 4,
+        "parts of a turn that are not text (image)": 4,
+    }
     assert (report["problems"], report["rollouts"], report["verify"]) == (4, 16, ["number", "math"])
     assert [row["equal"] for row in report["numbers"]] == [True] * 4
     with Workspace.open(tmp_path / "ws") as workspace:
@@ -259,6 +264,27 @@ def test_samples_that_no_import_can_hold_are_set_aside_and_counted(tmp_path: Pat
         with workspace.segments.connect() as connection:
             asked = connection.execute("SELECT count(*) FROM problems WHERE prompt LIKE '%What is 2 + 2?%'").fetchone()
     assert asked == (1,)
+
+
+def test_documents_with_several_targets_are_set_aside_and_counted(tmp_path: Path) -> None:
+    """lm-evaluation-harness writes a list of targets as its text; a list of one is one target."""
+    folder = tmp_path / "log"
+    shutil.copytree(LOGS / "lm_eval", folder)
+    [samples] = folder.glob("samples_*.jsonl")
+    rows = [json.loads(line) for line in samples.read_text().splitlines()]
+    for row in rows:
+        if row["doc_id"] < 2:
+            row["doc"]["answer"] = [row["target"], "12"][: 2 - row["doc_id"]]
+            row["target"] = str(row["doc"]["answer"])
+    write_lines(samples, rows)
+    Workspace.init(tmp_path / "ws").close()
+    report = adopt(AdoptRequest(tmp_path / "ws", samples, "several"))
+    assert report["set_aside"] == {"several targets, of which each is right": 4}
+    assert (report["problems"], report["rollouts"], report["verify"]) == (7, 28, ["number", "math"])
+    assert all(row["equal"] in (True, None) for row in report["numbers"])
+    with Workspace.open(tmp_path / "ws") as workspace:
+        files = stored_log(workspace, "several").files
+        assert len(files[f"{samples.name}, set aside"].splitlines()) == len({row["filter"] for row in rows})
 
 
 PROSE = "The mitochondria make most of the energy that a cell uses."

@@ -115,6 +115,73 @@ def test_an_evaluation_log_is_imported_as_it_is_adopted(ws: Workspace, pattern: 
     assert sum(label is True for _, label in rows) == right
 
 
+INSPECT = {
+    "epoch": 1,
+    "input": "Who wrote it?",
+    "output": {"model": "m", "choices": [{"message": {"role": "assistant", "content": "Twain"}}]},
+    "scores": {"includes": {"value": "C"}},
+}
+LM_EVAL = {
+    "arguments": [["Who wrote it?", {}]],
+    "resps": [["Twain"]],
+    "filter": "none",
+    "metrics": ["acc"],
+    "acc": 1.0,
+}
+NOTE = "2 answers are to problems with several targets, of which each is right, and were left out: line 1, line 4"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            {**INSPECT, "id": at, "target": target}
+            for at, target in enumerate([["Twain", "Clemens"], "A", ["B", "B"], ["é", "e"]])
+        ],
+        [
+            {**LM_EVAL, "doc_id": at, "doc": {"answers": document}, "target": target}
+            for at, (target, document) in enumerate(
+                [
+                    (["Twain", "Clemens"], "?"),
+                    ("A", "A"),
+                    ("['B']", ["B"]),
+                    ("['é', 'e']", ["é", "e"]),
+                ]
+            )
+        ],
+    ],
+)
+def test_answers_to_problems_with_several_targets_are_left_out_and_named(
+    ws: Workspace, jsonl: WriteLines, rows: list[dict[str, Any]]
+) -> None:
+    for row in rows:
+        row["input" if "input" in row else "arguments"] = (
+            f"Who wrote {row['id']}?" if "input" in row else [[f"Who wrote {row['doc_id']}?", {}]]
+        )
+    report = import_rollouts(ws, ImportSpec(jsonl(*rows), "r"))
+    assert NOTE in report.notes
+    assert (report.problems.new, report.completions.new) == (2, 2)
+    assert sorted(ws.segments.read("problems")["reference"].to_pylist()) == ["A", "B"]
+
+
+def test_a_log_with_nothing_but_several_targets_is_refused(ws: Workspace, jsonl: WriteLines) -> None:
+    with pytest.raises(SetupError, match="1 answers are to problems with several targets"):
+        import_rollouts(ws, ImportSpec(jsonl({**INSPECT, "id": 1, "target": ["Twain", "Clemens"]}), "r"))
+
+
+def test_several_targets_do_not_matter_to_answers_of_a_set(ws: Workspace, jsonl: WriteLines) -> None:
+    problem = {"id": "1", "question": "Who wrote it?", "answer": "Twain"}
+    import_problems(ws, ImportSpec(jsonl(problem, name="set.jsonl"), "set"))
+    row = {**INSPECT, "id": "1", "target": ["Twain", "Clemens"]}
+    assert import_rollouts(ws, ImportSpec(jsonl(row), "r", problems="set")).completions.new == 1
+
+
+def test_the_text_of_a_list_is_an_answer_where_the_document_has_it(ws: Workspace, jsonl: WriteLines) -> None:
+    row = {**LM_EVAL, "doc_id": 0, "doc": {"output": "['a', 'b']"}, "target": "['a', 'b']"}
+    import_rollouts(ws, ImportSpec(jsonl(row), "r"))
+    assert ws.segments.read("problems")["reference"].to_pylist() == ["['a', 'b']"]
+
+
 def test_a_conversation_and_a_column_that_answer_differently_are_told_apart_by_a_person(ws: Workspace) -> None:
     path = CASES / "msgs_resp.jsonl"
     with pytest.raises(SetupError, match="response and messages hold different answers: say --map text=response or --map"):
