@@ -211,7 +211,7 @@ def _vllm(values: Values) -> Iterator[Values]:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("lm-eval samples", lm_eval.KEYS, lm_eval.import_rows),
+    Format(lm_eval.NAME, lm_eval.KEYS, lm_eval.import_rows),
     Format("lighteval details", lighteval.KEYS, lighteval.import_rows, lighteval.is_row),
     Format("verifiers results", verifiers.KEYS, verifiers.import_rows),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),

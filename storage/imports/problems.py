@@ -152,6 +152,8 @@ def sanitised_notes(sanitiser: Sanitiser) -> list[str]:
         notes.append(
             f"{sanitiser.filters.total():,} rows are of an answer under another filter ({named}), kept as its scores"
         )
+    for (model, file), count in sanitiser.models.items():
+        notes.append(f"the model of {count:,} answers is {model!r}, as {file} beside them says")
     if sanitiser.empty:
         notes.append(f"{sanitiser.empty:,} rows hold no answer (their request failed) and were left out")
     return notes

@@ -11,7 +11,9 @@ from pathlib import Path
 from rollmill.storage.ground.errors import SetupError, Unavailable
 from rollmill.storage.imports.account import ColumnAccount
 from rollmill.storage.imports.forms import Values, rewritten
+from rollmill.storage.imports.logs import lm_eval
 from rollmill.storage.imports.logs.lm_eval import KEYS, FilterScores
+from rollmill.storage.imports.logs.logged_models import LoggedModels
 from rollmill.storage.imports.reading.cells import CellError, Sanitiser, root, value_at
 from rollmill.storage.imports.reading.columns import Aliases, Columns, listed, resolve
 from rollmill.storage.imports.reading.faults import Faults
@@ -73,7 +75,8 @@ def clean_rows(
     A row with a fault is left out where faults are gathered, and raises it otherwise.
     """
     faults = Faults(spec.path) if faults is None else faults
-    filters = FilterScores(lambda: source_rows(spec))
+    filters, models = FilterScores(lambda: source_rows(spec)), LoggedModels(spec.path, sanitiser.models)
+    model_given = "model" in {**spec.maps, **spec.constants}
     for row in islice(source_rows(spec), limit):
         # A later pass leaves out what an earlier one found.
         if row.where in faults:
@@ -96,7 +99,7 @@ def clean_rows(
         sanitiser.empty += not rows  # a request that failed holds no answer
         if account is not None:
             account.add(row.values, rows)
-        for values in rows:
+        for values in models.named(row.where, rows) if name == lm_eval.NAME and not model_given else rows:
             mapped = {path: value_at(values, path) for path in paths}
             yield FileRow(row.where, sanitiser.row({**values, **mapped}), row.format or name)
 

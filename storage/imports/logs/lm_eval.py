@@ -39,6 +39,8 @@ from rollmill.storage.imports.reading.limits import Unfolded
 from rollmill.storage.imports.reading.lines import FileRow
 
 TOOL = "lm-evaluation-harness"
+NAME = "lm-eval samples"
+"""Name of the rows' form in an import."""
 # A task's name may hold underscores itself (gsm8k_cot), so it ends where the date begins.
 _SAMPLES = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 _KEYS = ("doc_id", "doc", "target", "arguments", "resps", "filter")
@@ -151,6 +153,19 @@ def _is_ours(path: Path) -> bool:
     return path.is_file() and path.stat().st_size <= MOST and b'"lm_eval_version"' in path.read_bytes()
 
 
+def results_beside(samples: Path) -> Path | None:
+    """Path of the results that belong to a samples file, by its name; they may be missing. None for another name."""
+    match = _SAMPLES.fullmatch(samples.name)
+    return None if match is None else samples.with_name(f"results_{match[2]}.json")
+
+
+def model_of(results: Mapping[str, Any]) -> str | None:
+    """The name of the model in the results of an evaluation; None without one."""
+    config = results.get("config")
+    name = results.get("model_name") or (config.get("model") if isinstance(config, dict) else None)
+    return name if isinstance(name, str) else None
+
+
 def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
     """The log of one samples file with its results; where choices were scored, one of each rule that chooses.
 
@@ -160,10 +175,10 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
     if match is None:
         raise log_error(path, "its name has no task and date (samples_TASK_DATE.jsonl)")
     task, date = match.groups()
-    results_path = path.with_name(f"results_{date}.json")
-    if not results_path.is_file():
+    results_path = results_beside(path)
+    if results_path is None or not results_path.is_file():
         raise log_error(
-            path, f"{results_path.name} with its numbers is not beside it", f"rollmill import rollouts {path} --name NAME"
+            path, f"results_{date}.json with its numbers is not beside it", f"rollmill import rollouts {path} --name NAME"
         )
     results_text = whole_text(results_path, unfolded)
     results = json_object(results_path, results_text)
@@ -181,7 +196,7 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
         version=str(results.get("lm_eval_version", "unknown")),
         path=path,
         task=task,
-        model=str(results.get("model_name") or results.get("config", {}).get("model") or "unknown"),
+        model=model_of(results) or "unknown",
         answers=(),
         printed=list(_printed_numbers(results["results"][task], rows, config)),
         rows={path.name: lines},

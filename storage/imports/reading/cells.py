@@ -138,8 +138,8 @@ def plain(value: Any) -> Any:
 
 
 class Sanitiser:
-    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD; counts them, the rows without an answer, and by
-    their filter the rows that repeat one.
+    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD; counts them, the rows without an answer, by
+    their filter the rows that repeat one, and the answers whose model a results file names.
     """
 
     def __init__(self) -> None:
@@ -147,6 +147,7 @@ class Sanitiser:
         self.empty = 0
         self.rows = 0
         self.filters: Counter[str] = Counter()
+        self.models: Counter[tuple[str, str]] = Counter()
 
     def row(self, values: dict[str, Any]) -> dict[str, Any]:
         """The row's values with every text storable."""

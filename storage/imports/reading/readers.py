@@ -159,6 +159,8 @@ def _kind_of(file: Path) -> str:
     """The suffix of a file of rows; "" for any other file, such as those that describe a dataset."""
     suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in COMPRESSED]
     described = file.name in ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json", "config.json")
+    # The numbers that lm-evaluation-harness writes beside its samples.
+    described |= file.name.startswith("results_") and any(file.parent.glob("samples_*.jsonl"))
     return suffixes[-1] if suffixes and suffixes[-1] in READERS and not described and file.is_file() else ""
 
 

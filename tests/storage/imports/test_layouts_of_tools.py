@@ -182,6 +182,22 @@ def test_the_text_of_a_list_is_an_answer_where_the_document_has_it(ws: Workspace
     assert ws.segments.read("problems")["reference"].to_pylist() == ["['a', 'b']"]
 
 
+def test_the_model_of_lm_evals_answers_is_the_one_that_its_results_name(ws: Workspace, tmp_path: Path) -> None:
+    [samples] = (LOGS / "lm_eval").glob("samples_*.jsonl")
+    report = import_rollouts(ws, ImportSpec(samples, "r"))
+    results = samples.name.replace("samples_sums", "results").replace("jsonl", "json")
+    assert f"the model of 32 answers is 'rollmill-tiny', as {results} beside them says" in report.notes
+    assert {row["model"] for row in completions(ws)} == {"rollmill-tiny"}
+    import_rollouts(ws, ImportSpec(samples, "named", constants={"model": "mine"}))
+    import_rollouts(ws, ImportSpec(samples.parent, "folder"))
+    (tmp_path / samples.name).write_bytes(samples.read_bytes())
+    (tmp_path / results).write_text("{")
+    alone = import_rollouts(ws, ImportSpec(tmp_path / samples.name, "alone"))
+    assert any("no column names the model" in note for note in alone.notes)
+    by_import = {(json.loads(row["meta"])["import"], row["model"]) for row in completions(ws)}
+    assert by_import == {("r", "rollmill-tiny"), ("named", "mine"), ("folder", "rollmill-tiny"), ("alone", "imported")}
+
+
 def test_a_conversation_and_a_column_that_answer_differently_are_told_apart_by_a_person(ws: Workspace) -> None:
     path = CASES / "msgs_resp.jsonl"
     with pytest.raises(SetupError, match="response and messages hold different answers: say --map text=response or --map"):
