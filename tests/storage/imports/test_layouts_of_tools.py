@@ -195,7 +195,7 @@ def test_the_model_of_lm_evals_answers_is_the_one_that_its_results_name(ws: Work
     alone = import_rollouts(ws, ImportSpec(tmp_path / samples.name, "alone"))
     assert any("no column names the model" in note for note in alone.notes)
     by_import = {(json.loads(row["meta"])["import"], row["model"]) for row in completions(ws)}
-    assert by_import == {("r", "rollmill-tiny"), ("named", "mine"), ("folder", "rollmill-tiny"), ("alone", "imported")}
+    assert by_import == {("r", "rollmill-tiny"), ("named", "mine"), ("folder", "rollmill-tiny"), ("alone", "unknown")}
 
 
 def test_a_conversation_and_a_column_that_answer_differently_are_told_apart_by_a_person(ws: Workspace) -> None:
