@@ -14,7 +14,7 @@ class Generator(Protocol):
 
     Its constructor takes the settings that it needs of the profile: `threads`, `http` (servers), `vllm`. Optional roles:
     FindsFiles, RunsWarps, StatesNextToken, TakesSchema, DrawsSideBySide, ConcurrentGenerator, GroupedGenerator,
-    BoundedLoss, CountsPromptTokens, ScoresTexts, Interruptible, WindsDown.
+    BoundedLoss, BoundsRefusals, CountsPromptTokens, ScoresTexts, Interruptible, WindsDown.
     """
 
     engine: str
@@ -195,6 +195,14 @@ class BoundedLoss(Protocol):
     @property
     def under_way(self) -> int | None:
         """Largest number of sent requests whose replies are not durable; None: no bound."""
+
+
+@runtime_checkable
+class BoundsRefusals(Protocol):
+    """An engine that bounds the refused prompts of a run."""
+
+    def go_on(self, refused: int, stored: int) -> None:
+        """Count from these replies of a run on, so many of them refused; SetupError where they are too many."""
 
 
 @runtime_checkable

@@ -93,6 +93,10 @@ class OpenAI:
             return None
         return sum(server.concurrency for server in self._settings.serving(self.model))
 
+    def go_on(self, refused: int, stored: int) -> None:
+        """Count the refused prompts of a run from those of its stored replies on."""
+        self._refusals.go_on(refused, stored)
+
     def fingerprint(self) -> Mapping[str, str]:
         """Known facts about the model: names and the recipe's declarations. No promise that the weights stayed the same."""
         wire = self._wire

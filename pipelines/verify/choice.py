@@ -108,7 +108,11 @@ _CONCLUDED = re.compile(
     r"|\(?(?-i:([A-J]))\)? (?:is|fits)(?: (?:the )?(?:right|correct|best)[^,;]*)?[.! ]*\Z"
     r"|only \(?(?-i:([A-J]))\)? (?:is|fits|works|holds)\b[^,;]*\Z"
 )
-_VALUE_OF_SENTENCE = re.compile(r"(?:\A|\b(?:is|are|was|were|be)|:)\s+([^.,;:]{1,80}?)(?:, not [^.,;:]{1,60})?[.! ]*\Z")
+# A full stop, comma or colon with a digit behind it is part of a number or a time, and of a name a title's.
+_VALUE_OF_SENTENCE = re.compile(
+    r"(?:\A|\b(?:is|are|was|were|be)|:)\s+((?:[^.,;:]|[.,:](?=\d)|\.(?=[A-Za-z])|(?<=\b[A-Z])\.|(?<=\b[A-Z][a-z])\."
+    r"|(?<=\b[A-Z][a-z]{2})\.){1,80}?)(?:, not [^.,;:]{1,60})?[.! ]*\Z"
+)
 _CHOSEN_IN_CHINESE = re.compile(
     r"(?:答案|本题|正确答案|故|应|因此|所以|综上)?[,:]?(?:我|应)?(?:选择?|是|为)[: ]*\(?([A-J])\)?[. ]*\Z"
 )
@@ -303,7 +307,7 @@ class ChoiceVerifier(OneByOne):
         ("reference", "3", "the reference names no option of the problem"),
         *EXTRACTION,
         ("head", "6", "from the first line"),
-        ("named", "7", "the options that are named compared"),
+        ("named", "8", "the options that are named compared"),
         ("none", "6", "the text names no option"),
     )
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")

@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple
 from rollmill.pipelines.verify.statements.answering import answering, visible
 from rollmill.pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
 from rollmill.pipelines.verify.statements.elsewhere import in_another_language, is_denied_elsewhere, last_said
+from rollmill.pipelines.verify.statements.sentences import first_end, last_sentence
 from rollmill.pipelines.verify.statements.standing import (
     FoundStatement,
     after_openers,
@@ -43,9 +44,9 @@ EXTRACTION: tuple[tuple[Rule, str, str], ...] = (
     ("hash", "9", "behind ####"),
     ("boxed", "9", "in the last box"),
     ("tag", "10", "between the last answer tags"),
-    ("phrase", "9", "behind the last “the answer is”"),
+    ("phrase", "10", "behind the last “the answer is”"),
     ("bare", "10", "the whole of a short text"),
-    ("tail", "12", "from the last line"),
+    ("tail", "13", "from the last line"),
 )
 """The rules in the order in which they are tried, each with its version and the place where it finds an answer."""
 
@@ -340,8 +341,8 @@ def _phrase(text: str, cut: bool) -> Stated | None:
         return None
     if line.strip() in ("\\[", "$$", "\\("):
         line = rest.split("\n\n", 1)[0]
-    end = (_FOREIGN_END if spoken else _SENTENCE_END).search(line)
-    content = (line[: end.start()] if end else line).strip().strip("*").strip()
+    end = first_end(line, _FOREIGN_END if spoken else _SENTENCE_END)
+    content = (line[: end.start] if end else line).strip().strip("*").strip()
     content = spoken[0].ends.sub("", content) if spoken else content
     if not content:
         return None
@@ -384,4 +385,4 @@ def _unmarked(text: str) -> FinalAnswer:
         start = text.rfind(opening, 0, len(text) - len(last))  # `$$` opens and closes
         if start >= 0 and len(text) - start <= BARE_LENGTH:
             return FinalAnswer(" ".join(text[start:].split()), "tail")
-    return FinalAnswer(_SENTENCE_START.split(last)[-1], "tail")
+    return FinalAnswer(last_sentence(last, _SENTENCE_START), "tail")

@@ -16,6 +16,7 @@ import pyarrow as pa
 from rollmill.flows.progress import Event
 from rollmill.flows.rounds.drawing.batches import MissingMask, OpenBatch, PlanBatch, survey
 from rollmill.flows.rounds.drawing.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
+from rollmill.flows.rounds.drawing.refusals import count_refusals
 from rollmill.flows.rounds.drawing.texts import BatchTexts
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import repeated_ids
@@ -58,6 +59,7 @@ class RoundDrawer:
         waiting = deque(todo)
         others = [self._queues.thread(f"draw-{n}", lambda: self._work(waiting)) for n in range(1, self._workers(todo))]
         try:
+            count_refusals(self._run, [batch for batch, mask in todo if mask.draws])
             self._work(waiting)
         except Exception as error:
             if not isinstance(error, StopSignal):

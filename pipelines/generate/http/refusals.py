@@ -6,6 +6,7 @@ is stored with the provider's words, as many of them as the profile's `max_faile
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rollmill.pipelines.generate.calls import CallJob, EngineCall
 from rollmill.pipelines.generate.http.failures import Failure, named
@@ -48,6 +49,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "contentfilter",
     ),
 }
+_RAISE = "correct the recipe or the server, or raise http.max_failed in the profile"
 STATUSES = (400, 413, 422, 451)
 Reply = tuple[CallJob, Completion]
 
@@ -91,6 +93,16 @@ class RefusedPrompts:
         self._prompts: set[str] = set()
         self._refused = self._asked = 0
 
+    def go_on(self, refused: int, stored: int) -> None:
+        """Count from the stored replies of a run on; SetupError where more are refused than a count allows."""
+        self._refused, self._asked = refused, stored
+        if self._most is not None and self._most >= 1 and refused > self._most:
+            raise SetupError(
+                f"{refused:,} of {stored:,} stored replies of this run are refusals, and {self._most:g} is allowed "
+                "(http.max_failed).",
+                next_command=_RAISE,
+            )
+
     def begin(self, call: EngineCall) -> None:
         """Count the requests of a call."""
         self._asked += call.left
@@ -107,7 +119,7 @@ class RefusedPrompts:
             limit = f"{self._most:g} is allowed (http.max_failed)"
             error = SetupError(
                 f"{self._refused:,} of {self._asked:,} requests were refused, and {limit}; the last, {_said(reply)}.",
-                next_command="correct the recipe or the server, or raise http.max_failed in the profile",
+                next_command=_RAISE,
             )
             return self._release(), error
         return self.settled(calls)
@@ -130,10 +142,14 @@ class RefusedPrompts:
         return released
 
 
+def may_be_refused(meta: Mapping[str, Any]) -> bool:
+    """True for the metadata of a reply that is a refusal if it has no text."""
+    return str(meta.get("finish_reason") or "").lower() in (TOO_LONG, REFUSED, *FILTERED)
+
+
 def is_refused(completion: Completion) -> bool:
     """True for a reply that is a refusal of its prompt, without any text."""
-    why = str(completion.meta.get("finish_reason") or "").lower()
-    return why in (TOO_LONG, REFUSED, *FILTERED) and len(completion.text) == completion.meta.get("prefix", 0)
+    return may_be_refused(completion.meta) and len(completion.text) == completion.meta.get("prefix", 0)
 
 
 def _said(reply: Reply) -> str:

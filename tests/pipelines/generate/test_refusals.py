@@ -122,6 +122,26 @@ def test_more_than_max_failed_end_the_run_and_name_the_prompt(most: float, store
         assert [row.meta["finish_reason"] for row in rows] == ["refused"] * stored
 
 
+@pytest.mark.parametrize(("most", "stored"), [(4, 2), (0.25, 5)])
+def test_max_failed_counts_the_stored_replies_of_a_run(most: float, stored: int) -> None:
+    """Of 40 replies 20 are stored, and 3 or 5 of them are refusals."""
+    other = status(400, '{"error": {"message": "no image here"}}')
+    before = 3 if most == 4 else 6
+    with Serving(refusing(trick=other)) as server, engine(server, server=ONE_AT_ONCE, max_failed=most) as made:
+        made.go_on(before, 20)
+        rows: list[Completion] = []
+        with pytest.raises(SetupError, match=rf"{before + stored} of 40 requests were refused"):
+            rows.extend(made.generate(requests(made, 5, 4)))
+        assert len(rows) == stored
+
+
+def test_a_run_with_too_many_refusals_ends_before_it_asks() -> None:
+    with Serving() as server, engine(server, max_failed=2) as made:
+        made.go_on(2, 20)
+        with pytest.raises(SetupError, match=r"3 of 20 stored replies of this run are refusals, and 2 is allowed"):
+            made.go_on(3, 20)
+
+
 def test_replies_that_a_filter_emptied_are_refusals_too() -> None:
     def emptied(_: int, asked: dict[str, Any]) -> Any:
         reply = reply_to(asked)

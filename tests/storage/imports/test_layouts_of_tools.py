@@ -189,13 +189,14 @@ def test_the_model_of_lm_evals_answers_is_the_one_that_its_results_name(ws: Work
     assert f"the model of 32 answers is 'rollmill-tiny', as {results} beside them says" in report.notes
     assert {row["model"] for row in completions(ws)} == {"rollmill-tiny"}
     import_rollouts(ws, ImportSpec(samples, "named", constants={"model": "mine"}))
-    import_rollouts(ws, ImportSpec(samples.parent, "folder"))
+    folder = import_rollouts(ws, ImportSpec(samples.parent, "folder"))
+    assert (folder.completions.new, folder.notes[1:]) == (32, report.notes[1:])
     (tmp_path / samples.name).write_bytes(samples.read_bytes())
     (tmp_path / results).write_text("{")
     alone = import_rollouts(ws, ImportSpec(tmp_path / samples.name, "alone"))
     assert any("no column names the model" in note for note in alone.notes)
     by_import = {(json.loads(row["meta"])["import"], row["model"]) for row in completions(ws)}
-    assert by_import == {("r", "rollmill-tiny"), ("named", "mine"), ("folder", "rollmill-tiny"), ("alone", "unknown")}
+    assert by_import == {("r", "rollmill-tiny"), ("named", "mine"), ("alone", "unknown")}
 
 
 def test_a_conversation_and_a_column_that_answer_differently_are_told_apart_by_a_person(ws: Workspace) -> None:

@@ -114,6 +114,34 @@ def test_one_refused_prompt_is_counted_on_every_page(remote: Path, rollmill: Run
     assert "prompt '3 + 3 = ?': Content Exists Risk" in over.err
 
 
+def test_a_command_that_goes_on_counts_the_refusals_that_are_stored(remote: Path, rollmill: Run) -> None:
+    """The prompt that is asked first is refused four times; the third ends the command, and the next one asks nothing."""
+    first: list[str] = []
+
+    def refusing(_: int, asked: dict[str, Any]) -> Trick:
+        first.append(asked["messages"][-1]["content"])
+        return RISK if first[-1] == first[0] else None
+
+    def one_by_one(server: Serving, most: int) -> tuple[str, str]:
+        words = profile(server, f", max_failed: {most}")
+        Path("p.yaml").write_text(Path("p.yaml").read_text().replace("concurrency: 4", "concurrency: 1"))
+        return words
+
+    with Serving(refusing) as server:
+        words = ("curate", "remote.yaml", "--direct")
+        assert rollmill(*words, *one_by_one(server, 2)).status == 2
+        asked = len(server.bodies)
+        again = rollmill(*words, *one_by_one(server, 2))
+        assert again.status == 2
+        assert "3 of " in again.err
+        assert "stored replies of this run are refusals, and 2 is allowed (http.max_failed)" in again.err
+        assert len(server.bodies) == asked
+        over = rollmill(*words, *one_by_one(server, 3))
+        assert over.status == 2
+        assert "4 of 40 requests were refused, and 3 is allowed (http.max_failed)" in over.err
+        assert rollmill(*words, *one_by_one(server, 4)).status == 0
+
+
 def run_of(folder: Path, name: str) -> str:
     from rollmill.storage.workspace import Workspace
 
