@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rollmill.pipelines.claims.claim import CLOSE, LEAST_SEEDS
+from rollmill.storage.ground.rate_texts import rate_text, with_interval
 from rollmill.storage.queries.published.claims import BOARDS, counts
 
 Row = Mapping[str, Any]
@@ -114,7 +115,7 @@ def printed(row: Row) -> str:
 
 def number_text(estimate: Row | None) -> str:
     """A measured number with its interval."""
-    return "-" if estimate is None else f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return "-" if estimate is None else with_interval(estimate["value"], estimate["low"], estimate["high"])
 
 
 def _claims(rows: Sequence[Row]) -> Iterator[str]:
@@ -145,19 +146,13 @@ def _section(row: Row) -> Iterator[str]:
     yield f"It cannot say: {row['reach']}\n"
 
 
-def signed_number(value: float) -> str:
-    """A number with its sign at three digits; zero has no minus sign."""
-    # Rounding -.0001 gives -0.0, and adding 0.0 takes its sign away.
-    return f"{round(value, 3) + 0.0:+.3f}"
-
-
 def value_text(effect: Row) -> str:
     """An effect with its interval."""
     if not effect:
         return "-"
     if effect["low"] is None or effect["high"] is None:
-        return signed_number(effect["value"])
-    return f"{signed_number(effect['value'])} [{signed_number(effect['low'])}, {signed_number(effect['high'])}]"
+        return rate_text(effect["value"], "+")
+    return with_interval(effect["value"], effect["low"], effect["high"], "+")
 
 
 def _count(effect: Row) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import RunId, require_runs
+from rollmill.storage.ground.rate_texts import interval_text
 
 if TYPE_CHECKING:
     from rollmill.flows.rejudging.search_elections import ElectedAnswer, SearchElections
@@ -68,7 +69,7 @@ def _page(elections: "SearchElections", row: dict[str, Any], *, answers: bool) -
         columns(HEAD, cells),
     ]
     if row["gain"] is not None:
-        ends = "[{low:+.3f}, {high:+.3f}]".format(**row["gain"])
+        ends = interval_text(row["gain"]["low"], row["gain"]["high"], "+")
         lines.append(f"elected less majority, paired: {row['gain']['value']:+.3f} {ends}")
     lines.append(
         f"{row['missed']:,} problems have a right answer that was not elected; the search found none in "

@@ -10,6 +10,7 @@ from typing import Any
 from rollmill.flows.cli.runs_cost import rule_lines
 from rollmill.flows.cli.terminal import styled
 from rollmill.storage.ground.money import shown
+from rollmill.storage.ground.rate_texts import interval_text
 from rollmill.storage.ground.records import OUTCOMES
 from rollmill.storage.ground.replies.faults import reply_lines
 
@@ -153,7 +154,7 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
 def _rate(row: Mapping[str, Any]) -> str:
     if row["pass_rate"] is None:
         return f"{'-':>9}  {'':<16}"
-    return f"{row['pass_rate']:>9.3f}  [{row['low']:.3f}, {row['high']:.3f}]  "
+    return f"{row['pass_rate']:>9.3f}  {interval_text(row['low'], row['high'])}  "
 
 
 def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from rollmill.flows.evaluation.replay_page import whole_page
+from rollmill.storage.ground.rate_texts import interval_text
 
 Report = Mapping[str, Any]
 _LEAKS = 20  # rows that a page names
@@ -80,7 +81,7 @@ def html(report: Report) -> str:
 
 
 def _rate(row: Mapping[str, Any]) -> list[str]:
-    return [f"{row['found']:,} of {row['n']:,}", f"{row['share']:.3f}", f"[{row['low']:.3f}, {row['high']:.3f}]"]
+    return [f"{row['found']:,} of {row['n']:,}", f"{row['share']:.3f}", interval_text(row["low"], row["high"])]
 
 
 def _cell(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rollmill.pipelines.stats import alpha_spent, holm, paired_test
 from rollmill.storage.ground.errors import FoundWanting, SetupError
 from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.comparison import paired
 from rollmill.storage.queries.comparisons.sides import Side, sides_of
@@ -53,7 +54,7 @@ def words(row: Row) -> str:
     name = f"{row['benchmark']} x {row['model']}"
     if "why" in row:
         return f"{name}: not compared, {row['why']}"
-    change = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    change = with_interval(row["difference"], row["low"], row["high"], "+")
     test = f"p = {row['p_corrected']:.2g} at level {row['level']:.2g}, look {row['look']} of {row['looks']}"
     return f"{name}: {'fell' if row['alert'] else 'no drop shown'}, {change} since the evaluation before ({test})"
 

@@ -13,7 +13,7 @@ from typing import Any
 from rollmill.flows.evaluation import alert
 from rollmill.flows.evaluation.replay_page import whole_page
 from rollmill.pipelines.metrics.registry import row_label
-from rollmill.pipelines.stats import with_interval
+from rollmill.storage.ground.rate_texts import rate_text, with_interval
 from rollmill.storage.ground.replies.faults import reply_lines
 
 Row = Mapping[str, Any]
@@ -64,11 +64,15 @@ def words(row: Row) -> str:
     were right.
     """
     wrong, right = row.get("if_wrong"), row.get("if_right")
-    sides = "" if wrong is None or right is None else f" ({wrong:.4g} to {right:.4g} by {row['undecided']:,} undecided)"
+    sides = (
+        ""
+        if wrong is None or right is None
+        else f" ({rate_text(wrong)} to {rate_text(right)} by {row['undecided']:,} undecided)"
+    )
     if row["value"] is None:
         return f"none: {row.get('why') or 'undefined'}{sides}"
     if row["low"] is None or row["high"] is None:
-        return f"{row['value']:.4g}{sides}"
+        return f"{rate_text(row['value'])}{sides}"
     return f"{with_interval(row['value'], row['low'], row['high'])}{sides}"
 
 

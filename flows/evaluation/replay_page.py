@@ -5,6 +5,8 @@ from html import escape
 from math import ceil, floor, log2
 from typing import Any
 
+from rollmill.storage.ground.rate_texts import interval_text
+
 Row = Mapping[str, Any]
 COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#16a085", "#7f5539", "#c2185b", "#5d6d7e", "#6b8e23")
 LEAST_SHOWN = 0.0005  # a difference below is 0 at the digits of the table
@@ -172,9 +174,9 @@ def cells(row: Row) -> list[str]:
         row["aggregator"],
         f"{row['amount']:,}",
         f"{row['value']:.3f}",
-        f"[{row['low']:.3f}, {row['high']:.3f}]",
+        interval_text(row["low"], row["high"]),
         "" if change is None else f"{change['value']:+.3f}",
-        "" if change is None else f"[{change['low']:+.3f}, {change['high']:+.3f}]",
+        "" if change is None else interval_text(change["low"], change["high"], "+"),
         "" if row["tokens_spent"] is None else f"{row['tokens_spent']:,.0f}",
         " / ".join(dict.fromkeys(row["settings"])),
     ]

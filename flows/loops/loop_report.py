@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.rate_texts import with_interval
 
 Row = Mapping[str, Any]
 MEASURES = (
@@ -12,8 +13,8 @@ MEASURES = (
     ("duplicates", "copies among right solutions", ".1%"),
     ("entropy", "entropy, nats per token", ".4f"),
     ("length", "tokens of a completion", ".1f"),
-    ("picked@k", "picked@k", ".4f"),
-    ("majority@k", "majority@k", ".4f"),
+    ("picked@k", "picked@k", ".3f"),
+    ("majority@k", "majority@k", ".3f"),
     ("reward", "mean reward", ".4f"),
     ("yield", "kept of drawn tokens", ".1%"),
     ("drawn_tokens", "drawn tokens", ",.0f"),
@@ -89,7 +90,7 @@ def _shown(value: Any, how: str) -> str:
 
 
 def _level(row: Row, key: str) -> str:
-    return f"{row[key]:.4f} [{row[f'{key} low']:.4f}, {row[f'{key} high']:.4f}]"
+    return with_interval(row[key], row[f"{key} low"], row[f"{key} high"])
 
 
 def _round(row: Row) -> str:
@@ -101,4 +102,4 @@ def _round(row: Row) -> str:
 
 
 def _change(row: Row) -> str:
-    return f"{row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+    return with_interval(row["difference"], row["low"], row["high"], "+")

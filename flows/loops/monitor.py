@@ -12,6 +12,7 @@ from rollmill.flows.trials.students import StudentCounts
 from rollmill.pipelines.stats import population_mean
 from rollmill.pipelines.stats.trials.counts import pass_at_k_cells, pass_at_k_difference
 from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.storage.ground.rate_texts import with_interval
 
 Row = dict[str, Any]
 DISTINCT = "mean difference in distinct right solutions of problems that both models solve"
@@ -70,7 +71,7 @@ def falls(row: Mapping[str, Any]) -> list[str]:
         return []
     shown = {f"pass@{row['k']}": row["pass@k since before"], "distinct solutions": row.get("distinct since before")}
     return [
-        f"{what} by {-change['difference']:.3f} [{-change['high']:.3f}, {-change['low']:.3f}]"
+        f"{what} by {with_interval(-change['difference'], -change['high'], -change['low'])}"
         for what, change in shown.items()
         if change is not None and change["high"] < 0.0
     ]
@@ -104,10 +105,10 @@ def stop_reason(rounds: Sequence[Mapping[str, Any]], stop: LoopStop) -> str | No
         )
     gain = last["pass@1 since before"]["difference"]
     if stop.gain is not None and gain < stop.gain:
-        return f"gain: pass@1 changed by {gain:+.4f}, and {stop.gain} is the least that goes on"
+        return f"gain: pass@1 changed by {gain:+.3f}, and {stop.gain} is the least that goes on"
     kept = last.get("yield")
     if stop.least_yield is not None and kept is not None and kept < stop.least_yield:
-        return f"yield: {kept:.4f} of the drawn tokens are kept, and {stop.least_yield} is the least that goes on"
+        return f"yield: {kept:.3f} of the drawn tokens are kept, and {stop.least_yield} is the least that goes on"
     return _spent(rounds, stop)
 
 

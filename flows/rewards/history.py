@@ -15,6 +15,7 @@ from rollmill.flows.rewards.reward_log import PREFIX, VERSION, require_log
 from rollmill.pipelines.stats import Estimate, cluster_mean
 from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_share
 from rollmill.pipelines.stats.clusters.intervals import mover_sum
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.ground.records import JudgedRow
 from rollmill.storage.workspace import Workspace
 
@@ -111,7 +112,7 @@ def _share(rows: Sequence[RewardedRow], values: Sequence[float]) -> Estimate | N
 
 
 def _shown(rise: tuple[float, float, float]) -> str:
-    return f"{rise[0]:.3f} [{rise[1]:.3f}, {rise[2]:.3f}]"
+    return with_interval(rise[0], rise[1], rise[2])
 
 
 def _of_step(step: int | None, rows: Sequence[RewardedRow]) -> dict[str, Any]:

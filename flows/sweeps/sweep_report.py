@@ -6,9 +6,10 @@ from typing import Any
 
 from rollmill.flows.sweeps.sweep_recipe import LoadedSweep
 from rollmill.pipelines.budget.sweep_result import SweepResult, SweptStep
-from rollmill.pipelines.stats import Estimate, with_interval
+from rollmill.pipelines.stats import Estimate
 from rollmill.storage.ground.files import json_text, write_text
 from rollmill.storage.ground.ids import digits
+from rollmill.storage.ground.rate_texts import with_interval
 
 Row = dict[str, Any]
 HERE = ("run", "spent", "messages", "reports")
@@ -60,7 +61,7 @@ def sentence(outcome: Mapping[str, Any]) -> str:
         return f"no arm was chosen over {default}."
     if gain is None:
         return f"{chosen} was chosen; no problem of the other half is judged for it and for {default}."
-    amount = f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    amount = with_interval(gain["value"], gain["low"], gain["high"], "+")
     # Only the half that did not choose can show a gain: the other one favours what it chose.
     if gain["low"] > 0:
         return f"{chosen} is better than {default}: {amount} on problems that did not choose it."
@@ -74,7 +75,7 @@ def curse_sentence(outcome: Mapping[str, Any]) -> str:
     curse = outcome["curse"]
     if curse is None:
         return ""
-    amount = f"{curse['value']:+.3f} [{curse['low']:+.3f}, {curse['high']:+.3f}]"
+    amount = with_interval(curse["value"], curse["low"], curse["high"], "+")
     gained = (
         "" if outcome["seen_gain"] is None else f" There it was {outcome['seen_gain']:+.3f} above {outcome['default']}."
     )

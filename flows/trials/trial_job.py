@@ -17,6 +17,7 @@ from rollmill.flows.trials.trial_report import sentence, write_trial
 from rollmill.pipelines.stats import holm
 from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.ground.files import json_text, read_object, write_text
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.versions.index import dataset_names
 
 Row = dict[str, Any]
@@ -146,7 +147,7 @@ class Trial(ExperimentKind):
     def line(self, outcome: Row) -> str:
         """The first comparison."""
         row = outcome["comparisons"][0]
-        return f"{outcome['trial']}: {row['arm']} {row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+        return f"{outcome['trial']}: {row['arm']} {with_interval(row['difference'], row['low'], row['high'], '+')}"
 
 
 def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: StudentCounts) -> Row:

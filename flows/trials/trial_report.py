@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.rate_texts import interval_text, rate_text, with_interval
 
 Row = Mapping[str, Any]
 
@@ -34,7 +35,7 @@ def trial_page(outcome: Row) -> str:
 def sentence(row: Row) -> str:
     """A comparison in one sentence: which arm is better, or what would have been seen."""
     measure, low, high = row["measure"], row["low"], row["high"]
-    amount = f"{row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
+    amount = with_interval(row["difference"], low, high, "+")
     # With fewer than three seeds the interval leaves out how much other trainings would differ.
     scope = "" if row["over_seeds"] else ", of these trained models only"
     if row.get("shown"):
@@ -59,8 +60,9 @@ def _comparisons(outcome: Row) -> str:
         shares = row["shares"]
         parts = "" if shares is None else ", ".join(f"{shares[name]:.0%}" for name in ("problems", "seeds", "rest"))
         lines.append(
-            f"| {row['arm']} | {row['against']} | {row['measure']} | {row['value_before']:.4f} | {row['value_after']:.4f} "
-            f"| {row['difference']:+.4f} | [{row['low']:+.4f}, {row['high']:+.4f}] at {row['confidence']:.3f} "
+            f"| {row['arm']} | {row['against']} | {row['measure']} | {rate_text(row['value_before'])} "
+            f"| {rate_text(row['value_after'])} | {rate_text(row['difference'], '+')} "
+            f"| {interval_text(row['low'], row['high'], '+')} at {row['confidence']:.3f} "
             f"| {row['p']:.4f}{_by_holm(row)} | {row['units']} | {parts} |"
         )
     return "## Differences\n\n" + "\n".join(lines) + "\n"
@@ -97,7 +99,7 @@ def _by_seed(outcome: Row) -> str:
     rows = [row for row in outcome["comparisons"] if row["primary"]]
     seeds = len(rows[0]["by_seed"])
     lines = [f"| arm | {' | '.join(str(seed) for seed in range(seeds))} |", f"|---|{'---|' * seeds}"]
-    lines += [f"| {row['arm']} | {' | '.join(f'{value:+.4f}' for value in row['by_seed'])} |" for row in rows]
+    lines += [f"| {row['arm']} | {' | '.join(rate_text(value, '+') for value in row['by_seed'])} |" for row in rows]
     return "## Difference at each seed\n\n" + "\n".join(lines) + "\n"
 
 
@@ -106,7 +108,8 @@ def _by_benchmark(outcome: Row) -> str:
         return ""
     lines = ["| benchmark | arm | difference | interval |", "|---|---|---|---|"]
     lines += [
-        f"| {row['benchmark']} | {row['arm']} | {row['difference']:+.4f} | [{row['low']:+.4f}, {row['high']:+.4f}] |"
+        f"| {row['benchmark']} | {row['arm']} | {rate_text(row['difference'], '+')} "
+        f"| {interval_text(row['low'], row['high'], '+')} |"
         for row in outcome["by_benchmark"]
     ]
     return "## By benchmark\n\n" + "\n".join(lines) + "\n"

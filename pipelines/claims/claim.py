@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rollmill.pipelines.claims.effects import Effect, EffectPrediction
+from rollmill.storage.ground.rate_texts import interval_text
 
 if TYPE_CHECKING:
     from rollmill.pipelines.claims.evidence import Evidence
@@ -75,7 +76,7 @@ def finding(expected: EffectPrediction, effects: Sequence[Effect]) -> ClaimFindi
     if met < LEAST_SEEDS * len(values):
         reasons.append(f"as predicted in {met} of {len(values)} seeds")
     if low is not None and high is not None and not expected.excludes_the_opposite(low, high):
-        reasons.append(f"the interval [{low:+.3f}, {high:+.3f}] does not exclude the opposite")
+        reasons.append(f"the interval {interval_text(low, high, '+')} does not exclude the opposite")
     refuted = low is not None and high is not None and expected.is_excluded_by(low, high)
     outcome: Status = "reproduced" if not reasons else "contradicted" if refuted else "inconclusive"
     n = sum(effect.n for effect in effects)

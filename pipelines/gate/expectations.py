@@ -1,8 +1,8 @@
 """Expectations that Great Expectations lacks, registered by name when this module is imported.
 
-In a project of that library: `import rollmill.pipelines.gate.expectations`, then `expect_one_reference_of_each_prompt` and
-the rest work on batches of pandas and of SQL. A parameter `evaluation` or `before` is rows (a list of mappings) or, over
-SQL, the name of a table of the same database. The gate measures some of them before, for its report (`GateMeasurements`).
+In a project of that library: `import rollmill.pipelines.gate.expectations`, then `expect_one_reference_of_each_prompt` and the rest
+work on batches of pandas and of SQL. A parameter `evaluation` or `before` is rows (a list of mappings) or, over SQL, the
+name of a table of the same database. The gate measures some of them before, for its report (`GateMeasurements`).
 """
 
 import json
@@ -22,8 +22,8 @@ from rollmill.pipelines.contamination.planted_copies import COPIES
 from rollmill.pipelines.gate.suite import FEWEST, GateMeasurements
 from rollmill.pipelines.metrics import Drift
 from rollmill.pipelines.metrics.drift import drifts
-from rollmill.pipelines.stats import with_interval
 from rollmill.storage.ground.pool import Composition, pool_of
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.ground.records import Problem
 from rollmill.storage.ground.replies.faults import DRAWS, ONE_TEXT, SEVERAL, TEXTS
 from rollmill.storage.ground.solutions import asked, plain_reference

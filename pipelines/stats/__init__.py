@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         clopper_pearson,
         sampled_share,
         t_quantile,
-        with_interval,
     )
     from rollmill.pipelines.stats.clusters.means import cluster_sums, mean_bounds, population_mean
     from rollmill.pipelines.stats.clusters.outlying import OutlyingClusters, outlying_clusters
@@ -142,7 +141,7 @@ _MODULES = {
     "rollmill.pipelines.stats.clusters.differences": "Equivalence PairedTest equivalence paired_difference paired_test",
     "rollmill.pipelines.stats.clusters.drift": "Shift total_variation",
     "rollmill.pipelines.stats.clusters.intervals": (
-        "Estimate StratumSample beta_probability beta_quantile clopper_pearson sampled_share t_quantile with_interval"
+        "Estimate StratumSample beta_probability beta_quantile clopper_pearson sampled_share t_quantile"
     ),
     "rollmill.pipelines.stats.clusters.means": "cluster_sums mean_bounds population_mean",
     "rollmill.pipelines.stats.clusters.outlying": "OutlyingClusters outlying_clusters",
@@ -323,5 +322,4 @@ __all__ = [
     "vote",
     "weighted_vote",
     "whole_of",
-    "with_interval",
 ]

@@ -4,6 +4,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from rollmill.storage.ground.rate_texts import with_interval
+
 WIDTH = 120
 _KS = ("pass@1", "pass@4", "pass@16", "pass@64")
 _TAGS = ("math", "synthetic", "onnx", "rollmill")
@@ -140,7 +142,7 @@ def _template_table(scores: Mapping[str, Any]) -> str:
 
 
 def _cell(estimate: Mapping[str, Any]) -> str:
-    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return with_interval(estimate["value"], estimate["low"], estimate["high"])
 
 
 def _limits() -> str:

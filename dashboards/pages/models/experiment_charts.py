@@ -44,13 +44,13 @@ def difference_chart(differences: Sequence[Difference]) -> AnyChart:
     colour = alt.Color(
         "shown:N", scale=alt.Scale(domain=["not 0", "may be 0"], range=[BLUE, GREY]), legend=None,
     )  # fmt: skip
-    tips = [*number_tips(("difference", "low", "high"), "+.4f"), *number_tips(("p", "confidence"), ".4f")]
+    tips = [*number_tips(("difference", "low", "high"), "+.3f"), *number_tips(("p", "confidence"), ".4f")]
     base = alt.Chart(rows).encode(y=y, color=colour, tooltip=["row", *tips])
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=ORANGE, strokeDash=[4, 3]).encode(x="zero:Q")
     layers = [zero, base.mark_rule(strokeWidth=3).encode(x=x, x2="high:Q")]
     if not seeds.empty:
         dots = alt.Chart(seeds).mark_point(color=SKY, size=34, opacity=0.9)
-        layers.append(dots.encode(y=y, x="at seed:Q", tooltip=["row", "seed", *number_tips(("at seed",), "+.4f")]))
+        layers.append(dots.encode(y=y, x="at seed:Q", tooltip=["row", "seed", *number_tips(("at seed",), "+.3f")]))
     layers.append(base.mark_point(filled=True, size=110, opacity=1).encode(x="difference:Q"))
     return chart_of_rows(alt.layer(*layers), len(order), ROW)
 
@@ -81,7 +81,7 @@ def rounds_chart(points: Sequence[RoundPoint]) -> AnyChart:
         x=alt.X("round:O", title="round", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("value:Q", title="pass rate", scale=alt.Scale(zero=False), axis=alt.Axis(format=".2f", minExtent=44)),
         color=_colour(names),
-        tooltip=["round", "measure", "model", *number_tips(("value",), ".4f")],
+        tooltip=["round", "measure", "model", *number_tips(("value",), ".3f")],
     )
     return alt.layer(chart.mark_line(strokeWidth=2), chart.mark_point(filled=True, size=70, opacity=1)).properties(
         height=HEIGHT
@@ -102,7 +102,7 @@ def changes_chart(points: Sequence[RoundPoint]) -> AnyChart | None:
         x=alt.X("round:O", title="round", axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("measure:N", sort=names),
         color=_colour(names),
-        tooltip=["round", "measure", *number_tips(("change", "low", "high"), "+.4f")],
+        tooltip=["round", "measure", *number_tips(("change", "low", "high"), "+.3f")],
     )
     y = alt.Y("low:Q", title="change", axis=alt.Axis(format="+.2f", minExtent=44))
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="zero:Q")

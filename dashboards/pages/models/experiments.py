@@ -13,6 +13,7 @@ from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.commands import command_button
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import moment
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.queries.models.experiments import (
     BAD_ENDS,
     Difference,
@@ -169,7 +170,7 @@ def _numbers(measured: Sequence[Difference]) -> pd.DataFrame:
             "before": [round(difference.before, 4) for difference in measured],
             "after": [round(difference.after, 4) for difference in measured],
             "difference": [
-                f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]" for difference in measured
+                with_interval(difference.value, difference.low, difference.high, "+") for difference in measured
             ],
             "p": [f"{difference.p:.4f}" for difference in measured],
             "variance": [

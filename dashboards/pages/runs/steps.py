@@ -11,8 +11,9 @@ from rollmill.dashboards.pages.runs.sweep import is_swept, show_sweep
 from rollmill.dashboards.session.commands import typed
 from rollmill.dashboards.session.kept import kept
 from rollmill.dashboards.session.scope import reader
-from rollmill.pipelines.stats import Estimate, with_interval
+from rollmill.pipelines.stats import Estimate
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.queries import Run, run_scope
 from rollmill.storage.queries.attempts import AttemptTable, answering_again, attempt_table
 from rollmill.storage.queries.rates import step_counts
@@ -94,7 +95,7 @@ def _attempts(table: AttemptTable) -> None:
 
 
 def _gain(estimate: Estimate) -> str:
-    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+    return with_interval(estimate.value, estimate.low, estimate.high, "+")
 
 
 def _interval(estimate: Estimate) -> str:

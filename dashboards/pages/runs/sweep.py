@@ -8,7 +8,7 @@ import streamlit as st
 
 from rollmill.dashboards.inert import inert, visible
 from rollmill.dashboards.units import counted
-from rollmill.pipelines.stats import with_interval
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.queries import Run
 
 Row = Mapping[str, Any]
@@ -60,7 +60,7 @@ def _gain(outcome: Row) -> str:
 
 
 def _signed(estimate: Row) -> str:
-    return f"{estimate['value']:+.3f} [{estimate['low']:+.3f}, {estimate['high']:+.3f}]"
+    return with_interval(estimate["value"], estimate["low"], estimate["high"], "+")
 
 
 def arm_table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line
 from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.rate_texts import with_interval
 
 _LONGEST = 100  # characters of a prompt
 
@@ -40,8 +41,6 @@ def copying(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _page(report: dict[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     rates = [
         [name, with_interval(part["value"], part["low"], part["high"]), f"{part['n']:,}"]
         for name, part in ((report["generated"], report["rate"]), (report["held_out"], report["rate_of_held_out"]))

@@ -12,6 +12,7 @@ from rollmill.flows.cli.datasets.dataset_models import users_of
 from rollmill.flows.cli.output import inert
 from rollmill.flows.cli.summary import counts_text, level_table, relative_path, sft_command
 from rollmill.flows.cli.terminal import styled
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.ground.recipe_steps import takes_imports
 from rollmill.storage.ground.replies.faults import lines_of_run
 from rollmill.storage.versions.checks import kept_checks
@@ -101,8 +102,6 @@ def _recipe(manifest: Mapping[str, Any]) -> str:
 
 def _drift(drift: Mapping[str, Any]) -> str:
     """Drift from the previous version by kind; * marks drift that chance does not explain."""
-    from rollmill.pipelines.stats import with_interval
-
     rows = [(kind.replace("_", " "), row) for kind, row in drift.get("kinds", {}).items() if row["value"] is not None]
     kinds = [
         f"{kind} {with_interval(row['value'], row['low'], row['high'])}{'' if row['value'] <= row['chance'] else ' *'}"

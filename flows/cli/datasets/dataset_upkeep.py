@@ -21,6 +21,7 @@ from rollmill.flows.cli.datasets.dataset_sharing import (
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from rollmill.flows.cli.recipe import ProfilePath
 from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.storage.ground.rate_texts import interval_text
 from rollmill.storage.ground.temporary import temporary_folder
 
 if TYPE_CHECKING:
@@ -220,6 +221,6 @@ def _page(result: Mapping[str, Any]) -> str:
         return "\n".join([*lines, f"  no comparison of rates: {difference['why']}"])
     lines.append(
         f"  pass rate now - then, paired over {difference['problems']:,} problems: {difference['difference']:+.3f} "
-        f"[{difference['low']:+.3f}, {difference['high']:+.3f}] ({difference['interval']})"
+        f"{interval_text(difference['low'], difference['high'], '+')} ({difference['interval']})"
     )
     return "\n".join(lines)

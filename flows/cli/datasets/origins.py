@@ -7,6 +7,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.rate_texts import interval_text, rate_text
 
 HEAD = ["reference", "by", "problems", "agreement", "computed again", "wrong", "95%", "solved again", "wrong", "95%"]
 
@@ -52,8 +53,8 @@ def _cells_of(row: Mapping[str, Any]) -> list[Any]:
 def _cells(estimate: Mapping[str, Any] | None) -> list[str]:
     if estimate is None:
         return ["0", "-", "-"]
-    return [f"{estimate['n']:,}", _number(estimate["value"]), f"[{_number(estimate['low'])}, {_number(estimate['high'])}]"]
+    return [f"{estimate['n']:,}", _number(estimate["value"]), interval_text(estimate["low"], estimate["high"])]
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else rate_text(value)

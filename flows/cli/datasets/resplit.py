@@ -6,6 +6,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.rate_texts import with_interval
 
 
 def resplit(
@@ -47,12 +48,10 @@ def _page(report: dict[str, Any]) -> str:
 
 
 def _part(part: dict[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     if part["value"] is None:
         return "no problem"
     return f"{with_interval(part['value'], part['low'], part['high'])} on {part['problems']:,}"
 
 
 def _gap(gap: dict[str, Any] | None) -> str:
-    return "-" if gap is None else f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"
+    return "-" if gap is None else with_interval(gap["value"], gap["low"], gap["high"], "+")

@@ -8,6 +8,7 @@ from typing import Any
 from rollmill.flows.cli.output import as_json, columns, line
 from rollmill.flows.evaluation.allocation import AllocationRequest, allocation_report
 from rollmill.storage.ground.errors import explained
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.queries.comparisons.allocations import FILE
 
 
@@ -59,7 +60,7 @@ def _choice(choice: Mapping[str, Any]) -> str:
     value = choice["reported"]
     return (
         f"{choice['allocator']} in the first repeat: {choice['winner']}, {choice['seen']:.3f} where it was chosen and "
-        f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}] on {choice['problems']:,} problems that did not "
+        f"{with_interval(value['value'], value['low'], value['high'])} on {choice['problems']:,} problems that did not "
         f"choose it; {len(choice['rounds'])} rounds."
     )
 

@@ -15,6 +15,7 @@ from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import ProfilePath
 from rollmill.flows.job import workspace_root
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.storage.workspace import Workspace
@@ -113,7 +114,7 @@ def behaviour(
 
 def _behaviours(report: Mapping[str, Any]) -> str:
     rate = report["collisions"]
-    share = "no pair" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
+    share = "no pair" if rate is None else with_interval(rate["value"], rate["low"], rate["high"])
     return (
         f"{report['name']}: {report['programs']:,} different programs of {report['problems']:,} problems have "
         f"{report['keys']:,} behaviour keys on {report['inputs']} inputs; equal keys save {report['saved']:.0%} of their "
@@ -270,4 +271,4 @@ def _planted_lines(row: Mapping[str, Any]) -> list[str]:
 
 
 def _rate(rate: Mapping[str, Any] | None) -> str:
-    return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
+    return "-" if rate is None else with_interval(rate["value"], rate["low"], rate["high"])

@@ -17,6 +17,7 @@ from rollmill.flows.cli import CommandList, group
 from rollmill.flows.cli.judge.certify_sampler import certify_sampler
 from rollmill.flows.cli.output import AsJson, as_json, columns, line, note
 from rollmill.storage.ground.errors import FoundWanting, SetupError, unknown_name
+from rollmill.storage.ground.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.pipelines.certify.certificate import Certificate
@@ -168,7 +169,7 @@ def _print_flips(flips: dict[str, Any]) -> None:
     """Every form that flipped, and the rates over forms."""
     rates = [
         [row["forms"], row["flip"], f"{row['rows']} of {row['of_rows']}", f"{row['forms_hit']} of {row['of_forms']}",
-         f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"]
+         with_interval(row['rate'], row['low'], row['high'])]
         for row in flips["rates"]
     ]  # fmt: skip
     line("\n" + columns(["forms", "flip", "rows", "forms with one", "rate [95% over forms]"], rates))
@@ -199,7 +200,7 @@ def _print_selection(selection: dict[str, Any]) -> None:
 
 
 def _rate(row: dict[str, Any]) -> str:
-    return "-" if row["rate"] is None else f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    return "-" if row["rate"] is None else with_interval(row["rate"], row["low"], row["high"])
 
 
 def _rollouts(path: Path) -> "list[EditedRollout]":

@@ -14,6 +14,7 @@ from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, lin
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.flows.job import workspace_root
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.rate_texts import interval_text
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
 Samples = Annotated[
@@ -221,4 +222,4 @@ def _share(value: float | None) -> str:
 
 def _error_cells(row: Mapping[str, Any]) -> tuple[str, str]:
     error = row["error"]
-    return ("-", "-") if error is None else (f"{error['value']:.3f}", f"[{error['low']:.3f}, {error['high']:.3f}]")
+    return ("-", "-") if error is None else (f"{error['value']:.3f}", interval_text(error["low"], error["high"]))

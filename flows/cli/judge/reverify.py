@@ -10,6 +10,7 @@ from rollmill.flows.cli.output import AsJson, DryRun, columns
 from rollmill.flows.cli.recipe import Sets
 from rollmill.flows.cli.runs_cost import RunId
 from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.rate_texts import interval_text
 
 Verifier = Annotated[
     str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")
@@ -120,7 +121,7 @@ def _rates(report: Mapping[str, Any]) -> list[str]:
 def _paired_lines(row: Mapping[str, Any]) -> list[str]:
     if row["difference"] is None:
         return ["-", "-", "-", "-"]
-    change, interval = f"{row['difference']:+.3f}", f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+    change, interval = f"{row['difference']:+.3f}", interval_text(row["low"], row["high"], "+")
     return [f"{row['before']:.3f}", f"{row['after']:.3f}", change, interval]
 
 

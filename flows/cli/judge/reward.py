@@ -12,6 +12,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line, note
 from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.flows.rewards.reward import VerifierReward
@@ -231,6 +232,4 @@ def _estimate(estimate: Mapping[str, Any] | None) -> str:
         return "-"
     if not math.isfinite(estimate["high"] - estimate["low"]):
         return f"{estimate['value']:.3f} ({estimate['n']})"
-    from rollmill.pipelines.stats import with_interval
-
     return f"{with_interval(estimate['value'], estimate['low'], estimate['high'])} ({estimate['n']})"

@@ -10,6 +10,7 @@ from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
 from rollmill.flows.cli.runs_cost import RunId
 from rollmill.flows.job import workspace_root
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.rate_texts import interval_text
 
 With = Annotated[
     list[str] | None, typer.Option("--with", metavar="NAME", help="The scorer; may be repeated. Without it: the recipe's.")
@@ -84,7 +85,7 @@ def _calibration_cells(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any
     for metric in ("auroc", "auroc_within", "brier", "calibration"):
         row = first[metric]
         ends = [row.get(end) for end in ("low", "high")]
-        interval = "" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+        interval = "" if None in ends else f" {interval_text(ends[0], ends[1])}"
         cells.append("-" if row["value"] is None else f"{row['value']:.3f}{interval}")
     noise = first["calibration"].get("noise")
     return [name, *cells, "-" if noise is None else f"{noise:.3f}"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollmill.flows.cli.output import columns
+from rollmill.storage.ground.rate_texts import with_interval
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -41,4 +42,4 @@ def _quality(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _rate(rate: Mapping[str, Any] | None) -> str:
-    return "-" if rate is None else f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+    return "-" if rate is None else with_interval(rate["value"], rate["low"], rate["high"])

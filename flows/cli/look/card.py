@@ -10,6 +10,7 @@ from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
 from rollmill.storage.ground.errors import explained
+from rollmill.storage.ground.rate_texts import with_interval
 
 verbs = group("card", "Evaluation cards of models: rates of groups of problems and of their intersections.")
 
@@ -96,8 +97,6 @@ def check(
 
 
 def _page(part: dict[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     rate = with_interval(part["value"], part["low"], part["high"])
     head = f"## {part['benchmark']}\n\n{rate} on {part['problems']:,} problems, {part['completions']:,} judged completions."
     # A server's words are text of strangers: no link and no tag of a Markdown page.

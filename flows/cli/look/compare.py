@@ -11,6 +11,7 @@ from rollmill.flows.cli.look.imputed_words import imputed_words
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.rate_texts import with_interval
 
 Subject = Annotated[
     str,
@@ -100,8 +101,6 @@ def leaderboard(
 
 
 def _checkpoints(rows: Sequence[dict[str, Any]]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     shown = [
         [
             row["benchmark"],
@@ -130,7 +129,7 @@ def _comparison(row: dict[str, Any]) -> str:
         + (f"; left out: {', '.join(left_out)}" if left_out else ""),
         columns(["", "model", "completions", "tokens each", row["metric"]], table),
         f"{row['decision']}.",
-        f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
+        f"difference {with_interval(row['difference'], row['low'], row['high'], '+')} (95%, {row['interval']}), "
         f"p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
         *filter(None, [difference_words(row)]),
         *([] if row["outlying"] is None else [f"note: {row['outlying']['note']}"]),
@@ -151,12 +150,12 @@ def _equal_tokens(part: dict[str, Any]) -> str:
     if "why" in part:
         return f"not compared at equal tokens: {part['why']}"
     values = f"{part['value_before']:.3f} and {part['value_after']:.3f}"
-    change = f"{part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]"
+    change = with_interval(part["difference"], part["low"], part["high"], "+")
     return f"at {part['tokens']:,} tokens a problem each: {values}, difference {change}, p = {part['p']:.3g}"
 
 
 def _stratum(part: dict[str, Any]) -> list[Any]:
-    change = f"{part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]"
+    change = with_interval(part["difference"], part["low"], part["high"], "+")
     return [
         str(part["group"]),
         part["problems"],
@@ -172,8 +171,6 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _board(board: dict[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
     rows = []
     for model in board["models"]:
@@ -207,8 +204,6 @@ def _problem_count(board: dict[str, Any], benchmark: str) -> str:
 
 
 def _board_cell(row: dict[str, Any] | None) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     if row is None:
         return "-"
     if row["value"] is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollmill.flows.cli.output import columns
+from rollmill.storage.ground.rate_texts import with_interval
 
 NONE = "errata: no recorded fault concerns these problems. Next: rollmill errata add NAME PROBLEM"
 
@@ -24,7 +25,7 @@ def errata_words(errata: Mapping[str, Any]) -> list[str]:
     return [
         applied(errata),
         f"as judged, on {row['problems']:,} problems: {row['value_before']:.3f} and {row['value_after']:.3f}, difference "
-        f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}], p = {row['p']:.3g}; {row['decision']}",
+        f"{with_interval(row['difference'], row['low'], row['high'], '+')}, p = {row['p']:.3g}; {row['decision']}",
     ]
 
 

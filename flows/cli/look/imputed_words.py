@@ -3,12 +3,11 @@
 from typing import Any
 
 from rollmill.flows.cli.output import columns
+from rollmill.storage.ground.rate_texts import with_interval
 
 
 def imputed_words(board: dict[str, Any]) -> str:
     """The table of `rollmill leaderboard --impute` with its legend."""
-    from rollmill.pipelines.stats import with_interval
-
     cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
     rows = []
     for model in board["models"]:
@@ -44,8 +43,6 @@ def _few_anchors(counts: dict[str, int]) -> list[str]:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     return _marked(with_interval(row["value"], row["low"], row["high"]), row)
 
 

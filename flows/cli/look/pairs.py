@@ -8,6 +8,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.rate_texts import with_interval
 
 verbs = group("pairs", "Rank models by pairwise comparisons of their answers, each pair in both orders.")
 
@@ -89,6 +90,4 @@ def _page(report: dict[str, Any]) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     return with_interval(row["value"], row["low"], row["high"])

@@ -15,6 +15,7 @@ from rollmill.flows.cli.runs_attempts import attempts
 from rollmill.flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from rollmill.flows.cli.runs_elected import elected
 from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.ground.recipe_steps import recorded_steps, takes_imports
 from rollmill.storage.ground.replies.faults import lines_of_run
 
@@ -62,8 +63,6 @@ def list_(*, cells: Cells = False, json: AsJson = False) -> None:
 
 def _cells_of(run: "RunLine", state: str) -> list[Any]:
     """The texts of a run in the table; unknown values are blank."""
-    from rollmill.pipelines.stats import with_interval
-
     name = f"{run.id} ({len(run.cells)} cells)" if run.cells else run.id
     rate = "" if run.rate is None else with_interval(*run.rate)
     seconds = "" if run.seconds is None else f"{run.seconds:,.1f}"

@@ -9,6 +9,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.storage.ground.errors import FoundWanting
+from rollmill.storage.ground.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.pipelines.stats import ScalingFit
@@ -81,8 +82,6 @@ def _prediction(fit: "ScalingFit", size: float) -> dict[str, Any]:
 
 
 def _page(report: Mapping[str, Any]) -> str:
-    from rollmill.pipelines.stats import with_interval
-
     sizes = [size for size, _ in report["points"]]
     points = f"{len(sizes)} points, {report['x']} {min(sizes):g} to {max(sizes):g}"
     rows = [["form", report["form"]], ["points", points]]

@@ -9,6 +9,7 @@ import typer
 from rollmill.flows.cli.jobs import run_job
 from rollmill.flows.cli.output import AsJson, columns
 from rollmill.flows.job import workspace_root
+from rollmill.storage.ground.rate_texts import with_interval
 
 _SHOWN = 10
 LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or a folder of logs.")]
@@ -128,7 +129,7 @@ def _value(measured: Mapping[str, Any] | None) -> str:
         return "-"
     if measured["value"] is None:
         return f"none: {measured['why']}"
-    return f"{measured['value']:.4f} [{measured['low']:.3f}, {measured['high']:.3f}]"
+    return with_interval(measured["value"], measured["low"], measured["high"])
 
 
 def _verdicts(report: Mapping[str, Any]) -> list[str]:

@@ -34,11 +34,6 @@ class Estimate:
     estimand: str
 
 
-def with_interval(value: float, low: float, high: float) -> str:
-    """A value with its interval, as tables, pages and commands show it."""
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
 @dataclass(frozen=True, slots=True)
 class StratumSample:
     """Stratum of `size` members. `values`: values of a simple random sample of the members, drawn without replacement.

@@ -1,11 +1,13 @@
 """Rows of Parquet and Arrow files, a few at a time by the bytes that they unfold to. Knows no field names."""
 
+import mmap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.ground.parquet_pages import BrokenPageError, pages_of
 from rollmill.storage.imports.reading.arrow_sizes import declared_sizes
 from rollmill.storage.imports.reading.limits import MAX_HELD, Unfolded
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_ROWS = 64  # rows that Parquet's reader decodes at once: it unfolds them whatever their length
+_ROWS = 64  # rows that Parquet's reader decodes at once at most: it unfolds them whatever their length
+_AT_ONCE, _BUFFER = 16 << 20, 1 << 20  # bytes of rows decoded together, and of a file read ahead
 _LARGE_DICTIONARY, _FOLDED = 4 << 20, 30  # bytes of a dictionary as compressed; how much more a column unfolds to
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value
 _ARROW_FILE = b"ARROW1"
@@ -29,21 +32,23 @@ def parquet_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    number = 0
+    number, rows = 0, _ROWS
     try:
         with pq.ParquetFile(path) as file:
             distinct_names(path, file.schema_arrow.names)
             folded, size = _folded_columns(file)
-        unfolded.check(unfolded.bytes + size)
-        with pq.ParquetFile(path, read_dictionary=folded) as file:
-            for batch in file.iter_batches(batch_size=_ROWS):
+            unfolded.check(unfolded.bytes + size)
+            rows = _rows_at_once(file, path, unfolded)
+        # A buffer of its own: by default a whole column of a row group is read before its first page is unfolded.
+        with pq.ParquetFile(path, read_dictionary=folded, buffer_size=_BUFFER) as file:
+            for batch in file.iter_batches(batch_size=rows):
                 for values in _rows(batch, unfolded, number):
                     number += 1
                     yield number, values
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, BrokenPageError) as error:
         raise SetupError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
     except UnicodeDecodeError as error:
-        message = f"{path}: a text within {_ROWS} rows after row {number} is not UTF-8; nothing was stored."
+        message = f"{path}: a text within {rows} rows after row {number} is not UTF-8; nothing was stored."
         raise SetupError(message) from error
 
 
@@ -152,6 +157,24 @@ def _is_text(kind: "pa.DataType") -> bool:
 
     tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
     return any(test(kind) for test in tests)
+
+
+def _rows_at_once(file: "pq.ParquetFile", path: Path, unfolded: Unfolded) -> int:
+    """Rows to decode at once, by the largest mean length of a row in any page. SetupError where a value is too long, or
+    the pages hold more than the file may unfold to.
+    """
+    longest: Counter[int] = Counter()
+    whole = 0
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for group in range(file.metadata.num_row_groups):
+            for place in range(file.metadata.num_columns):
+                for page in pages_of(data, file.metadata.row_group(group).column(place)):
+                    whole += page.bytes
+                    length = page.bytes // max(1, page.values)
+                    longest[place] = max(longest[place], 0 if page.of_dictionary else length)
+                    unfolded.check_row(length, f"column {file.schema.column(place).path!r}: a value")
+    unfolded.check(unfolded.bytes + whole)
+    return max(1, min(_ROWS, _AT_ONCE // max(1, longest.total())))
 
 
 def _folded_columns(file: "pq.ParquetFile") -> tuple[list[str], int]:

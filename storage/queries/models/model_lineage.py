@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.models.index import ModelVersion, resolve_model
 from rollmill.storage.models.upkeep import ancestors
 from rollmill.storage.queries.models.evaluated import MeasuredCell, cells_of_version, headline_numbers, runs_of_version
@@ -102,7 +103,7 @@ def _evaluations(line: ModelLine, cells: Sequence[MeasuredCell]) -> list[tuple[K
     """The evaluations that measured the version, each with its first number of every benchmark."""
     evaluations: dict[str, list[str]] = {}
     for cell, metric, row in headline_numbers(cells_of_version(cells, line)):
-        words = f"{cell.benchmark} {metric} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        words = f"{cell.benchmark} {metric} {with_interval(row['value'], row['low'], row['high'])}"
         evaluations.setdefault(cell.evaluation, []).append(words)
     return [("evaluation", name, tuple(words)) for name, words in evaluations.items()]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from rollmill.storage.ground.rate_texts import interval_text, with_interval
 from rollmill.storage.ground.replies.faults import reply_lines
 from rollmill.storage.versions.content.layout import kept_file, kept_files
 
@@ -286,7 +287,7 @@ def _stress(planted: Mapping[str, Any] | None) -> list[str]:
         return []
     kinds = []
     for kind, row in planted["kinds"].items():
-        interval = f"[{row['rate']['low']:.3f}, {row['rate']['high']:.3f}]" if row["rate"] is not None else ""
+        interval = interval_text(row["rate"]["low"], row["rate"]["high"]) if row["rate"] is not None else ""
         kinds.append(f"{kind} {row['as_expected']} of {row['n']} {row['expected']} {interval}")
     return ["", f"A {planted['label']} (intervals over problems): {'; '.join(kinds)}."]
 
@@ -323,7 +324,7 @@ def _consequences(report: Mapping[str, Any]) -> list[str]:
 
 
 def _rate(rate: Mapping[str, Any] | None) -> str:
-    return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
+    return "-" if rate is None else with_interval(rate["value"], rate["low"], rate["high"])
 
 
 def _code(text: str) -> str:

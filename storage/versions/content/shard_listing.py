@@ -9,6 +9,7 @@ from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.ground.files import read_object
 from rollmill.storage.versions.content.digests import require
 from rollmill.storage.versions.content.layout import FOLDER, LISTING
+from rollmill.storage.versions.content.shard_sizes import require_small
 
 _FILE = re.compile(r"([a-z]+/)?[0-9a-f]{64}\.parquet")  # older programs wrote all kinds into one folder
 Listing = dict[str, list[dict[str, Any]]]
@@ -42,6 +43,9 @@ def _again(folder: Path) -> str:
 
 
 def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
-    """Raise FoundWanting if a file of a shard has another digest than the one in its name. An absent file passes."""
+    """Raise FoundWanting for a file of a shard with another digest than its name's, or that unfolds to too much. An absent
+    one passes.
+    """
     for path in (folder / FOLDER / name for name in names_of(shard)):
         require(path, path.stem, folder.name, _again(folder))
+        require_small(path, folder.name)
