@@ -65,12 +65,11 @@ def own_suite(info: "VersionInfo") -> Path:
 
 def write_docs(info: "VersionInfo", out: Path) -> Path:
     """Write Data Docs of the result that a version was published with; its first page."""
-    import json
-
     from rollmill.pipelines.gate.data_docs import write_data_docs
+    from rollmill.pipelines.gate.inert_results import stored_result
     from rollmill.pipelines.gate.suite_file import read_suite
     from rollmill.storage.versions.read import checked_text
 
     suite = read_suite(own_suite(info))
-    validation = json.loads(checked_text(info, "validation.json"))
+    validation = stored_result(checked_text(info, "validation.json"), f"validation.json of {info.ref}")
     return write_data_docs(out, info.ref, info.created_at, suite, validation)

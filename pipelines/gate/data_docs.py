@@ -1,4 +1,7 @@
-"""Data Docs of a stored result: the pages that the library makes. They load scripts and fonts from outside hosts."""
+"""Data Docs of a stored result: the pages that the library makes. They load scripts and fonts from outside hosts.
+
+Texts of the suite and the result are made inert first: `<` reads ‹ in the pages.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.pipelines.gate.engine import ephemeral, expectation_of, quiet
+from rollmill.pipelines.gate.inert_results import inert_entry, inert_results
 from rollmill.pipelines.gate.suite import Entry
 
 
@@ -27,20 +31,17 @@ def write_data_docs(out: Path, name: str, at: str, suite: Sequence[Entry], valid
         )
         for table in dict.fromkeys(entry["table"] for entry in suite):
             title = f"{name} {table}"
-            own = [expectation_of(gx, entry) for entry in suite if entry["table"] == table]
+            entries = [inert_entry(entry) for entry in suite if entry["table"] == table]
+            own = [expectation_of(gx, entry) for entry in entries]
             context.suites.add(gx.ExpectationSuite(name=title, expectations=own))
-            results = [
-                result
-                for result in validation["results"]
-                if result["expectation_config"]["kwargs"].get("batch_id") == table
-            ]
+            results = inert_results(validation, table, [entry["type"] for entry in entries])
             passed = sum(result["success"] for result in results)
             counts = {"evaluated_expectations": len(results), "successful_expectations": passed}
             counts |= {
                 "unsuccessful_expectations": len(results) - passed,
                 "success_percent": 100 * passed / max(1, len(results)),
             }
-            part = {**validation, "results": results, "statistics": counts, "success": passed == len(results)}
+            part = {"results": results, "statistics": counts, "success": passed == len(results), "meta": {}}
             result = expectationSuiteValidationResultSchema.load({**part, "suite_name": title, "suite_parameters": {}})
             identifier = ExpectationSuiteIdentifier(title)
             key = ValidationResultIdentifier(
