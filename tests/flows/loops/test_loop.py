@@ -64,7 +64,7 @@ def test_rounds_that_gain_go_on_and_one_that_does_not_stops() -> None:
     better, same = rounds_of((0.3, 0.2), (0.5, 0.2)), rounds_of((0.3, 0.2), (0.3, 0.2))
     assert alarms(better) == []
     assert stop_reason(better, LoopStop(gain=0.01)) is None
-    assert stop_reason(same, LoopStop(gain=0.01)) == "gain: pass@1 changed by +0.0000, and 0.01 is the least that goes on"
+    assert stop_reason(same, LoopStop(gain=0.01)) == "gain: pass@1 changed by +0.000, and 0.01 is the least that goes on"
     assert better[0]["pass@1 since base"]["difference"] == pytest.approx(0.2)
     assert "of these trained models only" in better[0]["pass@1 since before"]["estimand"]
 

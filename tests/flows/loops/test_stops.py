@@ -40,9 +40,9 @@ class Liar(OneByOne):
     [
         (LoopStop(), None),
         (LoopStop(gain=0.005), None),
-        (LoopStop(gain=0.02), "gain: pass@1 changed by +0.0100, and 0.02 is the least that goes on"),
+        (LoopStop(gain=0.02), "gain: pass@1 changed by +0.010, and 0.02 is the least that goes on"),
         (LoopStop(least_yield=0.3), None),
-        (LoopStop(least_yield=0.31), "yield: 0.3000 of the drawn tokens are kept, and 0.31 is the least that goes on"),
+        (LoopStop(least_yield=0.31), "yield: 0.300 of the drawn tokens are kept, and 0.31 is the least that goes on"),
         (LoopStop(precision=0.91), None),
         (LoopStop(precision=0.92),
          "hacked: 0.950 of 80 kept rows are right by the audit, at least 0.910, and 0.92 is the least that goes on"),

@@ -34,7 +34,7 @@ DIFFERENCE: dict[str, Any] = {
     "arm": "two", "against": "one", "k": 1, "measure": "pass@1", "primary": True, "confidence": 0.95, "difference": 0.05,
     "low": 0.01, "high": 0.09, "p": 0.02, "n": 240, "by_seed": [0.02, 0.05, 0.08], "value_before": 0.5,
     "value_after": 0.55, "shares": {"problems": 0.5, "seeds": 0.3, "rest": 0.2},
-    "sentence": "Students of two are better than those of one: pass@1 +0.0500 [+0.0100, +0.0900].",
+    "sentence": "Students of two are better than those of one: pass@1 +0.050 [+0.010, +0.090].",
 }  # fmt: skip
 REFERENCE = {
     **DIFFERENCE, "k": None, "measure": "log-prob of references", "primary": False, "low": -0.02, "sentence": None,
@@ -94,7 +94,7 @@ def test_a_trial_is_a_sentence_and_a_picture_for_each_scale(folder: Path) -> Non
     assert [(row["low"], row["high"], row["shown"]) for row in values if "low" in row] == [(0.01, 0.09, "not 0")]
     assert [(row["row"], row["shown"]) for row in told if "low" in row] == [("two", "may be 0")]
     numbers = page.dataframe[1].value
-    assert list(numbers["difference"]) == ["+0.0500 [+0.0100, +0.0900]", "+0.0500 [-0.0200, +0.0900]"]
+    assert list(numbers["difference"]) == ["+0.050 [+0.010, +0.090]", "+0.050 [-0.020, +0.090]"]
     assert list(numbers["variance"]) == ["problems 50%, seeds 30%, rest 20%"] * 2
 
 

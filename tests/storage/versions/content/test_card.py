@@ -87,7 +87,7 @@ def test_measured_rates_stand_by_band_with_n_interval_estimand_and_method() -> N
     text = verifier_section([known()], "run-1")
     assert "math `7+a/b`: 80 rollouts of this run drawn at random with recorded probabilities and judged by people" in text
     assert "| band | rollouts | audited | false accepts | false rejects | precision of the kept set |" in text
-    assert "| all | 1000 | 80 | 0.0168 [" in text
+    assert "| all | 1000 | 80 | 0.017 [" in text
     assert "| .8-1 | 400 | 40 |" in text
     assert "share accepted of the wrong rollouts, n = 80, difference estimator, MOVER of weighted Clopper-Pearson" in text
     assert "the best number of draws is" in text
