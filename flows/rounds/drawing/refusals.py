@@ -22,12 +22,12 @@ def count_refusals(run: OpenRun, batches: Sequence[PlanBatch]) -> None:
         if isinstance(engine, BoundsRefusals):
             engines[step] = engine
     counts: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])  # of one engine, which several steps may share
-    for step, engine in engines.items():
+    for step, bound in engines.items():
         refused, whole = _counted(run, step, [batch for batch in batches if batch.step == step])
-        counts[id(engine)][0] += refused
-        counts[id(engine)][1] += whole
-    for engine in {id(engine): engine for engine in engines.values()}.values():
-        engine.go_on(*counts[id(engine)])
+        counts[id(bound)][0] += refused
+        counts[id(bound)][1] += whole
+    for bound in {id(bound): bound for bound in engines.values()}.values():
+        bound.go_on(*counts[id(bound)])
 
 
 def _counted(run: OpenRun, step: str, batches: Sequence[PlanBatch]) -> tuple[int, int]:

@@ -183,6 +183,9 @@ class Exchange:
     async def _answer(self, method: str, replica: Replica, path: str, most: int, **more: Any) -> bytes:
         """The body of the reply to this request, as far as an echoed id and the reply before it can tell."""
         url, options = self._target(replica, path)
+        if replica.server.ours is not None and not replica.server.ours():
+            # Whoever took its port would read prompts and key.
+            raise Failure("no_connection", "the server started there has ended, or another user has its port", down=True)
         asked = uuid4().hex
         self._asked.append(asked)
         own = {**options, "headers": {**options["headers"], REQUEST_ID: asked}}

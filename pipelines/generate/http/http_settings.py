@@ -26,7 +26,8 @@ class Server:
     of the models that it serves; empty: any.
 
     `listed`: True to refuse a model that its `/models` does not name. `ca_file`: certificates to trust instead of the
-    system's. `key`: key of a server that Rollmill started.
+    system's. `key`: key of a server that Rollmill started. `ours`: False once another process may have
+    the port of that server.
     """
 
     url: str
@@ -36,6 +37,7 @@ class Server:
     listed: bool = True
     ca_file: str | None = None
     key: str | None = field(default=None, repr=False)
+    ours: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     @property
     def shown(self) -> str:

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -141,12 +142,20 @@ class ServerProcess:
         self.model, self.port, self._key = model, port, key
         # Before the start: it notes where the lines of this start begin.
         self._log = ProcessLog(log, MOST_LOG)
+        self._looked = 0.0, False  # when, and whether the port was ours
         self._process = GuardedProgram(model.command(port), model.environment(key), log, grace=GRACE)
 
     @property
     def status(self) -> int | None:
         """The server's exit status, negative for a signal; None while it runs."""
         return self._process.status
+
+    def has_port(self) -> bool:
+        """True while only processes of this user or of root listen at the port; a second old at most."""
+        now = time.monotonic()
+        if now - self._looked[0] > 1.0 or not self._looked[1]:
+            self._looked = now, listens_here(self.port)
+        return self._looked[1]
 
     def health(self) -> int | None:
         """The status that its health path answers with; None without an answer, and while another user has its port."""

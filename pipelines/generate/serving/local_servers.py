@@ -77,7 +77,12 @@ class LocalServer:
     def server(self) -> Server:
         """Address of the server; its port stays from now on."""
         url, model = f"http://127.0.0.1:{self._port}/v1", self.model
-        return Server(url, concurrency=model.concurrency, models=(model.name,), key=self._key)
+        return Server(url, concurrency=model.concurrency, models=(model.name,), key=self._key, ours=self._is_up)
+
+    def _is_up(self) -> bool:
+        """True while the process that was started runs, and no other user listens at its port."""
+        process = self._process
+        return process is not None and process.status is None and process.has_port()
 
     def _keep(self) -> None:
         """The body of the thread."""

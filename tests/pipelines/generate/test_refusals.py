@@ -2,12 +2,15 @@
 
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.http.refusals import SharedRefusal
-from rollmill.storage.ground.errors import SetupError
+from rollmill.pipelines.generate.openai import OpenAI
+from rollmill.storage.ground.errors import RollmillError, SetupError
 from rollmill.storage.ground.records import Completion
 from tests.pipelines.generate.http.serving import Script, Serving, body, reply_to, status
 from tests.pipelines.generate.test_openai import engine, requests
@@ -133,6 +136,16 @@ def test_max_failed_counts_the_stored_replies_of_a_run(most: float, stored: int)
         with pytest.raises(SetupError, match=rf"{before + stored} of 40 requests were refused"):
             rows.extend(made.generate(requests(made, 5, 4)))
         assert len(rows) == stored
+
+
+def test_nothing_is_sent_where_a_server_of_ours_has_ended() -> None:
+    """Another process may have its port by now: it gets neither the prompt nor the key."""
+    with Serving() as server:
+        own = Server(server.url, key="secret", ours=lambda: False)
+        made = closing(OpenAI(model="toy", http=HttpSettings((own,), attempts=1)))
+        with made as asked, pytest.raises(RollmillError, match="has ended"):
+            list(asked.generate(requests(asked, 1, 1)))
+        assert server.bodies == []
 
 
 def test_a_run_with_too_many_refusals_ends_before_it_asks() -> None:

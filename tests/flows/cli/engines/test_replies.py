@@ -118,7 +118,7 @@ def test_a_command_that_goes_on_counts_the_refusals_that_are_stored(remote: Path
     """The prompt that is asked first is refused four times; the third ends the command, and the next one asks nothing."""
     first: list[str] = []
 
-    def refusing(_: int, asked: dict[str, Any]) -> Trick:
+    def refusing(_: int, asked: dict[str, Any]) -> Trick | None:
         first.append(asked["messages"][-1]["content"])
         return RISK if first[-1] == first[0] else None
 
