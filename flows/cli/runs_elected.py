@@ -8,7 +8,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import RunId, require_runs
-from rollmill.storage.ground.rate_texts import interval_text
+from rollmill.storage.ground.formats.rate_texts import interval_text
 
 if TYPE_CHECKING:
     from rollmill.flows.rejudging.search_elections import ElectedAnswer, SearchElections

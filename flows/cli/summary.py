@@ -9,8 +9,8 @@ from typing import Any
 
 from rollmill.flows.cli.runs_cost import rule_lines
 from rollmill.flows.cli.terminal import styled
+from rollmill.storage.ground.formats.rate_texts import interval_text
 from rollmill.storage.ground.money import shown
-from rollmill.storage.ground.rate_texts import interval_text
 from rollmill.storage.ground.records import OUTCOMES
 from rollmill.storage.ground.replies.faults import reply_lines
 

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from rollmill.flows.evaluation.replay_page import whole_page
-from rollmill.storage.ground.rate_texts import interval_text
+from rollmill.storage.ground.formats.rate_texts import interval_text
 
 Report = Mapping[str, Any]
 _LEAKS = 20  # rows that a page names

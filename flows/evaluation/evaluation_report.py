@@ -13,7 +13,7 @@ from typing import Any
 from rollmill.flows.evaluation import alert
 from rollmill.flows.evaluation.replay_page import whole_page
 from rollmill.pipelines.metrics.registry import row_label
-from rollmill.storage.ground.rate_texts import rate_text, with_interval
+from rollmill.storage.ground.formats.rate_texts import rate_text, with_interval
 from rollmill.storage.ground.replies.faults import reply_lines
 
 Row = Mapping[str, Any]

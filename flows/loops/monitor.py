@@ -12,7 +12,7 @@ from rollmill.flows.trials.students import StudentCounts
 from rollmill.pipelines.stats import population_mean
 from rollmill.pipelines.stats.trials.counts import pass_at_k_cells, pass_at_k_difference
 from rollmill.pipelines.stats.trials.two_way import two_way
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 Row = dict[str, Any]
 DISTINCT = "mean difference in distinct right solutions of problems that both models solve"

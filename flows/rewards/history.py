@@ -15,7 +15,7 @@ from rollmill.flows.rewards.reward_log import PREFIX, VERSION, require_log
 from rollmill.pipelines.stats import Estimate, cluster_mean
 from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_share
 from rollmill.pipelines.stats.clusters.intervals import mover_sum
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.ground.records import JudgedRow
 from rollmill.storage.workspace import Workspace
 

@@ -8,8 +8,8 @@ from rollmill.flows.sweeps.sweep_recipe import LoadedSweep
 from rollmill.pipelines.budget.sweep_result import SweepResult, SweptStep
 from rollmill.pipelines.stats import Estimate
 from rollmill.storage.ground.files import json_text, write_text
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.rate_texts import with_interval
 
 Row = dict[str, Any]
 HERE = ("run", "spent", "messages", "reports")

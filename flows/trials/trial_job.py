@@ -17,7 +17,7 @@ from rollmill.flows.trials.trial_report import sentence, write_trial
 from rollmill.pipelines.stats import holm
 from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.ground.files import json_text, read_object, write_text
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.versions.index import dataset_names
 
 Row = dict[str, Any]

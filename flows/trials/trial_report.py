@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.rate_texts import interval_text, rate_text, with_interval
+from rollmill.storage.ground.formats.rate_texts import interval_text, rate_text, with_interval
 
 Row = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rollmill.pipelines.claims.effects import Effect, EffectPrediction
-from rollmill.storage.ground.rate_texts import interval_text
+from rollmill.storage.ground.formats.rate_texts import interval_text
 
 if TYPE_CHECKING:
     from rollmill.pipelines.claims.evidence import Evidence

@@ -22,8 +22,8 @@ from rollmill.pipelines.contamination.planted_copies import COPIES
 from rollmill.pipelines.gate.suite import FEWEST, GateMeasurements
 from rollmill.pipelines.metrics import Drift
 from rollmill.pipelines.metrics.drift import drifts
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.ground.pool import Composition, pool_of
-from rollmill.storage.ground.rate_texts import with_interval
 from rollmill.storage.ground.records import Problem
 from rollmill.storage.ground.replies.faults import DRAWS, ONE_TEXT, SEVERAL, TEXTS
 from rollmill.storage.ground.solutions import asked, plain_reference

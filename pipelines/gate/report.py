@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollmill.pipelines.gate.checks import GateResult
 from rollmill.pipelines.metrics import rate_words
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from jinja2 import Template

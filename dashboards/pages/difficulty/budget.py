@@ -15,7 +15,7 @@ from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import counted
 from rollmill.pipelines.stats import Estimate
 from rollmill.storage.ground.form_fields import yaml_text
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import (
     CONTINUED,
     BudgetSpend,

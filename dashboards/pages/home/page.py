@@ -26,7 +26,7 @@ from rollmill.dashboards.session.kept import kept_by, kept_of, kept_runs, steps_
 from rollmill.dashboards.session.scope import nothing_yet, reader
 from rollmill.dashboards.units import counted
 from rollmill.pipelines.stats import whole_of
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import Reader, Run, VersionInfo, datasets, run_progress, versions_of
 from rollmill.storage.queries.cost import money_text
 from rollmill.storage.queries.daily_spend import DailySpend, daily_spend

@@ -13,7 +13,7 @@ from rollmill.dashboards.session.kept import kept
 from rollmill.dashboards.session.scope import reader
 from rollmill.pipelines.stats import Estimate
 from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import Run, run_scope
 from rollmill.storage.queries.attempts import AttemptTable, answering_again, attempt_table
 from rollmill.storage.queries.rates import step_counts

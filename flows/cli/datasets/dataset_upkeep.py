@@ -21,7 +21,7 @@ from rollmill.flows.cli.datasets.dataset_sharing import (
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from rollmill.flows.cli.recipe import ProfilePath
 from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.rate_texts import interval_text
+from rollmill.storage.ground.formats.rate_texts import interval_text
 from rollmill.storage.ground.temporary import temporary_folder
 
 if TYPE_CHECKING:

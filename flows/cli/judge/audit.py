@@ -15,7 +15,7 @@ from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import ProfilePath
 from rollmill.flows.job import workspace_root
 from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.storage.workspace import Workspace

@@ -17,7 +17,7 @@ from rollmill.flows.cli import CommandList, group
 from rollmill.flows.cli.judge.certify_sampler import certify_sampler
 from rollmill.flows.cli.output import AsJson, as_json, columns, line, note
 from rollmill.storage.ground.errors import FoundWanting, SetupError, unknown_name
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.pipelines.certify.certificate import Certificate

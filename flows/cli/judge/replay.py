@@ -14,7 +14,7 @@ from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, lin
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.flows.job import workspace_root
 from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.rate_texts import interval_text
+from rollmill.storage.ground.formats.rate_texts import interval_text
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
 Samples = Annotated[

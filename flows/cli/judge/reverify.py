@@ -10,7 +10,7 @@ from rollmill.flows.cli.output import AsJson, DryRun, columns
 from rollmill.flows.cli.recipe import Sets
 from rollmill.flows.cli.runs_cost import RunId
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.rate_texts import interval_text
+from rollmill.storage.ground.formats.rate_texts import interval_text
 
 Verifier = Annotated[
     str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")

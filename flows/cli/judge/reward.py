@@ -12,7 +12,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line, note
 from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.flows.rewards.reward import VerifierReward

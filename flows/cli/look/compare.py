@@ -11,7 +11,7 @@ from rollmill.flows.cli.look.imputed_words import imputed_words
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 Subject = Annotated[
     str,

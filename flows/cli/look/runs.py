@@ -15,7 +15,7 @@ from rollmill.flows.cli.runs_attempts import attempts
 from rollmill.flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from rollmill.flows.cli.runs_elected import elected
 from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 from rollmill.storage.ground.recipe_steps import recorded_steps, takes_imports
 from rollmill.storage.ground.replies.faults import lines_of_run
 

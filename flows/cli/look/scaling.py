@@ -9,7 +9,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.rate_texts import with_interval
+from rollmill.storage.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.pipelines.stats import ScalingFit

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from rollmill.storage.ground.rate_texts import interval_text, with_interval
+from rollmill.storage.ground.formats.rate_texts import interval_text, with_interval
 from rollmill.storage.ground.replies.faults import reply_lines
 from rollmill.storage.versions.content.layout import kept_file, kept_files
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.ground.files import plain
-from rollmill.storage.ground.parquet_pages import pages_of
+from rollmill.storage.ground.formats.parquet_pages import pages_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.parquet_pages import BrokenPageError, PageHeader
+from rollmill.storage.ground.formats.parquet_pages import BrokenPageError, PageHeader
 from rollmill.storage.versions.content.shard_sizes import KEY, MOST, require_small
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import open_version

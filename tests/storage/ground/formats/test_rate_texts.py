@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.rate_texts import interval_text, rate_text, with_interval
+from rollmill.storage.ground.formats.rate_texts import interval_text, rate_text, with_interval
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 _ENDS = re.compile(r"\[\{[^{}]*:[+,>]*\.[1-9][fg]\}, *\{|\.4[fg]\} \[")
 
 

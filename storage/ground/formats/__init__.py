@@ -1,0 +1,1 @@
+"""Forms of what is shown and read: rates as texts, pages of Parquet files."""
