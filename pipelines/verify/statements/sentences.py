@@ -76,17 +76,17 @@ def _kind(text: str, stop: int) -> str:
     `goes on`.
     """
     before = text[max(0, stop - 24) : stop]
-    found = _WORD.search(before)
-    if found is None:
+    last_word = _WORD.search(before)
+    if last_word is None:
         return "ends"
-    word, following = found[0], _NEXT.match(text, stop + 1)
+    word, following = last_word[0], _NEXT.match(text, stop + 1)
     opens = following is None or not following[1][0].isupper() or (following[1] in _OPENERS and not following[2])
     if word in _CLOSERS or _DOTTED.search(before):
         return "keeps" if opens else "goes on"
     if word in _TITLES:
         return "ends" if opens else "goes on"
     if len(word) == 1 and word.isupper() and not opens:
-        return "goes on" if _is_initial(before[: found.start()], following) else "ends"
+        return "goes on" if _is_initial(before[: last_word.start()], following) else "ends"
     return "ends"
 
 

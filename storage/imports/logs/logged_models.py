@@ -28,10 +28,10 @@ class LoggedModels:
         file = self.path / where.rpartition(", ")[0] if self.path.is_dir() else self.path
         if file not in self.known:
             self.known[file] = _model_of(file)
-        found = self.known[file]
-        if found is None:
+        known_model = self.known[file]
+        if known_model is None:
             return rows
-        name, results = found
+        name, results = known_model
         self.counts[name, results.name] += sum("model" not in row for row in rows)
         return [{"model": name, **row} for row in rows]
 

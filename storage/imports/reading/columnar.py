@@ -165,7 +165,7 @@ def _rows_at_once(file: "pq.ParquetFile", path: Path, unfolded: Unfolded) -> int
     """
     longest: Counter[int] = Counter()
     whole = 0
-    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for group in range(file.metadata.num_row_groups):
             for place in range(file.metadata.num_columns):
                 for page in pages_of(data, file.metadata.row_group(group).column(place)):
