@@ -163,7 +163,7 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
     assert "Students of arm1 are better than those of arm0: pass@1 " in page
     assert f"The pass rate of {rows[0]['changed']:.0%} of problems changed." in page
     assert "(Holm 0.5000)" in page
-    assert all(f"{row['difference']:+.4f}" in page for row in rows)
+    assert all(f"{row['difference']:+.3f}" in page for row in rows)
     assert [path.name for path in write_trial(tmp_path, outcome)] == ["trial.json", "trial.md"]
     assert "seconds in all | tokens of a completion |" in page
     priced = trial_page({**outcome, "currency": "EUR", "arms": [{"arm": "arm0", **arm, "money": 1.234}]})

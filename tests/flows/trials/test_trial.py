@@ -103,7 +103,7 @@ def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
     assert primary["low"] <= primary["difference"] <= primary["high"]
     assert (primary["n"], len(primary["by_seed"])) == (6, 3)
     page = (files / "reports" / "pair" / "trial.md").read_text()
-    assert f"{primary['difference']:+.4f}" in page
+    assert f"{primary['difference']:+.3f}" in page
     (files / "priced.yaml").write_text("training: {price_per_hour: 3.6}\n")
     again = said_as_json(rollmill, "trial", "pair.yaml", "--profile", "priced.yaml")
     assert again["comparisons"] == outcome["comparisons"]
