@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ConfigDict, InstanceOf, StrictBool, StrictFloat, StrictInt
+
 from rollmill.pipelines.verify.user_rows import spelling
 from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.ground.ids import canonical_json, digest128
@@ -12,7 +14,9 @@ from rollmill.storage.ground.records import Completion, Message, Outcome, Proble
 from rollmill.storage.imports.reading.cells import CellError
 from rollmill.storage.imports.reading.turns import messages, rendered
 
-Words = str | Sequence[Mapping[str, Any]] | Sequence[Message]
+Text = InstanceOf[str]
+"""A text; checked as `str` by pydantic, one with half a character would be none."""
+Words = Text | InstanceOf[Sequence[Mapping[str, Any]]] | InstanceOf[Sequence[Message]]
 """A text, or the turns of a conversation."""
 DEADLINE = "deadline"
 ENGINE = "rewarded"
@@ -22,15 +26,16 @@ ENGINE = "rewarded"
 class RewardItem:
     """A completion to judge. Its problem is stored under `problem_id`, or made of `reference`, `prompt` and `kind`.
 
-    `truncated`: generation ended at its length limit.
+    `truncated`: generation ended at its length limit. The types are checked for items of the server alone.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
     completion: Words
-    reference: str | float | None = None
-    problem_id: str | None = None
-    kind: str = ""
+    reference: Text | StrictInt | StrictFloat | None = None
+    problem_id: Text | None = None
+    kind: Text = ""
     prompt: Words | None = None
-    truncated: bool = False
+    truncated: StrictBool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,7 @@ class RewardValues:
     def __post_init__(self) -> None:
         for name in ("undecided", "truncated", "unparsed", "correct", "incorrect"):
             value = getattr(self, name)
-            if name == "truncated" and value == "judge":
-                continue
-            if value is None and name not in ("correct", "incorrect"):
+            if (value is None and name not in ("correct", "incorrect")) or (name == "truncated" and value == "judge"):
                 continue
             # True is an int to Python, and `correct=True` is rather a mistake than a reward of 1.
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -12,23 +12,25 @@ import os
 import socket
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import Depends, FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from rollmill.flows.rewards import shapes
 from rollmill.flows.rewards.bodies import BodyReader, Refused
-from rollmill.flows.rewards.items import Reward, RewardItem
+from rollmill.flows.rewards.items import Reward, RewardItem, Text
 from rollmill.flows.rewards.judging import QueueFull
 from rollmill.flows.rewards.reward import VerifierReward
+from rollmill.pipelines.processes import connections
 from rollmill.pipelines.processes.local_server import brings, foreign, new_secret
 from rollmill.storage.ground.errors import RollmillError, SetupError
-
-if TYPE_CHECKING:
-    import uvicorn
-    from fastapi import FastAPI, Request, Response
 
 USER = "rollmill"
 """Name before the secret in the printed address; nobody reads it."""
@@ -42,8 +44,42 @@ GRACE = 3
 SHORTEST_TOKEN = 16
 LOOPBACK = ("127.0.0.1", "localhost")
 _RECENT = 1_000
-_ITEM = {"completion": (str, list), "reference": (str, int, float, type(None)), "problem_id": (str, type(None)),
-         "kind": (str,), "prompt": (str, list, type(None)), "truncated": (bool,)}  # fmt: skip
+_REFUSALS: dict[int | str, Any] = {"default": {"model": dict[str, str], "description": "A refusal and its reason"}}
+_COLUMNS = "query, prompts and labels are not three lists of one length"
+_MISTAKES = {
+    "items": 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}',
+    "deadline_ms": "deadline_ms is not a number of milliseconds",
+    **dict.fromkeys(("label", "step"), "label is a text, and step a whole number"),
+    **dict.fromkeys(("query", "prompts", "labels"), _COLUMNS),
+}
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument", "string_unicode")  # the last: a key with half a character
+
+
+class JudgeRequest(BaseModel):
+    """Items to judge; `label` and `step` are logged."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    items: Annotated[list[RewardItem], FailFast()]
+    deadline_ms: float | None = Field(None, ge=0, le=MOST_MILLISECONDS)
+    label: Text | None = ""
+    step: int | None = Field(None, ge=-MOST_STEP, lt=MOST_STEP)
+
+
+class OpenRlhfRequest(BaseModel):
+    """The remote form of OpenRLHF."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    query: Annotated[list[Text], FailFast()]
+    prompts: Annotated[list[Text], FailFast()]
+    labels: list[Any]
+
+
+def _body(model: type[BaseModel]) -> Any:
+    async def bounded(request: Request) -> AsyncIterator[BaseModel]:
+        async with request.app.state.bodies.body(request) as body:
+            yield model.model_validate(body)
+
+    return Depends(bounded)
 
 
 @dataclass
@@ -53,10 +89,29 @@ class RewardService:
     reward: VerifierReward
     token: str
     remote: bool = False
-    outcomes: Counter[str] = field(default_factory=Counter)
-    refused: Counter[int] = field(default_factory=Counter)
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     began: float = field(default_factory=time.monotonic)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.outcomes = Counter("rollmill_rewards", "Rewards given.", ["outcome"], registry=self.registry)
+        self.refused = Counter("rollmill_refused", "Requests refused.", ["status"], registry=self.registry)
+        waiting = Gauge("rollmill_waiting", "Items that are not judged yet.", registry=self.registry)
+        waiting.set_function(lambda: self.reward.judging.waiting)
+        recent = f"Seconds of the last {_RECENT:,} requests."
+        self.quantiles = Gauge("rollmill_request_seconds", recent, ["quantile"], registry=self.registry)
+
+    async def admit(self, request: Request) -> None:
+        """Refused for a page (on loopback also by the host's name: it may rebind its own), without secret or JSON."""
+        page = "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none"
+        why = "origin" if page else "" if self.remote else foreign(request.scope)
+        if why:
+            raise Refused(403, f"programs ask here at the printed address, and no page ({why})")
+        if request.url.path != "/health" and not brings(request.scope, self.token):
+            wanted = f"`Bearer SECRET`, nor is the address http://{USER}:SECRET@..."
+            raise Refused(401, f"the header Authorization is not {wanted}")
+        if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
+            raise Refused(415, "the header Content-Type is not application/json")
 
     async def rewards(
         self, items: Sequence[RewardItem], deadline: float | None, named: tuple[str, int | None]
@@ -77,16 +132,17 @@ class RewardService:
         # Equal items share a future: in a set it is waited for once.
         pending = {asyncio.wrap_future(answer) for answer in set(answers) if not answer.done()}
         left = None if deadline is None else max(0.0, deadline - (time.monotonic() - begun))
+        for future in pending:
+            # Fetches the exception: asyncio prints one that nobody fetched, and no output may hold a request.
+            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         if pending:
-            done, late = await asyncio.wait(pending, timeout=left)
-            for future in (*done, *late):
-                # Fetches the exception: asyncio prints one that nobody fetched, and no output may hold a request.
-                future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            await asyncio.wait(pending, timeout=left)
         try:
             given = self.reward.rewards(items, pairs, answers, named)
         except RollmillError as error:
             raise Refused(503, str(error)) from None
-        self.outcomes.update(reward.outcome for reward in given)
+        for reward in given:
+            self.outcomes.labels(reward.outcome).inc()
         self.seconds.append(time.monotonic() - begun)
         return given
 
@@ -97,149 +153,96 @@ class RewardService:
         rate = max(1.0, judging.judged / up)
         return max(1, min(MOST_WAIT, math.ceil(judging.waiting / rate)))
 
-    def health(self, *, whole: bool) -> dict[str, Any]:
-        """State of the server: verifiers, waiting items, log and its fault; only whether it is well, if not `whole`."""
-        log = self.reward.log
-        if not whole:
-            return {"ok": log is None or not log.problem}
-        return {
-            "ok": log is None or not log.problem,
-            "verifiers": [" ".join(key) for key in self.reward.judging.chain],
-            "waiting": self.reward.judging.waiting,
-            "log": None if log is None else {"name": log.name, "problem": log.problem},
-        }
+    async def judge(self, asked: Annotated[JudgeRequest, _body(JudgeRequest)]) -> Response:
+        """Rewards in the order of the items."""
+        deadline = None if asked.deadline_ms is None else asked.deadline_ms / 1000
+        given = await self.rewards(asked.items, deadline, (asked.label or "", asked.step))
+        return _json({"rewards": [asdict(reward) for reward in given]})
 
-    def metrics(self) -> str:
+    async def openrlhf(self, asked: Annotated[OpenRlhfRequest, _body(OpenRlhfRequest)]) -> Response:
+        """Rewards as OpenRLHF reads them."""
+        if not len(asked.query) == len(asked.prompts) == len(asked.labels):
+            raise Refused(422, _COLUMNS)
+        try:
+            shape = shapes.OpenRlhf(self.reward)
+        except SetupError as error:
+            raise Refused(422, f"{error.message} Next: rollmill reward serve RECIPE --undecided NUMBER") from None
+        items = shape.items(asked.query, asked.prompts, asked.labels)
+        return _json(shape.answer(await self.rewards(items, None, ("", None))))
+
+    async def health(self, request: Request) -> Response:
+        """Whether the server is well; with the secret also its verifiers, waiting items, log and its fault."""
+        log, judging = self.reward.log, self.reward.judging
+        state: dict[str, Any] = {"ok": log is None or not log.problem}
+        if brings(request.scope, self.token):
+            state |= {"verifiers": [" ".join(key) for key in judging.chain], "waiting": judging.waiting}
+            state["log"] = None if log is None else {"name": log.name, "problem": log.problem}
+        return _json(state, 200 if state["ok"] else 503)
+
+    async def metrics(self) -> Response:
         """Counts in the text format of Prometheus."""
         recent = sorted(self.seconds)
-        lines = [f'rollmill_rewards_total{{outcome="{name}"}} {count}' for name, count in sorted(self.outcomes.items())]
-        lines += [f'rollmill_refused_total{{status="{status}"}} {count}' for status, count in sorted(self.refused.items())]
-        lines.append(f"rollmill_waiting {self.reward.judging.waiting}")
         for quantile in (0.5, 0.99) if recent else ():
-            value = recent[min(len(recent) - 1, int(quantile * len(recent)))]
-            lines.append(f'rollmill_request_seconds{{quantile="{quantile}"}} {value:.6f}')
-        return "\n".join(lines) + "\n"
+            self.quantiles.labels(quantile).set(recent[min(len(recent) - 1, int(quantile * len(recent)))])
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def refuse(self, _: Request, error: Exception) -> Response:
+        """The answer to a request without rewards."""
+        refused = Refused(422, _mistake(error)) if isinstance(error, ValidationError) else error
+        assert isinstance(refused, Refused)
+        self.refused.labels(refused.status).inc()
+        # The connection ends, lest a body follows that nobody reads.
+        headers = {"Connection": "close"} if refused.wait is None else {"Retry-After": str(refused.wait)}
+        return _json({"detail": refused.detail}, refused.status, headers)
 
 
-def make_app(service: RewardService) -> "FastAPI":
+def make_app(service: RewardService) -> FastAPI:
     """The application. Only /health answers without the secret."""
-    from fastapi import FastAPI, Request, Response
+    app = FastAPI(title="Rollmill rewards", docs_url=None, redoc_url=None, openapi_url=None,
+                  dependencies=[Depends(service.admit)], responses=_REFUSALS)  # fmt: skip
+    app.state.bodies = BodyReader(service.reward.judging.most_waiting)
+    for kind in (Refused, ValidationError):
+        app.add_exception_handler(kind, service.refuse)
+    app.post("/v1/judge", response_model=dict[str, list[Reward]])(service.judge)
+    app.post("/openrlhf", response_model=dict[str, Any])(service.openrlhf)
+    app.get("/metrics")(service.metrics)
+    app.get("/health")(service.health)
+    app.head("/health", include_in_schema=False)(service.health)
 
-    app = FastAPI(title="Rollmill rewards", docs_url=None, redoc_url=None, openapi_url=None)
-    bodies = BodyReader(service.reward.judging.most_waiting)
+    @app.get("/openapi.json", include_in_schema=False)
+    async def description() -> Response:
+        # FastAPI, which would read bodies without bounds, does not know of them.
+        given = app.openapi()
+        for path, model in (("/v1/judge", JudgeRequest), ("/openrlhf", OpenRlhfRequest)):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            given["components"]["schemas"] |= schema.pop("$defs", {})
+            given["paths"][path]["post"]["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        return _json(given)
 
-    def answering(work: Callable[[Any], Awaitable[dict[str, Any]]]) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            try:
-                _admit(request, service)
-                async with bodies.body(request) as body:
-                    given = json.dumps(await work(body))
-                return Response(given, media_type="application/json")
-            except Refused as refused:
-                return _refusal(service, refused)
-
-        return answer
-
-    async def metrics(request: Request) -> Response:
-        try:
-            _admit(request, service)
-        except Refused as refused:
-            return _refusal(service, refused)
-        return Response(service.metrics(), media_type="text/plain; version=0.0.4")
-
-    async def health(request: Request) -> Response:
-        try:
-            _refuse_pages(request, service)
-        except Refused as refused:
-            return _refusal(service, refused)
-        state = service.health(whole=brings(request.scope, service.token))
-        return Response(json.dumps(state), 200 if state["ok"] else 503, media_type="application/json")
-
-    app.add_route("/v1/judge", answering(lambda body: judge(service, body)), methods=["POST"])
-    app.add_route("/openrlhf", answering(lambda body: openrlhf(service, body)), methods=["POST"])
-    app.add_route("/metrics", metrics, methods=["GET"])
-    app.add_route("/health", health, methods=["GET"])
     return app
 
 
-def _refusal(service: RewardService, refused: Refused) -> "Response":
-    from fastapi import Response
-
-    service.refused[refused.status] += 1
-    # The connection ends, lest a body follows that nobody reads.
-    headers = {"Connection": "close"} if refused.wait is None else {"Retry-After": str(refused.wait)}
-    return Response(json.dumps({"detail": refused.detail}), refused.status, headers, media_type="application/json")
-
-
-async def judge(service: RewardService, body: Any) -> dict[str, Any]:
-    """`{items, deadline_ms, label, step}` to `{rewards}`, in the order of the items."""
-    given = _keys(body, {"items", "deadline_ms", "label", "step"}, "the body")
-    items = given.get("items")
-    if not isinstance(items, list):
-        raise Refused(422, 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}')
-    deadline, label, step = given.get("deadline_ms"), given.get("label") or "", given.get("step")
-    # Two comparisons refuse NaN and infinity too, which json.loads reads.
-    if deadline is not None and (type(deadline) not in (int, float) or not 0 <= deadline <= MOST_MILLISECONDS):
-        raise Refused(422, "deadline_ms is not a number of milliseconds")
-    if not isinstance(label, str) or (step is not None and (type(step) is not int or not -MOST_STEP <= step < MOST_STEP)):
-        raise Refused(422, "label is a text, and step a whole number")
-    asked = [_item(item, place) for place, item in enumerate(items)]
-    rewards = await service.rewards(asked, None if deadline is None else deadline / 1000, (label, step))
-    return {"rewards": [asdict(reward) for reward in rewards]}
+def _mistake(error: ValidationError) -> str:
+    """What pydantic found first, in words that name the item and the field; an unknown key may make another one missing."""
+    first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
+    kind, given, place = first["type"], first["input"], first["loc"]
+    number = next((part for part in place if isinstance(part, int)), None)
+    where = "the body" if number is None else f"item {number}"
+    name = str(place[2] if len(place) > 2 else place[0] if place else "")
+    if kind in _UNKNOWN:
+        asked = JudgeRequest if error.title == JudgeRequest.__name__ else OpenRlhfRequest
+        known = asked.model_fields if number is None else RewardItem.__match_args__
+        key = given if kind == _UNKNOWN[-1] else name
+        return f"{where} has the unknown key {key[:40]!r}; known: {', '.join(sorted(known))}"
+    if number is None:
+        return _MISTAKES.get(name, "the body is not a JSON object")
+    wrong = {"missing": f" has no {name}", "dataclass_type": " is not a JSON object"}
+    return where + wrong.get(kind, f": {name} is a {type(given).__name__}")
 
 
-async def openrlhf(service: RewardService, body: Any) -> dict[str, Any]:
-    """The remote form of OpenRLHF: `{query, prompts, labels}` to `{rewards, scores, extra_logs}`."""
-    given = _keys(body, {"query", "prompts", "labels"}, "the body")
-    columns = [given.get(name) for name in ("query", "prompts", "labels")]
-    if not all(isinstance(column, list) for column in columns) or len({len(column or ()) for column in columns}) != 1:
-        raise Refused(422, "query, prompts and labels are not three lists of one length")
-    if not all(isinstance(text, str) for column in columns[:2] for text in column or ()):
-        raise Refused(422, "query and prompts are lists of texts")
-    try:
-        shape = shapes.OpenRlhf(service.reward)
-    except SetupError as error:
-        raise Refused(422, f"{error.message} Next: rollmill reward serve RECIPE --undecided NUMBER") from None
-    items = shape.items(*columns)  # type: ignore[arg-type]
-    return shape.answer(await service.rewards(items, None, ("", None)))
-
-
-def _item(given: Any, place: int) -> RewardItem:
-    """An item of a request; Refused names its place and its mistake."""
-    values = _keys(given, set(_ITEM), f"item {place}")
-    if "completion" not in values:
-        raise Refused(422, f"item {place} has no completion")
-    for name, value in values.items():
-        # A bool is an int in Python, and `true` is no reference.
-        if not isinstance(value, _ITEM[name]) or (isinstance(value, bool) and name != "truncated"):
-            raise Refused(422, f"item {place}: {name} is a {type(value).__name__}")
-    return RewardItem(**values)
-
-
-def _keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
-    if not isinstance(given, dict):
-        raise Refused(422, f"{where} is not a JSON object")
-    for name in given:
-        if name not in known:
-            raise Refused(422, f"{where} has the unknown key {name[:40]!r}; known: {', '.join(sorted(known))}")
-    return given
-
-
-def _refuse_pages(request: "Request", service: RewardService) -> None:
-    """Refused for a page of the web, and on loopback for another host's name: a page may rebind its own to 127.0.0.1."""
-    page = "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none"
-    why = "origin" if page else "" if service.remote else foreign(request.scope)
-    if why:
-        raise Refused(403, f"programs ask here at the printed address, and no page ({why})")
-
-
-def _admit(request: "Request", service: RewardService) -> None:
-    """Refused for a page, a caller without the secret, and a body that is not announced as JSON."""
-    _refuse_pages(request, service)
-    if not brings(request.scope, service.token):
-        raise Refused(401, f"the header Authorization is not `Bearer SECRET`, nor is the address http://{USER}:SECRET@...")
-    if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
-        raise Refused(415, "the header Content-Type is not application/json")
+def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    # Not JSONResponse: a text with half a character must be written as its escape.
+    return Response(json.dumps(value), status, headers, media_type="application/json")
 
 
 def token_of(variable: str | None, host: str) -> str:
@@ -299,18 +302,8 @@ def serving(reward: VerifierReward) -> Iterator[str]:
             thread.join()
 
 
-def _server(service: RewardService) -> "uvicorn.Server":
-    import uvicorn
-
-    from rollmill.pipelines.processes import connections
-
+def _server(service: RewardService) -> uvicorn.Server:
+    options: dict[str, Any] = {"timeout_graceful_shutdown": GRACE, **connections.settings()}
     return uvicorn.Server(
-        uvicorn.Config(
-            make_app(service),
-            log_level="error",
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE,
-            **connections.settings(),
-        )
+        uvicorn.Config(make_app(service), log_level="error", access_log=False, proxy_headers=False, **options)
     )

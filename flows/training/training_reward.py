@@ -10,7 +10,6 @@ from pydantic import Field
 from rollmill.flows.recipe.schema import Part, Text
 from rollmill.flows.rewards.items import RewardValues
 from rollmill.flows.rewards.reward import VerifierReward
-from rollmill.flows.rewards.reward_server import serving
 from rollmill.flows.rewards.source import RewardSource
 from rollmill.pipelines.train.roles import DrawsCompletions, RatesTexts, TrainsOtherModels
 from rollmill.storage.ground.errors import SetupError
@@ -85,6 +84,8 @@ def log_of(name: str, training_id: str) -> str:
 @contextmanager
 def rewarding(reward: TrainingReward, base: Path, root: Path, log: str, profile: str | None) -> Iterator[str]:
     """Address of the service that judges a training's completions while it runs."""
+    from rollmill.flows.rewards.reward_server import serving
+
     source = reward.source_in(base, profile)
     with VerifierReward(source, reward.values(), log=log, folder=root) as judge, serving(judge) as address:
         yield address

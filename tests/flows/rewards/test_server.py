@@ -1,12 +1,14 @@
 """`rollmill reward serve`, asked as its callers do: order, limits of bodies and queue, deadlines, tokens, who may ask."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 import rollmill
@@ -79,7 +81,7 @@ def test_a_full_queue_is_429_and_says_when_to_come_again() -> None:
         assert first == [1.0, 0.0]
         assert values(client, items=[RIGHT]) == [1.0]
         assert client.post("/v1/judge", json={"items": [RIGHT] * 3}).status_code == 413
-        assert 'rollmill_refused_total{status="429"} 1\n' in client.get("/metrics").text
+        assert 'rollmill_refused_total{status="429"} 1.0\n' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(
@@ -165,11 +167,48 @@ def test_openrlhf_reads_three_lists_and_never_a_silent_zero() -> None:
 def test_counts_are_in_the_format_of_prometheus() -> None:
     with served("Raising") as client:
         client.post("/v1/judge", json={"items": [RIGHT, {"completion": "bad", "reference": "4"}]})
-        lines = client.get("/metrics").text.splitlines()
+        text = client.get("/metrics").text
+    lines = [line for line in text.splitlines() if not re.match(r"#|\w+_created", line)]
     assert lines[:3] == [
-        'rollmill_rewards_total{outcome="correct"} 1', 'rollmill_rewards_total{outcome="undecided"} 1', "rollmill_waiting 0"
-    ]  # fmt: skip
+        'rollmill_rewards_total{outcome="correct"} 1.0',
+        'rollmill_rewards_total{outcome="undecided"} 1.0',
+        "rollmill_waiting 0.0",
+    ]
     assert lines[3].startswith('rollmill_request_seconds{quantile="0.5"} 0.')
+    families = {family.name: family.type for family in text_string_to_metric_families(text)}
+    assert families["rollmill_rewards"] == families["rollmill_refused"] == "counter"
+    assert families["rollmill_waiting"] == families["rollmill_request_seconds"] == "gauge"
+
+
+def test_the_interface_is_described_to_who_has_the_secret_and_loads_no_page() -> None:
+    with served() as client:
+        described = client.get("/openapi.json").json()
+        assert sorted(described["paths"]) == ["/health", "/metrics", "/openrlhf", "/v1/judge"]
+        item = described["components"]["schemas"]["RewardItem"]
+        assert item["required"] == ["completion"]
+        assert item["properties"]["truncated"]["type"] == "boolean"
+        assert [client.get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
+        del client.headers["Authorization"]
+        assert client.get("/openapi.json").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ("null", "the body is not a JSON object"),
+        ('{"query": ["a", 3], "prompts": ["a", "b"], "labels": [1, 2]}', "item 1: query is a int"),
+        ('{"query": ["a"], "prompts": ["a"]}', "query, prompts and labels are not three lists of one length"),
+        (
+            '{"query": [], "prompts": [], "labels": [], "\\ud800{known}": 1}',
+            "unknown key '\\ud800{known}'; known: labels, prompts",
+        ),
+    ],
+)
+def test_a_mistake_of_openrlhf_names_its_field(body: str, detail: str) -> None:
+    with served(undecided=0.0) as client:
+        answer = client.post("/openrlhf", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert detail in answer.json()["detail"]
 
 
 def test_an_address_that_others_reach_needs_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
