@@ -1,10 +1,9 @@
 """A contamination check's report for people: Markdown, and one HTML file that loads nothing. Computes nothing."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-from rollmill.flows.evaluation.replay_page import whole_page
+from rollmill.pipelines.pages import PageSection, numbers_page
 from rollmill.storage.ground.formats.rate_texts import interval_text
 
 Report = Mapping[str, Any]
@@ -72,12 +71,8 @@ def markdown(report: Report) -> str:
 
 def html(report: Report) -> str:
     """The report as one page."""
-    parts = [f"<h1>Contamination: {escape(title(report))}</h1>", *(f"<p>{escape(text)}</p>" for text in summary(report))]
-    for heading, header, rows in tables(report):
-        head = "".join(f"<th>{escape(name)}</th>" for name in header)
-        body = "".join("<tr>" + "".join(f'<td class="text">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows)
-        parts.append(f"<h2>{heading}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-    return whole_page(f"Contamination: {title(report)}", parts)
+    sections = [PageSection(heading, head=header, rows=rows) for heading, header, rows in tables(report)]
+    return numbers_page(f"Contamination: {title(report)}", [PageSection(texts=summary(report)), *sections])
 
 
 def _rate(row: Mapping[str, Any]) -> list[str]:

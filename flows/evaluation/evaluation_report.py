@@ -5,19 +5,19 @@ file.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rollmill.flows.evaluation import alert
-from rollmill.flows.evaluation.replay_page import whole_page
 from rollmill.pipelines.metrics.registry import row_label
+from rollmill.pipelines.pages import PageSection, numbers_page
 from rollmill.storage.ground.formats.rate_texts import rate_text, with_interval
 from rollmill.storage.ground.replies.faults import reply_lines
 
 Row = Mapping[str, Any]
-_AXIS, _ROW, _LETTER = 500, 22, 7  # pixels: the axis from 0 to 1, a line, a letter at most
+_HEAD = ("metric", "value and 95% interval", "n", "clusters")
+_LETTER = 7  # pixels of a letter at most
 
 
 def write_reports(folder: Path, report: Row) -> list[Path]:
@@ -116,59 +116,27 @@ def estimands(report: Row) -> list[str]:
 
 def html(report: Row) -> str:
     """The report as a page that loads nothing from anywhere, with a plot of all values and their intervals."""
-    title = f"Evaluation {report['evaluation']}"
-    parts = [f"<h1>{escape(title)}</h1>", _plot([(cell, row) for cell, row in numbers(report) if _can_be_plotted(row)])]
+    plotted = [(_label(cell, row), row) for cell, row in numbers(report) if _can_be_plotted(row)]
+    left = _LETTER * max((len(text) for text, _ in plotted), default=0) + 16
+    sections = [PageSection(plot={"rows": plotted, "left": left})]
     for cell in report["cells"]:
-        rows = "".join(
-            f'<tr><td>{escape(row_label(row))}</td><td class="text">{escape(words(row))}</td>'
-            f"<td>{row.get('n', '')}</td><td>{row.get('clusters', '')}</td></tr>"
-            for row in cell["metrics"]
-        )
-        head = "<tr><th>metric</th><th>value and 95% interval</th><th>n</th><th>clusters</th></tr>"
-        parts += [
-            f"<h2>{escape(cell['benchmark'])} x {escape(cell['model'])}</h2>",
-            f"<p>{escape(about(cell))}</p>",
-            f"<table>{head}{rows}</table>",
-        ]
+        rows = [[row_label(row), words(row), row.get("n", ""), row.get("clusters", "")] for row in cell["metrics"]]
+        sections.append(PageSection(f"{cell['benchmark']} x {cell['model']}", [about(cell)], head=_HEAD, rows=rows))
     if report.get("alerts"):
-        parts += [
-            "<h2>Since the evaluation before</h2>",
-            *(f"<p>{escape(alert.words(row))}</p>" for row in report["alerts"]),
-        ]
-    parts += [f"<p>{escape(text.removeprefix('- '))}</p>" for text in estimands(report)]
-    return whole_page(title, parts)
+        sections.append(PageSection("Since the evaluation before", [alert.words(row) for row in report["alerts"]]))
+    sections.append(PageSection(texts=[text.removeprefix("- ") for text in estimands(report)]))
+    path = Path(__file__).with_name("evaluation_report.html.j2")
+    return numbers_page(f"Evaluation {report['evaluation']}", sections, path)
+
+
+def _label(cell: Row, row: Row) -> str:
+    return f"{cell['benchmark']} x {cell['model']}: {row_label(row)}"
 
 
 def _can_be_plotted(row: Row) -> bool:
     ends = (row["value"], row["low"], row["high"])
     # The axis goes from 0 to 1: tokens, ratings and the like would lie outside.
     return all(end is not None and 0.0 <= end <= 1.0 for end in ends)
-
-
-def _plot(rows: Sequence[tuple[Row, Row]]) -> str:
-    """Values with their intervals, one line each, with an axis from 0 to 1 above and below."""
-    texts = [f"{cell['benchmark']} x {cell['model']}: {row_label(row)}" for cell, row in rows]
-    left = _LETTER * max(map(len, texts), default=0) + 16
-    width, height = left + _AXIS + 20, _ROW * len(rows) + 48
-
-    def x(value: float) -> float:
-        return left + value * _AXIS
-
-    grid = "".join(
-        f'<path class="grid" d="M{x(v / 10):.1f} 18V{height - 24}"/>'
-        + "".join(f'<text x="{x(v / 10):.1f}" y="{y}" text-anchor="middle">{v / 10:.1f}</text>' for y in (12, height - 8))
-        for v in range(0, 11, 2)
-    )
-    marks = []
-    for place, (text, (_, row)) in enumerate(zip(texts, rows, strict=True)):
-        y = place * _ROW + 32
-        marks.append(
-            f'<text x="0" y="{y + 4}">{escape(text)}</text>'
-            f'<path class="bar" d="M{x(row["low"]):.1f} {y}H{x(row["high"]):.1f}"/>'
-            f'<circle class="point" cx="{x(row["value"]):.1f}" cy="{y}" r="4"/>'
-        )
-    words = "Values with 95% intervals"
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words}">{grid}{"".join(marks)}</svg>'
 
 
 def lm_eval_results(report: Row) -> dict[str, Any]:

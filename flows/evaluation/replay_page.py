@@ -1,10 +1,11 @@
 """A replay's report as one HTML file with its curves and tables, which loads nothing from anywhere."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import ceil, floor, log2
+from pathlib import Path
 from typing import Any
 
+from rollmill.pipelines.pages import PageSection, numbers_page
 from rollmill.storage.ground.formats.rate_texts import interval_text
 
 Row = Mapping[str, Any]
@@ -12,37 +13,23 @@ COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#16a085", "#7
 LEAST_SHOWN = 0.0005  # a difference below is 0 at the digits of the table
 WORDS = {"samples": "completions per problem", "tokens": "tokens per problem"}
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _RIGHT = 760, 400, 52, 14, 44, 210
-_CSS = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0 1.6rem; }
-th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #dde3ea; }
-th:first-child, td:first-child, td.text { text-align: left; }
-td.text { white-space: normal; }
-svg text { font-size: 12px; fill: #1c2733; } .grid { stroke: #e3e8ee; } .axis { stroke: #8795a3; }
-.bar { stroke: #1b6ca8; stroke-width: 2; } .point { fill: #1b6ca8; }
-"""
+_HEAD = ("aggregator", "budget", "accuracy", "95% interval", "to majority", "95% interval", "tokens", "chosen settings")
 
 
 def replay_html(report: Mapping[str, Any]) -> str:
     """The whole page."""
-    title = f"Replay of {report['pool']}"
-    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(about(report))}</p>"]
+    sections = [PageSection(texts=[about(report)])]
     for unit in dict.fromkeys(budget["unit"] for budget in report["budgets"]):
         for k in report["ks"]:
             rows = [row for row in report["rows"] if row["unit"] == unit and row["k"] == k]
-            parts += [f"<h2>{heading(unit, k)}</h2>", curves(rows, unit), _table(rows)]
-    parts += [f"<p>{escape(text)}</p>" for text in notes(report)]
-    return whole_page(title, parts)
+            table = [cells(row) for row in rows]
+            sections.append(PageSection(heading(unit, k), plot=curves(rows, unit), head=_HEAD, rows=table))
+    return page(f"Replay of {report['pool']}", [*sections, PageSection(texts=notes(report))])
 
 
-def whole_page(title: str, parts: Sequence[str]) -> str:
-    """Parts of HTML as a document that may load nothing and run nothing."""
-    # Every text is escaped; under the policy a text that was not still runs and loads nothing.
-    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy}\n<title>{escape(title)}</title>\n'
-        f"<style>{_CSS}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
-    )
+def page(title: str, sections: Sequence[PageSection]) -> str:
+    """Sections with curves as a document."""
+    return numbers_page(title, sections, Path(__file__).with_name("replay_page.html.j2"))
 
 
 def heading(unit: str, k: int) -> str:
@@ -97,27 +84,30 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def curves(rows: Sequence[Row], unit: str) -> str:
-    """Accuracy over the budget on a log scale, one line per aggregator, as SVG."""
+def curves(rows: Sequence[Row], unit: str) -> dict[str, Any]:
+    """A plot of accuracy over the budget on a log scale, one line per aggregator."""
     amounts = sorted({row["amount"] for row in rows})
     low, high = log2(amounts[0]), log2(amounts[-1])
-    names = list(dict.fromkeys(row["aggregator"] for row in rows))
-
-    def x(amount: int) -> float:
-        return _LEFT + (log2(amount) - low) / ((high - low) or 1.0) * (_WIDTH - _LEFT - _RIGHT)  # 1.0: a single amount
-
+    right, floor_y = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     bottom, top = _range([row["value"] for row in rows])
 
-    def y(value: float) -> float:
-        return _TOP + (top - value) / (top - bottom) * (_HEIGHT - _TOP - _BOTTOM)
+    def x(amount: int) -> float:
+        return round(_LEFT + (log2(amount) - low) / ((high - low) or 1.0) * (right - _LEFT), 1)  # 1.0: a single amount
 
-    shown = [(y(value), f"{value:.1f}") for value in _tenths(bottom, top)]
-    body = [_axes([(x(amount), f"{amount:,}") for amount in amounts], shown, WORDS[unit])]
-    for place, name in enumerate(names):
-        points = [(x(row["amount"]), y(row["value"])) for row in rows if row["aggregator"] == name]
-        body.append(_line(place, name, points))
-    label = escape(f"Accuracy over {WORDS[unit]}")
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(body)}</svg>'
+    def y(value: float) -> float:
+        return round(_TOP + (top - value) / (top - bottom) * (floor_y - _TOP), 1)
+
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        lines.setdefault(row["aggregator"], []).append((x(row["amount"]), y(row["value"])))
+    return {
+        "width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": right, "bottom": floor_y,
+        "words": WORDS[unit],
+        "colours": COLOURS,
+        "ticks": [(x(amount), f"{amount:,}") for amount in amounts],
+        "levels": [(y(value), f"{value:.1f}") for value in _tenths(bottom, top)],
+        "lines": list(lines.items()),
+    }  # fmt: skip
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
@@ -129,42 +119,6 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 def _tenths(bottom: float, top: float) -> list[float]:
     # Counted in whole tenths: a sum of floats may miss the last one.
     return [tenth / 10 for tenth in range(round(bottom * 10), round(top * 10) + 1)]
-
-
-def _axes(ticks: Sequence[tuple[float, str]], levels: Sequence[tuple[float, str]], words: str) -> str:
-    right, floor_y = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-    grid = "".join(
-        f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/>'
-        f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
-        for at, text in levels
-    )
-    marks = "".join(f'<text x="{at:.1f}" y="{_HEIGHT - 24}" text-anchor="middle">{text}</text>' for at, text in ticks)
-    middle = (_LEFT + right) / 2
-    return (
-        f'{grid}{marks}<path class="axis" d="M{_LEFT} {floor_y}H{right}"/>'
-        f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(words)} (log scale)</text>'
-    )
-
-
-def _line(place: int, name: str, points: Sequence[tuple[float, float]]) -> str:
-    colour = COLOURS[place % len(COLOURS)]  # an eleventh line repeats a colour
-    dash = ' stroke-dasharray="5 4"' if name in ("oracle", "random") else ""
-    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points)
-    top = _TOP + 8 + 20 * place
-    start = _WIDTH - _RIGHT + 24
-    return (
-        f'<g><title>{escape(name)}</title><path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>{dots}'
-        f'<path d="M{start} {top}h22" stroke="{colour}" stroke-width="2"{dash}/>'
-        f'<text x="{start + 30}" y="{top + 4}">{escape(name)}</text></g>'
-    )
-
-
-def _table(rows: Sequence[Row]) -> str:
-    head = ("aggregator", "budget", "accuracy", "95% interval", "to majority", "95% interval", "tokens", "chosen settings")
-    body = "".join(f"<tr>{''.join(_cell(value) for value in cells(row))}</tr>" for row in rows)
-    names = "".join(f"<th>{name}</th>" for name in head)
-    return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def cells(row: Row) -> list[str]:
@@ -180,10 +134,6 @@ def cells(row: Row) -> list[str]:
         "" if row["tokens_spent"] is None else f"{row['tokens_spent']:,.0f}",
         " / ".join(dict.fromkeys(row["settings"])),
     ]
-
-
-def _cell(text: str) -> str:
-    return f'<td class="text">{escape(text)}</td>' if text[:1].isalpha() else f"<td>{escape(text)}</td>"
 
 
 def _noise(report: Mapping[str, Any]) -> str:

@@ -5,24 +5,13 @@ and its bars are in `report.html.j2`; colours follow the reader's own setting, l
 """
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rollmill.pipelines.gate.checks import GateResult
 from rollmill.pipelines.metrics import rate_words
+from rollmill.pipelines.pages import template
 from rollmill.storage.ground.formats.rate_texts import with_interval
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-
-@cache
-def _page() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    return environment.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"))
 
 
 def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
@@ -34,6 +23,7 @@ def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
     origin = [("recipe hash", manifest.get("recipe_hash")), ("run", manifest.get("run"))]
     origin += [("verifiers", ", then ".join(" ".join(pair) for pair in result.facts.get("verifiers", [])))]
     origin += [("checked with", result.engine), *sorted((str(key), value) for key, value in made.items())]
-    return _page().render(
+    page = template(Path(__file__).with_name("report.html.j2"))
+    return page.render(
         result=result, facts=result.facts, name=name, origin=origin, interval=with_interval, rate_words=rate_words
     )

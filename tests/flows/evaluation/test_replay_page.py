@@ -2,15 +2,20 @@
 
 import re
 
-from rollmill.flows.evaluation.replay_page import curves, notes
+from rollmill.flows.evaluation.replay_page import curves, notes, page
+from rollmill.pipelines.pages import PageSection
 
 
 def row(name: str, amount: int, value: float) -> dict[str, object]:
     return {"aggregator": name, "amount": amount, "value": value}
 
 
+def plotted(rows: list[dict[str, object]], unit: str) -> str:
+    return page("<title>", [PageSection("<i>", ["<u>"], curves(rows, unit), ["<s>"], [["<script>alert(1)</script>"]])])
+
+
 def test_points_lie_between_the_tenths_around_all_values_on_a_log_scale() -> None:
-    svg = curves([row("a", 1, 0.4), row("a", 4, 0.5), row("a", 16, 0.8)], "samples")
+    svg = plotted([row("a", 1, 0.4), row("a", 4, 0.5), row("a", 16, 0.8)], "samples")
     points = [tuple(map(float, pair)) for pair in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)]
     assert [x for x, _ in points] == [52.0, 301.0, 550.0]
     assert [y for _, y in points] == [356.0, 270.5, 14.0]
@@ -18,9 +23,10 @@ def test_points_lie_between_the_tenths_around_all_values_on_a_log_scale() -> Non
 
 
 def test_one_budget_and_one_value_still_make_a_picture_and_names_are_inert() -> None:
-    svg = curves([row("<b>", 8, 1.0)], "tokens")
-    assert "<b>" not in svg
-    assert "&lt;b&gt;" in svg
+    svg = plotted([row("<b>", 8, 1.0)], "tokens")
+    assert svg.count("&lt;b&gt;") == 2
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in svg
+    assert not re.search(r"<(b|i|u|s|script|title><title)>", svg)
     assert 'cx="52.0" cy="' in svg
 
 
