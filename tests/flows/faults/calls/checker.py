@@ -45,9 +45,8 @@ FILES = ("manifest.json", "shards.json", "README.md", "report.html", "report.jso
 SORTED = {"completions": "id", "problems": "id", "decisions": "problem_id, completion_id"}
 SORTED["verdicts"] = "completion_id, problem_id, verifier, version"
 TEMPORARY = re.compile(r"(^|/)\.?(tmp-|partial-)|\.tmp$|\.part$|-journal$|/(commands|publishing|scratch|spool)/|\.duckdb\.")
-TIMED = re.compile(
-    r"(shards/(?:rollouts|verdicts)/)[0-9a-f]+\.parquet"
-)  # completions and verdicts hold the seconds that they took
+# Completions and verdicts hold the seconds that they took.
+TIMED = re.compile(r"(shards/(?:rollouts|verdicts)/)[0-9a-f]+\.parquet")
 OF_DVC = re.compile(r"^/?(\.dvc/cache|remote)/files/md5/.*\.[A-Za-z0-9_-]{22}\.tmp$")
 RANDOM = re.compile(r"[0-9a-f]{44}|[0-9a-f]{30,32}|(?<=/)[0-9a-f]{2}(?=/)")
 
