@@ -1,17 +1,78 @@
-"""Problems that a workspace has under a name: imported ones, and those of a dataset version with its kept rollouts.
+"""Problems that a workspace has: imported ones, those of a dataset version with its kept rollouts, and made ones.
 
 For recipes that take their problems or their worked examples from there, and for the cards of benchmarks.
 """
 
-from collections.abc import Iterable
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from rollmill.flows.recipe.benchmarks import shipped_definitions
 from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.storage.ground.files import no_link, plain
 from rollmill.storage.ground.records import Problem
 
 if TYPE_CHECKING:
     from rollmill.storage.workspace import Workspace
+
+PROGRAM = [Path(__file__).parents[1] / name for name in ("flows", "pipelines", "storage")]
+_MADE_FILES = 8  # of older programs and other recipes, too
+_DIGEST = hashlib.sha256().digest_size
+
+
+@cache
+def source_digest() -> str:
+    """SHA-256 of the contents of the product's modules and other files beside them, in the order of their paths."""
+    content = hashlib.sha256()
+    for path in sorted(path for folder in PROGRAM for path in folder.rglob("*") if path.suffix not in ("", ".pyc")):
+        content.update(path.read_bytes())
+    return content.hexdigest()
+
+
+def made_problems(folder: Path, key: str, make: Callable[[], Iterable[Problem]], *, store: bool) -> list[Problem]:
+    """Problems read from the file of this key, or made if there is no whole file; `store`: a file is written then.
+
+    A file is the digest of an Arrow stream and the stream. One that cannot be read or written only costs time.
+    """
+    import pyarrow as pa
+
+    from rollmill.storage.segments.schema import from_table, to_table
+
+    path = folder / f"{key}.arrow"
+    with suppress(OSError, ValueError, TypeError), open(path, "rb", opener=plain) as file:
+        content = file.read()
+        if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
+            return from_table("problems", pa.ipc.open_stream(content[_DIGEST:]).read_all())
+    problems = list(make())
+    table = to_table("problems", problems) if store else None
+    if table is not None and from_table("problems", table) == problems:
+        stream = pa.BufferOutputStream()
+        with pa.ipc.new_stream(stream, table.schema) as writer:
+            writer.write_table(table)
+        with suppress(OSError):
+            _replace(path, stream.getvalue().to_pybytes())
+    return problems
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file under a name of this process's own and move it into place; the oldest such files are removed.
+
+    OSError for a folder that is a link: it came with a workspace and would lead outside.
+    """
+    path.parent.mkdir(exist_ok=True)
+    os.close(os.open(path.parent, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+    draft = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+    with open(draft, "xb", opener=no_link) as file:
+        file.write(hashlib.sha256(content).digest() + content)
+    draft.replace(path)
+    made = [*path.parent.glob("*.arrow"), *path.parent.glob(".*.arrow.*.tmp")]
+    for old in sorted(made, key=lambda file: file.lstat().st_mtime)[:-_MADE_FILES]:
+        old.unlink()
 
 
 def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:

@@ -3,13 +3,17 @@
 A pure function of the recipe and the imports. Knows no run.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rollmill.flows.problem_sets import imported_problems, of_split, version_problems
+from rollmill.flows.problem_sets import imported_problems, made_problems, of_split, source_digest, version_problems
 from rollmill.flows.problem_sources import built_synthesizer
 from rollmill.flows.recipe.load import LoadedEvaluation, LoadedRecipe
+from rollmill.flows.recipe.methods import MethodSpec
+from rollmill.flows.recipe.user_files import TEMPLATES
 from rollmill.pipelines.engine_roles import Samplers
 from rollmill.pipelines.protocols import CountsRefused, Synthesizer
 from rollmill.pipelines.returned import check_returned
@@ -58,7 +62,7 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Sample
     """
     from rollmill.storage.segments.keys import SegmentKey
 
-    recipe_problems = preview_problems(workspace, loaded, samplers)
+    recipe_problems = preview_problems(workspace, loaded, samplers, store=True)
     # An import is a segment already.
     if loaded.recipe.problems.imported is None:
         version = loaded.recipe.problems.version
@@ -72,26 +76,28 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Sample
     return recipe_problems
 
 
-def preview_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> RecipeProblems:
-    """The problems of the recipe, without storing any."""
+def preview_problems(
+    workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None, *, store: bool = False
+) -> RecipeProblems:
+    """The problems of the recipe. None of them are stored; `store`: its held-out ones are, so that they are made once."""
     if samplers is not None or not asks_model(loaded):
-        return _problems(workspace, loaded, samplers)
+        return _problems(workspace, loaded, samplers, store=store)
     from rollmill.flows.sampling.stored import StoredSamplers
 
     stored = StoredSamplers(workspace)
     try:
-        return _problems(workspace, loaded, stored)
+        return _problems(workspace, loaded, stored, store=store)
     finally:
         stored.close()
 
 
-def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None) -> RecipeProblems:
+def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None, *, store: bool) -> RecipeProblems:
     part = loaded.recipe.problems
     maker = None if loaded.synthesizer is None else built_synthesizer(workspace, loaded.synthesizer, samplers)
     every = _every(workspace, loaded) if maker is None else _synthesized(maker, loaded)
     problems = of_split(every, part.split, part.imported or part.version or "")[: part.count]
     # Held-out problems go first, so that none of them is the one that stays of a group of near duplicates.
-    evaluation = held_out(workspace, loaded, samplers)
+    evaluation = held_out(workspace, loaded, samplers, store=store)
     scan = _scan(evaluation)
     apart = problems if scan is None else _without_held_out(problems, scan)
     kept = _without_near_duplicates(apart, part.near_duplicates)
@@ -106,9 +112,33 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
     return RecipeProblems(tuple(kept), len(problems), dropped, tuple(evaluation), frozenset(left_out), named, source, scan)
 
 
-def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
-    """The evaluation problems, regenerated, imported or read from their file; empty if the recipe names none."""
-    return [problem for part in loaded.evaluation for problem in held_out_part(workspace, part, samplers)]
+def held_out(
+    workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None, *, store: bool = False
+) -> list[Problem]:
+    """The evaluation problems, regenerated, imported or read from their file; empty if the recipe names none.
+
+    Those of templates of ours are made once by a program in a workspace: `store` keeps them.
+    """
+    problems: list[Problem] = []
+    for part in loaded.evaluation:
+        if part.method is None or part.method.cls is not _our_templates() or _of_users(part.method):
+            problems += held_out_part(workspace, part, samplers)
+        else:
+            identity = [source_digest(), sys.version, dict(part.method.options), part.part.count, part.part.seed]
+            make = partial(held_out_part, workspace, part, samplers)
+            problems += made_problems(workspace.state / "held-out", digest128(identity), make, store=store)
+    return problems
+
+
+def _our_templates() -> type:
+    from rollmill.pipelines.synthesize.templates import Templates
+
+    return Templates
+
+
+def _of_users(method: MethodSpec) -> bool:
+    """True if a synthesizer has templates of the user's own, which may read anything."""
+    return any(":" in str(name) for name in method.options.get(TEMPLATES) or ())
 
 
 def check_held_out(workspace: "Workspace", loaded: LoadedRecipe) -> None:

@@ -4,6 +4,7 @@ Heavy imports happen inside the verbs, so that --help is quick.
 """
 
 import errno
+import gc
 import importlib
 import os
 import resource
@@ -30,6 +31,7 @@ from rollmill.version import tree_version
 
 LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
+_YOUNG = 10_000  # objects made and not freed before the youngest are searched; Python's own number is 700 to 2,000
 _NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ENXIO)  # of a folder, a pipe or a socket that is opened as a file
 _SHOWN = 300  # characters of a path that cannot be used
 # The verbs as --help shows them, panel by panel, each with its module here and its function, or its group of commands.
@@ -235,6 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit: 0 done, 1 a check failed, 2 a mistake of the user, 130 interrupted."""
     # Our matrices are small: on a busy machine threads that wait for one another make a product ten times as slow.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Searches for unreachable cycles while modules are loaded would take a tenth of a short command.
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
     guard()
     status = ending.in_a_child() if ending.memory_limited() else None
     sys.exit(run(sys.argv[1:] if arguments is None else arguments) if status is None else status)

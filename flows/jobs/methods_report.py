@@ -23,7 +23,8 @@ def write_methods_report(workspace: Workspace, loaded: "LoadedRecipe") -> Path:
 
 def methods_report(workspace: Workspace, loaded: "LoadedRecipe") -> dict[str, Any]:
     """Digest of the product's source, version of each method by its role and name, digest of each named file."""
-    from rollmill.flows.jobs.unchanged import built_version, methods_of, named_files, source_digest
+    from rollmill.flows.jobs.unchanged import built_version, methods_of, named_files
+    from rollmill.flows.problem_sets import source_digest
     from rollmill.flows.recipe.methods import ORIGIN
     from rollmill.flows.recipe.user_files import parts_with
 

@@ -4,7 +4,6 @@ A finished run leaves a mark in the workspace: the digest of all that its outcom
 equal outcome, which the ledger has. Whatever is in doubt takes every stage again, and a new mark is left at its end.
 """
 
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rollmill.flows.driver import Outcome
 from rollmill.flows.engine_files import with_places
 from rollmill.flows.job import Job
+from rollmill.flows.problem_sets import source_digest
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
 from rollmill.flows.recipe.profile import load_profile
@@ -30,8 +30,6 @@ from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from rollmill.flows.rounds import OpenRun
-
-PROGRAM = [Path(__file__).parents[2] / name for name in ("flows", "pipelines", "storage")]
 
 
 def unchanged(job: Job, loaded: LoadedRecipe) -> Outcome | None:
@@ -173,11 +171,3 @@ def program() -> list[Any]:
     """
     packages = sorted({path.name for place in sys.path for path in Path(place).glob("*.dist-info")})
     return [source_digest(), packages, sys.version]
-
-
-def source_digest() -> str:
-    """SHA-256 of the contents of the product's modules and other files beside them, in the order of their paths."""
-    content = hashlib.sha256()
-    for path in sorted(path for folder in PROGRAM for path in folder.rglob("*") if path.suffix not in ("", ".pyc")):
-        content.update(path.read_bytes())
-    return content.hexdigest()

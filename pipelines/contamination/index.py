@@ -9,7 +9,8 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import Literal
 
 from rollmill.pipelines.contamination.graphs import graph_of
 from rollmill.pipelines.contamination.texts import RUN, Gram, blind, grams, hard, is_hard, plain, prompt_text, tokens
@@ -68,21 +69,20 @@ class ProblemText:
         return cls(problem.id, problem.prompt_id, prompt_text(prompt_json(problem.prompt)), graph_of(problem.meta))
 
 
-class _Entry(NamedTuple):
-    id: str
-    words: list[str]
-    runs: set[Gram]
-    hard: Gram
-    contexts: set[Gram]
-    anchors: set[Gram]
-    beside: Sequence[Sequence[Gram]]
+class _Entry:
+    def __init__(self, problem: str, words: list[str]) -> None:
+        self.id, self.words = problem, words
+        self.runs, self.hard, self.anchors = grams(words), hard(words), anchors(words)
 
-    @classmethod
-    def of(cls, problem: str, words: list[str]) -> "_Entry":
-        """`beside`: for each number or sign the pairs that it makes with the tokens around it."""
-        pairs = list(itertools.pairwise(words))
-        beside = [tuple(pairs[max(0, at - 1) : at + 1]) for at, word in enumerate(words) if is_hard(word)]
-        return cls(problem, words, grams(words), hard(words), grams(words, _CONTEXT), anchors(words), beside)
+    @cached_property
+    def contexts(self) -> set[Gram]:
+        return grams(self.words, _CONTEXT)  # made for the few problems that a row is compared with
+
+    @cached_property
+    def beside(self) -> list[tuple[Gram, ...]]:
+        """For each number or sign the pairs that it makes with the tokens around it."""
+        pairs = list(itertools.pairwise(self.words))
+        return [tuple(pairs[max(0, at - 1) : at + 1]) for at, word in enumerate(self.words) if is_hard(word)]
 
 
 class BenchmarkIndex:
@@ -101,7 +101,7 @@ class BenchmarkIndex:
         self._blind: dict[Gram, list[int]] = defaultdict(list)
         for at, text in enumerate(texts):
             words = tokens(text.text)
-            entry = _Entry.of(text.id, words)
+            entry = _Entry(text.id, words)
             self.entries.append(entry)
             self.prompts.setdefault(text.prompt_id, at)
             self._plain.setdefault(plain(text.text), at)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from rollmill.flows.cli.operate.workspace import STAGES
-from rollmill.flows.jobs.unchanged import PROGRAM
+from rollmill.flows.problem_sets import PROGRAM
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 pytestmark = pytest.mark.integration

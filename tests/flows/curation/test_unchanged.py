@@ -17,6 +17,7 @@ from rollmill.flows.driver import Direct, drive
 from rollmill.flows.job import Job
 from rollmill.flows.jobs.curate import Curate
 from rollmill.flows.jobs.unchanged import program, unchanged
+from rollmill.flows.problem_sets import source_digest
 from rollmill.flows.session import recipe_of
 from rollmill.pipelines.select.quota import Quota
 from rollmill.storage.audits import PersonJudgement
@@ -188,8 +189,9 @@ def test_another_profile_or_method_takes_every_stage(finished: Finished, monkeyp
 def test_another_program_takes_every_stage(finished: Finished, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "__init__.py").write_text("")
-    monkeypatch.setattr("rollmill.flows.jobs.unchanged.PROGRAM", [tmp_path / "flows"])
-    monkeypatch.setattr("rollmill.flows.jobs.unchanged.program", program.__wrapped__)  # another process would ask anew
+    monkeypatch.setattr("rollmill.flows.problem_sets.PROGRAM", [tmp_path / "flows"])
+    for asked in (program, source_digest):  # another process would ask anew
+        monkeypatch.setattr(f"rollmill.flows.jobs.unchanged.{asked.__name__}", asked.__wrapped__)
     assert finished.answer() == ""
 
 
