@@ -1,8 +1,8 @@
 """Expectations that Great Expectations lacks, registered by name when this module is imported.
 
-In a project of that library: `import rollmill.pipelines.gate.expectations`, then `expect_one_reference_of_each_prompt` and the rest
-work on batches of pandas and of SQL. A parameter `evaluation` or `before` is rows (a list of mappings) or, over SQL, the
-name of a table of the same database. The gate measures some of them before, for its report (`GateMeasurements`).
+In a project of that library: `import rollmill.pipelines.gate.expectations`, then `expect_one_reference_of_each_prompt` and
+the rest work on batches of pandas and of SQL. A parameter `evaluation` or `before` is rows (a list of mappings) or, over
+SQL, the name of a table of the same database. The gate measures some of them before, for its report (`GateMeasurements`).
 """
 
 import json
