@@ -9,13 +9,13 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollmill.flows.engine_files import with_places
 from rollmill.flows.problem_sets import imported_problems, of_split, version_problems
 from rollmill.flows.problem_sources import source_scope
 from rollmill.flows.problems import check_held_out
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.methods import FROM
 from rollmill.flows.recipe.step_rules import LoadedStep
+from rollmill.flows.session import with_places
 from rollmill.flows.taken_imports import imports_taken
 from rollmill.flows.worked_examples import Examples
 from rollmill.pipelines.engine_roles import ChecksSampling

@@ -6,13 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rollmill.flows.engine_files import with_places
 from rollmill.flows.limits import limit_of
 from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.ray_cluster import on_ray
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.methods import MethodSpec
-from rollmill.flows.session import Session
+from rollmill.flows.session import Session, with_places
 from rollmill.flows.taken_imports import digest_of_imports, imports_taken
 from rollmill.flows.worked_examples import Examples
 from rollmill.pipelines.engine_roles import DrawsSideBySide

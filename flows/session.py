@@ -7,23 +7,28 @@ A session is always passed as an argument; there is no global one.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rollmill.flows import CHECKOUT
 from rollmill.flows.job import Job
 from rollmill.flows.progress import Progress, Stage
 from rollmill.flows.ray_cluster import RayCluster
 from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.flows.recipe.methods import MethodSpec
 from rollmill.flows.recipe.parse import override, read_yaml
 from rollmill.flows.recipe.profile import Profile, load_profile
 from rollmill.flows.recipe.user_files import NotTrusted, stored_methods
+from rollmill.flows.sampling.engine_models import engine_model
 from rollmill.flows.sampling.steps import Engines
+from rollmill.pipelines.engine_roles import FindsFiles
 from rollmill.pipelines.own_jobs import is_own_profile, is_own_recipe
 from rollmill.pipelines.processes.freed_memory import return_large_blocks
 from rollmill.storage.ground.errors import SetupError
+from rollmill.storage.models.index import MODELS
 
 if TYPE_CHECKING:
     from rollmill.pipelines.generate.serving import LocalServers
@@ -181,3 +186,24 @@ def _local_servers(session: Session) -> "LocalServers":
 def _stage(event: "ServerEvent") -> Stage:
     detail = {"said": f"{event.name}: {event.detail}"[:SHOWN] if event.detail else event.name, "state": event.state}
     return Stage("serve", int(event.state == "up"), 1, seconds=event.seconds, detail=detail)
+
+
+def with_places(engine: MethodSpec, root: Path) -> MethodSpec:
+    """The engine with the full paths of the files that its options name, in the workspace or shipped with the program.
+
+    A reference to a version, `models/student@v2`, becomes the path of its folder; to an engine that asks servers it stays
+    a name. An option that names no file stays: a model may be a mere name.
+    """
+    options = dict(engine.options)
+    if isinstance(model := options.get("model"), str):
+        options["model"] = engine_model(root / MODELS, engine.cls, model)
+    names: Sequence[str] = engine.cls.places if isinstance(engine.cls, FindsFiles) else ()
+    tried = [(key, folder / str(options[key])) for key in names if options.get(key) for folder in (CHECKOUT, root)]
+    return replace(engine, options={**options, **{key: str(place) for key, place in tried if _exists(place)}})
+
+
+def _exists(place: Path) -> bool:
+    """A chat template may be given as text, which no file can have as its name."""
+    with suppress(OSError, ValueError):
+        return place.exists()
+    return False

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.driver import Outcome
-from rollmill.flows.engine_files import with_places
 from rollmill.flows.job import Job
 from rollmill.flows.problem_sets import source_digest
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
 from rollmill.flows.recipe.profile import load_profile
 from rollmill.flows.recipe.user_files import TEMPLATES, parts_with, texts_in
+from rollmill.flows.session import with_places
 from rollmill.pipelines.protocols import ReadsVotes
 from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.ground.files import write_text

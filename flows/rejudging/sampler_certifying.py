@@ -5,10 +5,10 @@ from json import loads
 from pathlib import Path
 from typing import Any
 
-from rollmill.flows.engine_files import with_places
 from rollmill.flows.recipe.methods import parameters, resolve
 from rollmill.flows.recipe.profile import load_profile
 from rollmill.flows.recipe.servers import http_settings
+from rollmill.flows.session import with_places
 from rollmill.pipelines.certify.samplers.certification import SamplerCertificate, SamplerClaim, certify_sampler
 from rollmill.pipelines.engine_roles import Generator, RunsDecoders, RunsWarps
 from rollmill.pipelines.generate.calls import check_sampling

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from rollmill.flows import CHECKOUT
-from rollmill.flows.engine_files import with_places
 from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.run_spec import draw_workers
 from rollmill.flows.sampling.engine_models import engine_model
+from rollmill.flows.session import with_places
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI

@@ -15,13 +15,8 @@ from rollmill.pipelines.stats import (
     clopper_pearson,
     sampled_share,
     t_quantile,
-    with_interval,
 )
 from rollmill.pipelines.stats.clusters.intervals import mover_ratio, mover_sum
-
-
-def test_an_estimate_in_words() -> None:
-    assert with_interval(0.5, 0.40049, 0.6) == "0.500 [0.400, 0.600]"
 
 
 @pytest.mark.parametrize(("events", "n"), [(0, 30), (1, 30), (7, 30), (30, 30), (3, 300)])
