@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rollmill.storage.queries.histories.dataset_history import BothSides, ChangedRow
 
 PAGE = 25  # rows of a page
+CELL = 80  # letters of a setting that a cell shows; longer ones are compared as texts
 OF_PAIR = ("was", "became", "row")  # address parameters that differ for another pair
 FIRST_PAGE = {"page": 1}
 
@@ -89,17 +90,21 @@ def _compared(old: str, new: str, before: str, after: str, _pair: "Pairing") -> 
 
 def _causes(changes: "VersionDiff") -> None:
     """Causes of the difference: recipe, verifiers, machine."""
-    st.header("What was done otherwise", anchor=False)
+    st.header("Changed settings", anchor=False)
     if changes.same_content:
         st.success("The two versions hold the same content.")
     rows = [
-        {"what": visible(f"{kind}{change.key}"), changes.before: _value(change.old), changes.after: _value(change.new)}
+        (visible(f"{kind}{change.key}"), _value(change.old), _value(change.new))
         for kind, differences in (("", changes.recipe), ("", changes.verifiers), ("machine: ", changes.fingerprint))
         for change in differences
     ]
-    if rows:
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
-    else:
+    short = [row for row in rows if max(map(len, row)) <= CELL and "\n" not in "".join(row)]
+    if short:
+        st.dataframe(pd.DataFrame(short, columns=["setting", changes.before, changes.after]), hide_index=True)
+    for setting, old, new in (row for row in rows if row not in short):
+        st.subheader(inert(setting), anchor=False)
+        show_differences(old, new)
+    if not rows:
         st.caption("Recipe, verifiers and machine are the same.")
 
 
@@ -109,7 +114,7 @@ def _value(value: object) -> str:
 
 def _flow(changes: "VersionDiff") -> None:
     """Moves between decisions, as a table of counts; a click on a cell chooses its rows."""
-    st.header("Which decision became which", anchor=False)
+    st.header("Changed decisions", anchor=False)
     st.caption(
         f"Rollouts by what was decided in {changes.before} (down) and in {changes.after} (across), with counts. Grey cells "
         "did not change; the darker a cell, the more rollouts changed that way. Click one to see its rows."

@@ -6,10 +6,7 @@ The footer says how large whole columns are, and nothing makes it agree with the
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+from typing import NamedTuple
 
 _STRUCT, _BINARY, _DOUBLE, _INT32, _BYTE = 12, 8, 7, 5, 3  # kinds of values in Thrift's compact form
 _DEPTH = 8  # of nested structs in a page's header
@@ -17,6 +14,16 @@ _DEPTH = 8  # of nested structs in a page's header
 
 class BrokenPageError(ValueError):
     """Bytes of a Parquet file that are no page."""
+
+
+class ColumnChunk(NamedTuple):
+    """A column of a row group as the footer describes it: bytes, places in the file, and values."""
+
+    total_compressed_size: int
+    total_uncompressed_size: int
+    num_values: int
+    data_page_offset: int
+    dictionary_page_offset: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class ParquetPage:
     of_dictionary: bool
 
 
-def pages_of(data: mmap.mmap, chunk: "pq.ColumnChunkMetaData") -> Iterator[ParquetPage]:
+def pages_of(data: mmap.mmap, chunk: ColumnChunk) -> Iterator[ParquetPage]:
     """The pages of a column of a row group. BrokenPageError for bytes that are none."""
     place = start = min(chunk.dictionary_page_offset or chunk.data_page_offset, chunk.data_page_offset)
     end = start + chunk.total_compressed_size

@@ -7,14 +7,12 @@ pages, which are compared as well. Values of a dictionary are counted at their m
 import mmap
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.ground.files import plain
-from rollmill.storage.ground.formats.parquet_pages import pages_of
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+from rollmill.storage.ground.formats.parquet_pages import ColumnChunk, pages_of
+from rollmill.storage.segments.instance import shared_cursor
+from rollmill.storage.segments.views import files
 
 MOST = 512_000_000
 """Bytes of one shard: eight times what this program writes into one."""
@@ -34,8 +32,7 @@ def most_bytes() -> int:
 
 def require_small(path: Path, ref: str) -> None:
     """FoundWanting for a shard that unfolds to more than the limit, before any row of it is read. An absent one passes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import duckdb
 
     if not path.is_file():
         return
@@ -44,9 +41,8 @@ def require_small(path: Path, ref: str) -> None:
     if key in _MEASURED:
         return
     try:
-        with open(path, "rb", opener=plain) as file, pq.ParquetFile(file) as shard:
-            size = _size(shard.metadata, file.fileno())
-    except (pa.ArrowException, ValueError, OSError, OverflowError) as error:
+        size = _size(path)
+    except (duckdb.Error, ValueError, OSError, OverflowError) as error:
         raise FoundWanting(
             f"{path.name} of {ref} is no readable Parquet file: {str(error).splitlines()[0][:200]}."
         ) from error
@@ -58,18 +54,21 @@ def require_small(path: Path, ref: str) -> None:
     _MEASURED.add(key)
 
 
-def _size(metadata: "pq.FileMetaData", descriptor: int) -> int:
+def _size(path: Path) -> int:
     """Bytes of all columns in memory, by the footer or by the pages, whichever are more."""
-    total = 0
-    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
-        for group in range(metadata.num_row_groups):
-            row_group = metadata.row_group(group)
-            for place in range(metadata.num_columns):
-                chunk = row_group.column(place)
-                pages = list(pages_of(data, chunk))
-                values = max(chunk.num_values, row_group.num_rows)
-                repeated = max(
-                    (values * page.bytes // max(1, page.values) for page in pages if page.of_dictionary), default=0
-                )
-                total += max(chunk.total_uncompressed_size, sum(page.bytes for page in pages), values * _WIDTH, repeated)
+    with shared_cursor() as cursor, open(path, "rb", opener=plain) as file:
+        columns = ", ".join(ColumnChunk._fields)
+        rows = cursor.sql(f"select row_group_num_rows, {columns} from parquet_metadata({files([str(path)])})").fetchall()  # noqa: S608
+        total = 0
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for group_rows, *values in rows:
+                total += _chunk_size(data, ColumnChunk(*values), group_rows)
     return total
+
+
+def _chunk_size(data: mmap.mmap, chunk: ColumnChunk, rows: int) -> int:
+    pages = list(pages_of(data, chunk))
+    values = max(chunk.num_values, rows)
+    repeated = [values * page.bytes // max(1, page.values) for page in pages if page.of_dictionary]
+    unfolded = sum(page.bytes for page in pages)
+    return max(chunk.total_uncompressed_size, unfolded, values * _WIDTH, *repeated)

@@ -68,10 +68,14 @@ def test_an_import_is_checked_with_its_solution_graphs(toy: Path, rollmill: Run)
     assert [(leak["class"], leak["by"]) for leak in report["leaks"]] == [("same problem", ["graph"])]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_dataset_keeps_its_checks_and_stays_as_it_was(toy: Path, curated: Curated, rollmill: Run) -> None:
     outcome = curated()
     version = Path(outcome["path"])
-    before = {path.name: path.read_bytes() for path in version.iterdir()}
+    before = contents(version)
     result = rollmill("contamination", "check", "toy", "toy.yaml", "--json", "--copies", "5", "--seed", "3")
     report = json.loads(result.out)
     assert (result.status, report["benchmark"]["problems"], report["failures"]) == (0, 12, [])
@@ -80,7 +84,7 @@ def test_a_dataset_keeps_its_checks_and_stays_as_it_was(toy: Path, curated: Cura
     assert kept.parent == version.parent / "contamination"
     assert kept.name.startswith(outcome["content_hash"][:8])
     assert json.loads(kept.read_text()) == report
-    assert {path.name: path.read_bytes() for path in version.iterdir()} == before
+    assert contents(version) == before
     assert rollmill("dataset", "verify", "toy", "--base", ".").status == 0
     assert "no leak" in rollmill("dataset", "show", "toy").out
 

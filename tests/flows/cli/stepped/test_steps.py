@@ -201,13 +201,11 @@ def test_verdicts_of_another_recipe_on_texts_that_nobody_judges_here_are_no_part
 ) -> None:
     """Of the same drafts one recipe judges every one, and another none: what it publishes must not depend on the first."""
     drafts = "steps:\n  - {name: draft, role: step}\n  - {name: answer, template: '{prompt}\\n{draft}'}\n"
-    drafted = (
-        RECIPE.replace("name: toy", "name: drafted", 1).replace(PROP2DIFF, FIXED).replace("verify:", f"{drafts}verify:")
-    )
-    (toy / "drafted.yaml").write_text(drafted)
+    plain = RECIPE.replace(PROP2DIFF, FIXED).replace("min_kept: 10", "min_kept: 1")
+    (toy / "drafted.yaml").write_text(plain.replace("name: toy", "name: drafted", 1).replace("verify:", f"{drafts}verify:"))
     alone = tmp_path / "alone"
     shutil.copytree(toy, alone)
-    (toy / "judged.yaml").write_text(RECIPE.replace("name: toy", "name: judged", 1).replace(PROP2DIFF, FIXED))
+    (toy / "judged.yaml").write_text(plain.replace("name: toy", "name: judged", 1))
     judged, after = (said_as_json(rollmill, "curate", name, "--direct") for name in ("judged.yaml", "drafted.yaml"))
     assert after["spent"]["drawn"] < after["funnel"]["drawn"] + judged["funnel"]["drawn"]  # the drafts were there
     with duckdb.connect(str(Path(after["path"]) / "dataset.duckdb"), read_only=True) as data:
