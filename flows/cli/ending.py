@@ -24,7 +24,7 @@ _AGAIN = "run the same command again; everything committed before is safe"
 
 
 class _State:
-    """What ended the command; empty until then."""
+    """Cause of the command's end; empty until then."""
 
     at: float = 0.0
     thread: BaseException | None = None
@@ -56,7 +56,7 @@ def told() -> None:
 
 
 def last_word(status: int) -> tuple[str, int]:
-    """What is still to be said of the end of a command with this status, and its status then."""
+    """Last line of a command with this status, and the status that it ends with."""
     if _state.thread is not None:
         signal.alarm(GRACE)  # for what the interpreter does at its exit
         return "", 2

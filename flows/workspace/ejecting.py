@@ -178,7 +178,7 @@ def _write_tables(scope: "Scope", folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _about(scope: "Scope") -> dict[str, Any]:
-    """What is not in a row: the recipe, and which decisions allow a rate."""
+    """Facts that are in no row: the recipe, and which decisions allow a rate."""
     from rollmill.storage.versions.read import load_manifest
 
     if scope.version is not None:

@@ -144,7 +144,7 @@ def _certificate(
 
 
 def _rates(pool: Pool) -> pa.Table:
-    """What problems are known by, for expectations of them."""
+    """Texts by which problems are recognised, for expectations of them."""
     counts = counts_of(pool)
     rate = counts.correct / np.maximum(1, counts.judged)
     columns: dict[str, Any] = {"judged": counts.judged, "kept": counts.kept, "pass_rate": rate}

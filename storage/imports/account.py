@@ -26,7 +26,7 @@ class ColumnUse:
 
 @dataclass(slots=True)
 class ColumnAccount:
-    """What one pass through a file saw of its columns."""
+    """Columns of a file as one pass saw them."""
 
     filled: Counter[str] = field(default_factory=Counter)
     consumed: Counter[str] = field(default_factory=Counter)

@@ -76,7 +76,7 @@ def _verifiers() -> Iterator[str]:
 
 
 def _named() -> Iterator[str]:
-    """What comparisons and cards take: evaluations, runs and versions."""
+    """References that comparisons and cards take: evaluations, runs and versions."""
     yield from _folders("datasets")
     yield from _runs()
 

@@ -280,7 +280,7 @@ def _check_foreign(item: "Schedule") -> None:
 
 
 def _runs(item: "Schedule") -> list[tuple[str, str | None]]:
-    """What a schedule runs, as pairs of a word and a text of one line."""
+    """Actions of a schedule, as pairs of a word and a text of one line."""
     return [
         ("does", f"{item.verb} {item.recipe!r}"),
         ("when", item.words),

@@ -17,7 +17,7 @@ MOST_MODELS = 10  # that become tags
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a flow run is about: kind, dataset, recipe, run and models of its job; empty where the job has none."""
+    """Subject of a flow run: kind, dataset, recipe, run and models of its job; empty where the job has none."""
 
     kind: str
     dataset: str
@@ -28,7 +28,7 @@ class About:
 
     @classmethod
     def of(cls, kind: RecipeKind[Any], target: Any) -> "About":
-        """What a job is about, once it is open."""
+        """Subject of a job that is open."""
         recipe, name = kind.recipe(), str(kind.recipe().get("name", ""))
         models = tuple(dict.fromkeys(_models(recipe)))
         dataset = str(recipe.get("dataset") or name)

@@ -75,7 +75,7 @@ def require_catalogue(path: Path, ref: str, again: str) -> None:
 
 
 def oddities(connection: "duckdb.DuckDBPyConnection") -> Iterator[str]:
-    """What the database that a closed connection reads has beside the tables and views of a version."""
+    """Objects that a closed connection's database has beside the tables and views of a version."""
     for what, query in _OTHERS.items():
         rows = connection.execute(f"SELECT {query} AND database_name = current_catalog()").fetchall()
         yield from (f"holds the {what} {str(name)!r}" for (name,) in rows)
