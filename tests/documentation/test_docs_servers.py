@@ -71,7 +71,7 @@ def test_the_page_about_vllm(tmp_path: Path) -> None:
 def test_the_readme_on_a_model_of_your_own(tmp_path: Path, knowing: Serving) -> None:
     folder = initialised(tmp_path / "ws", recipe=KNOWN_TO_THE_SERVER)
     readme = (ROOT / "README.md").read_text()
-    section = readme[readme.index("## Your own model") : readme.index("## Your own data")]
+    section = readme[readme.index("## Your own model") : readme.index("## Every day")]
     [(_, profile), (_, shell)] = re.findall(r"^```(\w+)\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
     (folder / "profiles/server.yaml").write_text(profile.replace("http://127.0.0.1:8000/v1", knowing.url))
     diagnosis, summary = [run(line, folder) for line in shell.splitlines()]

@@ -213,7 +213,9 @@ def test_two_clones_settle_their_versions_with_dvc_pointers(
     git(repository.root, "add", "datasets")
     git(repository.root, "commit", "-q", "-m", "merged")
     assert git(repository.root, "status", "--porcelain") == ""
-    assert (repository.datasets / "toy/.gitignore").read_text() == "/latest\n/v1-ab183de1\n/v3-3c475e33\n/v2-1762fa78\n"
+    assert (
+        repository.datasets / "toy/.gitignore"
+    ).read_text() == "/.dvcignore\n/latest\n/v1-ab183de1\n/v3-3c475e33\n/v2-1762fa78\n"
     run_dvc(repository.root, "pull", "--quiet")
     assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
     assert [
@@ -236,7 +238,7 @@ def test_a_publisher_killed_around_dvc_leaves_a_tracked_version(repository: Work
     assert child.returncode == -signal.SIGKILL, child.stderr
     messages = finish_interrupted(repository)
     assert [line.split()[0] for line in messages] == ["published", "git"]
-    assert (repository.datasets / "toy/.gitignore").read_text() == "/latest\n/v1-ab183de1\n"
+    assert (repository.datasets / "toy/.gitignore").read_text() == "/.dvcignore\n/latest\n/v1-ab183de1\n"
     assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
     assert [info.folder for info in versions(repository.datasets, "toy")] == ["v1-ab183de1"]
 
