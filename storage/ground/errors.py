@@ -104,7 +104,14 @@ def interrupted(error: BaseException) -> bool:
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _AGAIN = "run the same command again; everything committed before is safe"
 _LIBRARIES = ("_duckdb", "duckdb", "pyarrow", "sqlite3", "sqlalchemy")
-_NO_MEMORY = ("out of memory", "bad allocation", "bad_alloc", "failed to map segment", "cannot allocate memory")
+_NO_MEMORY = (
+    "out of memory",
+    "bad allocation",
+    "bad_alloc",
+    "allocation failure",
+    "failed to map segment",
+    "cannot allocate memory",
+)
 _SMALL = 1 << 20  # bytes: a disk with less than this is full for SQLite
 
 

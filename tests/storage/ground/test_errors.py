@@ -111,6 +111,7 @@ def test_a_limit_of_file_sizes_is_one_line_and_what_was_committed_survives(tmp_p
         (duckdb.IOException('Cannot open file "x": Too many open files'), "this process may not open enough files"),
         (duckdb.IOException('Could not write file "x": No space left on device'), "no space left to write here;"),
         (duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate"), "there was not enough memory"),
+        (duckdb.FatalException("FATAL Error: Allocation failure"), "there was not enough memory"),
     ],
 )
 def test_what_the_machine_refuses_is_said_with_its_own_cause(error: Exception, words: str) -> None:
