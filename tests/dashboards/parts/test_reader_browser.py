@@ -102,6 +102,7 @@ def test_every_payload_is_shown_literally_and_nothing_acts(browser: Page, printe
     for number in range(1, len(PAYLOADS) + 1):
         expect(drawer.get_by_text(f"rollout {number} of {len(PAYLOADS)}", exact=True)).to_be_visible(timeout=PATIENCE)
         expect(browser.get_by_test_id("stSkeleton")).to_have_count(0)
+        settled(browser)
         assert drawer.locator("a, img, script, iframe, [src], .katex-error").count() == 0
         assert browser.title() != "owned"
         seen.append(drawer.inner_text().replace("\u2060", "").replace("\u00a0", " "))
