@@ -1,4 +1,4 @@
-"""What methods of one's own are written with: the records, the protocol of each role, base classes and helpers.
+"""Names that methods of one's own are written with: the records, the protocol of each role, base classes and helpers.
 
     from rollmill.methods import Completion, Finding, OneByOne, Problem
 

@@ -223,7 +223,7 @@ def make_app(service: RewardService) -> FastAPI:
 
 
 def _mistake(error: ValidationError) -> str:
-    """What pydantic found first, in words that name the item and the field; an unknown key may make another one missing."""
+    """Pydantic's first finding in words that name the item and the field; an unknown key may make another one missing."""
     first = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
     kind, given, place = first["type"], first["input"], first["loc"]
     number = next((part for part in place if isinstance(part, int)), None)

@@ -87,7 +87,7 @@ class _Batch:
             yield from map(tuple, part)
 
     def counts(self, column: str) -> dict[str, int]:
-        """How often the batch has each value of a column; `none` is no value."""
+        """Counts of a column's values in the batch; `none` is no value."""
         records = self.engine.get_domain_records({"batch_id": self.id})
         if isinstance(records, pd.DataFrame):
             rows: Any = records[column].value_counts(dropna=False).items()

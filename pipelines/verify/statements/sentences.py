@@ -62,7 +62,7 @@ def first_end(text: str, ends: re.Pattern[str]) -> SentenceEnd | None:
 
 
 def last_sentence(text: str, starts: re.Pattern[str]) -> str:
-    """What follows the last of the places that a pattern finds where a sentence begins."""
+    """Text behind the last of the places that a pattern finds where a sentence begins."""
     begin = 0
     for match in starts.finditer(text):
         stop = match.start() - 1
