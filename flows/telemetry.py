@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EXPORTERS: Mapping[str, str] = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+INSTALL = "pip install 'rollmill[otel]'"
 _PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
@@ -124,9 +125,6 @@ def _exporter(signal: str, name: str) -> Any:
             raise SetupError(f"{signal} cannot be sent by {full}: its package is not installed.", next_command=INSTALL)
         raise unknown_name(f"exporter in {EXPORTERS[signal]}", name, ["otlp", *known], next_command=INSTALL)
     return known[full].load()()
-
-
-INSTALL = "pip install 'rollmill[otel]'"
 
 
 @contextmanager

@@ -7,38 +7,33 @@ abbreviation. A single letter behind "answer" or "option" is the letter of a cho
 import re
 from typing import NamedTuple
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Words before a name. "No." is missing: what follows it, if it counts something, is a number, and no capital letter.
-_TITLES = frozenset(
-    re.findall(
-        r"\S+",
-        "St Ste Mt Ft Dr Mr Mrs Ms Messrs Mme Mlle Prof Rev Hon Gen Col Lt Capt Cpl Sgt Adm Maj Gov Sen Rep "
-        "Pres Msgr Fr Sta",
-    )
+_TITLES = _words(
+    "St Ste Mt Ft Dr Mr Mrs Ms Messrs Mme Mlle Prof Rev Hon Gen Col Lt Capt Cpl Sgt Adm Maj Gov Sen Rep Pres Msgr Fr Sta"
 )
 _CLOSERS = frozenset(("Jr", "Sr", "Inc", "Ltd", "Corp", "Co", "Bros"))
 _DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]\Z|Ph\.D\Z|[ap]\. m\Z")
 _WORD = re.compile(r"[^\W\d_]+(?:\.[^\W\d_]+)*\Z")
 _NEXT = re.compile(r"[\s*_]*([^\W\d_]+(?:['’][^\W\d_]+)?)(\.?)")
-_OPENERS = frozenset(
-    re.findall(
-        r"\S+",
-        "The A An This That These Those It Its He She They We You I There Here So Thus Therefore Hence "
-        "Because Since As For If In On At By To From With And But Or Not However Also Then Now When While "
-        "What Which Who Where Why How Let My Our His Her Their All Both Each Every Some Any One Two After "
-        "Before Although Though Note Please Given Using First Second Finally Next Final Answer Is Are Was "
-        "Were Can Could Would Should Does Do Did Has Have Had None Option Options Only Other Others Another "
-        "Check Hope Explanation Reason Step Thank Thanks Remember Recall",
-    )
+_OPENERS = _words(
+    "The A An This That These Those It Its He She They We You I There Here So Thus Therefore Hence "
+    "Because Since As For If In On At By To From With And But Or Not However Also Then Now When While "
+    "What Which Who Where Why How Let My Our His Her Their All Both Each Every Some Any One Two After "
+    "Before Although Though Note Please Given Using First Second Finally Next Final Answer Is Are Was "
+    "Were Can Could Would Should Does Do Did Has Have Had None Option Options Only Other Others Another "
+    "Check Hope Explanation Reason Step Thank Thanks Remember Recall"
 )
-_LETTERED = frozenset(  # what letters number, in place of names
-    re.findall(
-        r"\S+",
-        "answer option choice letter alternative plan part case point line vitamin type class is team set "
-        "group box bag player person train figure triangle angle circle car bus city town village company "
-        "store shop room machine bank door path route statement equation theorem column row table side bottle "
-        "jar house school tank container candidate",
-    )
-)
+_LETTERED = _words(
+    "answer option choice letter alternative plan part case point line vitamin type class is team set "
+    "group box bag player person train figure triangle angle circle car bus city town village company "
+    "store shop room machine bank door path route statement equation theorem column row table side bottle "
+    "jar house school tank container candidate"
+)  # what letters number, in place of names
 
 
 class SentenceEnd(NamedTuple):
