@@ -16,7 +16,7 @@ from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupErr
 from rollmill.storage.ground.files import read_object
 from rollmill.storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
 from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING
-from rollmill.storage.versions.content.shard_listing import read_listing, require_shard
+from rollmill.storage.versions.content.shard_listing import read_listing, require_readable, require_shard
 from rollmill.storage.versions.index import manifest_copy
 from rollmill.storage.versions.resolve import VersionInfo
 
@@ -80,7 +80,7 @@ def write_derived(info: VersionInfo, *, again: bool = False) -> None:
 
     if read_listing(info.path) is None:
         return
-    require_published(info)
+    require_published_rows(info)
     manifest = load_manifest(info)
     with explained_by_machine(info.path):
         ignore_derived(info.path.parent)
@@ -136,6 +136,13 @@ def require_published(info: VersionInfo) -> None:
     require_files(info)
     for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
         require_shard(info.path, shard)
+
+
+def require_published_rows(info: VersionInfo) -> None:
+    """Same as `require_published`, before rows are read: FoundWanting as well for a shard that unfolds to too much."""
+    require_files(info)
+    for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
+        require_readable(info.path, shard)
 
 
 def require_files(info: VersionInfo) -> None:
@@ -195,7 +202,7 @@ def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.Duc
     if not is_here(info):
         raise missing_rows_error(info)
     if as_published:
-        require_published(info)
+        require_published_rows(info)
     if read_listing(info.path) is not None:
         from rollmill.storage.versions.content.shard_views import connect_shards
 

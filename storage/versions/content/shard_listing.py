@@ -43,9 +43,17 @@ def _again(folder: Path) -> str:
 
 
 def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
-    """Raise FoundWanting for a file of a shard with another digest than its name's, or that unfolds to too much. An absent
-    one passes.
-    """
-    for path in (folder / FOLDER / name for name in names_of(shard)):
+    """Raise FoundWanting for a file of a shard with another digest than its name's. An absent one passes."""
+    for path in _paths(folder, shard):
         require(path, path.stem, folder.name, _again(folder))
+
+
+def require_readable(folder: Path, shard: Mapping[str, Any]) -> None:
+    """Same as `require_shard`, before rows are read: FoundWanting as well for a file that unfolds to too much."""
+    require_shard(folder, shard)
+    for path in _paths(folder, shard):
         require_small(path, folder.name)
+
+
+def _paths(folder: Path, shard: Mapping[str, Any]) -> list[Path]:
+    return [folder / FOLDER / name for name in names_of(shard)]

@@ -29,7 +29,7 @@ from rollmill.storage.versions.content.catalogue import (
 )
 from rollmill.storage.versions.content.layout import FOLDER
 from rollmill.storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown_columns
-from rollmill.storage.versions.content.shard_listing import names_of, read_listing, require_shard
+from rollmill.storage.versions.content.shard_listing import names_of, read_listing, require_readable
 
 
 def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ def scan_near(
         for ranges, condition in parts
     ]
     for shard in itertools.chain(*(shards for shards, _ in near)):
-        require_shard(folder, shard)
+        require_readable(folder, shard)
     return _scan(kind, folder, near, filename=filename)
 
 

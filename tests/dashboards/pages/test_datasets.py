@@ -90,7 +90,7 @@ def test_a_diff_goes_from_the_recipe_to_one_row_on_both_sides(page: Page, curate
     shown = page("diff", dataset="toy")
     assert not shown.exception
     assert (shown.selectbox(key="before-choice").value, shown.selectbox(key="after-choice").value) == ("toy@v1", "toy@v2")
-    assert list(shown.dataframe[0].value["what"]) == ["select.options.per_problem"]
+    assert list(shown.dataframe[0].value["setting"]) == ["select.options.per_problem"]
     shown = page("diff", dataset="toy", was="kept", became="over_quota")
     assert shown.subheader[0].value == f"{moved.count:,} rollouts: kept → over\\_quota"
     rows = shown.dataframe[1].value

@@ -1,6 +1,7 @@
 """The warm Coq driver: states that never change, errors, a process that ends, a warm pool, a search for proofs."""
 
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
-from rollmill.pipelines.prove.coq.coq_process import error_in
+from rollmill.pipelines.prove.coq.coq_process import CoqProcess, error_in
 from rollmill.pipelines.prove.coq.coqtop import Coqtop, FailedTactic, ProofState
 from rollmill.pipelines.prove.goal import Goal, goal_of
 from rollmill.pipelines.prove.proof_search import best_first
@@ -80,11 +81,19 @@ def test_names_of_a_context_are_no_errors(coqtop: Coqtop) -> None:
     assert error_in("Error is defined\nAnomalyless") is None
 
 
+def wait_for_closed_input(process: CoqProcess) -> None:
+    """Wait until nobody reads its input: Coq ends a little later than the sandbox around it, and may answer until then."""
+    assert process._process.stdin is not None
+    closing = select.poll()
+    closing.register(process._process.stdin, 0)
+    assert closing.poll(30_000) == [(process._process.stdin.fileno(), select.POLLERR)]
+
+
 def test_a_process_that_ends_is_replaced(coqtop: Coqtop) -> None:
     state = after(coqtop, started(coqtop, SUM), "intros n")
     assert coqtop._process is not None
     os.kill(coqtop._process.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, coqtop._process.pid, os.WEXITED | os.WNOWAIT)
+    wait_for_closed_input(coqtop._process)
     lost, done = coqtop.try_all(state, ["lia", "lia"])
     assert isinstance(lost, FailedTactic)
     assert isinstance(done, ProofState)
