@@ -1,4 +1,4 @@
-"""The command line `rollmill`: its verbs, how help reads, and what a mistake, a "no" and Ctrl-C look like.
+"""The command line `rollmill`: how a verb is built and run, and what a mistake, a "no" and Ctrl-C look like.
 
 Heavy imports happen inside the verbs, so that --help is quick.
 """
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from rollmill.flows import CHECKOUT
 from rollmill.flows.cli import ending, logs
 from rollmill.flows.cli.operate import completion
+from rollmill.flows.cli.operate.command_list import VERBS, CommandList
 from rollmill.flows.cli.output import never_silent, note
 from rollmill.flows.cli.terminal import guard
 from rollmill.storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
@@ -34,88 +34,6 @@ _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/chi
 _YOUNG = 10_000  # objects made and not freed before the youngest are searched; Python's own number is 700 to 2,000
 _NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ENXIO)  # of a folder, a pipe or a socket that is opened as a file
 _SHOWN = 300  # characters of a path that cannot be used
-# The verbs as --help shows them, panel by panel, each with its module here and its function, or its group of commands.
-PANELS = {
-    "Make": {
-        "init": "operate.workspace:init",
-        "recipe": "recipe:verbs",
-        "methods": "make.methods:methods",
-        "import": "make.import_:verbs",
-        "benchmark": "make.benchmark:verbs",
-        "adopt": "make.adopt:adopt",
-        "synthesize": "recipe:synthesize",
-        "plan": "make.plan:plan",
-        "preview": "make.preview:preview",
-        "curate": "make.curate:curate",
-        "evaluate": "make.evaluate:evaluate",
-        "sweep": "make.sweep:sweep",
-        "harden": "datasets.contamination:harden",
-        "mix": "make.mix:mix",
-        "train": "make.train:train",
-        "trial": "make.trial:trial",
-        "loop": "make.loop:loop",
-        "study": "make.study:study",
-    },
-    "Judge": {
-        "score": "judge.score:score",
-        "reverify": "judge.reverify:reverify",
-        "select": "judge.select:select",
-        "label": "judge.replay:label",
-        "audit": "judge.audit:verbs",
-        "review": "judge.review:review",
-        "certify": "judge.certify:verbs",
-        "errata": "judge.errata:verbs",
-        "reward": "judge.reward:verbs",
-    },
-    "Look": {
-        "runs": "look.runs:verbs",
-        "problems": "look.problems:problems",
-        "show": "look.problems:show",
-        "compare": "look.compare:compare",
-        "leaderboard": "look.compare:leaderboard",
-        "pairs": "look.pairs:verbs",
-        "holdout": "look.holdout:verbs",
-        "card": "look.card:verbs",
-        "scaling": "look.scaling:scaling",
-        "shares": "look.shares:shares",
-        "replay": "judge.replay:replay",
-        "claims": "look.claims:verbs",
-        "view": "look.view:verbs",
-        "dashboard": "operate.dashboard:dashboard",
-    },
-    "Datasets": {
-        "dataset": "datasets.dataset:verbs",
-        "model": "datasets.model:verbs",
-        "contamination": "datasets.contamination:verbs",
-        "origins": "datasets.origins:origins",
-        "export-task": "datasets.export_task:export_task",
-    },
-    "Operate": {
-        "schedule": "operate.schedule:verbs",
-        "up": "operate.services:up",
-        "down": "operate.services:down",
-        "gc": "operate.workspace:gc",
-        "doctor": "operate.workspace:doctor",
-    },
-}
-VERBS = {name: place for panel in PANELS.values() for name, place in panel.items()}
-
-
-class CommandList(TyperGroup):
-    """A group whose help gives the first sentence of each command in full, over as many lines as it takes."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """The program's verbs in their own order; Typer puts groups behind commands."""
-        names = super().list_commands(ctx)
-        return names if ctx.parent is not None else sorted(names, key=list(VERBS).index)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = {name: command.get_short_help_str(limit=1_000) for name, command in commands if command is not None}
-        panels = {"Commands": rows} if ctx.parent is not None else PANELS
-        for title, names in panels.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, rows[name]) for name in names if name in rows])
 
 
 def group(name: str, help_text: str, *, completion: bool = False, cls: type[CommandList] = CommandList) -> typer.Typer:
@@ -225,6 +143,7 @@ def _everywhere(
         str, typer.Option(LOG_LEVEL, metavar="LEVEL", help=f"Log from this level on: {', '.join(logs.LEVELS)}.")
     ] = "",
     _json: Annotated[bool, typer.Option(LOG_JSON, help="Write the log on standard error as JSON lines.")] = False,
+    _all: Annotated[bool, typer.Option("--all", help="With --help: a sentence about every command.")] = False,
 ) -> None:
     """Model rollouts into versioned datasets: synthesis, generation, verification, selection, publication."""
     if folder is not None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rollmill.flows.cli import CommandList, group
+from rollmill.flows.cli import group
 from rollmill.flows.cli.judge.certify_sampler import certify_sampler
+from rollmill.flows.cli.operate.command_list import CommandList
 from rollmill.flows.cli.output import AsJson, as_json, columns, line, note
 from rollmill.storage.ground.errors import FoundWanting, SetupError, unknown_name
 from rollmill.storage.ground.formats.rate_texts import with_interval

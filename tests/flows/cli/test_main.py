@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from rollmill.flows import cli
+from rollmill.flows.cli.operate import command_list
 from rollmill.storage.ground.errors import FoundWanting
 from tests.flows.conftest import ROOT, Run
 
@@ -48,12 +49,35 @@ def test_lists_of_commands_give_whole_sentences(rollmill: Run) -> None:
         assert max(map(len, result.out.splitlines())) <= 80
 
 
-def test_the_programs_verbs_are_listed_in_panels(rollmill: Run) -> None:
-    lines = rollmill("--help").out.splitlines()
-    panels = [line.removesuffix(":") for line in lines if re.fullmatch(r"[A-Z]\w+:", line)]
-    assert panels == ["Options", *cli.PANELS]
-    listed = [match[1] for line in lines if (match := re.match(r"  (\w[\w-]*)  ", line))]
-    assert listed == list(cli.VERBS)
+def listed_by(text: str) -> tuple[list[str], list[str]]:
+    """The titles of the program's help, and the verbs that it gives a sentence."""
+    titles = re.findall(r"^([A-Z][\w ]+):$", text, flags=re.MULTILINE)
+    return titles, re.findall(r"^  (\w[\w-]*)  +[A-Z]", text, flags=re.MULTILINE)
+
+
+def test_help_gives_at_most_24_verbs_a_sentence_and_names_the_others(rollmill: Run) -> None:
+    text = rollmill("--help").out
+    titles, explained = listed_by(text)
+    assert titles == ["Options", *command_list.PANELS, command_list.FURTHER_TITLE]
+    assert len(explained) <= 24
+    assert {"init", "import", "curate", "dataset"} <= set(explained)
+    named = text.partition(f"{command_list.FURTHER_TITLE}:\n")[2].partition("\n\n")[0].split()
+    assert "study" in named
+    assert sorted([*explained, *named]) == sorted({path[0] for path in verbs()})
+
+
+@pytest.mark.parametrize("words", [["help", "all"], ["--help", "--all"], ["--all", "-h"]], ids=" ".join)
+def test_help_all_gives_every_verb_a_sentence(words: list[str], rollmill: Run) -> None:
+    result = rollmill(*words)
+    assert result.status == 0
+    assert sorted(listed_by(result.out)[1]) == sorted({path[0] for path in verbs()})
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_help_takes_a_verb(rollmill: Run) -> None:
+    assert rollmill("help").out == rollmill("--help").out
+    assert rollmill("help", "dataset", "show").out == rollmill("dataset", "show", "--help").out
+    assert "No such command 'curat'. Did you mean 'curate'?" in rollmill("help", "curat").err
 
 
 def test_the_version_names_its_commit(rollmill: Run) -> None:
@@ -66,7 +90,7 @@ def test_a_shell_can_complete_the_verbs() -> None:
     environment = {**os.environ, "_ROLLMILL_COMPLETE": "complete_bash", "COMP_WORDS": "rollmill da", "COMP_CWORD": "1"}
     code = "from rollmill.flows import cli; cli.run([])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["dashboard", "dataset"]
+    assert done.stdout.split() == ["dataset", "dashboard"]
 
 
 def test_the_verbs_of_the_design_are_there() -> None:

@@ -1,0 +1,117 @@
+"""The verbs of `rollmill`, and how its help lists them: the everyday ones with a sentence each, the others by name."""
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+FURTHER_TITLE = "Methods of papers and further commands"
+# The verbs as --help shows them, panel by panel: the module in flows/cli, and in it the function or group of commands.
+PANELS = {
+    "Make": {
+        "init": "operate.workspace:init",
+        "recipe": "recipe:verbs",
+        "methods": "make.methods:methods",
+        "import": "make.import_:verbs",
+        "adopt": "make.adopt:adopt",
+        "plan": "make.plan:plan",
+        "curate": "make.curate:curate",
+        "evaluate": "make.evaluate:evaluate",
+        "mix": "make.mix:mix",
+        "train": "make.train:train",
+        "trial": "make.trial:trial",
+    },
+    "Judge": {
+        "reverify": "judge.reverify:reverify",
+        "audit": "judge.audit:verbs",
+        "review": "judge.review:review",
+        "certify": "judge.certify:verbs",
+        "reward": "judge.reward:verbs",
+    },
+    "Look": {
+        "runs": "look.runs:verbs",
+        "show": "look.problems:show",
+        "compare": "look.compare:compare",
+    },
+    "Datasets": {
+        "dataset": "datasets.dataset:verbs",
+        "model": "datasets.model:verbs",
+    },
+    "Operate": {
+        "schedule": "operate.schedule:verbs",
+        "up": "operate.services:up",
+        "doctor": "operate.workspace:doctor",
+    },
+}
+# The other verbs: --help names them under FURTHER_TITLE, and --help --all has a sentence about each.
+FURTHER = {
+    "benchmark": "make.benchmark:verbs",
+    "synthesize": "recipe:synthesize",
+    "preview": "make.preview:preview",
+    "sweep": "make.sweep:sweep",
+    "harden": "datasets.contamination:harden",
+    "loop": "make.loop:loop",
+    "study": "make.study:study",
+    "score": "judge.score:score",
+    "select": "judge.select:select",
+    "label": "judge.replay:label",
+    "errata": "judge.errata:verbs",
+    "problems": "look.problems:problems",
+    "leaderboard": "look.compare:leaderboard",
+    "pairs": "look.pairs:verbs",
+    "holdout": "look.holdout:verbs",
+    "card": "look.card:verbs",
+    "scaling": "look.scaling:scaling",
+    "shares": "look.shares:shares",
+    "replay": "judge.replay:replay",
+    "claims": "look.claims:verbs",
+    "view": "look.view:verbs",
+    "dashboard": "operate.dashboard:dashboard",
+    "contamination": "datasets.contamination:verbs",
+    "origins": "datasets.origins:origins",
+    "export-task": "datasets.export_task:export_task",
+    "down": "operate.services:down",
+    "gc": "operate.workspace:gc",
+}
+VERBS = {name: place for panel in (*PANELS.values(), FURTHER) for name, place in panel.items()}
+
+
+class CommandList(TyperGroup):
+    """A group whose help gives the first sentence of each command in full, over as many lines as it takes.
+
+    The program's own help names its further verbs without a sentence, unless `--all` or `help all` asks for it.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The program's verbs in their own order; Typer puts groups behind commands."""
+        names = super().list_commands(ctx)
+        return names if ctx.parent is not None else sorted(names, key=list(VERBS).index)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments of the program may ask for its help in words: `help`, `help all`, `help VERB`."""
+        if ctx.parent is None and args[:1] == ["help"]:
+            args = ["--all", "--help"] if args[1:] == ["all"] else [*args[1:], "--help"]
+        if ctx.parent is None and set(args) in ({"--all", "--help"}, {"--all", "-h"}):
+            args, ctx.obj = ["--help"], FURTHER_TITLE
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = {name: command.get_short_help_str(limit=1_000) for name, command in commands if command is not None}
+        asked = {FURTHER_TITLE: FURTHER} if ctx.obj == FURTHER_TITLE else {}
+        panels = {"Commands": rows} if ctx.parent is not None else PANELS | asked
+        for title, names in panels.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, rows[name]) for name in names if name in rows])
+        if ctx.parent is None and not asked:
+            _name_further(formatter, [name for name in FURTHER if name in rows])
+
+
+def _name_further(formatter: Any, names: list[str]) -> None:
+    """Write the names of the further verbs in columns, and the command that has a sentence about each."""
+    with formatter.section(FURTHER_TITLE):
+        width = max(map(len, names), default=0) + 2
+        across = max(1, (formatter.width - formatter.current_indent) // width)
+        for start in range(0, len(names), across):
+            row = "".join(f"{name:<{width}}" for name in names[start : start + across])
+            formatter.write(f"{'':{formatter.current_indent}}{row.rstrip()}\n")
+    formatter.write("\nWhat each does: rollmill help all. More about one: rollmill VERB --help.\n")
