@@ -21,10 +21,12 @@ status:
 {statuses}
 
 Measured numbers come with a 95% interval, n and the model unless the row says otherwise. They are those of other pages of
-this site, of the [claims](claims.md), or of the studies below.
+this site, of the [claims](claims.md), or of the studies below. A recipe that a command names and that is not in your
+workspace, `recipe get` brings.
 
 ```sh
 rollmill recipe list --papers --status holds
+rollmill recipe get papers/limiting_confidence
 rollmill study recipes/papers/limiting_confidence.yaml
 ```
 """

@@ -1,4 +1,4 @@
-"""`rollmill recipe new|check|show|form|methods` and `rollmill synthesize`: a recipe looked at before anything is drawn.
+"""`rollmill recipe new|get|list|check|show|form|methods` and `rollmill synthesize`: recipes before anything is drawn.
 
 Validity of a recipe on this machine, its form with every default, its keys, and its problems.
 """
@@ -42,7 +42,7 @@ TrustCode = Annotated[
         "--trust-code", metavar="DIGEST", help="Run a file that came with a version, in the sandbox; may be repeated."
     ),
 ]
-verbs = group("recipe", "List recipes, write one, check one, or show it with every default or as a form.")
+verbs = group("recipe", "List recipes, write or fetch one, check one, or show it with every default or as a form.")
 verbs.command("new")(new)
 
 
@@ -59,27 +59,64 @@ def listed(
         str | None, typer.Option(metavar="STATUS", help="With --papers: only those with this status.")
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="With --papers: only those of this kind.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List those too that `recipe get` brings.")] = False,
     json: AsJson = False,
 ) -> None:
     """List the recipes of this folder, or those that come with the program.
 
+    With --all the command of a recipe that is not here is the one that brings it.
+
     Example: rollmill recipe list --papers --status holds
     """
-    from rollmill.flows.recipe.listing import recipe_files
+    from rollmill.flows.jobs.listing import absent_recipes, recipe_files
 
     files = recipe_files(Path())
+    absent = absent_recipes(Path()) if Path("recipes").is_dir() else []
     if papers or status or kind:
         from rollmill.flows.studies.shelf import listed_papers
 
-        rows = listed_papers(files, Path(), status, kind)
+        rows = listed_papers([*files, *absent], Path(), status, kind)
         if not json:
             short = [[row["paper"][:LONGEST], row["status"], row["run"][-1] if row["run"] else "-"] for row in rows]
             return line(columns(["paper", "status", "last command"], short))
     else:
-        rows = [{"recipe": str(file.path), "name": file.name, "command": file.command} for file in files]
+        rows = [{"recipe": str(file.place), "name": file.name, "command": file.command} for file in files]
+        if everything:
+            rows += [{"recipe": str(file.place), "name": file.name, "command": file.fetched_by} for file in absent]
+        elif absent:
+            note(f"{len(absent)} more come with the program: rollmill recipe list --all, then rollmill recipe get NAME")
     if json:
         return as_json(rows)
     return line(columns(list(rows[0]) if rows else ["recipe"], [list(row.values()) for row in rows]))
+
+
+@verbs.command("get")
+def get(
+    names: Annotated[
+        list[str], typer.Argument(metavar="SHIPPED...", help="Recipes that come with the program, for example steps/efa.")
+    ],
+    *,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Copy recipes that come with the program into the workspace, with all files that they name.
+
+    A file that is here already and differs is kept, and named.
+
+    Example: rollmill recipe get steps/efa loops/star
+    """
+    from rollmill.flows.job import workspace_root
+    from rollmill.flows.recipe.shipped import fetch
+
+    fetched = fetch(workspace_root(), names, dry_run=dry_run)
+    if json:
+        return as_json([{"file": file.place, "outcome": file.outcome} for file in fetched])
+    words = {
+        "written": "would be written" if dry_run else "written",
+        "same": "here already",
+        "kept": "kept, for it differs",
+    }
+    return line("\n".join(f"{file.place}: {words[file.outcome]}" for file in fetched))
 
 
 @verbs.command("check")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from rollmill.flows.recipe.shipped import fetch_command
 from rollmill.storage.ground.errors import SetupError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -139,7 +140,8 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
             raise SetupError(f"{path} is not a file.", next_command=f"ls {folder}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SetupError(f"cannot read {path}: {error.strerror}.", next_command=f"ls {folder}") from None
+        following = fetch_command(path) if isinstance(error, FileNotFoundError) else None
+        raise SetupError(f"cannot read {path}: {error.strerror}.", next_command=following or f"ls {folder}") from None
     except UnicodeDecodeError:
         raise SetupError(f"{path} is not UTF-8 text.") from None
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows import CHECKOUT
-from rollmill.flows.recipe.listing import RecipeFile
+from rollmill.flows.jobs.listing import RecipeFile
 from rollmill.flows.recipe.parse import read_yaml
 from rollmill.storage.ground.files import read_object
 from rollmill.storage.queries.published.papers import papers_where

@@ -23,6 +23,7 @@ from typer.main import get_command
 from docs.generate import GENERATED
 from rollmill.flows import cli
 from rollmill.flows.recipe.profile import load_profile
+from rollmill.flows.recipe.shipped import shipped_recipes
 from tests.json_lines import write_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,11 +135,20 @@ def initialised(folder: Path, *, recipe: str = "", name: str = "arithmetic") -> 
     return folder
 
 
+def named_files() -> set[str]:
+    """The recipes and profiles of the project that a page or README names."""
+    texts = (*PAGES.values(), (ROOT / "README.md").read_text())
+    named = {name for text in texts for name in re.findall(r"\b(?:recipes|profiles)/[\w/-]+\.yaml", text)}
+    return {name for name in named if (ROOT / name).exists()}
+
+
 @pytest.fixture(scope="module")
 def new_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `rollmill init` makes of an empty folder."""
+    """What `rollmill init` makes of an empty folder, with the other recipes that pages name."""
     folder = tmp_path_factory.mktemp("init") / "ws"
     run(f"rollmill init {folder}", folder.parent)
+    others = sorted(named_files() & set(shipped_recipes().values()))
+    run(f"rollmill recipe get {' '.join(others)}", folder)
     return folder
 
 
@@ -195,13 +205,8 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.integration
-def test_what_a_page_names_is_in_a_new_workspace(new_workspace: Path) -> None:
-    named = {
-        name
-        for text in (*PAGES.values(), (ROOT / "README.md").read_text())
-        for name in re.findall(r"\b(?:recipes|profiles)/[\w/-]+\.yaml", text)
-        if (ROOT / name).exists()
-    }
+def test_what_a_page_names_is_in_a_new_workspace_or_can_be_fetched(new_workspace: Path) -> None:
+    named = named_files()
     absent = {name for name in named if not (new_workspace / name).exists()}
     assert len(named) > 30
     # docs/reference/claims.md: a file of the first name is a user's own, the others are the project's registry

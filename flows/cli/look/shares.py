@@ -44,8 +44,11 @@ def shares(  # noqa: PLR0913 (a verb's parameters are its options)
     """
     from rollmill.flows.mixing.pilot_files import pilots_of_file, pilots_of_trial
     from rollmill.flows.mixing.proposal import laws_of, proposed
+    from rollmill.flows.recipe.shipped import fetch_command
 
     root, file = workspace_root(), Path(pilots)
+    if not file.is_file() and (following := fetch_command(file)) is not None:
+        raise SetupError(f"no file {file}.", next_command=following)
     measured = pilots_of_file(file, loss, size) if file.is_file() else pilots_of_trial(root, pilots)
     row = proposed(measured, laws_of(root, measured, _pairs(source or ()), target, seed), at)
     return as_json(row) if json else line(_page(row))

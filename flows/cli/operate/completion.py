@@ -48,6 +48,13 @@ def _recipes() -> Iterator[str]:
     yield from sorted(str(path) for pattern in ("*.yaml", "recipes/**/*.yaml") for path in Path().glob(pattern))
 
 
+def _shipped() -> Iterator[str]:
+    """The names of the recipes that come with the program."""
+    from rollmill.flows.recipe.shipped import shipped_recipes
+
+    yield from shipped_recipes()
+
+
 def _folders(place: str) -> Iterator[str]:
     """The names of datasets or models, each followed by its versions."""
     from rollmill.storage.versions.index import load_index
@@ -88,6 +95,7 @@ OFFERED: dict[str, Callable[[], Iterator[str]]] = {
     "POOL": _named,
     "RECIPE": _recipes,
     "RUN": _runs,
+    "SHIPPED": _shipped,
     "VERIFIER": _verifiers,
 }
 

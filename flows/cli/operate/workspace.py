@@ -18,18 +18,6 @@ from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, program_in
 from rollmill.storage.ground.errors import FoundWanting
 
-MAIN = "recipes/arithmetic.yaml"
-SHIPPED = (
-    "recipes/*.yaml",
-    "recipes/mixtures/pilots.csv",
-    *(
-        f"recipes/{kind}/*.yaml"
-        for kind in ("steps", "evaluations", "training", "trials", "loops", "mixtures", "papers", "sweeps")
-    ),
-    "profiles/*.yaml",
-)
-OUR_OWN = "claims"  # like recipes/benchmarks: the program reads its own files, wherever it runs
-
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {
     "params.yaml": """\
@@ -116,7 +104,9 @@ def init(
 
     Example: rollmill init sums && cd sums && rollmill curate recipes/arithmetic.yaml
     """
-    copies = [] if bare else [name for name in (*shipped(), *STAGES) if not (folder / name).exists()]
+    from rollmill.flows.recipe.shipped import FIRST
+
+    copies = [] if bare else [name for name in (*FIRST, *_profiles(), *STAGES) if not (folder / name).exists()]
     tools = [] if bare else _missing(folder)
     if not dry_run:
         from rollmill.storage.workspace import Workspace
@@ -139,15 +129,15 @@ def init(
     if text := _untracked(folder, tools):
         line(text)
     enter = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
-    recipe = "RECIPE" if bare and not (folder / MAIN).exists() else MAIN
+    recipe = "RECIPE" if bare and not (folder / FIRST[0]).exists() else FIRST[0]
+    if copies:
+        line("  more   rollmill recipe list --all, rollmill recipe get NAME")
     return line(f"Next: {enter}{program_in(folder)} curate {recipe}")
 
 
-def shipped() -> list[str]:
-    """The recipes, evaluations and profiles that come along, the main job first."""
-    paths = [path.relative_to(CHECKOUT) for pattern in SHIPPED for path in sorted(CHECKOUT.glob(pattern))]
-    names = [str(path) for path in paths if not path.name.startswith(OUR_OWN) and str(path) not in STAGES]
-    return sorted(names, key=MAIN.__ne__)
+def _profiles() -> list[str]:
+    """The profiles that come with the program."""
+    return [str(path.relative_to(CHECKOUT)) for path in sorted((CHECKOUT / "profiles").glob("*.yaml"))]
 
 
 def _brief(copies: Sequence[str]) -> str:

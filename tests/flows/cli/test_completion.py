@@ -29,6 +29,7 @@ def test_names_of_this_workspace_are_offered(toy: Path, curated: Curated) -> Non
     assert completed(toy, "rollmill compare t") == ["toy", "toy@v1", outcome["run"]]
     assert completed(toy, "rollmill curate t") == ["toy.yaml"]
     assert completed(toy, "rollmill curate recipes/o") == ["recipes/other.yaml"]
+    assert completed(toy, "rollmill recipe get steps/modes steps/ri") == ["steps/rise"]
     assert completed(toy, "rollmill certify verifier ma") == ["math"]
     assert completed(toy, "rollmill dataset sho") == ["show"]
 

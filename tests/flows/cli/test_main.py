@@ -158,6 +158,7 @@ def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
     recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
     assert (tmp_path / "ws" / "recipes" / "imported.yaml").exists()
     assert (tmp_path / "ws" / "recipes" / "code.yaml").exists()
+    assert len([*(tmp_path / "ws" / "recipes").rglob("*.yaml")]) <= 12
     recipe.write_text(recipe.read_text() + "# mine\n")
     assert rollmill("init", "ws").status == 0
     assert recipe.read_text().endswith("# mine\n")

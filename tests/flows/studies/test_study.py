@@ -108,7 +108,7 @@ def test_a_killed_study_goes_on_and_a_second_run_does_nothing(
     (files / "recipes").mkdir()
     (files / "few.yaml").rename(files / "recipes" / "few.yaml")
     rows = json.loads(rollmill("recipe", "list", "--papers", "--json").out)
-    (listed,) = [row for row in rows if row["kind"] == "study"]
+    (listed,) = [row for row in rows if row["name"] == "few"]
     assert (listed["paper"], listed["status"]) == ("A paper", "holds")
     assert "rollmill study recipes/few.yaml" in rollmill("recipe", "list").out
 

@@ -1,6 +1,7 @@
 """`rollmill recipe check|show`: what would stop a run is told before it starts, in one line each."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,41 @@ def test_show_writes_the_policy_out_and_reads_back_to_the_same_hash(toy: Path, r
         "planned_under": {"method": "first_decided", "options": {}},
     }
     assert plain.splitlines()[0] != other.splitlines()[0]
+
+
+def test_a_recipe_that_is_not_here_is_fetched_by_the_command_that_its_absence_names(toy: Path, rollmill: Run) -> None:
+    missing = rollmill("curate", "recipes/steps/mode_views.yaml")
+    assert missing.status == 2
+    assert missing.err.endswith("Next: rollmill recipe get steps/mode_views\n")
+    got = rollmill("recipe", "get", "steps/mode_views")
+    assert got.out.splitlines() == [
+        "recipes/steps/mode_views.yaml: written",
+        "recipes/training/modes.yaml: written",
+        "recipes/steps/modes.yaml: written",
+    ]
+    assert rollmill("recipe", "show", "recipes/steps/mode_views.yaml").status == 0
+    (toy / "recipes/steps/modes.yaml").write_text("mine")
+    again = json.loads(rollmill("recipe", "get", "steps/mode_views", "--json").out)
+    assert [row["outcome"] for row in again] == ["same", "same", "kept"]
+    assert (toy / "recipes/steps/modes.yaml").read_text() == "mine"
+
+
+def test_the_list_says_what_can_be_fetched(toy: Path, rollmill: Run) -> None:
+    rollmill("recipe", "get", "decoded")
+    listed = rollmill("recipe", "list")
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["recipe", "recipes/decoded.yaml"]
+    assert re.search(r"\d\d\d more come with the program: rollmill recipe list --all", listed.err)
+    everything = json.loads(rollmill("recipe", "list", "--all", "--json").out)
+    commands = {row["recipe"]: row["command"] for row in everything}
+    assert commands["recipes/decoded.yaml"] == "rollmill curate recipes/decoded.yaml"
+    assert commands["recipes/steps/rise.yaml"] == "rollmill recipe get steps/rise"
+
+
+def test_an_unknown_name_is_told_with_the_nearest(toy: Path, rollmill: Run) -> None:
+    assert toy.is_dir()
+    result = rollmill("recipe", "get", "steps/rize")
+    assert result.status == 2
+    assert "unknown recipe 'steps/rize'. Did you mean 'steps/rise'?" in result.err
+    dry = rollmill("recipe", "get", "steps/rise", "--dry-run")
+    assert dry.out == "recipes/steps/rise.yaml: would be written\n"
+    assert not (toy / "recipes").exists()
