@@ -81,10 +81,10 @@ def _name(place: str) -> str:
 
 def _with_named(places: list[str]) -> list[str]:
     """These files and all that they name, directly or through others, each once; what a comment names is among them."""
-    found = list(dict.fromkeys(places))
-    for place in found:  # which grows
-        found += [named for named in dict.fromkeys(_named_in(place)) if named not in found]
-    return found
+    brought = list(dict.fromkeys(places))
+    for place in brought:  # which grows
+        brought += [named for named in dict.fromkeys(_named_in(place)) if named not in brought]
+    return brought
 
 
 def _named_in(place: str) -> Iterator[str]:
