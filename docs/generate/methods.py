@@ -39,7 +39,7 @@ def page() -> str:
     parts = [
         "# Methods",
         "Every method that a recipe may name, with its options. A file or a package of yours adds to them: "
-        "[CONTRIBUTING](../../CONTRIBUTING.md). `rollmill methods` lists them with those of installed packages.",
+        "[CONTRIBUTING](../CONTRIBUTING.md). `rollmill methods` lists them with those of installed packages.",
     ]
     for role, place in REGISTRIES.items():
         parts += [f"## {place.kind.replace('_', ' ').capitalize()}", f"```yaml\n{PLACES[role]}\n```"]

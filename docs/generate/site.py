@@ -1,4 +1,4 @@
-"""MkDocs hooks: pages outside docs/, and links between all pages.
+"""MkDocs hooks: the pages about the project itself, and links between all pages.
 
 Pages link to one another and to files of the project as these lie in the repository. On the site a link to a page leads to
 its place there, and a link to a file that the site does not have becomes plain text.
@@ -16,19 +16,19 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 BESIDE: Mapping[str, str] = {
     "project/readme.md": "README.md",
-    "project/contributing.md": "CONTRIBUTING.md",
+    "project/contributing.md": "docs/CONTRIBUTING.md",
     "project/changelog.md": "CHANGELOG.md",
-    "project/security.md": "SECURITY.md",
-    "project/code-of-conduct.md": "CODE_OF_CONDUCT.md",
+    "project/security.md": "docs/SECURITY.md",
+    "project/code-of-conduct.md": "docs/CODE_OF_CONDUCT.md",
     "project/model.md": "models/rollmill-tiny/README.md",
 }
-"""Pages that lie elsewhere in the repository, by their place on the site."""
+"""Pages about the project, which lie elsewhere in the repository, by their place on the site."""
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"(^```.*?^```$)", flags=re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages outside docs/."""
+    """Add the pages about the project."""
     for place, source in BESIDE.items():
         files.append(File.generated(config, place, content=(ROOT / source).read_text(encoding="utf-8")))
     return files

@@ -45,7 +45,7 @@ MADE = {ROOT / "docs" / place for place in GENERATED}
 PAGES = {
     page.name: page.read_text()
     for page in sorted((ROOT / "docs").rglob("*.md"))
-    if page.parent.name != "tutorials" and page not in MADE
+    if page.parent.name not in ("tutorials", "examples") and page not in MADE
 }
 PAGES |= {
     name: (ROOT / "docs" / name).read_text() for name in TUTORIALS

@@ -1,4 +1,4 @@
-"""The notebooks of examples/ run as they stand, in a workspace with the dataset of the first tutorial."""
+"""The notebooks of docs/examples run as they stand, in a workspace with the dataset of the first tutorial."""
 
 import re
 import runpy
@@ -10,7 +10,7 @@ import pytest
 
 from tests.documentation.test_docs import ROOT, blocks, run
 
-EXAMPLES = ROOT / "examples"
+EXAMPLES = ROOT / "docs/examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.py"))
 
 

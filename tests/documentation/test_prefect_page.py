@@ -21,7 +21,7 @@ from tests.flows.conftest import Said, finish, start
 from tests.waiting import until
 
 PAGE, PREFECT = "prefect.md", ("-m", "prefect")
-FILE = yaml.safe_load((ROOT / "examples/prefect/prefect.yaml").read_text())
+FILE = yaml.safe_load((ROOT / "docs/examples/prefect/prefect.yaml").read_text())
 
 
 @pytest.fixture

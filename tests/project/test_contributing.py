@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "CONTRIBUTING.md").read_text()
+PAGE = (ROOT / "docs/CONTRIBUTING.md").read_text()
 BLOCK = re.compile(
     r"^```(?:python|yaml|text)\n# (\S+?)(?:: an? ([a-z ]+)|, in (\w+))\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )

@@ -15,7 +15,7 @@ import rollmill
 from rollmill.storage.ground.errors import refusal
 
 ROOT = Path(__file__).resolve().parents[2]
-PINS = sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
+PINS = sorted([ROOT / "requirements.txt", *ROOT.glob(".ci/requirements/*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
 
 
 @pytest.mark.parametrize("name", ["dashboards", "flows", "pipelines", "rollmill", "storage"])
@@ -29,7 +29,7 @@ def test_pins_are_exact_and_name_no_index(path: Path) -> None:
     assert lines
     for line in lines:
         assert "://" not in line
-        assert not line.startswith("-") or line == "-r requirements.txt"
+        assert not line.startswith("-") or line == "-r ../../requirements.txt"
         assert line.startswith("-r") or re.match(r"^[A-Za-z0-9._\[\]-]+==[^ ]+( ;.*)?$", line), line
 
 
@@ -128,7 +128,7 @@ def test_the_hooks_before_a_commit_are_those_of_make_check() -> None:
     assert recipe is not None
     checks = [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[2].splitlines()]
     checks += [f"make {target}" for target in recipe[1].split() if not target.startswith("$")]
-    [repository] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    [repository] = yaml.safe_load((ROOT / ".ci/pre-commit.yaml").read_text())["repos"]
     assert [hook["entry"] for hook in repository["hooks"]] == checks
 
 

@@ -100,9 +100,7 @@ class Tiny:
     def ready(self) -> None:
         """Set what torch reads when it is loaded; SetupError where it is not installed."""
         if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
-            raise SetupError(
-                f"training needs {' and '.join(missing)}.", next_command="pip install -r requirements-train.txt"
-            )
+            raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install 'rollmill[train]'")
         # On busy cores threads that spin while they wait take three times the processor time; read when torch is loaded.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -1,4 +1,4 @@
-"""The package under examples/plugin: built, installed, named in a recipe, and recorded with its version."""
+"""The package under docs/examples/plugin: built, installed, named in a recipe, and recorded with its version."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ gate: {min_kept: 1}
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that pip installed the example into, offline."""
     folder = tmp_path_factory.mktemp("plugin")
-    shutil.copytree(ROOT / "examples/plugin", folder / "source")
+    shutil.copytree(ROOT / "docs/examples/plugin", folder / "source")
     assert len(list((folder / "source").iterdir())) == 2
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
     subprocess.run([*pip, "--no-build-isolation", "--no-deps", "--target", folder / "site", folder / "source"], check=True)

@@ -76,7 +76,7 @@ select: {method: "mine.py:Shortest"}
 gate: {min_kept: 1}
 """
 TABLE = re.findall(
-    r"^\| (\w[\w ]*?) \| (.+?) \| `tests/.+?` \|$", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE
+    r"^\| (\w[\w ]*?) \| (.+?) \| `tests/.+?` \|$", (ROOT / "docs/CONTRIBUTING.md").read_text(), flags=re.MULTILINE
 )
 ROWS = {kind: re.findall(r"`([^`]+)`", files) for kind, files in TABLE}
 INSIDE = {
