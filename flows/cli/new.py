@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.output import AsJson, as_json, line
 from rollmill.storage.ground.errors import SetupError, unknown_name
 
@@ -125,15 +126,21 @@ MEMBERS
 '''
 
 
-def new_method(kind: str, name: str) -> Path:
-    """Write a Python file with a class that has the members of its role; SetupError for a kind that is none."""
-    from rollmill.pipelines.method_checks import CALLS, NAMED, PAGES, TEXTS, VALUES
+def role_of(kind: str) -> str:
+    """The role that a kind of methods names, `verifier` for `verifiers`; SetupError for a kind that is none."""
     from rollmill.pipelines.registries import REGISTRIES
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()} | {role: role for role in REGISTRIES}
     if kind not in kinds:
         raise unknown_name("kind of method", kind, [place.kind for place in REGISTRIES.values()])
-    role = kinds[kind]
+    return kinds[kind]
+
+
+def new_method(kind: str, name: str) -> Path:
+    """Write a Python file with a class that has the members of its role; SetupError for a kind that is none."""
+    from rollmill.pipelines.method_checks import CALLS, NAMED, PAGES, TEXTS, VALUES
+
+    role = role_of(kind)
     words = name.replace("-", "_")
     if not words.isidentifier() or words != words.lower():
         raise SetupError(f"{name!r} is no name of a Python file: lower-case letters, digits and '_'.")
@@ -150,6 +157,18 @@ def new_method(kind: str, name: str) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+def places_in_product(role: str, name: str) -> tuple[str, str, str]:
+    """Where the product has a method of this role: its file, the file of its registry, and its contract test."""
+    from rollmill.pipelines.registries import REGISTRIES
+
+    place = Path(*REGISTRIES[role].module.split(".")[1:])
+    whole = (CHECKOUT / place).is_dir()
+    folder = place if whole else place.parent
+    contract = "test_acceptance.py" if role == "policy" else "test_contract.py"
+    registry = folder / "__init__.py" if whole else place.with_suffix(".py")
+    return f"{folder}/{name}.py", str(registry), f"tests/{folder}/{contract}"
 
 
 def _imports(text: str) -> str:

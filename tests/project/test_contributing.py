@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md done as it is written, in a copy of the tree: a new file, a line and a test row for each kind of method.
+"""The examples of contributed.md put into a copy of the tree: a new file, a line and a test row for each kind of method.
 
 The examples of all kinds are put into one copy. What each adds is counted, and the contract tests are run on all of them.
 """
@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.flows.cli.new import places_in_product
+from rollmill.pipelines.registries import REGISTRIES
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/CONTRIBUTING.md").read_text()
+PAGE = (ROOT / "tests/project/contributed.md").read_text()
+GUIDE = (ROOT / "docs/CONTRIBUTING.md").read_text()
 BLOCK = re.compile(
     r"^```(?:python|yaml|text)\n# (\S+?)(?:: an? ([a-z ]+)|, in (\w+))\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -41,7 +45,19 @@ def examples() -> Iterator[Example]:
 
 
 EXAMPLES = {example.kind: example for example in examples()}
-TABLE = re.findall(r"^\| (\w[\w ]*?) \| (.+?) \| `(tests/.+?)` \|$", PAGE, flags=re.MULTILINE)
+OTHERS = re.findall(r"^\| (\w[\w ]*?) \| (.+?) \| `(tests/.+?)` \|$", GUIDE, flags=re.MULTILINE)
+
+
+def places() -> dict[str, tuple[list[str], str]]:
+    """The files and the contract test of each kind: of a role as `rollmill methods new` says, else of the table."""
+    known = {kind: (re.findall(r"`([^`]+)`", files), contract) for kind, files, contract in OTHERS}
+    for role in REGISTRIES:
+        *files, contract = places_in_product(role, "<name>")
+        known["acceptance policy" if role == "policy" else role] = (files, contract)
+    return known
+
+
+PLACES = places()
 
 
 def opening(lines: list[str], name: str) -> int:
@@ -80,23 +96,28 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_kind_of_the_table_has_an_example() -> None:
-    assert {kind for kind, _, _ in TABLE} == {*EXAMPLES, *WITHOUT_AN_EXAMPLE}
+def test_every_kind_has_an_example() -> None:
+    assert set(PLACES) == {*EXAMPLES, *WITHOUT_AN_EXAMPLE}
+
+
+def test_the_guide_shows_an_example_as_it_is_tested() -> None:
+    assert [block for block in re.findall(r"^```python\n.*?^```$", GUIDE, flags=re.M | re.S) if block not in PAGE] == []
+    assert EXAMPLES["verifier"].text in GUIDE
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_kind_takes_one_new_file_one_line_and_one_row(kind: str) -> None:
-    example, (files, contract) = EXAMPLES[kind], next((files, test) for name, files, test in TABLE if name == kind)
+    example, (files, contract) = EXAMPLES[kind], PLACES[kind]
     product = [(file, line) for file, _, line in example.lines if not file.startswith("tests/")]
     rows = [(file, line) for file, _, line in example.lines if file.startswith("tests/")]
-    known = [re.sub("<name>", Path(example.path).stem, file) for file in re.findall(r"`([^`]+)`", files)]
+    known = [file.replace("<name>", Path(example.path).stem) for file in files]
     assert {example.path, *(file for file, _ in product)} <= set(known)
     assert [line.count("\n") for file, line in product if file.endswith(".py")] == [1]
     assert [(file, line.count("\n")) for file, line in rows] in ([], [(contract, 1)])
 
 
 def test_the_contract_tests_hold_for_every_example(tree: Path) -> None:
-    tests = sorted({test for kind, _, test in TABLE if kind in EXAMPLES})
+    tests = sorted({PLACES[kind][1] for kind in EXAMPLES})
     named = {kind: Path(example.path).stem for kind, example in EXAMPLES.items()} | {"claim": "a-second-try-helps"}
     named["metric of a pool"] = "first_number"
     pytest_ = [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "300"]

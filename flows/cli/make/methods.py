@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rollmill.flows.cli.new import new_method
+from rollmill.flows import CHECKOUT
+from rollmill.flows.cli.new import new_method, places_in_product, role_of
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.storage.ground.errors import SetupError, unknown_name
 
@@ -36,7 +37,7 @@ def methods(
         if kind != "new" or of is None or name is None or file is not None:
             raise SetupError("one kind is listed, or one file written.", next_command="rollmill methods new verifier mine")
         path = new_method(of, name)
-        as_json({"file": str(path)}) if json else line(f"{path} is written.\nNext: rollmill methods --file {path}")
+        as_json({"file": str(path)}) if json else line(_written(of, path))
         return
     from rollmill.pipelines.registries import REGISTRIES, registry
 
@@ -55,6 +56,15 @@ def methods(
         line(columns(["kind", "method", "source", "what it is"], [list(row.values()) for row in rows]))
     if problems:
         raise problems[0]
+
+
+def _written(kind: str, path: Path) -> str:
+    """What was written and, in a checkout, where the product would have it."""
+    lines = [f"{path} is written."]
+    if (CHECKOUT / "tests").is_dir():
+        file, registry, contract = places_in_product(role_of(kind), path.stem)
+        lines.append(f"In the product it is {file}, with a line in {registry} and a row in {contract}.")
+    return "\n".join([*lines, f"Next: rollmill methods --file {path}"])
 
 
 def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError | None]]:

@@ -37,3 +37,15 @@ def test_a_class_of_each_kind_is_taken_for_one(
     assert set(imported) <= {"collections.abc", "typing", "rollmill.methods"}
     assert "rollmill.methods" in imported or kind in ("orders", "warps")  # these are given plain lists and arrays
     assert rollmill("methods", "new", kind, "my-own").status == 2
+
+
+def test_it_says_where_the_product_has_such_a_method(
+    tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rollmill("methods", "new", "selectors", "mine").out.splitlines() == [
+        "mine.py is written.",
+        "In the product it is pipelines/select/mine.py, with a line in pipelines/select/__init__.py and a row in "
+        "tests/pipelines/select/test_contract.py.",
+        "Next: rollmill methods --file mine.py",
+    ]
