@@ -20,7 +20,8 @@ def page() -> str:
     program: Any = get_command(cli.build())
     parts = [
         "# Command line",
-        "Every verb of `rollmill`, as `rollmill VERB --help` prints it. With `--json` a verb prints JSON for a program. "
+        "Every verb of `rollmill`, as `rollmill VERB --help` prints it; `rollmill help all` lists them. "
+        "With `--json` a verb prints JSON for a program. "
         "With `--dry-run` it says what it would do and writes nothing. Exit status: 0 for done, 1 where a check or a limit "
         "said no, 2 for a mistake, which the message explains.",
     ]

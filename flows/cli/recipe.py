@@ -92,16 +92,15 @@ def listed(
 
 @verbs.command("get")
 def get(
-    names: Annotated[
-        list[str], typer.Argument(metavar="SHIPPED...", help="Recipes that come with the program, for example steps/efa.")
-    ],
+    names: Annotated[list[str], typer.Argument(metavar="SHIPPED", hidden=True)],
     *,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
     """Copy recipes that come with the program into the workspace, with all files that they name.
 
-    A file that is here already and differs is kept, and named.
+    A recipe goes by its path below recipes/, and `rollmill recipe list --all` lists them. A file that is here already and
+    differs is kept, and named.
 
     Example: rollmill recipe get steps/efa loops/star
     """
