@@ -10,7 +10,7 @@ WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for
 # Tiers with an environment, or a length, of their own.
 OWN := services or security or sandbox or chaos or browser or hosts or train or data or vllm or gpu or papers or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
-ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/storage/ground/test_steps.py \
+ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/ground/test_steps.py \
 	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
 	$(addprefix tests/flows/rounds/test_,failures.py imported.py) $(addprefix tests/flows/rounds/together/test_,together.py shared.py limits.py) tests/flows/cli/make/test_curate.py
 # Benchmarks that are told a folder, a file or a verb.

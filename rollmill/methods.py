@@ -14,10 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.aggregate.blind_pool import Aggregator as Aggregator
-    from rollmill.pipelines.aggregate.blind_pool import BlindPool as BlindPool
-    from rollmill.pipelines.aggregate.blind_pool import Election as Election
-    from rollmill.pipelines.aggregate.blind_pool import elected_only as elected_only
+    from rollmill.ground.errors import RollmillError as RollmillError
+    from rollmill.ground.errors import SetupError as SetupError
+    from rollmill.ground.ids import digest128 as digest128
+    from rollmill.ground.records import AcceptedOutcome as AcceptedOutcome
+    from rollmill.ground.records import Attempt as Attempt
+    from rollmill.ground.records import Completion as Completion
+    from rollmill.ground.records import Decision as Decision
+    from rollmill.ground.records import JudgedRow as JudgedRow
+    from rollmill.ground.records import Message as Message
+    from rollmill.ground.records import Origin as Origin
+    from rollmill.ground.records import Problem as Problem
+    from rollmill.ground.records import Request as Request
+    from rollmill.ground.records import Rollout as Rollout
+    from rollmill.ground.records import Sampling as Sampling
+    from rollmill.ground.records import Score as Score
+    from rollmill.ground.records import Verdict as Verdict
+    from rollmill.metrics.sample import Metric as Metric
+    from rollmill.metrics.sample import MetricValue as MetricValue
+    from rollmill.metrics.sample import Options as Options
+    from rollmill.metrics.sample import Sample as Sample
+    from rollmill.metrics.sample import means_of as means_of
     from rollmill.pipelines.allocate.arms import Allocator as Allocator
     from rollmill.pipelines.allocate.arms import Arm as Arm
     from rollmill.pipelines.allocate.arms import ArmOptions as ArmOptions
@@ -29,9 +46,6 @@ if TYPE_CHECKING:
     from rollmill.pipelines.edit.editing import EditedText as EditedText
     from rollmill.pipelines.edit.editing import Editor as Editor
     from rollmill.pipelines.edit.editing import changes_between as changes_between
-    from rollmill.pipelines.engine_roles import ConcurrentGenerator as ConcurrentGenerator
-    from rollmill.pipelines.engine_roles import Generator as Generator
-    from rollmill.pipelines.engine_roles import Sampler as Sampler
     from rollmill.pipelines.generate.calls import completion_of as completion_of
     from rollmill.pipelines.generate.decoders.decoder import DecodedText as DecodedText
     from rollmill.pipelines.generate.decoders.decoder import Decoder as Decoder
@@ -45,36 +59,10 @@ if TYPE_CHECKING:
     from rollmill.pipelines.guarantees.judged_sample import Guarantee as Guarantee
     from rollmill.pipelines.guarantees.judged_sample import Guaranteed as Guaranteed
     from rollmill.pipelines.guarantees.judged_sample import JudgedSample as JudgedSample
-    from rollmill.pipelines.metrics.sample import Metric as Metric
-    from rollmill.pipelines.metrics.sample import MetricValue as MetricValue
-    from rollmill.pipelines.metrics.sample import Options as Options
-    from rollmill.pipelines.metrics.sample import Sample as Sample
-    from rollmill.pipelines.metrics.sample import means_of as means_of
     from rollmill.pipelines.mix.table import ChosenUnits as ChosenUnits
     from rollmill.pipelines.mix.table import MixUnits as MixUnits
     from rollmill.pipelines.mix.table import SetMethod as SetMethod
     from rollmill.pipelines.mix.table import fitting as fitting
-    from rollmill.pipelines.protocols import Budget as Budget
-    from rollmill.pipelines.protocols import Candidates as Candidates
-    from rollmill.pipelines.protocols import CertifiedSelector as CertifiedSelector
-    from rollmill.pipelines.protocols import CountingSelector as CountingSelector
-    from rollmill.pipelines.protocols import CountsRefused as CountsRefused
-    from rollmill.pipelines.protocols import GroupScorer as GroupScorer
-    from rollmill.pipelines.protocols import MeasuringBudget as MeasuringBudget
-    from rollmill.pipelines.protocols import NeedsMachine as NeedsMachine
-    from rollmill.pipelines.protocols import PlainSelector as PlainSelector
-    from rollmill.pipelines.protocols import ReadsVotes as ReadsVotes
-    from rollmill.pipelines.protocols import RoutingBudget as RoutingBudget
-    from rollmill.pipelines.protocols import RuledVerifier as RuledVerifier
-    from rollmill.pipelines.protocols import Scorer as Scorer
-    from rollmill.pipelines.protocols import ScoreSelector as ScoreSelector
-    from rollmill.pipelines.protocols import Selector as Selector
-    from rollmill.pipelines.protocols import StoppingBudget as StoppingBudget
-    from rollmill.pipelines.protocols import SuitedVerifier as SuitedVerifier
-    from rollmill.pipelines.protocols import Synthesizer as Synthesizer
-    from rollmill.pipelines.protocols import Verifier as Verifier
-    from rollmill.pipelines.protocols import Vote as Vote
-    from rollmill.pipelines.protocols import VotesOn as VotesOn
     from rollmill.pipelines.search.partial import Partial as Partial
     from rollmill.pipelines.search.partial import Process as Process
     from rollmill.pipelines.search.tree import ROOT as ROOT
@@ -87,12 +75,6 @@ if TYPE_CHECKING:
     from rollmill.pipelines.select.decide import in_sample_order as in_sample_order
     from rollmill.pipelines.synthesize.derived.lineage import lineage_meta as lineage_meta
     from rollmill.pipelines.synthesize.template import Template as Template
-    from rollmill.pipelines.tallies import Draw as Draw
-    from rollmill.pipelines.tallies import PrefixTally as PrefixTally
-    from rollmill.pipelines.tallies import RoundPlan as RoundPlan
-    from rollmill.pipelines.tallies import StepTally as StepTally
-    from rollmill.pipelines.tallies import Stop as Stop
-    from rollmill.pipelines.tallies import Tally as Tally
     from rollmill.pipelines.train.between.roles import NoChange as NoChange
     from rollmill.pipelines.train.between.roles import RoundKeys as RoundKeys
     from rollmill.pipelines.train.between.roles import RoundPolicy as RoundPolicy
@@ -115,22 +97,40 @@ if TYPE_CHECKING:
     from rollmill.pipelines.verify.finding import OneByOne as OneByOne
     from rollmill.pipelines.verify.finding import prompt_text as prompt_text
     from rollmill.pipelines.verify.finding import visible_text as visible_text
-    from rollmill.storage.ground.errors import RollmillError as RollmillError
-    from rollmill.storage.ground.errors import SetupError as SetupError
-    from rollmill.storage.ground.ids import digest128 as digest128
-    from rollmill.storage.ground.records import AcceptedOutcome as AcceptedOutcome
-    from rollmill.storage.ground.records import Attempt as Attempt
-    from rollmill.storage.ground.records import Completion as Completion
-    from rollmill.storage.ground.records import Decision as Decision
-    from rollmill.storage.ground.records import JudgedRow as JudgedRow
-    from rollmill.storage.ground.records import Message as Message
-    from rollmill.storage.ground.records import Origin as Origin
-    from rollmill.storage.ground.records import Problem as Problem
-    from rollmill.storage.ground.records import Request as Request
-    from rollmill.storage.ground.records import Rollout as Rollout
-    from rollmill.storage.ground.records import Sampling as Sampling
-    from rollmill.storage.ground.records import Score as Score
-    from rollmill.storage.ground.records import Verdict as Verdict
+    from rollmill.roles.blind_pool import Aggregator as Aggregator
+    from rollmill.roles.blind_pool import BlindPool as BlindPool
+    from rollmill.roles.blind_pool import Election as Election
+    from rollmill.roles.blind_pool import elected_only as elected_only
+    from rollmill.roles.engine_roles import ConcurrentGenerator as ConcurrentGenerator
+    from rollmill.roles.engine_roles import Generator as Generator
+    from rollmill.roles.engine_roles import Sampler as Sampler
+    from rollmill.roles.protocols import Budget as Budget
+    from rollmill.roles.protocols import Candidates as Candidates
+    from rollmill.roles.protocols import CertifiedSelector as CertifiedSelector
+    from rollmill.roles.protocols import CountingSelector as CountingSelector
+    from rollmill.roles.protocols import CountsRefused as CountsRefused
+    from rollmill.roles.protocols import GroupScorer as GroupScorer
+    from rollmill.roles.protocols import MeasuringBudget as MeasuringBudget
+    from rollmill.roles.protocols import NeedsMachine as NeedsMachine
+    from rollmill.roles.protocols import PlainSelector as PlainSelector
+    from rollmill.roles.protocols import ReadsVotes as ReadsVotes
+    from rollmill.roles.protocols import RoutingBudget as RoutingBudget
+    from rollmill.roles.protocols import RuledVerifier as RuledVerifier
+    from rollmill.roles.protocols import Scorer as Scorer
+    from rollmill.roles.protocols import ScoreSelector as ScoreSelector
+    from rollmill.roles.protocols import Selector as Selector
+    from rollmill.roles.protocols import StoppingBudget as StoppingBudget
+    from rollmill.roles.protocols import SuitedVerifier as SuitedVerifier
+    from rollmill.roles.protocols import Synthesizer as Synthesizer
+    from rollmill.roles.protocols import Verifier as Verifier
+    from rollmill.roles.protocols import Vote as Vote
+    from rollmill.roles.protocols import VotesOn as VotesOn
+    from rollmill.roles.tallies import Draw as Draw
+    from rollmill.roles.tallies import PrefixTally as PrefixTally
+    from rollmill.roles.tallies import RoundPlan as RoundPlan
+    from rollmill.roles.tallies import StepTally as StepTally
+    from rollmill.roles.tallies import Stop as Stop
+    from rollmill.roles.tallies import Tally as Tally
 
 
 @cache

@@ -26,22 +26,22 @@ from rollmill.flows.rounds import QueueLimits, RunSpec, run_all
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.planning.search import RunSearch
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
 from rollmill.pipelines.budget.search import Search
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.tools.compose import Compose
-from rollmill.pipelines.protocols import Budget
 from rollmill.pipelines.search import POLICIES, PROCESSES
 from rollmill.pipelines.search.election import heaviest
 from rollmill.pipelines.search.partial import Partial, Process
 from rollmill.pipelines.search.tree import Tree
 from rollmill.pipelines.select import SELECTORS
-from rollmill.pipelines.stats import clopper_pearson
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
 from rollmill.pipelines.verify.extract import final_answer
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
+from rollmill.roles.protocols import Budget
+from rollmill.stats import clopper_pearson
+from rollmill.steps.graph import StepGraph, StepRule
 from rollmill.storage.rollouts import completions_by_id
 from rollmill.storage.workspace import Workspace
 

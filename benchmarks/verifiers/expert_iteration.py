@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import cpu_seconds
+from rollmill.ground.ids import digest128, seed_of
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
 from rollmill.pipelines.prove.goal import goal_of
 from rollmill.pipelines.prove.proof_search import SearchResult, TacticSource, best_first
 from rollmill.pipelines.prove.ranker import RankedTactics
 from rollmill.pipelines.prove.tactics import EnumeratedTactics
-from rollmill.pipelines.stats.draws.pass_rates import pass_rate_interval
 from rollmill.pipelines.synthesize.goals import Goals
 from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.ids import digest128, seed_of
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.stats.draws.pass_rates import pass_rate_interval
 
 Rows = list[dict[str, Any]]
 _RESAMPLES = 2_000

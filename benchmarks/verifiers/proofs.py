@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.timing import cpu_seconds
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
 from rollmill.pipelines.prove.coq.coqtop import FailedTactic
 from rollmill.pipelines.prove.coq.installation import Installation, installation
@@ -32,7 +33,6 @@ from rollmill.pipelines.prove.tactics import EnumeratedTactics
 from rollmill.pipelines.synthesize.coq_library import CoqLibrary
 from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
 from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.records import Completion, Problem
 
 Item = tuple[Goal, str]
 

@@ -7,7 +7,7 @@ from pydantic_core import PydanticUndefined
 from docs.generate.tables import shown_default, table, type_words
 from rollmill.flows.cli.make.methods import described
 from rollmill.flows.recipe.method_options import REQUIRED, options_of_class
-from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.roles.registries import REGISTRIES, registry
 
 PLACES = {
     "synthesizer": "problems: {synthesize: NAME, options: {}}",

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, line
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 
 MADE = """\
 problems:
@@ -128,7 +128,7 @@ MEMBERS
 def new_method(kind: str, name: str) -> Path:
     """Write a Python file with a class that has the members of its role; SetupError for a kind that is none."""
     from rollmill.pipelines.method_checks import CALLS, NAMED, PAGES, TEXTS, VALUES
-    from rollmill.pipelines.registries import REGISTRIES
+    from rollmill.roles.registries import REGISTRIES
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()} | {role: role for role in REGISTRIES}
     if kind not in kinds:
@@ -142,7 +142,9 @@ def new_method(kind: str, name: str) -> Path:
         raise SetupError(f"{path} exists.", next_command=f"rollmill methods new {kind} {words}_2")
     cls = "".join(part.capitalize() for part in words.split("_"))
     members = [f'    {text} = "{words if text == "name" else "1"}"' for text in TEXTS.get(role, NAMED)]
-    members += [f"    {value} = None  # see {PAGES.get(role, 'pipelines/protocols.py')}" for value in VALUES.get(role, ())]
+    members += [
+        f"    {value} = None  # see {PAGES.get(role, 'rollmill/roles/protocols.py')}" for value in VALUES.get(role, ())
+    ]
     members += [_call(role, call) for call in CALLS[role]]
     text = METHOD.replace("MEMBERS", "\n".join(members)).replace("CLASS", cls).replace("FILE", path.name)
     path.write_text(

@@ -59,8 +59,8 @@ def command(port: int) -> list[str]:
 
 def explain_rules(root: Path) -> None:
     """Give the rules that earlier releases recorded the words that their verifiers have now, for the pages."""
-    from rollmill.pipelines.protocols import ExplainsRules
     from rollmill.pipelines.verify import VERIFIERS
+    from rollmill.roles.protocols import ExplainsRules
     from rollmill.storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines.engine_roles import NamesServedModels
 from rollmill.pipelines.generate.registry import ENGINES, RATING
+from rollmill.roles.engine_roles import NamesServedModels
 from rollmill.storage.models.files import version_folder
 from rollmill.storage.models.index import numbered_name
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.rounds import in_order
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.search import POLICIES, PROCESSES
 from rollmill.pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from rollmill.pipelines.search.partial import DrawingProcess, JudgedProcess, PieceDraws, Process
 from rollmill.pipelines.search.tree import AskingPolicy, SearchPolicy, Tree, WritingPolicy
-from rollmill.pipelines.steps.graph import StepGraph
-from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import RoundPlan, Stop, Tally
+from rollmill.steps.graph import StepGraph
 
 SEARCHED = "searched"
 

@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.by_name import ByName
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.roles.engine_roles import Generator
 
 GENERATORS = ByName(
     {

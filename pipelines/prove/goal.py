@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Problem
 
 _KEYS = frozenset(("statement", "imports", "context", "allow", "either"))
 DISPROOF = "Disproof."

@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.prove.proof_search import Prover
-from rollmill.pipelines.user_code import NotLoaded, load_module, source_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.user_code import NotLoaded, load_module, source_of
 
 METHODS = ("start", "try_all", "close")
 

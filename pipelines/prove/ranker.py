@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.prove.coq.coqtop import ProofState
 from rollmill.pipelines.prove.proof_search import TacticSource
 from rollmill.pipelines.prove.tactics import ON_VARIABLES, variables
-from rollmill.storage.ground.errors import SetupError
 
 _WORD = re.compile(r"[A-Za-z_]\w*|[^\s\w]+")
 _HALF = 0.5

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.sandbox.box import Box, BoxBroken
 from rollmill.pipelines.sandbox.launch import bubblewrap
 from rollmill.pipelines.sandbox.programs import MODES, Calls, Mode, Program, Report, SandboxFailed, SandboxLimits, Script
 from rollmill.pipelines.sandbox.reports import report
-from rollmill.storage.ground.errors import SetupError, unknown_name
 
 _MACHINES = ("x86_64", "aarch64")
 _LEAST_MIB = 64  # what an interpreter needs of address space to begin

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from rollmill.ground.by_name import ByName
 from rollmill.pipelines.search.partial import Process
 from rollmill.pipelines.search.tree import SearchPolicy
-from rollmill.storage.ground.by_name import ByName
 
 POLICIES: Mapping[str, Callable[..., SearchPolicy]] = ByName(
     {

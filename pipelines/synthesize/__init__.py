@@ -7,8 +7,8 @@ others under derived/.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.by_name import ByName
+from rollmill.ground.records import Problem
 
 SYNTHESIZERS: Mapping[str, type[Any]] = ByName(
     {

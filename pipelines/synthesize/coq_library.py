@@ -13,13 +13,13 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
 from rollmill.pipelines.prove.coq.coqtop import ProofState
 from rollmill.pipelines.prove.coq.installation import installation
 from rollmill.pipelines.prove.goal import Goal, goal_of
 from rollmill.pipelines.synthesize.goals import prompt_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 FILES = (
     *("Bool/Bool", "QArith/QArith_base"),

@@ -19,10 +19,10 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.prove.goal import DISPROOF, Goal, negation
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 LEVELS = (1, 2, 3, 4, 5)
 """Levels of a recipe that names none."""

@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
 from rollmill.pipelines.prove.coq.coqtop import FailedTactic, ProofState
 from rollmill.pipelines.prove.goal import Goal, negation
 from rollmill.pipelines.prove.tactics import counterexamples
 from rollmill.pipelines.synthesize.goals import prompt_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 TIERS = (0, 1, 2, 3)
 IMPORTS = "Require Import List Lia PeanoNat.\nImport ListNotations."

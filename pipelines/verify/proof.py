@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.prove.coq.bulk import TOGETHER, Judged, judge_all
 from rollmill.pipelines.prove.coq.gate import GoalRejected, ProofCheck, ProofGate
 from rollmill.pipelines.prove.coq.installation import installation, installed_version
@@ -34,8 +36,6 @@ from rollmill.pipelines.verify.finding import (
     visible_text,
     worker_count,
 )
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 _PROCESSES = 3  # the guest program, Coq, and one that Coq may start
 _PATIENCE = 12.0  # seconds by the clock for each CPU second

@@ -16,7 +16,7 @@ import typer
 
 from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, program_in
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 
 MAIN = "recipes/arithmetic.yaml"
 SHIPPED = (

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed, python_version
 from rollmill.pipelines.sandbox import Mode, Report, SandboxFailed, SandboxUser, Script, limits_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Request
 
 _ERROR = 300  # characters of an error that are shown
 

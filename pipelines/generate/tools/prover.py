@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
@@ -21,8 +23,6 @@ from rollmill.pipelines.prove.own_prover import own_prover
 from rollmill.pipelines.prove.proof_search import ProofStep, Prover, SearchResult, TacticSource, best_first
 from rollmill.pipelines.prove.ranker import RankedTactics, policy_rows
 from rollmill.pipelines.prove.tactics import TACTICS, EnumeratedTactics, Refutations
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Request
 
 _BLOCK = re.compile(r"```coq\n((?:(?!```).*\n)*)```")
 _THEOREM = re.compile(r"(?s)(.*?)^Theorem t : (.*)\.\s*\Z", re.M)

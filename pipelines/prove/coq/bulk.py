@@ -10,13 +10,13 @@ A script cannot use the theorem of another, as it would have to name a module wh
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.prove.coq.gate import CLOSED, RESTORED, GoalRejected, ProofCheck, ProofGate
 from rollmill.pipelines.prove.coq.screen import stated
 from rollmill.pipelines.prove.goal import Goal
 from rollmill.pipelines.prove.plain_script import is_plain_context, plain_script
 from rollmill.pipelines.prove.proof_text import ProofText
 from rollmill.pipelines.sandbox import Sandbox, SandboxFailed
-from rollmill.storage.ground.ids import digest128
 
 Pair = tuple[Goal, ProofText]
 Judged = ProofCheck | GoalRejected | SandboxFailed

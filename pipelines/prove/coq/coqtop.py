@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.prove.coq.coq_process import CoqEndedError, CoqProcess, error_in
 from rollmill.pipelines.prove.coq.installation import installation
 from rollmill.pipelines.prove.goal import Goal
-from rollmill.storage.ground.ids import digest128
 
 _PROMPT_TEXT = re.compile(r"<prompt>.*?</prompt>", re.S)
 _EXISTENTIAL = re.compile(r"^Existential \d+ =\s*\?\w+ : ", re.M)

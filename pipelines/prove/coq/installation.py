@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 INSTALL = "apt-get install --no-install-recommends coq libcoq-stdlib"
 NO_COQ = "none"

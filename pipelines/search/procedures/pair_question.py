@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.patterns import compiled_pattern
 from rollmill.pipelines.search.tree import TreeNode, checked_question
-from rollmill.pipelines.steps.reading import check_reader, fields_of
-from rollmill.pipelines.verify.regex import compiled_pattern
-from rollmill.storage.ground.errors import SetupError
+from rollmill.steps.reading import check_reader, fields_of
 
 TEMPLATE = """{prompt}
 

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
 from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_positive, checked_share
 from rollmill.pipelines.search.policies.particles import softmax
 from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, votes_after
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 
 DIMS = 64  # of the vectors of paths
 _SAME = 1e-9  # differences of log-probabilities below it are rounding

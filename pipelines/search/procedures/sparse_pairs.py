@@ -16,7 +16,7 @@ from rollmill.pipelines.search.policies.ranking import votes_by_score
 from rollmill.pipelines.search.procedures.pair_question import PairQuestion
 from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree
-from rollmill.pipelines.stats.boards.pairwise import PairComparison, comparison_plan, pair_ranking
+from rollmill.stats.boards.pairwise import PairComparison, comparison_plan, pair_ranking
 
 Pair = tuple[str, str]
 Ranking = Literal["strength", "wins"]

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.search.policies.ranking import votes_by_score
 from rollmill.pipelines.search.procedures.pair_question import PairQuestion
 from rollmill.pipelines.search.procedures.replayed import PastWaves, Procedure, growths_after, to_their_ends, votes_after
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ only where the majority was wrong, which takes the reference; here the judgement
 
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.search.partial import PieceDraws
 from rollmill.pipelines.search.processes.votes import Votes
-from rollmill.pipelines.steps.reading import check_reader
-from rollmill.pipelines.steps.step_template import places_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.steps.reading import check_reader
+from rollmill.steps.step_template import places_of
 
 QUESTION = """{prompt}
 

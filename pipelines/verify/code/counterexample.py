@@ -20,6 +20,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Call, Calls, Report, Result, Script
 from rollmill.pipelines.verify.code.code_verifier import code_text
 from rollmill.pipelines.verify.code.execution import Runner, printable
@@ -37,7 +38,6 @@ from rollmill.pipelines.verify.code.proposed_input import (
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.code.suite import BadTestsError
 from rollmill.pipelines.verify.finding import Finding, rule_table
-from rollmill.storage.ground.records import Completion, Problem
 
 LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
 PARTS = ("valid", "trusted", "suspect")

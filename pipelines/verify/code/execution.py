@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from rollmill.ground.ids import canonical_json
 from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Report, Result, Script
 from rollmill.pipelines.verify.code.expected_values import Spacing, same, same_output, shown
 from rollmill.pipelines.verify.code.suite import Asserts, CallCase, ProgramSuite, RunCase
-from rollmill.storage.ground.ids import canonical_json
 
 Status = Literal["passed", "failed", "error", "not_run"]
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.sandbox import Call, Calls, Report, Result
 from rollmill.pipelines.verify.code.execution import Runner, all_passed, run_suite
 from rollmill.pipelines.verify.code.expected_values import same, shown
@@ -19,7 +20,6 @@ from rollmill.pipelines.verify.code.mutants import Mutant, mutants, sampled_muta
 from rollmill.pipelines.verify.code.program import program_of, task_of
 from rollmill.pipelines.verify.code.suite import ProgramSuite, suite_of
 from rollmill.pipelines.verify.finding import prompt_text
-from rollmill.storage.ground.records import Problem
 
 Fate = Literal["killed", "test-weak", "equivalent"]
 CLOSE = 1e-6

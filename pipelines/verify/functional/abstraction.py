@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import SURROGATE, Completion, Problem
 from rollmill.pipelines.arithmetic import value_of
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.sandbox import Call, Calls, Mode, Report
@@ -33,8 +35,6 @@ from rollmill.pipelines.verify.code.program import Task, program_of
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.code.syntax import parses
 from rollmill.pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import SURROGATE, Completion, Problem
 
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\w)\.\d+")
 _DIGITS, _BITS = 300, 10_000

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from rollmill.flows import cli
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 from tests.flows.conftest import ROOT, Run
 
 pytestmark = pytest.mark.integration

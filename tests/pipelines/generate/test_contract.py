@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.generate.registry import GENERATORS, built_engine
 from rollmill.pipelines.method_checks import check_method
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.roles.engine_roles import Generator
 from tests.flows.conftest import ROOT
 
 ROWS = {

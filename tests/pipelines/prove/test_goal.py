@@ -2,8 +2,8 @@
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.prove.goal import BadGoalError, Goal, goal_of
-from rollmill.storage.ground.records import Problem
 
 CLASSIC = "Coq.Logic.Classical_Prop.classic"
 

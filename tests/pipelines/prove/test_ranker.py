@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.prove.coq.coqtop import ProofState
 from rollmill.pipelines.prove.ranker import RankedTactics, form_of, policy_rows, words_of
 from rollmill.pipelines.prove.tactics import EnumeratedTactics
-from rollmill.storage.ground.errors import SetupError
 
 NUMBERS, BOOLEANS = "[ |- forall n : nat, n + 0 = n]", "[ |- forall b : bool, negb b = b]"
 ROWS: list[dict[str, Any]] = [

@@ -8,11 +8,11 @@ from random import Random
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.method_checks import check_method
 from rollmill.pipelines.search import POLICIES, PROCESSES
 from rollmill.pipelines.search.partial import Partial, Process
 from rollmill.pipelines.search.tree import ROOT, Tree
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.search.rating import ChanceServer, rating
 from tests.pipelines.search.worlds import World
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from rollmill.pipelines.search.policies.backtracking import Backtracking
 from rollmill.pipelines.search.policies.best_first import BestFirst
@@ -14,7 +15,6 @@ from rollmill.pipelines.search.policies.diverse_beam import DiverseBeam
 from rollmill.pipelines.search.policies.lookahead import Lookahead
 from rollmill.pipelines.search.policies.mcts import Backup, Mcts
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
 
 

@@ -4,12 +4,12 @@ from statistics import fmean
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.merged import MergedTree
 from rollmill.pipelines.search.policies.mcts import Backup, Mcts
 from rollmill.pipelines.search.policies.proposals import Proposals
 from rollmill.pipelines.search.policies.tree_sampling import SoftTree, TreeSampling
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.tables import ANSWERS, DEPTH, TableTree, distance, probability, right, soft_value, tilted
 
 

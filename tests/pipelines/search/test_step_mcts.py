@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.policies.step_mcts import StepMcts, StepValues
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.tables import DEPTH, TableTree, right
 
 

@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.search.kernel import wave_of
 from rollmill.pipelines.search.partial import Partial
 from rollmill.pipelines.search.policies.backtracking import Backtracking
@@ -19,7 +20,6 @@ from rollmill.pipelines.search.policies.best_first import BestFirst
 from rollmill.pipelines.search.policies.mcts import Mcts
 from rollmill.pipelines.search.processes.log_prob import LogProb
 from rollmill.pipelines.search.tree import SearchPolicy, Tree, TreeNode
-from rollmill.storage.ground.records import Problem
 
 STATES, BRANCHES, START, GOAL = 9, 3, 0, 8
 Path = tuple[int, ...]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.edit import EDITORS
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.synthesize.derived.writers import Author, Authors, written
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(120, 7))

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.prove.goal import goal_of
 from rollmill.pipelines.synthesize.coq_library import FILES, CoqLibrary
 from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 
 def test_unknown_files_are_named() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.tools.prover import theorem_of
 from rollmill.pipelines.prove.goal import goal_of
 from rollmill.pipelines.synthesize.goals import LEVELS, UNPROVABLE, Goals
-from rollmill.storage.ground.errors import SetupError
 
 
 def test_two_hundred_by_level_half_of_them_false_twins() -> None:

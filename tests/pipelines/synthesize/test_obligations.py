@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.tools.prover import ProverEngine
 from rollmill.pipelines.prove.coq.coq_pool import CoqPool
 from rollmill.pipelines.synthesize.obligations import Obligations, SpecifiedProgram, judged, tier_of
 from rollmill.pipelines.verify import verify
-from rollmill.storage.ground.errors import SetupError
 
 DOUBLE = SpecifiedProgram(
     "double",

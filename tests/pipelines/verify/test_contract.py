@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import OUTCOMES, Completion, Problem
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.pipelines.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
 from rollmill.pipelines.verify import VERIFIERS, verify
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
+from rollmill.roles.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 
 
@@ -243,7 +243,7 @@ def test_the_notebook_entry_needs_neither_prefect_nor_torch() -> None:
     verdicts = verify([("1/4 + 1/4?", "1/2", "The answer is 0.5."), ("2 + 2?", "4", "5")])
     assert [verdict.outcome for verdict in verdicts] == ["correct", "incorrect"]
     verify_modules = {
-        name for name in sys.modules if name.startswith(("rollmill.pipelines.verify", "rollmill.storage.ground.records"))
+        name for name in sys.modules if name.startswith(("rollmill.pipelines.verify", "rollmill.ground.records"))
     }
     assert verify_modules
     with pytest.raises(SetupError, match="Did you mean 'math'"):

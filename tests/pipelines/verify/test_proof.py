@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.prove.goal import Goal
 from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from tests.pipelines.prove.hostile_features import HOSTILE_FEATURES, KNOWN
 from tests.pipelines.prove.hostile_proofs import GOAL, HOSTILE_PROOFS, UNCHECKED, UNIVERSES
 

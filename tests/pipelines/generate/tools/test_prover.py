@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Request, Sampling
 from rollmill.pipelines.generate.tools.prover import ProverEngine, theorem_of
 from rollmill.pipelines.prove.goal import Goal
 from rollmill.pipelines.synthesize.goals import Goals, prompt_of
 from rollmill.pipelines.verify import verify
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Request, Sampling
 
 LINEAR = Goal("forall n : nat, n + 0 = n", "Require Import Lia.")
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.prove.coq.installation import installation, installed_version
 from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 
 SENTENCE = (
     r"^formal proofs need Coq \(the program coqc\), which is not installed. Next: apt-get install .* coq libcoq-stdlib$"

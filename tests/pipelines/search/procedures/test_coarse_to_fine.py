@@ -8,10 +8,10 @@ from statistics import fmean
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.kernel import wave_of
 from rollmill.pipelines.search.procedures.coarse_to_fine import CoarseToFine
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 
 
 def text(cid: str, score: float, parent: str = ROOT, wave: int = 0, step: str = "rewritten") -> TreeNode:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.procedures.iterative_deepening import IterativeDeepening
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World
 
 SMALL = IterativeDeepening(n=1, first=10, growth=2.0, rounds=3)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.procedures.phi_decoding import PhiDecoding, cluster_sizes
 from rollmill.pipelines.search.procedures.replayed import PastWaves
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.tables import TableTree, right
 from tests.pipelines.search.worlds import World
 

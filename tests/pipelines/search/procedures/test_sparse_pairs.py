@@ -5,9 +5,9 @@ from statistics import fmean
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.procedures.sparse_pairs import SparsePairs
 from rollmill.pipelines.search.tree import ROOT, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.procedures.pair_judge import Answers, is_right
 
 

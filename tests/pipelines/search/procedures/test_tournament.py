@@ -4,10 +4,10 @@ from statistics import fmean
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.aggregate.knockout import knockout_bound
 from rollmill.pipelines.search.procedures.tournament import Tournament
 from rollmill.pipelines.search.tree import ROOT, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.procedures.pair_judge import Answers, is_right
 
 

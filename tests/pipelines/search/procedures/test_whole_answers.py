@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from rollmill.pipelines.search.procedures.actions import Actions
 from rollmill.pipelines.search.procedures.introspective import HybridValues, Introspective
 from rollmill.pipelines.search.procedures.refinement import Refinement
 from rollmill.pipelines.search.procedures.scattered_forest import Forest, ScatteredForest
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World
 
 
