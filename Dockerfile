@@ -4,6 +4,6 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends git mak
 WORKDIR /opt/rollmill
 COPY . .
 RUN pip install --no-cache-dir -r requirements-dashboard.txt -c requirements-dev.txt "psycopg[binary]" s3fs dvc-s3 prefect-ray ray \
-    && pip install --no-cache-dir --no-deps --no-build-isolation -e .
+    && pip install --no-cache-dir --no-deps --no-build-isolation -e . -e ./methods/proofs
 WORKDIR /workspace
 ENTRYPOINT ["rollmill"]

@@ -18,6 +18,8 @@ NEED_ARGUMENTS := $(addprefix benchmarks/,budgets/budget_pool.py numbers/real_st
 	$(addprefix runs/,dashboard.py dashboard_workspace.py))
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
+# Packages of methods, installed with the product.
+SHELF := ./methods/proofs
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
@@ -133,11 +135,11 @@ $(VENV)/bin/python:
 		{ echo "Rollmill needs Python 3.11 to 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Next: make PYTHON=python3.12 run" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.run: requirements.txt pyproject.toml $(SHELF:%=%/pyproject.toml) | $(VENV)/bin/python
 	@echo "Installing what requirements.txt pins into $(VENV): some minutes, once."
 	$(PIP) -r requirements.txt
-	$(PIP) --no-deps --no-build-isolation -e .
-	-$(COMPILE) flows pipelines storage dashboards rollmill $(VENV)/lib
+	$(PIP) --no-deps --no-build-isolation -e . $(addprefix -e ,$(SHELF))
+	-$(COMPILE) flows pipelines storage dashboards rollmill methods $(VENV)/lib
 	@touch $@
 
 $(VENV)/.dashboard: requirements-dashboard.txt $(VENV)/.run

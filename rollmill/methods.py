@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rollmill.ground.errors import RollmillError as RollmillError
     from rollmill.ground.errors import SetupError as SetupError
+    from rollmill.ground.ids import canonical_json as canonical_json
     from rollmill.ground.ids import digest128 as digest128
     from rollmill.ground.records import AcceptedOutcome as AcceptedOutcome
     from rollmill.ground.records import Attempt as Attempt
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from rollmill.pipelines.generate.tools.model_free import MadeText as MadeText
     from rollmill.pipelines.generate.tools.model_free import ModelFree as ModelFree
     from rollmill.pipelines.generate.tools.model_free import check_named as check_named
+    from rollmill.pipelines.generate.tools.model_free import failed as failed
     from rollmill.pipelines.generate.warps.warp import Floats as Floats
     from rollmill.pipelines.generate.warps.warp import Warp as Warp
     from rollmill.pipelines.generate.warps.warp import cut as cut
@@ -63,6 +65,17 @@ if TYPE_CHECKING:
     from rollmill.pipelines.mix.table import MixUnits as MixUnits
     from rollmill.pipelines.mix.table import SetMethod as SetMethod
     from rollmill.pipelines.mix.table import fitting as fitting
+    from rollmill.pipelines.option_checks import checked_count as checked_count
+    from rollmill.pipelines.processes.spawn import spawn as spawn
+    from rollmill.pipelines.sandbox import Call as Call
+    from rollmill.pipelines.sandbox import Calls as Calls
+    from rollmill.pipelines.sandbox import Mode as Mode
+    from rollmill.pipelines.sandbox import ProgramReport as ProgramReport
+    from rollmill.pipelines.sandbox import Sandbox as Sandbox
+    from rollmill.pipelines.sandbox import SandboxFailed as SandboxFailed
+    from rollmill.pipelines.sandbox import SandboxLimits as SandboxLimits
+    from rollmill.pipelines.sandbox import SandboxUser as SandboxUser
+    from rollmill.pipelines.sandbox.launch import bubblewrap as bubblewrap
     from rollmill.pipelines.search.partial import Partial as Partial
     from rollmill.pipelines.search.partial import Process as Process
     from rollmill.pipelines.search.tree import ROOT as ROOT
@@ -94,9 +107,15 @@ if TYPE_CHECKING:
     from rollmill.pipelines.verify.acceptance import Policy as Policy
     from rollmill.pipelines.verify.acceptance import ruling as ruling
     from rollmill.pipelines.verify.finding import Finding as Finding
+    from rollmill.pipelines.verify.finding import Item as Item
     from rollmill.pipelines.verify.finding import OneByOne as OneByOne
+    from rollmill.pipelines.verify.finding import in_order as in_order
     from rollmill.pipelines.verify.finding import prompt_text as prompt_text
+    from rollmill.pipelines.verify.finding import rule_table as rule_table
+    from rollmill.pipelines.verify.finding import verdict_of as verdict_of
+    from rollmill.pipelines.verify.finding import version_of as version_of
     from rollmill.pipelines.verify.finding import visible_text as visible_text
+    from rollmill.pipelines.verify.finding import worker_count as worker_count
     from rollmill.roles.blind_pool import Aggregator as Aggregator
     from rollmill.roles.blind_pool import BlindPool as BlindPool
     from rollmill.roles.blind_pool import Election as Election
@@ -131,6 +150,9 @@ if TYPE_CHECKING:
     from rollmill.roles.tallies import StepTally as StepTally
     from rollmill.roles.tallies import Stop as Stop
     from rollmill.roles.tallies import Tally as Tally
+    from rollmill.roles.user_code import NotLoaded as NotLoaded
+    from rollmill.roles.user_code import load_module as load_module
+    from rollmill.roles.user_code import source_of as source_of
 
 
 @cache

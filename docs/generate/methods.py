@@ -43,8 +43,9 @@ def page() -> str:
     ]
     for role, place in REGISTRIES.items():
         parts += [f"## {place.kind.replace('_', ' ').capitalize()}", f"```yaml\n{PLACES[role]}\n```"]
-        for name, cls in registry(role).product.items():
-            parts += [f"### {role}: `{name}`", described(name, cls), *_options(role, cls)]
+        known = registry(role)
+        for name in filter(known.is_ours, known):
+            parts += [f"### {role}: `{name}`", described(name, known[name]), *_options(role, known[name])]
     return "\n\n".join(parts) + "\n"
 
 

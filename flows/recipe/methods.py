@@ -223,7 +223,7 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
         if key not in (*known, *sourced):
             raise unknown_name(f"option of {role} {name!r}", str(key), [*known, *sourced])
     # An engine's model is named beside its options and given to it later.
-    if name in registry(role).product:
+    if registry(role).is_ours(name):
         inside: list[str] = (
             list(cls.nested) if isinstance(cls, BuiltOfMethods) else []
         )  # methods themselves, looked at as such

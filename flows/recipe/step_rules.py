@@ -161,11 +161,12 @@ def _engine_of(generate: Generate, step: StepSection) -> str:
 
 
 def is_model_free(engine: str, base: Path) -> bool:
-    """True if the engine asks no model."""
+    """True if the engine asks no model, and makes its texts of earlier ones."""
     if engine in GENERATORS or engine in MODEL_FREE:
         return engine in MODEL_FREE
     known = ":" in engine or engine in registry("engine")  # another name is refused where the engine is loaded
-    return known and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree)
+    cls = resolve("engine", engine, {}, base=base).cls if known else object
+    return issubclass(cls, ModelFree) and cls.follows
 
 
 def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw: bool) -> StepRule:

@@ -39,7 +39,6 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
         "number": "rollmill.pipelines.verify.number:NumberVerifier",
         "optimization": "rollmill.pipelines.verify.structured.optimization:OptimizationVerifier",
         "person": "rollmill.pipelines.verify.judged.person:PersonVerifier",
-        "proof": "rollmill.pipelines.verify.proof:ProofVerifier",
         "regex": "rollmill.pipelines.verify.regex:RegexVerifier",
         "roundtrip": "rollmill.pipelines.verify.code.roundtrip:RoundtripVerifier",
         "state_prefix": "rollmill.pipelines.verify.code.state_prefix:StatePrefixVerifier",

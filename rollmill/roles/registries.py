@@ -21,6 +21,8 @@ from rollmill.places import IMPORT_ROOT
 from rollmill.roles.user_code import NotLoaded, import_named
 
 PRODUCT = "rollmill"
+SHELF = frozenset({"rollmill-proofs"})
+"""Packages of this repository (methods/). Name and version identify their methods, as they do the product's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,13 @@ class Methods(Mapping[str, Any]):
             docstrings = sys.modules[method.__module__].__doc__ or "", method.__doc__ or ""
         return docstrings
 
+    def is_ours(self, name: str) -> bool:
+        """True for a method of the product or of its own packages."""
+        return name in self.product or (name in self.installed and _is_ours(self.installed[name][0]))
+
     def package(self, name: str) -> str | None:
-        """Name and version of the package that brings the method; None for the product's own and for unknown names."""
-        return None if name in self.product or name not in self.installed else package_of(self.installed[name][0])
+        """Name and version of the package of others that brings the method; None for ours and for unknown names."""
+        return None if self.is_ours(name) or name not in self.installed else package_of(self.installed[name][0])
 
 
 def _docstrings_at(place: str) -> tuple[str, str] | None:
@@ -119,6 +125,10 @@ def registry(role: str) -> Methods:
     """The methods that one may name for a role."""
     place = REGISTRIES[role]
     return Methods(role, getattr(import_module(place.module), place.attribute), _installed().get(place.kind, {}))
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name in SHELF
 
 
 def package_of(point: EntryPoint) -> str:

@@ -17,7 +17,7 @@ from rollmill.pipelines.select.quota import Quota
 from rollmill.roles.registries import REGISTRIES, registry
 
 NOT_DESCRIBED = re.compile(r"^\| `[^|]+` \|.*\| +\|$", flags=re.MULTILINE)
-METHODS = [(role, name) for role in REGISTRIES for name in registry(role).product]
+METHODS = [(role, name) for role in REGISTRIES for name in filter(registry(role).is_ours, registry(role))]
 
 
 def verbs(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:

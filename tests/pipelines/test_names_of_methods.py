@@ -10,8 +10,9 @@ import pytest
 from rollmill.roles.registries import REGISTRIES, registry
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = {name for role in REGISTRIES for name in registry(role).product}
-CLASSES = {registry(role).product[name].__name__ for role in REGISTRIES for name in registry(role).product}
+OURS = [(registry(role), name) for role in REGISTRIES for name in filter(registry(role).is_ours, registry(role))]
+NAMES = {name for _, name in OURS}
+CLASSES = {known[name].__name__ for known, name in OURS}
 # Fields and keys that hold the name of a method.
 HOLDERS = {"method", "engine", "name", "verifier", "scorer", "selector", "budget", "policy", "aggregator", "synthesizer"}
 REGISTRY_FOLDERS = {

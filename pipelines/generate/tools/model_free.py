@@ -48,6 +48,8 @@ class ModelFree:
 
     engine: str
     spooled = False
+    follows = True
+    """True for an engine that makes texts of completions of earlier steps; False for one that answers problems itself."""
     takes: Sequence[str] = ()
     """The options that a request may bring."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rollmill.ground.records import Problem
-from rollmill.pipelines.sandbox import Call, Calls, Report, Result
+from rollmill.pipelines.sandbox import Call, Calls, ProgramReport, Result
 from rollmill.pipelines.verify.code.execution import Runner, all_passed, run_suite
 from rollmill.pipelines.verify.code.expected_values import same, shown
 from rollmill.pipelines.verify.code.inputs import Args, examples, generate_inputs
@@ -106,11 +106,11 @@ def _difference(runner: Runner, subject: StrengthSubject, source: str, first: in
     return None
 
 
-def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:
+def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> ProgramReport:
     return runner.run(Calls(source, tuple(Call(function, args, {}) for args in inputs)))
 
 
-def _padded(report: Report, count: int) -> list[Result]:
+def _padded(report: ProgramReport, count: int) -> list[Result]:
     """Results, one per input; inputs after a program's end have its cause."""
     missing = count - len(report.results)
     return [*report.results, *[Result("error", report.cause, None, report.detail)] * missing]
