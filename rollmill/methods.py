@@ -69,13 +69,13 @@ if TYPE_CHECKING:
     from rollmill.pipelines.processes.spawn import spawn as spawn
     from rollmill.pipelines.sandbox import Call as Call
     from rollmill.pipelines.sandbox import Calls as Calls
-    from rollmill.pipelines.sandbox import Mode as Mode
     from rollmill.pipelines.sandbox import ProgramReport as ProgramReport
     from rollmill.pipelines.sandbox import Sandbox as Sandbox
     from rollmill.pipelines.sandbox import SandboxFailed as SandboxFailed
     from rollmill.pipelines.sandbox import SandboxLimits as SandboxLimits
     from rollmill.pipelines.sandbox import SandboxUser as SandboxUser
     from rollmill.pipelines.sandbox.launch import bubblewrap as bubblewrap
+    from rollmill.pipelines.sandbox.programs import Mode as Mode
     from rollmill.pipelines.search.partial import Partial as Partial
     from rollmill.pipelines.search.partial import Process as Process
     from rollmill.pipelines.search.tree import ROOT as ROOT

@@ -35,7 +35,7 @@ ALLOWED = {
 
 
 def product_files() -> list[str]:
-    folders = ("flows", "pipelines", "storage", "dashboards", "rollmill")
+    folders = ("flows", "pipelines", "storage", "dashboards", "rollmill", "methods")
     listed = subprocess.run(["git", "ls-files", *folders], cwd=ROOT, capture_output=True, text=True, check=True)
     return [
         name

@@ -18,7 +18,7 @@ def test_three_digits_and_no_negative_zero() -> None:
     assert with_interval(0.05, -0.01, 0.09, "+") == "+0.050 [-0.010, +0.090]"
 
 
-@pytest.mark.parametrize("room", ["flows", "pipelines", "storage", "dashboards"])
+@pytest.mark.parametrize("room", ["flows", "pipelines", "storage", "dashboards", "methods"])
 def test_no_other_module_writes_an_interval(room: str) -> None:
     # Losses and effects of any size have digits of their own.
     files = [

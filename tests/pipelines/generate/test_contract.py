@@ -16,10 +16,9 @@ ROWS = {
 """Engines by name, each with a model."""
 SERVED = {
     "openai",  # test_openai.py
-    "prover",  # tools/test_prover.py
     "vllm",  # vllm/
 }
-"""Engines that need a server, a GPU or Coq, which other tests start."""
+"""Engines that need a server, or a GPU, which other tests start."""
 PROMPTS = ["What is 2 + 3?", "What is 40 - 1?"]
 
 

@@ -14,7 +14,7 @@ from rollmill.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 
 pytestmark = pytest.mark.security
-PACKAGES = ("rollmill", "flows", "pipelines", "storage", "dashboards")
+PACKAGES = ("rollmill", "flows", "pipelines", "storage", "dashboards", "methods")
 # By call: the files that may make it.
 KNOWN = {
     "eval": set(),
