@@ -4,6 +4,6 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends git mak
 WORKDIR /opt/rollmill
 COPY . .
 RUN pip install --no-cache-dir -r requirements-dashboard.txt -c requirements-dev.txt "psycopg[binary]" s3fs dvc-s3 prefect-ray ray \
-    && pip install --no-cache-dir --no-deps --no-build-isolation -e . -e ./methods/proofs
+    && pip install --no-cache-dir --no-deps --no-build-isolation -e . -e ./methods/proofs -e ./methods/reasoning
 WORKDIR /workspace
 ENTRYPOINT ["rollmill"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rollmill.ground.errors import RollmillError as RollmillError
     from rollmill.ground.errors import SetupError as SetupError
+    from rollmill.ground.formats.patterns import compiled_pattern as compiled_pattern
     from rollmill.ground.ids import canonical_json as canonical_json
     from rollmill.ground.ids import digest128 as digest128
     from rollmill.ground.records import AcceptedOutcome as AcceptedOutcome
@@ -65,7 +66,13 @@ if TYPE_CHECKING:
     from rollmill.pipelines.mix.table import MixUnits as MixUnits
     from rollmill.pipelines.mix.table import SetMethod as SetMethod
     from rollmill.pipelines.mix.table import fitting as fitting
+    from rollmill.pipelines.mix.text_vectors import k_means as k_means
+    from rollmill.pipelines.mix.text_vectors import text_vectors as text_vectors
+    from rollmill.pipelines.option_checks import checked_choice as checked_choice
     from rollmill.pipelines.option_checks import checked_count as checked_count
+    from rollmill.pipelines.option_checks import checked_positive as checked_positive
+    from rollmill.pipelines.option_checks import checked_share as checked_share
+    from rollmill.pipelines.option_checks import refused as refused
     from rollmill.pipelines.processes.spawn import spawn as spawn
     from rollmill.pipelines.sandbox import Call as Call
     from rollmill.pipelines.sandbox import Calls as Calls
@@ -77,12 +84,22 @@ if TYPE_CHECKING:
     from rollmill.pipelines.sandbox.launch import bubblewrap as bubblewrap
     from rollmill.pipelines.sandbox.programs import Mode as Mode
     from rollmill.pipelines.search.partial import Partial as Partial
+    from rollmill.pipelines.search.partial import PieceDraws as PieceDraws
     from rollmill.pipelines.search.partial import Process as Process
+    from rollmill.pipelines.search.policies.beam import Beam as Beam
+    from rollmill.pipelines.search.policies.particles import softmax as softmax
+    from rollmill.pipelines.search.policies.ranking import best_leaf as best_leaf
+    from rollmill.pipelines.search.policies.ranking import checked_text as checked_text
+    from rollmill.pipelines.search.policies.ranking import checked_width as checked_width
+    from rollmill.pipelines.search.policies.ranking import ranked as ranked
+    from rollmill.pipelines.search.policies.ranking import votes_by_score as votes_by_score
+    from rollmill.pipelines.search.processes.votes import Votes as Votes
     from rollmill.pipelines.search.tree import ROOT as ROOT
     from rollmill.pipelines.search.tree import Growth as Growth
     from rollmill.pipelines.search.tree import SearchPolicy as SearchPolicy
     from rollmill.pipelines.search.tree import Tree as Tree
     from rollmill.pipelines.search.tree import TreeNode as TreeNode
+    from rollmill.pipelines.search.tree import checked_question as checked_question
     from rollmill.pipelines.select.decide import decisions as decisions
     from rollmill.pipelines.select.decide import failing_reason as failing_reason
     from rollmill.pipelines.select.decide import in_sample_order as in_sample_order
@@ -153,6 +170,12 @@ if TYPE_CHECKING:
     from rollmill.roles.user_code import NotLoaded as NotLoaded
     from rollmill.roles.user_code import load_module as load_module
     from rollmill.roles.user_code import source_of as source_of
+    from rollmill.stats.boards.pairwise import PairComparison as PairComparison
+    from rollmill.stats.boards.pairwise import comparison_plan as comparison_plan
+    from rollmill.stats.boards.pairwise import pair_ranking as pair_ranking
+    from rollmill.steps.reading import check_reader as check_reader
+    from rollmill.steps.reading import fields_of as fields_of
+    from rollmill.steps.step_template import places_of as places_of
 
 
 @cache

@@ -165,8 +165,11 @@ def is_model_free(engine: str, base: Path) -> bool:
     if engine in GENERATORS or engine in MODEL_FREE:
         return engine in MODEL_FREE
     known = ":" in engine or engine in registry("engine")  # another name is refused where the engine is loaded
-    cls = resolve("engine", engine, {}, base=base).cls if known else object
-    return issubclass(cls, ModelFree) and cls.follows
+    return known and _follows(resolve("engine", engine, {}, base=base).cls)
+
+
+def _follows(engine: type[object]) -> bool:
+    return issubclass(engine, ModelFree) and engine.follows
 
 
 def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw: bool) -> StepRule:

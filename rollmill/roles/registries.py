@@ -21,7 +21,7 @@ from rollmill.places import IMPORT_ROOT
 from rollmill.roles.user_code import NotLoaded, import_named
 
 PRODUCT = "rollmill"
-SHELF = frozenset({"rollmill-proofs"})
+SHELF = frozenset({"rollmill-proofs", "rollmill-reasoning"})
 """Packages of this repository (methods/). Name and version identify their methods, as they do the product's own."""
 
 
