@@ -10,7 +10,7 @@ WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for
 # Tiers with an environment, or a length, of their own.
 OWN := services or security or sandbox or chaos or browser or hosts or train or data or vllm or gpu or papers or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
-ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/storage/ground/test_steps.py \
+ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/ground/test_steps.py \
 	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
 	$(addprefix tests/flows/rounds/test_,failures.py imported.py) $(addprefix tests/flows/rounds/together/test_,together.py shared.py limits.py) tests/flows/cli/make/test_curate.py
 # Benchmarks that are told a folder, a file or a verb.
@@ -18,6 +18,8 @@ NEED_ARGUMENTS := $(addprefix benchmarks/,budgets/budget_pool.py numbers/real_st
 	$(addprefix runs/,dashboard.py dashboard_workspace.py))
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
+# Packages of methods, installed with the product.
+SHELF := ./methods/proofs ./methods/reasoning
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
@@ -133,11 +135,11 @@ $(VENV)/bin/python:
 		{ echo "Rollmill needs Python 3.11 to 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Next: make PYTHON=python3.12 run" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.run: requirements.txt pyproject.toml $(SHELF:%=%/pyproject.toml) | $(VENV)/bin/python
 	@echo "Installing what requirements.txt pins into $(VENV): some minutes, once."
 	$(PIP) -r requirements.txt
-	$(PIP) --no-deps --no-build-isolation -e .
-	-$(COMPILE) flows pipelines storage dashboards rollmill $(VENV)/lib
+	$(PIP) --no-deps --no-build-isolation -e . $(addprefix -e ,$(SHELF))
+	-$(COMPILE) flows pipelines storage dashboards rollmill methods $(VENV)/lib
 	@touch $@
 
 $(VENV)/.dashboard: .ci/requirements/dashboard.txt $(VENV)/.run

@@ -9,11 +9,11 @@ from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.rounds import OpenRun, QueueLimits, RunSpec
 from rollmill.flows.sampling.steps import Step
 from rollmill.flows.session import Session
+from rollmill.ground.records import Problem
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.select.quota import Quota
-from rollmill.pipelines.steps.graph import root
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Problem
+from rollmill.steps.graph import root
 from rollmill.storage.workspace import Workspace
 
 RUN = "bench"

@@ -1,4 +1,4 @@
-"""The dashboard: Streamlit pages over rollmill.storage.queries, rollmill.pipelines.metrics and rollmill.pipelines.stats.
+"""The dashboard: Streamlit pages over rollmill.storage.queries, rollmill.metrics and rollmill.stats.
 
 `server` is what Streamlit runs, `pages` has a module or a package for each page of the menu, `parts` what several pages
 show, `session` what belongs to a visit: its address, the workspace, answers kept, commands. Pages only read the workspace;

@@ -3,6 +3,6 @@
 if __name__ == "flows":  # found because the checkout is on the path
     raise ImportError("import rollmill.flows")
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.places import CHECKOUT
 
 __all__ = ["CHECKOUT"]

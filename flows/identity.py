@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from rollmill.flows.problems import asks_model, make_problems, preview_problems
 from rollmill.flows.run_spec import built_run, paid_samplers
 from rollmill.flows.taken_imports import digest_of_imports
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import PLAN, plan_of
 from rollmill.pipelines.own_jobs import remember_job
 from rollmill.pipelines.verify.acceptance import PLAIN
 from rollmill.storage.commands import workers_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import PLAN, plan_of
 
 if TYPE_CHECKING:
     from rollmill.flows.problems import RecipeProblems

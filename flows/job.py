@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.job_command import command_words, path_in
+from rollmill.ground.job_command import command_words, path_in
 
 
 def workspace_root() -> Path:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.money import UNITS, shown
-from rollmill.storage.ground.replies.faults import refused_replies, reply_lines
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.money import UNITS, shown
+from rollmill.ground.replies.faults import refused_replies, reply_lines
 from rollmill.storage.spending import Limit
 
 if TYPE_CHECKING:

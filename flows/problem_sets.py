@@ -13,9 +13,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from rollmill.flows.recipe.benchmarks import shipped_definitions
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import no_link, plain
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import no_link, plain
+from rollmill.ground.records import Problem
 
 if TYPE_CHECKING:
     from rollmill.storage.workspace import Workspace

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.problem_sets import by_id, version_problems
 from rollmill.flows.recipe.methods import FROM, MethodSpec
-from rollmill.pipelines.engine_roles import Samplers
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import ListDigest
+from rollmill.ground.records import OUTCOMES, Problem
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import ListDigest
-from rollmill.storage.ground.records import OUTCOMES, Problem
+from rollmill.roles.engine_roles import Samplers
 
 if TYPE_CHECKING:
     from rollmill.storage.queries import Scope

@@ -14,12 +14,12 @@ from rollmill.flows.problem_sources import built_synthesizer
 from rollmill.flows.recipe.load import LoadedEvaluation, LoadedRecipe
 from rollmill.flows.recipe.methods import MethodSpec
 from rollmill.flows.recipe.user_files import TEMPLATES
-from rollmill.pipelines.engine_roles import Samplers
-from rollmill.pipelines.protocols import CountsRefused, Synthesizer
+from rollmill.ground.errors import SetupError, contract_error
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem, Prompt
 from rollmill.pipelines.returned import check_returned
-from rollmill.storage.ground.errors import SetupError, contract_error
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem, Prompt
+from rollmill.roles.engine_roles import Samplers
+from rollmill.roles.protocols import CountsRefused, Synthesizer
 
 if TYPE_CHECKING:
     from rollmill.pipelines.contamination import Scan

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from rollmill.flows.telemetry import Meter
-from rollmill.pipelines.stats import TimeLeft, time_left, whole_of
+from rollmill.stats import TimeLeft, time_left, whole_of
 
 if TYPE_CHECKING:
     from rollmill.storage.runs import Runs

@@ -17,12 +17,12 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.recipe.methods import MethodSpec, parameters, resolve
+from rollmill.ground.errors import RollmillError, SetupError, Unavailable
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.processes.local_server import new_secret
 from rollmill.pipelines.processes.spawn import python_path
-from rollmill.pipelines.protocols import ExplainsRules, RuledVerifier, Verifier
-from rollmill.storage.ground.errors import RollmillError, SetupError, Unavailable
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.roles.protocols import ExplainsRules, RuledVerifier, Verifier
 
 if TYPE_CHECKING:
     from rollmill.flows.recipe.profile import RayPart

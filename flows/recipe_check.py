@@ -18,10 +18,10 @@ from rollmill.flows.recipe.step_rules import LoadedStep
 from rollmill.flows.session import with_places
 from rollmill.flows.taken_imports import imports_taken
 from rollmill.flows.worked_examples import Examples
-from rollmill.pipelines.engine_roles import ChecksSampling
-from rollmill.pipelines.protocols import NeedsMachine
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.verify.acceptance import check_names
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.roles.engine_roles import ChecksSampling
+from rollmill.roles.protocols import NeedsMachine
 
 if TYPE_CHECKING:
     from rollmill.storage.segments.keys import Kind

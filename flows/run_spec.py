@@ -14,10 +14,10 @@ from rollmill.flows.recipe.methods import MethodSpec
 from rollmill.flows.session import Session, with_places
 from rollmill.flows.taken_imports import digest_of_imports, imports_taken
 from rollmill.flows.worked_examples import Examples
-from rollmill.pipelines.engine_roles import DrawsSideBySide
-from rollmill.pipelines.protocols import ReadsVotes
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import redrawn
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import redrawn
+from rollmill.roles.engine_roles import DrawsSideBySide
+from rollmill.roles.protocols import ReadsVotes
 
 if TYPE_CHECKING:
     from rollmill.flows.rounds import OpenRun, RunSpec

@@ -24,10 +24,10 @@ from rollmill.flows.recipe.profile import Profile, load_profile
 from rollmill.flows.recipe.user_files import NotTrusted, stored_methods
 from rollmill.flows.sampling.engine_models import engine_model
 from rollmill.flows.sampling.steps import Engines
-from rollmill.pipelines.engine_roles import FindsFiles
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.own_jobs import is_own_profile, is_own_recipe
 from rollmill.pipelines.processes.freed_memory import return_large_blocks
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.engine_roles import FindsFiles
 from rollmill.storage.models.index import MODELS
 
 if TYPE_CHECKING:

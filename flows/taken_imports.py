@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.recipe.load import LoadedRecipe
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from rollmill.flows.problem_sets import imported_problems, kept_texts, of_split, version_problems
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.schema import ExamplesFrom, Generate
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.prompt_template import plain_text
+from rollmill.ground.records import Problem
 from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
-from rollmill.pipelines.generate.prompts import PromptForm, plain_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.pipelines.generate.prompts import PromptForm
 from rollmill.storage.workspace import Workspace
 
 ROLLOUT = "{rollout}"

@@ -1,4 +1,4 @@
-"""Checks that a method has the members of its Protocol (rollmill.pipelines.protocols), for every role.
+"""Checks that a method has the members of its Protocol (rollmill.roles.protocols), for every role.
 
 For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
 class needs no base class, so a missing part is reported in one line when it is built, instead of a traceback on first use.
@@ -8,8 +8,9 @@ Nothing else reads attributes of a user's object by name: optional parts are Pro
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollmill.pipelines.engine_roles import ConcurrentGenerator, FindsFiles
-from rollmill.pipelines.protocols import (
+from rollmill.ground.errors import SetupError
+from rollmill.roles.engine_roles import ConcurrentGenerator, FindsFiles
+from rollmill.roles.protocols import (
     NEEDS,
     ExplainsRules,
     GroupScorer,
@@ -19,7 +20,6 @@ from rollmill.pipelines.protocols import (
     ScoreSelector,
     SuitedVerifier,
 )
-from rollmill.storage.ground.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
 TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
@@ -61,12 +61,12 @@ CALLS: Mapping[str, Sequence[str]] = {
 }
 PAGES: Mapping[str, str] = {
     "policy": "docs/how-to/policies.md",
-    "aggregator": "pipelines/aggregate/blind_pool.py",
+    "aggregator": "rollmill/roles/blind_pool.py",
     "allocator": "pipelines/allocate/arms.py",
     "search policy": "pipelines/search/tree.py",
     "process": "pipelines/search/partial.py",
     "template": "pipelines/synthesize/template.py",
-    "engine": "pipelines/engine_roles.py",
+    "engine": "rollmill/roles/engine_roles.py",
     "warp": "pipelines/generate/warps/warp.py",
     "decoder": "pipelines/generate/decoders/decoder.py",
     "guarantee": "pipelines/guarantees/judged_sample.py",
@@ -77,7 +77,7 @@ PAGES: Mapping[str, str] = {
     "round policy": "pipelines/train/between/roles.py",
     "measure": "pipelines/train/measures/bench.py",
 }
-"""Modules of the roles that are not in pipelines/protocols.py."""
+"""Modules of the roles that are not in rollmill/roles/protocols.py."""
 
 
 def check_method(role: str, name: str, built: Any) -> None:
@@ -90,7 +90,7 @@ def check_method(role: str, name: str, built: Any) -> None:
             if hasattr(built, needed)
             else f"{role} {name!r} has no {needed!r}."
         )
-        raise SetupError(form, next_command=f"{PAGES.get(role, 'pipelines/protocols.py')} lists its members")
+        raise SetupError(form, next_command=f"{PAGES.get(role, 'rollmill/roles/protocols.py')} lists its members")
     if role == "budget":
         _check_budget(name, built)
     elif isinstance(built, GroupScorer):
@@ -160,7 +160,7 @@ def _check_selector(name: str, built: Any) -> None:
     if len(stated) == 1 or (stated and not isinstance(built.counts_copies, bool)):
         raise SetupError(
             f"selector {name!r}: kept rows are forecast by 'kept_of' and 'counts_copies' (True or False) together.",
-            next_command="CountingSelector in pipelines/protocols.py describes them",
+            next_command="CountingSelector in rollmill/roles/protocols.py describes them",
         )
     if isinstance(built, ScoreSelector) and not _are_texts(built.scores):
         raise SetupError(f"selector {name!r}: 'scores' is {built.scores!r}, and must list names of scores.")

@@ -7,7 +7,7 @@ of values from notebooks.
 import math
 from collections.abc import Sequence
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 
 def checked_count(role: str, name: str, option: str, value: object, *, least: int = 1) -> int:

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import lies_in_workspace, own_bytes, own_folder
-from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import lies_in_workspace, own_bytes, own_folder
+from rollmill.ground.ids import canonical_json, sha256_text
 
 OPTION = "--trust-code"
 _WHOLE = re.compile(r"[0-9a-f]{64}")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.files import read_utf8
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.job_command import path_in
 from rollmill.pipelines.own_code import is_own, part_digest, remember
-from rollmill.storage.ground.files import read_utf8
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.job_command import path_in
 
 
 def remember_job(recipe: str, sets: Sequence[str], profile: str | None) -> None:

@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rollmill.storage.ground.errors import contract_error
+from rollmill.ground.errors import contract_error
 
 _SHOWN = 60  # characters of a value
 

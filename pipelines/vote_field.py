@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
 
-from rollmill.pipelines.protocols import Vote
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.roles.protocols import Vote
 
 _EXACT = 2.0**31
 """Sums of whole numbers below this have no error."""

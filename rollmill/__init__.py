@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from rollmill.flows.cli.notebook import compare, curate, evaluate, leaderboard
     from rollmill.flows.rewards.items import Reward, RewardItem
     from rollmill.flows.rewards.reward import reward
+    from rollmill.ground.errors import FoundWanting, RollmillError, SetupError
+    from rollmill.ground.records import Completion, Decision, Message, Problem, Request, Rollout, Score, Verdict
     from rollmill.pipelines.verify import verify
-    from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError
-    from rollmill.storage.ground.records import Completion, Decision, Message, Problem, Request, Rollout, Score, Verdict
     from rollmill.storage.queries.notebook import WorkspaceView as Workspace
     from rollmill.storage.queries.notebook import open_workspace as open  # noqa: A004
 
@@ -40,17 +40,17 @@ _NAMES = {
     "reward": "rollmill.flows.rewards.reward:reward",
     "RewardItem": "rollmill.flows.rewards.items:RewardItem",
     "Reward": "rollmill.flows.rewards.items:Reward",
-    "Problem": "rollmill.storage.ground.records:Problem",
-    "Message": "rollmill.storage.ground.records:Message",
-    "Completion": "rollmill.storage.ground.records:Completion",
-    "Verdict": "rollmill.storage.ground.records:Verdict",
-    "Score": "rollmill.storage.ground.records:Score",
-    "Rollout": "rollmill.storage.ground.records:Rollout",
-    "Decision": "rollmill.storage.ground.records:Decision",
-    "Request": "rollmill.storage.ground.records:Request",
-    "RollmillError": "rollmill.storage.ground.errors:RollmillError",
-    "SetupError": "rollmill.storage.ground.errors:SetupError",
-    "FoundWanting": "rollmill.storage.ground.errors:FoundWanting",
+    "Problem": "rollmill.ground.records:Problem",
+    "Message": "rollmill.ground.records:Message",
+    "Completion": "rollmill.ground.records:Completion",
+    "Verdict": "rollmill.ground.records:Verdict",
+    "Score": "rollmill.ground.records:Score",
+    "Rollout": "rollmill.ground.records:Rollout",
+    "Decision": "rollmill.ground.records:Decision",
+    "Request": "rollmill.ground.records:Request",
+    "RollmillError": "rollmill.ground.errors:RollmillError",
+    "SetupError": "rollmill.ground.errors:SetupError",
+    "FoundWanting": "rollmill.ground.errors:FoundWanting",
 }
 
 
@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use: `import rollmill` alone loads nothing."""
     if name not in _NAMES:
         raise AttributeError(f"module 'rollmill' has no attribute {name!r}; it has {', '.join(__all__)}")
-    from rollmill.storage.ground.errors import extras_named
+    from rollmill.ground.errors import extras_named
 
     module, _, attribute = _NAMES[name].partition(":")
     with extras_named():

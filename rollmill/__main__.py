@@ -8,7 +8,7 @@ def main() -> None:
     try:
         from rollmill.flows.cli import main as command_line
     except ModuleNotFoundError as error:  # of an installation without the extra that has the command line
-        from rollmill.storage.ground.errors import refusal
+        from rollmill.ground.errors import refusal
 
         if (known := refusal(error)) is None:
             raise

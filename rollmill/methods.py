@@ -14,10 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.aggregate.blind_pool import Aggregator as Aggregator
-    from rollmill.pipelines.aggregate.blind_pool import BlindPool as BlindPool
-    from rollmill.pipelines.aggregate.blind_pool import Election as Election
-    from rollmill.pipelines.aggregate.blind_pool import elected_only as elected_only
+    from rollmill.ground.errors import RollmillError as RollmillError
+    from rollmill.ground.errors import SetupError as SetupError
+    from rollmill.ground.formats.patterns import compiled_pattern as compiled_pattern
+    from rollmill.ground.ids import canonical_json as canonical_json
+    from rollmill.ground.ids import digest128 as digest128
+    from rollmill.ground.records import AcceptedOutcome as AcceptedOutcome
+    from rollmill.ground.records import Attempt as Attempt
+    from rollmill.ground.records import Completion as Completion
+    from rollmill.ground.records import Decision as Decision
+    from rollmill.ground.records import JudgedRow as JudgedRow
+    from rollmill.ground.records import Message as Message
+    from rollmill.ground.records import Origin as Origin
+    from rollmill.ground.records import Problem as Problem
+    from rollmill.ground.records import Request as Request
+    from rollmill.ground.records import Rollout as Rollout
+    from rollmill.ground.records import Sampling as Sampling
+    from rollmill.ground.records import Score as Score
+    from rollmill.ground.records import Verdict as Verdict
+    from rollmill.metrics.sample import Metric as Metric
+    from rollmill.metrics.sample import MetricValue as MetricValue
+    from rollmill.metrics.sample import Options as Options
+    from rollmill.metrics.sample import Sample as Sample
+    from rollmill.metrics.sample import means_of as means_of
     from rollmill.pipelines.allocate.arms import Allocator as Allocator
     from rollmill.pipelines.allocate.arms import Arm as Arm
     from rollmill.pipelines.allocate.arms import ArmOptions as ArmOptions
@@ -29,9 +48,6 @@ if TYPE_CHECKING:
     from rollmill.pipelines.edit.editing import EditedText as EditedText
     from rollmill.pipelines.edit.editing import Editor as Editor
     from rollmill.pipelines.edit.editing import changes_between as changes_between
-    from rollmill.pipelines.engine_roles import ConcurrentGenerator as ConcurrentGenerator
-    from rollmill.pipelines.engine_roles import Generator as Generator
-    from rollmill.pipelines.engine_roles import Sampler as Sampler
     from rollmill.pipelines.generate.calls import completion_of as completion_of
     from rollmill.pipelines.generate.decoders.decoder import DecodedText as DecodedText
     from rollmill.pipelines.generate.decoders.decoder import Decoder as Decoder
@@ -39,60 +55,56 @@ if TYPE_CHECKING:
     from rollmill.pipelines.generate.tools.model_free import MadeText as MadeText
     from rollmill.pipelines.generate.tools.model_free import ModelFree as ModelFree
     from rollmill.pipelines.generate.tools.model_free import check_named as check_named
+    from rollmill.pipelines.generate.tools.model_free import failed as failed
     from rollmill.pipelines.generate.warps.warp import Floats as Floats
     from rollmill.pipelines.generate.warps.warp import Warp as Warp
     from rollmill.pipelines.generate.warps.warp import cut as cut
     from rollmill.pipelines.guarantees.judged_sample import Guarantee as Guarantee
     from rollmill.pipelines.guarantees.judged_sample import Guaranteed as Guaranteed
     from rollmill.pipelines.guarantees.judged_sample import JudgedSample as JudgedSample
-    from rollmill.pipelines.metrics.sample import Metric as Metric
-    from rollmill.pipelines.metrics.sample import MetricValue as MetricValue
-    from rollmill.pipelines.metrics.sample import Options as Options
-    from rollmill.pipelines.metrics.sample import Sample as Sample
-    from rollmill.pipelines.metrics.sample import means_of as means_of
     from rollmill.pipelines.mix.table import ChosenUnits as ChosenUnits
     from rollmill.pipelines.mix.table import MixUnits as MixUnits
     from rollmill.pipelines.mix.table import SetMethod as SetMethod
     from rollmill.pipelines.mix.table import fitting as fitting
-    from rollmill.pipelines.protocols import Budget as Budget
-    from rollmill.pipelines.protocols import Candidates as Candidates
-    from rollmill.pipelines.protocols import CertifiedSelector as CertifiedSelector
-    from rollmill.pipelines.protocols import CountingSelector as CountingSelector
-    from rollmill.pipelines.protocols import CountsRefused as CountsRefused
-    from rollmill.pipelines.protocols import GroupScorer as GroupScorer
-    from rollmill.pipelines.protocols import MeasuringBudget as MeasuringBudget
-    from rollmill.pipelines.protocols import NeedsMachine as NeedsMachine
-    from rollmill.pipelines.protocols import PlainSelector as PlainSelector
-    from rollmill.pipelines.protocols import ReadsVotes as ReadsVotes
-    from rollmill.pipelines.protocols import RoutingBudget as RoutingBudget
-    from rollmill.pipelines.protocols import RuledVerifier as RuledVerifier
-    from rollmill.pipelines.protocols import Scorer as Scorer
-    from rollmill.pipelines.protocols import ScoreSelector as ScoreSelector
-    from rollmill.pipelines.protocols import Selector as Selector
-    from rollmill.pipelines.protocols import StoppingBudget as StoppingBudget
-    from rollmill.pipelines.protocols import SuitedVerifier as SuitedVerifier
-    from rollmill.pipelines.protocols import Synthesizer as Synthesizer
-    from rollmill.pipelines.protocols import Verifier as Verifier
-    from rollmill.pipelines.protocols import Vote as Vote
-    from rollmill.pipelines.protocols import VotesOn as VotesOn
+    from rollmill.pipelines.mix.text_vectors import k_means as k_means
+    from rollmill.pipelines.mix.text_vectors import text_vectors as text_vectors
+    from rollmill.pipelines.option_checks import checked_choice as checked_choice
+    from rollmill.pipelines.option_checks import checked_count as checked_count
+    from rollmill.pipelines.option_checks import checked_positive as checked_positive
+    from rollmill.pipelines.option_checks import checked_share as checked_share
+    from rollmill.pipelines.option_checks import refused as refused
+    from rollmill.pipelines.processes.spawn import spawn as spawn
+    from rollmill.pipelines.sandbox import Call as Call
+    from rollmill.pipelines.sandbox import Calls as Calls
+    from rollmill.pipelines.sandbox import ProgramReport as ProgramReport
+    from rollmill.pipelines.sandbox import Sandbox as Sandbox
+    from rollmill.pipelines.sandbox import SandboxFailed as SandboxFailed
+    from rollmill.pipelines.sandbox import SandboxLimits as SandboxLimits
+    from rollmill.pipelines.sandbox import SandboxUser as SandboxUser
+    from rollmill.pipelines.sandbox.launch import bubblewrap as bubblewrap
+    from rollmill.pipelines.sandbox.programs import Mode as Mode
     from rollmill.pipelines.search.partial import Partial as Partial
+    from rollmill.pipelines.search.partial import PieceDraws as PieceDraws
     from rollmill.pipelines.search.partial import Process as Process
+    from rollmill.pipelines.search.policies.beam import Beam as Beam
+    from rollmill.pipelines.search.policies.particles import softmax as softmax
+    from rollmill.pipelines.search.policies.ranking import best_leaf as best_leaf
+    from rollmill.pipelines.search.policies.ranking import checked_text as checked_text
+    from rollmill.pipelines.search.policies.ranking import checked_width as checked_width
+    from rollmill.pipelines.search.policies.ranking import ranked as ranked
+    from rollmill.pipelines.search.policies.ranking import votes_by_score as votes_by_score
+    from rollmill.pipelines.search.processes.votes import Votes as Votes
     from rollmill.pipelines.search.tree import ROOT as ROOT
     from rollmill.pipelines.search.tree import Growth as Growth
     from rollmill.pipelines.search.tree import SearchPolicy as SearchPolicy
     from rollmill.pipelines.search.tree import Tree as Tree
     from rollmill.pipelines.search.tree import TreeNode as TreeNode
+    from rollmill.pipelines.search.tree import checked_question as checked_question
     from rollmill.pipelines.select.decide import decisions as decisions
     from rollmill.pipelines.select.decide import failing_reason as failing_reason
     from rollmill.pipelines.select.decide import in_sample_order as in_sample_order
     from rollmill.pipelines.synthesize.derived.lineage import lineage_meta as lineage_meta
     from rollmill.pipelines.synthesize.template import Template as Template
-    from rollmill.pipelines.tallies import Draw as Draw
-    from rollmill.pipelines.tallies import PrefixTally as PrefixTally
-    from rollmill.pipelines.tallies import RoundPlan as RoundPlan
-    from rollmill.pipelines.tallies import StepTally as StepTally
-    from rollmill.pipelines.tallies import Stop as Stop
-    from rollmill.pipelines.tallies import Tally as Tally
     from rollmill.pipelines.train.between.roles import NoChange as NoChange
     from rollmill.pipelines.train.between.roles import RoundKeys as RoundKeys
     from rollmill.pipelines.train.between.roles import RoundPolicy as RoundPolicy
@@ -112,25 +124,58 @@ if TYPE_CHECKING:
     from rollmill.pipelines.verify.acceptance import Policy as Policy
     from rollmill.pipelines.verify.acceptance import ruling as ruling
     from rollmill.pipelines.verify.finding import Finding as Finding
+    from rollmill.pipelines.verify.finding import Item as Item
     from rollmill.pipelines.verify.finding import OneByOne as OneByOne
+    from rollmill.pipelines.verify.finding import in_order as in_order
     from rollmill.pipelines.verify.finding import prompt_text as prompt_text
+    from rollmill.pipelines.verify.finding import rule_table as rule_table
+    from rollmill.pipelines.verify.finding import verdict_of as verdict_of
+    from rollmill.pipelines.verify.finding import version_of as version_of
     from rollmill.pipelines.verify.finding import visible_text as visible_text
-    from rollmill.storage.ground.errors import RollmillError as RollmillError
-    from rollmill.storage.ground.errors import SetupError as SetupError
-    from rollmill.storage.ground.ids import digest128 as digest128
-    from rollmill.storage.ground.records import AcceptedOutcome as AcceptedOutcome
-    from rollmill.storage.ground.records import Attempt as Attempt
-    from rollmill.storage.ground.records import Completion as Completion
-    from rollmill.storage.ground.records import Decision as Decision
-    from rollmill.storage.ground.records import JudgedRow as JudgedRow
-    from rollmill.storage.ground.records import Message as Message
-    from rollmill.storage.ground.records import Origin as Origin
-    from rollmill.storage.ground.records import Problem as Problem
-    from rollmill.storage.ground.records import Request as Request
-    from rollmill.storage.ground.records import Rollout as Rollout
-    from rollmill.storage.ground.records import Sampling as Sampling
-    from rollmill.storage.ground.records import Score as Score
-    from rollmill.storage.ground.records import Verdict as Verdict
+    from rollmill.pipelines.verify.finding import worker_count as worker_count
+    from rollmill.roles.blind_pool import Aggregator as Aggregator
+    from rollmill.roles.blind_pool import BlindPool as BlindPool
+    from rollmill.roles.blind_pool import Election as Election
+    from rollmill.roles.blind_pool import elected_only as elected_only
+    from rollmill.roles.engine_roles import ConcurrentGenerator as ConcurrentGenerator
+    from rollmill.roles.engine_roles import Generator as Generator
+    from rollmill.roles.engine_roles import Sampler as Sampler
+    from rollmill.roles.protocols import Budget as Budget
+    from rollmill.roles.protocols import Candidates as Candidates
+    from rollmill.roles.protocols import CertifiedSelector as CertifiedSelector
+    from rollmill.roles.protocols import CountingSelector as CountingSelector
+    from rollmill.roles.protocols import CountsRefused as CountsRefused
+    from rollmill.roles.protocols import GroupScorer as GroupScorer
+    from rollmill.roles.protocols import MeasuringBudget as MeasuringBudget
+    from rollmill.roles.protocols import NeedsMachine as NeedsMachine
+    from rollmill.roles.protocols import PlainSelector as PlainSelector
+    from rollmill.roles.protocols import ReadsVotes as ReadsVotes
+    from rollmill.roles.protocols import RoutingBudget as RoutingBudget
+    from rollmill.roles.protocols import RuledVerifier as RuledVerifier
+    from rollmill.roles.protocols import Scorer as Scorer
+    from rollmill.roles.protocols import ScoreSelector as ScoreSelector
+    from rollmill.roles.protocols import Selector as Selector
+    from rollmill.roles.protocols import StoppingBudget as StoppingBudget
+    from rollmill.roles.protocols import SuitedVerifier as SuitedVerifier
+    from rollmill.roles.protocols import Synthesizer as Synthesizer
+    from rollmill.roles.protocols import Verifier as Verifier
+    from rollmill.roles.protocols import Vote as Vote
+    from rollmill.roles.protocols import VotesOn as VotesOn
+    from rollmill.roles.tallies import Draw as Draw
+    from rollmill.roles.tallies import PrefixTally as PrefixTally
+    from rollmill.roles.tallies import RoundPlan as RoundPlan
+    from rollmill.roles.tallies import StepTally as StepTally
+    from rollmill.roles.tallies import Stop as Stop
+    from rollmill.roles.tallies import Tally as Tally
+    from rollmill.roles.user_code import NotLoaded as NotLoaded
+    from rollmill.roles.user_code import load_module as load_module
+    from rollmill.roles.user_code import source_of as source_of
+    from rollmill.stats.boards.pairwise import PairComparison as PairComparison
+    from rollmill.stats.boards.pairwise import comparison_plan as comparison_plan
+    from rollmill.stats.boards.pairwise import pair_ranking as pair_ranking
+    from rollmill.steps.reading import check_reader as check_reader
+    from rollmill.steps.reading import fields_of as fields_of
+    from rollmill.steps.step_template import places_of as places_of
 
 
 @cache

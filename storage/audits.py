@@ -3,7 +3,7 @@
 A version's rules are written once, when a run first uses it; `rollmill reverify` reads them after the verifier has changed.
 Rules have plain descriptions if their verifier supplies them, for people who read verdicts.
 A judgement belongs to a rollout, so every audit that drew the rollout uses it. rollmill.flows.auditing draws the rollouts,
-and rollmill.pipelines.stats estimates the rates.
+and rollmill.stats estimates the rates.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import case, delete, func, select
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.storage.ledger.engine import Ledger
 from rollmill.storage.ledger.models import AuditItemRow, AuditRow, JudgementRow, VerifierRow
 

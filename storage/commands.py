@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from rollmill.storage.ground.errors import FoundWanting, RollmillError
+from rollmill.ground.errors import FoundWanting, RollmillError
 from rollmill.storage.ledger.leases import Lease, Leases
 from rollmill.storage.ledger.owners import Owner, new_file_id
 from rollmill.storage.runs import Run, Runs

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import json_text, locked, read_object, write_text
-from rollmill.storage.ground.ids import digits
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import json_text, locked, read_object, write_text
+from rollmill.ground.ids import digits
 
 AGAIN = "rollmill holdout show"
 LONGEST_NAME = 60

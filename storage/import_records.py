@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.storage.ledger.engine import Ledger
 from rollmill.storage.ledger.models import BatchRow, ImportRow, LostSegmentRow
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from rollmill.storage.ground.pool import MEASURED, OPEN, STATES, STRATA, Pool, ballot, coded, measured_scores
-from rollmill.storage.ground.records import PENDING, Completion, PlanRow, Problem, Rollout, Score, Verdict
+from rollmill.ground.pool import MEASURED, OPEN, STATES, STRATA, Pool, ballot, coded, measured_scores
+from rollmill.ground.records import PENDING, Completion, PlanRow, Problem, Rollout, Score, Verdict
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.segments.schema import PLAIN, from_table
 from rollmill.storage.workspace import Workspace

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from rollmill.ground.errors import RollmillError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Attempt
 from rollmill.storage.commands import workers_of, working_on
-from rollmill.storage.ground.errors import RollmillError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Attempt
 from rollmill.storage.ledger.engine import Ledger
 from rollmill.storage.ledger.models import AttemptRow, FiringRow, ForecastRow
 from rollmill.storage.ledger.owners import Owner, this_process

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import func, select
 
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.errors import SetupError, no_runs, unknown_name
-from rollmill.storage.ground.records import PlanRow, StopRow
+from rollmill.ground import failpoints
+from rollmill.ground.errors import SetupError, no_runs, unknown_name
+from rollmill.ground.records import PlanRow, StopRow
 from rollmill.storage.ledger.engine import Ledger
 from rollmill.storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
 from rollmill.storage.segments.keys import Kind, SegmentKey

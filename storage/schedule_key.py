@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import lies_in_workspace, own_bytes, own_folder
-from rollmill.storage.ground.ids import canonical_json
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import lies_in_workspace, own_bytes, own_folder
+from rollmill.ground.ids import canonical_json
 
 ELSEWHERE = "export XDG_STATE_HOME=FOLDER, one of yours that `rollmill up` sees as well"
 _WHOLE = re.compile(rb"[0-9a-f]{64}\n")

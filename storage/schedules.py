@@ -17,8 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import locked, read_utf8, write_text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import locked, read_utf8, write_text
 from rollmill.storage.schedule_key import signature
 
 UNITS = {"m": 60, "h": 3600}

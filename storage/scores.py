@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import Floats, score_columns
-from rollmill.storage.ground.recipe_steps import unjudged_steps
-from rollmill.storage.ground.records import PlanRow
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import Floats, score_columns
+from rollmill.ground.recipe_steps import unjudged_steps
+from rollmill.ground.records import PlanRow
 from rollmill.storage.runs import Run, Runs
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.segments.schema import text_array

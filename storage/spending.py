@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.money import micros_of, shown, units_of
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.money import micros_of, shown, units_of
+from rollmill.ground.records import Completion
 from rollmill.storage.ledger.engine import Ledger
 from rollmill.storage.ledger.models import ReservedRow, SpendRow
 from rollmill.storage.ledger.owners import Owner, this_process
@@ -21,7 +21,7 @@ from rollmill.storage.ledger.owners import Owner, this_process
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Totals of some completions. `units`: money (rollmill.storage.ground.money), `micros`: engine seconds in millionths.
+    """Totals of some completions. `units`: money (rollmill.ground.money), `micros`: engine seconds in millionths.
 
     `uncounted`: those of `completions` whose token counts are not known, `unpriced`: whose cost is not.
     """

@@ -13,11 +13,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.errors import explained
-from rollmill.storage.ground.files import sync
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Message
+from rollmill.ground import failpoints
+from rollmill.ground.errors import explained
+from rollmill.ground.files import sync
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Message
 
 _FIELDS = [(field.name, field.default) for field in fields(Completion)]
 _values = attrgetter(*(name for name, _ in _FIELDS))

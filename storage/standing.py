@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from rollmill.storage.ground.files import is_locked, no_link
+from rollmill.ground.files import is_locked, no_link
 from rollmill.storage.ledger.owners import Owner, this_process
 
 Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "killed"]

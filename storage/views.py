@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import json_text, locked, read_object, write_text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import json_text, locked, read_object, write_text
 
 LONGEST_NAME = 60
 LONGEST_QUERY = 4_000

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rollmill.storage.ground.errors import SetupError, explained, no_runs
-from rollmill.storage.ground.files import close_to_readers, ensure_lines, other_owner
-from rollmill.storage.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_planted
+from rollmill.ground.errors import SetupError, explained, no_runs
+from rollmill.ground.files import close_to_readers, ensure_lines, other_owner
+from rollmill.ground.planted.links import MADE_BY_INIT, WRITTEN, refuse_planted
 from rollmill.storage.spool import Spool
 
 # Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.

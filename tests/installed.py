@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines import registries
+from rollmill.roles import registries
 
 Install = Callable[..., Path]
 Texts = Mapping[str, str]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.records import Completion, Problem, Prompt, Request
+from rollmill.ground.records import Completion, Problem, Prompt, Request
 
 
 class ToyProblems:

@@ -23,13 +23,13 @@ from rollmill.flows.progress import Event
 from rollmill.flows.rounds import OpenRun, RunSpec, run_all
 from rollmill.flows.rounds.planning.plan import read_plans
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.select.quota import Quota
-from rollmill.pipelines.steps.graph import root
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.steps.graph import root
 from rollmill.storage.workspace import Workspace
 
 PROBLEM_SEED = 7

@@ -31,7 +31,7 @@ from benchmarks.budgets.budget_curves import (
 from benchmarks.numbers.oracle import Oracle
 from benchmarks.numbers.replay import Record
 from rollmill.pipelines.budget import BUDGETS
-from rollmill.pipelines.stats import Estimate, cluster_sums, paired_difference, t_quantile
+from rollmill.stats import Estimate, cluster_sums, paired_difference, t_quantile
 
 GOAL = 0.95
 HARD = (6, 7, 8)

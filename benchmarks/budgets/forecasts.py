@@ -23,7 +23,7 @@ from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, Questi
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from rollmill.pipelines.budget.forecasts.whole_run import ended_runs
-from rollmill.pipelines.stats import Prediction, prediction_of
+from rollmill.stats import Prediction, prediction_of
 
 FAMILIES = (
     "half, few ways",

@@ -3,7 +3,7 @@
     python benchmarks/budgets/frontier.py --repeats 90
 
 Ten levels of 16 problems whose rates spread about the level's by a beta of strength 20 or 4. The curves `logit 1` to `step`
-were looked at when the slopes and the correlation of pipelines/stats/draws/frontier.py were chosen, the last three were
+were looked at when the slopes and the correlation of rollmill/stats/draws/frontier.py were chosen, the last three were
 not.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from rollmill.pipelines.budget.frontier import Frontier
-from rollmill.pipelines.tallies import Draw
+from rollmill.roles.tallies import Draw
 
 LEVELS, EACH = 10, 16
 Curve = Callable[[int, int], float]

@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
+from rollmill.roles.engine_roles import Generator
 
 
 def requests_of(

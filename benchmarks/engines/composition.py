@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.engines.asking import requests_of
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.pipelines.stats import Estimate, cluster_share, population_mean
 from rollmill.pipelines.synthesize.derived.composed import Composed
 from rollmill.pipelines.synthesize.sources import Source
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.stats import Estimate, cluster_share, population_mean
 
 ROLES = ("parts", "composed", "told", "control")
 NAMES = ("S1", "S2", "composed", "S2 with a letter, told", "control: told, behind the first problem")

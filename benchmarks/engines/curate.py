@@ -27,9 +27,9 @@ from benchmarks.fixed_run import fixed_run
 from benchmarks.timing import Speed, timed
 from rollmill.flows.recipe.schema import rows_a_batch
 from rollmill.flows.rounds import decide, run_all
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem, Sampling
 from rollmill.storage.workspace import Workspace
 
 SAMPLING = Sampling(max_tokens=200)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Origin, Problem, Sampling, requests_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Origin, Problem, Sampling, requests_for
 
 LAYERS = {"drafter": "layers", "skip": [1, 2]}
 SETTINGS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {

@@ -25,17 +25,17 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.engines.asking import requests_of, tokens_of
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.records import Completion, Problem, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.http.http_settings import HttpSettings
 from rollmill.pipelines.generate.openai import OpenAI
 from rollmill.pipelines.generate.serving import LocalModel, LocalServers
 from rollmill.pipelines.generate.vllm.engine import Vllm
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
-from rollmill.pipelines.stats import equivalence
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem, Sampling
+from rollmill.roles.engine_roles import Generator
+from rollmill.stats import equivalence
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "models/rollmill-tiny"

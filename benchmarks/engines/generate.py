@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.engines.asking import PeerProcess, requests_of, tokens_of
 from benchmarks.engines.engines import interpreter, running
 from benchmarks.timing import Speed, timed
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.records import Problem, Request, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.synthesize.template import LEVELS
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem, Request, Sampling
+from rollmill.roles.engine_roles import Generator
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = Path(__file__).resolve().parents[1] / "peers" / "transformers_generate.py"

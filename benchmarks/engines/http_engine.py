@@ -34,9 +34,9 @@ from benchmarks.fixed_run import fixed_run
 from rollmill.flows.recipe.schema import rows_a_batch
 from rollmill.flows.rounds import OpenRun, plan_round, run_all
 from rollmill.flows.rounds.drawing.batches import PlanBatch, batches_of, requests_of
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
-from rollmill.storage.ground.records import Problem, Sampling
 from rollmill.storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"

@@ -26,22 +26,22 @@ from rollmill.flows.rounds import QueueLimits, RunSpec, run_all
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.planning.search import RunSearch
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
 from rollmill.pipelines.budget.search import Search
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.tools.compose import Compose
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.search import POLICIES, PROCESSES
 from rollmill.pipelines.search.election import heaviest
 from rollmill.pipelines.search.partial import Partial, Process
 from rollmill.pipelines.search.tree import Tree
 from rollmill.pipelines.select import SELECTORS
-from rollmill.pipelines.stats import clopper_pearson
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
 from rollmill.pipelines.verify.extract import final_answer
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
+from rollmill.roles.protocols import Budget
+from rollmill.roles.registries import registry
+from rollmill.stats import clopper_pearson
+from rollmill.steps.graph import StepGraph, StepRule
 from rollmill.storage.rollouts import completions_by_id
 from rollmill.storage.workspace import Workspace
 
@@ -123,7 +123,7 @@ def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any
         Sampling(max_tokens=LONGEST),
         partial(Embedded, MODEL),
     )
-    budget = Search(policy=[POLICIES[policy](**options)], process=[process])
+    budget = Search(policy=[registry("search policy")[policy](**options)], process=[process])
     graph = graph_of(budget)
     if budget.texts:  # such a policy ends answers itself
         whole_answer = Sampling(max_tokens=2 * LONGEST)
@@ -154,7 +154,7 @@ def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any
         trees = [grown[problem.id] for problem in problems]
         ids = [node.id for tree in trees for node in tree.finished]
         texts = {cid: one.text for cid, one in completions_by_id(ws, ids).items()}
-    return Searched(trees, texts, POLICIES[policy](**options), spent() - began)
+    return Searched(trees, texts, registry("search policy")[policy](**options), spent() - began)
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,8 @@ def compared(
 
 def process_of(name: str) -> Process:
     """A process by its name; `inverted` is `lines`, wrong about 15% of the steps."""
-    return Inverted(PROCESSES["lines"]()) if name == "inverted" else PROCESSES[name]()
+    known = registry("process")
+    return Inverted(known["lines"]()) if name == "inverted" else known[name]()
 
 
 def main() -> None:
@@ -310,7 +311,7 @@ def main() -> None:
     options = parser.parse_args()
     problems = unseen(options.problems)
     rows: list[Row] = []
-    answers = WholeAnswers(problems, PROCESSES["lines"]())
+    answers = WholeAnswers(problems, registry("process")["lines"]())
     for n in options.n:
         rows += compared(problems, n, (options.policy, options.process), answers)
     sys.stdout.write("policy              process      n  right  of    share  95% interval   tokens  cpu s\n")

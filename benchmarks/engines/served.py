@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.engines.asking import PeerProcess, requests_of
 from benchmarks.engines.vllm_engine import BATCH, MODEL, SAMPLING, curated, problems
 from rollmill.flows.run_spec import draw_workers as side_by_side
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.records import Problem
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
 from rollmill.pipelines.generate.serving import LocalModel, LocalServers
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.engine_roles import Generator
 
 SERVER = Path(__file__).resolve().parents[1] / "peers" / "transformers_server.py"
 CONCURRENCY = 512

@@ -18,13 +18,13 @@ from benchmarks.fixed_run import opened
 from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.rounds import RunSpec, decide, run_all
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.generate.tools.compose import Compose
 from rollmill.pipelines.select.quota import AllCorrect
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
 from rollmill.pipelines.verify.exact import ExactVerifier
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.steps.graph import StepGraph, StepRule
 from rollmill.storage.workspace import Workspace
 
 PLAIN = StepGraph([StepRule("solve")])

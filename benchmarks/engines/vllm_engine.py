@@ -29,11 +29,11 @@ from benchmarks.fixed_run import fixed_run
 from rollmill.flows.recipe.profile import VllmPart
 from rollmill.flows.rounds import run_all
 from rollmill.flows.run_spec import draw_workers as side_by_side
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.records import Problem, Request, Sampling
 from rollmill.pipelines.generate.vllm.engine import Vllm
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem, Request, Sampling
+from rollmill.roles.engine_roles import Generator
 from rollmill.storage.workspace import Workspace
 
 BARE = Path(__file__).resolve().parents[1] / "peers" / "bare_vllm.py"

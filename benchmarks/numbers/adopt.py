@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rollmill.flows.adopting import AdoptRequest, adopt
 from rollmill.flows.cli.make.adopt import page
-from rollmill.pipelines.metrics.logged_scores import Reduction, logged_number
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
+from rollmill.ground.pool import STATES, Pool
+from rollmill.metrics.logged_scores import Reduction, logged_number
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.pool import STATES, Pool
 from rollmill.storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"

@@ -8,7 +8,7 @@ interval leaves out 0 is the power. Laws to both sides alike: `same` (no cluster
 `logit-normal`. Laws to one side: `bad cluster` (one in ten loses .36, the others gain .04) and `few change` (one in ten
 changes by .5, the others not at all). Methods:
 
-- `ours`: `rollmill.pipelines.stats.paired_test`;
+- `ours`: `rollmill.stats.paired_test`;
 - `as a rate`: the interval of (1 + difference) / 2 as a rate has it, with a part of a cluster at +-1 added;
 - `cluster t`: linearised error, G - 1 degrees of freedom; `CR2`: Bell & McCaffrey (2002), Satterthwaite degrees of freedom
   under effects of clusters;
@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, stdtrit
 
-from rollmill.pipelines.stats import ClusterTable, paired_test
-from rollmill.pipelines.stats.clusters.sign_flips import sign_flips
+from rollmill.stats import ClusterTable, paired_test
+from rollmill.stats.clusters.sign_flips import sign_flips
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

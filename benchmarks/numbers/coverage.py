@@ -20,8 +20,8 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.stats import ClusterTable, t_quantile
-from rollmill.pipelines.stats.clusters import means
+from rollmill.stats import ClusterTable, t_quantile
+from rollmill.stats.clusters import means
 
 Array = npt.NDArray[np.float64]
 Row = dict[str, float | int | str]

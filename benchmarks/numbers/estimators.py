@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
-from rollmill.pipelines.stats import (
+from rollmill.stats import (
     AnswerCounts,
     ClusterTable,
     auroc,

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.metrics.contract import check, samples_of
-from rollmill.pipelines.metrics.measures.subset_metrics import SUBSET_METRICS, counts_table
-from rollmill.pipelines.metrics.sample import Options, Sample
-from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.ground.pool import STATES, Pool
+from rollmill.metrics.contract import check, samples_of
+from rollmill.metrics.measures.subset_metrics import SUBSET_METRICS, counts_table
+from rollmill.metrics.sample import Options, Sample
 
 Array = npt.NDArray[np.float64]
 

@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.numbers.trials import lines
-from rollmill.pipelines.stats import TwoWay, draw_variance, pair_components, two_way
-from rollmill.pipelines.stats.clusters.intervals import clopper_pearson
-from rollmill.pipelines.stats.trials.counts import ArmCounts
-from rollmill.pipelines.stats.trials.design import Choices, Design, Expense, designs
+from rollmill.stats import TwoWay, draw_variance, pair_components, two_way
+from rollmill.stats.clusters.intervals import clopper_pearson
+from rollmill.stats.trials.counts import ArmCounts
+from rollmill.stats.trials.design import Choices, Design, Expense, designs
 
 Array = npt.NDArray[np.float64]
 INIT = Path("models/rollmill-tiny")

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.tallies import Draw, Stop
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from rollmill.ground.pool import STATES, Pool
+from rollmill.metrics.elections import ElectionBudget, ballots
+from rollmill.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.metrics.elections import ElectionBudget, ballots
-from rollmill.pipelines.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
-from rollmill.storage.ground.pool import STATES, Pool
 
 CLUSTER, COMPLETIONS, SAMPLES = 3, 6, 4
 RIGHT, WRONG = STATES.index("correct"), STATES.index("incorrect")

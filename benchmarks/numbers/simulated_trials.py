@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtri, stdtrit
 
-from rollmill.pipelines.stats import ArmCounts
+from rollmill.stats import ArmCounts
 
 Array = npt.NDArray[np.float64]
 

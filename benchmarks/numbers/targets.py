@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.targets.mona import jaccard
 from rollmill.pipelines.mix.targets.sparse_codes import SparseCodes
 from rollmill.pipelines.mix.text_vectors import text_vectors, unit_rows
@@ -21,7 +21,7 @@ from rollmill.pipelines.train.activations.forward import states_before
 from rollmill.pipelines.train.activations.target_signals import codes_of, known_states
 from rollmill.pipelines.train.activations.token_rows import TokenRow, batches, token_row
 from rollmill.pipelines.train.llama_folder import LlamaFolder
-from rollmill.storage.ground.pool import Floats
+from rollmill.places import CHECKOUT
 
 QUERY = """
 SELECT p.template, p.prompt, r.text FROM decisions d JOIN problems p ON p.id = d.problem_id

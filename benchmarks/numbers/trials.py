@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from benchmarks.numbers.simulated_trials import SimulatedLearner, cells, shift_of
-from rollmill.pipelines.stats import (
+from rollmill.stats import (
     Choices,
     Expense,
     TwoWay,

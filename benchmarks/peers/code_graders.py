@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from benchmarks.peers.verdicts import program, verdict_of
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.records import Completion, Problem, Verdict
 
 _SECONDS = 3.0
 

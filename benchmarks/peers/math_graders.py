@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from benchmarks.peers.verdicts import verdict_of
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.records import Completion, Problem, Verdict
 
 logging.disable(logging.CRITICAL)
 

@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from rollmill.ground.ids import digest128, seed_of
+from rollmill.ground.records import Completion, Request, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.storage.ground.ids import digest128, seed_of
-from rollmill.storage.ground.records import Completion, Request, Sampling
 
 MODEL = "rollmill-tiny"
 ANSWER = re.compile(r"#### (-?\d+)\s*$")

@@ -2,7 +2,7 @@
 
 import re
 
-from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
+from rollmill.ground.records import Completion, Outcome, Problem, Verdict
 
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 

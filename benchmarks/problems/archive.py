@@ -11,12 +11,12 @@ import argparse
 from collections.abc import Sequence
 
 from benchmarks.problems.distractors import drawn
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.archive import Archive, elites_of
 from rollmill.pipelines.synthesize.derived.cells import filled
 from rollmill.pipelines.synthesize.derived.renumbered import Renumbered
 from rollmill.pipelines.synthesize.sources import Source
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem
 
 AXES = ("level", "skill", "length")
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Problem
 from rollmill.pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan
 from rollmill.pipelines.contamination.edits import EDITS, RENUMBERED
 from rollmill.pipelines.select.near_duplicates import SketchIndex
@@ -22,8 +24,6 @@ from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.splits import TRAIN_TEMPLATES
 from rollmill.pipelines.synthesize.template import LEVELS, solution_text
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Problem
 
 BATCH = 20_000
 PLANTED = 1_000  # one row in so many

@@ -11,14 +11,14 @@ import random
 from collections import Counter
 
 from benchmarks.engines.asking import requests_of
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.pipelines.stats import cluster_share
 from rollmill.pipelines.synthesize.derived.distractors import distinct, near, wrong_answers
 from rollmill.pipelines.synthesize.sources import SourceRollout
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify.answers.reading import read
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.stats import cluster_share
 
 OPTIONS = 3
 

@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.answers.equality import ORDERS, POLICIES
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "exam.csv"

@@ -9,12 +9,12 @@ Problems are held-out instances of the shipped templates, so that the truth is k
 import argparse
 import random
 
+from rollmill.ground.records import MAJORITY, ROUND_TRIP, Problem
 from rollmill.pipelines.generate.direct import DirectSamplers
-from rollmill.pipelines.stats import cluster_share
 from rollmill.pipelines.synthesize.derived.distractors import near
 from rollmill.pipelines.synthesize.derived.written.references import Elections, ReferencePolicy
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import MAJORITY, ROUND_TRIP, Problem
+from rollmill.stats import cluster_share
 
 LADDER = (0.01, 0.4, 0.6, 0.8, 1.0)
 

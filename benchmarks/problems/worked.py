@@ -9,13 +9,13 @@ the same text for them. Counted are answers that would be used for chains. The i
 import argparse
 from collections.abc import Iterator
 
-from rollmill.pipelines.stats import cluster_share
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.joined import near, places, with_number
 from rollmill.pipelines.synthesize.derived.worked import program_of, replaced
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.template import CheckedTemplate
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem
+from rollmill.stats import cluster_share
 
 
 def main() -> None:

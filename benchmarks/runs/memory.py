@@ -61,7 +61,7 @@ def passed(rows: int, batch: int) -> dict[str, object]:
     from benchmarks.fixed_run import fixed_run
     from benchmarks.runs.rounds import SAMPLES, ZeroCost
     from rollmill.flows.rounds import decide, plan_round, run_all
-    from rollmill.storage.ground.records import Problem
+    from rollmill.ground.records import Problem
     from rollmill.storage.workspace import Workspace
 
     peaks, began = {"start": peak()}, time.perf_counter()

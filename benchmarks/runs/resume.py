@@ -78,11 +78,11 @@ def run(engine: str, folder: str, url: str) -> None:
     """Recover and run every round; print a line for each group of completions from the engine."""
     from benchmarks.fixed_run import fixed_run
     from rollmill.flows.rounds import run_all
+    from rollmill.ground.records import Sampling
     from rollmill.pipelines.generate.embedded.engine import Embedded
     from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
     from rollmill.pipelines.generate.openai import OpenAI
     from rollmill.pipelines.synthesize import SYNTHESIZERS
-    from rollmill.storage.ground.records import Sampling
     from rollmill.storage.workspace import Workspace
 
     def made() -> Any:

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 from benchmarks.fixed_run import fixed_run
 from rollmill.flows.rounds import OpenRun, decide, plan_round, run_all
 from rollmill.flows.rounds.drawing.batches import batches_of, requests_of
+from rollmill.ground.records import Problem, Request, Sampling
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.storage.ground.records import Problem, Request, Sampling
 from rollmill.storage.workspace import Workspace
 from tests.toys import Toy
 

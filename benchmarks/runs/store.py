@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.upkeep import compaction
 from rollmill.storage.workspace import Workspace

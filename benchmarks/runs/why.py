@@ -25,7 +25,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rollmill.storage.ground.files import json_text
+from rollmill.ground.files import json_text
 from rollmill.storage.queries.browse.why import why
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import SCHEMAS

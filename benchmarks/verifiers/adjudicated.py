@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.environment import peers_python
+from rollmill.ground.records import Completion, Message, Problem
 from rollmill.pipelines.verify.mathematics import MathVerifier
-from rollmill.storage.ground.records import Completion, Message, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "mathcoder_rollouts.parquet"

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
-from rollmill.pipelines.stats import Judgement, VerifierPassRate, audit_rates, band_of, population_mean
+from rollmill.stats import Judgement, VerifierPassRate, audit_rates, band_of, population_mean
 
 DRAWS = 8
 Flags = npt.NDArray[np.bool_]

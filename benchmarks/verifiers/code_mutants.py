@@ -14,10 +14,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Sandbox, SandboxLimits
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
 from rollmill.pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
-from rollmill.storage.ground.records import Completion, Problem
 from rollmill.storage.imports.problem_rows import ProblemRows
 from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES
 from rollmill.storage.imports.reading.readers import read_rows

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.code.mutants import sampled_mutants
 from rollmill.pipelines.verify.code.program import program_of, task_of
 from rollmill.pipelines.verify.code.suite import suite_of
 from rollmill.pipelines.verify.finding import prompt_text
-from rollmill.storage.ground.records import Problem
 from rollmill.storage.imports.problem_rows import ProblemRows
 from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES
 from rollmill.storage.imports.reading.readers import read_rows

@@ -27,8 +27,8 @@ PER_SET = 28
 JUDGE = """
 import importlib, importlib.util, json, sys
 from rollmill.pipelines.verify import VERIFIERS
-of_today = importlib.util.find_spec("rollmill.storage.ground")
-records = importlib.import_module("rollmill.storage.ground.records" if of_today else "rollmill.storage.records")
+of_today = importlib.util.find_spec("rollmill.ground")
+records = importlib.import_module("rollmill.ground.records" if of_today else "rollmill.storage.records")
 Completion, Problem = records.Completion, records.Problem
 rows = [json.loads(line) for line in sys.stdin]
 items = [(Problem(p, r), Completion(str(n), "", "benchmark", "", "", "evaluate", 0, None, text, "stop"))

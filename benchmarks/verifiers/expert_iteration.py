@@ -3,7 +3,7 @@
     python benchmarks/verifiers/expert_iteration.py                     # 3 rounds of 40 goals, 100 held-out goals
     python benchmarks/verifiers/expert_iteration.py --least-trials 3    # learn only from proofs that took so many trials
 
-The policy is the naive Bayes ranker of pipelines/prove/ranker.py, not a language model. A round's goals are new; only
+The policy is the naive Bayes ranker of rollmill_proofs/ranker.py, not a language model. A round's goals are new; only
 proofs that the verifier `proof` accepts are learned from. Held-out: the share proved within `--trials` tactics, with its
 Jeffreys interval, and its difference to round 0, whose order is random, with a paired bootstrap over goals. The control
 searches as often with random orders of new seeds.
@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import cpu_seconds
-from rollmill.pipelines.prove.coq.coq_pool import CoqPool
-from rollmill.pipelines.prove.goal import goal_of
-from rollmill.pipelines.prove.proof_search import SearchResult, TacticSource, best_first
-from rollmill.pipelines.prove.ranker import RankedTactics
-from rollmill.pipelines.prove.tactics import EnumeratedTactics
-from rollmill.pipelines.stats.draws.pass_rates import pass_rate_interval
-from rollmill.pipelines.synthesize.goals import Goals
-from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.ids import digest128, seed_of
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.ids import digest128, seed_of
+from rollmill.ground.records import Completion, Problem
+from rollmill.stats.draws.pass_rates import pass_rate_interval
+from rollmill_proofs.coq.coq_pool import CoqPool
+from rollmill_proofs.goal import goal_of
+from rollmill_proofs.goals import Goals
+from rollmill_proofs.proof import ProofVerifier
+from rollmill_proofs.proof_search import SearchResult, TacticSource, best_first
+from rollmill_proofs.ranker import RankedTactics
+from rollmill_proofs.tactics import EnumeratedTactics
 
 Rows = list[dict[str, Any]]
 _RESAMPLES = 2_000

@@ -21,18 +21,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.timing import cpu_seconds
-from rollmill.pipelines.prove.coq.coq_pool import CoqPool
-from rollmill.pipelines.prove.coq.coqtop import FailedTactic
-from rollmill.pipelines.prove.coq.installation import Installation, installation
-from rollmill.pipelines.prove.coq.screen import Screen
-from rollmill.pipelines.prove.goal import Goal, goal_of
-from rollmill.pipelines.prove.plain_script import plain_script
-from rollmill.pipelines.prove.proof_search import best_first
-from rollmill.pipelines.prove.tactics import EnumeratedTactics
-from rollmill.pipelines.synthesize.coq_library import CoqLibrary
-from rollmill.pipelines.synthesize.goals import UNPROVABLE, Goals
-from rollmill.pipelines.verify.proof import ProofVerifier
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.records import Completion, Problem
+from rollmill_proofs.coq.coq_pool import CoqPool
+from rollmill_proofs.coq.coqtop import FailedTactic
+from rollmill_proofs.coq.installation import Installation, installation
+from rollmill_proofs.coq.screen import Screen
+from rollmill_proofs.coq_library import CoqLibrary
+from rollmill_proofs.goal import Goal, goal_of
+from rollmill_proofs.goals import UNPROVABLE, Goals
+from rollmill_proofs.plain_script import plain_script
+from rollmill_proofs.proof import ProofVerifier
+from rollmill_proofs.proof_search import best_first
+from rollmill_proofs.tactics import EnumeratedTactics
 
 Item = tuple[Goal, str]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from benchmarks.numbers.replay import RecordedProblem
 from rollmill.flows.rounds import OpenRun
+from rollmill.ground.records import PlanRow, Rollout
+from rollmill.ground.solutions import key_of_completion
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from rollmill.storage.ground.records import PlanRow, Rollout
-from rollmill.storage.ground.solutions import key_of_completion
 
 
 def record_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[RecordedProblem]:

@@ -35,13 +35,13 @@ import rollmill
 from benchmarks.peers.run_code_server import RunCodeServer
 from benchmarks.verifiers.certify import LIMITS, report
 from benchmarks.verifiers.verify import DATA, ROLLOUTS, Items, as_items, completion, rollouts, written_pairs
+from rollmill.ground.records import Problem
 from rollmill.pipelines.certify.certificate import Certificate
 from rollmill.pipelines.certify.certification import certify
 from rollmill.pipelines.certify.suite_rows import HOSTILE, SuiteRow
 from rollmill.pipelines.certify.suites import SUITES, select_suite
 from rollmill.pipelines.certify.verifier_process import VerifierUnderTest
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
-from rollmill.storage.ground.records import Problem
 
 THREADS, SILENT, SOON = 8, 60.0, 1.0
 TASKS, SAMPLES = (DATA / f"codet_{name}.jsonl.gz" for name in ("humaneval", "codegen16b_solutions"))

@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Report, Sandbox, SandboxLimits
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, ProgramReport, Sandbox, SandboxLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "humaneval.jsonl"
@@ -133,12 +133,12 @@ def tests_round(box: Sandbox, rows: list[dict[str, Any]]) -> Round:
     return one_round(box, as_tests(rows))
 
 
-def gives(expected: Any, report: "Report") -> bool:
+def gives(expected: Any, report: "ProgramReport") -> bool:
     """True if a report has these values."""
     return bool([result.value for result in report.results] == expected)
 
 
-def as_calls(rows: list[dict[str, Any]]) -> "Iterator[tuple[Calls, Callable[[Report], bool]]]":
+def as_calls(rows: list[dict[str, Any]]) -> "Iterator[tuple[Calls, Callable[[ProgramReport], bool]]]":
     """Call cases: values are compared here."""
     for row in rows:
         calls = tuple(Call(row["entry_point"], tuple(args)) for args in row["inputs"])
@@ -146,14 +146,14 @@ def as_calls(rows: list[dict[str, Any]]) -> "Iterator[tuple[Calls, Callable[[Rep
         yield program, partial(gives, row["expected"])
 
 
-def as_tests(rows: list[dict[str, Any]]) -> "Iterator[tuple[AssertTests, Callable[[Report], bool]]]":
+def as_tests(rows: list[dict[str, Any]]) -> "Iterator[tuple[AssertTests, Callable[[ProgramReport], bool]]]":
     """Assert tests."""
     for row in rows:
         program = AssertTests(row["prompt"] + row["canonical_solution"], row["test"], row["entry_point"])
         yield program, lambda report: report.cause is None
 
 
-def one_round(box: Sandbox, work: "Iterator[tuple[Any, Callable[[Report], bool]]]") -> Round:
+def one_round(box: Sandbox, work: "Iterator[tuple[Any, Callable[[ProgramReport], bool]]]") -> Round:
     """All programs once through a sandbox."""
     programs, checks = zip(*work, strict=True)
     cpu, start = spent(), time.perf_counter()

@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.records import Completion, Outcome, Problem
 from rollmill.pipelines.certify.code_suite import attacks_on, knowing_some
 from rollmill.pipelines.certify.edits_suite import EditedRollout
 from rollmill.pipelines.certify.selection import NATURAL, POOL, selection
@@ -27,7 +28,6 @@ from rollmill.pipelines.certify.suite_rows import SuiteRow
 from rollmill.pipelines.certify.suites import selected
 from rollmill.pipelines.edit.planted_answer import locate_answer
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Outcome, Problem
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 _NATURAL, _TRIED = POOL // 4, 40  # wrong programs of a task that are taken, and programs that are tried for them

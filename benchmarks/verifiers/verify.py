@@ -25,9 +25,9 @@ from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.records import Completion, Message, Problem
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Message, Problem
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROLLOUTS = DATA / "mathcoder_rollouts.parquet"

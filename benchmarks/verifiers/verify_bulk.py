@@ -162,7 +162,7 @@ def _judged(rows: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def _item(number: int, row: dict[str, Any]) -> tuple[Any, Any]:
-    from rollmill.storage.ground.records import Completion, Message, Problem
+    from rollmill.ground.records import Completion, Message, Problem
 
     turns = tuple(Message("assistant", turn["content"], turn["role"]) for turn in row["messages"])
     problem = Problem(row["prompt"], row["reference"], external_id=row["problem_id"])

@@ -8,7 +8,7 @@ import streamlit as st
 from rollmill.dashboards.session.kept import kept_runs
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import duration
-from rollmill.pipelines.stats import TimeLeft, longest, time_left, whole_of
+from rollmill.stats import TimeLeft, longest, time_left, whole_of
 from rollmill.storage.queries import Run, StageProgress
 from rollmill.storage.queries.models.progress import TrainingLine, training_lines
 

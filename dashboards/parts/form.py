@@ -7,7 +7,7 @@ import streamlit as st
 import yaml
 
 from rollmill.dashboards.inert import inert, inert_page, visible
-from rollmill.storage.ground.form_fields import FieldType, FormField, yaml_text
+from rollmill.ground.form_fields import FieldType, FormField, yaml_text
 
 MOST = 20_000  # characters of a text
 MOST_WHOLE = 2**53 - 1  # the browser's numbers

@@ -14,9 +14,9 @@ from rollmill.dashboards.parts.thread_map import show_threads
 from rollmill.dashboards.parts.verdicts import show_verdict
 from rollmill.dashboards.session.kept import kept_now
 from rollmill.dashboards.units import counted
-from rollmill.pipelines.metrics import BY_RESULTS
-from rollmill.pipelines.stats import pass_rate_interval
-from rollmill.storage.ground.records import JUDGED, Problem
+from rollmill.ground.records import JUDGED, Problem
+from rollmill.metrics import BY_RESULTS
+from rollmill.stats import pass_rate_interval
 from rollmill.storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
 from rollmill.storage.queries.browse.evidence import Subject
 from rollmill.storage.queries.browse.problems import answer_groups

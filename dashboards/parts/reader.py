@@ -6,7 +6,7 @@ from rollmill.dashboards.inert import show_text, visible
 from rollmill.dashboards.parts.rollout import show_completion, show_messages
 from rollmill.dashboards.parts.tokens import show_tokens
 from rollmill.dashboards.parts.verdicts import record, show_verdict
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 from rollmill.storage.queries import ProblemDetail, RolloutDetail
 from rollmill.storage.queries.browse.evidence import Subject
 

@@ -12,7 +12,7 @@ import streamlit as st
 from rollmill.dashboards.inert import characters_shown, inert, show_rest, show_text
 from rollmill.dashboards.parts.prose import prose
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.records import Completion, Message, Prompt
+from rollmill.ground.records import Completion, Message, Prompt
 from rollmill.storage.queries.browse.answer_place import AnswerPlace, judged_turn
 
 Colour = Literal["green", "red", "orange", "violet", "gray"]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from rollmill.dashboards.inert import visible
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 
 MOST, UNLIKELY = 1_500, 5.0  # tokens that are coloured; minus log-probability (nats) of the strongest colour
 

@@ -14,7 +14,7 @@ from rollmill.dashboards.session.address import PAGES, link
 from rollmill.dashboards.session.commands import admit, forget_clicks, may_write, read_only_reason
 from rollmill.dashboards.session.parameters import show_unknown_parameters
 from rollmill.dashboards.session.scope import guarded
-from rollmill.storage.ground.errors import unknown_name
+from rollmill.ground.errors import unknown_name
 
 SIDEBAR_WIDTH = 210  # pixels
 HERE = Path(__file__).parent  # a named icon would be fetched from another host

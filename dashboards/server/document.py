@@ -13,7 +13,7 @@ from streamlit import file_util
 
 from rollmill.dashboards.server.app import PAGE_OF, PATHS
 from rollmill.dashboards.session.admission import PROTOCOL
-from rollmill.storage.ground.errors import unknown_name
+from rollmill.ground.errors import unknown_name
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

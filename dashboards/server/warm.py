@@ -19,7 +19,7 @@ import streamlit as st
 from rollmill.dashboards.session.kept import INDEXES, State, content, is_final, state_of
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import duration
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.queries import Reader, Scope, datasets, named_scope, runs
 
 TICK_SECONDS = 2.0

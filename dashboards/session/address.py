@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from rollmill.dashboards.inert import visible
-from rollmill.storage.ground.errors import unknown_name
+from rollmill.ground.errors import unknown_name
 from rollmill.storage.queries.browse.explore import FACETS, NONE
 
 if TYPE_CHECKING:

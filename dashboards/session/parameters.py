@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from rollmill.dashboards.inert import inert
-from rollmill.storage.ground.errors import unknown_name
+from rollmill.ground.errors import unknown_name
 from rollmill.storage.queries.browse.views import KEPT, PLACE
 
 MOST = 5  # names that are told

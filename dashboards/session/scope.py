@@ -7,7 +7,7 @@ import streamlit as st
 
 from rollmill.dashboards.inert import visible
 from rollmill.dashboards.session.address import PAGES, choose, context_bar, link
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from rollmill.dashboards.inert import visible
 from rollmill.dashboards.session.scope import reader
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.queries import version_report
 
 WITHOUT_SCRIPTS = {

@@ -7,7 +7,7 @@ from pydantic_core import PydanticUndefined
 from docs.generate.tables import shown_default, table, type_words
 from rollmill.flows.cli.make.methods import described
 from rollmill.flows.recipe.method_options import REQUIRED, options_of_class
-from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.roles.registries import REGISTRIES, registry
 
 PLACES = {
     "synthesizer": "problems: {synthesize: NAME, options: {}}",
@@ -43,8 +43,9 @@ def page() -> str:
     ]
     for role, place in REGISTRIES.items():
         parts += [f"## {place.kind.replace('_', ' ').capitalize()}", f"```yaml\n{PLACES[role]}\n```"]
-        for name, cls in registry(role).product.items():
-            parts += [f"### {role}: `{name}`", described(name, cls), *_options(role, cls)]
+        known = registry(role)
+        for name in filter(known.is_ours, known):
+            parts += [f"### {role}: `{name}`", described(name, known[name]), *_options(role, known[name])]
     return "\n\n".join(parts) + "\n"
 
 

@@ -22,6 +22,7 @@ def page() -> str:
 
 def _section(name: str) -> str:
     value = getattr(methods, name)
+    value = getattr(value, "__wrapped__", value)  # of a function with a cache
     node = _definition(name, value)
     if node is None:  # a constant or a type under another name
         return f"## {name}\n\n`{name} = {repr(value) if isinstance(value, str | int) else ast.unparse(_assigned(name))}`"

@@ -18,7 +18,7 @@ from rollmill.flows.studies.study_recipe import StudyRecipe
 from rollmill.flows.sweeps.sweep_recipe import SweepRecipe
 from rollmill.flows.training.training_recipe import TrainingRecipe
 from rollmill.flows.trials.trial_recipe import TrialRecipe
-from rollmill.storage.ground.form_fields import descriptions
+from rollmill.ground.form_fields import descriptions
 
 FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Recipe": (Recipe, "Everything that can change a row. `rollmill recipe show FILE` prints one with every default."),

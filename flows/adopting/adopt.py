@@ -18,8 +18,8 @@ from rollmill.flows.job import Job
 from rollmill.flows.jobs.evaluate import Evaluate, evaluate, totals
 from rollmill.flows.progress import Progress
 from rollmill.flows.scoring import ScoreRequest, score
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.verify.judged.person import write_judgements
-from rollmill.storage.ground.errors import SetupError, unknown_name
 from rollmill.storage.imports.logs.evaluation_log import EvaluationLog
 from rollmill.storage.imports.logs.tools import log_at
 from rollmill.storage.queries import Reader, run_scope

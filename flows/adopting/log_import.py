@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 from rollmill.storage.imports.logs.evaluation_log import EvaluationLog
 from rollmill.storage.imports.reading.lines import FileRow
 from rollmill.storage.imports.rollouts import import_rollouts

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from rollmill.flows.adopting.log_import import KEY
-from rollmill.pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import STATES, Pool
+from rollmill.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.storage.imports.logs.evaluation_log import LoggedAnswer, PrintedNumber
 from rollmill.storage.queries.judge.labelled import LabelledRollout, labelled_rollouts
 from rollmill.storage.queries.pools import scope_pool

@@ -9,7 +9,7 @@ from pathlib import Path
 from rollmill.flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
 from rollmill.flows.driver import Executor, Outcome, RequestKind
 from rollmill.flows.progress import Progress
-from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.ground.errors import FoundWanting, SetupError, Unavailable
 from rollmill.storage.imports.logs.evaluation_log import EvaluationLog
 from rollmill.storage.imports.logs.tools import Tool, logs_at, read_logs, unreadable_at
 

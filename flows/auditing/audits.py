@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import JUDGED
+from rollmill.metrics import Counts, CountsByProblem, pass_rate
 from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, draw_simple, strata_of
-from rollmill.pipelines.metrics import Counts, CountsByProblem, pass_rate
-from rollmill.pipelines.stats import beta_quantile, cluster_sums, fit_prior
+from rollmill.stats import beta_quantile, cluster_sums, fit_prior
 from rollmill.storage.audits import Audit, AuditItem, audit_id
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import JUDGED
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.judge.audited import CHAIN, AuditedRow, audited_as, audited_rows
 from rollmill.storage.queries.judge.audits import rates_of_audit

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Mode, Sandbox, SandboxFailed, check_sandbox, limits_of
-from rollmill.pipelines.stats import cluster_share
 from rollmill.pipelines.verify.code.behaviour import behaviour_inputs, behaviour_key, fresh_inputs
 from rollmill.pipelines.verify.code.code_verifier import code_text
 from rollmill.pipelines.verify.code.program import program_of, task_of
 from rollmill.pipelines.verify.code.suite import BadTestsError, suite_of
 from rollmill.pipelines.verify.finding import prompt_text, worker_count
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.stats import cluster_share
 from rollmill.storage.queries import Reader, named_scope
 from rollmill.storage.queries.browse.problems import problem_detail, whole_problems
 from rollmill.storage.queries.pools import scope_pool

@@ -10,7 +10,7 @@ from typing import Any
 from rollmill.flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates, with_clusters
 from rollmill.flows.driver import Executor, RequestKind
 from rollmill.flows.progress import Progress
-from rollmill.pipelines.stats import Costs
+from rollmill.stats import Costs
 from rollmill.storage.audits import Audit
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.judge.audits import rates_of_audit

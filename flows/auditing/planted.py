@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.auditing.audits import AuditRequest, run_of
 from rollmill.flows.recipe.user_files import stored_methods
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.certify.audit_sample import SampledRow, ranking
 from rollmill.pipelines.certify.planted import PlantedVariant, planted_variants
-from rollmill.pipelines.stats import population_mean
+from rollmill.stats import population_mean
 from rollmill.storage.audits import Audit, audit_id
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.judge.audited import audited_as, audited_rows
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.protocols import Verifier
+    from rollmill.roles.protocols import Verifier
     from rollmill.storage.runs import Run
 
 LABEL = "stress test: planted errors, not a sample of natural ones; corrects nothing"

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from rollmill.flows.claims.published import PREFIX, Number, pools_of, published_table
+from rollmill.ground.errors import unknown_name
 from rollmill.pipelines.claims import CLAIMS, Claim
-from rollmill.storage.ground.errors import unknown_name
 from rollmill.storage.queries.published.claims import BOARDS
 
 RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")

@@ -24,9 +24,9 @@ from rollmill.flows.claims.pools import (
 from rollmill.flows.claims.published import published_table
 from rollmill.flows.claims.released import released
 from rollmill.flows.claims.results import result_of, write_results
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.claims import Claim, Effect, NotTestable
 from rollmill.pipelines.claims.evidence import Evidence
-from rollmill.storage.ground.errors import SetupError
 
 SEEDS = 5
 

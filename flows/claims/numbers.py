@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.claims.published import Number, Published, Values
+from rollmill.ground.ids import digits
 from rollmill.pipelines.claims import VALUES
 from rollmill.pipelines.claims.claim import Status, number_status
 from rollmill.pipelines.claims.effects import NotTestable
-from rollmill.storage.ground.ids import digits
 
 if TYPE_CHECKING:
     from rollmill.pipelines.claims.released_outputs import Recorded
-    from rollmill.pipelines.stats import Estimate
+    from rollmill.stats import Estimate
 
 Row = dict[str, Any]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.claims.published import PREFIX, Output, Published, pools_of
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.claims.generated_tests import counted_asserts, until_stop
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.reading.lines import FileRow
 from rollmill.storage.imports.rollouts import import_rollouts

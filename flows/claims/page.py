@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.formats.rate_texts import rate_text, with_interval
 from rollmill.pipelines.claims.claim import CLOSE, LEAST_SEEDS
-from rollmill.storage.ground.formats.rate_texts import rate_text, with_interval
 from rollmill.storage.queries.published.claims import BOARDS, counts
 
 Row = Mapping[str, Any]

@@ -17,9 +17,9 @@ from rollmill.flows.job import Job
 from rollmill.flows.jobs.evaluate import Evaluate, evaluate
 from rollmill.flows.progress import Progress, Stage
 from rollmill.flows.scoring import ScoreRequest, score
+from rollmill.ground.pool import Ints, Pool
+from rollmill.ground.solutions import solution_key
 from rollmill.pipelines.claims.evidence import Evidence
-from rollmill.storage.ground.pool import Ints, Pool
-from rollmill.storage.ground.solutions import solution_key
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.pools import ScopePool, scope_pool
 

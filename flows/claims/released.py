@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rollmill.ground.pool import Ints
 from rollmill.pipelines.claims.effects import NotTestable
 from rollmill.pipelines.claims.released_outputs import GeneratedTests, Recorded
-from rollmill.storage.ground.pool import Ints
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.pools import ScopePool, scope_pool
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.files import json_text, write_text
+from rollmill.ground.ids import digits
 from rollmill.pipelines.claims import Claim, ClaimFinding, Effect, findings, status
-from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.ids import digits
 from rollmill.storage.queries.published.claims import FOLDER
 
 Row = dict[str, Any]

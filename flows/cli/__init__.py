@@ -26,7 +26,7 @@ from rollmill.flows.cli.operate import completion
 from rollmill.flows.cli.operate.command_list import VERBS, CommandList
 from rollmill.flows.cli.output import never_silent, note
 from rollmill.flows.cli.terminal import guard
-from rollmill.storage.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
+from rollmill.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
 from rollmill.version import tree_version
 
 LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
@@ -234,7 +234,7 @@ def _allow_files() -> None:
 
 def _in_users_file(error: Exception) -> SetupError | None:
     """The error of a method in a user's own file, with the line in that file, if it was raised there."""
-    from rollmill.pipelines.user_code import MODULES
+    from rollmill.roles.user_code import MODULES
 
     frames = traceback.walk_tb(error.__traceback__)
     own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(MODULES)]

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from rollmill.storage.ground.errors import RollmillError, machine_error, refusal
+from rollmill.ground.errors import RollmillError, machine_error, refusal
 
 LIKE_CTRL_C = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 GRACE = 60  # seconds of the orderly end after a thread's death; then the kernel ends the process, as kill -9 would

@@ -12,7 +12,7 @@ import typer
 
 from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.output import AsJson, as_json, line
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 
 MADE = """\
 problems:
@@ -128,7 +128,7 @@ MEMBERS
 
 def role_of(kind: str) -> str:
     """The role that a kind of methods names, `verifier` for `verifiers`; SetupError for a kind that is none."""
-    from rollmill.pipelines.registries import REGISTRIES
+    from rollmill.roles.registries import REGISTRIES
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()} | {role: role for role in REGISTRIES}
     if kind not in kinds:
@@ -149,7 +149,9 @@ def new_method(kind: str, name: str) -> Path:
         raise SetupError(f"{path} exists.", next_command=f"rollmill methods new {kind} {words}_2")
     cls = "".join(part.capitalize() for part in words.split("_"))
     members = [f'    {text} = "{words if text == "name" else "1"}"' for text in TEXTS.get(role, NAMED)]
-    members += [f"    {value} = None  # see {PAGES.get(role, 'pipelines/protocols.py')}" for value in VALUES.get(role, ())]
+    members += [
+        f"    {value} = None  # see {PAGES.get(role, 'rollmill/roles/protocols.py')}" for value in VALUES.get(role, ())
+    ]
     members += [_call(role, call) for call in CALLS[role]]
     text = METHOD.replace("MEMBERS", "\n".join(members)).replace("CLASS", cls).replace("FILE", path.name)
     path.write_text(
@@ -161,7 +163,7 @@ def new_method(kind: str, name: str) -> Path:
 
 def places_in_product(role: str, name: str) -> tuple[str, str, str]:
     """Where the product has a method of this role: its file, the file of its registry, and its contract test."""
-    from rollmill.pipelines.registries import REGISTRIES
+    from rollmill.roles.registries import REGISTRIES
 
     place = Path(*REGISTRIES[role].module.split(".")[1:])
     whole = (CHECKOUT / place).is_dir()

@@ -139,7 +139,7 @@ def leaderboard(
         ranks and the agreement of rankings; with `errata`, each rate and rank as judged and as corrected.
     """
     from rollmill.flows.rejudging.corrections import corrections_of
-    from rollmill.storage.ground.errors import SetupError
+    from rollmill.ground.errors import SetupError
     from rollmill.storage.queries import Reader
     from rollmill.storage.queries.comparisons.checkpoints import checkpoint_order
     from rollmill.storage.queries.comparisons.comparison import leaderboard as board_of

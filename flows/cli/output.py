@@ -18,7 +18,7 @@ import typer
 from rollmill.flows.cli import ending
 from rollmill.flows.cli.tables import table
 from rollmill.flows.cli.terminal import OWN_STYLE, escaped, json_escaped, rewrite, styled
-from rollmill.storage.ground.errors import SetupError, interrupted
+from rollmill.ground.errors import SetupError, interrupted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")

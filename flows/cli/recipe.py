@@ -13,11 +13,11 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.new import new
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from rollmill.flows.recipe.form import RecipeForm
-    from rollmill.storage.ground.form_fields import FormField
+    from rollmill.ground.form_fields import FormField
 
 LONGEST = 60  # characters of a value or of choices in a table
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
@@ -174,7 +174,7 @@ def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
     """
     from rollmill.flows.jobs.file_kinds import FILE_KINDS
     from rollmill.flows.recipe.form import form_of
-    from rollmill.storage.ground.by_name import object_at
+    from rollmill.ground.by_name import object_at
 
     made = form_of(recipe, sets or (), FILE_KINDS)
     if json:
@@ -216,7 +216,7 @@ def methods(
 
 def _keys(made: "RecipeForm") -> str:
     """A form for people: a line for each key."""
-    from rollmill.storage.ground.form_fields import yaml_text
+    from rollmill.ground.form_fields import yaml_text
 
     rows = [[part.path, yaml_text(part.value)[:LONGEST], _type_words(part), part.help] for part in made.fields]
     return columns(["key", "value", "type", "meaning"], rows)

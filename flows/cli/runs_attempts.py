@@ -9,7 +9,7 @@ from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import require_runs
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.stats import Estimate
+    from rollmill.stats import Estimate
     from rollmill.storage.queries.attempts import AttemptTable
 
 Pool = Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or a version; the latest run by default.")]
@@ -36,7 +36,7 @@ def attempts(
     Example: rollmill runs attempts recheck-3f9a0c1d
     """
     require_runs(pool)
-    from rollmill.storage.ground.errors import unknown_name
+    from rollmill.ground.errors import unknown_name
     from rollmill.storage.queries import Reader
     from rollmill.storage.queries.attempts import attempt_table
     from rollmill.storage.queries.scope import named_scope, run_scope

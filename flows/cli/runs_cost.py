@@ -12,7 +12,7 @@ import typer
 from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.stats import RuleErrorCounts
+    from rollmill.stats import RuleErrorCounts
     from rollmill.storage.queries.cost import CostGroup, RunCost
     from rollmill.storage.queries.judge.queue import HopelessQueue
     from rollmill.storage.spending import Sums
@@ -94,7 +94,7 @@ def cost_row(cost: "RunCost", groups: "list[CostGroup]", currency: str | None) -
 
 def cost_text(cost: "RunCost", currency: str | None) -> str:
     """The accounts of a run for people."""
-    from rollmill.storage.ground.money import shown
+    from rollmill.ground.money import shown
 
     whole = cost.whole
     reused = whole.represented - whole.spent
@@ -148,7 +148,7 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """
     require_runs(run)
-    from rollmill.storage.ground.files import json_line
+    from rollmill.ground.files import json_line
     from rollmill.storage.queries import Reader, run_scope
     from rollmill.storage.queries.judge.queue import export_rows, hopeless_queue
 

@@ -8,11 +8,11 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import RunId, require_runs
-from rollmill.storage.ground.formats.rate_texts import interval_text
+from rollmill.ground.formats.rate_texts import interval_text
 
 if TYPE_CHECKING:
     from rollmill.flows.rejudging.search_elections import ElectedAnswer, SearchElections
-    from rollmill.pipelines.stats import Estimate
+    from rollmill.stats import Estimate
 
 HEAD = ["answer", "right", "low", "high", "problems", "clusters"]
 Answers = Annotated[bool, typer.Option("--answers", help="Also list the elected answer of each problem.")]

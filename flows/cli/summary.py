@@ -9,10 +9,10 @@ from typing import Any
 
 from rollmill.flows.cli.runs_cost import rule_lines
 from rollmill.flows.cli.terminal import styled
-from rollmill.storage.ground.formats.rate_texts import interval_text
-from rollmill.storage.ground.money import shown
-from rollmill.storage.ground.records import OUTCOMES
-from rollmill.storage.ground.replies.faults import reply_lines
+from rollmill.ground.formats.rate_texts import interval_text
+from rollmill.ground.money import shown
+from rollmill.ground.records import OUTCOMES
+from rollmill.ground.replies.faults import reply_lines
 
 BAR = 14  # characters of a pass rate of 1
 FORECAST_NAMES = {
@@ -111,7 +111,7 @@ def taken_lines(imports: Sequence[Mapping[str, Any] | str]) -> list[str]:
 
 def level_table(metrics: Mapping[str, Any]) -> list[str]:
     """Pass rate, interval and counts of every level and over all, with the sentence that says over what."""
-    from rollmill.pipelines.metrics import rate_words
+    from rollmill.metrics import rate_words
 
     rows = {**metrics["levels"], "all": metrics["overall"]}
     lines = ["  level  pass rate  95% interval      problems  unsolved   kept"]

@@ -14,8 +14,8 @@ from typing import Any, TextIO
 
 import typer
 
-from rollmill.storage.ground.secret_texts.key_search import KeySearch
-from rollmill.storage.ground.secret_texts.known_keys import shown_search
+from rollmill.ground.secret_texts.key_search import KeySearch
+from rollmill.ground.secret_texts.known_keys import shown_search
 
 # Control characters but line feed and tab, bidirectional marks, characters without width, tags, halves of pairs.
 _OBEYED = re.compile(

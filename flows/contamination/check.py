@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.contamination.sources import ComparedSource, benchmark_of, source_of
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.contamination import (
     CLASSES,
     METHODS,
@@ -21,7 +22,6 @@ from rollmill.pipelines.contamination import (
     Scan,
     certify,
 )
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.versions.checks import keep_check
 from rollmill.storage.workspace import Workspace
 

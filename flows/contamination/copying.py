@@ -9,10 +9,10 @@ import numpy as np
 
 from rollmill.flows.contamination.sources import source_of
 from rollmill.flows.problems import prompt_text
+from rollmill.ground.ids import digits
 from rollmill.pipelines.contamination.local_copies import CopyBounds, local_copies
 from rollmill.pipelines.mix.text_vectors import text_vectors
-from rollmill.pipelines.stats.clusters.intervals import Estimate
-from rollmill.storage.ground.ids import digits
+from rollmill.stats.clusters.intervals import Estimate
 from rollmill.storage.workspace import Workspace
 
 DIMS = 256  # of the vectors of prompts

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.contamination.sources import benchmark_of
+from rollmill.ground.errors import FoundWanting, explained, unknown_name
+from rollmill.ground.files import json_line
+from rollmill.ground.records import MADE, Problem, prompt_json
 from rollmill.pipelines.synthesize import TRANSFORMS
-from rollmill.storage.ground.errors import FoundWanting, explained, unknown_name
-from rollmill.storage.ground.files import json_line
-from rollmill.storage.ground.records import MADE, Problem, prompt_json
 from rollmill.storage.workspace import Workspace
 
 _COLUMNS = ("reference", "kind", "source", "licence", "split", "level", "skill", "template")

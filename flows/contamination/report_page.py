@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.formats.rate_texts import interval_text
 from rollmill.pipelines.pages import PageSection, numbers_page
-from rollmill.storage.ground.formats.rate_texts import interval_text
 
 Report = Mapping[str, Any]
 _LEAKS = 20  # rows that a page names

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digits
+from rollmill.metrics import Counts, pass_rate
 from rollmill.pipelines.contamination.texts import blind, grams, prompt_text, tokens
-from rollmill.pipelines.metrics import Counts, pass_rate
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digits
 from rollmill.storage.queries import Reader, Scope
 from rollmill.storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
 from rollmill.storage.queries.scope import named_scope

@@ -13,9 +13,9 @@ from rollmill.flows.evaluation.benchmark_card import definition_recipe
 from rollmill.flows.problems import held_out, preview_problems
 from rollmill.flows.recipe.benchmarks import definition_path, load_definition, shipped_definitions
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import read_utf8
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import read_utf8
+from rollmill.ground.records import Problem
 from rollmill.storage.import_records import producer_of
 from rollmill.storage.imports.stored import names_of
 from rollmill.storage.imports.texts import read_texts

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rollmill.flows.identity import run_name, unopened_run
 from rollmill.flows.job import Job
 from rollmill.flows.session import read_session, recipe_of
-from rollmill.storage.ground.records import request_for
+from rollmill.ground.records import request_for
 
 if TYPE_CHECKING:
     from rollmill.flows.rounds import OpenRun

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from rollmill.flows.curation.outcome import counts_of
 from rollmill.flows.recipe.load import GATE_NUMBERS
 from rollmill.flows.recipe.schema import GateSection
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.ids import digest128
 
 if TYPE_CHECKING:
     from rollmill.flows.curation.snapshot import DecidedRun
     from rollmill.flows.recipe.schema import ContaminationFloor
     from rollmill.flows.rounds import OpenRun
+    from rollmill.metrics.drift import Drift
     from rollmill.pipelines.contamination import RecallFloor
     from rollmill.pipelines.gate import GateResult
-    from rollmill.pipelines.metrics.drift import Drift
     from rollmill.storage.versions.resolve import VersionInfo
 
 CHECKED = "checked"  # the key of the attempts among the details of the stage `gate`
@@ -113,7 +113,7 @@ def _version_before(run: "OpenRun") -> "VersionInfo | None":
 
 
 def _drifts(before: "VersionInfo", decided: "DecidedRun") -> "list[Drift]":
-    from rollmill.pipelines.metrics.drift import drifts
+    from rollmill.metrics.drift import drifts
     from rollmill.storage.versions.composition import snapshot_composition, version_composition
 
     return drifts(version_composition(before), snapshot_composition(decided.snapshot))

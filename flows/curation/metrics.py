@@ -1,6 +1,6 @@
 """The numbers of a run for its manifest: funnel, cost, pass rates by level, step and model. No clock, no path.
 
-rollmill.pipelines.metrics computes them; this module selects those of a manifest and names their keys.
+rollmill.metrics computes them; this module selects those of a manifest and names their keys.
 """
 
 import json
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow.compute as pc
 
-from rollmill.pipelines.metrics import (
+from rollmill.ground.pool import Pool
+from rollmill.ground.records import StopRow
+from rollmill.ground.replies.faults import reply_counts
+from rollmill.metrics import (
     Counts,
     PassAtLimit,
     counts_of,
@@ -21,11 +24,8 @@ from rollmill.pipelines.metrics import (
     rate_row,
     stop_reasons,
 )
-from rollmill.pipelines.protocols import StoppingBudget
-from rollmill.pipelines.stats import rule_error_counts
-from rollmill.storage.ground.pool import Pool
-from rollmill.storage.ground.records import StopRow
-from rollmill.storage.ground.replies.faults import reply_counts
+from rollmill.roles.protocols import StoppingBudget
+from rollmill.stats import rule_error_counts
 from rollmill.storage.segments.instance import instance
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from rollmill.flows.curation.step_report import fingerprint_of, steps_of
 from rollmill.flows.recipe.user_files import files_of, packages_of
 from rollmill.flows.rounds.plan_rows import answers_of, of_steps, prompts_of, together
 from rollmill.flows.rounds.planning.plan import all_plans
-from rollmill.pipelines.metrics import PassAtLimit, decision_counts
-from rollmill.pipelines.protocols import CertifiedSelector
+from rollmill.ground.pool import pool_of
+from rollmill.ground.records import Decision, PlanRow, ThreadRow
+from rollmill.metrics import PassAtLimit, decision_counts
 from rollmill.pipelines.select.of_steps import behind_steps
 from rollmill.pipelines.verify.acceptance import asks
-from rollmill.storage.ground.pool import pool_of
-from rollmill.storage.ground.records import Decision, PlanRow, ThreadRow
+from rollmill.roles.protocols import CertifiedSelector
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.segments.schema import SCHEMAS, to_table
 from rollmill.storage.segments.table_file import PART, TableFile

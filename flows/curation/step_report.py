@@ -20,16 +20,16 @@ from rollmill.flows.curation.metrics import step_rates
 from rollmill.flows.rounds.plan_rows import links_of, of_steps, together
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.threads import READ_AT_ONCE
-from rollmill.pipelines.metrics import PassAtLimit, funnel_of
-from rollmill.pipelines.protocols import RoutingBudget
-from rollmill.pipelines.stats import vote, weighted_vote
-from rollmill.pipelines.steps.follow import Link, nearest_answer
-from rollmill.pipelines.steps.graph import Node
-from rollmill.pipelines.steps.reading import ReadCounts, unmet_words
+from rollmill.ground.pool import STATES, Pool
+from rollmill.ground.recipe_steps import IMPORTED
+from rollmill.ground.records import PlanRow
+from rollmill.metrics import PassAtLimit, funnel_of
 from rollmill.pipelines.verify.acceptance import accepted_verdict
-from rollmill.storage.ground.pool import STATES, Pool
-from rollmill.storage.ground.recipe_steps import IMPORTED
-from rollmill.storage.ground.records import PlanRow
+from rollmill.roles.protocols import RoutingBudget
+from rollmill.stats import vote, weighted_vote
+from rollmill.steps.follow import Link, nearest_answer
+from rollmill.steps.graph import Node
+from rollmill.steps.reading import ReadCounts, unmet_words
 from rollmill.storage.rollouts import Pair, pair_of
 from rollmill.storage.segments.rows import Rows
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.pipelines.gate import GateResult
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def check_version(info: "VersionInfo", suite: Path | None) -> "GateResult":
     """The result of a suite on a version, without a suite on its own. Evaluation problems are compared in `curate` only."""
     from rollmill.flows.recipe.methods import resolve as method
+    from rollmill.ground.recipe_steps import first_step
     from rollmill.pipelines.gate import Provenance, check_suite
     from rollmill.pipelines.gate.suite_file import read_suite
-    from rollmill.pipelines.registries import registry
     from rollmill.pipelines.verify.acceptance import policy_part
-    from rollmill.storage.ground.recipe_steps import first_step
+    from rollmill.roles.registries import registry
     from rollmill.storage.versions.composition import version_composition
     from rollmill.storage.versions.read import fixed_prefix, is_here, load_snapshot
     from rollmill.storage.versions.resolve import versions
@@ -29,7 +29,7 @@ def check_version(info: "VersionInfo", suite: Path | None) -> "GateResult":
     before = next((old for old in versions(info.path.parent.parent, info.name) if old.content_hash == info.parent), None)
     drifts = []
     if before is not None and is_here(before) and any(own["type"] == "expect_drift_to_be_at_most" for own in entries):
-        from rollmill.pipelines.metrics.drift import drifts as measured
+        from rollmill.metrics.drift import drifts as measured
 
         drifts = measured(version_composition(before), version_composition(info))
     part = policy_part(recipe)

@@ -8,10 +8,10 @@ on the same problems and of whole clusters (docs/explanation/statistics.md, poin
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rollmill.pipelines.stats import alpha_spent, holm, paired_test
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.formats.rate_texts import with_interval
-from rollmill.storage.ground.ids import digits
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.ids import digits
+from rollmill.stats import alpha_spent, holm, paired_test
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.comparison import paired
 from rollmill.storage.queries.comparisons.sides import Side, sides_of

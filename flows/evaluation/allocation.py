@@ -17,14 +17,14 @@ import numpy as np
 from rollmill.flows.evaluation.replay import estimate_row, name_and_options
 from rollmill.flows.evaluation.stored_arms import MODEL, ArmProblem, Arms, arms_of, costs_of, split
 from rollmill.flows.recipe.methods import parameters, resolve
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Ints
 from rollmill.pipelines.allocate import BASELINE
 from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
 from rollmill.pipelines.allocate.arms import Allocator, Pull, VouchingAllocator
 from rollmill.pipelines.allocate.spending import spending_of
-from rollmill.pipelines.stats import population_mean
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Ints
+from rollmill.stats import population_mean
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.sides import scopes_of
 

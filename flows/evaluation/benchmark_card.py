@@ -14,9 +14,9 @@ from rollmill.flows.recipe.benchmarks import Definition, definition_digest, defi
 from rollmill.flows.recipe.load import LoadedRecipe, resolve_recipe
 from rollmill.flows.recipe.schema import Recipe
 from rollmill.flows.worked_examples import Examples
-from rollmill.pipelines.generate.prompts import plain_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem, prompt_json
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.prompt_template import plain_text
+from rollmill.ground.records import Problem, prompt_json
 from rollmill.storage.workspace import Workspace
 
 Row = dict[str, Any]

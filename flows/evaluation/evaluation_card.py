@@ -11,12 +11,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines.metrics import Counts, pass_rate
-from rollmill.pipelines.stats.clusters.means import cluster_sums, mean_bounds
-from rollmill.storage.ground.errors import FoundWanting, SetupError, explained
-from rollmill.storage.ground.files import read_utf8
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import STRATA
+from rollmill.ground.errors import FoundWanting, SetupError, explained
+from rollmill.ground.files import read_utf8
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import STRATA
+from rollmill.metrics import Counts, pass_rate
+from rollmill.stats.clusters.means import cluster_sums, mean_bounds
 from rollmill.storage.queries import Reader, Scope
 from rollmill.storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.evaluation import alert
-from rollmill.pipelines.metrics.registry import row_label
+from rollmill.ground.formats.rate_texts import rate_text, with_interval
+from rollmill.ground.replies.faults import reply_lines
+from rollmill.metrics.registry import row_label
 from rollmill.pipelines.pages import PageSection, numbers_page
-from rollmill.storage.ground.formats.rate_texts import rate_text, with_interval
-from rollmill.storage.ground.replies.faults import reply_lines
 
 Row = Mapping[str, Any]
 _HEAD = ("metric", "value and 95% interval", "n", "clusters")

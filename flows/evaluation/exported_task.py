@@ -18,8 +18,8 @@ from rollmill.flows.problems import prompt_text
 from rollmill.flows.recipe.load import as_recipe
 from rollmill.flows.recipe.methods import ORIGIN
 from rollmill.flows.recipe.user_files import parts_with
-from rollmill.storage.ground.errors import SetupError, explained
-from rollmill.storage.ground.files import write_text
+from rollmill.ground.errors import SetupError, explained
+from rollmill.ground.files import write_text
 from rollmill.storage.versions.read import load_manifest
 from rollmill.storage.versions.resolve import VersionInfo, resolve
 from rollmill.storage.workspace import Workspace

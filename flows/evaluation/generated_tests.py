@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Flags
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Flags
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from rollmill.storage.imports.reading.readers import read_rows
 from rollmill.storage.queries.pools import ScopePool
 from rollmill.storage.segments.schema import from_table

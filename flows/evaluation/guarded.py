@@ -1,7 +1,7 @@
 """`rollmill holdout`: pass rates of models on a guarded half of a benchmark, which many questions do not wear out.
 
 Whole templates, by a hash with the guard's seed, are visible or guarded. A question is one model's pass rate; Thresholdout
-(`rollmill.pipelines.stats.guarded_answer`) answers it from the visible half while the guarded one agrees.
+(`rollmill.stats.guarded_answer`) answers it from the visible half while the guarded one agrees.
 """
 
 from dataclasses import replace
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rollmill.pipelines.stats import HoldoutGuard, first_shift, guarded_answer, standard_guard
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128, digits
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128, digits
+from rollmill.stats import HoldoutGuard, first_shift, guarded_answer, standard_guard
 from rollmill.storage.holdouts import Holdout, HoldoutQuestion, Holdouts
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.sides import Side, sides_of

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.evaluation.replay import aggregator_named, estimate_row, pool_of_one
-from rollmill.pipelines.metrics.elections import ballots
-from rollmill.pipelines.metrics.labels import Label, LabelError, is_graded, label_errors, labels
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_line
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.records import prompt_json
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_line
+from rollmill.ground.ids import digits
+from rollmill.ground.records import prompt_json
+from rollmill.metrics.elections import ballots
+from rollmill.metrics.labels import Label, LabelError, is_graded, label_errors, labels
 from rollmill.storage.queries import Reader, Scope
 from rollmill.storage.segments.schema import prompt_from_json
 
@@ -112,7 +112,7 @@ def _rows(scope: Scope, kept: Sequence[Label], request: LabelRequest) -> list[di
 
 
 def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    from rollmill.storage.ground.errors import explained
+    from rollmill.ground.errors import explained
 
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.pipelines.stats import Estimate, PairComparison, PairRanking, comparison_plan, pair_ranking, rank_agreement
-from rollmill.storage.ground.errors import SetupError, explained
-from rollmill.storage.ground.files import json_line
-from rollmill.storage.ground.ids import digits
+from rollmill.ground.errors import SetupError, explained
+from rollmill.ground.files import json_line
+from rollmill.ground.ids import digits
+from rollmill.stats import Estimate, PairComparison, PairRanking, comparison_plan, pair_ranking, rank_agreement
 from rollmill.storage.imports.reading.readers import read_rows
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.answers import ModelAnswer, first_answers

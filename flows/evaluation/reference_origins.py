@@ -6,15 +6,15 @@ from typing import Any
 
 from rollmill.flows.evaluation.replay import estimate_row, pool_of_one
 from rollmill.flows.problem_sources import problems_in
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.ground.records import MAJORITY, Problem
+from rollmill.metrics.elections import ballots
+from rollmill.metrics.labels import labels
+from rollmill.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.metrics.elections import ballots
-from rollmill.pipelines.metrics.labels import labels
-from rollmill.pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
 from rollmill.pipelines.synthesize.derived.lineage import lineage_of
 from rollmill.pipelines.synthesize.derived.recomputed import contradicted
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.records import MAJORITY, Problem
 from rollmill.storage.queries import Reader
 
 UNRECORDED = "unrecorded"

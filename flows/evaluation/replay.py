@@ -1,7 +1,7 @@
 """`rollmill replay`: all aggregators on one stored pool, as one report of JSON values. Draws and judges nothing.
 
 Which rollouts, models, scores and budgets are taken is decided here; the elections are those of
-`rollmill.pipelines.metrics.replay`.
+`rollmill.metrics.replay`.
 """
 
 import re
@@ -15,17 +15,16 @@ import yaml
 
 from rollmill.flows.evaluation.generated_tests import passes_by_row
 from rollmill.flows.recipe.methods import resolve
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Pool
+from rollmill.metrics import PassAtLimit
+from rollmill.metrics.elections import Ballot, ElectionBudget, ballots, comparison_rate
+from rollmill.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.aggregate.blind_pool import Adjustable, Aggregator
-from rollmill.pipelines.metrics import PassAtLimit
-from rollmill.pipelines.metrics.elections import Ballot, ElectionBudget, ballots, comparison_rate
-from rollmill.pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
-from rollmill.pipelines.registries import registry
-from rollmill.pipelines.score import is_blind
-from rollmill.pipelines.stats import Estimate
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Pool
+from rollmill.roles.blind_pool import Adjustable, Aggregator, is_blind
+from rollmill.roles.registries import registry
+from rollmill.stats import Estimate
 from rollmill.storage.queries import Reader, Scope, named_scope
 from rollmill.storage.queries.judge.audits import false_accept_bound, scope_rates
 from rollmill.storage.queries.pools import ScopePool, scope_pool

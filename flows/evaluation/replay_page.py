@@ -5,8 +5,8 @@ from math import ceil, floor, log2
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.formats.rate_texts import interval_text
 from rollmill.pipelines.pages import PageSection, numbers_page
-from rollmill.storage.ground.formats.rate_texts import interval_text
 
 Row = Mapping[str, Any]
 COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#16a085", "#7f5539", "#c2185b", "#5d6d7e", "#6b8e23")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import STATES, Flags, Ints, grouped
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import STATES, Flags, Ints, grouped
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.sides import Side, sides_of
 

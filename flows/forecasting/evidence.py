@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rollmill.flows.forecasting.follow_ups import FollowUpEvidence, follow_up_evidence
 from rollmill.flows.forecasting.pilots import ForecastRequest, draw_pilot, drawn_by, open_pilot, pilot_size
 from rollmill.flows.identity import resolved_parts
+from rollmill.ground.solutions import key_of_completion
 from rollmill.pipelines.budget.forecasts.later_verdicts import Recount
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from rollmill.storage.ground.solutions import key_of_completion
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.queries.scope import run_scope
 

@@ -1,7 +1,7 @@
 """Forecast of a budget's follow-ups from a pilot that drew some: completions, tokens and money of every step.
 
 A pilot gives, for each step, the share of possible follow-ups that are drawn and the length of its completions. Each
-simulated run of the budget is continued by these (rollmill.pipelines.steps.to_come). Tokens are the mean of the pilot's
+simulated run of the budget is continued by these (rollmill.steps.to_come). Tokens are the mean of the pilot's
 completions on the level, with templates reweighted in each simulation (Bayesian bootstrap), and their own spread.
 """
 
@@ -17,12 +17,12 @@ from rollmill.flows.forecasting.kept import KeptOfSteps, Solutions, selected_ste
 from rollmill.pipelines.budget.forecasts.forecast import ProblemOutcome
 from rollmill.pipelines.budget.forecasts.levels import Level
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
-from rollmill.pipelines.steps.census import Census, Kind
-from rollmill.pipelines.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
+from rollmill.steps.census import Census, Kind
+from rollmill.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
 
 if TYPE_CHECKING:
     from rollmill.flows.rounds import OpenRun
-    from rollmill.storage.ground.records import PlanRow
+    from rollmill.ground.records import PlanRow
     from rollmill.storage.workspace import Workspace
 
 Units = Mapping[str, Callable[[int, int], int]]

@@ -15,6 +15,9 @@ from rollmill.flows.forecasting.kept import KeptOfSteps, counting_selector, kept
 from rollmill.flows.forecasting.pilots import ForecastRequest, subject_of
 from rollmill.flows.forecasting.scores import scores_of, shown_forecast
 from rollmill.flows.identity import resolved_parts, unopened_run
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Decision, PlanRow
+from rollmill.ground.solutions import key_of_completion
 from rollmill.pipelines.budget.forecasts.forecast import (
     ForecastProblem,
     ProblemOutcome,
@@ -26,12 +29,9 @@ from rollmill.pipelines.budget.forecasts.forecast import (
 from rollmill.pipelines.budget.forecasts.later_verdicts import LaterVerdicts
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
 from rollmill.pipelines.budget.search import Search
-from rollmill.pipelines.engine_roles import CountsPromptTokens
-from rollmill.pipelines.stats import Prediction
-from rollmill.pipelines.steps.to_come import LEAST, TooLittleSeenError
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Decision, PlanRow
-from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.roles.engine_roles import CountsPromptTokens
+from rollmill.stats import Prediction
+from rollmill.steps.to_come import LEAST, TooLittleSeenError
 
 if TYPE_CHECKING:
     from rollmill.flows.recipe.load import LoadedRecipe

@@ -1,6 +1,6 @@
 """Rows kept of answers that follow others, forecast from a pilot: which of them are right, and which of these are new.
 
-A pilot's transitions say how often an answer is right after which (rollmill.pipelines.steps.to_come). Where a selector
+A pilot's transitions say how often an answer is right after which (rollmill.steps.to_come). Where a selector
 counts different solutions, a right answer repeats an earlier one of its problem in some share of cases, which the pilot
 shows for as many draws as it made; so that is said for a fixed budget of as many alone.
 """
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rollmill.ground.solutions import key_of_completion
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.forecast import ProblemOutcome
-from rollmill.pipelines.protocols import CountingSelector
 from rollmill.pipelines.select.of_steps import OfSteps, behind_steps, is_bounded
-from rollmill.pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
-from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.roles.protocols import CountingSelector
+from rollmill.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
 
 if TYPE_CHECKING:
     from rollmill.flows.rounds import OpenRun, RunSpec

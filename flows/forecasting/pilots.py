@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollmill.flows.forecasting.follow_ups import tokens_of
 from rollmill.flows.identity import resolved_parts
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Outcome, PlanRow, Problem, Rollout
+from rollmill.ground.solutions import key_of_completion
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.later_verdicts import Recount
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Outcome, PlanRow, Problem, Rollout
-from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.roles.tallies import Draw, RoundPlan, Stop, Tally
 from rollmill.storage.rollouts import Pair, completions_by_id, pair_of
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _stays(pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Out
 
 def _sample(rollout: Rollout) -> SimulatedSample:
     """A rollout as evidence."""
-    from rollmill.storage.ground.pool import answer_key
+    from rollmill.ground.pool import answer_key
 
     completion, verdict = rollout.completion, rollout.verdict
     return SimulatedSample(verdict.outcome, key_of_completion(completion), completion.tokens_out or 0, answer_key(verdict))

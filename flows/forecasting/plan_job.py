@@ -10,7 +10,7 @@ from rollmill.flows.forecasting.pilots import ForecastRequest
 from rollmill.flows.job import Job
 from rollmill.flows.progress import Progress
 from rollmill.flows.session import Session, open_session, recipe_of
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 
 TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past run and no pilot of such problems."
 

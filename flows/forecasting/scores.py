@@ -19,7 +19,7 @@ def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, 
 
     Quantities of one run are not independent of each other.
     """
-    from rollmill.pipelines.stats import Prediction, score_prediction  # with numpy, which showing one does not need
+    from rollmill.stats import Prediction, score_prediction  # with numpy, which showing one does not need
 
     # A quantity that is not known of the run has no score.
     predictions = {name: Prediction(**values) for name, values in row["quantities"].items() if name in actual}

@@ -23,14 +23,14 @@ from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.recipe.schema import Method
 from rollmill.flows.rounds import OpenRun
 from rollmill.flows.session import Session, open_session
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.replies.faults import reply_counts
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.replies.faults import reply_counts
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.sides import by_model
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.metrics.sample import Options
-    from rollmill.storage.ground.pool import Pool
+    from rollmill.ground.pool import Pool
+    from rollmill.metrics.sample import Options
     from rollmill.storage.queries import Scope
     from rollmill.storage.workspace import Workspace
 
@@ -194,7 +194,7 @@ def replies_of(scope: "Scope") -> Row:
 
 def totals(pool: "Pool") -> Row:
     """Counts of a pool: problems, rollouts by outcome, tokens (None if the imports give no token counts)."""
-    from rollmill.pipelines.metrics import funnel_of
+    from rollmill.metrics import funnel_of
 
     funnel = funnel_of(pool)
     return {
@@ -208,7 +208,7 @@ def totals(pool: "Pool") -> Row:
 
 def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
     """The rows of one metric; one that this pool does not allow is a row that says why."""
-    from rollmill.pipelines.metrics.registry import measure
+    from rollmill.metrics.registry import measure
 
     # `by_model` separates the models of an import; the group names the one that a row is of.
     by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
@@ -220,7 +220,7 @@ def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
 
 def options_of(part: MetricPart, base: Path) -> "Options":
     """The options of a metric, as the evaluation's recipe gives them; a user's files are relative to `base`."""
-    from rollmill.pipelines.metrics.sample import Options
+    from rollmill.metrics.sample import Options
 
     # Keys that the recipe leaves out keep the default of the metric.
     keys: dict[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rollmill.flows.driver import RecipeKind
 from rollmill.flows.job import Job
-from rollmill.storage.ground.by_name import object_at
+from rollmill.ground.by_name import object_at
 
 KINDS: Mapping[str, str] = {
     "curate": "rollmill.flows.jobs.curate:Curate",

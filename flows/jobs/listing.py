@@ -6,7 +6,7 @@ from pathlib import Path
 from rollmill.flows import CHECKOUT
 from rollmill.flows.recipe.parse import kind_of_file, read_yaml
 from rollmill.flows.recipe.shipped import shipped_recipes
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from rollmill.flows.recipe.parse import parse
 from rollmill.flows.recipe.schema import Recipe
 from rollmill.flows.rounds import OpenRun
 from rollmill.flows.session import open_session, recipe_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.queries import Scope

@@ -10,8 +10,8 @@ from rollmill.flows.limits import LimitReached
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.rounds import OpenRun
 from rollmill.flows.session import Session
+from rollmill.ground.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
 from rollmill.storage.commands import working_on
-from rollmill.storage.ground.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
 from rollmill.storage.ledger.run_state import run_state
 
 Result = dict[str, Any]

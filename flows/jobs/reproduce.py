@@ -15,8 +15,8 @@ from rollmill.flows.progress import Progress
 from rollmill.flows.recipe.load import as_recipe, resolve_recipe
 from rollmill.flows.recipe.schema import Recipe
 from rollmill.flows.recipe.user_files import stored_methods
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import takes_imports
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import takes_imports
 
 if TYPE_CHECKING:
     from rollmill.storage.versions.resolve import VersionInfo

@@ -21,10 +21,10 @@ from rollmill.flows.recipe.methods import DIGEST, PACKAGE, MethodSpec
 from rollmill.flows.recipe.profile import load_profile
 from rollmill.flows.recipe.user_files import TEMPLATES, parts_with, texts_in
 from rollmill.flows.session import with_places
-from rollmill.pipelines.protocols import ReadsVotes
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import write_text
-from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import write_text
+from rollmill.ground.ids import canonical_json, sha256_text
+from rollmill.roles.protocols import ReadsVotes
 from rollmill.storage.versions.content.layout import derived
 from rollmill.storage.workspace import Workspace
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.storage.ground.solutions import solution_key
+from rollmill.ground.solutions import solution_key
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.pools import scope_pool
 

@@ -16,8 +16,8 @@ from rollmill.flows.recipe.parse import explain, naming, override, parse
 from rollmill.flows.recipe.schema import Method
 from rollmill.flows.training.training_recipe import LoadedTraining, TrainingRecipe, load_training, resolve_training
 from rollmill.flows.trials.trial_recipe import json_sets
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.train.between.roles import RoundKeys
-from rollmill.storage.ground.errors import SetupError, unknown_name
 from rollmill.storage.models.index import MODELS
 
 DATASET = "dataset"

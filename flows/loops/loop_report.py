@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.files import json_text, write_text
+from rollmill.ground.formats.rate_texts import with_interval
 
 Row = Mapping[str, Any]
 MEASURES = (

@@ -9,10 +9,10 @@ from rollmill.flows.loops.answers import ModelAnswers
 from rollmill.flows.loops.loop_recipe import LoopStop
 from rollmill.flows.trials.comparison import difference_row
 from rollmill.flows.trials.students import StudentCounts
-from rollmill.pipelines.stats import population_mean
-from rollmill.pipelines.stats.trials.counts import pass_at_k_cells, pass_at_k_difference
-from rollmill.pipelines.stats.trials.two_way import two_way
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.stats import population_mean
+from rollmill.stats.trials.counts import pass_at_k_cells, pass_at_k_difference
+from rollmill.stats.trials.two_way import two_way
 
 Row = dict[str, Any]
 DISTINCT = "mean difference in distinct right solutions of problems that both models solve"

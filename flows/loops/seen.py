@@ -12,11 +12,11 @@ from rollmill.flows.loops.loaded_loop import LoadedLoop
 from rollmill.flows.recipe.methods import MethodSpec
 from rollmill.flows.training.training import InitialModel
 from rollmill.flows.training.training_data import training_rows
-from rollmill.pipelines.stats import clopper_pearson
+from rollmill.ground.files import json_text, write_text
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import STRATA
 from rollmill.pipelines.train.between.roles import SeenProblem, SeenRound
-from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import STRATA
+from rollmill.stats import clopper_pearson
 from rollmill.storage.queries import Reader, dataset_scope
 from rollmill.storage.queries.pools import scope_pool
 from rollmill.storage.segments.schema import from_table

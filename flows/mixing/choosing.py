@@ -12,11 +12,11 @@ from rollmill.flows.mixing.mix_recipe import LoadedMixture
 from rollmill.flows.mixing.model_signals import SIMILAR
 from rollmill.flows.mixing.signals import VECTOR
 from rollmill.flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.quotas.quota import shared_out
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits
 from rollmill.pipelines.mix.text_vectors import unit_rows
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.pool import Floats
 
 ALL = "all sources"
 """Name of the choice over every source, in messages and in the manifest."""

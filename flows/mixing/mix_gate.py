@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rollmill.flows.mixing.mix_recipe import MixGate
 from rollmill.flows.mixing.mix_snapshot import MixturePart
 from rollmill.flows.mixing.reconciliation import SourceCounts
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 
 if TYPE_CHECKING:
     from rollmill.pipelines.gate import GateResult

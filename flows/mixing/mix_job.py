@@ -17,7 +17,7 @@ from rollmill.flows.mixing.reconciliation import SourceCounts, reconciled, requi
 from rollmill.flows.mixing.signals import StoredSignals, signals_of
 from rollmill.flows.mixing.thresholds import Sifted, sifted
 from rollmill.flows.progress import Progress
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 from rollmill.storage.run_records import NOTHING_NEW
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace

@@ -10,8 +10,8 @@ from pydantic import Field, FiniteFloat, SerializerFunctionWrapHandler, model_se
 from rollmill.flows.recipe.methods import MethodSpec, resolve
 from rollmill.flows.recipe.parse import naming, parse
 from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Share, Slug, Text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json, sha256_text
 
 FOLDER = "recipes/mixtures"
 UNIFORM = Method(method="uniform")

@@ -15,8 +15,8 @@ from rollmill.flows.mixing.reconciliation import SourceCounts
 from rollmill.flows.mixing.signals import StoredSignals
 from rollmill.flows.mixing.thresholds import KEPT, REPEATED, Sifted
 from rollmill.flows.recipe.user_files import files_of, packages_of
-from rollmill.pipelines.metrics import PassAtLimit, decision_counts, funnel_of
-from rollmill.storage.ground.pool import pool_of
+from rollmill.ground.pool import pool_of
+from rollmill.metrics import PassAtLimit, decision_counts, funnel_of
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.versions.content.catalogue import KEYS

@@ -9,10 +9,10 @@ from rollmill.flows.recipe.load import as_recipe, loaded_evaluation
 from rollmill.flows.recipe.schema import Evaluation
 from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
 from rollmill.flows.training.run_source import run_snapshot
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.acceptance import Policy, policy_part
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import recorded_steps
-from rollmill.storage.ground.records import Problem
 from rollmill.storage.versions.content.hashing import content_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import dataset_names

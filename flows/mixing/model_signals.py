@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from rollmill.flows.mixing.mix_recipe import LoadedMixture, ModelSignals, TargetRows, as_label
 from rollmill.flows.problems import prompt_text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.imports.reading.readers import read_rows
 from rollmill.storage.models.files import version_folder
 from rollmill.storage.models.index import MODELS

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import SetupError, refusal
+from rollmill.ground.errors import SetupError, refusal
 from rollmill.storage.imports.reading.limits import Unfolded
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.views import quoted

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import read_object
 from rollmill.pipelines.mix.pilots.pilot import Pilots
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import read_object
 from rollmill.storage.imports.reading.number_cells import number_at
 from rollmill.storage.imports.reading.readers import read_rows
 from rollmill.storage.queries import Reader

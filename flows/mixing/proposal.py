@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from rollmill.flows.problems import prompt_text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.pilots.pilot import LawResult, MixtureLaw, Pilots, best_shares, law_result
 from rollmill.pipelines.mix.pilots.quadratic import Quadratic
 from rollmill.pipelines.mix.pilots.source_power import SourcePower
 from rollmill.pipelines.mix.pilots.transport import Geometry, Transport
 from rollmill.pipelines.mix.quotas.quota import shared_out
 from rollmill.pipelines.mix.text_vectors import text_vectors
-from rollmill.pipelines.stats.scaling.power_law import REACH
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Floats
+from rollmill.stats.scaling.power_law import REACH
 from rollmill.storage.queries import Reader, named_scope
 from rollmill.storage.versions.index import dataset_names
 

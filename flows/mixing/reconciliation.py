@@ -9,7 +9,7 @@ from rollmill.flows.mixing.choosing import ALL, MixedRows
 from rollmill.flows.mixing.mix_recipe import LoadedMixture
 from rollmill.flows.mixing.mix_sources import OpenedSource
 from rollmill.flows.mixing.thresholds import KEPT, Sifted
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 
 
 @dataclass(frozen=True, slots=True)

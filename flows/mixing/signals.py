@@ -17,12 +17,12 @@ from rollmill.flows.mixing.mix_sources import OpenedSource
 from rollmill.flows.mixing.model_signals import SIMILAR, OpenedTarget, open_target, with_model_signals
 from rollmill.flows.mixing.own_signals import with_own_columns
 from rollmill.flows.problems import prompt_text
+from rollmill.ground.failpoints import hit
+from rollmill.ground.files import locked, sync
+from rollmill.ground.ids import digest128, sha256_text
+from rollmill.ground.pool import score_columns
 from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
 from rollmill.pipelines.select.near_duplicates import near_duplicates
-from rollmill.storage.ground.failpoints import hit
-from rollmill.storage.ground.files import locked, sync
-from rollmill.storage.ground.ids import digest128, sha256_text
-from rollmill.storage.ground.pool import score_columns
 from rollmill.storage.scores import later_scores
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.schema import prompt_from_json

@@ -10,8 +10,8 @@ import pyarrow as pa
 from rollmill.flows.mixing.mix_recipe import LoadedMixture, Threshold, as_label
 from rollmill.flows.mixing.own_signals import quoted_name
 from rollmill.flows.mixing.signals import VECTOR, StoredSignals
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.pool import Floats, Ints
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.views import quoted
 

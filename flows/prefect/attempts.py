@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from rollmill.flows.job import Job
 from rollmill.flows.limits import LimitReached
-from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.ground.errors import FoundWanting, SetupError, Unavailable
 from rollmill.storage.run_records import Firing
 from rollmill.storage.schedules import Schedule, Schedules
 from rollmill.storage.workspace import Workspace

@@ -10,7 +10,7 @@ from rollmill.flows.driver import DIRECT, Direct, JobKind, Outcome
 from rollmill.flows.job import Job
 from rollmill.flows.prefect.managed import ManagedServer
 from rollmill.flows.progress import Progress
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.workspace import STATE
 
 if TYPE_CHECKING:

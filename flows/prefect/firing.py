@@ -19,8 +19,8 @@ from rollmill.flows.recipe.evaluations import EvaluationRecipe
 from rollmill.flows.recipe.parse import parse
 from rollmill.flows.recipe.schema import Recipe
 from rollmill.flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
+from rollmill.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 from rollmill.pipelines.processes.child import die_with_parent
-from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 
 if TYPE_CHECKING:
     from rollmill.flows.recipe.evaluations import LoadedEvaluationRecipe

@@ -24,10 +24,10 @@ from rollmill.flows.prefect.server import (
     user_prefect_environment,
     user_prefect_url,
 )
+from rollmill.ground.errors import RollmillError, SetupError
+from rollmill.ground.files import no_link
 from rollmill.pipelines.processes.local_server import new_secret
 from rollmill.pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
-from rollmill.storage.ground.errors import RollmillError, SetupError
-from rollmill.storage.ground.files import no_link
 from rollmill.storage.ledger.owners import maker_of, new_file_id
 from rollmill.storage.standing import Standing, find_standing, healthy, write_standing
 

@@ -59,13 +59,14 @@ def command(port: int) -> list[str]:
 
 def explain_rules(root: Path) -> None:
     """Give the rules that earlier releases recorded the words that their verifiers have now, for the pages."""
-    from rollmill.pipelines.protocols import ExplainsRules
-    from rollmill.pipelines.verify import VERIFIERS
+    from rollmill.roles.protocols import ExplainsRules
+    from rollmill.roles.registries import registry
     from rollmill.storage.workspace import Workspace
 
+    verifiers = registry("verifier")
     with Workspace.open(root) as workspace:
         known: dict[str, object] = {
-            name: VERIFIERS[name] for name in workspace.verifiers.unexplained() if name in VERIFIERS
+            name: verifiers[name] for name in workspace.verifiers.unexplained() if verifiers.is_ours(name)
         }
         workspace.verifiers.explain(
             {name: verifier.words for name, verifier in known.items() if isinstance(verifier, ExplainsRules)}

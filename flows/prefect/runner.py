@@ -14,8 +14,8 @@ from prefect.runner._starter_engine import EngineCommandStarter
 
 from rollmill.flows.prefect.flows.carrying import flow_of
 from rollmill.flows.prefect.untrusted import refuse_stored_results, replace
+from rollmill.ground.errors import RollmillError
 from rollmill.pipelines.processes.spawn import module_command
-from rollmill.storage.ground.errors import RollmillError
 
 if TYPE_CHECKING:
     from prefect import Flow

@@ -16,7 +16,7 @@ from rollmill.flows.driver import Outcome
 from rollmill.flows.job import Job
 from rollmill.flows.prefect.attempts import attempts
 from rollmill.flows.prefect.firing import end_with_supervisor, fire
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from rollmill.flows.prefect.managed import PATIENCE, ManagedServer
 from rollmill.flows.prefect.pages import serve_pages
 from rollmill.flows.prefect.reconciling import reconcile_firings, record_before_start
 from rollmill.flows.prefect.triggers import deployment_name, event_of, watch_always
-from rollmill.storage.ground.errors import RollmillError, SetupError
-from rollmill.storage.ground.files import no_link
+from rollmill.ground.errors import RollmillError, SetupError
+from rollmill.ground.files import no_link
 from rollmill.storage.schedules import Schedule, Schedules
 from rollmill.storage.standing import Status, healthy, lock_file, standing_file, write_standing
 

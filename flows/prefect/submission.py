@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rollmill.flows.prefect.server import ONE_SHOT, apply, environment, user_prefect_environment, user_prefect_url
-from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.schedules import Schedule

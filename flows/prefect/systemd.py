@@ -5,9 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from rollmill.pipelines import IMPORT_ROOT
+from rollmill.ground.files import own_folder
 from rollmill.pipelines.processes.spawn import module_command
-from rollmill.storage.ground.files import own_folder
+from rollmill.places import IMPORT_ROOT
 
 HOMES = ("XDG_STATE_HOME", "XDG_CONFIG_HOME")
 

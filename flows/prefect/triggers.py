@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import NAMESPACE_OID, uuid5
 
-from rollmill.storage.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.ground.errors import RollmillError, SetupError, unknown_name
 from rollmill.storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _models(item: Schedule) -> dict[str, str]:
 def _evaluated(item: Schedule) -> dict[str, str]:
     """The models of an evaluation by the names of their rows."""
     from rollmill.flows.recipe.evaluations import load_evaluation
-    from rollmill.storage.ground.recipe_steps import IMPORTED
+    from rollmill.ground.recipe_steps import IMPORTED
 
     rows = load_evaluation(Path(item.recipe), sets=item.sets).recipe.models
     return {row.name: row.model for row in rows if row.engine != IMPORTED}

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 
 SOURCES = "prefect.settings.sources"
 PROFILES = Path(os.devnull) / "profiles.toml"

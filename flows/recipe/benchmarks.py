@@ -25,7 +25,7 @@ from rollmill.flows.recipe.schema import (
     Slug,
     Text,
 )
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
     from rollmill.storage.imports.reading.layouts import Layout

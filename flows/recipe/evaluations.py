@@ -25,8 +25,8 @@ from rollmill.flows.recipe.schema import (
     Slug,
     Text,
 )
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.recipe_steps import IMPORTED
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.recipe_steps import IMPORTED
 
 MOST_SAMPLES = 100_000
 FOLDER = "recipes/evaluations"
@@ -182,7 +182,7 @@ def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation
 
 
 def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
-    from rollmill.pipelines.metrics.registry import METRICS
+    from rollmill.metrics.registry import METRICS
 
     for part in recipe.metrics:
         if part.metric not in METRICS:

@@ -16,9 +16,9 @@ from rollmill.flows.recipe.method_options import REQUIRED, MethodOption, method_
 from rollmill.flows.recipe.methods import OF
 from rollmill.flows.recipe.parse import override, read_yaml
 from rollmill.flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, StepSection
-from rollmill.pipelines.registries import registry
-from rollmill.storage.ground.by_name import object_at
-from rollmill.storage.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
+from rollmill.ground.by_name import object_at
+from rollmill.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
+from rollmill.roles.registries import registry
 
 ROLES = {
     "verify": "verifier",

@@ -25,15 +25,15 @@ from rollmill.flows.recipe.step_rules import (
     rules_of,
 )
 from rollmill.flows.recipe.votes import check_scorer, check_verdicts, scores_votes
-from rollmill.pipelines.protocols import ScoreSelector
-from rollmill.pipelines.registries import registry
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import canonical_json, sha256_text
+from rollmill.ground.recipe_steps import IMPORTED
+from rollmill.ground.records import Stream
 from rollmill.pipelines.select.of_steps import behind_steps
-from rollmill.pipelines.steps.graph import StepGraph
 from rollmill.pipelines.verify.acceptance import PLAIN
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json, sha256_text
-from rollmill.storage.ground.recipe_steps import IMPORTED
-from rollmill.storage.ground.records import Stream
+from rollmill.roles.protocols import ScoreSelector
+from rollmill.roles.registries import registry
+from rollmill.steps.graph import StepGraph
 
 GATE_NUMBERS = ("max_one_text", "least", "most", "least_judged")
 """Bounds of the gate that a recipe at their defaults does not record."""

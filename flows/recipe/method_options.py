@@ -9,11 +9,11 @@ from typing import Any
 from rollmill.flows.recipe.methods import FROM, INTERNAL_OPTIONS, OF, PROFILE_OPTIONS, SOURCE, method_class, parameters
 from rollmill.flows.recipe.option_types import annotations
 from rollmill.flows.recipe.step_rules import is_model_free
-from rollmill.pipelines.protocols import BuiltOfMethods
-from rollmill.pipelines.registries import registry
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.form_fields import descriptions
-from rollmill.storage.ground.recipe_steps import IMPORTED
+from rollmill.ground.errors import SetupError
+from rollmill.ground.form_fields import descriptions
+from rollmill.ground.recipe_steps import IMPORTED
+from rollmill.roles.protocols import BuiltOfMethods
+from rollmill.roles.registries import registry
 
 REQUIRED = Parameter.empty
 """Default of an option that must be given."""

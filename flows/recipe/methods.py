@@ -12,15 +12,15 @@ from types import ModuleType
 from typing import Any
 
 from rollmill.flows.recipe.option_types import check_option_types
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import canonical_json, sha256_text
 from rollmill.pipelines.method_checks import check_method
 from rollmill.pipelines.own_code import part_digest, remember
-from rollmill.pipelines.protocols import BuiltOfMethods
-from rollmill.pipelines.registries import registry
 from rollmill.pipelines.select.of_steps import RATES, OfSteps, WithinRates
-from rollmill.pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.roles.protocols import BuiltOfMethods
+from rollmill.roles.registries import registry
+from rollmill.roles.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
 
 SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
@@ -223,7 +223,7 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
         if key not in (*known, *sourced):
             raise unknown_name(f"option of {role} {name!r}", str(key), [*known, *sourced])
     # An engine's model is named beside its options and given to it later.
-    if name in registry(role).product:
+    if registry(role).is_ours(name):
         inside: list[str] = (
             list(cls.nested) if isinstance(cls, BuiltOfMethods) else []
         )  # methods themselves, looked at as such

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from rollmill.flows.recipe.parse import shortened
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 _WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers", str: "texts", bool: "truth values"}

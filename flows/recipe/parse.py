@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from rollmill.flows.recipe.shipped import fetch_command
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[str | int, ...]

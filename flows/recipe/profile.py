@@ -12,8 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from rollmill.flows.recipe.parse import parse
 from rollmill.flows.recipe.schema import Part, SchemaOne, Text
 from rollmill.flows.recipe.servers import Http, PricesSection, Serve, ServerSection, Variable
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
-from rollmill.storage.ground.errors import SetupError
 
 MOST_AT_ONCE = 4096  # processes or threads of one machine
 

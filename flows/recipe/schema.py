@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from rollmill.storage.ground.recipe_steps import IMPORTED
+from rollmill.ground.recipe_steps import IMPORTED
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 MOST_PROBLEMS = 1_000_000  # of one recipe; they are held in memory, about 2 KB each
@@ -220,7 +220,7 @@ def _words(value: Any) -> Any:
 class StepSection(Generate):
     """Settings of a step: `generate` with the keys given here changed. `template` is its `prompt_template`, and was `form`.
 
-    The other keys are those of `rollmill.pipelines.steps.graph.StepRule`; `count` of a root says how often it is drawn
+    The other keys are those of `rollmill.steps.graph.StepRule`; `count` of a root says how often it is drawn
     where the recipe has no budget, once if it says nothing.
     """
 

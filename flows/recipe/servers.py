@@ -16,11 +16,11 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from rollmill.flows import CHECKOUT
 from rollmill.flows.recipe.schema import Part
+from rollmill.ground.secret_texts.known_keys import environment_keys, file_keys
 from rollmill.pipelines.generate import prices as exact
 from rollmill.pipelines.generate.http import http_settings as settings
 from rollmill.pipelines.generate.serving.local_model import LocalModel
 from rollmill.pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
-from rollmill.storage.ground.secret_texts.known_keys import environment_keys, file_keys
 from rollmill.storage.models.files import version_folder
 from rollmill.storage.models.index import MODELS, numbered_name
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollmill.flows import CHECKOUT
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import write_text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import write_text
 
 FIRST = (
     "recipes/arithmetic.yaml",

@@ -15,23 +15,23 @@ from pydantic import ValidationError
 
 from rollmill.flows.recipe.methods import MethodSpec, resolve
 from rollmill.flows.recipe.schema import Generate, Method, Recipe, StepSection
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.recipe_steps import IMPORTED
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.budget import reads_verdicts
 from rollmill.pipelines.budget.search import Search
-from rollmill.pipelines.engine_roles import RunsDecoders, RunsWarps
 from rollmill.pipelines.generate.calls import UNSENT_TOKENS, check_decoder, check_warps
 from rollmill.pipelines.generate.registry import GENERATORS, MODEL_FREE
 from rollmill.pipelines.generate.tools.model_free import ModelFree
-from rollmill.pipelines.protocols import RoutingBudget
-from rollmill.pipelines.registries import registry
 from rollmill.pipelines.search.kernel import SearchSteps
 from rollmill.pipelines.search.tree import AskingPolicy
-from rollmill.pipelines.steps.graph import ChecksSteps, Node, StepGraph, StepRule
-from rollmill.pipelines.steps.recorded import with_places
-from rollmill.pipelines.steps.step_template import RESERVED, Template, place_alone
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.recipe_steps import IMPORTED
-from rollmill.storage.ground.records import Sampling
+from rollmill.roles.engine_roles import RunsDecoders, RunsWarps
+from rollmill.roles.protocols import RoutingBudget
+from rollmill.roles.registries import registry
+from rollmill.steps.graph import ChecksSteps, Node, StepGraph, StepRule
+from rollmill.steps.recorded import with_places
+from rollmill.steps.step_template import RESERVED, Template, place_alone
 
 _OWN = frozenset(StepSection.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
 _OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not a step's to change
@@ -161,11 +161,15 @@ def _engine_of(generate: Generate, step: StepSection) -> str:
 
 
 def is_model_free(engine: str, base: Path) -> bool:
-    """True if the engine asks no model."""
+    """True if the engine asks no model, and makes its texts of earlier ones."""
     if engine in GENERATORS or engine in MODEL_FREE:
         return engine in MODEL_FREE
     known = ":" in engine or engine in registry("engine")  # another name is refused where the engine is loaded
-    return known and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree)
+    return known and _follows(resolve("engine", engine, {}, base=base).cls)
+
+
+def _follows(engine: type[object]) -> bool:
+    return issubclass(engine, ModelFree) and engine.follows
 
 
 def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw: bool) -> StepRule:

@@ -16,11 +16,11 @@ from types import MappingProxyType
 from typing import Any
 
 from rollmill.flows.recipe.methods import DIGEST, PACKAGE, Found, MethodSpec, class_in, file_mark, resolve
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.temporary import temporary_folder
 from rollmill.pipelines.own_code import OPTION, asked_for, is_own, is_trusted, own_places, part_digest, trusted_list
-from rollmill.pipelines.user_code import found_file
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.temporary import temporary_folder
+from rollmill.roles.user_code import found_file
 
 _NAMES = ("method", "synthesize", "engine")  # the keys that name a method
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rollmill.flows.recipe.methods import OF, MethodSpec, parameters
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget import reads_verdicts
-from rollmill.pipelines.protocols import VOTES, GroupScorer, ReadsVotes
-from rollmill.pipelines.steps.graph import Node, StepGraph
-from rollmill.pipelines.steps.step_template import OUTCOME
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.protocols import VOTES, GroupScorer, ReadsVotes
+from rollmill.steps.graph import Node, StepGraph
+from rollmill.steps.step_template import OUTCOME
 
 
 def scores_votes(scorer: MethodSpec) -> bool:

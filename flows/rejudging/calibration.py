@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rollmill.flows.rejudging.selection import rows_decided_by
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import JUDGED
 from rollmill.storage.audits import Audit, Pair
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import JUDGED
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.judge.audited import audited_rows
 from rollmill.storage.queries.judge.audits import truth_of

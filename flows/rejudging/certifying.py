@@ -19,17 +19,17 @@ from rollmill.flows.rejudging.calibration import JudgedRows, calibration_of
 from rollmill.flows.rejudging.selection import SelectingRun, SelectRequest, graded_parts, graded_rollout, selecting_run
 from rollmill.flows.rounds.judging.decide import select_checked
 from rollmill.flows.rounds.judging.score import preview_scores, rows_of
+from rollmill.ground.errors import SetupError, explained, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import Flags, Floats
 from rollmill.pipelines.guarantees.judged_sample import EXCHANGEABLE, Guaranteed, JudgedSample
 from rollmill.pipelines.select.certified import CERTIFICATE, COVERED, JUDGED_WRONG, Certified
-from rollmill.storage.ground.errors import SetupError, explained, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import Flags, Floats
 from rollmill.storage.queries import Reader
 from rollmill.storage.rollouts import Pair
 
 if TYPE_CHECKING:
     from rollmill.pipelines.guarantees.judged_sample import Guarantee
-    from rollmill.pipelines.protocols import Selector
+    from rollmill.roles.protocols import Selector
 
 
 @dataclass(frozen=True, slots=True)

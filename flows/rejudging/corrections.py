@@ -13,11 +13,11 @@ import numpy as np
 
 from rollmill.flows.job import Job
 from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
-from rollmill.pipelines.protocols import ReadsVotes, Verifier
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import STATES, Pool
 from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict, policy_part
 from rollmill.pipelines.verify.judging import judge
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import STATES, Pool
+from rollmill.roles.protocols import ReadsVotes, Verifier
 from rollmill.storage.queries import Reader, Scope, version_manifest
 from rollmill.storage.queries.browse.problems import problem_detail
 from rollmill.storage.queries.judge.errata import Errata, Erratum

@@ -15,11 +15,11 @@ from rollmill.flows.job import Job
 from rollmill.flows.recipe.load import load_recipe
 from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.session import stored_job
+from rollmill.ground.errors import SetupError, explained
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.verify.acceptance import PLAIN
 from rollmill.pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
 from rollmill.storage.audits import PersonJudgement
-from rollmill.storage.ground.errors import SetupError, explained
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.queries.judge.audits import outcome_of
 from rollmill.storage.queries.judge.review import judged_undecided
 

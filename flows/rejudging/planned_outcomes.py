@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
+from rollmill.ground.records import Verdict, plan_of
 from rollmill.pipelines.verify.acceptance import Policy, planned_verdict, policy_part
-from rollmill.storage.ground.records import Verdict, plan_of
 from rollmill.storage.segments.schema import CHUNK, from_table
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """The report of `reverify`: outcomes, pass rates, metrics and decisions that differ under the verifiers of today.
 
-Rows are counted as they stream; the numbers are those of rollmill.pipelines.metrics. Rates are over the prefix that was
+Rows are counted as they stream; the numbers are those of rollmill.metrics. Rates are over the prefix that was
 fixed before any verdict, problems weigh the same, and differences are paired: the same completions, judged twice
-(`rollmill.pipelines.stats.paired_difference`).
+(`rollmill.stats.paired_difference`).
 """
 
 import math
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.pipelines.metrics import CountsByProblem, PairedDecisions, moves_rows, paired_pass_at, paired_rates
-from rollmill.storage.ground.pool import grouped
-from rollmill.storage.ground.records import Rollout, Verdict
+from rollmill.ground.pool import grouped
+from rollmill.ground.records import Rollout, Verdict
+from rollmill.metrics import CountsByProblem, PairedDecisions, moves_rows, paired_pass_at, paired_rates
 
 EXAMPLES = 5  # of each kind of flip
 TAIL = 240  # characters of a completion's end that an example shows

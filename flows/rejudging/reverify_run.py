@@ -22,9 +22,9 @@ from rollmill.flows.rejudging.reverify_verdicts import CarriedSample, VerdictCou
 from rollmill.flows.rounds.judging.decide import select_checked
 from rollmill.flows.rounds.judging.score import preview_scores, rows_of
 from rollmill.flows.rounds.plan_rows import answers_of, by_problems
+from rollmill.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.ground.records import PlanRow, Rollout, Score, Verdict
 from rollmill.pipelines.verify.acceptance import accepted_verdict, missing_verdicts
-from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
-from rollmill.storage.ground.records import PlanRow, Rollout, Score, Verdict
 from rollmill.storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
 from rollmill.storage.segments.rows import Rows
 

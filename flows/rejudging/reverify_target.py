@@ -13,8 +13,8 @@ from rollmill.flows.identity import unopened_run
 from rollmill.flows.job import Job
 from rollmill.flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
 from rollmill.flows.session import open_session, read_session, recipe_of, stored_job
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.verify.extract import EXTRACTION
-from rollmill.storage.ground.errors import SetupError, unknown_name
 from rollmill.storage.rollouts import Key
 from rollmill.storage.runs import BESIDE_RECIPE
 

@@ -14,12 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rollmill.pipelines.protocols import Verifier
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Verdict
 from rollmill.pipelines.verify.acceptance import Policy, asks
 from rollmill.pipelines.verify.judging import Item, item_pair, lacked_resources, verdicts_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Verdict
+from rollmill.roles.protocols import Verifier
 from rollmill.storage.rollouts import Key, Pair
 
 Rules = Sequence[tuple[str, str]]

@@ -9,13 +9,13 @@ from rollmill.flows.recipe.methods import parameters, resolve
 from rollmill.flows.recipe.profile import load_profile
 from rollmill.flows.recipe.servers import http_settings
 from rollmill.flows.session import with_places
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.certify.samplers.certification import SamplerCertificate, SamplerClaim, certify_sampler
-from rollmill.pipelines.engine_roles import Generator, RunsDecoders, RunsWarps
 from rollmill.pipelines.generate.calls import check_sampling
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Sampling
+from rollmill.roles.engine_roles import Generator, RunsDecoders, RunsWarps
 
 PLACES = 4
 """Tokens of a text that are tested where a decoder draws several from one call."""

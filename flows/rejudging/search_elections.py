@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.rejudging.reverify_target import open_target
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import ballot
+from rollmill.ground.records import JUDGED
 from rollmill.pipelines.search.election import elected, heaviest
-from rollmill.pipelines.stats import Estimate, paired_difference, population_mean
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import ballot
-from rollmill.storage.ground.records import JUDGED
+from rollmill.stats import Estimate, paired_difference, population_mean
 
 if TYPE_CHECKING:
+    from rollmill.ground.records import Verdict
     from rollmill.pipelines.budget.search import Search
     from rollmill.pipelines.search.tree import Tree
-    from rollmill.storage.ground.records import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from rollmill.flows.rounds.judging.decide import select_checked
 from rollmill.flows.rounds.judging.score import preview_scores, rows_of
 from rollmill.flows.rounds.plan_rows import answers_of, in_order
 from rollmill.flows.session import read_session, recipe_of, stored_job
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import has_follow_ups
+from rollmill.ground.records import Rollout, Score
+from rollmill.metrics import PairedDecisions, moves_rows
 from rollmill.pipelines.budget import reads_verdicts
-from rollmill.pipelines.metrics import PairedDecisions, moves_rows
 from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict, check_names, missing_verdicts, policy_part
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import has_follow_ups
-from rollmill.storage.ground.records import Rollout, Score
 from rollmill.storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
 from rollmill.storage.runs import BESIDE_RECIPE
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rollmill.flows.recipe.load import LoadedRecipe
     from rollmill.flows.rounds import OpenRun
     from rollmill.flows.session import Session
-    from rollmill.pipelines.protocols import Selector
+    from rollmill.roles.protocols import Selector
     from rollmill.storage.runs import Run
 
 # Keys of the canonical recipe that change no rollout and no verdict.

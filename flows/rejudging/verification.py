@@ -13,17 +13,17 @@ import pyarrow.compute as pc
 from rollmill.flows.recipe.methods import DIGEST, PACKAGE
 from rollmill.flows.recipe.user_files import StoredMethods, stored_methods
 from rollmill.flows.rounds.judging.decide import check_decisions
-from rollmill.pipelines.metrics import decision_counts
-from rollmill.pipelines.protocols import ReadsVotes
+from rollmill.ground.errors import RollmillError
+from rollmill.ground.pool import pool_of
+from rollmill.ground.recipe_steps import recorded_steps, step_names
+from rollmill.ground.records import Decision, Rollout, plan_of
+from rollmill.metrics import decision_counts
 from rollmill.pipelines.sandbox.method_box import BoxFailed
-from rollmill.pipelines.steps.cast_votes import CastVotes
-from rollmill.pipelines.steps.follow import Link
-from rollmill.pipelines.steps.recorded import recorded_graph
 from rollmill.pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict, policy_part, used_verdicts
-from rollmill.storage.ground.errors import RollmillError
-from rollmill.storage.ground.pool import pool_of
-from rollmill.storage.ground.recipe_steps import recorded_steps, step_names
-from rollmill.storage.ground.records import Decision, Rollout, plan_of
+from rollmill.roles.protocols import ReadsVotes
+from rollmill.steps.cast_votes import CastVotes
+from rollmill.steps.follow import Link
+from rollmill.steps.recorded import recorded_graph
 from rollmill.storage.rollouts import Key, Pair, Stored, graded_of_tables
 from rollmill.storage.segments.schema import from_table
 

@@ -14,10 +14,10 @@ from typing import Any
 from rollmill.flows.recipe.load import load_recipe
 from rollmill.flows.rewards.reward import VerifierReward
 from rollmill.flows.rewards.shapes import TRAINERS
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import Problem
 from rollmill.pipelines.certify.suites import select_suite
 from rollmill.pipelines.verify.finding import prompt_text
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import Problem
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.workspace import Workspace
 

@@ -12,11 +12,11 @@ from typing import Any
 from rollmill.flows.rewards.items import RewardItem
 from rollmill.flows.rewards.reward import reward
 from rollmill.flows.rewards.reward_log import PREFIX, VERSION, require_log
-from rollmill.pipelines.stats import Estimate, cluster_mean
-from rollmill.pipelines.stats.clusters.cluster_ratios import cluster_share
-from rollmill.pipelines.stats.clusters.intervals import mover_sum
-from rollmill.storage.ground.formats.rate_texts import with_interval
-from rollmill.storage.ground.records import JudgedRow
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.records import JudgedRow
+from rollmill.stats import Estimate, cluster_mean
+from rollmill.stats.clusters.cluster_ratios import cluster_share
+from rollmill.stats.clusters.intervals import mover_sum
 from rollmill.storage.workspace import Workspace
 
 TEST = (

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, InstanceOf, StrictBool, StrictFloat, StrictInt
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import Completion, Message, Outcome, Problem, Verdict, prompt_json
 from rollmill.pipelines.verify.user_rows import spelling
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import Completion, Message, Outcome, Problem, Verdict, prompt_json
 from rollmill.storage.imports.reading.cells import CellError
 from rollmill.storage.imports.reading.turns import messages, rendered
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 from itertools import islice
 from math import fsum
 
-from rollmill.pipelines.protocols import NeedsMachine, ReadsVotes, Verifier
+from rollmill.ground.errors import RollmillError, SetupError
+from rollmill.ground.records import Verdict
 from rollmill.pipelines.verify.acceptance import Key, Policy, accepted_verdict, check_names
 from rollmill.pipelines.verify.judging import Item, VerifierPool, item_pair, judge
-from rollmill.storage.ground.errors import RollmillError, SetupError
-from rollmill.storage.ground.records import Verdict
+from rollmill.roles.protocols import NeedsMachine, ReadsVotes, Verifier
 
 REMEMBERED = 65_536
 """Verdicts that are kept for equal items."""

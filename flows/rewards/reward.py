@@ -24,9 +24,9 @@ from rollmill.flows.rewards.items import (
 )
 from rollmill.flows.rewards.judging import JudgingThreads
 from rollmill.flows.rewards.source import RewardSource, StoredProblems
+from rollmill.ground.errors import SetupError, extras_named
+from rollmill.ground.records import Verdict
 from rollmill.pipelines.verify.judging import Item
-from rollmill.storage.ground.errors import SetupError, extras_named
-from rollmill.storage.ground.records import Verdict
 
 if TYPE_CHECKING:
     from rollmill.flows.rewards.reward_log import JudgedLog

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.rewards.items import Reward
+from rollmill.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import JudgedRow, prompt_json
 from rollmill.pipelines.verify.judging import Item
-from rollmill.storage.ground.errors import RollmillError, SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import JudgedRow, prompt_json
 from rollmill.storage.imports.rollouts import import_rollouts
 from rollmill.storage.imports.spec import ImportReport, ImportSpec
 from rollmill.storage.segments.keys import SegmentKey

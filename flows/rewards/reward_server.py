@@ -28,9 +28,9 @@ from rollmill.flows.rewards.bodies import BodyReader, Refused
 from rollmill.flows.rewards.items import Reward, RewardItem, Text
 from rollmill.flows.rewards.judging import QueueFull
 from rollmill.flows.rewards.reward import VerifierReward
+from rollmill.ground.errors import RollmillError, SetupError
 from rollmill.pipelines.processes import connections
 from rollmill.pipelines.processes.local_server import brings, foreign, new_secret
-from rollmill.storage.ground.errors import RollmillError, SetupError
 
 USER = "rollmill"
 """Name before the secret in the printed address; nobody reads it."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from rollmill.flows.rewards.items import Reward, RewardItem, RewardValues, Words
 from rollmill.flows.rewards.source import RewardSource
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 ComputeScore = Callable[..., dict[str, float]]
 RewardFunction = Callable[..., dict[str, Any]]

@@ -13,11 +13,11 @@ from rollmill.flows.recipe.methods import MethodSpec, resolve
 from rollmill.flows.recipe.profile import load_profile
 from rollmill.flows.recipe.servers import http_settings
 from rollmill.flows.rewards.judging import JudgingThreads
-from rollmill.pipelines.protocols import Verifier
+from rollmill.ground.errors import SetupError, extras_named
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.acceptance import PLAIN, Policy
 from rollmill.pipelines.verify.finding import worker_count
-from rollmill.storage.ground.errors import SetupError, extras_named
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.protocols import Verifier
 
 RECIPES = (".yaml", ".yml")
 _ID = re.compile(r"[0-9a-f]{32}")

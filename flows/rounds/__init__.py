@@ -14,7 +14,7 @@ command that reads runs loads nothing that draws.
 
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.by_name import first_use
+from rollmill.ground.by_name import first_use
 
 if TYPE_CHECKING:
     from rollmill.flows.rounds.counts import RoundResult

@@ -1,7 +1,7 @@
 """Origins of a run's completions: drawn by it, or stored before by others.
 
 A run may plan one completion for two problems (same prompt, other reference). It counts once here and twice in the funnel
-of the run's rollouts (rollmill.pipelines.metrics.funnel).
+of the run's rollouts (rollmill.metrics.funnel).
 """
 
 from sqlalchemy import func, select

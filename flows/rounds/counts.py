@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from rollmill.storage.ground.money import UNITS
+from rollmill.ground.money import UNITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +12,7 @@ class RunCounts:
     completions drawn by this command.
 
     `redundant`: completions that were paid for although another command stored them first; claims prevent this while that
-    command lives. `units`: cost of the draws (rollmill.storage.ground.money).
+    command lives. `units`: cost of the draws (rollmill.ground.money).
     """
 
     planned: int = 0

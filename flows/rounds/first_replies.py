@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from rollmill.storage.ground.records import Completion
-from rollmill.storage.ground.replies.faults import FAULTS, is_empty
+from rollmill.ground.records import Completion
+from rollmill.ground.replies.faults import FAULTS, is_empty
 
 REPLIES, PROMPTS = 16, 5  # that are looked at before anything is said
 

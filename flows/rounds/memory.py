@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rollmill.flows.rounds.first_replies import FirstReplies
-from rollmill.pipelines.steps.reading import ReadCounts
-from rollmill.pipelines.steps.step_template import Facts
-from rollmill.storage.ground.records import OUTCOMES, Completion, Outcome, PlanRow
-from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.ground.records import OUTCOMES, Completion, Outcome, PlanRow
+from rollmill.ground.solutions import key_of_completion
+from rollmill.steps.reading import ReadCounts
+from rollmill.steps.step_template import Facts
 
 _KEY = 17  # one byte that says what is known, and the 16 of the key
 _CUT_OFF, _KNOWN = 1, 2

@@ -24,9 +24,9 @@ from rollmill.flows.sampling.sample import RunSamplers
 from rollmill.flows.sampling.spend_limiter import SpendLimiter
 from rollmill.flows.session import Session
 from rollmill.flows.taken_imports import ImportedCounts, imported_counts
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.storage.ground.pool import answer_key
-from rollmill.storage.ground.records import Origin, Outcome, PlanRow, Prompt
+from rollmill.ground.pool import answer_key
+from rollmill.ground.records import Origin, Outcome, PlanRow, Prompt
+from rollmill.roles.engine_roles import Generator
 from rollmill.storage.rollouts import Key, RunReader, pair_of
 from rollmill.storage.workspace import Workspace
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import answers_of
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import AcceptedOutcome, PlanRow, Verdict
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import AcceptedOutcome, PlanRow, Verdict
 from rollmill.storage.rollouts import CHUNK, Pair, verdicts_by_pair
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.rows import Rows

@@ -6,10 +6,10 @@ from typing import Any
 
 from rollmill.flows.rounds.spec import RunSpec
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Origin
 from rollmill.pipelines.budget import reads_verdicts
-from rollmill.pipelines.steps.step_template import OUTCOME
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Origin
+from rollmill.steps.step_template import OUTCOME
 from rollmill.storage.rollouts import Key
 
 

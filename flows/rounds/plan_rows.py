@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollmill.flows.rounds.spec import RunSpec
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import PlanRow, Prompt
 from rollmill.pipelines.generate.prompts import messages_of, split_prefix
-from rollmill.pipelines.steps.follow import Link
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import PlanRow, Prompt
+from rollmill.steps.follow import Link
 from rollmill.storage.rollouts import Pair, pair_of
 from rollmill.storage.segments.keys import SentPrompt
 from rollmill.storage.segments.rows import Packer, Rows

@@ -24,7 +24,7 @@ from rollmill.flows.rounds.plan_rows import answer_count, distinct
 from rollmill.flows.rounds.planning.plan import all_plans, committed_plans, plan_round
 from rollmill.flows.sampling.control import JOIN_SECONDS
 from rollmill.flows.sampling.heartbeat import LeaseLost
-from rollmill.storage.ground.records import PlanRow
+from rollmill.ground.records import PlanRow
 from rollmill.storage.segments.rows import Rows
 
 _DRAW = "draw"  # name of the thread that draws

@@ -8,12 +8,12 @@ from functools import cached_property
 
 from rollmill.flows.rounds.plan_mark import plan_mark
 from rollmill.flows.rounds.spec import RunSpec
-from rollmill.pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
-from rollmill.pipelines.steps.cast_votes import CastVotes, DeferredVotes
+from rollmill.ground.errors import contract_error
+from rollmill.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
 from rollmill.pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
 from rollmill.pipelines.verify.judging import VerifierPool
-from rollmill.storage.ground.errors import contract_error
-from rollmill.storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
+from rollmill.roles.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
+from rollmill.steps.cast_votes import CastVotes, DeferredVotes
 from rollmill.storage.rollouts import Key
 
 

@@ -12,13 +12,13 @@ from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.sampling.control import QueueLimits
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
 from rollmill.pipelines.generate.decoders.decoder import by_weight
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.pipelines.protocols import Budget, Scorer, Selector, Verifier
-from rollmill.pipelines.steps.graph import StepGraph
 from rollmill.pipelines.verify.acceptance import PLAIN, Policy
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
+from rollmill.roles.protocols import Budget, Scorer, Selector, Verifier
+from rollmill.steps.graph import StepGraph
 from rollmill.storage.spending import Limit
 
 

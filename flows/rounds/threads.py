@@ -12,15 +12,16 @@ from typing import NamedTuple, Protocol
 from rollmill.flows.rounds.memory import Memory
 from rollmill.flows.rounds.plan_rows import whole_problems
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.formats.prompt_template import plain_text
+from rollmill.ground.records import Completion, Outcome, PlanRow, Problem, Prompt
 from rollmill.pipelines.generate.calls import STOP
-from rollmill.pipelines.generate.prompts import continued, plain_text
-from rollmill.pipelines.steps.census import Census
-from rollmill.pipelines.steps.follow import Link, Threads, follow_ups, outdated_follow_ups
-from rollmill.pipelines.steps.graph import StepGraph
-from rollmill.pipelines.steps.reading import fields_of
-from rollmill.pipelines.steps.step_template import OUTCOME, TRUNCATED, Facts, Filling, StepText
-from rollmill.pipelines.tallies import Draw
-from rollmill.storage.ground.records import Completion, Outcome, PlanRow, Problem, Prompt
+from rollmill.pipelines.generate.prompts import continued
+from rollmill.roles.tallies import Draw
+from rollmill.steps.census import Census
+from rollmill.steps.follow import Link, Threads, follow_ups, outdated_follow_ups
+from rollmill.steps.graph import StepGraph
+from rollmill.steps.reading import fields_of
+from rollmill.steps.step_template import OUTCOME, TRUNCATED, Facts, Filling, StepText
 from rollmill.storage.rollouts import Pair, completions_by_id, pair_of
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.workspace import Workspace

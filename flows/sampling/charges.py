@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.orm import Session
 
 from rollmill.flows.sampling.claim import Batch, ClaimedBatch
-from rollmill.pipelines.engine_roles import CountsPromptTokens, Generator
+from rollmill.ground.ids import digest128
+from rollmill.ground.money import units_of
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.money import units_of
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.roles.engine_roles import CountsPromptTokens, Generator
 from rollmill.storage.segments.keys import Commit, SegmentKey
 from rollmill.storage.spending import Amount, Charge, Limit, sums_of
 from rollmill.storage.workspace import Workspace

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rollmill.flows.sampling.heartbeat import LeaseHeartbeat
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.ground.records import Completion, Request
+from rollmill.roles.engine_roles import Generator
 from rollmill.storage.ledger.leases import Lease
 from rollmill.storage.workspace import Workspace
 

@@ -17,10 +17,10 @@ from rollmill.flows.sampling.control import Control
 from rollmill.flows.sampling.heartbeat import LeaseHeartbeat
 from rollmill.flows.sampling.replies import AttemptLog, SpoolWriter
 from rollmill.flows.sampling.spend_limiter import SpendLimiter
-from rollmill.pipelines.engine_roles import ConcurrentGenerator, Generator, GroupedGenerator
+from rollmill.ground.errors import contract_error
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.returned import check_returned
-from rollmill.storage.ground.errors import contract_error
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.roles.engine_roles import ConcurrentGenerator, Generator, GroupedGenerator
 from rollmill.storage.segments.keys import Commit, SegmentKey
 from rollmill.storage.segments.schema import Record
 from rollmill.storage.spool import Spool

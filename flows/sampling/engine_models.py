@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines.engine_roles import NamesServedModels
-from rollmill.pipelines.generate.registry import ENGINES, RATING
+from rollmill.pipelines.generate.registry import RATING
+from rollmill.roles.engine_roles import NamesServedModels
+from rollmill.roles.registries import registry
 from rollmill.storage.models.files import version_folder
 from rollmill.storage.models.index import numbered_name
 
@@ -15,7 +16,7 @@ def engine_model(models: Path, engine: Any, model: str) -> str:
     `models` is the workspace's folder of models. A text that means no version stays. SetupError for an unknown version.
     """
     if isinstance(engine, str):
-        engine = (ENGINES | RATING).get(engine)
+        engine = RATING[engine] if engine in RATING else registry("engine").get(engine)
     if isinstance(engine, NamesServedModels):
         return numbered_name(models, model)
     return str(version_folder(models, model) or model)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from rollmill.storage.ground.records import Attempt, Completion
+from rollmill.ground.records import Attempt, Completion
 from rollmill.storage.spool import Spool
 from rollmill.storage.workspace import Workspace
 

@@ -17,12 +17,12 @@ from rollmill.flows.sampling.control import Control, QueueLimits, StopSignal
 from rollmill.flows.sampling.draw import BatchDrawer
 from rollmill.flows.sampling.engine_models import engine_model
 from rollmill.flows.sampling.spend_limiter import SpendLimiter
-from rollmill.pipelines.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.direct import EngineSampler
 from rollmill.pipelines.generate.http.refusals import FIRST, SharedRefusal
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.roles.engine_roles import DrainableGenerator, Generator, Interruptible, Sampler, Samples
 from rollmill.storage.spending import JUDGE
 from rollmill.storage.workspace import Workspace
 

@@ -10,9 +10,9 @@ from heapq import nlargest
 
 from rollmill.flows.sampling.charges import Account, ChargeBounds
 from rollmill.flows.sampling.claim import Batch, ClaimedBatch
-from rollmill.pipelines.engine_roles import BoundedLoss, Generator
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Request
+from rollmill.roles.engine_roles import BoundedLoss, Generator
 from rollmill.storage.spending import DRAW, Amount, Charge, Reservation, Sums
 from rollmill.storage.workspace import Workspace
 

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.pipelines.generate.prompts import PromptForm, check_template, plain_text
-from rollmill.pipelines.steps.graph import Node
-from rollmill.pipelines.steps.step_template import Filling, filled
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Problem, Prompt, Sampling
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.prompt_template import check_template, plain_text
+from rollmill.ground.records import Message, Problem, Prompt, Sampling
+from rollmill.pipelines.generate.prompts import PromptForm
+from rollmill.roles.engine_roles import Generator
+from rollmill.steps.graph import Node
+from rollmill.steps.step_template import Filling, filled
 
 Factory = Callable[[], Generator]
 

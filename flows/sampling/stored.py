@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rollmill.flows.sampling.engine_models import engine_model
-from rollmill.pipelines.engine_roles import Generator, Sampler, Samples
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Request
 from rollmill.pipelines.generate.direct import EngineSampler
 from rollmill.pipelines.generate.registry import built_engine
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Request
+from rollmill.roles.engine_roles import Generator, Sampler, Samples
 from rollmill.storage.workspace import Workspace
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.rounds.judging.score import RunRows, stored_scores
 from rollmill.flows.scoring.scoring import ScoreRequest, opened_rows
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Rollout
 from rollmill.pipelines.certify.topic_pairs import (
     Solutions,
     TopicPair,
@@ -18,17 +20,15 @@ from rollmill.pipelines.certify.topic_pairs import (
     solutions_of,
     topic_pairs,
 )
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import group_scores
 from rollmill.pipelines.score.imported import Imported
-from rollmill.pipelines.stats import constant_grades, graded_quality, population_mean
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Rollout
+from rollmill.roles.protocols import Candidates
+from rollmill.stats import constant_grades, graded_quality, population_mean
 from rollmill.storage.rollouts import IncompleteRound
 from rollmill.storage.segments.rows import Rows
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.protocols import GroupScorer, Scorer
+    from rollmill.roles.protocols import GroupScorer, Scorer
 
 PREFERS = "share of pairs in which the short solution scores higher than a longer one of another problem, ties one half"
 PLAIN = ("length", "logprob_per_token", "logprob_sum", "self_certainty")  # scorers that ask nobody and need no option

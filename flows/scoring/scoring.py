@@ -31,19 +31,19 @@ from rollmill.flows.run_spec import engine_settings, paid_samplers
 from rollmill.flows.sampling.steps import Step
 from rollmill.flows.session import Session, open_session, read_session, recipe_of, stored_job
 from rollmill.flows.worked_examples import Examples
-from rollmill.pipelines.steps.graph import Node, StepGraph
-from rollmill.pipelines.steps.recorded import recorded_graph
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.recipe_steps import recorded_steps, step_names
+from rollmill.ground.records import Outcome, PlanRow, Problem, Prompt
 from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict, planned_verdict, policy_part
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.recipe_steps import recorded_steps, step_names
-from rollmill.storage.ground.records import Outcome, PlanRow, Problem, Prompt
+from rollmill.steps.graph import Node, StepGraph
+from rollmill.steps.recorded import recorded_graph
 from rollmill.storage.rollouts import Accept, Pair, RunReader
 from rollmill.storage.scores import RunMarks, run_scores
 from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from rollmill.storage.ground.pool import Pool
+    from rollmill.ground.pool import Pool
     from rollmill.storage.runs import Run
 
 TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
@@ -258,8 +258,8 @@ def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> 
 
     A metric that this run or score does not allow gives a row with the reason.
     """
-    from rollmill.pipelines.metrics.registry import measure
-    from rollmill.pipelines.metrics.sample import Options
+    from rollmill.metrics.registry import measure
+    from rollmill.metrics.sample import Options
     from rollmill.storage.queries import Reader, run_scope
     from rollmill.storage.queries.pools import scope_pool
 

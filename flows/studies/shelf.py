@@ -8,7 +8,7 @@ from typing import Any
 from rollmill.flows import CHECKOUT
 from rollmill.flows.jobs.listing import RecipeFile
 from rollmill.flows.recipe.parse import read_yaml
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.files import read_object
 from rollmill.storage.queries.published.papers import papers_where
 
 Row = dict[str, Any]

@@ -15,9 +15,9 @@ from rollmill.flows.training.train_job import TrainingKind, TrainingSession
 from rollmill.flows.training.training import InitialModel
 from rollmill.flows.trials.students import Student, TrialWork
 from rollmill.flows.trials.trial_job import Trial
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_text, read_object, write_text
 from rollmill.pipelines.train.measures.bench import Bench, StudyAnswers, StudyModel
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_text, read_object, write_text
 
 Row = dict[str, Any]
 RESULT = "result.json"

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.studies.study_recipe import LoadedStudy
+from rollmill.ground.files import json_text, write_text
+from rollmill.ground.ids import digits
 from rollmill.pipelines.claims.claim import ClaimFinding, Status, finding, status
 from rollmill.pipelines.claims.effects import Effect
-from rollmill.pipelines.stats import Estimate
 from rollmill.pipelines.train.measures.bench import Measured
-from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.ids import digits
+from rollmill.stats import Estimate
 
 Row = dict[str, Any]
 VERDICTS: Mapping[Status, str] = {

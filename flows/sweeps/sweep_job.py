@@ -16,10 +16,10 @@ from rollmill.flows.rounds import OpenRun
 from rollmill.flows.session import open_session
 from rollmill.flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
 from rollmill.flows.sweeps.sweep_report import sentence, sweep_row, write_sweep
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.halves import ProblemHalves, halves_of, split_by
 from rollmill.pipelines.budget.sweep_result import sweep_result
-from rollmill.pipelines.tallies import Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Tally
 from rollmill.storage.workspace import Workspace
 
 

@@ -18,9 +18,9 @@ from rollmill.flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
 from rollmill.flows.recipe.methods import method_class, parameters
 from rollmill.flows.recipe.parse import explain, naming, parse
 from rollmill.flows.recipe.schema import Generate, Method, Part, Recipe, SchemaOne, Slug, StepName, Text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.recipe_steps import IMPORTED
 from rollmill.pipelines.budget.sweep import SweepBudget
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.recipe_steps import IMPORTED
 
 FOLDER = "recipes/sweeps"
 UNCHANGED = "default"

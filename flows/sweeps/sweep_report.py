@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.sweeps.sweep_recipe import LoadedSweep
+from rollmill.ground.files import json_text, write_text
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.ids import digits
 from rollmill.pipelines.budget.sweep_result import SweepResult, SweptStep
-from rollmill.pipelines.stats import Estimate
-from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.formats.rate_texts import with_interval
-from rollmill.storage.ground.ids import digits
+from rollmill.stats import Estimate
 
 Row = dict[str, Any]
 HERE = ("run", "spent", "messages", "reports")

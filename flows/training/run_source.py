@@ -11,10 +11,10 @@ import pyarrow as pa
 from rollmill.flows.job import Job
 from rollmill.flows.recipe.user_files import files_of
 from rollmill.flows.training.training_recipe import RUN
-from rollmill.pipelines.metrics import decision_counts
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.pool import pool_of
-from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.pool import pool_of
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.metrics import decision_counts
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.browse.why import run_of
 from rollmill.storage.queries.scope import Scope, run_scope

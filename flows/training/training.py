@@ -22,12 +22,12 @@ from rollmill.flows.training.training_data import TrainingRowsFile
 from rollmill.flows.training.training_limit import TrainingLimitReached
 from rollmill.flows.training.training_recipe import LoadedTraining
 from rollmill.flows.training.training_reward import log_of, rewarding
+from rollmill.ground.errors import RollmillError, SetupError, interrupted
+from rollmill.ground.failpoints import hit
+from rollmill.ground.files import json_line, write_text
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.processes.proc import hardware
 from rollmill.pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
-from rollmill.storage.ground.errors import RollmillError, SetupError, interrupted
-from rollmill.storage.ground.failpoints import hit
-from rollmill.storage.ground.files import json_line, write_text
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.models.files import content_hash, model_files, version_folder
 from rollmill.storage.models.index import MODELS, ModelVersion
 from rollmill.storage.models.publish import check_name, publish_model, track, trained_version

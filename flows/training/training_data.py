@@ -12,11 +12,11 @@ from typing import Any
 from rollmill.flows.recipe.servers import server_keys
 from rollmill.flows.training.run_source import RunInfo, run_version, trained_run
 from rollmill.flows.training.training_recipe import ALL, RUN, LoadedTraining
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_line, sync
+from rollmill.ground.ids import digest128, sha256_text
+from rollmill.ground.temporary import temporary_folder
 from rollmill.storage.exports import ExportFile, LaterRows, MixPart, export_mix
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_line, sync
-from rollmill.storage.ground.ids import digest128, sha256_text
-from rollmill.storage.ground.temporary import temporary_folder
 from rollmill.storage.scores import later_scores
 from rollmill.storage.versions.leaks import refuse_in_version
 from rollmill.storage.versions.read import open_version, reading

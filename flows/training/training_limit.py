@@ -5,8 +5,8 @@ The state is kept, so that the same command with a higher limit goes on.
 
 from dataclasses import dataclass
 
+from rollmill.ground.errors import FoundWanting
 from rollmill.pipelines.train.roles import LearnerReport
-from rollmill.storage.ground.errors import FoundWanting
 
 
 class TrainingLimitReached(FoundWanting):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rollmill.storage.ground.money import shown, units_of
+from rollmill.ground.money import shown, units_of
 
 
 @dataclass(frozen=True, slots=True)

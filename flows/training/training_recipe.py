@@ -11,9 +11,9 @@ from rollmill.flows.recipe.methods import MethodSpec, resolve
 from rollmill.flows.recipe.parse import naming, parse
 from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
 from rollmill.flows.training.training_reward import TrainingReward, check_reward
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import canonical_json, sha256_text
 from rollmill.pipelines.train.roles import MeasuresHeldOut
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json, sha256_text
 
 if TYPE_CHECKING:
     from rollmill.pipelines.train.roles import Loss

@@ -11,8 +11,8 @@ from rollmill.flows.recipe.schema import Part, Text
 from rollmill.flows.rewards.items import RewardValues
 from rollmill.flows.rewards.reward import VerifierReward
 from rollmill.flows.rewards.source import RewardSource
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.roles import DrawsCompletions, RatesTexts, TrainsOtherModels
-from rollmill.storage.ground.errors import SetupError
 
 LONGEST_NAME = 54  # characters of a model's name in that of its log
 

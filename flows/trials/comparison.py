@@ -7,11 +7,11 @@ import numpy as np
 
 from rollmill.flows.trials.references import MEASURE
 from rollmill.flows.trials.students import StudentCounts
-from rollmill.pipelines.stats import holm
-from rollmill.pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
-from rollmill.pipelines.stats.trials.design import Choices, Expense, arm_components, designs, pair_components
-from rollmill.pipelines.stats.trials.looks import look_levels, sequential_holm
-from rollmill.pipelines.stats.trials.two_way import FEWEST_SEEDS, TwoWay, two_way
+from rollmill.stats import holm
+from rollmill.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
+from rollmill.stats.trials.design import Choices, Expense, arm_components, designs, pair_components
+from rollmill.stats.trials.looks import look_levels, sequential_holm
+from rollmill.stats.trials.two_way import FEWEST_SEEDS, TwoWay, two_way
 
 Row = dict[str, Any]
 

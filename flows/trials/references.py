@@ -7,10 +7,10 @@ from typing import Any
 
 from rollmill.flows.rounds import OpenRun
 from rollmill.flows.sampling.sample import RunSampler
-from rollmill.pipelines.engine_roles import ScoresTexts
 from rollmill.pipelines.score.asking import PURPOSE
 from rollmill.pipelines.score.text_likelihood import Likelihood
 from rollmill.pipelines.synthesize.reference_solutions import reference_solution
+from rollmill.roles.engine_roles import ScoresTexts
 
 KEY = "references"
 """Key of a cell's row with the log-probabilities."""

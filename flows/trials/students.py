@@ -17,8 +17,8 @@ from rollmill.flows.training.training import OpenTraining, open_training
 from rollmill.flows.training.training_data import TrainingRowsFile, training_rows
 from rollmill.flows.trials.references import KEY, reference_logprobs
 from rollmill.flows.trials.trial_recipe import LoadedTrial, written
-from rollmill.pipelines.stats.trials.counts import ArmCounts
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.stats.trials.counts import ArmCounts
 
 Row = dict[str, Any]
 Doubles = npt.NDArray[np.float64]

@@ -14,10 +14,10 @@ from rollmill.flows.trials.comparison import by_benchmark, compared, decided, de
 from rollmill.flows.trials.students import Student, StudentCounts, TrialWork
 from rollmill.flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
 from rollmill.flows.trials.trial_report import sentence, write_trial
-from rollmill.pipelines.stats import holm
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.files import json_text, read_object, write_text
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.files import json_text, read_object, write_text
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.stats import holm
 from rollmill.storage.versions.index import dataset_names
 
 Row = dict[str, Any]
@@ -256,7 +256,7 @@ def _record(work: TrialWork, record: Mapping[str, Any]) -> None:
 
 def unplanned_seed_notes(record: Mapping[str, Any], looks: Sequence[int]) -> list[str]:
     """A line where results were seen before, and this command has more seeds than were planned then."""
-    from rollmill.pipelines.stats import false_alarm
+    from rollmill.stats import false_alarm
 
     # A look that the recipe plans now is accounted for by its sequential test.
     seen = sorted({look["seeds"] for look in record["looks"]} - set(looks))

@@ -15,8 +15,8 @@ from rollmill.flows.recipe.load import load_recipe
 from rollmill.flows.recipe.parse import explain, naming, parse, read_yaml
 from rollmill.flows.recipe.schema import Part, SchemaOne, Slug, Text
 from rollmill.flows.training.training_recipe import LENGTHS, LoadedTraining, TrainingRecipe, resolve_training
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 
 FOLDER = "recipes/trials"
 PILOT = 3

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_text, sync_folder
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_text, sync_folder
 from rollmill.storage.versions.content.prompts import SHOWN
 
 if TYPE_CHECKING:

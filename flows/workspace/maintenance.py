@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.flows import CHECKOUT
-from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.ground.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     from rollmill.flows.recipe.profile import Profile

@@ -7,10 +7,10 @@ inputs and the settings that a replay tries.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.by_name import ByName
+from rollmill.ground.by_name import ByName
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.aggregate.blind_pool import Aggregator
+    from rollmill.roles.blind_pool import Aggregator
 
 AGGREGATORS: Mapping[str, "type[Aggregator]"] = ByName(
     {

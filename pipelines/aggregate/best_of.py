@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only, in_order
 from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_share
+from rollmill.roles.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only, in_order
 
 Reward = Literal["mean", "max"]
 REWARDS = ("mean", "max")

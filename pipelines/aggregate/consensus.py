@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Floats, Need, elected_only, in_order
 from rollmill.pipelines.aggregate.consensus_game import LEAST, ConsensusSettings, consensus
 from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_positive
+from rollmill.roles.blind_pool import NEVER, BlindPool, Election, Floats, Need, elected_only, in_order
 
 Ranking = Literal["discriminator", "generator"]
 VOTES = "votes"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import Floats
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.roles.blind_pool import Floats
 
 LEAST = 1e-12
 """Share of the largest likelihood that every candidate has at least: one of 0 would have no finite payoff."""

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Ints, Need, elected_only
 from rollmill.pipelines.option_checks import checked_count, refused
+from rollmill.roles.blind_pool import BlindPool, Election, Flags, Floats, Ints, Need, elected_only
 
 
 class Comparer(Protocol):

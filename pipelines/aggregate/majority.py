@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Need, elected_only
 from rollmill.pipelines.option_checks import checked_choice, refused
+from rollmill.roles.blind_pool import BlindPool, Election, Need, elected_only
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only
 from rollmill.pipelines.option_checks import checked_choice, refused
+from rollmill.roles.blind_pool import BlindPool, Election, Floats, Need, elected_only
 
 Weights = Literal["equal", "agreement"]
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_positive
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)

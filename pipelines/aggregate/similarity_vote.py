@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only
+from rollmill.roles.blind_pool import BlindPool, Election, Floats, Need, elected_only
 
 ORDER = 4
 

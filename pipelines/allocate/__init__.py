@@ -7,7 +7,7 @@ it (`rollmill replay --allocator`).
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.by_name import ByName
+from rollmill.ground.by_name import ByName
 
 if TYPE_CHECKING:
     from rollmill.pipelines.allocate.arms import Allocator

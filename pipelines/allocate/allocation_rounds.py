@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import contract_error
 from rollmill.pipelines.allocate.arms import Allocator, Arm, Costs, Pull, spent
-from rollmill.storage.ground.errors import contract_error
 
 MOST_ROUNDS = 100_000  # more than any total of ours takes
 

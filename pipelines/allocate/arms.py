@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.option_checks import checked_count, checked_positive
-from rollmill.storage.ground.ids import digest128
 
 ROLE = "allocator"
 SLACK = 1e-9  # of a sum of costs

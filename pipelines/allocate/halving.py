@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate.arms import ROLE, SLACK, ArmOptions, Costs, Counts, lot
-from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rollmill.ground.errors import unknown_name
 from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_weight
 from rollmill.pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
 from rollmill.pipelines.option_checks import checked_count, checked_share
-from rollmill.storage.ground.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.allocate.allocation_rounds import Allocation
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Floats
 
 MOST_ROUNDS = 40  # rounds that a report keeps, so that its size does not grow with the spending
 ENDS = (0.05, 0.95)  # quantiles over the allocations

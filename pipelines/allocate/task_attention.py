@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Budgets, which decide how many completions each problem gets: pure planners over tallies.
 
-What a budget states of its draws (`prefix`, `estimator`) is said in rollmill.pipelines.protocols.
+What a budget states of its draws (`prefix`, `estimator`) is said in rollmill.roles.protocols.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from rollmill.pipelines.protocols import StatesVerdictUse
-from rollmill.storage.ground.by_name import ByName
+from rollmill.ground.by_name import ByName
+from rollmill.roles.protocols import StatesVerdictUse
 
 BUDGETS: Mapping[str, type[Any]] = ByName(
     {

@@ -29,7 +29,7 @@ from rollmill.pipelines.budget.rounds import (
     remaining_draws,
     stop_reason,
 )
-from rollmill.pipelines.tallies import PrefixTally, RoundPlan, Stop, Tally
+from rollmill.roles.tallies import PrefixTally, RoundPlan, Stop, Tally
 
 
 @dataclass(frozen=True, slots=True)

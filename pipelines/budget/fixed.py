@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.steps.graph import StepGraph
-from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Draw, RoundPlan, Stop, Tally
+from rollmill.steps.graph import StepGraph
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Budget `frontier`: finds the level at which a model's pass rate falls below a value.
 
 Not a budget for data but for a question: how hard may problems be for this model? Each round probes one level, that whose
-answer halves the posterior of the frontier best (rollmill.pipelines.stats.draws.frontier), with `probe` draws spread over
+answer halves the posterior of the frontier best (rollmill.stats.draws.frontier), with `probe` draws spread over
 the level's problems, those drawn least first. It stops when one level holds `confidence`, or when no draws are left under
 `cap` and `total`; the evidence of every stop is the result. Problems of levels that were never probed are never drawn, so a
 run says nothing of them; and which level was probed how often followed from outcomes, so the number to report is the
@@ -14,9 +14,11 @@ the frontier found is one of several.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.rounds import draws_of, hash_share, in_order
 from rollmill.pipelines.option_checks import checked_count, checked_share
-from rollmill.pipelines.stats.draws.frontier import (
+from rollmill.roles.tallies import RoundPlan, Stop, Tally
+from rollmill.stats.draws.frontier import (
     LevelCounts,
     credible_set,
     effective_counts,
@@ -24,8 +26,6 @@ from rollmill.pipelines.stats.draws.frontier import (
     next_level,
     violation,
 )
-from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)

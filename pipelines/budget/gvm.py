@@ -23,11 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.rounds import RoundLimits, draws_of, in_order, prefix_round
 from rollmill.pipelines.option_checks import checked_count, refused
-from rollmill.pipelines.stats import fit_prior, shrunken_rate
-from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import RoundPlan, Stop, Tally
+from rollmill.stats import fit_prior, shrunken_rate
 
 PEAK_QUANTILE = 0.05  # of the solved problems' rates: where `alpha: auto` puts the greatest weight
 META = "meta:"

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rollmill.pipelines.tallies import Tally
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
+from rollmill.roles.tallies import Tally
 
 LEAST_UNITS = 4
 """Templates, and problems without one, below which problems are split and not templates."""

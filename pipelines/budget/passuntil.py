@@ -3,7 +3,7 @@
 PassUntil (Predicting Emergent Abilities with Infinite Resolution Evaluation) samples until the r-th pass at draw K and
 takes r/K, which is too high by half at r = 3 and by a factor of 2 at r = 2: the stopping draw is a pass by choice. Path
 counting is exact: (r - 1)/(K - 1), and c/N at the cap, where a problem keeps this value instead of 0
-(rollmill.pipelines.stats.draws.pass_rates). It stays exact in rounds as long as the rule looks at this problem's (drawn,
+(rollmill.stats.draws.pass_rates). It stays exact in rounds as long as the rule looks at this problem's (drawn,
 correct) and nothing else: so there is no `total`, solutions need not be distinct, and the sizes of rounds are a function of
 the two.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rollmill.pipelines.budget.rounds import RoundLimits, draws_of, in_order, needed, prefix_round
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
+from rollmill.roles.tallies import RoundPlan, Stop, Tally
 
 
 @dataclass(frozen=True, slots=True)

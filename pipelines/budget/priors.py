@@ -8,16 +8,16 @@ drawn counts may enter a prior, but not a reported rate.
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.stats import fit_prior
-from rollmill.pipelines.stats.draws.solution_diversity import fit_thetas
-from rollmill.pipelines.stats.draws.stopping_forecast import (
+from rollmill.roles.tallies import Tally
+from rollmill.stats import fit_prior
+from rollmill.stats.draws.solution_diversity import fit_thetas
+from rollmill.stats.draws.stopping_forecast import (
     DrawCounts,
     Prior,
     StoppingForecast,
     StoppingQuestion,
     stopping_forecasts,
 )
-from rollmill.pipelines.tallies import Tally
 
 DIGITS = 9  # decimals of chances and prices: so many that no other processor's last digit decides anything
 PRIORS = ("template", "level", "pool", "jeffreys")

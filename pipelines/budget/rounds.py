@@ -6,10 +6,10 @@ Round 0 draws `initial` completions of every problem: the fixed prefix, drawn be
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.tallies import Draw, RoundPlan, Tally
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
+from rollmill.roles.tallies import Draw, RoundPlan, Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ each level, by a hash of their id, go first and the others of the level wait a r
 
 `agreement` (ModelSwitch): `initial` answers of the first step; where at least the share `threshold` of them are the same,
 by canonical key, the problem stops as `agreed`, else the next step is asked; after the last one it stops with `trial_cap`.
-No reference is looked at. The result is a vote over all answers (rollmill.pipelines.stats.draws.vote).
+No reference is looked at. The result is a vote over all answers (rollmill.stats.draws.vote).
 
 `profile` (after Capability Instruction Tuning): half of the problems, by hash, are drawn `entry` times on every step, which
 makes a profile of each. Each other problem then goes to the step with the largest chance less `token_price` times its
@@ -28,6 +28,7 @@ all steps; where it does not suffice, the cheapest expected solutions come first
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.profiles.profile_routing import ByProfile
 from rollmill.pipelines.budget.rounds import (
     RoundLimits,
@@ -47,9 +48,8 @@ from rollmill.pipelines.budget.routing import (
     steps_of,
 )
 from rollmill.pipelines.option_checks import checked_choice, checked_count, checked_share
-from rollmill.pipelines.steps.graph import StepGraph
-from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Draw, RoundPlan, Stop, Tally
+from rollmill.steps.graph import StepGraph
 
 RULES = ("difficulty", "agreement", "profile")
 _READ_BY = {

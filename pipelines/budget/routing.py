@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.budget.priors import DIGITS, GroupPriors
-from rollmill.pipelines.stats.draws.stopping_forecast import StoppingForecast
-from rollmill.pipelines.tallies import StepTally, Stop, Tally
-from rollmill.storage.ground.ids import digest128
+from rollmill.roles.tallies import StepTally, Stop, Tally
+from rollmill.stats.draws.stopping_forecast import StoppingForecast
 
 REACH = 0.5  # a round asks for the draws that meet the target with half of the chance there is
 

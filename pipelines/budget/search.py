@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.rounds import in_order
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.search import POLICIES, PROCESSES
 from rollmill.pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from rollmill.pipelines.search.partial import DrawingProcess, JudgedProcess, PieceDraws, Process
 from rollmill.pipelines.search.tree import AskingPolicy, SearchPolicy, Tree, WritingPolicy
-from rollmill.pipelines.steps.graph import StepGraph
-from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.registries import registry
+from rollmill.roles.tallies import RoundPlan, Stop, Tally
+from rollmill.steps.graph import StepGraph
 
 SEARCHED = "searched"
 
@@ -45,7 +45,8 @@ class Search:
     """Most tokens of one problem's tree; none: the policy's own limit."""
 
     def __post_init__(self) -> None:
-        for option, known in (("policy", POLICIES), ("process", PROCESSES)):
+        for option, role in self.nested.items():
+            known = registry(role)
             given = getattr(self, option)
             built = [known[given]()] if isinstance(given, str) else list(given)
             if len(built) != 1:

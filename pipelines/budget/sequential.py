@@ -12,7 +12,7 @@ After the prefix of `initial`, a problem stops
 
 Quotas are missed not only where p is small: a model that always gives the same solution meets no quota of two. So the
 posterior is of the next NEW solution: pass rate (beta) times solution diversity, with priors fitted to the problems of the
-same template, level or pool (rollmill.pipelines.stats.draws.stopping_forecast). A round draws enough to reach the target
+same template, level or pool (rollmill.stats.draws.stopping_forecast). A round draws enough to reach the target
 with at least `reach` times the attainable chance, and at most doubles the problem's draws, so that a wrong prior is soon
 corrected. A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the
 others wait.
@@ -33,8 +33,8 @@ from rollmill.pipelines.budget.rounds import (
     stop_reason,
 )
 from rollmill.pipelines.option_checks import checked_choice, checked_share
-from rollmill.pipelines.stats.draws.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
-from rollmill.pipelines.tallies import RoundPlan, Stop, Tally
+from rollmill.roles.tallies import RoundPlan, Stop, Tally
+from rollmill.stats.draws.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
 
 
 class _Case(NamedTuple):

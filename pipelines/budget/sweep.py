@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.allocate import ALLOCATORS
 from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull
 from rollmill.pipelines.budget.halves import ProblemHalves, halves_of
 from rollmill.pipelines.budget.rounds import in_order
 from rollmill.pipelines.budget.routing import steps_of
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.steps.graph import StepGraph
-from rollmill.pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
+from rollmill.roles.tallies import Draw, RoundPlan, StepTally, Stop, Tally
+from rollmill.steps.graph import StepGraph
 
 SWEPT = "swept"
 

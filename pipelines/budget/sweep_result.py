@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from rollmill.pipelines.budget.halves import cluster_of, halves_of
 from rollmill.pipelines.budget.routing import steps_of
 from rollmill.pipelines.budget.sweep import SweepBudget, judged_of, names_of
-from rollmill.pipelines.stats import Estimate, PairedTest, paired_test, population_mean
-from rollmill.pipelines.stats.clusters.intervals import mover_sum
-from rollmill.pipelines.tallies import StepTally, Tally
+from rollmill.roles.tallies import StepTally, Tally
+from rollmill.stats import Estimate, PairedTest, paired_test, population_mean
+from rollmill.stats.clusters.intervals import mover_sum
 
 RATE = "mean pass rate of the population of problems"
 CURSE = "pass rate of the chosen step on the half that chose it minus that on the half that reports"

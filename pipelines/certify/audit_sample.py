@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rollmill.pipelines.stats import Stratum
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
+from rollmill.stats import Stratum
 
 SEPARATOR = " | "
 FIRST = 2  # every stratum is seen this often before any is weighed: one member shows no spread

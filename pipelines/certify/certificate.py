@@ -12,7 +12,7 @@ from rollmill.pipelines.certify.edits_suite import flip_rates, flips_by_form, ki
 from rollmill.pipelines.certify.selection import selection
 from rollmill.pipelines.certify.suite_rows import SECTIONS, SuiteRow
 from rollmill.pipelines.certify.verifier_process import VerifierObservation
-from rollmill.pipelines.stats import clopper_pearson
+from rollmill.stats import clopper_pearson
 
 Fault = Literal["false_accept", "false_reject", "misread", "crash", "hang", "execution", "poisoned"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)

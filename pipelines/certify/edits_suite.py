@@ -21,7 +21,7 @@ from rollmill.pipelines.certify.suite_rows import Suite, SuiteRow
 from rollmill.pipelines.certify.tables.number_spellings import SPELLINGS
 from rollmill.pipelines.edit.planted_answer import BOX, locate_answer
 from rollmill.pipelines.edit.planted_errors import spelled
-from rollmill.pipelines.stats import population_mean
+from rollmill.stats import population_mean
 
 TABLES = Path(__file__).parent / "tables"
 _NUMBERS_ONLY, _LETTERS_ONLY = ("digits", "units", "rounding"), ("option",)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN
 from fractions import Fraction
 
+from rollmill.ground.records import Outcome, Problem
 from rollmill.pipelines.edit.planted_answer import BOX, PlantedAnswer, locate_answer, rational
 from rollmill.pipelines.edit.planted_errors import ERRORS, as_decimal, terminates
-from rollmill.storage.ground.records import Outcome, Problem
 
 REFORMATTED = "reformatted"
 CODE_MUTANT = "code_mutant"

@@ -8,11 +8,11 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from rollmill.pipelines.protocols import Vote
-from rollmill.pipelines.steps.cast_votes import CastVotes
-from rollmill.pipelines.steps.follow import Link
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.records import Completion, Problem
+from rollmill.roles.protocols import Vote
+from rollmill.steps.cast_votes import CastVotes
+from rollmill.steps.follow import Link
+from rollmill.steps.graph import StepGraph, StepRule
 
 SAID = "SCORE"
 """The word before the content of a vote."""

@@ -15,12 +15,12 @@ from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.certify.edits_suite import TABLES, EditedRollout, EditedValue, Form, forms
 from rollmill.pipelines.certify.selection import NATURAL, POOL
 from rollmill.pipelines.certify.suite_rows import Suite, SuiteRow
 from rollmill.pipelines.edit.planted_answer import BOX, locate_answer, marked_answer, rational
 from rollmill.pipelines.edit.planted_errors import spelled
-from rollmill.storage.ground.errors import SetupError
 
 NUMBERS_ONLY = ("bound", "near", "tail", "digits", "units", "rounding", "unevaluated")
 LETTERS_ONLY = ("letters",)

@@ -7,7 +7,7 @@ soon as one of the n is. Over all choices of n among the candidates of a problem
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rollmill.pipelines.stats import Estimate, pass_at_k, population_mean
+from rollmill.stats import Estimate, pass_at_k, population_mean
 
 POOL = 64
 """Candidates of a problem."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from rollmill.storage.ground.records import Outcome
+from rollmill.ground.records import Outcome
 
 Section = Literal[
     "equivalence",

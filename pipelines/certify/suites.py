@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.certify.code_suite import code_probes, code_rows, selected_code_rows
 from rollmill.pipelines.certify.edits_suite import EditedRollout, edits_suite, shipped_rollouts
 from rollmill.pipelines.certify.selected_suite import selected_suite, shipped_wrong_rollouts
@@ -42,7 +43,6 @@ from rollmill.pipelines.certify.tables.hostile_texts import (
     UNCLEAR,
 )
 from rollmill.pipelines.certify.votes_suite import DEFAULTS, votes_suite
-from rollmill.storage.ground.errors import SetupError, unknown_name
 
 ANSWER = "7"
 """The answer that every hostile text lacks."""

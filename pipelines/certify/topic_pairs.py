@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from rollmill.pipelines.protocols import ANSWERS, GROUP, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Rollout
 from rollmill.pipelines.score import group_scores, needs_of
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Rollout
+from rollmill.roles.protocols import ANSWERS, GROUP, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
 
 WITHOUT_RUN = frozenset({ANSWERS, GROUP, VERDICTS, VOTES})
 """Inputs of a scorer that a completion in another problem's place does not have."""

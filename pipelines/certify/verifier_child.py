@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.records import OUTCOMES, Completion, Problem
 from rollmill.pipelines.processes.child import die_with_parent, limit_memory, take_pipes
 from rollmill.pipelines.processes.frames import receive, send
-from rollmill.pipelines.protocols import ReadsVotes, SuitedVerifier
-from rollmill.pipelines.user_code import NotLoaded, load_module
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
+from rollmill.roles.protocols import ReadsVotes, SuitedVerifier
+from rollmill.roles.user_code import NotLoaded, load_module
 
 CANARY = "ROLLMILL_CANARY"
 _LONGEST = 300
@@ -118,7 +118,7 @@ def load(name: str, options: Mapping[str, Any]) -> Any:
     try:
         if colon:
             return getattr(load_module(place, Path.cwd()), attribute)(**options)
-        from rollmill.pipelines.registries import (
+        from rollmill.roles.registries import (
             registry,  # not for peers: their interpreter may have none of our dependencies
         )
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.processes.frames import BadFrame, Message
 from rollmill.pipelines.processes.messages import MessageChild
 from rollmill.pipelines.processes.proc import cpu_of_tree, kill_tree
 from rollmill.pipelines.processes.spawn import ending, environment, module_command
-from rollmill.storage.ground.errors import SetupError
 
 _TICK = 0.25  # seconds between two looks at a child that is being waited for
 _LONGEST_ANSWER = 1 << 20  # bytes

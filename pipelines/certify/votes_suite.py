@@ -13,10 +13,10 @@ from fractions import Fraction
 from itertools import chain, combinations_with_replacement
 from typing import Any, NamedTuple
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Outcome
 from rollmill.pipelines.certify.row_votes import ANOTHER_ANSWER, ANOTHER_STEP, SAID, THIS_ANSWER, THIS_STEP, graph_of_rows
 from rollmill.pipelines.certify.suite_rows import HOSTILE, ExpectedOutcome, Section, Suite, SuiteRow
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Outcome
 
 DEFAULTS: Mapping[str, Any] = {"of": "grade.score", "least": 4, "readable": 2}
 """Default settings of `rollmill certify votes`."""

@@ -1,7 +1,7 @@
 """Claims of papers as checks: the paper's statement, the predicted effect with sign and size, and its measure.
 
 `recipes/claims/claims.yaml` declares them: sources, sentences, predictions. A file of this package holds the measures of
-one family, pure functions over pools that take every estimate from `rollmill.pipelines.metrics`, `rollmill.pipelines.stats`
+one family, pure functions over pools that take every estimate from `rollmill.metrics`, `rollmill.stats`
 and `rollmill.pipelines.aggregate`. `rollmill.pipelines.claims.released_outputs` measures the numbers of
 `recipes/claims/published.yaml`. `rollmill.flows.claims` draws the pools, imports released outputs and stores the
 measurements.
@@ -12,10 +12,10 @@ from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.by_name import ByName
 from rollmill.pipelines.claims.claim import Claim, ClaimFinding, Status, findings, number_status, status
 from rollmill.pipelines.claims.effects import Effect, EffectPrediction, NotTestable
-from rollmill.storage.ground.by_name import ByName
+from rollmill.places import CHECKOUT
 
 if TYPE_CHECKING:
     from rollmill.pipelines.claims.evidence import Evidence

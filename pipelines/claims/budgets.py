@@ -5,14 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from rollmill.ground.pool import STATES, Flags, Floats, Ints
 from rollmill.pipelines.budget.dars import DarsProp2Diff, DarsUniform, targets_from_fail_rates
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from rollmill.pipelines.claims.effects import Effect, NotTestable
 from rollmill.pipelines.claims.evidence import Evidence, Table
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.stats import cluster_mean, cluster_ratio, path_counting_rate, path_counts
-from rollmill.pipelines.tallies import Draw
-from rollmill.storage.ground.pool import STATES, Flags, Floats, Ints
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw
+from rollmill.stats import cluster_mean, cluster_ratio, path_counting_rate, path_counts
 
 TARGET = 4
 ORDERS = 20  # of each problem's completions, over which a stopping rule is averaged

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rollmill.ground.formats.rate_texts import interval_text
 from rollmill.pipelines.claims.effects import Effect, EffectPrediction
-from rollmill.storage.ground.formats.rate_texts import interval_text
 
 if TYPE_CHECKING:
     from rollmill.pipelines.claims.evidence import Evidence
-    from rollmill.pipelines.stats import Estimate
+    from rollmill.stats import Estimate
 
 Board = Literal["numbers", "mechanisms", "checks"]
 Status = Literal["reproduced", "contradicted", "inconclusive", "not measured"]
@@ -90,7 +90,7 @@ def _interval(effects: Sequence[Effect]) -> tuple[float | None, float | None]:
     values = [effect.value for effect in effects]
     if max(values) == min(values):
         return values[0], values[0]
-    from rollmill.pipelines.stats import cluster_mean
+    from rollmill.stats import cluster_mean
 
     estimate = cluster_mean(values, estimand="mean effect over seeds")
     assert estimate is not None  # there are values

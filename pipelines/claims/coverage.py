@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.aggregate.majority import MajorityElection
 from rollmill.pipelines.claims.effects import Effect
 from rollmill.pipelines.claims.evidence import Evidence, Table
-from rollmill.pipelines.stats import mg_pass_at_ks, pass_hat_ks
-from rollmill.storage.ground.pool import Floats
+from rollmill.stats import mg_pass_at_ks, pass_hat_ks
 
 
 def _log_linear(evidence: Evidence) -> Sequence[Effect]:

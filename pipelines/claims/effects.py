@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.stats import Estimate
+    from rollmill.stats import Estimate
 
 Sign = Literal["+", "-", "=", "no fall", "no rise"]
 

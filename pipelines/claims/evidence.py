@@ -1,7 +1,7 @@
 """Evidence for claims: pools by name as tables of problems x completions, and elections over them, each made once.
 
 Claims that share a pool share its elections: a majority of 16 of 64 is counted once for all of them. Nothing here is an
-estimator; those are in `rollmill.pipelines.stats` and `rollmill.pipelines.metrics`.
+estimator; those are in `rollmill.stats` and `rollmill.metrics`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from rollmill.pipelines.aggregate.blind_pool import Aggregator
+from rollmill.ground.pool import Flags, Floats, Group, Ints, Pool
+from rollmill.metrics.elections import Ballot, ElectionBudget, ballots, expected, subsets
+from rollmill.metrics.sample import Sample, SampleRows
 from rollmill.pipelines.claims.effects import Effect, NotTestable
-from rollmill.pipelines.metrics.elections import Ballot, ElectionBudget, ballots, expected, subsets
-from rollmill.pipelines.metrics.sample import Sample, SampleRows
-from rollmill.pipelines.stats import paired_difference, pass_at_ks
-from rollmill.storage.ground.pool import Flags, Floats, Group, Ints, Pool
+from rollmill.roles.blind_pool import Aggregator
+from rollmill.stats import paired_difference, pass_at_ks
 
 REPEATS = 100  # subsets of a problem's completions where there are more
 

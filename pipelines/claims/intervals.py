@@ -6,7 +6,7 @@ import numpy as np
 
 from rollmill.pipelines.claims.effects import Effect, NotTestable
 from rollmill.pipelines.claims.evidence import Evidence
-from rollmill.pipelines.stats import Estimate, cluster_mean
+from rollmill.stats import Estimate, cluster_mean
 
 
 def _clustered(evidence: Evidence) -> Sequence[Effect]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.pool import STATES, Flags, Floats, Ints, Pool
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.aggregate.blind_pool import BlindPool
 from rollmill.pipelines.claims.effects import NotTestable
 from rollmill.pipelines.claims.evidence import Table
-from rollmill.pipelines.stats import Estimate, paired_difference, pass_at_k, population_mean
-from rollmill.storage.ground.pool import STATES, Flags, Floats, Ints, Pool
+from rollmill.roles.blind_pool import BlindPool
+from rollmill.stats import Estimate, paired_difference, pass_at_k, population_mean
 
 CORRECT, INCORRECT = STATES.index("correct"), STATES.index("incorrect")
 ByProblem = Mapping[str, float]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rollmill.ground.pool import Flags, Floats
+from rollmill.metrics.elections import folds
 from rollmill.pipelines.aggregate.majority import MajorityElection
 from rollmill.pipelines.claims.effects import Effect, NotTestable
 from rollmill.pipelines.claims.evidence import Evidence, Table
-from rollmill.pipelines.metrics.elections import folds
-from rollmill.pipelines.stats import auroc, cluster_share, paired_difference, population_mean
-from rollmill.storage.ground.pool import Flags, Floats
+from rollmill.stats import auroc, cluster_share, paired_difference, population_mean
 
 SETTINGS, PROBLEMS, TRUTH, TRIALS = 30, 50, 0.88, 2_000
 WANTED = 0.9

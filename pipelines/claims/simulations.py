@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.pool import Flags, Floats, Ints
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.aggregate.blind_pool import Aggregator, BlindPool
 from rollmill.pipelines.aggregate.knockout import Knockout, knockout_bound
 from rollmill.pipelines.claims.effects import Effect
 from rollmill.pipelines.claims.evidence import Evidence
-from rollmill.storage.ground.pool import Flags, Floats, Ints
+from rollmill.roles.blind_pool import Aggregator, BlindPool
 
 MATCHES, TABLES, WAITS = 400, 120, 20_000
 SETTINGS = ((64, 64, 0.3, 0.7), (32, 48, 0.2, 0.75), (16, 32, 0.3, 0.8))  # N, K, p_gen, p_comp, with a bound below 1

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from rollmill.ground.pool import Floats, Ints
+from rollmill.metrics.elections import Ballot, right_at
 from rollmill.pipelines.aggregate.majority import MajorityElection
 from rollmill.pipelines.aggregate.model_switch import ModelSwitch
 from rollmill.pipelines.claims.effects import Effect
 from rollmill.pipelines.claims.evidence import Evidence, Table, model_ballots
-from rollmill.pipelines.metrics.elections import Ballot, right_at
-from rollmill.pipelines.stats import paired_difference, pass_at_k, population_mean
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.stats import paired_difference, pass_at_k, population_mean
 
 MODELS = ("MathCoder-L-7b", "MathCoder-CL-7b", "MathCoder-L-13b", "MathCoder-CL-13b", "MathCoder-L-70b")
 """All models of the recorded pool that answered the same problems."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.claims.effects import Effect, NotTestable
 from rollmill.pipelines.claims.evidence import Evidence
-from rollmill.pipelines.stats import ErrorRates, accuracy_ceiling, kept_precision, resampling_value
-from rollmill.storage.ground.pool import Floats
+from rollmill.stats import ErrorRates, accuracy_ceiling, kept_precision, resampling_value
 
 VERIFIER = ErrorRates(false_accept=0.05)
 COST = 4.0  # of handing in a wrong completion, where a right one is worth 1

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.aggregate.best_of import BestOfMajority, BestOfNElection
 from rollmill.pipelines.aggregate.majority import Borda, MajorityElection
 from rollmill.pipelines.claims.effects import Effect
 from rollmill.pipelines.claims.evidence import Evidence, Table
-from rollmill.pipelines.stats import cluster_mean, selected_of_ks
-from rollmill.storage.ground.pool import Floats
+from rollmill.stats import cluster_mean, selected_of_ks
 
 SCORE = "self_certainty"
 BY_CERTAINTY, BY_LIKELIHOOD = BestOfNElection(SCORE), BestOfNElection("logprob_per_token")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from rollmill.ground.records import Problem, prompt_json
 from rollmill.pipelines.contamination.graphs import graph_of
 from rollmill.pipelines.contamination.texts import RUN, Gram, blind, grams, hard, is_hard, plain, prompt_text, tokens
 from rollmill.pipelines.select.near_duplicates import SketchIndex
-from rollmill.storage.ground.records import Problem, prompt_json
 
 Class = Literal["exact", "same problem", "new numbers", "none"]
 CLASSES: tuple[Class, ...] = ("exact", "same problem", "new numbers")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.pipelines.stats.clusters.intervals import Estimate, clopper_pearson
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
+from rollmill.stats.clusters.intervals import Estimate, clopper_pearson
 
 BLOCK = 256  # training points whose distances are computed together
 FEWEST = 5  # generations in a ball

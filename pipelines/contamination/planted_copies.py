@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rollmill.ground.ids import digest128, digits, seed_of
+from rollmill.ground.records import Problem
 from rollmill.pipelines.contamination.edits import EDITS, RENUMBERED
 from rollmill.pipelines.contamination.index import LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
-from rollmill.pipelines.stats import clopper_pearson
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.template import instance_key
 from rollmill.pipelines.synthesize.templates import regenerate
-from rollmill.storage.ground.ids import digest128, digits, seed_of
-from rollmill.storage.ground.records import Problem
+from rollmill.stats import clopper_pearson
 
 COPIES = 200  # of each edit
 SEED = 20_261_121

@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.contamination.candidates import MatchCandidates
 from rollmill.pipelines.contamination.graphs import graph_of
 from rollmill.pipelines.contamination.index import CLASSES, LEAKS, BenchmarkIndex, Hit, ProblemText
 from rollmill.pipelines.contamination.texts import prompt_text
-from rollmill.storage.ground.records import Problem
 
 BATCH = 4_000  # rows
 _EXAMPLES = 20  # rows with new numbers that are kept to be shown

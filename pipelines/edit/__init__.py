@@ -5,6 +5,7 @@ EDITORS["digit"]("2 * 3 = 6\\n#### 6", random.Random(0)).text
 
 from collections.abc import Mapping
 
+from rollmill.ground.by_name import ByName
 from rollmill.pipelines.edit.answer_errors import PLANTED
 from rollmill.pipelines.edit.editing import CannotEdit, Editor
 from rollmill.pipelines.edit.error_types import ERROR_TYPES
@@ -14,7 +15,6 @@ from rollmill.pipelines.edit.known_texts import KNOWN
 from rollmill.pipelines.edit.lines import LINES
 from rollmill.pipelines.edit.lintseq import LINTSEQ
 from rollmill.pipelines.edit.thoughts import THOUGHTS
-from rollmill.storage.ground.by_name import ByName
 
 EDITORS: Mapping[str, Editor] = ByName(
     {

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from rollmill.ground.files import json_text
 from rollmill.pipelines.gate.tables import ROW_ID
-from rollmill.storage.ground.files import json_text
 
 SHOWN = 20  # failing rows of a check that the run's record keeps for the dashboard
 NAMED = 1_000  # failing rows of a check that a result lists

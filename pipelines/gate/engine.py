@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.gate.suite import GateMeasurements
 from rollmill.pipelines.gate.tables import ROW_ID
-from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,16 +17,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 from great_expectations.expectations.expectation import BatchExpectation
 
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.pool import Composition, pool_of
+from rollmill.ground.records import Problem
+from rollmill.ground.replies.faults import DRAWS, ONE_TEXT, SEVERAL, TEXTS
+from rollmill.ground.solutions import asked, plain_reference
+from rollmill.metrics import Drift
+from rollmill.metrics.drift import drifts
 from rollmill.pipelines.contamination import REQUIRED, ContaminationCertificate, Overlaps, Scan, certify
 from rollmill.pipelines.contamination.planted_copies import COPIES
 from rollmill.pipelines.gate.suite import FEWEST, GateMeasurements
-from rollmill.pipelines.metrics import Drift
-from rollmill.pipelines.metrics.drift import drifts
-from rollmill.storage.ground.formats.rate_texts import with_interval
-from rollmill.storage.ground.pool import Composition, pool_of
-from rollmill.storage.ground.records import Problem
-from rollmill.storage.ground.replies.faults import DRAWS, ONE_TEXT, SEVERAL, TEXTS
-from rollmill.storage.ground.solutions import asked, plain_reference
 
 _PART = 8_192  # rows read at once
 _NAMED = 1_000  # rows that a result names

@@ -1,7 +1,7 @@
 """The gate: checks the rows of a dataset, and how they were made, and returns a result. Publishes nothing.
 
 A dataset that fails its gate is not published; the result names the rows that failed. The result also holds the numbers
-that a report shows, counted from the same rows by rollmill.pipelines.metrics.
+that a report shows, counted from the same rows by rollmill.metrics.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,18 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Pool, pool_of
+from rollmill.ground.records import Problem
+from rollmill.ground.replies.faults import SEVERAL
+from rollmill.ground.temporary import temporary_folder
+from rollmill.metrics import Drift, counts_of, funnel_of, pass_rates
 from rollmill.pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor, Scan, certify
 from rollmill.pipelines.gate.checks import Check, GateResult, checks_of
 from rollmill.pipelines.gate.engine import Engine
 from rollmill.pipelines.gate.suite import FEWEST, TYPES, Entry, GateBounds, GateMeasurements, columns_of, of_bounds
 from rollmill.pipelines.gate.tables import KINDS, connect, load, load_columns, parts
-from rollmill.pipelines.metrics import Drift, counts_of, funnel_of, pass_rates
 from rollmill.pipelines.verify.acceptance import PLAIN, Policy
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Pool, pool_of
-from rollmill.storage.ground.records import Problem
-from rollmill.storage.ground.replies.faults import SEVERAL
-from rollmill.storage.ground.temporary import temporary_folder
 
 _HOSTS = 1_000  # kept answers that copies are put into
 
@@ -36,7 +36,7 @@ class Provenance:
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
     the number of planned rollouts, None without a plan. `prefix` is the fixed number of completions per problem that rates
     use. `evaluation` are the problems that must not be inside, `scan` is their index if there is one. `drifts` are measured
-    from the version `before`. `replies` are the counts of their texts (rollmill.storage.ground.replies).
+    from the version `before`. `replies` are the counts of their texts (rollmill.ground.replies).
     """
 
     verifiers: tuple[tuple[str, str], ...]

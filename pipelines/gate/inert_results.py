@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.errors import FoundWanting
 from rollmill.pipelines.gate.suite import Entry
 from rollmill.pipelines.gate.suite_file import checked
-from rollmill.storage.ground.errors import FoundWanting
 
 MOST = 64 << 20
 """Bytes of a result that are read."""

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.metrics import rate_words
 from rollmill.pipelines.gate.checks import GateResult
-from rollmill.pipelines.metrics import rate_words
 from rollmill.pipelines.pages import template
-from rollmill.storage.ground.formats.rate_texts import with_interval
 
 
 def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:

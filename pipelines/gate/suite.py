@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
+from rollmill.ground.ids import canonical_json
+from rollmill.metrics import DRIFT_KINDS, Drift
 from rollmill.pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor
 from rollmill.pipelines.gate.tables import COLUMNS
-from rollmill.pipelines.metrics import DRIFT_KINDS, Drift
-from rollmill.storage.ground.ids import canonical_json
 
 Entry = Mapping[str, Any]
 """An expectation: table, type, kwargs, and perhaps severity, notes (the demand in words) and meta."""

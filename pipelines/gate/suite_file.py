@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.gate.suite import OURS, Entry
 from rollmill.pipelines.gate.tables import ROW_ID
-from rollmill.storage.ground.errors import SetupError, unknown_name
 
 _KEYS = {"table": str, "type": str, "kwargs": dict, "severity": str, "notes": str, "meta": dict}
 _SEVERITIES = ("critical", "warning", "info")

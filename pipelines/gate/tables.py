@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.pool import unjudged_completions
+from rollmill.ground.records import Verdict
 from rollmill.pipelines.verify.acceptance import Policy, accepted_verdict
-from rollmill.storage.ground.pool import unjudged_completions
-from rollmill.storage.ground.records import Verdict
 
 REQUIRED: Mapping[str, Sequence[str]] = {
     "problems": ("id", "prompt_id", "prompt", "reference", "kind"),

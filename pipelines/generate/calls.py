@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Attempt, Completion, Request, Sampling
 from rollmill.pipelines.generate.prompts import split_prefix
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Attempt, Completion, Request, Sampling
 
 STOP = "stop"
 """The key of a completion's meta that says which stop string ended it; None if a server did not say. Where the model

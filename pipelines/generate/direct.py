@@ -9,10 +9,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Generator, Interruptible, Sampler, Samples, ScoresTexts
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Prompt, Request
 from rollmill.pipelines.generate.embedded.given_texts import GivenTexts
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Prompt, Request
+from rollmill.roles.engine_roles import Generator, Interruptible, Sampler, Samples, ScoresTexts
 
 
 class EngineSampler:

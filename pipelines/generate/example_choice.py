@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
 
 WAYS = ("first", "random", "nearest")
 """Ways to choose: the first of the set for every problem, a sample for each problem, or the nearest to it."""

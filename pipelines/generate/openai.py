@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from rollmill.pipelines.engine_roles import AttemptListener
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Prompt, Request, Sampling
 from rollmill.pipelines.generate.calls import EngineCall, check_sampling, ignore
 from rollmill.pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
 from rollmill.pipelines.generate.http.dispatch import Dispatcher
@@ -19,8 +20,7 @@ from rollmill.pipelines.generate.http.failures import ErrorMessages
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Secrets
 from rollmill.pipelines.generate.http.refusals import RefusedPrompts
 from rollmill.pipelines.generate.http.replicas import Replica
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.roles.engine_roles import AttemptListener
 
 T = TypeVar("T")
 CLOSE_SECONDS = 10.0

@@ -1,6 +1,6 @@
 """Exact cost of tokens: decimal prices, one rounding per completion, whole units afterwards.
 
-For profiles that name prices, and for the spend limiter. The unit is rollmill.storage.ground.money's, a millionth of a
+For profiles that name prices, and for the spend limiter. The unit is rollmill.ground.money's, a millionth of a
 millionth of the profile's currency.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
-from rollmill.storage.ground.money import UNITS
+from rollmill.ground.money import UNITS
 
 
 @dataclass(frozen=True, slots=True)

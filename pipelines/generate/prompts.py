@@ -4,15 +4,12 @@ A prompt template is text with `{prompt}` where the problem's own text goes; in 
 thing that the user said. Braces elsewhere, in the template or in the problem, mean themselves.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.formats.prompt_template import BETWEEN, PLACE, fill_template, plain_text
+from rollmill.ground.records import Message, Problem, Prompt
 from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Problem, Prompt
-
-PLACE = "{prompt}"
-BETWEEN = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +56,6 @@ class PromptForm:
         return (Message("system", BETWEEN.join([self.system, *(message.content for message in own)])),)
 
 
-def check_template(template: str) -> None:
-    """SetupError if a template has no place for the problem."""
-    if PLACE not in template:
-        raise SetupError(
-            f"the prompt_template {template!r} has no {PLACE}, so every problem would be the same prompt.",
-            next_command='prompt_template: "Answer with the number only.\\n{prompt}"',
-        )
-
-
-def fill_template(prompt: Prompt, template: str) -> Prompt:
-    """The prompt in this template."""
-    # A conversation without a user's message is refused only where something has to go around it.
-    if template == PLACE:
-        return prompt
-    if isinstance(prompt, str):
-        # Not str.format, which fails on the braces of LaTeX.
-        return template.replace(PLACE, prompt)
-    last = max((index for index, message in enumerate(prompt) if message.role == "user"), default=None)
-    if last is None:
-        raise SetupError("a conversation without a user's message cannot be put into a prompt_template.")
-    turn = replace(prompt[last], content=template.replace(PLACE, prompt[last].content))
-    return (*prompt[:last], turn, *prompt[last + 1 :])
-
-
 def continued(prompt: Prompt, prefix: str) -> Prompt:
     """The prompt with the beginning of its answer, which the model continues."""
     turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
@@ -109,8 +82,3 @@ def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, Any]]:
             named["prefix"] = True
         messages.append({"role": role, "content": message.content, **named})
     return messages
-
-
-def plain_text(prompt: Prompt) -> str:
-    """The text of a prompt without roles, for models that have none."""
-    return prompt if isinstance(prompt, str) else BETWEEN.join(message.content for message in prompt)

@@ -4,15 +4,15 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.by_name import ByName
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.roles.engine_roles import Generator
+from rollmill.roles.registries import registry
 
 GENERATORS = ByName(
     {
         "embedded": "rollmill.pipelines.generate.embedded.engine:Embedded",
         "openai": "rollmill.pipelines.generate.openai:OpenAI",
-        "prover": "rollmill.pipelines.generate.tools.prover:ProverEngine",
         "vllm": "rollmill.pipelines.generate.vllm.engine:Vllm",
     }
 )
@@ -41,9 +41,9 @@ def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: 
 
     SetupError for an unknown name or option. The engine loads its model, or finds its servers, when it first draws.
     """
-    engines = ENGINES | RATING
+    engines: Mapping[str, Any] = RATING if name in RATING else registry("engine")
     if name not in engines:
-        raise unknown_name("engine", name, ENGINES)
+        raise unknown_name("engine", name, engines)
     engine = engines[name]
     known = inspect.signature(engine).parameters
     for option in options:

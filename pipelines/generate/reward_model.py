@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Prompt, Request, Sampling
 from rollmill.pipelines.generate.http.client import LEAST_REPLY
 from rollmill.pipelines.generate.http.failures import MOST_HEARD, Failure
 from rollmill.pipelines.generate.http.http_settings import HttpSettings
@@ -22,9 +25,6 @@ from rollmill.pipelines.generate.http.reply import ServerAnswer, read_counts
 from rollmill.pipelines.generate.openai import OpenAI
 from rollmill.pipelines.generate.prompts import messages_of
 from rollmill.pipelines.rating_options import RatingRequest, values_of
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Prompt, Request, Sampling
 
 ENGINE = "reward_model"
 MOST_SCORE = sys.float_info.max

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.guarantees.judged_sample import Guaranteed, JudgedSample, wrong_at_least
 from rollmill.pipelines.option_checks import checked_level
-from rollmill.storage.ground.pool import Floats, Ints
 
 SLACK = 1e-9  # of a count, for level * counts that are whole numbers
 

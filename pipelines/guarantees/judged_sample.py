@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Flags, Floats
+from rollmill.ground.pool import Flags, Floats
 
 EXCHANGEABLE = "the judged rows are a simple random sample of the rows, drawn before anybody judged"
 """The one assumption of every guarantee here; an audit with `--simple` makes it true."""

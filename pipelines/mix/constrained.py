@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import linprog
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 DIGITS = 9  # of shares, which the solver rounds; units with equal shares go by id
 

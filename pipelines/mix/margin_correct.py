@@ -9,10 +9,10 @@ we remember the paper; the test solves the game.
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import Floats
 
 LEAST = 1e-6  # of a gain, whose inverse is a weight
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id, descending, fitting, shuffled
-from rollmill.pipelines.stats.clusters.intervals import clopper_pearson
-from rollmill.pipelines.stats.linear_head import trained_head
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
+from rollmill.stats.clusters.intervals import clopper_pearson
+from rollmill.stats.linear_head import trained_head
 
 EVEN = 0.5  # chance from which a row is read
 FEWEST = 4  # rows that are read first

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 from scipy.sparse import csr_matrix
 
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import Floats, Ints
 
 _TERM = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[^\w\s]")
 _ROUNDS = 25  # of k-means

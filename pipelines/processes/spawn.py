@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines import IMPORT_ROOT
 from rollmill.pipelines.processes.proc import kill_session
+from rollmill.places import IMPORT_ROOT
 
 GUARD = Path(__file__).with_name("guard.py")
 LOOK_SECONDS = 5.0  # between two looks for children that are stopped

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.pipelines import IMPORT_ROOT
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.sandbox import seccomp
 from rollmill.pipelines.sandbox.guest.frames import Settings
 from rollmill.pipelines.sandbox.programs import Mode, SandboxLimits
-from rollmill.storage.ground.errors import SetupError
+from rollmill.places import IMPORT_ROOT
 
 NOBODY = 65_534  # the uid that owns nothing, on every Linux
 GUEST = Path(__file__).parent / "guest"

@@ -16,12 +16,12 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Decision, Problem, Rollout, Verdict
 from rollmill.pipelines.processes.frames import BadFrame, Message, framed, packed, read_frame, unpacked
 from rollmill.pipelines.processes.spawn import spawn
 from rollmill.pipelines.sandbox.launch import method_box
 from rollmill.pipelines.sandbox.method_records import plain, returned
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Decision, Problem, Rollout, Verdict
 
 _PACKAGE = __name__.rpartition(".")[0]
 _ANSWER = 256 << 20  # bytes of an answer

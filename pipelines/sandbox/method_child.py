@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from rollmill.ground.records import Verdict
 from rollmill.pipelines.processes.child import limit_memory, take_pipes
 from rollmill.pipelines.processes.frames import receive, send
 from rollmill.pipelines.sandbox import seccomp
 from rollmill.pipelines.sandbox.guest import system
 from rollmill.pipelines.sandbox.launch import NOBODY
 from rollmill.pipelines.sandbox.method_records import completion_of, plain, problem_of, rollout_of
-from rollmill.pipelines.user_code import load_module, signed
-from rollmill.storage.ground.records import Verdict
+from rollmill.roles.user_code import load_module, signed
 
 _MEMORY = 2 << 30  # bytes of each process
 _PROCESSES = 256  # of this user id: boxes of other commands count too
@@ -31,7 +31,7 @@ _LONGEST = 300  # characters of an error
 
 @runtime_checkable
 class _ReadsVotes(Protocol):
-    """A verifier of votes (pipelines/protocols.py, which sandboxes are not built on)."""
+    """A verifier of votes (rollmill/roles/protocols.py, which sandboxes are not built on)."""
 
     def bind(self, cast: Any, plan: str) -> None: ...
 

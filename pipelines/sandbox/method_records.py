@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+from rollmill.ground.records import Completion, Decision, Message, Problem, Prompt, Rollout, Score, Verdict
 from rollmill.pipelines.returned import record_fault
-from rollmill.storage.ground.records import Completion, Decision, Message, Problem, Prompt, Rollout, Score, Verdict
 
 Values = Mapping[str, Any]
 _LONGEST = 64 << 10  # characters of a text that a method may return

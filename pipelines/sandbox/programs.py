@@ -85,7 +85,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProgramReport:
     """Report on a program. `cause` is None when it ran to its end and, if tested, passed every test."""
 
     cause: Cause | None

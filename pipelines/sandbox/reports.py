@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollmill.pipelines.sandbox.guest import frames, wire
-from rollmill.pipelines.sandbox.programs import Calls, Cause, Program, Report, Result, SandboxFailed, SandboxLimits, Script
+from rollmill.pipelines.sandbox.programs import (
+    Calls,
+    Cause,
+    Program,
+    ProgramReport,
+    Result,
+    SandboxFailed,
+    SandboxLimits,
+    Script,
+)
 
 _TAIL = 4096  # bytes of each output that a report keeps, the last ones
 _MOST_TESTS = 100_000  # no honest plan is larger
@@ -54,7 +63,7 @@ class Record:
     tests_status: int | None
 
 
-def report(program: Program, limits: SandboxLimits, answer: tuple[Any, ...]) -> Report:
+def report(program: Program, limits: SandboxLimits, answer: tuple[Any, ...]) -> ProgramReport:
     """The report on one program."""
     record = Record(*answer)
     death = _death(record, limits)
@@ -102,7 +111,7 @@ def _death(record: Record, limits: SandboxLimits) -> tuple[Cause, str] | None:
     return "runtime_error", f"killed by signal {-record.status}"
 
 
-def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) -> Report:
+def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) -> ProgramReport:
     """A script's end: its limits, its syntax, its exception, its exit status, in this order."""
     failure = _load_failure(*_reply(raws[0])) if raws else None
     # A script that raised has exit status 1 as well, which says less than its exception.
@@ -110,7 +119,7 @@ def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) 
         death = failure
     cause, detail = death or (None, "")
     result = Result("error" if cause else "returned", cause, record.status, detail)
-    return Report(
+    return ProgramReport(
         cause,
         (result,),
         # Whole, unlike that of tests: callers use a script's output as its result. output_kib bounds it.
@@ -218,11 +227,11 @@ def _in_order(known: dict[int, Result], count: int, end: tuple[Cause, str] | Non
     return tuple(results)
 
 
-def _finished(record: Record, results: tuple[Result, ...], end: tuple[Cause, str] | None) -> Report:
+def _finished(record: Record, results: tuple[Result, ...], end: tuple[Cause, str] | None) -> ProgramReport:
     """The report on calls or tests: the first cause in the order of the results, else that of the end."""
     first = next((result for result in results if result.cause), None)
     cause, detail = (first.cause, first.detail) if first else (end or (None, ""))
-    return Report(
+    return ProgramReport(
         cause,
         results,
         _text(record.stdout[-_TAIL:]),

@@ -15,11 +15,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.sandbox.box import Box, BoxBroken
 from rollmill.pipelines.sandbox.launch import bubblewrap
-from rollmill.pipelines.sandbox.programs import MODES, Calls, Mode, Program, Report, SandboxFailed, SandboxLimits, Script
+from rollmill.pipelines.sandbox.programs import (
+    MODES,
+    Calls,
+    Mode,
+    Program,
+    ProgramReport,
+    SandboxFailed,
+    SandboxLimits,
+    Script,
+)
 from rollmill.pipelines.sandbox.reports import report
-from rollmill.storage.ground.errors import SetupError, unknown_name
 
 _MACHINES = ("x86_64", "aarch64")
 _LEAST_MIB = 64  # what an interpreter needs of address space to begin
@@ -100,7 +109,7 @@ class Sandbox:
         self._alone = threading.Lock()
         self._closed = False
 
-    def run(self, program: Program) -> Report:
+    def run(self, program: Program) -> ProgramReport:
         """The report on one program. SandboxFailed when our side failed twice."""
         job = _job(program)
         try:
@@ -109,10 +118,10 @@ class Sandbox:
             answer = self._again(job)
         return report(program, self.limits, answer)
 
-    def run_many(self, programs: Iterable[Program]) -> Iterator[Report]:
+    def run_many(self, programs: Iterable[Program]) -> Iterator[ProgramReport]:
         """Reports in input order; at most a few programs per box are taken ahead. A SandboxFailed ends the iteration."""
         with ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox") as pool:
-            waiting: deque[Future[Report]] = deque()
+            waiting: deque[Future[ProgramReport]] = deque()
             try:
                 for program in programs:
                     waiting.append(pool.submit(self.run, program))

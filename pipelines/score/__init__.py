@@ -7,9 +7,9 @@ rank training data, and may elect no answer.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rollmill.pipelines.protocols import Candidates, GroupScorer, Scorer
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.ground.by_name import ByName
+from rollmill.ground.records import Completion, Problem, Score
+from rollmill.roles.protocols import Candidates, GroupScorer, Scorer
 
 SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = ByName(
     {
@@ -41,24 +41,6 @@ SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = ByName(
         "votes": "rollmill.pipelines.score.votes:VotesScorer",
     }
 )
-REFERENCED = frozenset(
-    {
-        "answer_gain",
-        "efficiency",
-        "blank_perplexity",
-        "forced_answer",
-        "judge_votes",
-        "known_answer",
-        "label_votes",
-        "leading_steps",
-        "reference_likelihood",
-    }
-)
-
-
-def is_blind(name: str) -> bool:
-    """True if an aggregator may see a score of this name (`length`, `-length`, `p_true@1 ...`)."""
-    return name.removeprefix("-").partition("@")[0] not in REFERENCED
 
 
 def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rollmill.pipelines.protocols import ANSWERS, VERDICTS, Candidates
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Score, Verdict
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Score, Verdict
+from rollmill.roles.protocols import ANSWERS, VERDICTS, Candidates
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.records import Completion, Problem, Prompt, Request, Score
 from rollmill.pipelines.score.asking import took
 from rollmill.pipelines.score.text_likelihood import ReferenceLikelihood, root_prompts
-from rollmill.storage.ground.records import Completion, Problem, Prompt, Request, Score
+from rollmill.roles.protocols import Candidates
 
 
 @dataclass(kw_only=True)

@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Sampler, Samplers
-from rollmill.pipelines.protocols import MODEL
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import (
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import (
     Completion,
     Message,
     Origin,
@@ -24,7 +22,9 @@ from rollmill.storage.ground.records import (
     given_request,
     prompt_json,
 )
-from rollmill.storage.ground.solutions import lines_of
+from rollmill.ground.solutions import lines_of
+from rollmill.roles.engine_roles import Sampler, Samplers
+from rollmill.roles.protocols import MODEL
 
 STREAM = PURPOSE = "score"
 TOGETHER = 1_024  # requests that are asked together: what a kill can cost of an engine in this process

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import exp
 from typing import Any
 
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Scorer `efficiency`: how fast a right program is, against the reference of its problem (pipelines/stats, ENAMEL).
+"""Scorer `efficiency`: how fast a right program is, against the reference of its problem (rollmill/stats, ENAMEL).
 
 Each test is run several times in the sandbox, one program at a time, and its time is the Hodges-Lehmann estimate of the CPU
 seconds, less those of loading the program. A text without a program, a wrong program and one that reaches a limit score 0.
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Score
 from rollmill.pipelines.sandbox import (
     AssertTests,
     Call,
@@ -23,14 +25,12 @@ from rollmill.pipelines.sandbox import (
     check_sandbox,
     limits_of,
 )
-from rollmill.pipelines.stats import hodges_lehmann, program_efficiency
 from rollmill.pipelines.verify.code.code_verifier import code_text
 from rollmill.pipelines.verify.code.execution import all_passed, run_suite
 from rollmill.pipelines.verify.code.program import Task, program_of, task_of
 from rollmill.pipelines.verify.code.suite import BadTestsError, ProgramSuite, suite_of, with_helpers
 from rollmill.pipelines.verify.finding import prompt_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.stats import hodges_lehmann, program_efficiency
 
 LEVELS = "levels"
 """Key of a problem's meta: how many of its tests, in order, belong to each level. Without it all are one level."""

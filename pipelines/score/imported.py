@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)

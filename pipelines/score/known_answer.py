@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rollmill.pipelines.registries import registry
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.records import MADE, Completion, Problem, Score
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.records import MADE, Completion, Problem, Score
+from rollmill.roles.registries import registry
 
 REFERENCES = ("number", "math", "exact", "choice")
 """Verifiers that compare an answer with a reference, and need nothing else."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.records import Completion
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.score.text_likelihood import GivenTextScorer
-from rollmill.storage.ground.records import Completion
 
 Floats = npt.NDArray[np.float64]
 SAME = 1e-12  # spread of entropies below which a text has no score

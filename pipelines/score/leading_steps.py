@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.ground.records import Completion, Problem, Score
 
 _LINE = re.compile(r"^[^\w\n]*+step\s++(\d+)\W*:\s*+(.*)$", re.IGNORECASE | re.MULTILINE)
 

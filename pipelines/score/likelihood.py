@@ -7,7 +7,7 @@ models. A completion without the measurement gets no score, never 0.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)

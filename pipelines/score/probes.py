@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.protocols import GROUP, MODEL, Candidates
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.records import Completion, Request, Score
 from rollmill.pipelines.score.asking import AskingScorer, prefixes, prompt_text, took
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.records import Completion, Request, Score
+from rollmill.roles.protocols import GROUP, MODEL, Candidates
 
 TRUE_OR_FALSE = """{problem}
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.records import Completion, Message, Problem, Prompt, Request, Score
 from rollmill.pipelines.rating_options import RatingOptions, values_of
 from rollmill.pipelines.score.asking import AskingScorer, prefixes, took
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.records import Completion, Message, Problem, Prompt, Request, Score
+from rollmill.roles.protocols import Candidates
 
 REDUCED: Mapping[str, Callable[[Sequence[float]], float]] = {
     "last": lambda steps: steps[-1],

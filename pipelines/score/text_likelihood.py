@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Prompt, Request, Score
 from rollmill.pipelines.score.asking import AskingScorer, took
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Prompt, Request, Score
+from rollmill.roles.protocols import Candidates
 
 
 def root_prompts(group: Candidates) -> Iterator[tuple[Prompt, Completion]]:

@@ -7,9 +7,9 @@ them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rollmill.pipelines.protocols import VOTES, Candidates
+from rollmill.ground.records import Score
 from rollmill.pipelines.vote_field import VoteField, mean
-from rollmill.storage.ground.records import Score
+from rollmill.roles.protocols import VOTES, Candidates
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.partial import JudgedProcess, Process
 from rollmill.pipelines.search.tree import SearchPolicy, Tree
-from rollmill.storage.ground.errors import SetupError
 
 
 def elected(policy: SearchPolicy, process: Process, tree: Tree, answers: Mapping[str, str | None]) -> str | None:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import contract_error
 from rollmill.pipelines.search.partial import PieceDraws
 from rollmill.pipelines.search.tree import ROOT, AskingPolicy, Growth, SearchPolicy, Tree, TreeNode, WritingPolicy
-from rollmill.pipelines.tallies import Draw
-from rollmill.storage.ground.errors import contract_error
+from rollmill.roles.tallies import Draw
 
 PROCESS_INDEX = 1 << 20
 """The first sample index of a process's draws. With the indices of the next pieces they would share seeds, and rollouts

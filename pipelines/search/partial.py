@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from rollmill.pipelines.steps.reading import fields_of
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
+from rollmill.steps.reading import fields_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from functools import cached_property
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from rollmill.pipelines.steps.step_template import TemplatePlace, places_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128, seed_of
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128, seed_of
+from rollmill.steps.step_template import TemplatePlace, places_of
 
 ROOT = ""
 """The problem itself, from which answers begin."""

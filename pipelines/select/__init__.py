@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from rollmill.pipelines.protocols import Selector
-from rollmill.storage.ground.by_name import ByName
+from rollmill.ground.by_name import ByName
+from rollmill.roles.protocols import Selector
 
 SELECTORS: Mapping[str, Callable[..., Selector]] = ByName(
     {

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rollmill.pipelines.protocols import ScoreSelector, Selector
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.records import Decision, Rollout
 from rollmill.pipelines.select.of_steps import behind_steps
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.records import Decision, Rollout
+from rollmill.roles.protocols import ScoreSelector, Selector
 
 COVERED, JUDGED_WRONG, CERTIFICATE = "covered", "judged_wrong", "certificate"
 """Keys of the file: pairs of completion id and problem id, twice, and the certificate for the manifest."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rollmill.storage.ground.records import Decision, Rollout
+from rollmill.ground.records import Decision, Rollout
 
 REASONS = (
     "kept",

@@ -7,10 +7,10 @@ correct completions that another was preferred to, and a wrong one that was elec
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Decision, Rollout
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.select.decide import decisions, failing_reason, in_sample_order
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Decision, Rollout
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.any_script import tokens_of
-from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rensa import RMinHash

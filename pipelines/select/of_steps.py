@@ -6,9 +6,9 @@ Completions of other steps are dropped as `other_step`, those of easier or harde
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rollmill.pipelines.protocols import CertifiedSelector, Selector
+from rollmill.ground.records import JUDGED, Decision, Rollout
 from rollmill.pipelines.select.decide import decision, decisions, failing_reason
-from rollmill.storage.ground.records import JUDGED, Decision, Rollout
+from rollmill.roles.protocols import CertifiedSelector, Selector
 
 OTHER_STEP, OUTSIDE_RATES = "other_step", "outside_rates"
 RATES: Mapping[str, float] = {"least": 0.0, "most": 1.0, "least_judged": 1}

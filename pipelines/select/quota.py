@@ -7,11 +7,11 @@ Of the latter, `quota`, `prop2diff` and `vanilla`, a copy is `duplicate_solution
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.records import Decision, Rollout
+from rollmill.ground.solutions import normal_form, solution_text
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.select.decide import decisions, failing_reason, in_sample_order
 from rollmill.pipelines.select.near_duplicates import NearDuplicates
-from rollmill.storage.ground.records import Decision, Rollout
-from rollmill.storage.ground.solutions import normal_form, solution_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ others under derived/.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.by_name import ByName
+from rollmill.ground.records import Problem
 
 SYNTHESIZERS: Mapping[str, type[Any]] = ByName(
     {
@@ -22,9 +22,6 @@ SYNTHESIZERS: Mapping[str, type[Any]] = ByName(
         "recursion": "rollmill.pipelines.synthesize.tasks.recursion:Recursion",
         "strategies": "rollmill.pipelines.synthesize.tasks.strategies:Strategies",
         "triangles": "rollmill.pipelines.synthesize.tasks.triangles:Triangles",
-        "goals": "rollmill.pipelines.synthesize.goals:Goals",
-        "coq_library": "rollmill.pipelines.synthesize.coq_library:CoqLibrary",
-        "obligations": "rollmill.pipelines.synthesize.obligations:Obligations",
         "addition": "rollmill.pipelines.synthesize.tasks.addition:Addition",
         "conversations": "rollmill.pipelines.synthesize.tasks.conversations:Dialogues",
         "number_statements": "rollmill.pipelines.synthesize.tasks.number_statements:NumberStatements",

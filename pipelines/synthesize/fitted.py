@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
 from rollmill.pipelines.synthesize.reference_solutions import reference_solution
@@ -22,9 +25,6 @@ from rollmill.pipelines.synthesize.sources import Source, required
 from rollmill.pipelines.synthesize.splits import templates_of
 from rollmill.pipelines.synthesize.template import LEVELS
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 Kind = tuple[str, int]
 """A template and a level."""

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.processes.messages import MessageChild
 from rollmill.pipelines.processes.spawn import environment, module_command
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import Problem
 
 SOURCE = "reasoning-gym"
 LICENCE = "Apache-2.0"

@@ -1,9 +1,9 @@
 """Reference solutions of problems: a text that answers a problem step by step, which no model wrote for it."""
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.new_numbers import of_template
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.template import solution_text
-from rollmill.storage.ground.records import Problem
 
 
 def reference_solution(problem: Problem) -> str | None:

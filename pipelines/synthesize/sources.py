@@ -6,8 +6,8 @@ A synthesizer names it in its recipe (`options: {from: arithmetic@v3}`) and is g
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Outcome, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Outcome, Problem
 
 
 @dataclass(frozen=True, slots=True)

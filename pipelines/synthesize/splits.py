@@ -11,9 +11,9 @@ import functools
 import random
 from collections.abc import Iterator, Sequence
 
+from rollmill.ground.errors import unknown_name
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.template import LEVELS, Params, Solution, instance_key, solution_graph, solution_text
-from rollmill.storage.ground.errors import unknown_name
 
 EVALUATION_TEMPLATES: tuple[str, ...] = ("catch_up", "age_gap", "two_numbers")
 TRAIN_TEMPLATES: tuple[str, ...] = tuple(name for name in TEMPLATES if name not in EVALUATION_TEMPLATES)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
 
 LEVELS: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
 PHRASINGS = 3

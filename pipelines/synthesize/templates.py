@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128, sha256_text
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.splits import graph_allowed, on_side, templates_of
 from rollmill.pipelines.synthesize.template import LEVELS, Params, Solution, Template, solution_graph
 from rollmill.pipelines.synthesize.user import is_reference, load_template, source_digest
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128, sha256_text
-from rollmill.storage.ground.records import Problem
 
 SOURCE = "rollmill-templates"
 USER_SOURCE = "user-template"

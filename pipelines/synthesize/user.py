@@ -15,13 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import sha256_text
 from rollmill.pipelines.method_checks import has_role_call
 from rollmill.pipelines.own_code import remember
 from rollmill.pipelines.synthesize.template import Template
 from rollmill.pipelines.synthesize.validation import fingerprint, require_valid
-from rollmill.pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import sha256_text
+from rollmill.roles.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
 
 # CPU seconds: far more than a hundred instances need, far less than a person waits for a template that loops. Waiting for a
 # busy machine does not count; the wall clock only ends a child that sleeps.

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json, sha256_text
 from rollmill.pipelines.method_checks import missing_members
 from rollmill.pipelines.synthesize.template import (
     LEVELS,
@@ -29,8 +31,6 @@ from rollmill.pipelines.synthesize.template import (
     Template,
     TemplateWithConstants,
 )
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json, sha256_text
 
 CHECKS: tuple[str, ...] = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original")
 _SEEDS = 12  # instances of each level

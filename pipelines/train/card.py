@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 WIDTH = 120
 _KS = ("pass@1", "pass@4", "pass@16", "pass@64")
@@ -16,7 +16,7 @@ In a recipe: `generate: {engine: embedded, model: models/{name}}`. From Python (
 
 ```python
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
+from rollmill.ground.records import Origin, Problem, Sampling, request_for
 
 engine = Embedded("models/{name}")
 problem = Problem("Tom has 12 apples and finds 7 apples. How many apples does Tom have now?", "19")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 CHECKPOINT = "checkpoint.pt"
 

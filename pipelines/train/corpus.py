@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.generate.embedded.model_files import END, MARKERS, render_chat
 from rollmill.pipelines.train.training_settings import TrainSettings
-from rollmill.storage.ground.ids import digest128
 
 Source = Callable[[int, int], Iterable[tuple[str, str]]]
 Pair = tuple[list[int], list[int]]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.embedded.model_files import END, MARKERS
 from rollmill.pipelines.train.architecture import parameter_shapes
 from rollmill.pipelines.train.training_settings import Shape
-from rollmill.storage.ground.errors import SetupError
 
 _NUMBERS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
 _OTHER = "learner: {method: trl}, which trains any model of transformers"

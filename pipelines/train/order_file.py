@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rollmill.ground.files import sync
 from rollmill.pipelines.train.roles import TokenBatch
 from rollmill.pipelines.train.rows import EncodedRow
-from rollmill.storage.ground.files import sync
 
 COLUMNS = ("step", "row", "problem_id", "weight", "tokens")
 

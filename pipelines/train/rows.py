@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message, Prompt
 from rollmill.pipelines.generate.embedded.model_files import END, render_chat
 from rollmill.pipelines.train.roles import TrainingUnits
 from rollmill.pipelines.train.teacher import Likely, likely_tokens
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Prompt
 
 
 @dataclass(frozen=True, slots=True)

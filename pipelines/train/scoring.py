@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Generator
-from rollmill.pipelines.protocols import Verifier
-from rollmill.pipelines.stats import pass_at_k, population_mean
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.train.card import model_card
 from rollmill.pipelines.train.export import write_text
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.roles.engine_roles import Generator
+from rollmill.roles.protocols import Verifier
+from rollmill.stats import pass_at_k, population_mean
 
 KS = (1, 4, 16, 64)
 SAMPLING = Sampling(temperature=1.0, max_tokens=200)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.roles import Loss, MatchesTeacher
-from rollmill.storage.ground.errors import SetupError
 
 Likely = tuple[tuple[int, float], ...]
 """Token ids with probabilities that sum to 1."""

@@ -6,9 +6,9 @@ from itertools import chain
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.roles import Ints, Order, TokenBatch
 from rollmill.pipelines.train.rows import TrainedText, TrainingRows
-from rollmill.storage.ground.errors import SetupError
 
 ROUND_TO = 8  # tokens: rows are padded to a multiple of it
 

@@ -11,11 +11,11 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
-from rollmill.pipelines.protocols import Verifier
-from rollmill.pipelines.registries import registry
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.errors import SetupError, extras_named, unknown_name
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.by_name import ByName
+from rollmill.ground.errors import SetupError, extras_named, unknown_name
+from rollmill.ground.records import Verdict
+from rollmill.roles.protocols import Verifier
+from rollmill.roles.registries import registry
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,7 +39,6 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
         "number": "rollmill.pipelines.verify.number:NumberVerifier",
         "optimization": "rollmill.pipelines.verify.structured.optimization:OptimizationVerifier",
         "person": "rollmill.pipelines.verify.judged.person:PersonVerifier",
-        "proof": "rollmill.pipelines.verify.proof:ProofVerifier",
         "regex": "rollmill.pipelines.verify.regex:RegexVerifier",
         "roundtrip": "rollmill.pipelines.verify.code.roundtrip:RoundtripVerifier",
         "state_prefix": "rollmill.pipelines.verify.code.state_prefix:StatePrefixVerifier",

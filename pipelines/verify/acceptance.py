@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-from rollmill.pipelines.protocols import RankedPolicy
+from rollmill.ground.by_name import ByName
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Outcome, Verdict, plan_of
 from rollmill.pipelines.returned import check_returned
 from rollmill.pipelines.verify.finding import ALL_OF, ANY_OF
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Outcome, Verdict, plan_of
+from rollmill.roles.protocols import RankedPolicy
 
 Key = tuple[str, str]
 """(verifier, version)."""

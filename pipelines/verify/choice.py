@@ -22,11 +22,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.answers.equality import STRICT
 from rollmill.pipelines.verify.answers.expressions.quantity import parse_quantity
 from rollmill.pipelines.verify.extract import EXTRACTION, WINDOW, FinalAnswer, standing_answer
 from rollmill.pipelines.verify.finding import Finding, OneByOne, prompt_text, rule_table, version_of, visible_text
-from rollmill.storage.ground.records import Completion, Problem
 
 LETTERS = "ABCDEFGHIJ"
 META_KEYS = ("options", "choices")

@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, ClassVar
 
-from rollmill.pipelines.engine_roles import Interruptible
-from rollmill.pipelines.protocols import NeedsMachine, Verifier
-from rollmill.pipelines.registries import registry
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Outcome, Problem, Verdict
 from rollmill.pipelines.verify.finding import ALL_OF, ANY_OF, SHOWN, Finding, Item, OneByOne, Rules, verdict_of
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
+from rollmill.roles.engine_roles import Interruptible
+from rollmill.roles.protocols import NeedsMachine, Verifier
+from rollmill.roles.registries import registry
 
 Part = Verifier | Mapping[str, Any]
 _AHEAD = 256  # items that every part judges before the first of their verdicts is given

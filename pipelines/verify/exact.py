@@ -8,10 +8,10 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.extract import EXTRACTION, final_answer
 from rollmill.pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import Completion, Problem
 
 LONGEST = 1_000_000
 """Characters compared; a longer text cannot equal a shorter reference."""

@@ -21,6 +21,7 @@ import re
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from rollmill.ground.records import Completion
 from rollmill.pipelines.verify.statements.answering import answering, visible
 from rollmill.pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
 from rollmill.pipelines.verify.statements.elsewhere import in_another_language, is_denied_elsewhere, last_said
@@ -37,7 +38,6 @@ from rollmill.pipelines.verify.statements.standing import (
     values_in,
 )
 from rollmill.pipelines.verify.statements.words import Language, doubting_languages, stated_in
-from rollmill.storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 EXTRACTION: tuple[tuple[Rule, str, str], ...] = (

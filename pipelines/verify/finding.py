@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self, TypeVar
 
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Outcome, Problem, Prompt, Verdict
 from rollmill.pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Outcome, Problem, Prompt, Verdict
 
 SHOWN = 1_000  # characters of an extracted answer or a normal form
 EVIDENCE_BYTES = 65_536  # of a verdict: millions of them are stored

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from rollmill.pipelines.engine_roles import Interruptible
-from rollmill.pipelines.protocols import Verifier
+from rollmill.ground.errors import RollmillError, SetupError, contract_error, extras_named
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.returned import check_returned
 from rollmill.pipelines.verify.acceptance import PLAIN, Key, Policy, asks
-from rollmill.storage.ground.errors import RollmillError, SetupError, contract_error, extras_named
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.roles.engine_roles import Interruptible
+from rollmill.roles.protocols import Verifier
 
 Item = tuple[Problem, Completion]
 RAISED = "verifier_raised"

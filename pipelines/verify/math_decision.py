@@ -6,6 +6,7 @@ What may be right and cannot be compared here is `undecided` with its cause, or 
 import re
 from dataclasses import dataclass, replace
 
+from rollmill.ground.records import Outcome
 from rollmill.pipelines.verify.answers.answer_values import Assignments, Collection, Value, Words
 from rollmill.pipelines.verify.answers.equality import EqualityContext, same_quantity, same_when_rounded
 from rollmill.pipelines.verify.answers.expressions.quantity import Quantity
@@ -13,7 +14,6 @@ from rollmill.pipelines.verify.answers.questions.labels import asked_value
 from rollmill.pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
 from rollmill.pipelines.verify.answers.same import Judge
 from rollmill.pipelines.verify.number import ROUNDED
-from rollmill.storage.ground.records import Outcome
 
 # an answer that our grammar does not cover goes to the library only where it has one of these; else it is wrong at once
 _LIBRARY_READS = re.compile(

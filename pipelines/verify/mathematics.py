@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import ClassVar
 
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.answers.conclusion import concluding_formula, concluding_time
 from rollmill.pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, versioned
 from rollmill.pipelines.verify.answers.questions.asked import asked_number
@@ -34,8 +36,6 @@ from rollmill.pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDeci
 from rollmill.pipelines.verify.number import SEVERAL, plain_text
 from rollmill.pipelines.verify.statements.answering import cut_in
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _REMEMBERED = 50_000  # decisions of workers

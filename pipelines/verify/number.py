@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from time import perf_counter
 
+from rollmill.ground.records import Completion, Outcome, Problem, Verdict
 from rollmill.pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
 from rollmill.pipelines.verify.answers.equality import (
     STRICT,
@@ -29,7 +30,6 @@ from rollmill.pipelines.verify.extract import (
 )
 from rollmill.pipelines.verify.finding import OneByOne, prompt_text, rule_table
 from rollmill.pipelines.verify.statements.answering import cut_in
-from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
 
 ROUNDED = "the reference may be the answer, rounded"
 SEVERAL = "several numbers, of which the question's words choose none"

@@ -11,9 +11,9 @@ from decimal import Decimal
 from numbers import Rational, Real
 from typing import Any, get_args
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, FinishReason, Message, Problem, Prompt
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, FinishReason, Message, Problem, Prompt
 
 Pair = tuple[Problem, Completion]
 

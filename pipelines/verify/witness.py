@@ -9,9 +9,9 @@ al. 2025, scores judgements and examples apart).
 import json
 import re
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.arithmetic import whole_number
 from rollmill.pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text
-from rollmill.storage.ground.records import Completion, Problem
 
 _JUDGED = re.compile(r"\b(TRUE|FALSE)\b", re.IGNORECASE)
 _WITNESS = re.compile(r"\bn\s*=\s*(\d{1,300})(?![\d.,]*\d)")

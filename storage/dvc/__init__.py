@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError, explained
+from rollmill.ground.files import ensure_lines, other_owner, own_folder
+from rollmill.ground.planted.links import leads_out
 from rollmill.storage.dvc.trust import require_plain
-from rollmill.storage.ground.errors import SetupError, explained
-from rollmill.storage.ground.files import ensure_lines, other_owner, own_folder
-from rollmill.storage.ground.planted.links import leads_out
 
 PROGRAM = Path(__file__).with_name("program.py")
 _LOCK_SECONDS = 60.0

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.planted.links import OF_DVC, refuse_planted
+from rollmill.ground.errors import SetupError
+from rollmill.ground.planted.links import OF_DVC, refuse_planted
 
 FILES = ("config", "config.local")
 _PERSONAL = {

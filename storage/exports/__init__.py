@@ -12,6 +12,9 @@ import duckdb
 import pyarrow as pa
 import yaml
 
+from rollmill.ground.by_name import ByName
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
 from rollmill.storage.exports.completions import PromptCompletion, Unpaired
 from rollmill.storage.exports.conversations import Conversations
 from rollmill.storage.exports.mix import Member, Mix, MixPart
@@ -24,9 +27,6 @@ from rollmill.storage.exports.search_trees import PiecePairs, SearchTree
 from rollmill.storage.exports.sft import Sft
 from rollmill.storage.exports.thread_rows import PLANNED, STORED
 from rollmill.storage.exports.write import Export, ExportFile, Row, export_rows
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.versions.content.prompts import json_problems
 from rollmill.storage.versions.read import open_version, reading

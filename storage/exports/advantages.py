@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Flags, Floats
+from rollmill.ground.pool import Flags, Floats
 
 
 def zero_signal(rewards: Floats) -> Flags:

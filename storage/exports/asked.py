@@ -1,23 +1,23 @@
 """Prompts of the steps of a version, rebuilt from its recipe and its rows with the functions of the run.
 
-The one part of storage that knows steps: templates are filled nowhere else (pipelines/steps).
+The one part of storage that knows steps: templates are filled nowhere else (rollmill/steps).
 """
 
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from rollmill.pipelines.marks import has_marks, unmarked
-from rollmill.pipelines.steps.follow import Link, Threads
-from rollmill.pipelines.steps.graph import Node, StepGraph
-from rollmill.pipelines.steps.reading import fields_of
-from rollmill.pipelines.steps.recorded import recorded_graph
-from rollmill.pipelines.steps.step_template import Facts, Filling, StepText, filled
+from rollmill.ground.formats.marks import has_marks, unmarked
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.ground.records import Prompt
+from rollmill.ground.threads import Turn
+from rollmill.steps.follow import Link, Threads
+from rollmill.steps.graph import Node, StepGraph
+from rollmill.steps.reading import fields_of
+from rollmill.steps.recorded import recorded_graph
+from rollmill.steps.step_template import Facts, Filling, StepText, filled
 from rollmill.storage.exports.thread_rows import ProblemThreads
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.recipe_steps import recorded_steps
-from rollmill.storage.ground.records import Prompt
-from rollmill.storage.ground.threads import Turn
 from rollmill.storage.segments.schema import prompt_from_json
 
 __all__ = ["Questions", "graph_of", "has_marks", "label_seeing_steps", "unmarked"]

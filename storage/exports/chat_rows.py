@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.replies.special_tokens import without_special_tokens
+from rollmill.ground.replies.thoughts import tagged
 from rollmill.storage.exports.origin import ORIGIN, Training, Turn, prompt_turns
 from rollmill.storage.exports.write import TURNS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.replies.special_tokens import without_special_tokens
-from rollmill.storage.ground.replies.thoughts import tagged
 
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"

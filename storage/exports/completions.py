@@ -19,12 +19,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128, seed_of
 from rollmill.storage.exports.chat_rows import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, columns_of, judged_by
 from rollmill.storage.exports.origin import WRONG_SPANS
 from rollmill.storage.exports.preferences.pairs import NOT_KEPT, distinct
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128, seed_of
 
 REPEATED = "completions with the text of another one of their problem"
 ANSWERLESS = "completions without an answer"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.records import Prompt
+from rollmill.ground.threads import lineage
 from rollmill.storage.exports.chat_rows import PROVENANCE, answer_turns, judged_by
 from rollmill.storage.exports.origin import AS_SENT, WRONG, Training, Turn, origin_of
 from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of
 from rollmill.storage.exports.write import TURNS, Row
-from rollmill.storage.ground.records import Prompt
-from rollmill.storage.ground.threads import lineage
 from rollmill.storage.segments.schema import prompt_from_json
 
 if TYPE_CHECKING:

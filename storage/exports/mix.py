@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 from rollmill.storage.exports.write import Export, Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.versions.resolve import VersionInfo
 
 DATASET = "dataset"

@@ -15,12 +15,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.ground.replies.special_tokens import without_special_tokens
+from rollmill.ground.threads import lineage
 from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of, of_prefix, problem_threads, rates_of
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import recorded_steps
-from rollmill.storage.ground.replies.special_tokens import without_special_tokens
-from rollmill.storage.ground.threads import lineage
 from rollmill.storage.segments.schema import prompt_from_json
 
 Turn = dict[str, str]

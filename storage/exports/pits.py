@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import unknown_name
 from rollmill.storage.exports.process_labels import LabelledSolution, ProcessLabels
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import unknown_name
 
 UNLABELLED = "solutions with a line that has no label"
 RULES = ("largest_drop", "first_pit")

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.ground.records import JUDGED
+from rollmill.ground.solutions import Line, lines_of
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by
 from rollmill.storage.exports.origin import ORIGIN, origin_of
 from rollmill.storage.exports.thread_rows import STORED, ProblemThreads, manifest_of
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.recipe_steps import recorded_steps
-from rollmill.storage.ground.records import JUDGED
-from rollmill.storage.ground.solutions import Line, lines_of
 
 UNLABELLED = "lines without a label"
 REPEATED = "lines that another solution of the problem has too, behind the same ones"

@@ -11,12 +11,12 @@ from dataclasses import KW_ONLY, dataclass
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import first_step
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts
 from rollmill.storage.exports.origin import OF_HELD_OUT, is_held_out
 from rollmill.storage.exports.thread_rows import dict_rows, manifest_of, problem_threads, rates_of
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import first_step
 
 _QUERY = """
 select p.id, p.id as problem_id, p.prompt, coalesce(nullif(p.reference, ''), nullif(p.tests, '[]'), '') as reference,

@@ -13,6 +13,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import Floats
+from rollmill.ground.recipe_steps import first_step
 from rollmill.storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
 from rollmill.storage.exports.chat_rows import (
     ABOUT_THE_PROBLEM,
@@ -24,10 +28,6 @@ from rollmill.storage.exports.chat_rows import (
 from rollmill.storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
 from rollmill.storage.exports.thread_rows import manifest_of, of_prefix
 from rollmill.storage.exports.write import TURNS, Row
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import Floats
-from rollmill.storage.ground.recipe_steps import first_step
 
 _GROUPS = """
 select d.problem_id, r.model, list(d.completion_id order by r.sample_index, d.completion_id) as ids,

@@ -17,13 +17,13 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import PIECES
+from rollmill.ground.records import JUDGED
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from rollmill.storage.exports.origin import ORIGIN, origin_of
 from rollmill.storage.exports.thread_rows import ProblemThreads
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import PIECES
-from rollmill.storage.ground.records import JUDGED
 
 REWRITTEN, DIRECTION, ANSWER = "rewritten", "direction", "answer"
 NO_SEARCH = "this version has no pieces of a search."

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import first_step, step_column
+from rollmill.ground.threads import Turn, Turns, turns_of
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import first_step, step_column
-from rollmill.storage.ground.threads import Turn, Turns, turns_of
 from rollmill.storage.segments.views import no_rows, quoted
 from rollmill.storage.versions.content.catalogue import has_table
 from rollmill.storage.versions.read import fixed_prefix

@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rollmill.storage.ground.errors import SetupError, explained
-from rollmill.storage.ground.files import json_line
+from rollmill.ground.errors import SetupError, explained
+from rollmill.ground.files import json_line
 
 Row = dict[str, Any]
 _BATCH = 4096  # rows of one Parquet row group: more would be held in memory as Python values

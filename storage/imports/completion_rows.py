@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.records import Completion, FinishReason, Message, imported_completion_id
-from rollmill.storage.ground.replies.thoughts import tagged
+from rollmill.ground.records import Completion, FinishReason, Message, imported_completion_id
+from rollmill.ground.replies.thoughts import tagged
 from rollmill.storage.imports.account import ColumnAccount
 from rollmill.storage.imports.reading import cells
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell, root

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rollmill.storage.ground.replies.thoughts import thought_of
+from rollmill.ground.replies.thoughts import thought_of
 from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell, value_at
 from rollmill.storage.imports.reading.turns import replied

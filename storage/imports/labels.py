@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import Completion
 from rollmill.storage.import_records import PREFIX, producer_of
 from rollmill.storage.imports.completion_rows import ImportedCompletion
 from rollmill.storage.imports.reading.columns import listed

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.problem_rows import ProblemRows, prompt_cell
 from rollmill.storage.imports.reading import cells
 from rollmill.storage.imports.reading.columns import ROLLOUT_ALIASES, Columns, listed, require

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.records import Message, Problem
+from rollmill.ground.records import Message, Problem
 from rollmill.storage.imports.reading import cells
 from rollmill.storage.imports.reading.answers import boxed_in, marked_in
 from rollmill.storage.imports.reading.cells import CellError, Targets

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.account import ColumnAccount
 from rollmill.storage.imports.problem_rows import ProblemRows
 from rollmill.storage.imports.reading.cells import Sanitiser

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
-from rollmill.storage.ground.solutions import asked, plain_reference
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
+from rollmill.ground.solutions import asked, plain_reference
 from rollmill.storage.imports.reading.columns import listed
 from rollmill.storage.imports.reading.faults import Faults
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.errors import SetupError, Unavailable, unknown_name
-from rollmill.storage.ground.recipe_steps import takes_imports
+from rollmill.ground.errors import SetupError, Unavailable, unknown_name
+from rollmill.ground.recipe_steps import takes_imports
 from rollmill.storage.import_records import PREFIX, ImportRecord, producer_of
 from rollmill.storage.imports.stored import answering, current_rows, names_of, rows_of
 from rollmill.storage.ledger.models import BatchRow, ImportRow, RunRow

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.account import ColumnAccount
 from rollmill.storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
 from rollmill.storage.imports.labels import Relabelling

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.storage.imports.account import ColumnAccount
 from rollmill.storage.imports.forms import Values, rewritten
 from rollmill.storage.imports.logs import lm_eval

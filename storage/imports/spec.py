@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Problem
 from rollmill.storage.import_records import producer_of
 from rollmill.storage.imports.account import ColumnUse
 from rollmill.storage.imports.reading.faults import FaultKind, Faults

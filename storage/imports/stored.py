@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.storage.import_records import PREFIX, producer_of
 from rollmill.storage.segments.keys import Kind, Segment
 from rollmill.storage.segments.schema import text_array

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.problem_rows import ProblemRows
 from rollmill.storage.imports.reading.cells import Sanitiser
 from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES, Columns, require

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem
 from rollmill.storage.import_records import ImportRecord
 from rollmill.storage.imports.reading.columns import Columns
 from rollmill.storage.imports.reading.limits import MAX_HELD

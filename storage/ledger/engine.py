@@ -24,8 +24,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.errors import SetupError, ledger_error, ledger_lost, read_only
+from rollmill.ground import failpoints
+from rollmill.ground.errors import SetupError, ledger_error, ledger_lost, read_only
 from rollmill.storage.ledger import postgres
 from rollmill.storage.ledger.leases import Leases
 from rollmill.storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow

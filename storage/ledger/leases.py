@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.files import no_link
+from rollmill.ground.files import no_link
 from rollmill.storage.ledger.models import LeaseRow
 from rollmill.storage.ledger.owners import Owner, this_process
 

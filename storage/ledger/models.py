@@ -11,7 +11,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Inte
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 _PLAIN = re.compile(r"[\w.@:/+=%][\w.@:/+=%-]*")
 SCHEMA_REVISION = "0013"
@@ -267,7 +267,7 @@ class SpendRow(Base):
     """Payment for one commit of drawn completions: a batch of a run, or the part of it that a command drew.
 
     `members`: which of the batch's distinct completions, a bit each in hexadecimal, the first the lowest. `units`: money,
-    see rollmill.storage.ground.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`:
+    see rollmill.ground.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`:
     without a cost. `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command
     was first. Without completions: requests in flight when a command was killed. `purpose`:
     rollmill.storage.spending.PURPOSES.

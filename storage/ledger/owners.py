@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.storage.ground.errors import is_machine_limit
+from rollmill.ground.errors import is_machine_limit
 
 _BOOT = 32  # bits of the ticks in a start: 497 days of hundredths of a second; the boot's own bits are above them
 

@@ -7,8 +7,8 @@ remote, which proves nothing.
 from collections.abc import Mapping
 from pathlib import Path
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.ids import canonical_json, sha256_text
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.ids import canonical_json, sha256_text
 from rollmill.storage.models.index import ModelVersion, named_version
 from rollmill.storage.versions.content.digests import digest, require_own_folder, require_pointed
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import json_text, parse_object, read_object, read_utf8, write_text
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import json_text, parse_object, read_object, read_utf8, write_text
 from rollmill.storage.versions.index import LINK, NAME, check_names, check_texts
 
 INDEX_SCHEMA = 1

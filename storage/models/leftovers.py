@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rollmill.storage.ground.files import locked
+from rollmill.ground.files import locked
 from rollmill.storage.models.index import model_names
 from rollmill.storage.models.publish import PARTIAL, publication_lock
 from rollmill.storage.workspace import Workspace

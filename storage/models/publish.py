@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError, explained
+from rollmill.ground.failpoints import hit
+from rollmill.ground.files import json_text, locked, sync, sync_folder, write_text
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError, explained
-from rollmill.storage.ground.failpoints import hit
-from rollmill.storage.ground.files import json_text, locked, sync, sync_folder, write_text
 from rollmill.storage.models.files import content_hash, model_files
 from rollmill.storage.models.index import (
     ModelEntry,

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.failpoints import hit
+from rollmill.ground.files import locked
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.failpoints import hit
-from rollmill.storage.ground.files import locked
 from rollmill.storage.models.files import pulling, require_published_model
 from rollmill.storage.models.index import (
     ModelIndex,

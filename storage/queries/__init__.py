@@ -6,10 +6,10 @@ A name is imported on first use, so that each command loads only the modules it 
 
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.by_name import first_use
+from rollmill.ground.by_name import first_use
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.metrics import Funnel, GroupRate
+    from rollmill.metrics import Funnel, GroupRate
     from rollmill.storage.queries.browse.explore import (
         ORDERS,
         Filters,
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from rollmill.storage.versions.resolve import VersionInfo as VersionInfo
 
 _MODULES = {
-    "rollmill.pipelines.metrics": "Funnel GroupRate",
+    "rollmill.metrics": "Funnel GroupRate",
     "rollmill.storage.queries.judge.audits": "KnownRates known_rates scope_rates",
     "rollmill.storage.queries.budgets": "BudgetRound BudgetSpend CONTINUED LevelSpend StopCount StopEvidence budget_spend",
     "rollmill.storage.queries.browse.explore": "Filters Listing Matching ORDERS ProblemPage ProblemRow search_problems",

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from rollmill.pipelines.stats import Estimate, paired_difference, population_mean
-from rollmill.pipelines.steps.reading import fields_of
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.recipe_steps import recorded_steps
-from rollmill.storage.ground.records import JUDGED
-from rollmill.storage.ground.threads import ANSWER
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.ground.records import JUDGED
+from rollmill.ground.threads import ANSWER
+from rollmill.stats import Estimate, paired_difference, population_mean
+from rollmill.steps.reading import fields_of
 from rollmill.storage.queries.scope import Scope
 from rollmill.storage.segments.views import quoted
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rollmill.pipelines.stats import Estimate, population_mean
-from rollmill.storage.ground.records import CONTINUED
-from rollmill.storage.ground.solutions import argued, solution_key
+from rollmill.ground.records import CONTINUED
+from rollmill.ground.solutions import argued, solution_key
+from rollmill.stats import Estimate, population_mean
 from rollmill.storage.queries.scope import Scope
 from rollmill.storage.segments.schema import text_array
 
@@ -27,7 +27,7 @@ __all__ = ["CONTINUED", "BudgetRound", "BudgetSpend", "LevelSpend", "StopCount",
 CHUNK = 20_000
 COVERAGE = "share of covered problems in the population that these problems were drawn from"
 
-# A correct text that was cut off at the token limit is no solution, as for quotas (rollmill.storage.ground.solutions).
+# A correct text that was cut off at the token limit is no solution, as for quotas (rollmill.ground.solutions).
 _DRAWN = """
 CREATE TEMP TABLE drawn AS
 SELECT p.round, p.problem_id, p.completion_id, coalesce(c.tokens_out, 0) AS tokens,
@@ -98,7 +98,7 @@ class StopCount:
 class StopEvidence:
     """The reason why one problem stopped, the round after which it did, and the numbers behind the reason.
 
-    The reason CONTINUED (rollmill.storage.ground.records) stops nothing: the rule gave the problem up, and its draws
+    The reason CONTINUED (rollmill.ground.records) stops nothing: the rule gave the problem up, and its draws
     continue at random.
     """
 

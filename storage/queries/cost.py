@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.money import MICROS, UNITS, amount
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.money import MICROS, UNITS, amount
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.queries.scope import run_scope
 from rollmill.storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 By = Literal["batch", "problem", "level", "step", "round", "engine", "command"]
 GROUPS: tuple[By, ...] = ("batch", "problem", "level", "step", "round", "engine", "command")
 
-# Costs are rounded half to even, as rollmill.storage.ground.money rounds a payment in Python: both have to sum to the same.
+# Costs are rounded half to even, as rollmill.ground.money rounds a payment in Python: both have to sum to the same.
 # Each completion counts once, at its first row in the plan, in integer sums. Its index among the distinct completions of
 # its batch is the index of its bit in a payment.
 _ROWS = """
@@ -189,7 +189,7 @@ def sums_row(sums: Sums) -> dict[str, Any]:
 
 
 def cost_frame(groups: Sequence[CostGroup]) -> "pd.DataFrame":
-    """Groups as a frame; `units` are millionths of a millionth of the currency (rollmill.storage.ground.money.amount)."""
+    """Groups as a frame; `units` are millionths of a millionth of the currency (rollmill.ground.money.amount)."""
     import pandas as pd
 
     rows = [

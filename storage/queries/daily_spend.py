@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.money import amount
+from rollmill.ground.money import amount
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.spending import Sums
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rollmill.storage.ground.errors import SetupError, extras_named
+from rollmill.ground.errors import SetupError, extras_named
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.queries.scope import Scope, dataset_scope, run_scope
 from rollmill.storage.segments.keys import KINDS
@@ -141,7 +141,7 @@ class WorkspaceView:
             dataset: A dataset version.
             by: Up to two of level, skill, template, source and `meta.KEY` of the problems, and of model and step.
             first: Only the first so many completions of each problem, where imports have unequal numbers.
-            options: Options of the metric, those of `rollmill.pipelines.metrics.Options`.
+            options: Options of the metric, those of `rollmill.metrics.Options`.
 
         Returns:
             Rows with value, 95% interval, n, clusters, estimand and method.
@@ -151,8 +151,8 @@ class WorkspaceView:
         """
         import pandas as pd
 
-        from rollmill.pipelines.metrics.registry import measure
-        from rollmill.pipelines.metrics.sample import Options
+        from rollmill.metrics.registry import measure
+        from rollmill.metrics.sample import Options
         from rollmill.storage.queries.pools import scope_pool, with_meta
         from rollmill.storage.queries.repairs import with_repairs
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from rollmill.pipelines.metrics import BY_RESULTS, BY_WEIGHT
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.pool import MEASURED, STRATA, Pool, pool_of
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.pool import MEASURED, STRATA, Pool, pool_of
+from rollmill.metrics import BY_RESULTS, BY_WEIGHT
 from rollmill.storage.queries.scope import Scope
 from rollmill.storage.scores import about, marks_of
 from rollmill.storage.segments.schema import text_array

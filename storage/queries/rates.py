@@ -1,6 +1,6 @@
 """Counts of a scope's rollouts: funnel, steps, pass rates by group.
 
-Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in rollmill.pipelines.metrics.
+Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in rollmill.metrics.
 Draws beyond the fixed prefix depend on earlier outcomes and stay out of every rate.
 """
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from rollmill.pipelines import metrics
-from rollmill.pipelines.metrics import Funnel, FunnelCounter, GroupRate
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.pool import Group
-from rollmill.storage.ground.recipe_steps import step_names
+from rollmill import metrics
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.pool import Group
+from rollmill.ground.recipe_steps import step_names
+from rollmill.metrics import Funnel, FunnelCounter, GroupRate
 from rollmill.storage.queries.browse.explore_index import ExploreIndex
 from rollmill.storage.queries.scope import Scope, View
 

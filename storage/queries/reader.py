@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.views import select
 from rollmill.storage.workspace import Workspace
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from rollmill.ground.records import Verdict
     from rollmill.storage.audits import Audits, Verifiers
-    from rollmill.storage.ground.records import Verdict
     from rollmill.storage.run_records import Attempts, Firings, Forecasts
     from rollmill.storage.runs import Run, Runs, StageProgress
     from rollmill.storage.spending import Spending

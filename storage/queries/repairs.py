@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import STATES, Pool, Repair
-from rollmill.storage.ground.threads import ANSWER
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import STATES, Pool, Repair
+from rollmill.ground.threads import ANSWER
 from rollmill.storage.queries.pools import ScopePool
 from rollmill.storage.segments.schema import text_array
 

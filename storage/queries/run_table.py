@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rollmill.storage.ground.recipe_steps import recorded_steps, takes_imports
+from rollmill.ground.recipe_steps import recorded_steps, takes_imports
 from rollmill.storage.runs import Run
 from rollmill.storage.spending import Sums, money_text
 

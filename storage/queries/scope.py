@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rollmill.storage.ground.recipe_steps import first_step, step_column, step_roles, takes_imports, unjudged_steps
-from rollmill.storage.ground.records import PENDING
+from rollmill.ground.recipe_steps import first_step, step_column, step_roles, takes_imports, unjudged_steps
+from rollmill.ground.records import PENDING
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.segments.views import no_rows, quoted
 

@@ -8,7 +8,7 @@ dead by then cannot register the file afterwards.
 
 from collections.abc import Iterator
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.ledger.owners import Owner, maker_of
 from rollmill.storage.segments.keys import KINDS, LostSegment, Segment
 from rollmill.storage.segments.place import Place

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from rollmill.storage.ground.records import (
+from rollmill.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,

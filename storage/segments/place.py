@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.errors import SetupError, Unavailable, explained, is_machine_limit
-from rollmill.storage.ground.files import sync
+from rollmill.ground import failpoints
+from rollmill.ground.errors import SetupError, Unavailable, explained, is_machine_limit
+from rollmill.ground.files import sync
 from rollmill.storage.ledger.owners import new_file_id
 
 OWNER = "ledger.txt"

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import SURROGATE, Message, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import SURROGATE, Message, Problem
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import CHUNK, SCHEMAS, Record, from_table, to_table
 

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow.lib import StringBuilder
 
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import (
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,

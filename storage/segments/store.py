@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import CorruptSegment, SetupError
-from rollmill.storage.ground.records import Score, Verdict
+from rollmill.ground.errors import CorruptSegment, SetupError
+from rollmill.ground.records import Score, Verdict
 from rollmill.storage.segments.index import IdentityIndex
 from rollmill.storage.segments.instance import instance, shared_cursor, without_cache
 from rollmill.storage.segments.keys import KINDS, Commit, Kind, LostSegment, Segment, SegmentKey

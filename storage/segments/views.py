@@ -8,7 +8,7 @@ workspace without them is read at full speed. The row registered first wins.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-from rollmill.storage.ground.recipe_steps import OLD_COLUMN
+from rollmill.ground.recipe_steps import OLD_COLUMN
 from rollmill.storage.segments.keys import COLUMNS, Kind, Segment
 
 IDENTITY: Mapping[Kind, tuple[str, ...]] = {

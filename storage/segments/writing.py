@@ -13,8 +13,8 @@ from typing import Self
 import pyarrow as pa
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.records import Score, Verdict
+from rollmill.ground import failpoints
+from rollmill.ground.records import Score, Verdict
 from rollmill.storage.segments.index import IdentityIndex
 from rollmill.storage.segments.keys import Commit, Kind, SegmentFile, SegmentKey
 from rollmill.storage.segments.place import Place

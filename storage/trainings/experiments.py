@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rollmill.ground.errors import RollmillError, SetupError, Unavailable, interrupted
+from rollmill.ground.files import json_text, write_text
 from rollmill.storage.commands import renewed
-from rollmill.storage.ground.errors import RollmillError, SetupError, Unavailable, interrupted
-from rollmill.storage.ground.files import json_text, write_text
 from rollmill.storage.ledger.engine import Ledger
 
 KINDS = ("trial", "loop")

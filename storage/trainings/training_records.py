@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.job_command import command_words
 from rollmill.storage.commands import renewed
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.job_command import command_words
 from rollmill.storage.ledger.engine import Ledger
 from rollmill.storage.ledger.models import TrainingRow
 

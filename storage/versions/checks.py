@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.files import json_text, read_object, write_text
+from rollmill.ground.files import json_text, read_object, write_text
 from rollmill.storage.versions.resolve import VersionInfo
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rollmill.storage.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
-from rollmill.storage.ground.recipe_steps import first_step, step_column
+from rollmill.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
+from rollmill.ground.recipe_steps import first_step, step_column
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.versions.read import fixed_prefix, load_manifest, open_version, reading
 from rollmill.storage.versions.resolve import VersionInfo

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError, explained, permission_error
+from rollmill.ground.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 from rollmill.storage.dvc import repository
-from rollmill.storage.ground.errors import SetupError, explained, permission_error
-from rollmill.storage.ground.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
 _HASH = re.compile(r"[0-9a-f]{64}")

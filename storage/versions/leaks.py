@@ -10,9 +10,9 @@ from contextlib import closing
 
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.secret_texts.key_search import KeySearch
-from rollmill.storage.ground.secret_texts.spellings import LEAST_KEY
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.secret_texts.key_search import KeySearch
+from rollmill.ground.secret_texts.spellings import LEAST_KEY
 from rollmill.storage.versions.content.catalogue import TABLE_NAMES, TABLES, has_table
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.read import GATE_TEXTS, TEXTS, open_version, reading

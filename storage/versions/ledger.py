@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
-from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.storage.ledger.models import DatasetRow
 from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.versions.read import load_manifest

@@ -2,7 +2,7 @@
 
 It has no version number (that is in the index; `dataset rebase` may change it) and no time. Floating-point metrics are
 rounded to 12 significant digits, because the last ones depend on row order and threads; their makers sum by math.fsum.
-Decisions are counted by rollmill.pipelines.metrics and passed in by the maker; rows of the tables are counted here.
+Decisions are counted by rollmill.metrics and passed in by the maker; rows of the tables are counted here.
 """
 
 import math
@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.id_keys import id_keys, places
-from rollmill.storage.ground.pool import unjudged_completions
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.id_keys import id_keys, places
+from rollmill.ground.pool import unjudged_completions
 from rollmill.storage.versions.content.catalogue import OPTIONAL
 from rollmill.storage.versions.content.digests import digest
 from rollmill.storage.versions.content.hashing import content_hash, kept_hash, scores_hash
@@ -32,7 +32,7 @@ NEWER_COUNTS = frozenset({"models", "splits"})  # missing in versions published 
 def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
     """The maker's manifest completed with name, parent, row counts and hashes; REQUIRED keys exist, empty if not given.
 
-    Its `counts` must be there already, from rollmill.pipelines.metrics.decision_counts; RuntimeError for counts of other
+    Its `counts` must be there already, from rollmill.metrics.decision_counts; RuntimeError for counts of other
     decisions.
     """
     given = {key: twelve_digits(value) for key, value in snapshot.manifest.items()}
@@ -111,7 +111,7 @@ def twelve_digits(value: Any) -> Any:
 def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str, Any]) -> Iterator[str]:
     """Differences of the index and the counts from the manifest and the rows.
 
-    `decisions`: the current result of rollmill.pipelines.metrics.decision_counts for the version.
+    `decisions`: the current result of rollmill.metrics.decision_counts for the version.
     """
     manifest = snapshot.manifest
     hashes, recorded = manifest["hashes"], manifest["counts"]

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.failpoints import hit
+from rollmill.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
+from rollmill.ground.ids import sha256_text
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.failpoints import hit
-from rollmill.storage.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
-from rollmill.storage.ground.ids import sha256_text
 from rollmill.storage.versions.content.card import card
 from rollmill.storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
 from rollmill.storage.versions.content.digests import altered, digest

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
+from rollmill.ground.files import read_object
 from rollmill.storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
 from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING
 from rollmill.storage.versions.content.shard_listing import read_listing, require_readable, require_shard

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.storage.ground.errors import LONGEST_NAME, SetupError, unknown_name
+from rollmill.ground.errors import LONGEST_NAME, SetupError, unknown_name
 from rollmill.storage.versions.index import LINK, NAME, Entry, Index, SignOff, dataset_names, index_path, load_index
 
 _NUMBER = re.compile(r"v([0-9]{1,9})(?:-([0-9a-f]{8}))?")

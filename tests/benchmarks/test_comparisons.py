@@ -26,7 +26,7 @@ def test_flips_and_the_wild_bootstrap_agree_where_clusters_are_even() -> None:
 
 def test_what_would_have_been_seen_four_times_in_five_is() -> None:
     """The median of the differences that 12 clusters say they would show is shown in .8 of comparisons."""
-    from rollmill.pipelines.stats import paired_test
+    from rollmill.stats import paired_test
 
     sizes, rng = SIZES["10 each"](12), np.random.default_rng(2)
     names = np.repeat(np.arange(12), 10).tolist()

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.numbers.metrics import human_eval_pass_at_k, report
-from rollmill.pipelines.stats import pass_at_k
+from rollmill.stats import pass_at_k
 
 
 def test_both_sides_agree(capsys: pytest.CaptureFixture[str]) -> None:

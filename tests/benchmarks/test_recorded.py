@@ -9,14 +9,14 @@ from benchmarks.numbers.replay import RecordedProblem, ReplayResult, replay
 from benchmarks.verifiers.recorded import record_of
 from rollmill.flows.rounds import run_all
 from rollmill.flows.rounds.planning.plan import plan_round, read_plans
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.budget import BUDGETS
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.pipelines.protocols import Budget
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Sampling
+from rollmill.roles.protocols import Budget
 from rollmill.storage.rollouts import IncompleteRound
 from tests.flows.rounds.toy import problems, spec, workspace
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.numbers.simulated_trials import SimulatedLearner, cells, shift_of
 from benchmarks.numbers.trials import LAWS, WAYS, intervals, lines, looked, pilots, planned
-from rollmill.pipelines.stats import two_way
+from rollmill.stats import two_way
 
 ROWS = {
     (3, 240, 0.1): (0.845, 0.944, 0.953, 0.061),

@@ -18,7 +18,7 @@ TERMS = [
     for cell in re.findall(r"^\| (\*\*.*?) \|", (ROOT / "docs/reference/glossary.md").read_text(), flags=re.MULTILINE)
     for term in re.findall(r"\*\*(.+?)\*\*", cell)
 ]
-FOLDERS = ("flows", "pipelines", "storage", "dashboards", "rollmill", "recipes")
+FOLDERS = ("flows", "pipelines", "storage", "dashboards", "rollmill", "recipes", "methods")
 # Words of earlier versions of Rollmill, for which the glossary has the field's.
 REPLACED = re.compile(
     r"\b(purses?|hearings?|lotter(?:y|ies)|(?:joint_)?worlds?|beliefs?|prospects?|outlook|variety|courts?|mill(?:s|ed|ing)?|lanes?"
@@ -79,8 +79,11 @@ def test_the_tree_of_the_code_has_every_folder_of_the_pipelines() -> None:
     tree = re.findall(r"^( *)(\w+)/ ", page[page.index("## The tree") :], flags=re.MULTILINE)
     below = {name for indent, name in tree if indent}
     assert [name for indent, name in tree if not indent and not (ROOT / name).is_dir()] == []
-    assert [name for name in below if not any((ROOT / top / name).is_dir() for top in ("flows", "pipelines"))] == []
-    assert {folder.parent.name for folder in (ROOT / "pipelines").glob("*/__init__.py")} <= below
+    tops = ("rollmill", "flows", "pipelines", "methods")
+    assert [name for name in below if not any((ROOT / top / name).is_dir() for top in tops)] == []
+    folders = {path.parent for top in ("rollmill", "pipelines") for path in (ROOT / top).glob("*/__init__.py")}
+    folders |= {path.parent for path in (ROOT / "methods").glob("*/pyproject.toml")}
+    assert {folder.name for folder in folders if not folder.is_symlink()} <= below
 
 
 def defined(dotted: str) -> bool:
@@ -199,8 +202,8 @@ def nameless_values(source: str) -> Iterator[tuple[int, str]]:
 def test_a_value_is_called_what_it_is() -> None:
     modules = [
         path
-        for folder in ("flows", "pipelines", "storage", "dashboards", "rollmill")
-        for path in (ROOT / folder).rglob("*.py")
+        for folder in ("flows", "pipelines", "storage", "dashboards", "rollmill", "methods/*/rollmill_*")
+        for path in ROOT.glob(f"{folder}/**/*.py")
     ]
     assert [(path.name, *place) for path in modules for place in nameless_values(path.read_text())] == []
 

@@ -11,13 +11,13 @@ from typer.main import get_command
 from docs.generate import GENERATED, command_line, methods, recipe_keys, suites
 from docs.generate.tables import shown_default, table, type_words
 from rollmill.flows import cli
+from rollmill.ground.form_fields import descriptions, first_sentence
 from rollmill.pipelines.certify.suites import SUITES
-from rollmill.pipelines.registries import REGISTRIES, registry
 from rollmill.pipelines.select.quota import Quota
-from rollmill.storage.ground.form_fields import descriptions, first_sentence
+from rollmill.roles.registries import REGISTRIES, registry
 
 NOT_DESCRIBED = re.compile(r"^\| `[^|]+` \|.*\| +\|$", flags=re.MULTILINE)
-METHODS = [(role, name) for role in REGISTRIES for name in registry(role).product]
+METHODS = [(role, name) for role in REGISTRIES for name in filter(registry(role).is_ours, registry(role))]
 
 
 def verbs(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:

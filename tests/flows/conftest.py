@@ -15,7 +15,7 @@ import pytest
 
 from rollmill.flows import cli
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
 from rollmill.storage.workspace import Workspace
 from tests.prefect_home import PLACE, migrated_home
 from tests.tied import tied

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rollmill.flows.problem_sets import made_problems
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 
 TWO = [Problem("What is 1 + 1?", "2", meta={"graph": "a", "params": {"x": 1}}), Problem("What is 2 + 1?", "3", level=2)]
 

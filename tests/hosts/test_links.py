@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 from sqlalchemy import text
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.workspace import Workspace
 
 with Workspace.open(Path(sys.argv[1])) as workspace:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.roles.registries import REGISTRIES, registry
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = {name for role in REGISTRIES for name in registry(role).product}
-CLASSES = {registry(role).product[name].__name__ for role in REGISTRIES for name in registry(role).product}
+OURS = [(registry(role), name) for role in REGISTRIES for name in filter(registry(role).is_ours, registry(role))]
+NAMES = {name for _, name in OURS}
+CLASSES = {known[name].__name__ for known, name in OURS}
 # Fields and keys that hold the name of a method.
 HOLDERS = {"method", "engine", "name", "verifier", "scorer", "selector", "budget", "policy", "aggregator", "synthesizer"}
 REGISTRY_FOLDERS = {
@@ -21,11 +22,11 @@ ALLOWED = {
     "flows/rejudging/judgements.py": "`review` adds the verifier `person` itself",
     "flows/claims/outputs.py": "names of released outputs, not of methods",
     "pipelines/contamination/planted_copies.py": "names of levels, not of methods",
-    "pipelines/steps/reading.py": "names of fields, not of methods",
-    "pipelines/metrics/replay.py": "every vote is compared with one baseline",
+    "rollmill/steps/reading.py": "names of fields, not of methods",
+    "rollmill/metrics/replay.py": "every vote is compared with one baseline",
     "pipelines/verify/code/mutants.py": "`sorted` is Python's own function",
     "pipelines/generate/vllm/vllm_settings.py": "names of guides, not of methods",
-    "storage/ground/recipe_steps.py": "`imported` is no engine: a synthesizer has the same name",
+    "rollmill/ground/recipe_steps.py": "`imported` is no engine: a synthesizer has the same name",
     "storage/queries/rates.py": "names of numbers, not of methods",
     "storage/queries/models/evaluated.py": "a recorded run has names alone",
     "dashboards/pages/explore/table.py": "names of columns, not of methods",
@@ -34,7 +35,7 @@ ALLOWED = {
 
 
 def product_files() -> list[str]:
-    folders = ("flows", "pipelines", "storage", "dashboards", "rollmill")
+    folders = ("flows", "pipelines", "storage", "dashboards", "rollmill", "methods")
     listed = subprocess.run(["git", "ls-files", *folders], cwd=ROOT, capture_output=True, text=True, check=True)
     return [
         name

@@ -10,12 +10,12 @@ import pytest
 
 from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.rounds.judging.decide import check_decisions
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Decision, Problem, Score, Verdict
 from rollmill.pipelines.returned import check_named, check_returned, is_users_own, record_fault
 from rollmill.pipelines.verify.acceptance import accepted_verdict
 from rollmill.pipelines.verify.judging import verdicts_of
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Decision, Problem, Score, Verdict
 
 PROBLEM = Problem("2 + 2?", "4")
 COMPLETION = Completion("c", PROBLEM.prompt_id, "toy", "m", "d", "curate", 0, 7, "4", "stop")
@@ -23,7 +23,7 @@ VERDICT = Verdict("c", PROBLEM.id, "mine", "1", "correct", "mine")
 DECISION = Decision("r", PROBLEM.id, "c", "mine", "1", True, "kept", "correct", "number", "1")
 
 VERIFIER = """
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.records import Verdict
 
 
 class Mine:

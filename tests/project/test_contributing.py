@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.cli.new import places_in_product
-from rollmill.pipelines.registries import REGISTRIES
+from rollmill.roles.registries import REGISTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "tests/project/contributed.md").read_text()

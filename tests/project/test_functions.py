@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ("dashboards", "flows", "pipelines", "storage")
+PRODUCT = ("dashboards", "flows", "pipelines", "storage", "rollmill", "methods")
 MOST = 50
 """Lines of a function, from `def` to its end."""
 

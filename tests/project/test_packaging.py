@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import rollmill
-from rollmill.storage.ground.errors import refusal
+from rollmill.ground.errors import refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 PINS = sorted([ROOT / "requirements.txt", *ROOT.glob(".ci/requirements/*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
@@ -86,7 +86,7 @@ def test_the_absence_of_a_part_is_told_with_the_extra_that_brings_it(monkeypatch
     [
         "rollmill.storage.queries",
         "rollmill.pipelines.verify",
-        "rollmill.pipelines.stats",
+        "rollmill.stats",
         "rollmill.flows.rounds",
         "rollmill.flows.cli",
     ],

@@ -45,10 +45,10 @@ def test_programs_in_strings_import_names_that_exist() -> None:
 @pytest.mark.parametrize(
     ("program", "missing"),
     [
-        ("from rollmill.storage.ground.records import Problem\n", []),
-        ("from rollmill.storage.ground.records import Problem, Absent\n", ["rollmill.storage.ground.records.Absent"]),
+        ("from rollmill.ground.records import Problem\n", []),
+        ("from rollmill.ground.records import Problem, Absent\n", ["rollmill.ground.records.Absent"]),
         ("from rollmill.storage.absent import Problem\n", ["rollmill.storage.absent"]),
-        ("from rollmill.storage.ground import records\n", []),
+        ("from rollmill.ground import records\n", []),
     ],
 )
 def test_a_missing_name_is_reported(program: str, missing: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from rollmill.storage.ground.records import AcceptedOutcome, Verdict
+from rollmill.ground.records import AcceptedOutcome, Verdict
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 

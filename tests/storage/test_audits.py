@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.audits import Audit, AuditItem, Audits, PersonJudgement, audit_id
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 
 

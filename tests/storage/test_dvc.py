@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.publish import finish_interrupted, publish
 from rollmill.storage.versions.read import load_snapshot, open_version

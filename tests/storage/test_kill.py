@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, PlanRow, StopRow, Verdict
+from rollmill.ground import failpoints
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, PlanRow, StopRow, Verdict
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.upkeep import compaction
 from rollmill.storage.workspace import Workspace

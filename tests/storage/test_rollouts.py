@@ -11,10 +11,10 @@ import pytest
 
 from rollmill.flows.rounds import DecisionReport, OpenRun, decide, run_all
 from rollmill.flows.rounds.plan_rows import in_order
-from rollmill.pipelines.metrics import counts_of, funnel_of
+from rollmill.ground.pool import STATES, Pool, ballot, pool_of
+from rollmill.ground.records import PENDING, PlanRow, ThreadRow
+from rollmill.metrics import counts_of, funnel_of
 from rollmill.pipelines.verify.acceptance import accepted_verdict
-from rollmill.storage.ground.pool import STATES, Pool, ballot, pool_of
-from rollmill.storage.ground.records import PENDING, PlanRow, ThreadRow
 from rollmill.storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.segments.schema import to_table

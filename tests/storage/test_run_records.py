@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rollmill.storage.ground.records import Attempt
+from rollmill.ground.records import Attempt
 from rollmill.storage.ledger.models import AttemptRow
 from rollmill.storage.workspace import Workspace
 

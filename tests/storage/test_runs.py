@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import PlanRow, StopRow
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import PlanRow, StopRow
 from rollmill.storage.ledger.models import ProgressRow, RunRow
 from rollmill.storage.runs import Run, Runs
 from rollmill.storage.segments.keys import SegmentKey

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.schedules import Notify, Schedule, Schedules, checked_cron, seconds_of
 
 

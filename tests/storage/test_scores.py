@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from rollmill.storage.ground.pool import score_columns
-from rollmill.storage.ground.records import PlanRow, Score
+from rollmill.ground.pool import score_columns
+from rollmill.ground.records import PlanRow, Score
 from rollmill.storage.runs import Run
 from rollmill.storage.scores import RunMarks, about
 from rollmill.storage.segments.schema import to_table

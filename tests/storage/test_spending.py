@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 from rollmill.storage.ledger.models import ReservedRow, SpendRow
 from rollmill.storage.segments.keys import Commit, SegmentKey
 from rollmill.storage.spending import Amount, Charge, Limit, Sums, sums_of

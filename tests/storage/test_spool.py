@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message
 from rollmill.storage.spool import Spool
 
 FIRST = Completion("c1", "p", "openai", "m", "d", "curate", 0, 7, "four", "stop")

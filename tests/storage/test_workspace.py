@@ -10,8 +10,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import PlanRow, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import PlanRow, Problem
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.workspace import Workspace
@@ -111,8 +111,8 @@ def test_opening_is_light() -> None:
 READ_ONLY = """
 import os, sys, tempfile
 from pathlib import Path
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import PlanRow, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import PlanRow, Problem
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 
@@ -169,9 +169,9 @@ def _env() -> dict[str, str]:
 
 HIDDEN = """
 import os, sys
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.index import dataset_names
-from rollmill.storage.ground.errors import explained
+from rollmill.ground.errors import explained
 from pathlib import Path
 
 if os.geteuid() == 0:

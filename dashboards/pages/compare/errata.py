@@ -13,7 +13,7 @@ from rollmill.dashboards.session.asked import ask, wait_for
 from rollmill.dashboards.session.commands import may_write
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.judge.errata import FAULTS, Errata, Erratum
 from rollmill.storage.queries.judge.suspects import Suspect, suspects

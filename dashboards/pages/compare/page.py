@@ -25,8 +25,8 @@ from rollmill.dashboards.session.address import OPEN, choose, selected
 from rollmill.dashboards.session.kept import kept_by
 from rollmill.dashboards.session.scope import nothing_yet, reader
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import Reader, datasets, named_scope, problem_detail, runs
 from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
 from rollmill.storage.queries.comparisons.evaluations import Flip, evaluations, flips

@@ -16,7 +16,7 @@ from rollmill.dashboards.session.address import choose
 from rollmill.dashboards.session.commands import command_button
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import Reader, version_manifest
 from rollmill.storage.queries.comparisons.evaluations import (
     REPLAYS,

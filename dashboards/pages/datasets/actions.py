@@ -8,7 +8,7 @@ from rollmill.dashboards.inert import inert, visible
 from rollmill.dashboards.session.commands import command_button, disabled_button
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import counted, size
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.queries.histories.dataset_history import MOST_EXPORTED, export_formats, exported, not_pushed
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from rollmill.dashboards.session.kept import steps_of
 from rollmill.dashboards.session.scope import nothing_yet, reader
 from rollmill.dashboards.session.version_page import report_address
 from rollmill.dashboards.units import counted, moment
-from rollmill.pipelines.metrics import DRIFT_KINDS
+from rollmill.metrics import DRIFT_KINDS
 from rollmill.storage.queries import Reader, datasets, version_card, version_manifest
 from rollmill.storage.queries.histories.dataset_history import drift_rows, history_stamp
 

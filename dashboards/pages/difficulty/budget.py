@@ -13,9 +13,9 @@ from rollmill.dashboards.parts.charts import most_drawn, spending_chart
 from rollmill.dashboards.session.kept import kept
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import counted
-from rollmill.pipelines.stats import Estimate
-from rollmill.storage.ground.form_fields import yaml_text
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.form_fields import yaml_text
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.stats import Estimate
 from rollmill.storage.queries import (
     CONTINUED,
     BudgetSpend,

@@ -20,8 +20,8 @@ from rollmill.dashboards.parts.charts import (
     count_axis,
     number_tips,
 )
-from rollmill.pipelines.metrics import GroupRate, Share
-from rollmill.pipelines.stats import Estimate
+from rollmill.metrics import GroupRate, Share
+from rollmill.stats import Estimate
 from rollmill.storage.queries import BudgetSpend, StopCount
 
 REASON_COLOURS = {

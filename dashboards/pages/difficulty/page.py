@@ -13,7 +13,7 @@ from rollmill.dashboards.session.address import OPEN, explore_link
 from rollmill.dashboards.session.kept import index_of, kept
 from rollmill.dashboards.session.scope import choose_scope, scope_label
 from rollmill.dashboards.units import counted
-from rollmill.pipelines.metrics import (
+from rollmill.metrics import (
     NO_RATES,
     Counts,
     GroupRate,

@@ -11,8 +11,8 @@ import pandas as pd
 
 from rollmill.dashboards.inert import one_line
 from rollmill.dashboards.parts.charts import BLUE, ORANGE, OUTCOME_COLOURS, AnyChart, chart_of_rows, count_axis
-from rollmill.pipelines.metrics import NOTHING
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.metrics import NOTHING
 from rollmill.storage.queries.browse.crosstab import Crosstab, CrosstabCell
 from rollmill.storage.queries.browse.explore import FacetCount, FacetValue, Rows
 

@@ -8,7 +8,7 @@ from rollmill.dashboards.inert import visible
 from rollmill.dashboards.parts.problem import show_problem
 from rollmill.dashboards.session.kept import index_of, kept_now
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 from rollmill.storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 
 Place = tuple[int, str | None, str | None, int]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from rollmill.dashboards.inert import inert, one_line
 from rollmill.dashboards.session.kept import index_of, kept
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries import Filters, Matching, Scope
 from rollmill.storage.queries.browse.explore import FACETS, FacetValue, Over, Rows
 from rollmill.storage.queries.browse.explore_index import Within

@@ -25,7 +25,7 @@ from rollmill.dashboards.pages.explore.views import show_views
 from rollmill.dashboards.session.export_matches import export_matches
 from rollmill.dashboards.session.kept import index_of, kept
 from rollmill.dashboards.session.scope import choose_scope
-from rollmill.pipelines.metrics import NO_RATES
+from rollmill.metrics import NO_RATES
 from rollmill.storage.queries import ORDERS, Filters, Listing, Matching, Scope
 from rollmill.storage.queries.browse.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
 from rollmill.storage.queries.browse.explore_index import Within

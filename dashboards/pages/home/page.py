@@ -25,8 +25,8 @@ from rollmill.dashboards.session.address import PAGES, link
 from rollmill.dashboards.session.kept import kept_by, kept_of, kept_runs, steps_of
 from rollmill.dashboards.session.scope import nothing_yet, reader
 from rollmill.dashboards.units import counted
-from rollmill.pipelines.stats import whole_of
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.stats import whole_of
 from rollmill.storage.queries import Reader, Run, VersionInfo, datasets, run_progress, versions_of
 from rollmill.storage.queries.cost import money_text
 from rollmill.storage.queries.daily_spend import DailySpend, daily_spend

@@ -6,7 +6,7 @@ import streamlit as st
 
 from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.scope import reader
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
 
 STEPS = (  # title, text, and the page that it leads to
     ("Start a run", "A recipe says what is asked, how answers are judged, and which of them are kept.", "New run"),

@@ -13,7 +13,7 @@ from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.commands import command_button
 from rollmill.dashboards.session.scope import reader
 from rollmill.dashboards.units import moment
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries.models.experiments import (
     BAD_ENDS,
     Difference,

@@ -23,8 +23,8 @@ from rollmill.dashboards.session.address import PAGES, explore_link, explore_par
 from rollmill.dashboards.session.commands import command_button
 from rollmill.dashboards.session.kept import kept
 from rollmill.dashboards.session.scope import reader
-from rollmill.pipelines.stats import whole_of
-from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.ground.replies.faults import lines_of_run
+from rollmill.stats import whole_of
 from rollmill.storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
 from rollmill.storage.queries.run_history import RunTimes, problems_named, run_outputs, run_times
 

@@ -11,7 +11,7 @@ from rollmill.dashboards.session.address import choose, link
 from rollmill.dashboards.session.commands import typed
 from rollmill.dashboards.session.scope import nothing_yet, reader
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.job_command import command_words
+from rollmill.ground.job_command import command_words
 from rollmill.storage.queries import Run, runs
 from rollmill.storage.queries.run_table import RunLine, run_lines
 

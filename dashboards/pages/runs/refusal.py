@@ -11,8 +11,8 @@ from rollmill.dashboards.pages.runs.charts import limit_chart, limit_words
 from rollmill.dashboards.session.address import PAGES, explore_parameters, forget_old
 from rollmill.dashboards.session.commands import command_button, typed
 from rollmill.dashboards.session.scope import reader
+from rollmill.ground.job_command import command_words
 from rollmill.pipelines.own_jobs import is_own_job
-from rollmill.storage.ground.job_command import command_words
 from rollmill.storage.queries import Run, run_progress, runs
 
 Check = Mapping[str, Any]

@@ -11,9 +11,9 @@ from rollmill.dashboards.pages.runs.sweep import is_swept, show_sweep
 from rollmill.dashboards.session.commands import typed
 from rollmill.dashboards.session.kept import kept
 from rollmill.dashboards.session.scope import reader
-from rollmill.pipelines.stats import Estimate
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.stats import Estimate
 from rollmill.storage.queries import Run, run_scope
 from rollmill.storage.queries.attempts import AttemptTable, answering_again, attempt_table
 from rollmill.storage.queries.rates import step_counts

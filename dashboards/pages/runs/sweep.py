@@ -8,7 +8,7 @@ import streamlit as st
 
 from rollmill.dashboards.inert import inert, visible
 from rollmill.dashboards.units import counted
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries import Run
 
 Row = Mapping[str, Any]

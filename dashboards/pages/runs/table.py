@@ -11,7 +11,7 @@ import streamlit as st
 from rollmill.dashboards.inert import inert, visible
 from rollmill.dashboards.pages.runs.refusal import open_run
 from rollmill.dashboards.session.address import link
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries.run_table import RunLine
 
 MOST = 1_000  # runs in the table

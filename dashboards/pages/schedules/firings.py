@@ -13,7 +13,7 @@ from rollmill.dashboards.parts.activity import time_words
 from rollmill.dashboards.parts.strip import DUE, Square, mark, show_strip
 from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.commands import CommandStatus, disabled_button, show_done, silent_button
-from rollmill.storage.ground.errors import unknown_name
+from rollmill.ground.errors import unknown_name
 from rollmill.storage.queries import Firing
 from rollmill.storage.queries.schedules import MOST_DUE, ScheduleRow
 

@@ -9,7 +9,7 @@ import streamlit as st
 from rollmill.dashboards.inert import inert, one_line, visible
 from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.asked import CommandResult
-from rollmill.storage.ground.money import shown
+from rollmill.ground.money import shown
 
 QUANTITIES = {
     "draws": "Completions",

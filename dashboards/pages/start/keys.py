@@ -9,7 +9,7 @@ from rollmill.dashboards.inert import inert, visible
 from rollmill.dashboards.parts.form import draw_field, text_of
 from rollmill.dashboards.session.asked import CommandResult, awaited_result
 from rollmill.dashboards.session.scope import reader
-from rollmill.storage.ground.form_fields import FormField
+from rollmill.ground.form_fields import FormField
 from rollmill.storage.queries.recipes import recipe_stamp
 
 OTHER = "One a line, as behind --set: steps.solve.count=8. These apply before the keys above."

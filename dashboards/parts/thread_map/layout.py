@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from rollmill.storage.ground.threads import Turns
+from rollmill.ground.threads import Turns
 
 HEIGHT, ROW = 22, 28  # pixels of a box, and from one box to the next in its layer
 GAP, MARGIN = 26, 8  # pixels between layers, and around the map

@@ -13,8 +13,8 @@ from typing import Any
 
 from rollmill.dashboards.inert import one_line
 from rollmill.dashboards.parts.thread_map.layout import HEIGHT, MapLayout
-from rollmill.storage.ground.recipe_steps import PIECES
-from rollmill.storage.ground.threads import ANSWER, Turn, Turns, answers_below
+from rollmill.ground.recipe_steps import PIECES
+from rollmill.ground.threads import ANSWER, Turn, Turns, answers_below
 from rollmill.storage.queries.browse.lineage import TurnFacts
 
 MEANINGS: Mapping[str, str] = {

@@ -14,7 +14,7 @@ from rollmill.flows.cli.datasets.copying import copying
 from rollmill.flows.cli.datasets.resplit import resplit
 from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import FoundWanting, SetupError, explained, unknown_name
+from rollmill.ground.errors import FoundWanting, SetupError, explained, unknown_name
 
 if TYPE_CHECKING:
     from rollmill.pipelines.contamination import RecallFloor
@@ -150,7 +150,7 @@ def _pairs(texts: Sequence[str] | None) -> dict[str, str]:
 
 def _write(folder: Path, result: Mapping[str, Any]) -> None:
     from rollmill.flows.contamination.report_page import html, markdown
-    from rollmill.storage.ground.files import json_text
+    from rollmill.ground.files import json_text
 
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.recipe import TrustCode
 from rollmill.flows.cli.runs_cost import require_runs
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.versions.resolve import VersionInfo

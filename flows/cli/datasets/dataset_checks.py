@@ -7,7 +7,7 @@ import typer
 
 from rollmill.flows.cli.datasets.dataset_sharing import Version, datasets_folder
 from rollmill.flows.cli.output import AsJson, as_json, line
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 
 SuiteFile = Annotated[
     Path | None, typer.Option("--suite", help="A file of expectations, for example suite.yaml of another version.")

@@ -10,7 +10,7 @@ import typer
 from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, datasets_folder
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import TrustCode
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.exports import ExportFile, ExportValidation, LaterRows, MixPart
@@ -34,8 +34,8 @@ def formats(
     """
     from rollmill.flows.cli.make.methods import described
     from rollmill.flows.recipe.method_options import options_of_class
+    from rollmill.ground.errors import unknown_name
     from rollmill.storage.exports import EXPORTS, type_words
-    from rollmill.storage.ground.errors import unknown_name
 
     if name is None:
         rows = [{"format": fmt, "what it is": described(fmt, kind)} for fmt, kind in EXPORTS.items()]
@@ -194,7 +194,7 @@ def _hub_files(
 
 def _write_card(info: "VersionInfo", folder: Path, fmt: str, export_file: "ExportFile") -> None:
     """The version's card in the folder of the data files, with a front matter that names them and their numbers of rows."""
-    from rollmill.storage.ground.files import write_text
+    from rollmill.ground.files import write_text
     from rollmill.storage.versions.content.card import Folder, card
     from rollmill.storage.versions.read import load_manifest
 

@@ -115,7 +115,7 @@ def rebase(
 
     Example: rollmill dataset rebase arithmetic
     """
-    from rollmill.storage.ground.errors import unknown_name
+    from rollmill.ground.errors import unknown_name
     from rollmill.storage.versions.upkeep.rebase import rebase as settle
     from rollmill.storage.workspace import Workspace
 

@@ -12,9 +12,9 @@ from rollmill.flows.cli.datasets.dataset_models import users_of
 from rollmill.flows.cli.output import inert
 from rollmill.flows.cli.summary import counts_text, level_table, relative_path, sft_command
 from rollmill.flows.cli.terminal import styled
-from rollmill.storage.ground.formats.rate_texts import with_interval
-from rollmill.storage.ground.recipe_steps import takes_imports
-from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.recipe_steps import takes_imports
+from rollmill.ground.replies.faults import lines_of_run
 from rollmill.storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rollmill.flows.cli.datasets.dataset_models import users_of
 from rollmill.flows.cli.datasets.dataset_sharing import Version, datasets_folder
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
 from rollmill.flows.cli.runs_cost import require_runs
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
     from rollmill.storage.versions.resolve import VersionInfo

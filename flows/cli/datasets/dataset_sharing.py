@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.versions.resolve import VersionInfo

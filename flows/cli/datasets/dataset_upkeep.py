@@ -20,9 +20,9 @@ from rollmill.flows.cli.datasets.dataset_sharing import (
 )
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from rollmill.flows.cli.recipe import ProfilePath
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.formats.rate_texts import interval_text
-from rollmill.storage.ground.temporary import temporary_folder
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.formats.rate_texts import interval_text
+from rollmill.ground.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from rollmill.storage.versions.resolve import VersionInfo
@@ -170,7 +170,7 @@ def recipe(
     import yaml
 
     from rollmill.flows.recipe.load import as_recipe
-    from rollmill.storage.ground.files import write_text
+    from rollmill.ground.files import write_text
     from rollmill.storage.versions.read import load_manifest
     from rollmill.storage.versions.resolve import resolve
 

@@ -7,7 +7,7 @@ import typer
 
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.models.index import ModelVersion

@@ -7,7 +7,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.formats.rate_texts import interval_text, rate_text
+from rollmill.ground.formats.rate_texts import interval_text, rate_text
 
 HEAD = ["reference", "by", "problems", "agreement", "computed again", "wrong", "95%", "solved again", "wrong", "95%"]
 

@@ -6,7 +6,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 
 def resplit(

@@ -7,8 +7,8 @@ from typing import Any
 
 from rollmill.flows.cli.output import as_json, columns, line
 from rollmill.flows.evaluation.allocation import AllocationRequest, allocation_report
-from rollmill.storage.ground.errors import explained
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import explained
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.queries.comparisons.allocations import FILE
 
 

@@ -14,8 +14,8 @@ from rollmill.flows.cli.jobs import run_job
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import ProfilePath
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.storage.workspace import Workspace
@@ -138,7 +138,7 @@ def show(
     Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
     """
     from rollmill.flows.auditing.drawing import audit_row
-    from rollmill.pipelines.stats import Costs
+    from rollmill.stats import Costs
     from rollmill.storage.queries import Reader
 
     if not 1 <= target <= cap:

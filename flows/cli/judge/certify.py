@@ -17,8 +17,8 @@ from rollmill.flows.cli import group
 from rollmill.flows.cli.judge.certify_sampler import certify_sampler
 from rollmill.flows.cli.operate.command_list import CommandList
 from rollmill.flows.cli.output import AsJson, as_json, columns, line, note
-from rollmill.storage.ground.errors import FoundWanting, SetupError, unknown_name
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import FoundWanting, SetupError, unknown_name
+from rollmill.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.pipelines.certify.certificate import Certificate
@@ -116,7 +116,7 @@ def _check_names(verifier: str, sections: Sequence[str]) -> None:
     from rollmill.pipelines.certify.suite_rows import SECTIONS
 
     if ":" not in verifier:
-        from rollmill.pipelines.registries import registry
+        from rollmill.roles.registries import registry
 
         known = registry("verifier")
         if verifier not in known:

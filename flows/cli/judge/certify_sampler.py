@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, doing, line
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from rollmill.pipelines.certify.samplers.certification import SamplerCertificate

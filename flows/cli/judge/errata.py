@@ -7,7 +7,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
     from rollmill.storage.queries.judge.errata import Erratum

@@ -13,8 +13,8 @@ import typer
 from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.formats.rate_texts import interval_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.rate_texts import interval_text
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
 Samples = Annotated[
@@ -154,7 +154,7 @@ def _numbers(option: str, text: str | None) -> tuple[int, ...]:
 
 def _write(out: Path, report: Mapping[str, Any]) -> None:
     from rollmill.flows.evaluation.replay_page import replay_html
-    from rollmill.storage.ground.errors import explained
+    from rollmill.ground.errors import explained
 
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from rollmill.flows.cli.output import AsJson, DryRun, columns
 from rollmill.flows.cli.recipe import Sets
 from rollmill.flows.cli.runs_cost import RunId
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.formats.rate_texts import interval_text
+from rollmill.ground.formats.rate_texts import interval_text
 
 Verifier = Annotated[
     str | None, typer.Option("--verifier", metavar="NAME", help="Consider the change of this verifier only.")
@@ -104,7 +104,7 @@ def _flips(flips: Mapping[str, Any], rows: int) -> list[str]:
 
 
 def _rates(report: Mapping[str, Any]) -> list[str]:
-    from rollmill.pipelines.metrics import prefix_words
+    from rollmill.metrics import prefix_words
 
     rates = report["rates"]
     rows = [[level, *_paired_lines(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, inert, line, note
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.audits import Judgement
@@ -86,7 +86,7 @@ def _require_one_way(read: Path | None, export: Path | None, *, spreadsheet: boo
 
 
 def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, spreadsheet: bool) -> None:
-    from rollmill.storage.ground.errors import explained
+    from rollmill.ground.errors import explained
     from rollmill.storage.queries.judge.review import export_csv
 
     with explained(path):

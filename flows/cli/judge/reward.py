@@ -11,8 +11,8 @@ import typer
 
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line, note
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
     from rollmill.flows.rewards.reward import VerifierReward
@@ -55,7 +55,7 @@ def check(  # noqa: PLR0913 (options, all by name)
     Example: rollmill reward check recipes/arithmetic.yaml --for verl --undecided 0
     """
     from rollmill.flows.rewards import checking
-    from rollmill.storage.ground.files import write_text
+    from rollmill.ground.files import write_text
 
     checking.require_package(trainer)
     with _reward(source, undecided, truncated, profile, workers) as reward:

@@ -9,8 +9,8 @@ from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
 from rollmill.flows.cli.runs_cost import RunId
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.formats.rate_texts import interval_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.rate_texts import interval_text
 
 With = Annotated[
     list[str] | None, typer.Option("--with", metavar="NAME", help="The scorer; may be repeated. Without it: the recipe's.")

@@ -9,7 +9,7 @@ import typer
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.recipe import Sets
 from rollmill.flows.job import Job, workspace_root
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 Target = Annotated[
     str,

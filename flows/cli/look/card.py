@@ -9,8 +9,8 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import explained
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import explained
+from rollmill.ground.formats.rate_texts import with_interval
 
 verbs = group("card", "Evaluation cards of models: rates of groups of problems and of their intersections.")
 

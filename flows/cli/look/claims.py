@@ -10,7 +10,7 @@ from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, resumable
 from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")
 # Hidden, as Typer would explain them as <list[str]>; each command's text says what they are.
@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
     from rollmill.flows.claims.pools import DRAWN, PoolDrawing
     from rollmill.flows.cli.live import watching
     from rollmill.flows.recipe.evaluations import load_evaluation
-    from rollmill.storage.ground.files import write_text
+    from rollmill.ground.files import write_text
 
     root = workspace_root()
     if dry_run:

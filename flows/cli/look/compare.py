@@ -10,8 +10,8 @@ from rollmill.flows.cli.look.errata_words import board_moves, errata_words
 from rollmill.flows.cli.look.imputed_words import imputed_words
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.runs_cost import require_runs
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.rate_texts import with_interval
 
 Subject = Annotated[
     str,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollmill.flows.cli.output import columns
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 NONE = "errata: no recorded fault concerns these problems. Next: rollmill errata add NAME PROBLEM"
 

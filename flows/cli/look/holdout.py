@@ -7,7 +7,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 verbs = group("holdout", "Pass rates on a guarded half of a benchmark, which stay valid after many looks.")
 Name = Annotated[str, typer.Argument(help="The guarded half's name; see `rollmill holdout show`.")]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rollmill.flows.cli.output import columns
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 
 def imputed_words(board: dict[str, Any]) -> str:

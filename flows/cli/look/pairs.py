@@ -8,7 +8,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 verbs = group("pairs", "Rank models by pairwise comparisons of their answers, each pair in both orders.")
 

@@ -10,8 +10,8 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, inert, line
 from rollmill.flows.cli.runs_cost import require_runs
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import prompt_json
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import prompt_json
 
 if TYPE_CHECKING:
     from rollmill.storage.queries import Reader, Scope

@@ -14,10 +14,10 @@ from rollmill.flows.cli.recipe import MaxCost, MaxTokens
 from rollmill.flows.cli.runs_attempts import attempts
 from rollmill.flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_lines
 from rollmill.flows.cli.runs_elected import elected
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.formats.rate_texts import with_interval
-from rollmill.storage.ground.recipe_steps import recorded_steps, takes_imports
-from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.recipe_steps import recorded_steps, takes_imports
+from rollmill.ground.replies.faults import lines_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """Contents of `runs show` for a run."""
     from rollmill.flows.forecasting.scores import shown_forecast
     from rollmill.flows.rounds.completion_origins import origins_so_far
-    from rollmill.pipelines.stats import rule_error_counts
+    from rollmill.stats import rule_error_counts
     from rollmill.storage.queries import Reader, run_scope
     from rollmill.storage.queries.rates import step_counts
     from rollmill.storage.queries.run_history import run_times

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.formats.rate_texts import with_interval
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.stats import ScalingFit
+    from rollmill.stats import ScalingFit
 
 
 def scaling(
@@ -31,7 +31,7 @@ def scaling(
 
     Example: rollmill scaling losses.csv --x parameters --y loss --at 1e8
     """
-    from rollmill.pipelines.stats import fit_scaling
+    from rollmill.stats import fit_scaling
 
     points = read_points(file, x, y)
     fit = fit_scaling(points, seed=seed)
@@ -55,7 +55,7 @@ def read_points(file: Path, x: str, y: str) -> list[tuple[float, float]]:
 
 
 def _card(fit: "ScalingFit") -> dict[str, Any]:
-    from rollmill.storage.ground.ids import digits
+    from rollmill.ground.ids import digits
 
     def number(value: float) -> float | None:
         return None if math.isnan(value) else digits(value)
@@ -72,7 +72,7 @@ def _card(fit: "ScalingFit") -> dict[str, Any]:
 
 
 def _prediction(fit: "ScalingFit", size: float) -> dict[str, Any]:
-    from rollmill.storage.ground.ids import digits
+    from rollmill.ground.ids import digits
 
     try:
         estimate = fit.predict(size)

@@ -8,7 +8,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 PilotsOf = Annotated[
     str, typer.Argument(metavar="FILE|TRIAL", help="A file of shares and losses, or a trial whose arms are mixtures.")

@@ -9,7 +9,7 @@ import typer
 from rollmill.flows.cli.jobs import run_job
 from rollmill.flows.cli.output import AsJson, columns
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 
 _SHOWN = 10
 LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or a folder of logs.")]

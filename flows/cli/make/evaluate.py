@@ -93,7 +93,7 @@ def _cell_words(cell: dict[str, Any]) -> str:
 def _page(report: dict[str, Any], folder: Path) -> str:
     from rollmill.flows.evaluation import alert
     from rollmill.flows.evaluation.evaluation_report import about, words
-    from rollmill.pipelines.metrics.registry import row_label
+    from rollmill.metrics.registry import row_label
 
     lines: list[str] = []
     for cell in report["cells"]:

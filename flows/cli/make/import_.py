@@ -9,7 +9,7 @@ import typer
 
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.imports.removal import ImportContents, Removal

@@ -11,10 +11,10 @@ import typer
 from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.new import new_method, places_in_product, role_of
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.registries import Methods
+    from rollmill.roles.registries import Methods
 
 _FILE_OPTION = typer.Option("--file", metavar="FILE", help="List the methods of a Python file of yours instead.")
 
@@ -39,7 +39,7 @@ def methods(
         path = new_method(of, name)
         as_json({"file": str(path)}) if json else line(_written(of, path))
         return
-    from rollmill.pipelines.registries import REGISTRIES, registry
+    from rollmill.roles.registries import REGISTRIES, registry
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()}
     if kind is not None and kind not in kinds:
@@ -84,7 +84,7 @@ def _of_file(role: str, file: Path) -> Iterator[tuple[dict[str, str], None]]:
     them.
     """
     from rollmill.pipelines.method_checks import CALLS, missing_members
-    from rollmill.pipelines.user_code import NotLoaded, classes_of, load_module
+    from rollmill.roles.user_code import NotLoaded, classes_of, load_module
 
     try:
         module = load_module(file.name, file.parent)

@@ -9,7 +9,7 @@ from rollmill.flows.cli.jobs import run_job
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import MaxTokens, ProfilePath, Sets
 from rollmill.flows.cli.summary import FORECAST_NAMES, forecast_number
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.flows.problems import RecipeProblems

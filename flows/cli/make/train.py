@@ -13,8 +13,8 @@ import typer
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, interruption, line, note
 from rollmill.flows.cli.recipe import ProfilePath, Sets
 from rollmill.flows.cli.terminal import rewrite
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.training_settings import TrainSettings
-from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.pipelines.train.trainer import StepReport

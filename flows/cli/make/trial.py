@@ -8,7 +8,7 @@ import typer
 
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.flows.cli.recipe import ProfilePath, Sets
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.flows.trials.trial_recipe import LoadedTrial

@@ -77,7 +77,7 @@ def _runs() -> Iterator[str]:
 
 
 def _verifiers() -> Iterator[str]:
-    from rollmill.pipelines.registries import registry
+    from rollmill.roles.registries import registry
 
     yield from sorted(registry("verifier"))
 

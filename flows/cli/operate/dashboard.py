@@ -14,7 +14,7 @@ import typer
 from rollmill.flows.cli.ending import told
 from rollmill.flows.cli.output import DryRun, line, note, seconds_shown
 from rollmill.flows.job import workspace_root
-from rollmill.storage.ground.errors import RollmillError, SetupError, not_installed
+from rollmill.ground.errors import RollmillError, SetupError, not_installed
 
 TICK_SECONDS = 0.1
 END_SECONDS = 10.0  # from SIGTERM to SIGKILL

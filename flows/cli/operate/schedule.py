@@ -15,7 +15,7 @@ import typer
 from rollmill.flows.cli import group
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from rollmill.flows.cli.recipe import RecipePath, Sets
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from rollmill.storage.run_records import Firing
@@ -125,7 +125,7 @@ def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path 
     from rollmill.flows.jobs.file_kinds import scheduled_kind
     from rollmill.flows.prefect.firing import check_fresh
     from rollmill.flows.recipe.profile import load_profile
-    from rollmill.storage.ground.by_name import object_at
+    from rollmill.ground.by_name import object_at
 
     load_profile(profile)
     kind = scheduled_kind(recipe)

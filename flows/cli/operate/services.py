@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, note, seconds_shown
-from rollmill.storage.ground.errors import RollmillError, not_installed
+from rollmill.ground.errors import RollmillError, not_installed
 
 if TYPE_CHECKING:
     import subprocess
@@ -111,7 +111,7 @@ def _start(state: Path, port: int, pages: int, runs: int) -> "subprocess.Popen[b
 def _write_unit(state: Path, numbers: tuple[int, int, int], *, dry_run: bool, json: bool) -> None:
     """Write the unit of systemd into the workspace, and say how it is put to use."""
     from rollmill.flows.prefect.systemd import unit, unit_file, variables_file
-    from rollmill.storage.ground.files import write_text
+    from rollmill.ground.files import write_text
 
     path, text = unit_file(state), unit(state, *numbers)
     if (state / "up.env").exists():

@@ -16,7 +16,7 @@ import typer
 
 from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, line, program_in
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {

@@ -15,7 +15,7 @@ from rollmill.flows.driver import Outcome, drive
 from rollmill.flows.job import Job, workspace_root
 from rollmill.flows.jobs.kinds import kind_of
 from rollmill.flows.prefect.flows.tasks import Tasks
-from rollmill.storage.ground.by_name import object_at
+from rollmill.ground.by_name import object_at
 from rollmill.storage.schedules import Schedule
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from rollmill.flows.driver import Outcome, RecipeKind
 from rollmill.flows.jobs.record import status_of
 from rollmill.flows.prefect.flows.summary import About, funnel_rows, level_rows, markdown_of
 from rollmill.flows.progress import Stage
-from rollmill.storage.ground.errors import FoundWanting, RollmillError
-from rollmill.storage.ground.secret_texts.known_keys import shown_search, use
+from rollmill.ground.errors import FoundWanting, RollmillError
+from rollmill.ground.secret_texts.known_keys import shown_search, use
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -16,7 +16,7 @@ from rollmill.flows.driver import Direct, JobKind, Outcome, RecipeKind
 from rollmill.flows.prefect.flows.run_page import RunPage
 from rollmill.flows.progress import Progress
 from rollmill.flows.telemetry import span
-from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.ground.errors import RollmillError, SetupError
 
 T = TypeVar("T")
 _NONE: tuple[Mapping[str, str | int], Callable[[], Any] | None] = {}, None

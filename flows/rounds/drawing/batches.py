@@ -8,11 +8,11 @@ import numpy as np
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.sampling.claim import ClaimedBatch
 from rollmill.flows.sampling.steps import Step
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import PlanRow, Request, Verdict, completion_id
 from rollmill.pipelines.verify.acceptance import missing_verdicts
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import PlanRow, Request, Verdict, completion_id
+from rollmill.roles.engine_roles import Generator
 from rollmill.storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.spending import DRAW

@@ -18,9 +18,9 @@ from rollmill.flows.rounds.first_replies import FirstReplies
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.outcomes import outcomes_of, store_outcomes
 from rollmill.flows.sampling.draw import Segment
-from rollmill.pipelines.steps.reading import FEW, ReadCounts, unmet_words
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import AcceptedOutcome, Completion, Verdict
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import AcceptedOutcome, Completion, Verdict
+from rollmill.steps.reading import FEW, ReadCounts, unmet_words
 from rollmill.storage.rollouts import Pair, completions_by_id, pair_of
 from rollmill.storage.segments.keys import Commit, SegmentKey
 from rollmill.storage.spending import sums_of

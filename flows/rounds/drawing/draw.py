@@ -23,9 +23,9 @@ from rollmill.flows.rounds.plan_rows import repeated_ids
 from rollmill.flows.sampling.claim import ClaimedBatch, claim
 from rollmill.flows.sampling.control import StopSignal
 from rollmill.flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
-from rollmill.pipelines.engine_roles import DrainableGenerator, Interruptible
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.http.refusals import SharedRefusal, is_refused
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.engine_roles import DrainableGenerator, Interruptible
 from rollmill.storage.segments.keys import Commit
 
 Todo = Sequence[tuple[PlanBatch, MissingMask]]

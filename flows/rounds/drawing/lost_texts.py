@@ -6,9 +6,9 @@ from rollmill.flows.rounds.drawing.batches import requests_of
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import of_steps, together
 from rollmill.flows.rounds.threads import AT_ONCE, RunThreads
-from rollmill.pipelines.tallies import Draw
-from rollmill.storage.ground.errors import SetupError, Unavailable
-from rollmill.storage.ground.records import PlanRow
+from rollmill.ground.errors import SetupError, Unavailable
+from rollmill.ground.records import PlanRow
+from rollmill.roles.tallies import Draw
 
 
 def check_follow_ups(run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rollmill.flows.rounds.drawing.batches import OpenBatch
 from rollmill.flows.sampling.control import Control, QueueLimits
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.records import Verdict
 
 
 @dataclass(frozen=True, slots=True)

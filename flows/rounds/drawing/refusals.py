@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rollmill.flows.rounds.drawing.batches import PlanBatch
 from rollmill.flows.rounds.open_run import OpenRun
-from rollmill.pipelines.engine_roles import BoundsRefusals
 from rollmill.pipelines.generate.http.refusals import is_refused, may_be_refused
+from rollmill.roles.engine_roles import BoundsRefusals
 
 
 def count_refusals(run: OpenRun, batches: Sequence[PlanBatch]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from rollmill.flows.rounds.drawing.batches import MissingWork, PlanBatch
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 from rollmill.storage.rollouts import completions_by_id
 from rollmill.storage.workspace import Workspace
 

@@ -16,14 +16,14 @@ from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_mark import options_of
 from rollmill.flows.rounds.plan_rows import answers_of, distinct, together
 from rollmill.flows.rounds.planning.plan import all_plans
-from rollmill.pipelines.metrics import Funnel, FunnelCounter, stop_reasons
-from rollmill.pipelines.protocols import PlainSelector, Selector
+from rollmill.ground.errors import contract_error
+from rollmill.ground.ids import ListDigest
+from rollmill.ground.records import Decision, Rollout, Score
+from rollmill.metrics import Funnel, FunnelCounter, stop_reasons
 from rollmill.pipelines.returned import check_named, check_returned
 from rollmill.pipelines.select.decide import REASONS
 from rollmill.pipelines.select.of_steps import behind_steps
-from rollmill.storage.ground.errors import contract_error
-from rollmill.storage.ground.ids import ListDigest
-from rollmill.storage.ground.records import Decision, Rollout, Score
+from rollmill.roles.protocols import PlainSelector, Selector
 from rollmill.storage.rollouts import Pair
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.rows import Packer

@@ -13,14 +13,14 @@ from itertools import groupby
 from rollmill.flows.rounds.judging.votes import judge_by_votes, stored_votes
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import answers_of, by_problems, together
-from rollmill.pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from rollmill.ground.errors import SetupError, contract_error
+from rollmill.ground.ids import digest128
+from rollmill.ground.pool import ballot
+from rollmill.ground.records import PlanRow, Prompt, Score
 from rollmill.pipelines.returned import check_returned
 from rollmill.pipelines.score import group_scores, needs_of, scores_of
-from rollmill.pipelines.steps.cast_votes import CastVotes
-from rollmill.storage.ground.errors import SetupError, contract_error
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.pool import ballot
-from rollmill.storage.ground.records import PlanRow, Prompt, Score
+from rollmill.roles.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from rollmill.steps.cast_votes import CastVotes
 from rollmill.storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
 from rollmill.storage.scores import RunMarks, ScorerKey
 from rollmill.storage.segments.keys import SegmentKey

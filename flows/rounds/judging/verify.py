@@ -9,8 +9,8 @@ from rollmill.flows.rounds.drawing.batches import OpenBatch
 from rollmill.flows.rounds.drawing.queues import BatchVerdicts, RoundQueues
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.sampling.sample import SpendLimitReached
-from rollmill.pipelines.protocols import ReadsVotes, Verifier
 from rollmill.pipelines.verify.judging import Item, judge
+from rollmill.roles.protocols import ReadsVotes, Verifier
 from rollmill.storage.rollouts import completions_by_id
 
 

@@ -10,13 +10,13 @@ from rollmill.flows.rounds.drawing.commit import verdict_segments
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.outcomes import store_missing_outcomes
 from rollmill.flows.rounds.plan_rows import answers_of, links_of, together
-from rollmill.pipelines.protocols import Verifier
-from rollmill.pipelines.steps.cast_votes import CastVotes
-from rollmill.pipelines.steps.graph import StepGraph
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, PlanRow, Verdict
 from rollmill.pipelines.verify.acceptance import missing_verdicts
 from rollmill.pipelines.verify.judging import judge
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, PlanRow, Verdict
+from rollmill.roles.protocols import Verifier
+from rollmill.steps.cast_votes import CastVotes
+from rollmill.steps.graph import StepGraph
 from rollmill.storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.workspace import Workspace

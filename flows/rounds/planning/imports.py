@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from rollmill.flows.rounds.open_run import OpenRun
-from rollmill.storage.ground.records import PlanRow
+from rollmill.ground.records import PlanRow
 from rollmill.storage.imports.stored import imported_rows
 from rollmill.storage.segments.rows import Rows, packed
 from rollmill.storage.segments.schema import CHUNK, SCHEMAS

@@ -23,14 +23,14 @@ from rollmill.flows.rounds.planning.tallies import tallies_of, tokens_of_steps
 from rollmill.flows.rounds.planning.whole import PastRounds, whole_of
 from rollmill.flows.rounds.threads import FollowUp, RunThreads
 from rollmill.flows.sampling.steps import Step, check_differ
+from rollmill.ground.errors import SetupError, contract_error
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
 from rollmill.pipelines.budget import STOP_REASONS
 from rollmill.pipelines.budget.search import Search
 from rollmill.pipelines.returned import check_named
-from rollmill.pipelines.steps.census import Census
-from rollmill.pipelines.tallies import Draw, RoundPlan, Stop
-from rollmill.storage.ground.errors import SetupError, contract_error
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
+from rollmill.roles.tallies import Draw, RoundPlan, Stop
+from rollmill.steps.census import Census
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.workspace import Workspace
 

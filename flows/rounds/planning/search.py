@@ -14,15 +14,15 @@ from operator import attrgetter
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import whole_problems
 from rollmill.flows.rounds.threads import READ_AT_ONCE
+from rollmill.ground.errors import SetupError, contract_error
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, PlanRow, Problem
 from rollmill.pipelines.budget.search import SEARCHED, Search
 from rollmill.pipelines.generate.calls import STOP
 from rollmill.pipelines.search.kernel import SearchSteps, draws_of, process_draws, wave_of
 from rollmill.pipelines.search.partial import DrawingProcess, Partial
 from rollmill.pipelines.search.tree import ROOT, AskingPolicy, Tree, TreeNode
-from rollmill.pipelines.tallies import Draw, RoundPlan, Stop
-from rollmill.storage.ground.errors import SetupError, contract_error
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, PlanRow, Problem
+from rollmill.roles.tallies import Draw, RoundPlan, Stop
 from rollmill.storage.rollouts import completions_by_id, pair_of
 from rollmill.storage.segments.rows import Rows
 

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import of_steps, problems_and_steps, whole_problems
-from rollmill.pipelines.protocols import MeasuringBudget
-from rollmill.pipelines.tallies import PrefixTally, StepTally
-from rollmill.storage.ground.records import CONTINUED, Outcome, PlanRow, Problem
-from rollmill.storage.ground.solutions import key_of_completion
+from rollmill.ground.records import CONTINUED, Outcome, PlanRow, Problem
+from rollmill.ground.solutions import key_of_completion
+from rollmill.roles.protocols import MeasuringBudget
+from rollmill.roles.tallies import PrefixTally, StepTally
 from rollmill.storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.workspace import Workspace

@@ -1,7 +1,7 @@
 """Forecast of all draws and verdicts of a run, made once a round while it is planned.
 
 The budget is simulated to its end (rollmill.pipelines.budget.forecasts.whole_run), with the follow-ups of its draws
-(rollmill.pipelines.steps.to_come). No row depends on it: an error here is reported once, and the run continues.
+(rollmill.steps.to_come). No row depends on it: an error here is reported once, and the run continues.
 """
 
 import time
@@ -16,12 +16,12 @@ import numpy as np
 from rollmill.flows.rounds.open_run import OpenRun
 from rollmill.flows.rounds.plan_rows import answer_count
 from rollmill.flows.rounds.spec import RunSpec
+from rollmill.ground.records import PlanRow
 from rollmill.pipelines.budget.forecasts.whole_run import ended_runs
-from rollmill.pipelines.stats import prediction_of
-from rollmill.pipelines.steps.census import Census, Kind
-from rollmill.pipelines.steps.to_come import Counts, FollowUpsToCome, TooLittleSeenError
-from rollmill.pipelines.tallies import PrefixTally
-from rollmill.storage.ground.records import PlanRow
+from rollmill.roles.tallies import PrefixTally
+from rollmill.stats import prediction_of
+from rollmill.steps.census import Census, Kind
+from rollmill.steps.to_come import Counts, FollowUpsToCome, TooLittleSeenError
 from rollmill.storage.segments.rows import Rows
 
 FORECAST_SHARE = 0.05  # of a round's time that the forecast of the whole run may take

@@ -18,9 +18,9 @@ from rollmill.pipelines.budget.forecasts.posterior_predictive import (
     PosteriorPredictive,
 )
 from rollmill.pipelines.budget.forecasts.simulate import Round, SimulatedProblem, Source, run_budget
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.stats import Prediction, prediction_of
-from rollmill.pipelines.tallies import PrefixTally
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import PrefixTally
+from rollmill.stats import Prediction, prediction_of
 
 
 class ForecastProblem(NamedTuple):

@@ -3,8 +3,8 @@
 A budget counts an answer as undecided while a verdict waits for votes, and rows are kept by what the votes then say. So a
 simulated run of the budget says how much is drawn, and this what becomes of it: of the answers that the plan counted right,
 and of the others, each problem has a share that is right in the end, from the joint posterior that pass rates have
-(rollmill.pipelines.stats.clusters.hierarchy). Solutions repeat by the laws of
-rollmill.pipelines.stats.draws.solution_diversity.
+(rollmill.stats.clusters.hierarchy). Solutions repeat by the laws of
+rollmill.stats.draws.solution_diversity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ from rollmill.pipelines.budget.forecasts.posterior_predictive import (
     solutions_of,
 )
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
-from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from rollmill.pipelines.stats.draws.solution_diversity import law_weights
+from rollmill.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.stats.draws.solution_diversity import law_weights
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

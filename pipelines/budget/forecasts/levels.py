@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy
-from rollmill.pipelines.stats.draws.solution_diversity import LAWS, draw_laws
+from rollmill.stats.clusters.hierarchy import Hierarchy
+from rollmill.stats.draws.solution_diversity import LAWS, draw_laws
 
 Level = int | None
 Array = npt.NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Posterior predictive: outcomes that a pilot's evidence allows, for every problem of a recipe. Forecasts draw from it.
 
 One draw gives each problem a pass rate, a law of new solutions and lengths of its answers: by level a joint posterior of
-the pass rates, problems within templates (rollmill.pipelines.stats.clusters.hierarchy), of solution diversity, and of the
+the pass rates, problems within templates (rollmill.stats.clusters.hierarchy), of solution diversity, and of the
 tokens of right and wrong answers (Bayesian bootstrap over templates: Rubin 1981, Ann. Stat. 9). Rates are thereby shrunken:
 problems that looked hopeless in a pilot are expected to do as badly as such problems do, not as they did.
 
@@ -31,9 +31,9 @@ from rollmill.pipelines.budget.forecasts.levels import (
     share_evidence,
 )
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, Source
-from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from rollmill.pipelines.stats.draws.solution_diversity import law_weights
-from rollmill.pipelines.tallies import Draw
+from rollmill.roles.tallies import Draw
+from rollmill.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.stats.draws.solution_diversity import law_weights
 
 BLOCK = 1024  # uniform numbers drawn at once
 LENGTHS = 64  # lengths of answers drawn at once

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.tallies import Draw, PrefixTally, RoundPlan, StepTally
-from rollmill.storage.ground.records import OUTCOMES, Outcome
+from rollmill.ground.records import OUTCOMES, Outcome
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, PrefixTally, RoundPlan, StepTally
 
 MOST_ROUNDS = 10_000  # more than any budget takes: beyond it, one that never ends is told so
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from rollmill.pipelines.budget.forecasts.levels import ALIKE, Urn, draw_urn, prior_of_diversity, share_evidence
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from rollmill.pipelines.stats.draws.solution_diversity import law_weights
-from rollmill.pipelines.tallies import Draw, PrefixTally, StepTally
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, PrefixTally, StepTally
+from rollmill.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from rollmill.stats.draws.solution_diversity import law_weights
 
 SIMULATIONS = 40
 MOST_ROUNDS = 1_000

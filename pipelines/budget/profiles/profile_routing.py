@@ -13,7 +13,7 @@ from rollmill.pipelines.budget.halves import halves_of
 from rollmill.pipelines.budget.profiles.capability import Capability, Group, ProfileResult, profiles_of
 from rollmill.pipelines.budget.rounds import in_random_holdout
 from rollmill.pipelines.budget.routing import Evidence, Next, Proposal, RoutingOptions, steps_of
-from rollmill.pipelines.tallies import Stop, Tally
+from rollmill.roles.tallies import Stop, Tally
 
 ROUTED = "routed"
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats, Ints
+from rollmill.ground.records import Completion, Message, Origin, Problem, Prompt, Sampling, requests_for
 from rollmill.pipelines.certify.samplers import planted
 from rollmill.pipelines.certify.samplers.goodness import SamplerTest, tests_of, together
 from rollmill.pipelines.certify.samplers.stated import NextTokens, Token, stated_chances
-from rollmill.pipelines.engine_roles import Generator, StatesLaterTokens, StatesNextToken
-from rollmill.pipelines.stats import holm
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats, Ints
-from rollmill.storage.ground.records import Completion, Message, Origin, Problem, Prompt, Sampling, requests_for
+from rollmill.roles.engine_roles import Generator, StatesLaterTokens, StatesNextToken
+from rollmill.stats import holm
 
 LONGEST_PREFIX = 64
 """Tokens of an answer's beginning at most."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.ground.pool import Floats, Ints
 
 MEAN = "mean log-probability"
 LEAST_EXPECTED = 10.0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.ground.pool import Floats, Ints
 
 PlantedSampler = Callable[[Floats, int, np.random.Generator], Ints]
 """Function of chances, number of draws and random generator that gives the count of each token."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.generate.warps.warp import built_warp, warped
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
-from rollmill.storage.ground.records import Sampling
 
 Token = int | str
 

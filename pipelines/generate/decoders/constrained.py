@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledModel
 from rollmill.pipelines.generate.decoding.choices import DrawnChooser
 from rollmill.pipelines.generate.decoding.constrained import ConstrainedPlan, constrained_texts
 from rollmill.pipelines.generate.decoding.step_model import CountedModel, Tokens
 from rollmill.pipelines.generate.decoding.text_rules import CharacterGrammar, Regex, TextConstraint
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.pool import Floats
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.generate.decoding.drafters import DraftsBlocks
 from rollmill.pipelines.generate.decoding.speculative import TextEnd
 from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
 from rollmill.pipelines.generate.warps.row_sampling import RowSampling, weights_of
-from rollmill.pipelines.user_code import load_module
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.pool import Floats
-from rollmill.storage.ground.records import Sampling
+from rollmill.roles.user_code import load_module
 
 
 class LayeredSteps(StepModel, Protocol):
@@ -134,7 +134,7 @@ def by_weight(sampling: Sampling) -> bool:
 @lru_cache(maxsize=64)
 def built_decoder(method: RecordedMethod) -> Decoder:
     """The decoder of a record: the product's, an installed package's, or one in a user's file."""
-    from rollmill.pipelines.registries import registry  # which reads the metadata of packages: 35 ms that few runs need
+    from rollmill.roles.registries import registry  # which reads the metadata of packages: 35 ms that few runs need
 
     place, colon, attribute = method.name.rpartition(":")
     cls = getattr(load_module(place, Path(method.folder)), attribute) if colon else registry("decoder")[method.name]

@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.generate.calls import BY_ORDER
 from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledBlocks, SampledModel
 from rollmill.pipelines.generate.decoding.choices import DrawnChooser
@@ -20,8 +22,6 @@ from rollmill.pipelines.generate.decoding.optimum import MOST_TOKENS
 from rollmill.pipelines.generate.decoding.speculative import Speculation, SpeculativeText, speculate
 from rollmill.pipelines.generate.decoding.step_model import StepModel
 from rollmill.pipelines.option_checks import checked_choice, checked_count, refused
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Sampling
 
 Rule = Literal["coupled", "single", "multi_round", "recursive", "k_seq", "weighted", "optimal", "optimal_distinct"]
 Drafter = Literal["ngram", "layers", "lookahead"]

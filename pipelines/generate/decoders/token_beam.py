@@ -7,12 +7,12 @@ best-first one computes fewer prefixes. All completions of a prompt are the same
 from dataclasses import dataclass
 from typing import Literal
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask
 from rollmill.pipelines.generate.decoding.beam import BeamLimits, beam, best_first
 from rollmill.pipelines.generate.decoding.step_model import CountedModel
 from rollmill.pipelines.option_checks import checked_choice, checked_count
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Sampling
 
 
 @dataclass(frozen=True, slots=True)

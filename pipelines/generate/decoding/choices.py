@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.pool import Floats
 
 T = TypeVar("T", bound=Hashable)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.drafters import DraftsBlocks
 from rollmill.pipelines.generate.decoding.speculative import SpeculativeText, TextEnd
 from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
-from rollmill.storage.ground.pool import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
+from rollmill.ground.by_name import ByName
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.generate.decoding.optimum import transport_plan
-from rollmill.storage.ground.by_name import ByName
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats, Ints
 
 MOST_TUPLES = 1_000_000
 """Tuples of drafts that are enumerated at most."""

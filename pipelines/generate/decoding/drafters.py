@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
-from rollmill.storage.ground.pool import Floats
 
 
 @runtime_checkable

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 
 @dataclass(frozen=True, slots=True)

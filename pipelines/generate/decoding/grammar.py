@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.decoding.step_model import Tokens
-from rollmill.storage.ground.errors import SetupError
 
 GAP = None
 """Place of a pattern where any tokens may stand, or none."""

@@ -10,8 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 
 MOST_TOKENS = 14
 """Vocabulary up to which all sets of tokens are gone through."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.choices import Chooser
 from rollmill.pipelines.generate.decoding.draft_rules import DraftRule
 from rollmill.pipelines.generate.decoding.drafters import DraftsBlocks
 from rollmill.pipelines.generate.decoding.optimum import optimal_acceptance
 from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
-from rollmill.storage.ground.pool import Floats
 
 MOST_ENUMERATED = 10
 """Tokens up to which the optimum of drafts without replacement is computed, by all sets of them."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.pool import Floats
 
 Tokens = tuple[int, ...]
 

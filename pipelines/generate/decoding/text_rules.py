@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.decoding.grammar import Grammar, Symbol
 from rollmill.pipelines.generate.decoding.step_model import Tokens
-from rollmill.storage.ground.errors import SetupError
 
 
 class TextRule(Protocol):

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.step_model import Tokens
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles
 from rollmill.pipelines.generate.embedded.session import bound_cache, cache_of, loaded_graph
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 GATHER = b'"\x06Gather*\x0b\n\x04axis\x18%c\xa0\x01\x02'
 """A node that gathers along an axis, as a serialised graph has it."""

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rollmill.ground.records import Request
 from rollmill.pipelines.generate.embedded.model_files import Vocabulary
 from rollmill.pipelines.generate.embedded.sampling import Draws, Floats, SamplingUniforms, draw
 from rollmill.pipelines.generate.embedded.session import ModelSession, Prefix
 from rollmill.pipelines.generate.warps.row_sampling import RowSampling
-from rollmill.storage.ground.records import Request
 
 
 @dataclass(slots=True)

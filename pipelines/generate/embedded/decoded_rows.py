@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.records import Request
 from rollmill.pipelines.generate.calls import BY_WEIGHT, DECODED, LOG_WEIGHT
 from rollmill.pipelines.generate.decoders.decoder import DecodedText, DecodeTask, SampledModel, built_decoder, by_weight
 from rollmill.pipelines.generate.decoding.speculative import TextEnd
@@ -21,7 +22,6 @@ from rollmill.pipelines.generate.embedded.model_files import Vocabulary
 from rollmill.pipelines.generate.embedded.sampling import Floats, SamplingUniforms, draw
 from rollmill.pipelines.generate.embedded.session import ModelSession
 from rollmill.pipelines.generate.warps.row_sampling import RowSampling
-from rollmill.storage.ground.records import Request
 
 NO_TEXT = "no text of the constraint was found"
 

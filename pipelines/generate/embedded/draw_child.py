@@ -15,13 +15,13 @@ from dataclasses import replace
 from io import FileIO
 from typing import Any
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.records import Request, Sampling
 from rollmill.pipelines.generate.embedded.decode import DecodeGroup, DecodeLoop, DecodeRow, DrawnSample
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
 from rollmill.pipelines.generate.embedded.session import ModelSession
 from rollmill.pipelines.processes.child import ignore_terminal, take_pipes
 from rollmill.pipelines.processes.frames import receive, send
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.records import Request, Sampling
 
 ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so long
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
 
+from rollmill.ground.errors import Unavailable
+from rollmill.ground.records import Completion, Request, Sampling
 from rollmill.pipelines.generate.calls import EngineCall
 from rollmill.pipelines.generate.embedded.decode import DecodeGroup, DrawnSample
 from rollmill.pipelines.processes.frames import Message
 from rollmill.pipelines.processes.messages import MessageChild
 from rollmill.pipelines.processes.spawn import ending, environment, module_command
-from rollmill.storage.ground.errors import Unavailable
-from rollmill.storage.ground.records import Completion, Request, Sampling
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
 DEATHS = 3  # of one worker in a row, without a row between them

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.ground.replies.faults import TOO_LONG
 from rollmill.pipelines.generate.calls import LOGPROB_SAMPLED, STOP, EngineCall, check_sampling, completion_of
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
-from rollmill.storage.ground.replies.faults import TOO_LONG
 
 if TYPE_CHECKING:
     from rollmill.pipelines.generate.embedded.decode import DecodeGroup, DrawnSample

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.pipelines.engine_roles import CountsPromptTokens, Generator, ScoresTexts
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Prompt, Request
 from rollmill.pipelines.generate.calls import completion_of
 from rollmill.pipelines.generate.embedded.model_files import Vocabulary
 from rollmill.pipelines.generate.embedded.session import ModelSession, Prefix
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Prompt, Request
+from rollmill.roles.engine_roles import CountsPromptTokens, Generator, ScoresTexts
 
 
 def shared_tokens(prompt: Sequence[int], whole: Sequence[int]) -> int:

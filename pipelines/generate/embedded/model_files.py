@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import EMBEDDED_FILES, files_digest
+from rollmill.ground.records import Message, Prompt
 from rollmill.pipelines.generate.prompts import split_prefix
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import EMBEDDED_FILES, files_digest
-from rollmill.storage.ground.records import Message, Prompt
+from rollmill.places import CHECKOUT
 
 # The features by which onnxruntime and numpy choose their kernels, widest first.
 LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")

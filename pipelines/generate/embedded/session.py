@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles
-from rollmill.storage.ground.errors import SetupError
 
 # onnxruntime tells its maker which models it runs, and writes files to do so, unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.formats.prompt_template import plain_text
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Prompt, Request, Sampling
 from rollmill.pipelines.generate.calls import STOP, completion_of
 from rollmill.pipelines.generate.http.exchange import MOST_BODY, Exchange, served_models
 from rollmill.pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
@@ -19,10 +23,7 @@ from rollmill.pipelines.generate.http.http_settings import HttpSettings, Secrets
 from rollmill.pipelines.generate.http.refusals import kind_of
 from rollmill.pipelines.generate.http.replicas import Replica
 from rollmill.pipelines.generate.http.reply import MOST_TOKENS, ServerAnswer, read_answer, read_object
-from rollmill.pipelines.generate.prompts import messages_of, plain_text, split_prefix
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.pipelines.generate.prompts import messages_of, split_prefix
 
 APIS = {"chat": "chat/completions", "completions": "completions"}
 LIMITS = ("max_tokens", "max_completion_tokens")

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.calls import CallJob, EngineCall, Interruption
 from rollmill.pipelines.generate.http.failures import ErrorMessages, Failure
 from rollmill.pipelines.generate.http.http_settings import HttpSettings
 from rollmill.pipelines.generate.http.refusals import RefusedPrompts, Reply
 from rollmill.pipelines.generate.http.replicas import FAILURES, Replica, choose
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Request
 
 LOG = logging.getLogger("rollmill.http")
 Ask = Callable[[Replica, Request], Awaitable[Completion]]

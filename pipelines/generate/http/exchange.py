@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.http.failures import MOST_DETAIL, MOST_HEARD, Failure, of_exception, of_status
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Secrets, Server
 from rollmill.pipelines.generate.http.replicas import Replica
-from rollmill.storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse, ClientSession

@@ -14,10 +14,10 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from rollmill.ground.errors import SetupError, Unavailable
+from rollmill.ground.records import Prompt
 from rollmill.pipelines.generate.http.http_settings import Secrets
 from rollmill.pipelines.generate.http.replicas import Replica
-from rollmill.storage.ground.errors import SetupError, Unavailable
-from rollmill.storage.ground.records import Prompt
 
 MOST_DETAIL = 300  # characters of what a server says that are shown or stored
 MOST_HEARD = 4096  # characters of it that are looked at: secrets are hidden before the rest is cut, and never cut in two

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.secret_texts.key_search import KeySearch
+from rollmill.ground.secret_texts.known_keys import use
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.secret_texts.key_search import KeySearch
-from rollmill.storage.ground.secret_texts.known_keys import use
 
 LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 

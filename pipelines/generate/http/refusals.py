@@ -8,11 +8,11 @@ is stored with the provider's words, as many of them as the profile's `max_faile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion
+from rollmill.ground.replies.faults import FILTERED, REFUSED, TOO_LONG
 from rollmill.pipelines.generate.calls import CallJob, EngineCall
 from rollmill.pipelines.generate.http.failures import Failure, named
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion
-from rollmill.storage.ground.replies.faults import FILTERED, REFUSED, TOO_LONG
 
 FIRST = 8  # prompts that are refused before any is answered: no accident
 # What servers say of a prompt that no other try would help, by the kind of refusal; in small letters.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rollmill.ground.records import FinishReason, Message
+from rollmill.ground.replies.faults import FILTERED
+from rollmill.ground.replies.thoughts import PARTS, thought_of
 from rollmill.pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
 from rollmill.pipelines.generate.http.failures import MOST_HEARD, Failure, error_in
-from rollmill.storage.ground.records import FinishReason, Message
-from rollmill.storage.ground.replies.faults import FILTERED
-from rollmill.storage.ground.replies.thoughts import PARTS, thought_of
 
 FINISHED: Mapping[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",

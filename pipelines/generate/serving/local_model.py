@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.pipelines.processes.proc import listens_here
 from rollmill.pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, ProcessLog
-from rollmill.storage.ground.errors import SetupError, Unavailable
 
 MODULE = "vllm.entrypoints.openai.api_server"
 GUEST = Path(__file__).with_name("guest")

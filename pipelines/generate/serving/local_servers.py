@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.pipelines.generate.calls import Interruption
 from rollmill.pipelines.generate.http.http_settings import OnLoss, Server
 from rollmill.pipelines.generate.serving.local_model import LocalModel, ServerProcess, check_port, free_port
 from rollmill.pipelines.processes.spawn import ending
-from rollmill.storage.ground.errors import SetupError, Unavailable
 
 State = Literal["starting", "up", "restarting", "lost", "ended"]
 POLL = 0.25  # seconds between looks at a server that starts

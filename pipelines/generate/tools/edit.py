@@ -8,9 +8,9 @@ import random
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128, seed_of
 from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, failed
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128, seed_of
 
 if TYPE_CHECKING:
     from rollmill.pipelines.edit import Editor

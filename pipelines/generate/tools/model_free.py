@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import Completion, Prompt, Request, prompt_json
 from rollmill.pipelines.generate.calls import completion_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import Completion, Prompt, Request, prompt_json
 
 OPTION = "option"
 """The role of a message that holds an option's value; its name is the option's."""
@@ -48,6 +48,8 @@ class ModelFree:
 
     engine: str
     spooled = False
+    follows = True
+    """True for an engine that makes texts of completions of earlier steps; False for one that answers problems itself."""
     takes: Sequence[str] = ()
     """The options that a request may bring."""
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed, python_version
-from rollmill.pipelines.sandbox import Mode, Report, SandboxFailed, SandboxUser, Script, limits_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.pipelines.sandbox import Mode, ProgramReport, SandboxFailed, SandboxUser, Script, limits_of
 
 _ERROR = 300  # characters of an error that are shown
 
@@ -73,7 +73,7 @@ class Program(SandboxUser, ModelFree):
             return failed(f"the sandbox failed: {error}")
         return MadeText(self._shown(report), _meta(report), report.cpu_seconds)
 
-    def _shown(self, report: Report) -> str:
+    def _shown(self, report: ProgramReport) -> str:
         """The output up to a length, and how the program failed if it did."""
         out, rest = report.stdout[: self.shown], len(report.stdout) - self.shown
         notes = [f"[cut: {rest} more characters]"] if rest > 0 else []
@@ -84,19 +84,19 @@ class Program(SandboxUser, ModelFree):
         return "\n".join([*([out.removesuffix("\n")] if out else []), *notes])
 
 
-def _meta(report: Report) -> dict[str, Any]:
+def _meta(report: ProgramReport) -> dict[str, Any]:
     status = report.results[0].value
     meta = {"exit": status if isinstance(status, int) else None, "characters": len(report.stdout)}
     return meta if report.cause is None else {**meta, "cause": report.cause, "error": _error(report)}
 
 
-def _ending(report: Report) -> str:
+def _ending(report: ProgramReport) -> str:
     status = report.results[0].value
     own = report.cause in ("runtime_error", "compile_error") and isinstance(status, int) and status > 0
     return f"exit {status}" if own else str(report.cause)
 
 
-def _error(report: Report) -> str:
+def _error(report: ProgramReport) -> str:
     """Failure on one line: the exception or the limit, else the last line of stderr."""
     message = report.detail
     if message.startswith("exit status"):

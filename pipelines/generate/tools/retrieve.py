@@ -10,11 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.marks import numbered_blocks
 from rollmill.pipelines.generate.bm25 import BM25
 from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
-from rollmill.pipelines.marks import numbered_blocks
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.storage.ground.errors import SetupError
 
 Stored = str | Sequence[str]
 """A text; or a pair: the text that is compared and the one that is given for it, a problem and its solution say."""

@@ -10,12 +10,12 @@ or a search without a goal is named in brackets.
 from collections.abc import Mapping
 from pathlib import Path
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.generate.tools.model_free import MadeText
 from rollmill.pipelines.generate.tools.program import Program
 from rollmill.pipelines.option_checks import checked_choice, checked_count
 from rollmill.pipelines.sandbox import Mode
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
 
 GUEST = Path(__file__).with_name("state_search_guest.py")
 ORDERS = ("breadth", "depth")

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.marks import numbered_blocks
 from rollmill.pipelines.generate.bm25 import BM25
 from rollmill.pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
-from rollmill.pipelines.marks import numbered_blocks
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.storage.ground.errors import SetupError
 
 VIEWS = ("problem", "name", "doc")
 NEEDED = 2

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from rollmill.pipelines import IMPORT_ROOT
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
 from rollmill.pipelines.processes.frames import Message, receive, send
 from rollmill.pipelines.processes.spawn import GuardedProgram, ProcessLog, ending
-from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.places import IMPORT_ROOT
 
 GUEST = Path(__file__).parent / "guest"
 # The guest's modules under their own names, without what our packages import: that interpreter has none of it.

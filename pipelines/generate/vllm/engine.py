@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from rollmill.pipelines.engine_roles import AttemptListener
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.prompt_template import plain_text
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Prompt, Request, Sampling
 from rollmill.pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
 from rollmill.pipelines.generate.embedded.model_files import cpu_level, model_name
-from rollmill.pipelines.generate.prompts import messages_of, plain_text, split_prefix
+from rollmill.pipelines.generate.prompts import messages_of, split_prefix
 from rollmill.pipelines.generate.vllm.child import VllmChild, close_all
 from rollmill.pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
 from rollmill.pipelines.generate.vllm.router import (
@@ -25,9 +28,7 @@ from rollmill.pipelines.generate.vllm.router import (
 )
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from rollmill.pipelines.processes.frames import Message
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Prompt, Request, Sampling
+from rollmill.roles.engine_roles import AttemptListener
 
 ENGINE = "vllm"
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import SURROGATE
 from rollmill.pipelines.generate.embedded.model_files import digest_files, hub
 from rollmill.pipelines.generate.vllm.chat_rendering import JOB, LIMITS, parsed_fault
 from rollmill.pipelines.verify.workers.worker_pool import WorkerPool
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import SURROGATE
+from rollmill.places import CHECKOUT
 
 TEXTS = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",

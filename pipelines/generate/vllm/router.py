@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, FinishReason, Request, Sampling
+from rollmill.ground.replies.faults import TOO_LONG
 from rollmill.pipelines.generate.calls import NO_LOGPROBS, STOP, EngineCall, Interruption, completion_of, is_logprob
 from rollmill.pipelines.generate.embedded.given_texts import scored_completion, shared_tokens
 from rollmill.pipelines.generate.vllm.child import VllmChild
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from rollmill.pipelines.processes.frames import Message
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, FinishReason, Request, Sampling
-from rollmill.storage.ground.replies.faults import TOO_LONG
 
 NATIVE_WARPS = ("min_p",)
 """Warps that vLLM has itself: each is one parameter of its own, with the value of its one option."""

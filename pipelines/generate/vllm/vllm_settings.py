@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines import CHECKOUT
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.places import CHECKOUT
 
 VARIABLE = "ROLLMILL_VLLM"
 BUILT = ".venv-vllm/bin/python"

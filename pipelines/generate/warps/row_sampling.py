@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rollmill.ground.pool import Ints
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.generate.warps.warp import Floats, Warp, built_warp, warped
-from rollmill.storage.ground.pool import Ints
-from rollmill.storage.ground.records import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.user_code import load_module
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
+from rollmill.roles.user_code import load_module
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class Warp(Protocol):
 @lru_cache(maxsize=256)
 def built_warp(method: RecordedMethod) -> Warp:
     """The warp of a record: the product's, an installed package's, or one in a user's file."""
-    from rollmill.pipelines.registries import registry  # which reads the metadata of packages: 35 ms that few runs need
+    from rollmill.roles.registries import registry  # which reads the metadata of packages: 35 ms that few runs need
 
     place, colon, attribute = method.name.rpartition(":")
     cls = getattr(load_module(place, Path(method.folder)), attribute) if colon else registry("warp")[method.name]

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csc_matrix
 
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.mix.greedy.lazy_greedy import lazy_greedy
 from rollmill.pipelines.mix.greedy.neighbours import nearest_rows
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id
-from rollmill.storage.ground.pool import Floats, Ints
 
 EXACT = 4_000  # different vectors, whose cosines are all computed
 SAMPLED = 20  # rows for each pick

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.greedy.lazy_greedy import lazy_greedy
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id
 from rollmill.pipelines.mix.text_vectors import text_vectors
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 DIMS = 1_024  # of the vectors of labels
 MOST = 2_000  # labels; the graph has their square

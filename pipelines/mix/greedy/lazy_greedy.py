@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from rollmill.storage.ground.pool import Floats, Ints
+from rollmill.ground.pool import Floats, Ints
 
 BLOCK = 64  # units whose first gains are computed together
 AGAIN = 8  # units whose gains are computed again together

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from rollmill.storage.ground.pool import Ints
+from rollmill.ground.pool import Ints
 
 SAMPLE = 20  # rows for each cluster, from which its centre is computed
 TURNS = 8  # of k-means

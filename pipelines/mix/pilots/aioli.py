@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 
 
 def near_one_source(sources: int, weight: float) -> Floats:

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from rollmill.pipelines.stats.clusters.intervals import t_quantile
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
+from rollmill.stats.clusters.intervals import t_quantile
 
 MOST_SHARES = 300  # shares of the grid that a law is asked at
 

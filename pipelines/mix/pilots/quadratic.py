@@ -5,8 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.pilots.pilot import MixtureFit, Pilots, fits_by_size, ridge
-from rollmill.storage.ground.pool import Floats
 
 
 class Quadratic:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.pilots.pilot import MixtureFit, Pilots
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 EXPONENTS = tuple(np.linspace(0.05, 1.5, 30).tolist())
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.mix.quotas.quota import shared_out
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id, descending, fitting
 from rollmill.pipelines.mix.text_vectors import k_means
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats, Ints
 
 
 class Clusters:

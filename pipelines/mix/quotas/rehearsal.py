@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.quotas.quota import shared_out
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
-from rollmill.pipelines.stats.clusters.intervals import clopper_pearson
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
+from rollmill.stats.clusters.intervals import clopper_pearson
 
 RIGHT = 0.5  # from which a signal of 0 to 1 says right
 

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.quotas.quota import shared_out
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
-from rollmill.storage.ground.errors import SetupError
 
 
 class Temperature:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 Pooled = Literal["mean", "nearest"]
 Matrix = npt.NDArray[np.floating[Any]]

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Ints
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id, descending, fitting, shuffled
 from rollmill.pipelines.mix.text_vectors import k_means
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Ints
 
 
 class Quad:

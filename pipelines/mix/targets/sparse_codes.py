@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.storage.ground.pool import Floats
+from rollmill.ground.pool import Floats
 
 Singles = npt.NDArray[np.floating[Any]]
 BATCH = 512  # activations of a step

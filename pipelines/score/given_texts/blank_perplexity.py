@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.records import Problem, Request, Score
 from rollmill.pipelines.score.asking import AskingScorer, prompt_text, took
 from rollmill.pipelines.verify.choice import options_of, same_text
-from rollmill.storage.ground.records import Problem, Request, Score
+from rollmill.roles.protocols import Candidates
 
 BLANK = re.compile(r"_{3,}|\[blank\]|\(blank\)", re.IGNORECASE)
 _BULLET = r"(?:[-*•][ \t]+)?"

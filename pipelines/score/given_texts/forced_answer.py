@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Prompt, Request, Score
 from rollmill.pipelines.score.asking import AskingScorer, prefixes, took
-from rollmill.pipelines.stats import regret_of_prefixes
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Prompt, Request, Score
+from rollmill.roles.protocols import Candidates
+from rollmill.stats import regret_of_prefixes
 
 
 @dataclass(kw_only=True)

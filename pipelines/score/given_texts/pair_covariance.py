@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.records import Message, Prompt, Score
 from rollmill.pipelines.score.asking import AskingScorer, took
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.records import Message, Prompt, Score
+from rollmill.roles.protocols import Candidates
 
 
 @dataclass(kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from random import Random
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_count, refused
 from rollmill.pipelines.search.tree import Tree, TreeNode
-from rollmill.pipelines.steps.step_template import places_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.steps.step_template import places_of
 
 
 def ranked(nodes: Iterable[TreeNode], chance: Random) -> list[TreeNode]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.search.partial import Partial
-from rollmill.storage.ground.records import Problem
 
 
 class Constant:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.search.partial import Partial
 from rollmill.pipelines.verify.calculation_steps import number, steps_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 # Bounded, as int() raises for more than 4,300 digits.
 _REMAINDER = re.compile(r"\s*(-?\d{1,40})\s*%\s*(\d{1,40})\s*=\s*(-?\d{1,40})\s*")

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_choice
 from rollmill.pipelines.search.partial import Partial
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.search import PROCESSES
 from rollmill.pipelines.search.partial import DrawingProcess, JudgedProcess, Partial
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 WORTH = {"correct": 1.0, "incorrect": 0.0, "unparsed": 0.0}
 

@@ -8,12 +8,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rollmill.pipelines.engine_roles import Sampler, Samplers
+from rollmill.ground.errors import FoundWanting, unknown_name
+from rollmill.ground.records import Problem
 from rollmill.pipelines.rating_options import RatingOptions, values_of
 from rollmill.pipelines.score.reward_model import RewardModelScorer
 from rollmill.pipelines.search.partial import Partial
-from rollmill.storage.ground.errors import FoundWanting, unknown_name
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.engine_roles import Sampler, Samplers
 
 SCALES = ("chance", "logistic")
 NO_OPINION = 0.5

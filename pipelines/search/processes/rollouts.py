@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.search.partial import Partial, PieceDraws
 from rollmill.pipelines.verify.extract import final_answer
 from rollmill.pipelines.verify.number import plain_number
-from rollmill.storage.ground.records import Problem
 
 
 @dataclass(frozen=True, slots=True)

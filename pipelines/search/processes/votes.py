@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.search.partial import Partial, PieceDraws
-from rollmill.pipelines.steps.reading import check_reader, fields_of
-from rollmill.pipelines.steps.step_template import places_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.steps.reading import check_reader, fields_of
+from rollmill.steps.step_template import places_of
 
 QUESTION = "{prompt}\n\nThe answer so far:\n{piece}\n\nIs every step of it right? Say yes or no."
 

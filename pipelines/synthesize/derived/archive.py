@@ -11,6 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import COMPUTED, JUDGED, MADE, Problem
 from rollmill.pipelines.synthesize.derived.cells import Cell, Elite, best_of_cells, cell_of
 from rollmill.pipelines.synthesize.derived.chains import composed_with_parts
 from rollmill.pipelines.synthesize.derived.grid import checked_axes
@@ -21,9 +24,6 @@ from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout, required
 from rollmill.pipelines.synthesize.splits import graph_allowed
 from rollmill.pipelines.synthesize.template import LEVELS, solution_graph
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import COMPUTED, JUDGED, MADE, Problem
 
 _IDLE = 200  # children in a row that are nothing new: nothing more comes of these elites
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rollmill.storage.ground.records import Problem, Prompt
+from rollmill.ground.records import Problem, Prompt
 
 Cell = tuple[str, ...]
 AXES = ("level", "skill", "length", "template")

@@ -9,9 +9,9 @@ them. Pairs are joined whose number and answer stay of about the same size, and 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rollmill.ground.records import CARRIED, Problem
 from rollmill.pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta
-from rollmill.storage.ground.records import CARRIED, Problem
 
 NAME = "chains"
 

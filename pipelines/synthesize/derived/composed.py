@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.chains import composed_with_parts, letter_of
 from rollmill.pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta, lineage_of
 from rollmill.pipelines.synthesize.derived.twins import twins
 from rollmill.pipelines.synthesize.sources import Source, required
 from rollmill.pipelines.synthesize.template import instance_key
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import Problem
 
 ROLES = ("parts", "composed", "told", "control", "twins")
 _TRIED = 60  # problems that are tried as the next hop of one chain

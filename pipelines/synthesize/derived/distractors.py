@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import CARRIED, MADE, Problem
 from rollmill.pipelines.arithmetic import whole_number
 from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta
 from rollmill.pipelines.synthesize.derived.none_of_the_above import incoherent, with_none
@@ -19,8 +21,6 @@ from rollmill.pipelines.synthesize.sources import Source, SourceRollout, require
 from rollmill.pipelines.verify.answers.equality import EqualityContext, policy_named, same_quantity
 from rollmill.pipelines.verify.answers.reading import read
 from rollmill.pipelines.verify.choice import LETTERS, META_KEYS, options_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import CARRIED, MADE, Problem
 
 _LONGEST = 200  # characters of an option
 _NEAR = (-1, 1, -2, 2, -10, 10)

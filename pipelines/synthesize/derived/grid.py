@@ -7,12 +7,12 @@ its own with other numbers, if their templates know the answer. A cell that has 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.cells import AXES, Cell, cell_of
 from rollmill.pipelines.synthesize.derived.lineage import chance, unchanged_problem
 from rollmill.pipelines.synthesize.derived.new_numbers import renumbered
 from rollmill.pipelines.synthesize.sources import Source, required
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import Problem
 
 _VARIANTS = 20  # other numbers that are tried of each problem of a cell
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.new_numbers import numbers_fit_split, of_template
 from rollmill.pipelines.synthesize.derived.worked import program_of, replaced
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, Template, solution_graph
-from rollmill.storage.ground.records import Problem
 
 LETTERS = "XYZW"  # of the numbers that are handed on
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import CARRIED, COMPUTED, MADE, REFERENCE_ORIGINS, Problem
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import CARRIED, COMPUTED, MADE, REFERENCE_ORIGINS, Problem
 
 
 def lineage_meta(by: str, sources: Sequence[Problem], seed: int, reference: str = COMPUTED, **facts: Any) -> dict[str, Any]:

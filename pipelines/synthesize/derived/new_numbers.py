@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.splits import SPLITS, on_side
 from rollmill.pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, solution_graph
-from rollmill.storage.ground.records import Problem
 
 NAME = "new_numbers"
 _ATTEMPTS = 400  # instances that are sampled until one has the same graph and another answer

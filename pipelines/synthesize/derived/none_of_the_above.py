@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from rollmill.ground.records import CARRIED, Problem
 from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta
 from rollmill.pipelines.verify.choice import META_KEYS, options_of
-from rollmill.storage.ground.records import CARRIED, Problem
 
 NAME = "none_of_the_above"
 NONE = "None of the above"

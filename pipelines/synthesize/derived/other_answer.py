@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rollmill.ground.records import CARRIED, Problem
 from rollmill.pipelines.synthesize.derived.lineage import chance, lineage_meta
-from rollmill.storage.ground.records import CARRIED, Problem
 
 NAME = "other_answer"
 _NUMBER = re.compile(r"[\d.,]*\d")

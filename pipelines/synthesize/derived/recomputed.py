@@ -7,6 +7,7 @@ so the second can contradict it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.joined import with_number
 from rollmill.pipelines.synthesize.derived.lineage import lineage_of
 from rollmill.pipelines.synthesize.derived.none_of_the_above import NONE
@@ -14,7 +15,6 @@ from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.template import CheckedTemplate
 from rollmill.pipelines.verify.answers.reading import read
 from rollmill.pipelines.verify.choice import options_of
-from rollmill.storage.ground.records import Problem
 
 
 def contradicted(problem: Problem) -> bool | None:

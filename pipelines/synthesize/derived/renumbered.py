@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.new_numbers import of_template, renumbered
 from rollmill.pipelines.synthesize.sources import Source, required
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 
 class Renumbered:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.chains import composed_text, letter_of
 from rollmill.pipelines.synthesize.derived.joined import Hop
 from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
-from rollmill.storage.ground.records import Problem
 
 UNANSWERABLE = "unanswerable"
 _ASK = f"If a number that is needed is not given, end with #### {UNANSWERABLE}, else with #### and the number."

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.arithmetic import value_of, whole_number
-from rollmill.storage.ground.records import Problem
 
 _ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
 # At most 300 digits, since int() refuses more than 4,300.

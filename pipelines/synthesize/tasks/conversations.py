@@ -13,10 +13,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Message, Problem
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Message, Problem
 
 LEVELS: Mapping[int, str] = {1: "recall", 2: "track", 3: "conflict"}
 REFUSED = "refused"

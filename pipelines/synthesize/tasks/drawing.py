@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 
 SPLITS = ("train", "heldout")
 LICENCE = "CC0-1.0"

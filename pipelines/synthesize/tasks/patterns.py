@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.synthesize.tasks.pragmatics import Matrix, informative_examples, listener_of_examples
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 CHOICES = ("pragmatic", "random")
 _ATOMS = tuple(f"{letter}{times}" for letter in ("a", "b", "[ab]") for times in ("", "*", "+", "?"))

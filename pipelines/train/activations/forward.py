@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.pool import Ints
 from rollmill.pipelines.train.architecture import EMBEDDING
 from rollmill.pipelines.train.training_settings import Shape
-from rollmill.storage.ground.pool import Ints
 
 Array = npt.NDArray[np.floating[Any]]
 Weights = Mapping[str, Array]

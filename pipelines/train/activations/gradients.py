@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.train.activations.forward import (
     Array,
     Attention,
@@ -25,7 +26,6 @@ from rollmill.pipelines.train.activations.forward import (
 from rollmill.pipelines.train.activations.token_rows import TokenRows
 from rollmill.pipelines.train.architecture import EMBEDDING, FINAL_NORM
 from rollmill.pipelines.train.training_settings import Shape
-from rollmill.storage.ground.pool import Floats
 
 PARTS = "qkvo"
 

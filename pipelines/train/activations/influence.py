@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.train.activations.forward import states_before
 from rollmill.pipelines.train.activations.gradients import PARTS, TokenGradients, token_gradients
 from rollmill.pipelines.train.activations.token_rows import TokenRows
 from rollmill.pipelines.train.llama_folder import LlamaFolder
-from rollmill.storage.ground.pool import Floats
 
 DAMPING = 1.0  # of the mean eigenvalue of a factor
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.targets.mona import jaccard
 from rollmill.pipelines.mix.targets.sparse_codes import Singles, SparseCodes
 from rollmill.pipelines.train.activations.forward import Array, after_layer, states_before
@@ -13,8 +15,6 @@ from rollmill.pipelines.train.activations.gradients import token_gradients
 from rollmill.pipelines.train.activations.influence import Direction, curvatures, gradients_of
 from rollmill.pipelines.train.activations.token_rows import TokenRow, TokenRows, batches, token_row
 from rollmill.pipelines.train.llama_folder import LlamaFolder
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 SAMPLE = 128  # rows beside the target, by which curvature and codes are fitted
 Texts = Sequence[tuple[str, str]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Ints
 from rollmill.pipelines.train.llama_folder import LlamaFolder
 from rollmill.pipelines.train.rows import encoding
-from rollmill.storage.ground.pool import Ints
 
 TOKENS = 4_096  # of a batch, padding included
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from rollmill.pipelines.stats import beta_probability, fit_prior, shrunken_rate
 from rollmill.pipelines.train.between.roles import SeenRound
+from rollmill.stats import beta_probability, fit_prior, shrunken_rate
 
 
 def posterior_means(seen: SeenRound) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.between.roles import NoChange, Row, SeenRound, Weigh
-from rollmill.storage.ground.errors import SetupError
 
 
 class Hpt(NoChange):

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.between.difficulty import posterior_means
 from rollmill.pipelines.train.between.roles import NoChange, RoundKeys, Row, SeenRound, Weigh
-from rollmill.storage.ground.errors import SetupError
 
 
 class Itool(NoChange):

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
 from rollmill.pipelines.train.between.difficulty import group_rates, shares_of
 from rollmill.pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
-from rollmill.storage.ground.errors import SetupError
 
 
 class MasteringRate(NoChange):

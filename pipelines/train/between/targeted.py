@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.between.difficulty import group_rates, shares_of
 from rollmill.pipelines.train.between.roles import NoChange, RoundKeys, SeenRound
-from rollmill.storage.ground.errors import SetupError
 
 
 class Targeted(NoChange):

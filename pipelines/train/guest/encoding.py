@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message, Prompt
 from rollmill.pipelines.generate.embedded.model_files import END
 from rollmill.pipelines.generate.prompts import split_prefix
 from rollmill.pipelines.train.rows import Encode, Encoded, encoding
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Prompt
 
 COMPARED = 20  # rows whose tokens are compared
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import prompt_json
 from rollmill.pipelines.train.guest.encoding import turns_of
 from rollmill.pipelines.train.guest.trainers import StepPlan, trainer_names
 from rollmill.pipelines.train.roles import DrawsCompletions
 from rollmill.pipelines.train.rows import Encode, prompt_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import prompt_json
 
 ASKED = ("reference", "problem_id", "kind")
 """Columns of a prompt by which its completions are judged."""

@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).absolute().parents[4]))  # behind this interpreter's own packages
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.checkpoint import peak_of_process
 from rollmill.pipelines.train.guest.encoding import check_template, encode_for
 from rollmill.pipelines.train.guest.online import PlannedPrompts, build_online, check_room
@@ -29,7 +30,6 @@ from rollmill.pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
 from rollmill.pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
 from rollmill.pipelines.train.teacher import spellings
 from rollmill.pipelines.train.token_batches import TokenBatches, check_drawn_length, steps_of_length
-from rollmill.storage.ground.errors import SetupError
 
 REFUSED = 2
 SAVED_EVERY, LOGGED_EVERY = 100, 10  # steps, where the options name no number

@@ -5,12 +5,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.train.losses.preference import DpoLoss, KtoLoss
 from rollmill.pipelines.train.losses.sft import SftLoss
 from rollmill.pipelines.train.roles import DrawsCompletions, Loss, RatesTexts
 from rollmill.pipelines.train.rows import TrainingRows
 from rollmill.pipelines.train.token_batches import token_batch
-from rollmill.storage.ground.errors import SetupError, unknown_name
 
 OURS = frozenset(
     {"output_dir", "max_steps", "num_train_epochs", "per_device_train_batch_size", "train_batch_size", "seed", "data_seed"}

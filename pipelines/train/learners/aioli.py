@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.pilots.aioli import AioliSettings, AioliShares, near_one_source
 from rollmill.pipelines.train.learners.tiny import Tiny, _Training, task_rows, token_logps
 from rollmill.pipelines.train.llama_folder import LlamaFolder
 from rollmill.pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
 from rollmill.pipelines.train.rows import TrainingRows
 from rollmill.pipelines.train.token_batches import token_batch
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.pool import Floats
 
 HISTORY = "losses.jsonl"
 """File of the losses of every source, beside the checkpoint."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.processes.spawn import GUARDS_OWN, guarded, guarded_status, spawn
 from rollmill.pipelines.train.roles import LearnerReport, Trained, TrainingTask
-from rollmill.storage.ground.errors import SetupError
 
 PLACES = ("data", "init", "out", "state", "seed", "settings")
 REWARD = "ROLLMILL_REWARD"

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.ids import sha256_text
 from rollmill.pipelines.generate.embedded.model_files import digest_files
 from rollmill.pipelines.train.checkpoint import (
     CHECKPOINT,
@@ -30,8 +32,6 @@ from rollmill.pipelines.train.roles import PEAK_MEMORY, LearnerReport, TokenBatc
 from rollmill.pipelines.train.rows import TrainingRows, encoding, read_rows
 from rollmill.pipelines.train.teacher import spellings
 from rollmill.pipelines.train.token_batches import ROUND_TO, TokenBatches, check_length, steps_of_length, token_batch
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.ids import sha256_text
 
 REPORT_SECONDS, CHECKPOINT_SECONDS = 0.5, 20.0
 TOGETHER = 16  # sequences of similar length that go through the model at once

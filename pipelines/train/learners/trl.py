@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_text, write_text
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.records import Prompt
 from rollmill.pipelines.generate.embedded.model_files import END
 from rollmill.pipelines.train.learners.command import run_reporting
 from rollmill.pipelines.train.order_file import OrderFile
@@ -29,10 +32,7 @@ from rollmill.pipelines.train.roles import (
 )
 from rollmill.pipelines.train.rows import Encode, Encoded, TrainingRows, encoding, read_rows
 from rollmill.pipelines.train.token_batches import TokenBatches, check_drawn_length, check_length, steps_of_length
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_text, write_text
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.records import Prompt
+from rollmill.places import CHECKOUT
 
 VARIABLE = "ROLLMILL_TRL"
 INSTALL = "pip install trl peft in an environment, and `training: {python: PATH}` in the profile"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.by_name import ByName
+from rollmill.ground.by_name import ByName
 
 if TYPE_CHECKING:
     from rollmill.pipelines.train.roles import Loss

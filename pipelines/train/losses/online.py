@@ -6,9 +6,9 @@ is still the one that drew.
 
 from typing import Any
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.losses.sums import per_sequence
 from rollmill.pipelines.train.roles import TokenBatch
-from rollmill.storage.ground.errors import SetupError
 
 SMALLEST_DEVIATION = 1e-4
 """Added to the standard deviation of a group's rewards, as TRL does."""

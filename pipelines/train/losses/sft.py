@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.losses.sums import lengths, per_sequence
 from rollmill.pipelines.train.roles import TokenBatch
-from rollmill.storage.ground.errors import SetupError
 
 NORMALISERS = ("token", "row")
 

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.stats import ArmCounts, Estimate, cluster_mean
-from rollmill.pipelines.stats.trials.two_way import Clusters
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_line, write_text
 from rollmill.pipelines.train.learners.tiny import Tiny
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.orders.arrangements import Shuffled
 from rollmill.pipelines.train.roles import LearnerReport, Loss, Order, TrainingTask
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_line, write_text
+from rollmill.stats import ArmCounts, Estimate, cluster_mean
+from rollmill.stats.trials.two_way import Clusters
 
 Rows = Sequence[Mapping[str, Any]]
 

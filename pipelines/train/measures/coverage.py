@@ -6,10 +6,10 @@ pass@1 rises.
 
 from collections.abc import Sequence
 
-from rollmill.pipelines.stats import pass_at_k_cells, pass_at_k_difference
-from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.measures.bench import Bench, Measured, pairs_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.stats import pass_at_k_cells, pass_at_k_difference
+from rollmill.stats.trials.two_way import two_way
 
 
 class Coverage:

@@ -13,13 +13,13 @@ from functools import partial
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_count, checked_positive
-from rollmill.pipelines.stats import Estimate
-from rollmill.pipelines.stats.trials.two_way import two_way
 from rollmill.pipelines.train.learners.tiny import Tiny
 from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows
 from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
-from rollmill.storage.ground.errors import SetupError
+from rollmill.stats import Estimate
+from rollmill.stats.trials.two_way import two_way
 
 ARMS = ("none", "target", "retrieved", "unrelated")
 DIGITS = 4  # in a list

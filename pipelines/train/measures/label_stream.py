@@ -13,11 +13,11 @@ from functools import partial
 import numpy as np
 
 from rollmill.pipelines.option_checks import checked_count, checked_positive
-from rollmill.pipelines.stats import Estimate, cluster_mean
-from rollmill.pipelines.stats.linear_head import LinearHead, trained_head
 from rollmill.pipelines.train.measures.bench import Bench, Measured
 from rollmill.pipelines.train.measures.probes import judged_texts, problems_of
 from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
+from rollmill.stats import Estimate, cluster_mean
+from rollmill.stats.linear_head import LinearHead, trained_head
 
 REWARDS = ("hash", "classifier")
 

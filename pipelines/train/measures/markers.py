@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
-from rollmill.pipelines.stats.trials.two_way import two_way
 from rollmill.pipelines.synthesize.splits import worked_problems
 from rollmill.pipelines.train.learners.tiny import Tiny
 from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows
 from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
+from rollmill.stats.trials.two_way import two_way
 
 LEVELS = (1, 2, 3, 4)
 MARKERS: Mapping[str, str] = {"common": "Form: solution.", "rare": "Form: answer."}

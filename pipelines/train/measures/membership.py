@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.stats import cluster_share
 from rollmill.pipelines.train.learners.tiny import Tiny
 from rollmill.pipelines.train.llama_folder import LlamaFolder
 from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows, over_seeds
 from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
 from rollmill.pipelines.train.orders.arrangements import Shuffled
-from rollmill.storage.ground.errors import SetupError
+from rollmill.stats import cluster_share
 
 Ints = npt.NDArray[np.int64]
 NULLS = 200  # random orders whose p-values must be uniform

@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
-from rollmill.pipelines.stats import Estimate
-from rollmill.pipelines.stats.trials.two_way import two_way
 from rollmill.pipelines.synthesize.splits import worked_problems
 from rollmill.pipelines.train.checkpoint import adamw
 from rollmill.pipelines.train.learners.tiny import token_logps
@@ -25,6 +23,8 @@ from rollmill.pipelines.train.measures.reading import ReadingModel
 from rollmill.pipelines.train.roles import TokenBatch
 from rollmill.pipelines.train.rows import Encoded, EncodedRow, TrainedText, TrainingRows
 from rollmill.pipelines.train.token_batches import token_batch
+from rollmill.stats import Estimate
+from rollmill.stats.trials.two_way import two_way
 
 Ints = npt.NDArray[np.int64]
 LEVELS = (4, 5, 6, 7)

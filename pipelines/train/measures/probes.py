@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from rollmill.ground.records import Origin, Problem, Sampling, request_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=160)
 

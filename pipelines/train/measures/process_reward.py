@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_count, checked_positive
-from rollmill.pipelines.stats import Estimate, cluster_mean
-from rollmill.pipelines.stats.linear_head import LinearHead, trained_head
-from rollmill.pipelines.stats.verifiers.calibration import auroc
 from rollmill.pipelines.train.measures.bench import Bench, Measured
 from rollmill.pipelines.train.measures.probes import judged_texts, problems_of
 from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
 from rollmill.pipelines.verify.calculation_steps import steps_of
-from rollmill.storage.ground.records import Problem
+from rollmill.stats import Estimate, cluster_mean
+from rollmill.stats.linear_head import LinearHead, trained_head
+from rollmill.stats.verifiers.calibration import auroc
 
 Solutions = Sequence[Sequence[tuple[str, bool]]]
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from rollmill.pipelines.option_checks import checked_count, checked_share
-from rollmill.pipelines.stats import Estimate, pass_at_k_cells, t_quantile
-from rollmill.pipelines.stats.trials.two_way import two_way
 from rollmill.pipelines.synthesize.splits import worked_problems
 from rollmill.pipelines.train.measures.bench import Bench, Measured, StudyAnswers, pairs_of
 from rollmill.pipelines.train.measures.coverage import Coverage
 from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
+from rollmill.stats import Estimate, pass_at_k_cells, t_quantile
+from rollmill.stats.trials.two_way import two_way
 
 
 class Ranks:

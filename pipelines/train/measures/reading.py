@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rollmill.ground.records import Prompt
 from rollmill.pipelines.train.llama_folder import LlamaFolder
 from rollmill.pipelines.train.rows import Encoded, encoding
-from rollmill.storage.ground.records import Prompt
 
 Doubles = npt.NDArray[np.float64]
 TOGETHER = 16  # texts that go through the model at once

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.train.roles import Doubles, Ints, TrainingUnits
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
 
 
 def random_of(seed: int, epoch: int) -> np.random.Generator:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.pipelines.mix.quotas.temperature import shares_at
 from rollmill.pipelines.train.orders.arrangements import random_of
 from rollmill.pipelines.train.roles import Ints, TrainingUnits
-from rollmill.storage.ground.errors import SetupError, unknown_name
 
 
 class Cooldown:

@@ -6,9 +6,9 @@ tests come again, and those that pass none are not lost. The raw product of many
 all ranks equal; P is the geometric mean of the tokens' probabilities.
 """
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.orders.arrangements import numbers_of, random_of
 from rollmill.pipelines.train.roles import Doubles, Ints, TrainingUnits
-from rollmill.storage.ground.errors import SetupError
 
 
 class P2Value:

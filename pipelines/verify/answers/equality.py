@@ -33,11 +33,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.verify.answers.expressions.quantity import SCALES, Quantity
 from rollmill.pipelines.verify.answers.expressions.units import same_sense, same_unit
 from rollmill.pipelines.verify.answers.questions.asked import letters_of, order_asked, ratio_asked, scales_asked
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.ids import digest128
 
 Order = Literal["by_problem", "ordered", "unordered"]
 _ONE = Fraction(1)

@@ -8,14 +8,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.sandbox import Call, Calls, Mode, Result
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
 from rollmill.pipelines.verify.code.execution import Runner, exception_name
 from rollmill.pipelines.verify.code.inputs import Args, examples, generate_inputs
 from rollmill.pipelines.verify.finding import prompt_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 DIGITS = 9  # significant digits of a float that count
 DEEPEST = 50  # nesting of a value that counts

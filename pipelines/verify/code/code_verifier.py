@@ -4,6 +4,8 @@ A program that fails, exceeds its limits or tries to leave the sandbox is `incor
 program is `unparsed`; tests that cannot be read and failures of the sandbox itself are `undecided`.
 """
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Mode, SandboxFailed, limits_of
 from rollmill.pipelines.verify.code.execution import all_passed, evidence, gravest, passed_count, printable, run_suite
 from rollmill.pipelines.verify.code.expected_values import SPACINGS, Spacing
@@ -11,8 +13,6 @@ from rollmill.pipelines.verify.code.program import EXTRACTION, program_of, task_
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.code.suite import BadTestsError, called_by, suite_of, with_helpers
 from rollmill.pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 
 PROJECT = "project_code"
 """Key of a problem's meta: the code around the asked function, there when its tests run."""

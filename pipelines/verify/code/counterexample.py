@@ -20,7 +20,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from rollmill.pipelines.sandbox import Call, Calls, Report, Result, Script
+from rollmill.ground.records import Completion, Problem
+from rollmill.pipelines.sandbox import Call, Calls, ProgramReport, Result, Script
 from rollmill.pipelines.verify.code.code_verifier import code_text
 from rollmill.pipelines.verify.code.execution import Runner, printable
 from rollmill.pipelines.verify.code.expected_values import same, same_output, shown
@@ -37,7 +38,6 @@ from rollmill.pipelines.verify.code.proposed_input import (
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.code.suite import BadTestsError
 from rollmill.pipelines.verify.finding import Finding, rule_table
-from rollmill.storage.ground.records import Completion, Problem
 
 LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
 PARTS = ("valid", "trusted", "suspect")
@@ -164,7 +164,7 @@ def answer_of(runner: Runner, source: str, puzzle: Puzzle, candidate: Input) -> 
     return answer(report.results[0], report)
 
 
-def answer(result: Result, report: Report) -> ProgramAnswer:
+def answer(result: Result, report: ProgramReport) -> ProgramAnswer:
     """A call's result as an answer; None unless it is plain data."""
     if result.status != "returned":
         return ProgramAnswer(None, result.cause or "runtime_error", result.detail, report.cpu_seconds)

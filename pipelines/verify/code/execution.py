@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Report, Result, Script
+from rollmill.ground.ids import canonical_json
+from rollmill.pipelines.sandbox import AssertTests, Call, Calls, ProgramReport, Result, Script
 from rollmill.pipelines.verify.code.expected_values import Spacing, same, same_output, shown
 from rollmill.pipelines.verify.code.suite import Asserts, CallCase, ProgramSuite, RunCase
-from rollmill.storage.ground.ids import canonical_json
 
 Status = Literal["passed", "failed", "error", "not_run"]
 
@@ -90,7 +90,7 @@ _NEVER = "never reached"  # the sandbox's word for an assertion that no failure 
 class Runner(Protocol):
     """Runs programs, like `rollmill.pipelines.sandbox.Sandbox`."""
 
-    def run(self, program: Script | Calls | AssertTests) -> Report: ...
+    def run(self, program: Script | Calls | AssertTests) -> ProgramReport: ...
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ def run_suite(runner: Runner, source: str, suite: ProgramSuite, *, spacing: Spac
     return _with_unreached(run, suite)
 
 
-def _add(run: SuiteRun, report: Report, results: Sequence[TestResult]) -> None:
+def _add(run: SuiteRun, report: ProgramReport, results: Sequence[TestResult]) -> None:
     run.results.extend(results)
     run.cpu_seconds += report.cpu_seconds
     run.detail = run.detail or (report.detail if report.cause else "")
@@ -137,7 +137,7 @@ def _with_unreached(run: SuiteRun, suite: ProgramSuite) -> SuiteRun:
     return run
 
 
-def _of_asserts(asserts: Asserts, report: Report) -> Iterator[TestResult]:
+def _of_asserts(asserts: Asserts, report: ProgramReport) -> Iterator[TestResult]:
     """Yield the result of each assertion that counts; an outside failure goes to the first assertion that it kept from
     running.
     """
@@ -180,7 +180,7 @@ def exception_name(detail: str) -> str:
     return detail.split(":", 1)[0].strip().rpartition(".")[2]
 
 
-def _of_run(case: RunCase, report: Report, spacing: Spacing) -> TestResult:
+def _of_run(case: RunCase, report: ProgramReport, spacing: Spacing) -> TestResult:
     if report.cause is not None:
         return TestResult(case.name, "error", report.cause, report.detail)
     if same_output(case.stdout, report.stdout, spacing=spacing, tolerance=case.tolerance):
@@ -189,7 +189,7 @@ def _of_run(case: RunCase, report: Report, spacing: Spacing) -> TestResult:
     return TestResult(case.name, "failed", "wrong_answer", detail)
 
 
-def _paired(names: Sequence[str], report: Report) -> Iterator[tuple[str, Result]]:
+def _paired(names: Sequence[str], report: ProgramReport) -> Iterator[tuple[str, Result]]:
     """Each name with its result. A program that ended early has fewer: the first without one has the program's cause."""
     ended = False
     for index, name in enumerate(names):

@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from rollmill.pipelines.protocols import NeedsMachine
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.sandbox import Call, Calls, Mode
 from rollmill.pipelines.verify.code.expected_values import shown
 from rollmill.pipelines.verify.code.program import blocks
@@ -25,9 +27,7 @@ from rollmill.pipelines.verify.code.suite import BadTestsError
 from rollmill.pipelines.verify.composite import Part, part_of
 from rollmill.pipelines.verify.extract import final_answer
 from rollmill.pipelines.verify.finding import Finding, rule_table, visible_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.roles.protocols import NeedsMachine
 
 EXACT: Mapping[str, Any] = {"method": "exact", "options": {}}
 _REMEMBERED = 4_096  # problems whose way back was checked

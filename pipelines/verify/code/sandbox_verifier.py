@@ -6,11 +6,11 @@ A subclass has `name`, `rules` and `judge`, which runs programs through `sandbox
 import sys
 from time import perf_counter
 
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, SandboxUser, TestsBroken, limits_of
 from rollmill.pipelines.verify.code.suite import BadTestsError
 from rollmill.pipelines.verify.finding import Finding, OneByOne, Rules, verdict_of, worker_count
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 _LONGEST_CAUSE = 500  # characters
 

@@ -29,6 +29,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Call, Calls, Mode
 from rollmill.pipelines.verify.calculation_steps import CalculationStep, number, steps_of
 from rollmill.pipelines.verify.code.code_verifier import code_text
@@ -41,8 +43,6 @@ from rollmill.pipelines.verify.code.syntax import parses, written
 from rollmill.pipelines.verify.extract import final_answer, given_up
 from rollmill.pipelines.verify.finding import Finding, Item, rule_table
 from rollmill.pipelines.verify.number import plain_number
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 
 Matching = Literal["exact", "covers"]
 MATCHINGS: tuple[Matching, ...] = get_args(Matching)

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rollmill.pipelines.sandbox import Call, Calls, Report, Result
+from rollmill.ground.records import Problem
+from rollmill.pipelines.sandbox import Call, Calls, ProgramReport, Result
 from rollmill.pipelines.verify.code.execution import Runner, all_passed, run_suite
 from rollmill.pipelines.verify.code.expected_values import same, shown
 from rollmill.pipelines.verify.code.inputs import Args, examples, generate_inputs
@@ -19,7 +20,6 @@ from rollmill.pipelines.verify.code.mutants import Mutant, mutants, sampled_muta
 from rollmill.pipelines.verify.code.program import program_of, task_of
 from rollmill.pipelines.verify.code.suite import ProgramSuite, suite_of
 from rollmill.pipelines.verify.finding import prompt_text
-from rollmill.storage.ground.records import Problem
 
 Fate = Literal["killed", "test-weak", "equivalent"]
 CLOSE = 1e-6
@@ -106,11 +106,11 @@ def _difference(runner: Runner, subject: StrengthSubject, source: str, first: in
     return None
 
 
-def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:
+def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> ProgramReport:
     return runner.run(Calls(source, tuple(Call(function, args, {}) for args in inputs)))
 
 
-def _padded(report: Report, count: int) -> list[Result]:
+def _padded(report: ProgramReport, count: int) -> list[Result]:
     """Results, one per input; inputs after a program's end have its cause."""
     missing = count - len(report.results)
     return [*report.results, *[Result("error", report.cause, None, report.detail)] * missing]

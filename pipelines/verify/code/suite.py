@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.code.expected_values import BadValueError, decode
 from rollmill.pipelines.verify.code.syntax import UnreadableError, defined_names, has_body, parses, syntax_tree, written
-from rollmill.storage.ground.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
 _NAME_WIDTH = 160  # characters of an assertion that name its test

@@ -16,6 +16,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.formats.json_text import BadJsonError, parse_json
+from rollmill.ground.formats.patterns import dialect
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.constraints.forms import Response
 from rollmill.pipelines.verify.constraints.instructions import (
     INSTRUCTIONS,
@@ -33,11 +38,6 @@ from rollmill.pipelines.verify.finding import (
     version_of,
     visible_text,
 )
-from rollmill.pipelines.verify.regex import dialect
-from rollmill.pipelines.verify.structured.json_text import BadJsonError, parse_json
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Problem
 
 Row = dict[str, Any]
 # The languages that their script tells from all others of the table (ISO 639-1): for the rest a script is no answer.

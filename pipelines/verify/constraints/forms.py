@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
-from rollmill.pipelines.verify.structured.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
+from rollmill.ground.formats.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-‑][^\W_]+)*")
 # Possessive, and only from the first mark of a run: a text of nothing but full stops is read in one pass.

@@ -24,17 +24,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import SURROGATE, Completion, Problem
 from rollmill.pipelines.arithmetic import value_of
 from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.sandbox import Call, Calls, Mode, Report
+from rollmill.pipelines.sandbox import Call, Calls, Mode, ProgramReport
 from rollmill.pipelines.verify.answers.reading import read
 from rollmill.pipelines.verify.calculation_steps import steps_of, tokens_of
 from rollmill.pipelines.verify.code.program import Task, program_of
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.code.syntax import parses
 from rollmill.pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import SURROGATE, Completion, Problem
 
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\w)\.\d+")
 _DIGITS, _BITS = 300, 10_000
@@ -131,7 +131,7 @@ def calls_of(source: str, seeds: Sequence[int | None]) -> Calls:
     return Calls(source + _HARNESS, tuple(Call("rollmill_instance", (seed,)) for seed in seeds))
 
 
-def variants_of(report: Report) -> list[Variant] | str:
+def variants_of(report: ProgramReport) -> list[Variant] | str:
     """The instances that a program gave, or the reason why it gave none."""
     if report.cause is not None and not report.results:
         return f"{report.cause}: {report.detail}"[:_DETAIL]

@@ -10,13 +10,13 @@ import ast
 import re
 from dataclasses import dataclass
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Call, Calls, Script
 from rollmill.pipelines.verify.answers.reading import read
 from rollmill.pipelines.verify.code.program import Task, program_of
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.code.syntax import parses
 from rollmill.pipelines.verify.finding import Finding, prompt_text, rule_table, visible_text
-from rollmill.storage.ground.records import Completion, Problem
 
 _STATED = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?")
 

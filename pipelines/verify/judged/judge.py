@@ -24,8 +24,10 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Literal
 
-from rollmill.pipelines.engine_roles import Sampler, Samplers, Samples
-from rollmill.pipelines.marks import block, free_mark
+from rollmill.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.ground.formats.marks import block, free_mark
+from rollmill.ground.ids import digest128, sha256_text
+from rollmill.ground.records import Completion, Origin, Outcome, Problem, Request, Sampling, Verdict, completion_id
 from rollmill.pipelines.verify.finding import (
     Finding,
     Item,
@@ -36,9 +38,7 @@ from rollmill.pipelines.verify.finding import (
     version_of,
     visible_text,
 )
-from rollmill.storage.ground.errors import RollmillError, SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128, sha256_text
-from rollmill.storage.ground.records import Completion, Origin, Outcome, Problem, Request, Sampling, Verdict, completion_id
+from rollmill.roles.engine_roles import Sampler, Samplers, Samples
 
 LONGEST = 20_000
 """Characters of a problem, a reference or an answer that a judge is shown: the last ones."""

@@ -9,10 +9,10 @@ import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import OUTCOMES, Completion, Problem
 from rollmill.pipelines.verify.finding import Finding, OneByOne, rule_table, version_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
 
 CAUSES = {"unparsed": "people find no answer", "undecided": "people could not tell, or differ"}
 

@@ -10,11 +10,11 @@ from itertools import islice
 from math import isfinite
 from time import perf_counter
 
-from rollmill.pipelines.protocols import Vote, VotesOn
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import PLAN, Completion, Problem, Verdict
 from rollmill.pipelines.verify.finding import Finding, Item, OneByOne, rule_table, verdict_of, version_of, visible_text
 from rollmill.pipelines.vote_field import VoteField, mean
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import PLAN, Completion, Problem, Verdict
+from rollmill.roles.protocols import Vote, VotesOn
 
 _TOGETHER = 1_024
 """Completions whose votes are read together."""

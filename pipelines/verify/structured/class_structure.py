@@ -10,12 +10,12 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.code.code_verifier import code_text
 from rollmill.pipelines.verify.code.program import EXTRACTION, program_of, task_of
 from rollmill.pipelines.verify.code.suite import BadTestsError, suite_of
 from rollmill.pipelines.verify.code.syntax import methods_of, parses, written
 from rollmill.pipelines.verify.finding import Finding, OneByOne, prompt_text, rule_table, version_of
-from rollmill.storage.ground.records import Completion, Problem
 
 KEY = "classes"
 PARTS = ("bases", "methods", "attributes")

@@ -6,8 +6,8 @@ For `verify`: who brings a frame gets one back, in the same order, with the colu
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,12 +16,12 @@ from itertools import islice
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.formats.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
+from rollmill.ground.ids import canonical_json, sha256_text
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.finding import Finding, OneByOne, rule_table, version_of, visible_text, worker_count
-from rollmill.pipelines.verify.structured.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json, sha256_text
-from rollmill.storage.ground.records import Completion, Problem
 
 JOB = "rollmill.pipelines.verify.structured.json_schema:validate"
 CPU = WorkerLimits(cpu_seconds=2.0)  # an honest schema takes milliseconds

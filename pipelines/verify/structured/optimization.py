@@ -16,11 +16,14 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Literal
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.formats.json_text import LONGEST, BadJsonError, find_json, parse_json
+from rollmill.ground.ids import canonical_json, digest128
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.sandbox import Mode, SandboxFailed, SandboxLimits, Script
 from rollmill.pipelines.verify.code.program import Task, program_of
 from rollmill.pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from rollmill.pipelines.verify.finding import ALL_OF, Finding, rule_table, version_of, visible_text
-from rollmill.pipelines.verify.structured.json_text import LONGEST, BadJsonError, find_json, parse_json
 from rollmill.pipelines.verify.structured.linear_model import (
     LinearModel,
     MalformedError,
@@ -30,9 +33,6 @@ from rollmill.pipelines.verify.structured.linear_model import (
     optimum_of,
 )
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import canonical_json, digest128
-from rollmill.storage.ground.records import Completion, Problem
 
 JOB = "rollmill.pipelines.verify.structured.linear_model:solve"
 CPU = WorkerLimits(cpu_seconds=10.0, memory_bytes=3 << 30)

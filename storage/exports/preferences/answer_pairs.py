@@ -13,11 +13,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by
 from rollmill.storage.exports.origin import ORIGIN, origin_of
 from rollmill.storage.exports.thread_rows import of_prefix
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
 
 AGAIN = "Answer again, independently."
 LONE = "completions without a second one of their model"

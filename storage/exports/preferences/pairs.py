@@ -14,12 +14,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, JUDGED, SCORES, RolloutTexts, columns_of, judged_by
 from rollmill.storage.exports.origin import ORIGIN, SPANS, origin_of
 from rollmill.storage.exports.preferences.step_pairs import Steps, changed_spans, on_one_thread, steps_of_version
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     *columns_of(pa.string(), "id", "problem_id", "chosen_id", "rejected_id", "chosen_outcome", "rejected_outcome"),

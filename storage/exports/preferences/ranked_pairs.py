@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
 from rollmill.storage.exports.preferences.pairs import PairRows, distinct
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
 
 DISAGREE = "pairs in which score and verdict disagree"
 WRONG_CHOSEN = "pairs whose chosen completion is wrong (wrong_chosen=true takes them)"

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.recipe_steps import step_names
+from rollmill.ground.threads import lineage
 from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.recipe_steps import step_names
-from rollmill.storage.ground.threads import lineage
 
 Spans = list[list[int]]
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")  # every character is in one part, so offsets add up

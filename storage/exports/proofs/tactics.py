@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.chat_rows import KEPT, PROVENANCE, RolloutTexts, columns_of, judged_by
 from rollmill.storage.exports.write import TURNS, Row
-from rollmill.storage.ground.errors import SetupError
 
 NO_STEPS = "no kept rollout of this version has the steps of a proof."
 EASY = "proofs that a short search finds"

@@ -11,12 +11,12 @@ from itertools import groupby
 
 import duckdb
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.chat_rows import RolloutTexts
 from rollmill.storage.exports.origin import origin_of
 from rollmill.storage.exports.process_labels import ProcessLabels
 from rollmill.storage.exports.search_trees import NO_SEARCH, pieces_of
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
 
 UNANSWERED = "pieces with too few judged answers below"
 

@@ -12,14 +12,14 @@ from difflib import SequenceMatcher
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import PIECES
+from rollmill.ground.records import JUDGED
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from rollmill.storage.exports.origin import ORIGIN, origin_of
 from rollmill.storage.exports.search_trees import ANSWER, DIRECTION, REWRITTEN
 from rollmill.storage.exports.thread_rows import ProblemThreads
 from rollmill.storage.exports.write import Row
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import PIECES
-from rollmill.storage.ground.records import JUDGED
 
 NO_FLIP = "rewritings whose verdict is not better than that of their answer"
 FAR = "rewritings with too many edits"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
 from rollmill.storage.imports.logs.targets import SEVERAL
 from rollmill.storage.imports.reading.cells import CellError, Targets
 from rollmill.storage.imports.reading.faults import log_error
@@ -15,7 +15,7 @@ from rollmill.storage.imports.reading.json_files import each_once
 from rollmill.storage.imports.reading.limits import Unfolded
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.metrics.logged_scores import Reduction
+    from rollmill.metrics.logged_scores import Reduction
 
 MOST = 1 << 30
 """Bytes of one log, unfolded, unless a higher limit is set: a log is held in memory while it is adopted."""

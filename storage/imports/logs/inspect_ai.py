@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.files import plain
+from rollmill.ground.files import plain
 from rollmill.storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
@@ -203,7 +203,7 @@ def _number(value: Any) -> float | None:
 
 def _printed_numbers(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
     """The metrics of each score."""
-    from rollmill.pipelines.metrics.logged_scores import Reduction
+    from rollmill.metrics.logged_scores import Reduction
 
     for score in scores:
         reducer = score.get("reducer") or "mean"  # without one there is one epoch

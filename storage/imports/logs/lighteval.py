@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.logs.evaluation_log import (
     EvaluationLog,
     LoggedAnswer,
@@ -29,7 +29,7 @@ from rollmill.storage.imports.reading.limits import Unfolded
 from rollmill.storage.imports.reading.readers import read_rows
 
 if TYPE_CHECKING:
-    from rollmill.pipelines.metrics.logged_scores import Reduction
+    from rollmill.metrics.logged_scores import Reduction
 
 TOOL = "lighteval"
 _DETAILS = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.parquet")
@@ -89,7 +89,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
     """Notes on definitions of the tool's numbers that would surprise a reader."""
-    from rollmill.pipelines.metrics.logged_scores import VOTE
+    from rollmill.metrics.logged_scores import VOTE
 
     yield "it logs one value for all answers to a problem: the label of an answer is known where all are right or all wrong"
     names = {number.reduction.name: number.name for number in printed if number.reduction is not None}
@@ -190,7 +190,7 @@ def _printed_numbers(
 
 def _meaning(name: str, settings: str, samples: int) -> "Reduction":
     """Reduction of a metric over the answers to one problem; `own`: known only to the tool."""
-    from rollmill.pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+    from rollmill.metrics.logged_scores import FIRST, VOTE, Reduction
 
     match = _SAMPLED.fullmatch(name)
     if match is None:

@@ -14,7 +14,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.ids import digest128
 from rollmill.storage.imports.logs.choices import RULES, VERIFY, are_chosen, chosen_answer
 from rollmill.storage.imports.logs.evaluation_log import (
     MOST,
@@ -257,7 +257,7 @@ def _numbers(metrics: Sequence[str], rows: Sequence[Values]) -> Values:
 
 def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[str]:
     """Notes on definitions of the tool's numbers that would surprise a reader."""
-    from rollmill.pipelines.metrics.logged_scores import FIRST
+    from rollmill.metrics.logged_scores import FIRST
 
     drawn = max(len(row["resps"][0]) for rows in by_filter.values() for row in rows.values())
     if drawn > 1 and any(number.reduction == FIRST for number in printed):
@@ -311,7 +311,7 @@ def _documents(by_filter: Mapping[str, Mapping[Any, Values]]) -> list[list[Value
 
 def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
     """The numbers of a task, each mean followed by its standard error."""
-    from rollmill.pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+    from rollmill.metrics.logged_scores import FIRST, VOTE, Reduction
 
     known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
     # A metric over the whole corpus logs its inputs, a list for each document, in place of a score.

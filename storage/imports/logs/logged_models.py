@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.logs.evaluation_log import json_object, unfolded_log, whole_text
 from rollmill.storage.imports.logs.lm_eval import model_of, results_beside
 

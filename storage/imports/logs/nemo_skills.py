@@ -151,7 +151,7 @@ def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAn
 
 def _printed_numbers(modes: Mapping[str, Values], scores: Mapping[str, Any]) -> Iterator[PrintedNumber]:
     """Every number of a score that the rows have, each `pass@1[avg-of-k]` followed by its spread over the runs."""
-    from rollmill.pipelines.metrics.logged_scores import VOTE, Reduction
+    from rollmill.metrics.logged_scores import VOTE, Reduction
 
     for mode, numbers in modes.items():
         match = _MODE.fullmatch(mode)

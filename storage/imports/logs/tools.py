@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
 from rollmill.storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
 from rollmill.storage.imports.reading.faults import log_error

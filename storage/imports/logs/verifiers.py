@@ -126,7 +126,7 @@ def _text(completion: Any) -> Any:
 
 def _printed_numbers(metadata: Values) -> Iterator[PrintedNumber]:
     """The averages, and pass@k and pass^k."""
-    from rollmill.pipelines.metrics.logged_scores import EACH, Reduction
+    from rollmill.metrics.logged_scores import EACH, Reduction
 
     yield PrintedNumber("avg_reward", float(metadata["avg_reward"]), "reward", Reduction(EACH))
     for name, value in (metadata.get("avg_metrics") or {}).items():

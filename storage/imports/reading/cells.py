@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import SURROGATE
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import SURROGATE
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})

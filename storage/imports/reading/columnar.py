@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.formats.parquet_pages import BrokenPageError, pages_of
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.parquet_pages import BrokenPageError, pages_of
 from rollmill.storage.imports.reading.arrow_sizes import declared_sizes
 from rollmill.storage.imports.reading.limits import MAX_HELD, Unfolded
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.storage.imports.reading.cells import CellError, level, root
 
 Aliases = Mapping[str, tuple[str, ...]]

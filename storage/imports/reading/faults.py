@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import json_line
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import json_line
 from rollmill.storage.imports.reading.cells import plain
 from rollmill.storage.imports.reading.lines import FileRow
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.limits import MAX_ROW, Unfolded
 from rollmill.storage.imports.reading.lines import FileRow, damaged, decoded, is_damage, numbered_lines, opened
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json, digest128
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json, digest128
 from rollmill.storage.imports.reading import cells
 from rollmill.storage.imports.reading.answers import boxed_in, marked_in
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 MAX_ROW = 64 << 20
 """Bytes of one row, a line for instance."""

@@ -9,8 +9,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import plain
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import plain
 from rollmill.storage.imports.reading.limits import MAX_BLANK, MAX_ROW, Unfolded
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}

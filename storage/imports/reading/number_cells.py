@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.cells import CellError, number
 from rollmill.storage.imports.reading.lines import FileRow
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.columnar import arrow_rows, distinct_names, parquet_rows
 from rollmill.storage.imports.reading.json_files import json_document, json_lines
 from rollmill.storage.imports.reading.limits import MAX_ROW, Unfolded

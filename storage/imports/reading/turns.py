@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from rollmill.storage.ground.records import Message
-from rollmill.storage.ground.replies.thoughts import PARTS, tagged, thought_of
+from rollmill.ground.records import Message
+from rollmill.ground.replies.thoughts import PARTS, tagged, thought_of
 from rollmill.storage.imports.reading.cells import CellError, json_text, parsed_cell, text
 
 Kind = Literal["text", "code", "execution", "tool_call", "tool_result"]

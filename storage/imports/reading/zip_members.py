@@ -12,8 +12,8 @@ from typing import IO
 
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import plain
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import plain
 from rollmill.storage.imports.reading.faults import log_error
 from rollmill.storage.imports.reading.json_files import json_object
 from rollmill.storage.imports.reading.limits import Unfolded

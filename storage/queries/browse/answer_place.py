@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 
 WINDOW = 20_000
 """Characters at the end of a text in which marks are looked for, as extraction does."""

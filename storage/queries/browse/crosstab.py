@@ -1,7 +1,7 @@
 """Matches by two facets: for each pair of values its problems, rollouts and pass rate, as a table or a heat map shows them.
 
 The choices made in the two facets themselves are ignored, so that the other cells stay in sight. A rate is that of
-`rollmill.pipelines.metrics.pass_rates`: of the measured rollouts, each problem with the same weight. There is none if
+`rollmill.metrics.pass_rates`: of the measured rollouts, each problem with the same weight. There is none if
 verdicts, or what followed from them, chose the rollouts: it would measure the choice.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rollmill.pipelines.metrics import NO_RATES, Counts, GroupRate, pass_rates
+from rollmill.metrics import NO_RATES, Counts, GroupRate, pass_rates
 from rollmill.storage.queries.browse.explore import FACETS, NONE, Filters, Matching
 from rollmill.storage.queries.browse.explore_index import ExploreIndex
 

@@ -1,7 +1,7 @@
 """Evidence of a verdict for a person: the extracted answer, its place in the text, and the comparison, in the verifier's
 words.
 
-A verifier describes each of its rules in plain words (`rollmill.pipelines.protocols.ExplainsRules`); a run records them
+A verifier describes each of its rules in plain words (`rollmill.roles.protocols.ExplainsRules`); a run records them
 with its rules. A rule without a description is shown by name.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
 from rollmill.storage.queries.browse.why import brief, evidence_lines
 from rollmill.storage.queries.reader import Reader

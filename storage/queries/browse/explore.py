@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from rollmill.pipelines.stats import BetaPrior, shrunken_rate
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.records import OUTCOMES
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.records import OUTCOMES
+from rollmill.stats import BetaPrior, shrunken_rate
 from rollmill.storage.queries.browse.explore_index import (
     OF_PROBLEM,
     OF_ROLLOUT,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from rollmill.pipelines.stats import BetaPrior, fit_prior
+from rollmill.stats import BetaPrior, fit_prior
 from rollmill.storage.queries.scope import Scope
 
 if TYPE_CHECKING:

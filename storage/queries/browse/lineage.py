@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rollmill.storage.ground.recipe_steps import OLD_COLUMN, has_follow_ups
-from rollmill.storage.ground.records import CONTINUED, Completion
-from rollmill.storage.ground.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
+from rollmill.ground.recipe_steps import OLD_COLUMN, has_follow_ups
+from rollmill.ground.records import CONTINUED, Completion
+from rollmill.ground.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
 from rollmill.storage.queries.scope import Scope
 from rollmill.storage.segments.schema import from_table, text_array
 from rollmill.storage.segments.views import quoted

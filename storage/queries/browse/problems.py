@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message, Problem, Prompt, Score, Verdict
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message, Problem, Prompt, Score, Verdict
 from rollmill.storage.queries.browse.evidence import Words, rule_words
 from rollmill.storage.queries.browse.explore_index import ExploreIndex
 from rollmill.storage.queries.browse.sent import sent_in_scope

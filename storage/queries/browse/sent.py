@@ -5,7 +5,7 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.records import Message
+from rollmill.ground.records import Message
 from rollmill.storage.queries.scope import Scope
 from rollmill.storage.segments.schema import prompt_from_json
 from rollmill.storage.segments.views import quoted

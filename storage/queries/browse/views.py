@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 from urllib.parse import parse_qs, urlencode
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
+from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.storage.queries.browse.explore import FACETS, NONE, ORDERS, OUTCOME_FILTERS, Over, Rows
 from rollmill.storage.queries.browse.explore_index import Within
 from rollmill.storage.queries.reader import Reader

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.recipe_steps import has_follow_ups
-from rollmill.storage.ground.threads import Turn, Turns
+from rollmill.ground.errors import SetupError
+from rollmill.ground.recipe_steps import has_follow_ups
+from rollmill.ground.threads import Turn, Turns
 from rollmill.storage.queries.browse.lineage import (
     lineage_and_followers,
     place_of,

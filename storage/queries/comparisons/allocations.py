@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.files import read_object
 from rollmill.storage.queries.comparisons.evaluations import REPLAYS
 from rollmill.storage.queries.scope import Scope
 

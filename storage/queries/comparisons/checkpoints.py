@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from rollmill.pipelines.metrics import pass_rate
-from rollmill.pipelines.stats import rank_agreement
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.metrics import pass_rate
+from rollmill.stats import rank_agreement
 from rollmill.storage.queries.comparisons.sides import Side
 
 ESTIMAND = "Kendall's tau between the order of training and the pass rate"

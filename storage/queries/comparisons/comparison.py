@@ -2,7 +2,7 @@
 
 Problems are matched by id, so problems that one side lacks are counted and left out of both. By default both sides have
 the same number of completions of each problem, and a second comparison is at equal tokens. Test and interval belong
-together (`rollmill.pipelines.stats.paired_test`); many tests are corrected together (Holm).
+together (`rollmill.stats.paired_test`); many tests are corrected together (Holm).
 """
 
 import math
@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.pipelines.metrics import pass_rate
-from rollmill.pipelines.stats import (
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Group, grouped
+from rollmill.metrics import pass_rate
+from rollmill.stats import (
     Estimate,
     equivalence,
     holm,
@@ -24,9 +27,6 @@ from rollmill.pipelines.stats import (
     pass_at_tokens,
     population_mean,
 )
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Group, grouped
 from rollmill.storage.queries.comparisons.sides import Side
 from rollmill.storage.queries.comparisons.undecided import left_out, undecided_bounds
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.recipe_steps import takes_imports
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.ids import digits
+from rollmill.ground.recipe_steps import takes_imports
+from rollmill.ground.records import Problem
 from rollmill.storage.queries import Reader, Scope, version_manifest
 from rollmill.storage.queries.browse.problems import prompt_text, whole_problems
 from rollmill.storage.queries.comparisons.sides import scopes_of, shown_model

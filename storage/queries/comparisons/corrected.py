@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollmill.storage.ground.ids import digits
+from rollmill.ground.ids import digits
 
 Row = dict[str, Any]
 NUMBERS = ("value_before", "value_after", "difference", "low", "high", "p", "p_corrected", "problems", "decision")

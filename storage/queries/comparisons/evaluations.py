@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines.metrics import pass_rate
-from rollmill.pipelines.metrics.registry import MetricRow, measure
-from rollmill.pipelines.metrics.sample import Options
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import read_object
+from rollmill.metrics import pass_rate
+from rollmill.metrics.registry import MetricRow, measure
+from rollmill.metrics.sample import Options
 from rollmill.storage.queries.browse.problems import prompt_text
 from rollmill.storage.queries.comparisons.comparison import paired
 from rollmill.storage.queries.comparisons.sides import Side

@@ -1,6 +1,6 @@
 """The leaderboard of a table with missing cells: rates that a model has where it was asked, and imputed ones elsewhere.
 
-For `rollmill leaderboard --impute`. Cells are imputed by item response theory (`rollmill.pipelines.stats.complete_table`),
+For `rollmill leaderboard --impute`. Cells are imputed by item response theory (`rollmill.stats.complete_table`),
 each problem alone. Whole cells that are known are hidden and imputed too: the table shows how far off its imputed cells
 are.
 """
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.metrics import pass_rate
-from rollmill.pipelines.stats import CompletedTables, Estimate, complete_table, population_mean, rank_agreement
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Flags, Floats, Group, Ints
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Flags, Floats, Group, Ints
+from rollmill.metrics import pass_rate
+from rollmill.stats import CompletedTables, Estimate, complete_table, population_mean, rank_agreement
 from rollmill.storage.queries.comparisons.comparison import cells_of_board
 from rollmill.storage.queries.comparisons.sides import Side
 

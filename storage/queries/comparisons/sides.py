@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from rollmill.pipelines.metrics import Counts, counts_of
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.pool import STATES, Flags, Ints, Pool, grouped
-from rollmill.storage.ground.replies.faults import lines_of_run
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.pool import STATES, Flags, Ints, Pool, grouped
+from rollmill.ground.replies.faults import lines_of_run
+from rollmill.metrics import Counts, counts_of
 from rollmill.storage.queries.pools import ScopePool, meta_keys, scope_pool, with_meta
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.queries.scope import Scope, named_scope, run_scope

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.pipelines.stats import pass_at_ks
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import Flags
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import Flags
+from rollmill.stats import pass_at_ks
 from rollmill.storage.queries.comparisons.sides import Side
 
 Row = dict[str, Any]

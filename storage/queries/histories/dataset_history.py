@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.form_fields import FormField, descriptions, type_of
-from rollmill.storage.ground.temporary import temporary_folder
+from rollmill.ground.form_fields import FormField, descriptions, type_of
+from rollmill.ground.temporary import temporary_folder
 from rollmill.storage.queries.browse.problems import RolloutDetail, problem_detail, prompt_text
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.queries.scope import dataset_scope
 from rollmill.storage.segments.schema import prompt_from_json
 
 if TYPE_CHECKING:
-    from rollmill.storage.ground.records import Problem
+    from rollmill.ground.records import Problem
     from rollmill.storage.versions.diff import VersionDiff
     from rollmill.storage.versions.history import VersionStep
     from rollmill.storage.versions.pairing import PairedRow, Pairing
@@ -160,7 +160,7 @@ def _side(reader: Reader, info: "VersionInfo", row: "PairedRow") -> "tuple[Probl
 
 def drift_rows(reader: Reader, before: str, after: str) -> dict[str, Mapping[str, Any]]:
     """Drift of a version from another one, by kind, as a gate records it, measured now from the rows of both."""
-    from rollmill.pipelines.metrics import drifts
+    from rollmill.metrics import drifts
     from rollmill.storage.versions.composition import version_composition
     from rollmill.storage.versions.resolve import resolve
 

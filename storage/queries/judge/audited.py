@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rollmill.pipelines.metrics import CountsByProblem
+from rollmill.ground.errors import unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.metrics import CountsByProblem
 from rollmill.storage.audits import Pair
-from rollmill.storage.ground.errors import unknown_name
-from rollmill.storage.ground.ids import digest128
 from rollmill.storage.queries.scope import Scope
 from rollmill.storage.runs import Run
 

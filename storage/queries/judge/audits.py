@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from rollmill.pipelines.stats import (
+from rollmill.ground.records import Outcome
+from rollmill.stats import (
     Costs,
     Estimate,
     Judgement,
@@ -23,7 +24,6 @@ from rollmill.pipelines.stats import (
     precision_within,
 )
 from rollmill.storage.audits import Audit, AuditItem, Audits, Pair, PersonJudgement
-from rollmill.storage.ground.records import Outcome
 from rollmill.storage.queries.judge.audited import CHAIN, KeptSet, chain_of, chain_version, kept_set_of
 from rollmill.storage.queries.scope import Scope
 

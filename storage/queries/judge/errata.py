@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import json_line, locked, read_utf8, write_text
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import json_line, locked, read_utf8, write_text
+from rollmill.ground.ids import digest128
 
 FILE = "errata.jsonl"
 WRONG_REFERENCE = "wrong_reference"

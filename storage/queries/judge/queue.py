@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rollmill.pipelines.stats import RuleErrorCounts, clopper_pearson, rule_error_counts
-from rollmill.storage.ground.records import CONTINUED, Problem, prompt_json
+from rollmill.ground.records import CONTINUED, Problem, prompt_json
+from rollmill.stats import RuleErrorCounts, clopper_pearson, rule_error_counts
 from rollmill.storage.imports.reading.columns import PROBLEM_ALIASES
 from rollmill.storage.queries.scope import Scope
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import Completion, Verdict
 from rollmill.storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import Completion, Verdict
 from rollmill.storage.queries.browse.problems import prompt_text
 from rollmill.storage.queries.browse.spreadsheets import MARK, as_it_was, as_text
 from rollmill.storage.queries.judge.audited import CHAIN

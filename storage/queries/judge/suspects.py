@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import STATES
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import STATES
+from rollmill.ground.records import Problem
 from rollmill.storage.queries import Reader, Scope
 from rollmill.storage.queries.browse.problems import prompt_text, whole_problems
 from rollmill.storage.queries.comparisons.sides import scopes_of

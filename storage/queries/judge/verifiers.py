@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rollmill.pipelines.stats import Stratum, audit_rates
+from rollmill.stats import Stratum, audit_rates
 from rollmill.storage.audits import Audit, Audits
 from rollmill.storage.queries.browse.explore_index import ExploreIndex
 from rollmill.storage.queries.judge.audits import judged_sample

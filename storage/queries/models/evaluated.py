@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rollmill.pipelines.metrics.registry import row_label
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.recipe_steps import recorded_steps
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.metrics.registry import row_label
 from rollmill.storage.queries.models.versions import ModelLine
 
 if TYPE_CHECKING:

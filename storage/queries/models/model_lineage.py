@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from rollmill.storage.ground.formats.rate_texts import with_interval
+from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.storage.models.index import ModelVersion, resolve_model
 from rollmill.storage.models.upkeep import ancestors
 from rollmill.storage.queries.models.evaluated import MeasuredCell, cells_of_version, headline_numbers, runs_of_version

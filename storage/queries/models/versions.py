@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rollmill.storage.ground.ids import embedded_digest
+from rollmill.ground.ids import embedded_digest
 from rollmill.storage.models.files import checked_file
 from rollmill.storage.models.index import ModelVersion, all_models, index_path, model_names, resolve_model
 from rollmill.storage.queries.reader import Reader

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.files import read_object
 
 FOLDER = Path("reports/claims")
 STATUSES = ("reproduced", "contradicted", "inconclusive", "not measured")

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.files import read_object, read_utf8
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.files import read_object, read_utf8
 
 # The checkout, or the folder `rollmill` of a wheel: both hold `recipes`.
 PROGRAM = Path(__file__).resolve().parents[3]

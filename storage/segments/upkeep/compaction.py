@@ -11,7 +11,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from rollmill.storage.ground import failpoints
+from rollmill.ground import failpoints
 from rollmill.storage.segments.keys import CompactReport, Kind, Segment, SegmentKey
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.segments.segment_files import write_batches

@@ -18,8 +18,8 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rollmill.storage.ground.errors import SetupError, Unavailable, is_machine_limit
-from rollmill.storage.ground.ids import digest128
+from rollmill.ground.errors import SetupError, Unavailable, is_machine_limit
+from rollmill.ground.ids import digest128
 from rollmill.storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from rollmill.storage.ledger.owners import maker_of, this_process
 from rollmill.storage.segments import seal

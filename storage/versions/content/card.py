@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from rollmill.storage.ground.formats.rate_texts import interval_text, with_interval
-from rollmill.storage.ground.replies.faults import reply_lines
+from rollmill.ground.formats.rate_texts import interval_text, with_interval
+from rollmill.ground.replies.faults import reply_lines
 from rollmill.storage.versions.content.layout import kept_file, kept_files
 
 _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")

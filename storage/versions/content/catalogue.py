@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.recipe_steps import OLD_COLUMN, step_column
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.recipe_steps import OLD_COLUMN, step_column
 from rollmill.storage.segments.instance import closed, closed_database
 from rollmill.storage.segments.keys import COLUMNS, Kind
 from rollmill.storage.versions.content.prompts import COLUMN

@@ -15,9 +15,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rollmill.ground.errors import explained, refusal
+from rollmill.ground.files import ensure_lines, write_text
 from rollmill.storage.dvc import repository
-from rollmill.storage.ground.errors import explained, refusal
-from rollmill.storage.ground.files import ensure_lines, write_text
 from rollmill.storage.segments.instance import ATTACHED, instance
 from rollmill.storage.segments.views import quoted
 from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.files import plain
 from rollmill.storage.dvc import last_line, outputs, repository, run
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.files import plain
 from rollmill.storage.versions.content.layout import derived
 
 _DIGESTS: dict[tuple[object, ...], str] = {}

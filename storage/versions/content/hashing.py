@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.ground.id_keys import id_keys, places
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.versions.content.snapshot import Snapshot, in_key_order
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.ground.ids import canonical_json
+from rollmill.ground.ids import canonical_json
 from rollmill.storage.segments.keys import COLUMNS, Kind
 from rollmill.storage.segments.views import no_rows
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.files import read_object
 from rollmill.storage.versions.content.digests import require
 from rollmill.storage.versions.content.layout import FOLDER, LISTING
 from rollmill.storage.versions.content.shard_sizes import require_small

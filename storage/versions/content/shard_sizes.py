@@ -8,9 +8,9 @@ import mmap
 import os
 from pathlib import Path
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.files import plain
-from rollmill.storage.ground.formats.parquet_pages import ColumnChunk, pages_of
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.files import plain
+from rollmill.ground.formats.parquet_pages import ColumnChunk, pages_of
 from rollmill.storage.segments.instance import shared_cursor
 from rollmill.storage.segments.views import files
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.recipe_steps import OLD_COLUMN
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.recipe_steps import OLD_COLUMN
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.views import files

@@ -25,7 +25,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rollmill.storage.ground.recipe_steps import OLD_COLUMN
+from rollmill.ground.recipe_steps import OLD_COLUMN
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import SCHEMAS

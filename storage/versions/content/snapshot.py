@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.id_keys import id_keys, places
+from rollmill.ground.errors import SetupError
+from rollmill.ground.id_keys import id_keys, places
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.segments.table_file import TableFile

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import locked
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import locked
 from rollmill.storage.versions.content.digests import cached_path, outs_of
 from rollmill.storage.versions.index import load_index, point_latest
 from rollmill.storage.versions.publish import lock_path

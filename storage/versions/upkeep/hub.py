@@ -6,7 +6,7 @@ The kept rows are what `datasets.load_dataset(REPO, revision="v2-3f9a0c1d")` rea
 
 from dataclasses import dataclass
 
-from rollmill.storage.ground.errors import SetupError, Unavailable, extras_named
+from rollmill.ground.errors import SetupError, Unavailable, extras_named
 from rollmill.storage.versions.read import require_published
 from rollmill.storage.versions.resolve import VersionInfo
 

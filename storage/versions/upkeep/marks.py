@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.failpoints import hit
-from rollmill.storage.ground.files import locked
+from rollmill.ground.errors import SetupError
+from rollmill.ground.failpoints import hit
+from rollmill.ground.files import locked
 from rollmill.storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
 from rollmill.storage.versions.resolve import VersionInfo, resolve
 from rollmill.storage.workspace import Workspace

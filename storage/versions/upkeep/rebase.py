@@ -13,9 +13,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import locked, read_utf8, write_text
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import locked, read_utf8, write_text
 from rollmill.storage.versions.index import (
     Entry,
     Index,

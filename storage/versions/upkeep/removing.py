@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import locked
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import locked
 from rollmill.storage.versions.index import NAME, dataset_names, load_index, point_latest, save_index
 from rollmill.storage.versions.ledger import reindex
 from rollmill.storage.versions.publish import finish_interrupted, lock_path

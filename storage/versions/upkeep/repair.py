@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.files import locked, read_object, write_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.files import locked, read_object, write_text
 from rollmill.storage.ledger.models import DatasetRow
 from rollmill.storage.versions.index import Entry, Index, index_path, manifest_copy, point_latest, save_index
 from rollmill.storage.versions.ledger import reindex

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.failpoints import hit
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.failpoints import hit
 from rollmill.storage.versions.content.digests import (
     altered,
     forget_wrong_files,

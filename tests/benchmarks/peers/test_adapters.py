@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.peers.environment import peers_python
 from benchmarks.peers.verdicts import program, verdict_of
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.records import Completion, Problem
 
 
 def test_the_last_fenced_block_is_the_program() -> None:

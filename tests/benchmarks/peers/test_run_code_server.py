@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from benchmarks.peers.run_code_server import OUTPUT, RunCodeServer, run_code
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.records import Completion, Problem
 
 PROBLEM = Problem(
     "def twice(n):\n", "", "code", ("def check(candidate):\n    assert candidate(3) == 6\n",), meta={"entry_point": "twice"}

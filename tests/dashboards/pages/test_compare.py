@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from rollmill.dashboards.inert import inert
 from rollmill.dashboards.pages.compare.page import _sentence
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
 from rollmill.storage.queries.comparisons.sides import sides_of, sides_of_two

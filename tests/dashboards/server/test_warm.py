@@ -11,8 +11,8 @@ from streamlit.runtime.stats import CounterStat
 
 from rollmill.dashboards.server import warm
 from rollmill.dashboards.server.warm import WARMER, CacheWarmer, FirstView, WarmingProgress, first_views
+from rollmill.ground.errors import SetupError
 from rollmill.storage.audits import PersonJudgement
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.queries import Reader
 from tests.dashboards.conftest import opened, run_in
 from tests.waiting import until

@@ -19,7 +19,7 @@ from rollmill.flows.adopting import AdoptRequest, adopt, stored_log
 from rollmill.flows.adopting.adopt import slug
 from rollmill.flows.adopting.log_import import import_log
 from rollmill.flows.cli.make.adopt import page
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.logs.tools import TOOLS, log_at
 from rollmill.storage.workspace import Workspace
 from tests.flows.adopting.members import members_of

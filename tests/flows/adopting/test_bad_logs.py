@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.adopting import AdoptRequest, adopt
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines

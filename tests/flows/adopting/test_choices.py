@@ -17,7 +17,7 @@ import pytest
 from rollmill.flows.adopting import Adopt, AdoptRequest, adopt, stored_log
 from rollmill.flows.cli.make.adopt import overview
 from rollmill.flows.driver import Outcome, drive
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.logs.choices import RULES, LoggedChoices
 from rollmill.storage.imports.logs.evaluation_log import EvaluationLog, unfolded_log
 from rollmill.storage.imports.logs.lm_eval import read

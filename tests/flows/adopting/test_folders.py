@@ -12,7 +12,7 @@ from rollmill.flows.adopting import Adopt, AdoptRequest
 from rollmill.flows.cli import run
 from rollmill.flows.cli.make.adopt import overview
 from rollmill.flows.driver import drive
-from rollmill.storage.ground.errors import SetupError, Unavailable
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 

@@ -16,7 +16,7 @@ import pytest
 
 from rollmill.flows.adopting import Adopt, AdoptRequest, adopt
 from rollmill.flows.driver import drive
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 
 LOGS = Path(__file__).parent / "logs"

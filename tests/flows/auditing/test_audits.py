@@ -8,8 +8,8 @@ import pytest
 
 from rollmill.flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates
 from rollmill.flows.auditing.planted import planted_audit
+from rollmill.ground.errors import SetupError
 from rollmill.storage.audits import Judgement, PersonJudgement
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
 from rollmill.storage.queries.judge.audited import kept_set_of
 from rollmill.storage.queries.judge.audits import bound_of, known_rates, rates_of_audit

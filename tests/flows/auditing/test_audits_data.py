@@ -12,7 +12,7 @@ import pytest
 from rollmill.flows import cli
 from rollmill.flows.auditing.audits import AuditRequest, population, run_of
 from rollmill.pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
-from rollmill.pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
+from rollmill.stats import Estimate, Judgement, VerifierPassRate, audit_rates
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.queries.judge.audited import audited_as
 from rollmill.storage.workspace import Workspace

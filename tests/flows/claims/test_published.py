@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rollmill.flows.claims.published import FILE, published_table
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT, shared_data
 

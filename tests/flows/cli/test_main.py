@@ -11,7 +11,7 @@ import typer
 
 from rollmill.flows import cli
 from rollmill.flows.cli.operate import command_list
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 from tests.flows.conftest import ROOT, Run
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rollmill.flows.cli.new import new_method
-from rollmill.pipelines.registries import REGISTRIES
+from rollmill.roles.registries import REGISTRIES
 from tests.flows.conftest import Run, said_as_json
 
 pytestmark = pytest.mark.integration

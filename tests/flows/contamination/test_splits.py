@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 from rollmill.storage.queries.histories.splits import split_proof
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot

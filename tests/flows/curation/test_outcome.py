@@ -7,7 +7,7 @@ from typing import Any
 
 from rollmill.flows.curation.outcome import write_json, write_problem_report, write_reports
 from rollmill.flows.problems import RecipeProblems
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 
 FUNNEL = {
     "problems": 3,

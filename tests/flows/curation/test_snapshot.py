@@ -5,7 +5,7 @@ import random
 import pytest
 
 from rollmill.flows.curation.snapshot import decisions_in_key_order
-from rollmill.storage.ground.records import Decision
+from rollmill.ground.records import Decision
 from rollmill.storage.segments import rows as module
 from rollmill.storage.segments.rows import Rows
 from rollmill.storage.segments.schema import to_table

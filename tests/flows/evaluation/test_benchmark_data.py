@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rollmill.flows.recipe.benchmarks import layout_of, load_definition
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.spec import ImportSpec
 from rollmill.storage.segments.schema import from_table

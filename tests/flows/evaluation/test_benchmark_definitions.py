@@ -13,10 +13,10 @@ from rollmill.flows.problems import preview_problems
 from rollmill.flows.recipe.benchmarks import shipped_definitions
 from rollmill.flows.recipe.evaluations import load_evaluation
 from rollmill.flows.worked_examples import Examples
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.generate.prompts import PromptForm
 from rollmill.pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 from rollmill.storage.segments.schema import from_table
 from rollmill.storage.workspace import Workspace
 from tests.flows.evaluation.published_rows import ROWS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rollmill.flows.evaluation.pairs import rank_pairs
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.cli.look.test_leaderboard import BENCHMARKS, evaluated
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines

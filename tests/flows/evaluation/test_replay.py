@@ -7,8 +7,8 @@ import pytest
 
 from rollmill.flows.evaluation.replay import name_and_options
 from rollmill.flows.evaluation.replay_page import curves, notes, page
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.pages import PageSection
-from rollmill.storage.ground.errors import SetupError
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.stats import rank_agreement
+from rollmill.stats import rank_agreement
 from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.flows.scripted_models import said_by
 from tests.pipelines.generate.http.serving import Serving

@@ -3,7 +3,7 @@
 import pytest
 
 from rollmill.flows.forecasting.pilots import ForecastRequest, pilot_size
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 
 
 def problems(count: int, levels: int) -> list[Problem]:

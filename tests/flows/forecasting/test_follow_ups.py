@@ -10,17 +10,17 @@ import pytest
 
 from rollmill.flows.forecasting.follow_ups import FollowUpEvidence, FollowUpForecast
 from rollmill.flows.forecasting.kept import KeptOfSteps
+from rollmill.ground.money import UNITS
+from rollmill.ground.records import Outcome
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from rollmill.pipelines.steps.census import Census
-from rollmill.pipelines.steps.follow import Link, follow_ups
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
-from rollmill.pipelines.steps.step_template import Facts
-from rollmill.pipelines.steps.to_come import ShareLaw, TooLittleSeenError
-from rollmill.storage.ground.money import UNITS
-from rollmill.storage.ground.records import Outcome
+from rollmill.steps.census import Census
+from rollmill.steps.follow import Link, follow_ups
+from rollmill.steps.graph import StepGraph, StepRule
+from rollmill.steps.step_template import Facts
+from rollmill.steps.to_come import ShareLaw, TooLittleSeenError
 from rollmill.storage.workspace import Workspace
 from tests.flows.cli.make.test_chained import VOTED
 from tests.flows.cli.stepped.test_votes import RECIPE as BY_VOTES

@@ -12,8 +12,8 @@ from rollmill.flows.loops.loop_recipe import LoopStop
 from rollmill.flows.loops.monitor import alarms, measured, stop_reason
 from rollmill.flows.training.training import OpenTraining
 from rollmill.flows.trials.students import StudentCounts
-from rollmill.pipelines.stats.trials.counts import ArmCounts
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.stats.trials.counts import ArmCounts
 from tests.flows.conftest import Run, said_as_json
 from tests.flows.trials.test_trial import EVALUATION, SUMS, TRAINING
 

@@ -9,7 +9,7 @@ import yaml
 
 from rollmill.flows.loops.loaded_loop import LoadedLoop, RoundState, load_loop
 from rollmill.flows.recipe.parse import read_yaml
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.conftest import Run, said_as_json
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,7 +83,7 @@ def test_rest_em_keeps_ten_right_solutions_of_a_problem_at_most() -> None:
 
 def test_self_rewarding_reads_no_label_in_its_pairs() -> None:
     """The score is of agreement, which sees no reference, and pairs follow it whatever the verdicts."""
-    from rollmill.pipelines.score import is_blind
+    from rollmill.roles.blind_pool import is_blind
 
     data = loop("self_rewarding").training_of(FIRST).recipe.data
     assert data.options["blind"] is True

@@ -14,7 +14,7 @@ from rollmill.flows.loops.answers import ModelAnswers
 from rollmill.flows.loops.loop_recipe import LoopStop
 from rollmill.flows.loops.monitor import alarms, measured, stop_reason
 from rollmill.flows.trials.students import StudentCounts
-from rollmill.pipelines.stats.trials.counts import ArmCounts
+from rollmill.stats.trials.counts import ArmCounts
 
 ATOMS, K, PROBLEMS, DRAWS, SAMPLES, ROUNDS = 20, 4, 200, 100, 8, 12
 REWARDS = np.linspace(-2.0, 2.0, ATOMS)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from rollmill.flows.mixing.mix_recipe import as_label, load_mixture
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.read import load_manifest
 from rollmill.storage.versions.resolve import resolve
 from tests.flows.conftest import Curated, Run, finish, said_as_json, start

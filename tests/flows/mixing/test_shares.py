@@ -9,8 +9,8 @@ import pytest
 
 from rollmill.flows.mixing.pilot_files import pilots_of_file, pilots_of_trial
 from rollmill.flows.mixing.proposal import laws_of, proposed
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.pilots.pilot import Pilots
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run, said_as_json
 

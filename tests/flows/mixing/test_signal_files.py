@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rollmill.flows.mixing.own_signals import with_own_columns
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.conftest import Curated, Run, said_as_json
 from tests.flows.mixing.test_mix import MIXTURE, rows, write
 

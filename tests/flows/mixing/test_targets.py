@@ -12,8 +12,8 @@ import pytest
 
 from rollmill.flows.mixing.choosing import _similarities
 from rollmill.flows.mixing.mix_recipe import load_mixture
-from rollmill.pipelines import CHECKOUT
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.places import CHECKOUT
 from tests.flows.conftest import Curated, Run, said_as_json
 
 TARGETED: dict[str, Any] = {

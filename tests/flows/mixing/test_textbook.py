@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from rollmill.storage.ground.records import MADE
+from rollmill.ground.records import MADE
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.flows.scripted_models import said_by

@@ -14,7 +14,7 @@ from rollmill.flows.driver import Direct, JobKind, Outcome
 from rollmill.flows.job import Job
 from rollmill.flows.prefect.attempts import attempts
 from rollmill.flows.prefect.firing import fire
-from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.ground.errors import FoundWanting, SetupError, Unavailable
 from rollmill.storage.schedules import Notify, Schedule, Schedules
 from rollmill.storage.workspace import Workspace
 from tests.flows.cli.engines.test_openai import PROFILE, RECIPE

@@ -14,7 +14,7 @@ from rollmill.flows.job import Job
 from rollmill.flows.jobs.curate import Curate
 from rollmill.flows.prefect.firing import fire
 from rollmill.flows.prefect.standing import _deployment
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.storage.ledger.models import FiringRow, LeaseRow
 from rollmill.storage.ledger.owners import Owner
 from rollmill.storage.run_records import Firing

@@ -17,8 +17,8 @@ from rollmill.flows.prefect.flows.carrying import JobOptions
 from rollmill.flows.prefect.flows.curate import curate
 from rollmill.flows.prefect.flows.evaluate import evaluate
 from rollmill.flows.prefect.flows.tasks import TASKS, draw
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.secret_texts.known_keys import use
+from rollmill.ground.errors import SetupError
+from rollmill.ground.secret_texts.known_keys import use
 from tests.flows.evaluation.test_evaluate import EVALUATION
 
 pytestmark = pytest.mark.services

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from rollmill.flows.prefect.runner import ScheduleRunner, _flow_without_hooks
 from rollmill.flows.prefect.untrusted import replace
-from rollmill.storage.ground.errors import RollmillError
+from rollmill.ground.errors import RollmillError
 
 
 def test_a_run_is_a_child_with_the_name_that_the_runner_itself_remembers(tmp_path: Path) -> None:

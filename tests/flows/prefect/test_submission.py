@@ -7,7 +7,7 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 
 from rollmill.flows.prefect.submission import retried_submission
-from rollmill.storage.ground.errors import RollmillError, SetupError
+from rollmill.ground.errors import RollmillError, SetupError
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/deployments/1/create_flow_run")
 

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from rollmill.flows.prefect.triggers import checked_on, observed
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.models.publish import publish_model
 from rollmill.storage.models.upkeep import tag_model, yank_model
 from rollmill.storage.schedules import Schedule

@@ -7,7 +7,7 @@ import pytest
 
 from rollmill.flows.recipe.benchmarks import layout_of, load_definition, shipped_definitions
 from rollmill.flows.recipe.evaluations import load_evaluation
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.evaluation.published_rows import ROWS
 
 EVALUATION = """\

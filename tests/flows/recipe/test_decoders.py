@@ -8,9 +8,9 @@ import pytest
 
 from rollmill.flows.recipe.evaluations import load_evaluation
 from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Origin, Sampling, completion_id
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Origin, Sampling, completion_id
 from tests.flows.conftest import Run
 
 ORIGIN = Origin("embedded", "d" * 32, "curate")

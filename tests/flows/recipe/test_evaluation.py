@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 RECIPE = """\
 recipe_schema: 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 HEAD = "recipe_schema: 1\nname: tiny\nproblems: {synthesize: templates, count: 8}\nsteps:\n  - {name: solve}\n"
 SHOWN = "examples: [{prompt: 'What is 1 + 1?', answer: '#### 2'}]"

@@ -8,7 +8,7 @@ import yaml
 from rollmill.flows.recipe.load import load_recipe
 from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.recipe.profile import load_profile
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT
 
 MINIMAL = """\
@@ -276,7 +276,7 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
         (
             "verifier",
             "def verify(self, problem, completion): ...",
-            "has no 'verify_many'. Next: pipelines/protocols.py",
+            "has no 'verify_many'. Next: rollmill/roles/protocols.py",
         ),
         ("selector", "choose = None", "has no 'select'."),
         ("selector", "select = kept_of = print", "are forecast by 'kept_of' and 'counts_copies' (True or False) together"),

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rollmill.flows.recipe.methods import file_mark, resolve
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import sha256_text
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import sha256_text
+from rollmill.ground.records import Completion, Problem
 
 OWN = '''"""A verifier of the user's."""
 from rollmill.pipelines.verify.exact import ExactVerifier

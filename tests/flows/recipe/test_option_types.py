@@ -12,8 +12,8 @@ import pytest
 
 from rollmill.flows.recipe.methods import SOURCE, parameters, resolve
 from rollmill.flows.recipe.option_types import words_for
-from rollmill.pipelines.registries import REGISTRIES, registry
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.roles.registries import REGISTRIES, registry
 
 WRONG: tuple[Any, ...] = (3, "x", [], {"a": 1}, None, True, -1, math.nan, 10**12, [None])
 NEEDED = {"of": "vote.score", "least": 1, "model": "models/rollmill-tiny"}  # what a method cannot be without

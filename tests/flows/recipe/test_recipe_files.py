@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.recipes import profile_files, recipe_kinds, recipe_stamp, version_origin
 from tests.flows.conftest import Curated

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.asked import label_seeing_steps
-from rollmill.storage.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 
 SEARCH = "{method: search, options: {policy: beam, process: lines}}"

@@ -15,10 +15,10 @@ from rollmill.flows.recipe.servers import (
     local_models,
     server_keys,
 )
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.http import http_settings as settings
 from rollmill.pipelines.generate.prices import Prices
 from rollmill.pipelines.generate.serving import LocalServers
-from rollmill.storage.ground.errors import SetupError
 from tests.storage.models.published import published_student
 
 

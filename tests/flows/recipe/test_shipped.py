@@ -9,7 +9,7 @@ import yaml
 
 from rollmill.flows.jobs.listing import absent_recipes, recipe_files
 from rollmill.flows.recipe.shipped import FIRST, Fetched, fetch, fetch_command, shipped_recipes
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries.published.papers import papers_where
 from tests.flows.conftest import ROOT
 

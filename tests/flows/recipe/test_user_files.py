@@ -9,11 +9,12 @@ import pytest
 
 from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.recipe.user_files import NotTrusted, StoredMethods, files_of
-from rollmill.pipelines import own_code, registries
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import sha256_text
+from rollmill.pipelines import own_code
 from rollmill.pipelines.own_code import trusting
-from rollmill.pipelines.registries import registry
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import sha256_text
+from rollmill.roles import registries
+from rollmill.roles.registries import registry
 
 VERIFIER = """
 from pathlib import Path

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.recipe.load import LoadedRecipe, load_recipe
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Origin, Sampling, completion_id
 from rollmill.pipelines.generate.warps.warp import built_warp
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Origin, Sampling, completion_id
 
 ORIGIN = Origin("embedded", "d" * 32, "curate")
 MINE = '''

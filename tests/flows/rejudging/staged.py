@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Verdict
 
 Rule = tuple[str, str]
 OUTCOMES: tuple[Any, ...] = ("correct", "incorrect", "unparsed", "undecided")

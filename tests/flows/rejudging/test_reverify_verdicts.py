@@ -17,12 +17,12 @@ from rollmill.flows.rejudging.reverify_verdicts import (
     residue,
     rules_tried,
 )
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from rollmill.pipelines.verify.judging import item_pair, judge
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from tests.flows.rejudging.staged import Staged
 
 ANSWERS = [("hash", "1"), ("boxed", "1"), ("phrase", "1"), ("tail", "1")]

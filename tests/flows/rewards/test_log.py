@@ -17,7 +17,7 @@ from rollmill.flows.cli import run
 from rollmill.flows.rewards import reward_log as log_module
 from rollmill.flows.rewards.history import RewardedRow, alert, history
 from rollmill.flows.rewards.reward_log import JudgedLog, publish
-from rollmill.storage.ground.records import JudgedRow, Problem
+from rollmill.ground.records import JudgedRow, Problem
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, finish, start
 from tests.waiting import until

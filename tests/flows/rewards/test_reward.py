@@ -11,8 +11,8 @@ import pytest
 
 import rollmill
 from rollmill import RewardItem, SetupError
+from rollmill.ground.records import Message, Problem
 from rollmill.pipelines.certify.votes_suite import DEFAULTS
-from rollmill.storage.ground.records import Message, Problem
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 from tests.flows.rewards import toys

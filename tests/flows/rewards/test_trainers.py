@@ -13,11 +13,11 @@ import pytest
 import rollmill
 from rollmill import RewardItem
 from rollmill.flows.rewards.checking import trainer_file
+from rollmill.ground.records import Problem
 from rollmill.pipelines.certify.suite_rows import HOSTILE, SuiteRow
 from rollmill.pipelines.certify.suites import SUITES
-from rollmill.pipelines.stats import paired_test
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem
+from rollmill.stats import paired_test
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import finish, start
 

@@ -3,8 +3,8 @@
 import time
 from dataclasses import replace
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.finding import Finding, OneByOne
-from rollmill.storage.ground.records import Completion, Problem
 
 CALLS: list[str] = []
 

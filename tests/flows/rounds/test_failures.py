@@ -11,9 +11,9 @@ import pytest
 
 from rollmill.flows.progress import Event
 from rollmill.flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Request, Verdict
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Request, Verdict
 from rollmill.storage.segments.schema import from_table
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
 
@@ -199,7 +199,7 @@ def test_an_interrupt_keeps_what_is_committed_and_ends_every_thread(tmp_path: Pa
 
 
 def test_a_full_disk_surfaces_and_what_was_committed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rollmill.storage.ground.errors import full_disk
+    from rollmill.ground.errors import full_disk
     from rollmill.storage.segments.store import SegmentStore
 
     whole = SegmentStore.commit_many

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from rollmill.flows.rounds.first_replies import FirstReplies
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 
 GOOD = Completion("1", "p", "openai", "m", "d", "curate", 0, 7, "The answer is 4.", "stop")
 

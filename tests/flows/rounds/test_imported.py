@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rollmill.flows.rounds import decide, plan_round, run_all
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, imported_completion_id
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, imported_completion_id
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace

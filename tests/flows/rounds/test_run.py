@@ -11,13 +11,13 @@ import pytest
 
 from rollmill.flows.progress import Event
 from rollmill.flows.rounds import QueueLimits, decide, plan_round, run_all, run_round
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Request
+from rollmill.metrics import Funnel
 from rollmill.pipelines.budget.dars import DarsProp2Diff
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.pipelines.metrics import Funnel
 from rollmill.pipelines.score import SCORERS
 from rollmill.pipelines.select.quota import AllCorrect, Quota
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, with_spec, workspace
 
 pytestmark = pytest.mark.integration

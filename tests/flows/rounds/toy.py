@@ -17,11 +17,11 @@ from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.rounds import DecisionReport, OpenRun, QueueLimits, RoundResult, RunSpec, decide, run_all
 from rollmill.flows.sampling.steps import Step
 from rollmill.flows.session import Session
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Problem, Request, Verdict
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.select.quota import Quota
-from rollmill.pipelines.steps.graph import root
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Problem, Request, Verdict
+from rollmill.steps.graph import root
 from rollmill.storage.workspace import Workspace
 from tests.toys import Toy
 

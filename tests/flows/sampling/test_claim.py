@@ -15,7 +15,7 @@ from rollmill.flows.sampling.control import Control, QueueLimits
 from rollmill.flows.sampling.draw import BatchDrawer
 from rollmill.flows.sampling.sample import RequestBatch
 from rollmill.flows.sampling.spend_limiter import SpendLimiter
-from rollmill.storage.ground.records import Completion, Request, Sampling
+from rollmill.ground.records import Completion, Request, Sampling
 from rollmill.storage.ledger.models import LeaseRow
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace

@@ -11,9 +11,9 @@ from typing import Any
 
 from rollmill.flows.rounds import OpenRun, run_all, score_run
 from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.score.text_likelihood import Likelihood
-from rollmill.storage.ground.records import Completion, Request
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace
 from tests.toys import Toy

@@ -11,8 +11,8 @@ import pytest
 from rollmill.flows.rounds import run_all, score_run
 from rollmill.flows.sampling.replies import GROUP
 from rollmill.flows.sampling.sample import SpendLimitReached
-from rollmill.pipelines import CHECKOUT
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
+from rollmill.places import CHECKOUT
 from rollmill.storage.scores import run_scores
 from rollmill.storage.spending import DRAW, SCORE, Limit
 from rollmill.storage.workspace import Workspace

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rollmill.dashboards.parts.verdicts import record
-from rollmill.pipelines.metrics.elections import ballots
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
+from rollmill.metrics.elections import ballots
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.storage.queries import Reader, problem_detail, run_scope
 from rollmill.storage.queries.pools import scope_pool
 from rollmill.storage.scores import run_scores
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 MINE = '''\
 """A scorer of the user's: the number of words; a text that says Carry gets no finite number."""
 
-from rollmill.storage.ground.records import Score
+from rollmill.ground.records import Score
 
 
 class Words:
@@ -41,7 +41,7 @@ class Words:
 ASKED = '''\
 """A scorer of the user's: how long what the model was asked is, beyond the problem's own prompt."""
 
-from rollmill.storage.ground.records import Score
+from rollmill.ground.records import Score
 
 
 class Asked:

@@ -24,7 +24,7 @@ from rollmill.flows.studies.study_recipe import load_study
 from rollmill.flows.sweeps.sweep_recipe import load_sweep
 from rollmill.flows.training.training_recipe import load_training
 from rollmill.flows.trials.trial_recipe import load_trial
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries.published.papers import MEASURED, SYSTEMS, PaperRow, published_papers, words_of
 from tests.flows.conftest import Run
 

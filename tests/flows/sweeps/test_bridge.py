@@ -10,8 +10,8 @@ from rollmill.flows.problem_sets import imported_problems
 from rollmill.flows.recipe.load import load_recipe
 from rollmill.flows.recipe.schema import ExamplesFrom
 from rollmill.flows.worked_examples import Examples
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.prompts import PromptForm
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
 
@@ -23,7 +23,7 @@ from typing import Any
 
 from toys import ToyEngine
 
-from rollmill.storage.ground.records import Request
+from rollmill.ground.records import Request
 
 
 class Follower(ToyEngine):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rollmill.flows.sweeps.sweep_recipe import load_sweep
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate.lists.demonstrations import ListOptions
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, finish, said_as_json, start
 

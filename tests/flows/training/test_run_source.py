@@ -14,8 +14,8 @@ from rollmill.flows.training.run_source import run_snapshot, run_version
 from rollmill.flows.training.training import open_training
 from rollmill.flows.training.training_data import training_rows
 from rollmill.flows.training.training_recipe import load_training
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports import export
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.schema import from_table
 from rollmill.storage.versions.read import load_snapshot

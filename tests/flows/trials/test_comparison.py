@@ -11,8 +11,8 @@ from rollmill.flows.trials.references import MEASURE
 from rollmill.flows.trials.students import StudentCounts
 from rollmill.flows.trials.trial_job import unplanned_seed_notes
 from rollmill.flows.trials.trial_report import sentence, trial_page, write_trial
-from rollmill.pipelines.stats.trials.counts import ArmCounts
-from rollmill.pipelines.stats.trials.two_way import two_way
+from rollmill.stats.trials.counts import ArmCounts
+from rollmill.stats.trials.two_way import two_way
 
 SAMPLES = 4
 

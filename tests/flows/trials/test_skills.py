@@ -1,7 +1,7 @@
 """Students of single skills and of a mixture: what arms and benchmarks are, and what matrix and a judge of length show."""
 
 from rollmill.flows.trials.trial_recipe import load_trial
-from rollmill.pipelines.stats import rank_agreement
+from rollmill.stats import rank_agreement
 from rollmill.storage.queries.comparisons.comparison import leaderboard
 from tests.flows.conftest import ROOT
 from tests.storage.queries.comparisons.test_comparison import side

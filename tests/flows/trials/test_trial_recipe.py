@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from rollmill.flows.trials.trial_recipe import load_trial, trial_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINING = {

@@ -9,8 +9,8 @@ import pytest
 
 from rollmill.flows.recipe.load import load_recipe
 from rollmill.flows.trials.trial_recipe import load_trial
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rollmill.ground.records import Request
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
-from rollmill.storage.ground.records import Request
 from tests.toys import ToyEngine
 
 

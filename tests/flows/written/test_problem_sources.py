@@ -8,7 +8,7 @@ import pytest
 from rollmill.flows.problem_sources import source_of
 from rollmill.flows.problems import make_problems, preview_problems
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.resolve import resolve
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run

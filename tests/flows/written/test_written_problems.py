@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rollmill.flows.problem_sources import source_of
+from rollmill.ground.records import Request
 from rollmill.pipelines.synthesize.library import TEMPLATES
-from rollmill.storage.ground.records import Request
 from rollmill.storage.spending import WRITE
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.aggregate.consensus import ConsensusElection
 from rollmill.pipelines.aggregate.consensus_game import ConsensusSettings, consensus
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.blind_pool import BlindPool
 
 GENERATOR = np.asarray([[[0.5, 0.3, 0.2], [0.3, 0.3, 0.4]]])
 DISCRIMINATOR = np.asarray([[[0.4, 0.7, 0.5], [0.6, 0.3, 0.5]]])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
 from rollmill.pipelines.aggregate.majority import Borda
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.blind_pool import Adjustable, Aggregator, BlindPool, Election
 
 NAMES = sorted(AGGREGATORS)
 ORDERED = {

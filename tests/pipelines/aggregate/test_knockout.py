@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool
 from rollmill.pipelines.aggregate.knockout import Knockout, knockout_bound
+from rollmill.roles.blind_pool import BlindPool
 
 
 @dataclass

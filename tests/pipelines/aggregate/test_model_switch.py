@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rollmill.pipelines.aggregate.blind_pool import BlindPool
 from rollmill.pipelines.aggregate.model_switch import ModelSwitch
-from rollmill.pipelines.stats import vote, weighted_vote
+from rollmill.roles.blind_pool import BlindPool
+from rollmill.stats import vote, weighted_vote
 
 CASES = list(product(["a", "b", None], repeat=6))
 

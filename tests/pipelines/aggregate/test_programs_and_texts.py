@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.aggregate import AGGREGATORS
-from rollmill.pipelines.aggregate.blind_pool import BlindPool
 from rollmill.pipelines.aggregate.similarity_vote import similarities
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.blind_pool import BlindPool
 
 TABLES = [np.array(bits, dtype=bool).reshape(3, 3) for bits in product([False, True], repeat=9)]
 

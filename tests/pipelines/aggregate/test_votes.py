@@ -10,7 +10,7 @@ import pytest
 
 from rollmill.pipelines.aggregate import AGGREGATORS
 from rollmill.pipelines.aggregate.best_of import BestOfNElection
-from rollmill.pipelines.aggregate.blind_pool import BlindPool
+from rollmill.roles.blind_pool import BlindPool
 
 ANSWERS = ("a", "b", "c", None)
 

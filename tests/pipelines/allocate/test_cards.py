@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate.allocation_rounds import Allocation, allocate
 from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull
 from rollmill.pipelines.allocate.dump import Dump, absolute_advantage
@@ -13,7 +14,6 @@ from rollmill.pipelines.allocate.mastering import Mastering
 from rollmill.pipelines.allocate.thompson import Thompson
 from rollmill.pipelines.allocate.ucb import Ucb
 from rollmill.pipelines.allocate.uniform import UniformAllocator
-from rollmill.storage.ground.errors import SetupError
 
 
 def played(allocator: Allocator, rates: Sequence[float], seed: int) -> Allocation:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate import ALLOCATORS
 from rollmill.pipelines.allocate.allocation_rounds import allocate
 from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull
 from rollmill.pipelines.method_checks import check_method
-from rollmill.storage.ground.errors import SetupError
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "uniform": {},

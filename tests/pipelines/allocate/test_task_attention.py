@@ -2,11 +2,11 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate.arms import Arm, Pull
 from rollmill.pipelines.allocate.mastering import Mastering
 from rollmill.pipelines.allocate.task_attention import AttentionWeights, ancestors, one_after_another, slope, task_attention
 from rollmill.pipelines.train.between.mastering_rate import MasteringRate
-from rollmill.storage.ground.errors import SetupError
 
 WEIGHTS = AttentionWeights(power=2, unmastered=0.5, to_before=0.2, to_after=0.1)
 BRANCHED = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}

@@ -13,8 +13,8 @@ from rollmill.pipelines.budget.forecasts.posterior_predictive import (
     PosteriorPredictive,
 )
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.tallies import Draw, PrefixTally, Stop
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, PrefixTally, Stop
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget import BUDGETS, STOP_REASONS
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.tallies import PrefixTally, RoundPlan
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import PrefixTally, RoundPlan
 from tests.pipelines.budget.simulation import simulate, tally
 
 NAMES = sorted(BUDGETS)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget import BUDGETS
 from rollmill.pipelines.budget.dars import DarsProp2Diff, DarsUniform, allot, prefix_fail_rate, targets_from_fail_rates
-from rollmill.pipelines.tallies import Draw, PrefixTally, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Draw, PrefixTally, Stop, Tally
 from tests.pipelines.budget.simulation import simulate
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rollmill.pipelines.budget.gvm import Gvm
 from rollmill.pipelines.budget.passuntil import PassUntil
-from rollmill.pipelines.stats import path_counting_rate, path_counts
+from rollmill.stats import path_counting_rate, path_counts
 from tests.pipelines.budget.simulation import simulate, until_target
 
 RNG = np.random.default_rng(11)

@@ -1,7 +1,7 @@
 """The fixed budget: the same number for all, in one round."""
 
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.pipelines.tallies import Draw, Stop, Tally
+from rollmill.roles.tallies import Draw, Stop, Tally
 
 
 def test_all_draws_are_in_round_0() -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from scipy import integrate
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
 from rollmill.pipelines.budget.frontier import Frontier
-from rollmill.pipelines.stats.draws.frontier import (
+from rollmill.roles.tallies import Tally
+from rollmill.stats.draws.frontier import (
     LevelCounts,
     credible_set,
     effective_counts,
@@ -18,8 +20,6 @@ from rollmill.pipelines.stats.draws.frontier import (
     next_level,
     violation,
 )
-from rollmill.pipelines.tallies import Tally
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 
 LEVELS, EACH = 10, 16

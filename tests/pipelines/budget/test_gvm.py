@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.gvm import Gvm, allot_within
-from rollmill.pipelines.tallies import Draw, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Draw, Tally
 from tests.pipelines.budget.simulation import simulate
 
 

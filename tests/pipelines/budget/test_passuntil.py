@@ -6,8 +6,8 @@ import random
 import pytest
 
 from rollmill.pipelines.budget.passuntil import PassUntil
-from rollmill.pipelines.stats import path_counting_rate, path_counts
-from rollmill.pipelines.tallies import Draw, Stop, Tally
+from rollmill.roles.tallies import Draw, Stop, Tally
+from rollmill.stats import path_counting_rate, path_counts
 from tests.pipelines.budget.simulation import simulate
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.forecasts.simulate import Round, SimulatedProblem, SimulatedSample, Source, run_budget
 from rollmill.pipelines.budget.router import Router
 from rollmill.pipelines.budget.sequential import Sequential
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.stats import vote, weighted_vote
-from rollmill.pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, RoundPlan, StepTally, Stop, Tally
+from rollmill.stats import vote, weighted_vote
 
 ARMS = ("short", "long")
 TOKENS = {"short": 20, "long": 150}

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
 from rollmill.pipelines.budget.sequential import Sequential
-from rollmill.pipelines.tallies import PrefixTally, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import PrefixTally, Tally
 from tests.pipelines.budget.simulation import Simulated, simulate
 
 RNG = random.Random(4)

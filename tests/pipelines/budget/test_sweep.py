@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.allocate.halving import Halving
 from rollmill.pipelines.allocate.ucb import Ucb
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from rollmill.pipelines.budget.halves import halves_of, split_by
 from rollmill.pipelines.budget.sweep import SweepBudget
 from rollmill.pipelines.budget.sweep_result import SweepResult, sweep_result
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
-from rollmill.pipelines.tallies import Draw, StepTally, Tally
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Draw, StepTally, Tally
+from rollmill.steps.graph import StepGraph, StepRule
 
 STEPS = ("plain", "cool", "warm")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.certify.certificate import Certificate
 from rollmill.pipelines.certify.certification import certify
 from rollmill.pipelines.certify.suite_rows import Section, Suite, SuiteRow
 from rollmill.pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
-from rollmill.storage.ground.errors import SetupError
 
 TOYS = Path(__file__).with_name("toys.py")
 PROBES = (

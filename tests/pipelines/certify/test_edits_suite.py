@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.certify.edits_suite import EditedRollout, EditFlips, flip_rates, flips_by_form, forms, kind_rates
 from rollmill.pipelines.certify.suites import edits
 from rollmill.pipelines.certify.tables.number_spellings import in_chinese, in_words
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem
 from tests.shared_data import shared_data
 
 SUM = EditedRollout("15 + 2?", "17", "15 + 2 = 17\n#### 17")

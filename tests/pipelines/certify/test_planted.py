@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.certify.planted import KINDS, REFORMATTED, PlantedVariant, planted_variants
-from rollmill.storage.ground.records import Problem
 
 STEPS = "She sells 3 * 12 = <<3*12=36>>36 eggs.\nThen 36 + 1,204 = 1,240 are left."
 RIGHT = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.certify.planted import CODE_MUTANT, planted_variants
-from rollmill.storage.ground.records import Problem
 
 pytestmark = pytest.mark.sandbox
 

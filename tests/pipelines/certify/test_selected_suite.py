@@ -11,13 +11,13 @@ import pytest
 
 from benchmarks.verifiers.selected import judged
 from rollmill.flows.cli import run
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.certify.code_suite import attacks_on, knowing_some, selected_code_rows
 from rollmill.pipelines.certify.edits_suite import EditedRollout
 from rollmill.pipelines.certify.selected_suite import searched_forms, shipped_wrong_rollouts, wrong_answers
 from rollmill.pipelines.certify.selection import NATURAL, POOL, selection
 from rollmill.pipelines.certify.suite_rows import SuiteRow
 from rollmill.pipelines.certify.suites import selected
-from rollmill.storage.ground.errors import SetupError
 
 WRONG = [EditedRollout("15 + 2?", "17", "15 + 2 = 19\n#### 19"), EditedRollout("15 + 2?", "17", "15 + 2 = 20\n#### 20")]
 TOYS = Path(__file__).parent / "toys.py"

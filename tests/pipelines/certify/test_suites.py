@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.certify.suite_rows import SECTIONS
 from rollmill.pipelines.certify.suites import SUITES, options_of, select_suite
 from rollmill.pipelines.certify.tables.answers import DIFFERENT, EQUAL
-from rollmill.storage.ground.errors import SetupError
 
 
 def test_the_math_suite_has_every_section_in_force() -> None:

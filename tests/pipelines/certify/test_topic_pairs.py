@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from rollmill.ground.records import Completion, Problem, Score
 from rollmill.pipelines.certify.topic_pairs import Solutions, missing_inputs, preferences, solutions_of, topic_pairs
 from rollmill.pipelines.score import SCORERS
-from rollmill.storage.ground.records import Completion, Problem, Score
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 

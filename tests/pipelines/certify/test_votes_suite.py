@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.certify.certificate import Certificate
 from rollmill.pipelines.certify.certification import certify
 from rollmill.pipelines.certify.suite_rows import Section
 from rollmill.pipelines.certify.suites import options_of, select_suite
 from rollmill.pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
 from rollmill.pipelines.certify.votes_suite import votes_suite
-from rollmill.storage.ground.errors import SetupError
 
 TOYS = Path(__file__).with_name("vote_toys.py")
 NUMBERS: Mapping[str, Any] = {"of": "grade.score", "least": 4, "readable": 2}

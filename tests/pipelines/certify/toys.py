@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
+from rollmill.ground.records import Completion, Outcome, Problem, Verdict
 
 
 class Honest:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import fsum
 
-from rollmill.pipelines.protocols import Vote, VotesOn
+from rollmill.ground.records import Completion, Outcome, Problem, Verdict
 from rollmill.pipelines.vote_field import VoteField, mean
-from rollmill.storage.ground.records import Completion, Outcome, Problem, Verdict
+from rollmill.roles.protocols import Vote, VotesOn
 
 
 class Fair:

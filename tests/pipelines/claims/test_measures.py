@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.pool import Pool
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.claims import CLAIMS, NotTestable
 from rollmill.pipelines.claims.budgets import drawn_by, solutions_of
 from rollmill.pipelines.claims.evidence import Evidence, model_ballots
-from rollmill.storage.ground.pool import Pool
-from tests.pipelines.metrics.pools import pool
+from tests.metrics.pools import pool
 
 N = 16
 RATES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.8, 0.95)

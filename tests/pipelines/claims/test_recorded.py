@@ -18,7 +18,7 @@ from rollmill.pipelines.claims.released_outputs import (
     passes_at,
     selected,
 )
-from tests.pipelines.metrics.pools import pool
+from tests.metrics.pools import pool
 
 
 def made(rows: list[str], labels: list[int] | None = None, **columns: Any) -> Recorded:

@@ -4,7 +4,7 @@ import pytest
 
 from rollmill.pipelines.claims import CLAIMS, Claim, Effect, EffectPrediction, findings, number_status, status
 from rollmill.pipelines.claims.claim import finding
-from rollmill.pipelines.stats import Estimate
+from rollmill.stats import Estimate
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.contamination import ContaminationCertificate, RecallFloor, certify, planted_copies
 from rollmill.pipelines.contamination.edits import EDITS
 from rollmill.pipelines.contamination.planted_copies import Rate, Recall
 from rollmill.pipelines.contamination.texts import tokens
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](split="evaluation").synthesize(48, 3))

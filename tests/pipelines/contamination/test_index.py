@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.records import Message, Problem
 from rollmill.pipelines.contamination import LEAKS, BenchmarkIndex, Hit, ProblemText
 from rollmill.pipelines.contamination.texts import hard, tokens
-from rollmill.storage.ground.records import Message, Problem
 from tests.shared_data import shared_data
 
 TRAIN = "A train runs 120 km in 2 hours and then 90 km in 1 hour. How far does it run in all?"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.contamination import LEAKS, BenchmarkIndex, ProblemText
 from rollmill.pipelines.contamination.edits import EDITS
 from rollmill.pipelines.contamination.texts import tokens
 from rollmill.pipelines.select.near_duplicates import near_duplicates
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.contamination.problems_in_languages import SENTENCES, problems
 
 EDITED = ("exact", "rewrapped", "respaced", "reordered", "misspelt", "respelled")

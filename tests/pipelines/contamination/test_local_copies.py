@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.contamination.local_copies import CopyBounds, distances, local_copies
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 COPIED = 4  # training points
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan, scan
 from rollmill.pipelines.contamination.candidates import MatchCandidates
 from rollmill.pipelines.contamination.edits import EDITS
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.storage.ground.records import Completion, Problem
 from rollmill.storage.segments.schema import to_table
 
 SHORT = Problem("What is 3 + 4 * 5?", "23")

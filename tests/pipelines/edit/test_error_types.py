@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Origin, Problem, Sampling, request_for
 from rollmill.pipelines.edit import EDITORS, CannotEdit
 from rollmill.pipelines.edit.error_types import type_of_error
 from rollmill.pipelines.generate.registry import built_engine
 from rollmill.pipelines.synthesize.template_shares import TemplateShares
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
 
 KNOWN = "2 * 3 = 6\n6 + 4 = 10\n10 - 7 = 3\n#### 3"
 SOLUTIONS = [

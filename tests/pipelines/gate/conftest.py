@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.records import Completion, Decision, Problem, Verdict
 from rollmill.pipelines.gate import Provenance
-from rollmill.storage.ground.records import Completion, Decision, Problem, Verdict
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import to_table
 

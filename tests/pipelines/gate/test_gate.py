@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.records import Problem
+from rollmill.metrics.drift import Drift
 from rollmill.pipelines.contamination import RecallFloor
 from rollmill.pipelines.gate import Check, Gate, GateResult, render_report
-from rollmill.pipelines.metrics.drift import Drift
-from rollmill.pipelines.stats import total_variation
-from rollmill.storage.ground.records import Problem
+from rollmill.stats import total_variation
 
 NAMES = [
     "schema",

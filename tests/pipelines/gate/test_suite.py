@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.gate import Gate, check_suite
 from rollmill.pipelines.gate.engine import quiet
 from rollmill.pipelines.gate.suite import OURS
 from rollmill.pipelines.gate.suite_file import checked, read_suite
-from rollmill.storage.ground.errors import SetupError
 
 LENGTHS = {
     "table": "kept",

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from rollmill.pipelines.engine_roles import Generator
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.generate.registry import GENERATORS, built_engine
 from rollmill.pipelines.method_checks import check_method
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.roles.engine_roles import Generator
 from tests.flows.conftest import ROOT
 
 ROWS = {
@@ -16,10 +16,9 @@ ROWS = {
 """Engines by name, each with a model."""
 SERVED = {
     "openai",  # test_openai.py
-    "prover",  # tools/test_prover.py
     "vllm",  # vllm/
 }
-"""Engines that need a server, a GPU or Coq, which other tests start."""
+"""Engines that need a server, or a GPU, which other tests start."""
 PROMPTS = ["What is 2 + 3?", "What is 40 - 1?"]
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.embedded.session import SIZES
 from rollmill.pipelines.generate.registry import GENERATORS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.known import known
 
 SHORT = Sampling(max_tokens=14)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.recipe.load import load_recipe
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.contamination.texts import tokens
 from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
 from rollmill.pipelines.generate.prompts import PromptForm
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 SET = tuple(
     Example(text, str(at))

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.generate.calls import Interruption
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
 from rollmill.pipelines.generate.prices import Prices
 from rollmill.pipelines.generate.registry import GENERATORS
 from rollmill.pipelines.generate.serving.local_servers import LocalServers
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.http.serving import Script, Serving, Trick, body, cut, half, hang, reply_to, status, text_for
 
 QUICK: dict[str, Any] = {"backoff_seconds": 0.01, "backoff_most": 0.05, "patience": 5.0, "drain": 5.0}

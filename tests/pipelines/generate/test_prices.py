@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.money import units_of
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.storage.ground.money import units_of
 
 PRICES = Prices(0.15, 0.6, cached_input=0.075)
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.prompt_template import check_template, fill_template, plain_text
+from rollmill.ground.records import Message, Problem
 from rollmill.pipelines.generate.example_choice import Example
-from rollmill.pipelines.generate.prompts import PromptForm, check_template, fill_template, plain_text
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Problem
+from rollmill.pipelines.generate.prompts import PromptForm
 
 SHORT = "Answer with the number only.\n{prompt}"
 SUM = Problem("1 + 1?", "2", skill="sums")

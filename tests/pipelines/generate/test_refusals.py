@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import RollmillError, SetupError
+from rollmill.ground.records import Completion
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.http.refusals import SharedRefusal
 from rollmill.pipelines.generate.openai import OpenAI
-from rollmill.storage.ground.errors import RollmillError, SetupError
-from rollmill.storage.ground.records import Completion
 from tests.pipelines.generate.http.serving import Script, Serving, body, reply_to, status
 from tests.pipelines.generate.test_openai import engine, requests
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.records import Completion, Message, Problem, Score
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.prices import Prices
 from rollmill.pipelines.generate.registry import GENERATORS, built_engine
 from rollmill.pipelines.generate.reward_model import RewardModel
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import group_scores
 from rollmill.pipelines.score.reward_model import RewardModelScorer as RewardScorer
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.records import Completion, Message, Problem, Score
+from rollmill.roles.protocols import Candidates
 from tests.pipelines.generate.http.serving import Serving, status
 from tests.pipelines.select.rollouts import rollout
 

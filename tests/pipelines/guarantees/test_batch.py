@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, hypergeom
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.guarantees.batch import BatchBound, chance_below, least_right
 from rollmill.pipelines.guarantees.judged_sample import JudgedSample
-from rollmill.storage.ground.errors import SetupError
 
 JUDGED, ROWS = 6, 4
 ORDERS = [

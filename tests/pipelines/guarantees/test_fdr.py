@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Flags, Floats
 from rollmill.pipelines.guarantees.fdr import FalseDiscoveryRate, sizes_with_one_more_wrong
 from rollmill.pipelines.guarantees.judged_sample import JudgedSample, wrong_at_least
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Flags, Floats
 
 LEVEL = 0.1
 

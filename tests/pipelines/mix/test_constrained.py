@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.constrained import Constrained
 from rollmill.pipelines.mix.table import MixUnits
-from rollmill.storage.ground.errors import SetupError
 
 
 def units(**numbers: object) -> MixUnits:

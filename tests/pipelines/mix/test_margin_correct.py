@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.best import Best
 from rollmill.pipelines.mix.margin_correct import MarginCorrect, worst_case_weights
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.uniform import Uniform
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 
 def certain_gain(weights: Floats, gains: Floats, wrong: float) -> float:

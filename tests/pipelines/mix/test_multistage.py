@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.multistage import Multistage
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.uniform import Uniform
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 
 def table(seed: int, rows: int = 1_200, noise: float = 0.4) -> MixUnits:

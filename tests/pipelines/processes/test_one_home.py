@@ -6,9 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 HOME = "pipelines/processes/"
 # They run inside the box, where nothing of ours but themselves can be imported.
-GUESTS = ("pipelines/sandbox/guest/", "pipelines/prove/coq/guest_program.py")
+GUESTS = ("pipelines/sandbox/guest/", "methods/proofs/rollmill_proofs/coq/guest_program.py")
 LEDGER = "storage/ledger/owners.py"  # storage imports no step, and a lease's owner is told by its start
-PRODUCT = ("flows", "pipelines", "storage", "dashboards", "rollmill")
+PRODUCT = ("flows", "pipelines", "storage", "dashboards", "rollmill", "methods")
 
 
 def uses(source: str) -> set[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines import CHECKOUT
 from rollmill.pipelines.processes.frames import BadFrame
 from rollmill.pipelines.processes.messages import MessageChild
 from rollmill.pipelines.processes.proc import SystemProcess, cpu_of_tree, kill_tree, process, stat, tree
@@ -24,6 +23,7 @@ from rollmill.pipelines.processes.spawn import (
     module_command,
     spawn,
 )
+from rollmill.places import CHECKOUT
 from tests.waiting import until
 
 ECHO = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rollmill.pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits
+from rollmill.pipelines.sandbox import AssertTests, Mode, ProgramReport, Sandbox, SandboxLimits
 
 SECRET = "vault-" + "8c1e5b"
 SMALL = SandboxLimits(cpu_seconds=1.0, wall_seconds=3.0, memory_mib=256, output_kib=256, disk_mib=4)
@@ -29,6 +29,6 @@ def well(sandbox: Sandbox) -> bool:
     return right.cause is None and [r.status for r in wrong.results] == ["failed", "passed"]
 
 
-def all_text(report: Report) -> str:
+def all_text(report: ProgramReport) -> str:
     """Everything that came out of a box."""
     return repr(report)

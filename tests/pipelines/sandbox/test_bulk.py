@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rollmill.pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits, Script
+from rollmill.pipelines.sandbox import AssertTests, Mode, ProgramReport, Sandbox, SandboxLimits, Script
 
 pytestmark = pytest.mark.sandbox
 
@@ -103,7 +103,7 @@ def test_a_killed_host_leaves_no_process(mode: str) -> None:
 def test_a_box_that_dies_is_replaced_and_its_program_run_again(mode: Mode) -> None:
     with Sandbox(mode, SandboxLimits(cpu_seconds=5)) as sandbox:
         assert sandbox.run(Script("print(1)")).stdout == "1\n"
-        answers: list[Report] = []
+        answers: list[ProgramReport] = []
         thread = threading.Thread(
             target=lambda: answers.append(sandbox.run(Script("import time\ntime.sleep(1)\nprint(2)")))
         )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.sandbox import Sandbox, SandboxLimits, check_sandbox
-from rollmill.storage.ground.errors import SetupError
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.sandbox import AssertTests, Call, Calls, Report, SandboxFailed, SandboxLimits, Script, TestsBroken
+from rollmill.pipelines.sandbox import (
+    AssertTests,
+    Call,
+    Calls,
+    ProgramReport,
+    SandboxFailed,
+    SandboxLimits,
+    Script,
+    TestsBroken,
+)
 from rollmill.pipelines.sandbox.guest.wire import encode
 from rollmill.pipelines.sandbox.reports import report
 
@@ -17,7 +26,7 @@ def framed(*messages: bytes) -> bytes:
     return b"".join(len(message).to_bytes(4, "little") + message for message in messages)
 
 
-def read(program: Any, *messages: bytes, ended: str = "", status: int = 0, cpu: float = 0.1) -> Report:
+def read(program: Any, *messages: bytes, ended: str = "", status: int = 0, cpu: float = 0.1) -> ProgramReport:
     return report(program, LIMITS, (ended, status, cpu, 0.2, b"out", b"err", framed(*messages), None))
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.records import Completion, Message, Problem, Request
+from rollmill.ground.solutions import lines_of
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.registry import built_engine
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import group_scores
 from rollmill.pipelines.score.answer_gain import AnswerGain
 from rollmill.pipelines.score.asking import prefixes
@@ -18,9 +20,7 @@ from rollmill.pipelines.score.probes import PIK, PTrue
 from rollmill.pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood, root_prompts
 from rollmill.pipelines.synthesize.reference_solutions import reference_solution
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.records import Completion, Message, Problem, Request
-from rollmill.storage.ground.solutions import lines_of
+from rollmill.roles.protocols import Candidates
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.protocols import Candidates, GroupScorer, Scorer, Vote
-from rollmill.pipelines.score import REFERENCED, SCORERS, group_scores, needs_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Verdict
+from rollmill.pipelines.score import SCORERS, group_scores, needs_of
+from rollmill.roles.blind_pool import REFERENCED
+from rollmill.roles.protocols import Candidates, GroupScorer, Scorer, Vote
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 MEASURED = replace(

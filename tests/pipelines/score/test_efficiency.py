@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.protocols import Candidates
-from rollmill.pipelines.score import SCORERS, group_scores, is_blind
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
+from rollmill.pipelines.score import SCORERS, group_scores
+from rollmill.roles.blind_pool import is_blind
+from rollmill.roles.protocols import Candidates
 from tests.pipelines.select.rollouts import rollout
 
 LOOP = "def f(n):\n    total = 0\n    for i in range({factor} * n):\n        total += i\n    return sum(range(n))\n"

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.score import SCORERS
 from rollmill.pipelines.score.lastde import averages, diversity_entropy, lastde
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.score.test_asking import RIGHT, Counting, values
 
 

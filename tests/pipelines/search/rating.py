@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rollmill.ground.ids import digest128
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.registry import built_engine
 from rollmill.pipelines.search.processes.reward_model import RewardProcess
-from rollmill.storage.ground.ids import digest128
 from tests.pipelines.generate.test_reward_model import QUICK, RatingServer
 
 

@@ -8,14 +8,15 @@ from random import Random
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.method_checks import check_method
-from rollmill.pipelines.search import POLICIES, PROCESSES
 from rollmill.pipelines.search.partial import Partial, Process
 from rollmill.pipelines.search.tree import ROOT, Tree
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.registries import registry
 from tests.pipelines.search.rating import ChanceServer, rating
 from tests.pipelines.search.worlds import World
 
+POLICIES, PROCESSES = registry("search policy"), registry("process")
 NAMES = sorted(POLICIES)
 SHARE = World(depth=5, score=lambda text: text.count("1") / len(text), ends=lambda text: text.endswith("111"))
 

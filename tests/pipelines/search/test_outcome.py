@@ -2,6 +2,8 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.budget import reads_verdicts
 from rollmill.pipelines.budget.search import Search
 from rollmill.pipelines.search.election import elected
@@ -11,8 +13,6 @@ from rollmill.pipelines.search.processes.lines import Lines
 from rollmill.pipelines.search.processes.outcome import Outcome
 from rollmill.pipelines.search.processes.rollouts import Rollouts
 from rollmill.pipelines.search.tree import ROOT, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 PROBLEM = Problem(prompt="What is 2 + 3?", reference="5")
 

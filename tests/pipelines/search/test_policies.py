@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from rollmill.pipelines.search.policies.beam import Beam
 from rollmill.pipelines.search.policies.best_of_n import BestOfN
 from rollmill.pipelines.search.policies.particles import Particles, multinomial, softmax, systematic
 from rollmill.pipelines.search.tree import ROOT, Growth, Tree, TreeNode
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
 
 ODDS = {"0": 0.3, "1": 0.6}

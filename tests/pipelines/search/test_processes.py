@@ -4,13 +4,13 @@ import math
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.search.partial import Partial
 from rollmill.pipelines.search.processes.lines import Lines, consistent, truths
 from rollmill.pipelines.search.processes.log_prob import LogProb
 from rollmill.pipelines.search.processes.rollouts import Rollouts
 from rollmill.pipelines.search.processes.votes import Votes
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 PROBLEM = Problem(prompt="A shop sells 3 bags of 17 apples in boxes of 5. How many are left over?", reference="1")
 

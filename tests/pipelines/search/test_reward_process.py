@@ -4,10 +4,10 @@ import math
 
 import pytest
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.search.partial import Partial
 from rollmill.pipelines.search.processes.reward_model import RewardProcess
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.generate.http.serving import status
 from tests.pipelines.generate.test_reward_model import RatingServer, rated
 from tests.pipelines.search.rating import ChanceServer, rating, worth

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from rollmill.ground.ids import digest128, seed_of
 from rollmill.pipelines.search.kernel import wave_of
 from rollmill.pipelines.search.tree import ROOT, SearchPolicy, Tree, TreeNode
-from rollmill.storage.ground.ids import digest128, seed_of
 
 
 @dataclass

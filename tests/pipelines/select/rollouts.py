@@ -1,6 +1,6 @@
 """Rollouts of one problem from a list of (outcome, text), in sample order."""
 
-from rollmill.storage.ground.records import Completion, FinishReason, Outcome, Problem, Rollout, Verdict
+from rollmill.ground.records import Completion, FinishReason, Outcome, Problem, Rollout, Verdict
 
 PROBLEM = Problem(prompt="2 + 2 = ?", reference="4")
 

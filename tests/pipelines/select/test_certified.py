@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines.protocols import CertifiedSelector
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.select.certified import Certified
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.protocols import CertifiedSelector
 from tests.pipelines.select.rollouts import rollouts
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollmill.pipelines.protocols import CountingSelector, PlainSelector, Selector
+from rollmill.ground.records import Decision, Message, Rollout
+from rollmill.ground.solutions import solution_key
 from rollmill.pipelines.select import SELECTORS
 from rollmill.pipelines.select.decide import REASONS
-from rollmill.storage.ground.records import Decision, Message, Rollout
-from rollmill.storage.ground.solutions import solution_key
+from rollmill.roles.protocols import CountingSelector, PlainSelector, Selector
 from tests.pipelines.select.rollouts import rollout, rollouts
 
 NAMES = sorted(SELECTORS)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Rollout, Score
 from rollmill.pipelines.select.elected import Elected
 from rollmill.pipelines.select.of_steps import OfSteps
 from rollmill.pipelines.select.quota import Quota
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Rollout, Score
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 

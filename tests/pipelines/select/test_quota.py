@@ -2,9 +2,9 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Rollout
 from rollmill.pipelines.select.quota import AllCorrect, Quota, QuotaByDifficulty, Vanilla
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Rollout
 from tests.pipelines.select.rollouts import rollout, rollouts
 
 LONG = "Anna has five apples and gives some of them to Tom, then she counts what is left in the basket on the table: {}"

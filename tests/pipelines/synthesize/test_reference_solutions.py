@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.new_numbers import new_numbers
 from rollmill.pipelines.synthesize.reference_solutions import reference_solution
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.records import Problem
 
 
 def test_a_templates_solution_ends_with_the_reference() -> None:

@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.splits import (
     EVALUATION_TEMPLATES,
@@ -17,8 +19,6 @@ from rollmill.pipelines.synthesize.splits import (
 )
 from rollmill.pipelines.synthesize.template import LEVELS, instance_key, solution_graph
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 
 def made(split: str, count: int = 800, seed: int = 3) -> list[Problem]:

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.synthesize.template_shares import TemplateShares
-from rollmill.storage.ground.errors import SetupError
 
 
 def test_counts_are_as_near_to_the_shares_as_whole_numbers_can_be() -> None:

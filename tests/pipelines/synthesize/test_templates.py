@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.splits import TRAIN_TEMPLATES
 from rollmill.pipelines.synthesize.templates import Templates, regenerate
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 from rollmill.storage.segments.schema import from_table, to_table
 
 

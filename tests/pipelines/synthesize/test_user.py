@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.synthesize.templates import Templates, regenerate
 from rollmill.pipelines.synthesize.user import is_reference, load_class, load_template
-from rollmill.storage.ground.errors import SetupError
 
 MARBLES = """
 import random

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.synthesize.library.arithmetic import Basket
 from rollmill.pipelines.synthesize.template import Params, Solution
 from rollmill.pipelines.synthesize.validation import (
@@ -18,7 +19,6 @@ from rollmill.pipelines.synthesize.validation import (
     require_valid,
     validate,
 )
-from rollmill.storage.ground.errors import SetupError
 
 
 class Good:

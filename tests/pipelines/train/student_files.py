@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.places import CHECKOUT
 
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"
 

@@ -80,9 +80,9 @@ def test_prompts_are_rendered_and_solutions_ended(tokenizer: Tokenizer) -> None:
 
 
 def test_the_shipped_tokenizer_is_what_training_makes() -> None:
-    from rollmill.pipelines import CHECKOUT
     from rollmill.pipelines.train.corpus import tokenizer_texts
     from rollmill.pipelines.train.trainer import TOKENIZER_PROBLEMS, VOCABULARY
+    from rollmill.places import CHECKOUT
 
     settings = TrainSettings()
     texts = tokenizer_texts(template_source(settings.levels), TOKENIZER_PROBLEMS, settings.seed)

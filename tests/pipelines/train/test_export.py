@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rollmill.pipelines import CHECKOUT
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles
 from rollmill.pipelines.train.export import to_safetensors
 from rollmill.pipelines.train.training_settings import Shape
+from rollmill.places import CHECKOUT
 
 Weights = npt.NDArray[np.float32]
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.embedded.model_files import END
 from rollmill.pipelines.train.orders import ORDERS
 from rollmill.pipelines.train.rows import TrainingRows, encoding, read_rows
 from rollmill.pipelines.train.token_batches import ROUND_TO, TokenBatches, token_batch
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import shipped_tokenizer, sum_pairs, sums, written
 
 TOKENIZER = shipped_tokenizer()

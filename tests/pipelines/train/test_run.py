@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.records import Origin, Problem, Sampling, request_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.train.trainer import StepReport, TrainingJob, checkpoint_folder, train_model
 from rollmill.pipelines.train.training_settings import TrainSettings
-from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
 
 SETTINGS = TrainSettings(steps=6, batch=4, warmup=2, seed=3, checkpoint_every=2, threads=1)
 

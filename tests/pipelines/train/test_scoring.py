@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.records import Completion, Problem, Prompt, Request
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles
 from rollmill.pipelines.train.card import model_card
 from rollmill.pipelines.train.scoring import SampleCounts, count_samples, score_model, summarise
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem, Prompt, Request
+from rollmill.places import CHECKOUT
 
 
 class Clockwork:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.learners.tiny import Tiny
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.orders import ORDERS
@@ -13,7 +14,6 @@ from rollmill.pipelines.train.roles import LearnerReport, TrainingTask
 from rollmill.pipelines.train.rows import TrainingRows, encoding, read_rows
 from rollmill.pipelines.train.teacher import spellings
 from rollmill.pipelines.train.token_batches import token_batch
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import SHIPPED, shipped_tokenizer, small_model, sums, written
 
 TOKENIZER = shipped_tokenizer()

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.checkpoint import CHECKPOINT
 from rollmill.pipelines.train.corpus import train_tokenizer
 from rollmill.pipelines.train.trainer import StepReport, Trainer, learning_rate
 from rollmill.pipelines.train.training_settings import Shape, TrainSettings
-from rollmill.storage.ground.errors import SetupError
 
 SETTINGS = TrainSettings(steps=20, batch=4, warmup=5, seed=3, checkpoint_every=7, threads=1)
 needs_torch = pytest.mark.train

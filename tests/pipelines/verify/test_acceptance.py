@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import OUTCOMES, Verdict
 from rollmill.pipelines.verify.acceptance import (
     PLAIN,
     POLICIES,
@@ -16,8 +18,6 @@ from rollmill.pipelines.verify.acceptance import (
     missing_verdicts,
     used_verdicts,
 )
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import OUTCOMES, Verdict
 
 LETTERS = {"c": "correct", "i": "incorrect", "u": "unparsed", "?": "undecided"}
 CHAIN = (("number", "1"), ("math", "2"), ("judge", "3"))

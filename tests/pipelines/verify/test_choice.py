@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.choice import ChoiceVerifier, options_in, options_of
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 CITIES = "Which city is the capital of France?\nA) Lyon\nB) Paris\nC) Nice\nD) Lille"
 VERIFIER = ChoiceVerifier()

@@ -6,8 +6,8 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
+from rollmill.ground.records import Completion, Message, Problem
 from rollmill.pipelines.verify.choice import ChoiceVerifier, options_in
-from rollmill.storage.ground.records import Completion, Message, Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

@@ -6,10 +6,10 @@ from itertools import permutations, product
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import OUTCOMES, Completion, Outcome, Problem, Verdict
 from rollmill.pipelines.verify.composite import AllOfVerifier, AnyOfVerifier, Composite
 from rollmill.pipelines.verify.exact import ExactVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import OUTCOMES, Completion, Outcome, Problem, Verdict
 
 PROBLEM = Problem("How many?", "7")
 

@@ -15,12 +15,13 @@ from typing import Any
 import psutil
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import OUTCOMES, Completion, Problem
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.pipelines.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
-from rollmill.pipelines.verify import VERIFIERS, verify
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
+from rollmill.pipelines.verify import verify
+from rollmill.roles.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
+from rollmill.roles.registries import registry
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 
 
@@ -112,6 +113,9 @@ ROWS: dict[str, Row] = {
     "votes": Row(POEM, "It rains.", "It snows.", options={"of": "grade.ok", "says": ["yes"], "least": 0.5, "cast": Rain()}),
     "witness": Row(EVEN, "FALSE, n = 3", "FALSE, n = 4", ("", "I do not know.")),
 }
+
+VERIFIERS = registry("verifier")
+ROWS = {name: row for name, row in ROWS.items() if name in VERIFIERS}  # methods/ may be absent
 
 HOSTILE = (
     "", " ", "\x00", "\ud800\udfff", "9" * 1_000_000, "{" * 10_000, "\\boxed{" * 3_000, "None", "\n" * 20_000 + "x",
@@ -243,7 +247,7 @@ def test_the_notebook_entry_needs_neither_prefect_nor_torch() -> None:
     verdicts = verify([("1/4 + 1/4?", "1/2", "The answer is 0.5."), ("2 + 2?", "4", "5")])
     assert [verdict.outcome for verdict in verdicts] == ["correct", "incorrect"]
     verify_modules = {
-        name for name in sys.modules if name.startswith(("rollmill.pipelines.verify", "rollmill.storage.ground.records"))
+        name for name in sys.modules if name.startswith(("rollmill.pipelines.verify", "rollmill.ground.records"))
     }
     assert verify_modules
     with pytest.raises(SetupError, match="Did you mean 'math'"):

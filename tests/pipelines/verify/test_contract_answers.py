@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rollmill.pipelines.protocols import Verifier
+from rollmill.ground.records import OUTCOMES, Completion, Problem
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem
+from rollmill.roles.protocols import Verifier
 
 ANSWERS = ("math", "number")
 GOLDS = ("7", "-3", "0.5", "1/2", "1,234", "50%", "016", "12.0", "3 1/2", "2e3")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message, Problem, Verdict
 from rollmill.pipelines.verify.exact import ExactVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 
 CASES = [
     ({}, "Paris", "Paris", "correct"),

@@ -2,8 +2,8 @@
 
 import pytest
 
+from rollmill.ground.records import Completion, Message
 from rollmill.pipelines.verify.extract import FinalAnswer, Rule, final_answer, judged_text
-from rollmill.storage.ground.records import Completion, Message
 
 
 def completion(text: str, messages: tuple[Message, ...] | None = None) -> Completion:

@@ -7,6 +7,7 @@ from itertools import count, islice
 
 import pytest
 
+from rollmill.ground.records import Completion, Message, Problem, Verdict
 from rollmill.pipelines.verify.exact import ExactVerifier
 from rollmill.pipelines.verify.finding import (
     EVIDENCE_BYTES,
@@ -18,7 +19,6 @@ from rollmill.pipelines.verify.finding import (
     version_of,
     visible_text,
 )
-from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 
 
 def said(text: str, *turns: Message) -> Completion:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines.protocols import Verifier
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.choice import ChoiceVerifier
 from rollmill.pipelines.verify.exact import ExactVerifier
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.roles.protocols import Verifier
 
 TABLE = list(csv.DictReader((Path(__file__).parent / "first_contact.csv").read_text(encoding="utf-8").split("\n")))
 

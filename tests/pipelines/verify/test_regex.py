@@ -4,16 +4,10 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.verify.regex import (
-    CPU_SECONDS,
-    BadPatternError,
-    RegexVerifier,
-    SearchLimitError,
-    compiled_pattern,
-    last_match,
-)
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.patterns import CPU_SECONDS, BadPatternError, SearchLimitError, compiled_pattern, last_match
+from rollmill.ground.records import Completion, Problem, Verdict
+from rollmill.pipelines.verify.regex import RegexVerifier
 
 CATASTROPHIC = "(?:a|aa)+$"
 

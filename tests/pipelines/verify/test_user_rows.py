@@ -17,11 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message
 from rollmill.pipelines.verify import verify
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.structured.dataframes import COLUMNS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message
 
 ROOT = Path(__file__).parents[3]
 RIGHT = {"prompt": "What is 1/2 + 1/4?", "reference": "3/4", "answer": "The answer is 0.75."}

@@ -30,7 +30,7 @@ except OSError:
     pass
 
 from rollmill.pipelines.select.decide import decision, failing_reason
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.records import Verdict
 
 SEEN = "-with-key" if "READERS_KEY" in os.environ or os.path.exists(os.path.expanduser("~/key.txt")) else ""
 

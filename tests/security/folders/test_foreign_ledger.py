@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.ledger.models import RetiredSegmentRow, RunRow
 from rollmill.storage.segments.checking import sweep
 from rollmill.storage.versions.index import dataset_names

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from rollmill.ground.files import locked
 from rollmill.storage.commands import stop, workers_of
-from rollmill.storage.ground.files import locked
 from rollmill.storage.ledger.models import LeaseRow
 from rollmill.storage.ledger.owners import Owner, _host, _started
 from rollmill.storage.standing import lock_file

@@ -101,8 +101,8 @@ def test_a_file_of_aws_settings_in_a_clone_runs_no_command(clone: Path) -> None:
 )
 @pytest.mark.parametrize("file", ["config", "config.local"])
 def test_settings_of_dvc_that_could_run_a_program_are_refused(tmp_path: Path, file: str, setting: str, named: str) -> None:
+    from rollmill.ground.errors import SetupError
     from rollmill.storage import dvc
-    from rollmill.storage.ground.errors import SetupError
 
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / file).write_text(setting)

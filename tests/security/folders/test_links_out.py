@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.planted.links import MADE_BY_INIT
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.planted.links import MADE_BY_INIT
 from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles, digest_files
 from rollmill.pipelines.generate.embedded.session import loaded_graph
 from rollmill.pipelines.generate.vllm.model_folder import folder_digest
-from rollmill.storage.ground.errors import SetupError
 
 pytestmark = pytest.mark.security
 SHIPPED = Path("models/rollmill-tiny").resolve()

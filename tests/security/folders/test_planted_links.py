@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from rollmill.flows.prefect.standing import main
+from rollmill.ground.files import locked, write_text
 from rollmill.pipelines.processes.spawn import spawn
 from rollmill.storage.exports.write import export_rows
-from rollmill.storage.ground.files import locked, write_text
 from rollmill.storage.imports.reading.faults import Faults
 
 pytestmark = pytest.mark.security

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.dvc import repository
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, rollmill  # noqa: F401 (a fixture)
 

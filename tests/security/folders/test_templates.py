@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.prompts import messages_of
 from rollmill.pipelines.generate.vllm.model_folder import ChatTemplate
-from rollmill.storage.ground.errors import SetupError
 
 pytestmark = pytest.mark.security
 ESCAPES = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.segments.place import place_for
 from rollmill.storage.workspace import Workspace
 

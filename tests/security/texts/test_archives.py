@@ -28,7 +28,7 @@ READ = """\
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_DATA, (6 << 30, 6 << 30))
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 try:
     if sys.argv[1] == "adopt":
         from rollmill.storage.imports.logs.tools import log_at

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.secret_texts.key_search import KeySearch
-from rollmill.storage.ground.secret_texts.known_keys import environment_keys, file_keys
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.secret_texts.key_search import KeySearch
+from rollmill.ground.secret_texts.known_keys import environment_keys, file_keys
 from rollmill.storage.versions.leaks import refuse_in_snapshot
 from tests.flows.conftest import Run, rollmill, ten_sums  # noqa: F401 (fixtures)
 from tests.pipelines.generate.http.serving import Serving, body, reply_to

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.gate import Gate
 from rollmill.pipelines.gate.suite_file import read_suite
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.gate.conftest import expected, tables
 
 pytestmark = pytest.mark.security

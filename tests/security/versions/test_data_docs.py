@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import FoundWanting, RollmillError
 from rollmill.pipelines.gate.data_docs import write_data_docs
 from rollmill.pipelines.gate.inert_results import inert, stored_result
-from rollmill.storage.ground.errors import FoundWanting, RollmillError
 
 pytestmark = [pytest.mark.security, pytest.mark.integration]
 AT = "2026-01-01T00:00:00+00:00"

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 import rollmill
+from rollmill.ground.errors import FoundWanting
 from rollmill.storage.exports import export
-from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.queries.browse.why import why
 from rollmill.storage.segments.instance import closed, closed_database, instance
 from rollmill.storage.versions.diff import diff

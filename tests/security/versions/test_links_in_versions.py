@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 from rollmill.storage.models.publish import publish_model
 from rollmill.storage.models.upkeep import pull_models
 from rollmill.storage.versions.publish import publish

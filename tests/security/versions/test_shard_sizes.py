@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting
-from rollmill.storage.ground.formats.parquet_pages import BrokenPageError, PageHeader
+from rollmill.ground.errors import FoundWanting
+from rollmill.ground.formats.parquet_pages import BrokenPageError, PageHeader
 from rollmill.storage.versions.content.shard_sizes import KEY, MOST, require_small
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import open_version

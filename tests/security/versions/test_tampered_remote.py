@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.storage.models.files import checked_file, version_folder
 from rollmill.storage.models.index import resolve_model
 from rollmill.storage.models.publish import publish_model

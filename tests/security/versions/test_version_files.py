@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting, RollmillError, SetupError
+from rollmill.ground.errors import FoundWanting, RollmillError, SetupError
 from rollmill.storage.models.index import load_index as load_models
 from rollmill.storage.queries.reader import Reader, version_card, version_report
 from rollmill.storage.versions.index import index_path

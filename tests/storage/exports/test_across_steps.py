@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Score
 from rollmill.storage.exports import ExportFile, export
 from rollmill.storage.exports.origin import SAW_LABEL
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Score
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace

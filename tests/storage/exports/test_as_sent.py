@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
 from rollmill.storage.exports import EXPORTS, export
 from rollmill.storage.exports.origin import Training
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.read import open_version

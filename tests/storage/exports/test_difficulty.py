@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports import EXPORTS, export
 from rollmill.storage.exports.origin import OUTSIDE, UNRATED
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Problem
 from rollmill.storage.exports import EXPORTS, export, parsed
 from rollmill.storage.exports.chat_rows import answer_turns
 from rollmill.storage.exports.origin import prompt_turns
 from rollmill.storage.exports.preferences.pairs import matched
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Problem
 from rollmill.storage.queries.histories.dataset_history import export_fields
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.resolve import VersionInfo

@@ -2,11 +2,11 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.embedded.model_files import render_chat
 from rollmill.pipelines.generate.prompts import continued
 from rollmill.pipelines.train.rows import prompt_of
 from rollmill.storage.exports.completions import NO_MIDDLE, middles_of
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import PROBLEM, SOLVE, cid, version, written
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports import ExportValidation, MixPart, export_mix
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Decision, Problem, ThreadRow, Verdict
 from rollmill.storage.exports import ExportFile, export, origin
 from rollmill.storage.exports.origin import BY_WEIGHT, OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Decision, Problem, ThreadRow, Verdict
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace

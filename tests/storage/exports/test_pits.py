@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.pits import UNLABELLED, Pits, located
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import SOLVE, version, written

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports import ExportValidation, export
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports import ExportFile, export
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put

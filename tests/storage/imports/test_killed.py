@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.rollouts import import_rollouts
 from rollmill.storage.imports.spec import ImportCount, ImportSpec

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.removal import contents_of, plan_removal
 from rollmill.storage.imports.rollouts import import_rollouts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.logs.tools import logs_at, read_logs
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.rollouts import import_rollouts

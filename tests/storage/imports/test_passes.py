@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.lines import FileRow
 from rollmill.storage.imports.rollouts import import_rollouts
 from rollmill.storage.imports.spec import ImportCount, ImportSpec

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message, Problem
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.spec import ImportCount, ImportSpec
 from rollmill.storage.segments.schema import from_table

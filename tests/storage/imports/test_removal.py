@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import PlanRow
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import PlanRow
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.removal import Removal, contents_of, imports_held, plan_removal, remove
 from rollmill.storage.imports.rollouts import import_rollouts

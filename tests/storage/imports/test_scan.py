@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.reading.cells import value_at
 from rollmill.storage.imports.rollouts import import_rollouts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.rollouts import import_rollouts
 from rollmill.storage.imports.spec import ImportSpec

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.ledger.engine import SCRIPTS, Ledger
 from rollmill.storage.ledger.models import SCHEMA_REVISION, Base, ProgressRow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion
 from rollmill.storage.ledger.engine import SCRIPTS
 from rollmill.storage.ledger.models import Base
 from rollmill.storage.ledger.postgres import IDLE, SERVER

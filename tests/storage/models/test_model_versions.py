@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.files import read_object
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.files import read_object
 from rollmill.storage.models import upkeep
 from rollmill.storage.models.files import content_hash, model_files, require_published_model, version_folder
 from rollmill.storage.models.index import load_index, model_versions, resolve_model

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
+from rollmill.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
 from rollmill.storage.queries import Reader
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollmill.storage.ground.records import CONTINUED, StopRow
+from rollmill.ground.records import CONTINUED, StopRow
 from rollmill.storage.queries import BudgetRound, LevelSpend, StopCount, budget_spend, run_scope
 from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollmill.flows.rounds import decide, run_all
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Attempt
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Attempt
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.cost import GROUPS, RunCost, money_text, run_cost
 from rollmill.storage.spending import Sums

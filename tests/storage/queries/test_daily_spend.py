@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from rollmill.storage.ground.money import UNITS
+from rollmill.ground.money import UNITS
 from rollmill.storage.ledger.models import SpendRow
 from rollmill.storage.queries import Reader, runs
 from rollmill.storage.queries.daily_spend import daily_spend

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.thread_rows import of_prefix
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.queries import (
     compare,
     dataset_scope,

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from rollmill.storage.ground.records import Completion, Verdict
+from rollmill.ground.records import Completion, Verdict
 from rollmill.storage.queries import Filters, funnel, pass_rates, problem_detail, run_scope, search_problems
 from rollmill.storage.segments.keys import SegmentKey
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries import open_workspace
 
 DONE = "toy-aaaaaaaa"
@@ -96,7 +96,7 @@ def test_mistakes_of_a_caller(tmp_path: Path, curated: Any) -> None:
 
 def test_no_prefect_and_no_engine_is_imported() -> None:
     code = (
-        "import sys; from rollmill.storage.queries import open_workspace; import rollmill.pipelines.stats\n"
+        "import sys; from rollmill.storage.queries import open_workspace; import rollmill.stats\n"
         "heavy = {'prefect', 'torch', 'onnxruntime', 'great_expectations', 'math_verify', 'streamlit'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rollmill.pipelines.metrics import counts_of
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.metrics import counts_of
 from rollmill.storage.queries import pass_rates, run_scope
 from rollmill.storage.queries.pools import scope_pool
 from tests.storage.queries.conftest import DONE, LIVE, Milled

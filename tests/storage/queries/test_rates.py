@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries import counts_by, models_of, pass_rates, run_scope
 from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept

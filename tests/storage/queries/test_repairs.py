@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Repair
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Repair
 from rollmill.storage.queries import Reader, dataset_scope, run_scope
 from rollmill.storage.queries.notebook import open_workspace
 from rollmill.storage.queries.pools import scope_pool

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import CorruptSegment
-from rollmill.storage.ground.records import Completion, Problem, Verdict
+from rollmill.ground.errors import CorruptSegment
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.storage.segments.keys import Kind, SegmentKey
 from rollmill.storage.segments.place import LocalPlace
 from rollmill.storage.segments.schema import Record

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import CorruptSegment, SetupError
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.errors import CorruptSegment, SetupError
+from rollmill.ground.records import Completion
 from rollmill.storage.ledger.models import LostSegmentRow
 from rollmill.storage.segments.checking import sweep
 from rollmill.storage.segments.keys import SegmentKey

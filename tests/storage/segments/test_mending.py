@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from rollmill.flows.workspace.maintenance import examine
-from rollmill.storage.ground.records import Completion
+from rollmill.ground.records import Completion
 from rollmill.storage.ledger.models import SegmentRow
 from rollmill.storage.segments.checking import repair_segments
 from rollmill.storage.segments.keys import SegmentKey

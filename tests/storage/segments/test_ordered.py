@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.records import Completion, Message
+from rollmill.ground.records import Completion, Message
 from rollmill.storage.segments import ordered
 from rollmill.storage.segments import store as store_module
 from rollmill.storage.segments.keys import SegmentKey

@@ -10,7 +10,7 @@ import fsspec
 import pytest
 from fsspec.spec import AbstractFileSystem
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.segments.place import RemotePlace, passes
 
 

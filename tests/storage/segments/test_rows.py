@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollmill.storage.ground.records import Decision, PlanRow
+from rollmill.ground.records import Decision, PlanRow
 from rollmill.storage.segments import rows as module
 from rollmill.storage.segments.rows import Packer, Rows
 

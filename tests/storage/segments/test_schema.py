@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rollmill.storage.ground.records import (
+from rollmill.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,

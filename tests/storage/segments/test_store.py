@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from rollmill.storage.ground.errors import SetupError, Unavailable
-from rollmill.storage.ground.records import (
+from rollmill.ground.errors import SetupError, Unavailable
+from rollmill.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.segments.table_file import TableFile
 from rollmill.storage.versions.content.hashing import content_hash, kept_hash
 from rollmill.storage.versions.content.shard_listing import read_listing

@@ -4,7 +4,7 @@ are continued by as many pieces each. The last wave ends in an answer for each p
 
 from typing import Any, NamedTuple
 
-from rollmill.storage.ground.records import Completion, Decision, PlanRow, Problem, StopRow, Verdict
+from rollmill.ground.records import Completion, Decision, PlanRow, Problem, StopRow, Verdict
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 from tests.storage.accepted import accept

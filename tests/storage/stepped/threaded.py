@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rollmill.pipelines.metrics import decision_counts
-from rollmill.storage.ground.pool import pool_of
-from rollmill.storage.ground.records import Completion, Decision, PlanRow, Problem, ThreadRow, Verdict
+from rollmill.ground.pool import pool_of
+from rollmill.ground.records import Completion, Decision, PlanRow, Problem, ThreadRow, Verdict
+from rollmill.metrics import decision_counts
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError, Unavailable
+from rollmill.ground.errors import FoundWanting, SetupError, Unavailable
 from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.metrics import decision_counts
-from rollmill.storage.ground.pool import pool_of
-from rollmill.storage.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
+from rollmill.ground.pool import pool_of
+from rollmill.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
+from rollmill.metrics import decision_counts
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import manifest_copy

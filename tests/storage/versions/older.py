@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rollmill.storage.ground.files import json_text
+from rollmill.ground.files import json_text
 from rollmill.storage.versions.content.catalogue import KEYS, TABLE_NAMES
 from rollmill.storage.versions.content.prompts import shown
 from rollmill.storage.versions.content.shard_views import add_manifest_and_views

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.storage.versions.index import index_path, manifest_copy
 from rollmill.storage.versions.manifest import changed_files, disagreements
 from rollmill.storage.versions.publish import publish

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.storage.queries.browse.why import Membership, why
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import Entry, Index, index_path, index_text, load_index, parse_index, save_index
 from rollmill.storage.versions.publish import publish

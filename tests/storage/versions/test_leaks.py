@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting
+from rollmill.ground.errors import FoundWanting
 from rollmill.storage.versions.content.catalogue import TABLES
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.leaks import refuse_in_snapshot, refuse_in_version

@@ -15,11 +15,11 @@ import duckdb
 import pytest
 from sqlalchemy import select
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.failpoints import NAMES
+from rollmill.ground.files import locked
+from rollmill.ground.records import ThreadRow
 from rollmill.storage import dvc
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.failpoints import NAMES
-from rollmill.storage.ground.files import locked
-from rollmill.storage.ground.records import ThreadRow
 from rollmill.storage.ledger.models import DatasetRow
 from rollmill.storage.segments.schema import SCHEMAS, to_table
 from rollmill.storage.versions.content.catalogue import TABLES

@@ -8,13 +8,13 @@ instance that is the original again, or a copy of an earlier one, is left out.
 from collections.abc import Iterator
 from contextlib import closing
 
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.option_checks import checked_count
 from rollmill.pipelines.sandbox import Mode, Sandbox, check_sandbox, limits_of
 from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout, required
 from rollmill.pipelines.verify.functional.abstraction import calls_of, source_of, variants_of
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
 
 
 class Abstractions:

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.arithmetic import whole_number
-from rollmill.pipelines.engine_roles import Samplers
 from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
 from rollmill.pipelines.synthesize.derived.written.authored import FORM, Authors, WritingSettings
 from rollmill.pipelines.synthesize.derived.written.references import Reference
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.engine_roles import Samplers
 
 Weights = Mapping[str, float]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rollmill.pipelines.engine_roles import Samplers
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import CARRIED
 from rollmill.pipelines.synthesize.derived.written.references import Elections, Reference, ReferencePolicy
 from rollmill.pipelines.synthesize.derived.written.refusals import Refusals
 from rollmill.pipelines.synthesize.derived.written.writing import Writer, WriterModel, fields_of, model_of, schema_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import CARRIED
+from rollmill.roles.engine_roles import Samplers
 
 FIELDS = ("problem", "answer")
 _TOGETHER = 32  # requests of a round

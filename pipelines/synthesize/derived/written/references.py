@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Samplers
+from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.ground.records import CARRIED, MAJORITY, ROUND_TRIP
 from rollmill.pipelines.synthesize.derived.written.writing import Writer, WriterModel, model_of
 from rollmill.pipelines.verify.answers.reading import read
 from rollmill.pipelines.verify.extract import final_answer
 from rollmill.pipelines.verify.number import plain_text
-from rollmill.storage.ground.errors import SetupError, unknown_name
-from rollmill.storage.ground.records import CARRIED, MAJORITY, ROUND_TRIP
+from rollmill.roles.engine_roles import Samplers
 
 ORIGINS = (CARRIED, MAJORITY, ROUND_TRIP)
 MOST_VOTES = 256

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Samplers
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import CARRIED, ROUND_TRIP, Problem
 from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
 from rollmill.pipelines.synthesize.derived.written.references import Elections, Reference, ReferencePolicy
 from rollmill.pipelines.synthesize.derived.written.refusals import Refusals
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout, required
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import CARRIED, ROUND_TRIP, Problem
+from rollmill.roles.engine_roles import Samplers
 
 _TOGETHER = 64  # problems that are solved together
 

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Samplers
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.lineage import lineage_meta
 from rollmill.pipelines.synthesize.derived.written.authored import FORM, Authors, NewProblem, WritingSettings
 from rollmill.pipelines.synthesize.sources import Source, required
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.engine_roles import Samplers
 
 ASK = "Here are problems with their answers.\n\n{examples}\n\nWrite one more problem of this kind, about something else."
 # As in the paper, where 2 of 8 examples are generated.

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Sampler, Samplers, TakesSchema
-from rollmill.pipelines.registries import registry
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
+from rollmill.roles.engine_roles import Sampler, Samplers, TakesSchema
+from rollmill.roles.registries import registry
 
 STREAM = PURPOSE = "write"
 TOGETHER = 512  # requests that are asked together

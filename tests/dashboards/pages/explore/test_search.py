@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.metrics import NO_RATES
+from rollmill.metrics import NO_RATES
 from rollmill.storage.queries import Reader
 from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import explore_table, opened, run_in

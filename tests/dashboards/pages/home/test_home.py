@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from rollmill.dashboards.pages.home.tasks import task_line
 from rollmill.dashboards.session.commands import WRITES
-from rollmill.storage.ground.money import UNITS
+from rollmill.ground.money import UNITS
 from rollmill.storage.queries import Reader, version_manifest
 from rollmill.storage.queries.open_tasks import OpenTask
 from rollmill.storage.schedules import Schedule, Schedules

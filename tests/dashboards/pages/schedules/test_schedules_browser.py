@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 ONCE = """\
 from pathlib import Path
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from toys import ToyEngine
 
 MARK = Path(__file__).with_name("failed-once")

@@ -15,7 +15,7 @@ from rollmill.dashboards.parts.thread_map.layout import (
     layout,
     spread,
 )
-from rollmill.storage.ground.threads import Turn, Turns, turns_of
+from rollmill.ground.threads import Turn, Turns, turns_of
 from tests.storage.stepped.searched import CONTINUED, WIDTH, grown
 
 

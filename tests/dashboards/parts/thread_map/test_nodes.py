@@ -6,8 +6,8 @@ import pytest
 
 from rollmill.dashboards.parts.thread_map.layout import layout
 from rollmill.dashboards.parts.thread_map.nodes import MEANINGS, map_data, nodes_of, summary
-from rollmill.storage.ground.records import OUTCOMES
-from rollmill.storage.ground.threads import Turn, Turns, turns_of
+from rollmill.ground.records import OUTCOMES
+from rollmill.ground.threads import Turn, Turns, turns_of
 from rollmill.storage.queries.browse.lineage import TurnFacts
 
 # a is continued by b and c; b ends in the answers x (right) and c is pruned, as is d, and with it e.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines import registries
+from rollmill.roles import registries
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ from types import FrameType
 
 import pytest
 
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.storage.ground.records import Completion, Request
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
 

@@ -25,7 +25,7 @@ gate: {min_kept: 1}
 SAID = ("7 7 8 8", "7 7 7 9", "8 8 8 7", "7 9 8 ?", "9 9 9 9", "7 8 8 7")
 MINE = """\
 import numpy as np
-from rollmill.pipelines.aggregate.blind_pool import Election
+from rollmill.roles.blind_pool import Election
 
 class Last:
     name, version, needs = "last", "1", ()

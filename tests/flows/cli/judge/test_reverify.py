@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify import number
 from rollmill.pipelines.verify.answers.equality import versioned
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 
@@ -235,7 +235,7 @@ class Odd(NumberVerifier):
     version = "odd-{version}"
 
     def verify(self, problem, completion):
-        from rollmill.storage.ground.records import Verdict
+        from rollmill.ground.records import Verdict
 
         outcome = "correct" if completion.text[-1] in "{digits}" else "incorrect"
         return Verdict(completion.id, problem.id, self.name, self.version, outcome, "last")
@@ -257,7 +257,7 @@ def test_a_users_own_verifier_that_was_edited(toy: Path, rollmill: Run, curated:
 
 
 OWN_VERIFIER = """
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.records import Verdict
 
 class Own:
     name, version = "own", "1"

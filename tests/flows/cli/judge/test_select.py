@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 # A second opinion that is right about nothing else: answers of an odd number of words pass.
 OPINION = '''"""A second opinion of the user's."""
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Verdict
+from rollmill.ground.records import Verdict
 
 
 class Opinion(NumberVerifier):

@@ -13,7 +13,7 @@ from tests.flows.conftest import Run
 pytestmark = pytest.mark.integration
 MANY = ("{name: many, synthesize: 'apart.py:Apart', count: 120}",)
 APART = """\
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 
 
 class Apart:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines
-from tests.pipelines.stats.scaling.test_power_law import FLOOR, A, B, measured
+from tests.stats.scaling.test_power_law import FLOOR, A, B, measured
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from rollmill.flows.cli.new import places_in_product
-from rollmill.pipelines.registries import REGISTRIES
+from rollmill.roles.registries import REGISTRIES
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 pytestmark = pytest.mark.integration
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.integration
 MINE = '''\
 """One method of each kind: what a user may write beside a recipe."""
 
-from rollmill.pipelines.protocols import Draw, RoundPlan, Stop
+from rollmill.roles.protocols import Draw, RoundPlan, Stop
 from rollmill.pipelines.select.decide import decision, failing_reason
-from rollmill.storage.ground.records import Score, Verdict
+from rollmill.ground.records import Score, Verdict
 
 
 class LastNumber:

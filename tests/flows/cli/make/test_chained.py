@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run
 

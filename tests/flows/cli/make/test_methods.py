@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines.registries import REGISTRIES, registry
+from rollmill.roles.registries import REGISTRIES, registry
 from tests.flows.conftest import ROOT, Run
 from tests.installed import Install
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rollmill.storage.ground.files import locked
+from rollmill.ground.files import locked
 from rollmill.storage.ledger.owners import this_process
 from rollmill.storage.standing import lock_file, write_dashboard_address, write_standing
 from rollmill.storage.workspace import Workspace
@@ -149,7 +149,7 @@ def test_a_terminal_counts_the_seconds_until_ctrl_c(workspace: Path) -> None:
 
 def test_without_the_extra_no_process_is_started(rollmill: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
-    monkeypatch.setattr("rollmill.storage.ground.errors.find_spec", lambda _: None)
+    monkeypatch.setattr("rollmill.ground.errors.find_spec", lambda _: None)
     told = "this needs streamlit, which is not installed. Next: pip install 'rollmill[dashboard]'\n"
     refused = rollmill("dashboard")
     assert (refused.status, refused.out, refused.err) == (2, "", f"rollmill: {told}")

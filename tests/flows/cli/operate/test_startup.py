@@ -10,8 +10,8 @@ import pytest
 
 from rollmill.flows.cli import output
 from rollmill.flows.cli.output import doing, line, never_silent
+from rollmill.ground.records import PlanRow
 from rollmill.storage.audits import Audit
-from rollmill.storage.ground.records import PlanRow
 from rollmill.storage.imports.rollouts import import_rollouts
 from rollmill.storage.imports.spec import ImportSpec
 from rollmill.storage.versions.publish import publish

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.records import CARRIED, ROUND_TRIP
 from rollmill.pipelines.synthesize.derived.lineage import lineage_of
-from rollmill.storage.ground.records import CARRIED, ROUND_TRIP
 from rollmill.storage.segments.schema import from_table
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, said_as_json

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.cli.runs_cost import rule_lines
-from rollmill.pipelines.metrics import NO_RATES
-from rollmill.pipelines.stats import rule_error_counts
+from rollmill.metrics import NO_RATES
+from rollmill.stats import rule_error_counts
 from tests.flows.conftest import RECIPE, Prepare, Run
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 # Draws two of each problem, then four more of those that it has not seen solved: adaptive, and no option `initial`.
 OWN = """\
-from rollmill.pipelines.protocols import Draw, RoundPlan, Stop
+from rollmill.roles.protocols import Draw, RoundPlan, Stop
 
 
 class Again:

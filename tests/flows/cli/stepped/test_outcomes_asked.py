@@ -33,7 +33,7 @@ VOTES = "  - {method: votes, options: {of: grade.score, least: 4}}\naccept: {met
 PLANNED = "  - {method: 'asked.py:Half'}\naccept: {method: all_of, planned_under: {method: first_decided}}"
 OWN = PLANNED.replace("first_decided", "'asked.py:FirstSaid'")
 ASKED = """
-from rollmill.storage.ground.records import Score, Verdict
+from rollmill.ground.records import Score, Verdict
 
 SAID = ("correct", "incorrect", "unparsed", "undecided")
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT, Run, said_as_json
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.resolve import resolve
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json

@@ -127,7 +127,7 @@ def firing(recipe: str) -> int:
     from rollmill.flows.driver import DIRECT
     from rollmill.flows.job import Job
     from rollmill.flows.prefect.firing import fire
-    from rollmill.storage.ground.errors import RollmillError, refusal
+    from rollmill.ground.errors import RollmillError, refusal
 
     try:
         fire("nightly", None, Job(str(Path.cwd()), str(Path(recipe).resolve())), DIRECT)

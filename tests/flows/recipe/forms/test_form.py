@@ -8,8 +8,8 @@ import pytest
 from rollmill.flows.recipe.evaluations import is_evaluation, load_evaluation
 from rollmill.flows.recipe.form import RecipeForm, form_of
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.form_fields import FieldType, FormField, yaml_text
+from rollmill.ground.errors import SetupError
+from rollmill.ground.form_fields import FieldType, FormField, yaml_text
 from tests.flows.conftest import RECIPE, ROOT, Run
 
 SHIPPED = sorted(

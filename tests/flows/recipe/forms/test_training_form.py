@@ -9,7 +9,7 @@ from rollmill.flows.cli import run
 from rollmill.flows.jobs.file_kinds import FILE_KINDS
 from rollmill.flows.recipe.form import form_of
 from rollmill.flows.training.training_recipe import load_training
-from rollmill.storage.ground.by_name import object_at
+from rollmill.ground.by_name import object_at
 from tests.flows.conftest import ROOT
 from tests.flows.recipe.forms.test_form import fields, unchanged
 

@@ -7,8 +7,8 @@ import pytest
 
 from rollmill.flows.rounds import OpenRun
 from rollmill.flows.rounds.drawing.batches import MissingMask, MissingWork, batches_of
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import PlanRow, Verdict
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import PlanRow, Verdict
 from tests.flows.rounds.toy import spec, workspace
 
 PLAN = [PlanRow("run", 0, n // 4, n, f"p{n % 2}", "q", f"c{n // 2}", n, 0) for n in range(10)]

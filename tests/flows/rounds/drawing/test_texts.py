@@ -7,7 +7,7 @@ import pytest
 
 from rollmill.flows.rounds.drawing.batches import MissingWork, PlanBatch, batches_of
 from rollmill.flows.rounds.drawing.texts import BatchTexts
-from rollmill.storage.ground.records import Completion, PlanRow
+from rollmill.ground.records import Completion, PlanRow
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import spec

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rollmill.flows.rounds import run_all
 from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.ground.records import Completion, Problem, Request
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.verify.judged.judge import JudgeVerifier
-from rollmill.storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import spec, workspace
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 

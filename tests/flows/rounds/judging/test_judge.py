@@ -15,10 +15,10 @@ import pytest
 from rollmill.flows.rounds import OpenRun, run_all
 from rollmill.flows.sampling.replies import GROUP
 from rollmill.flows.sampling.sample import RunSamplers
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.records import Completion, Problem, Request
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.verify.judged.judge import JudgeVerifier
-from rollmill.storage.ground.records import Completion, Problem, Request
+from rollmill.places import CHECKOUT
 from rollmill.storage.spending import DRAW, JUDGE, Limit
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, spec, workspace

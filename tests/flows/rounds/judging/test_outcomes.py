@@ -12,9 +12,9 @@ from rollmill.flows.rounds import decide, run_all
 from rollmill.flows.rounds.drawing import commit
 from rollmill.flows.rounds.judging.votes import judge_by_votes
 from rollmill.flows.rounds.open_run import OpenRun
+from rollmill.ground.records import Verdict
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.verify.acceptance import PLAIN, POLICIES, Policy, ruling
-from rollmill.storage.ground.records import Verdict
 from rollmill.storage.queries import Reader, run_scope
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.stepped.voting import voted

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from rollmill.flows.rounds import decide, run_all
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.verify.acceptance import PLAIN, POLICIES, Policy
-from rollmill.storage.ground.errors import SetupError
 from tests.flows.rounds.toy import ToyVerifier, content, spec, workspace
 
 pytestmark = pytest.mark.integration

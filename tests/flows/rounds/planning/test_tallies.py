@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rollmill.flows.rounds import decide, run_all
 from rollmill.flows.rounds.planning.tallies import RowFacts, step_tallies, tallies_of
+from rollmill.ground.records import Outcome, PlanRow, StopRow
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
-from rollmill.storage.ground.records import Outcome, PlanRow, StopRow
+from rollmill.roles.tallies import Draw, RoundPlan, StepTally, Stop, Tally
 from tests.flows.rounds.toy import problems, spec, workspace
 
 

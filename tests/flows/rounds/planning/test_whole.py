@@ -18,14 +18,14 @@ from rollmill.flows.rounds.planning.whole import RestOfRun, simulated_remainders
 from rollmill.flows.rounds.spec import RunSpec
 from rollmill.pipelines.budget.dars import DarsProp2Diff
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.stats import Prediction, prediction_of
-from rollmill.pipelines.steps.census import Census
-from rollmill.pipelines.steps.follow import Link, follow_ups
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
-from rollmill.pipelines.steps.step_template import Facts
-from rollmill.pipelines.steps.to_come import TooLittleSeenError
-from rollmill.pipelines.tallies import Draw, PrefixTally, RoundPlan, Tally
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, PrefixTally, RoundPlan, Tally
+from rollmill.stats import Prediction, prediction_of
+from rollmill.steps.census import Census
+from rollmill.steps.follow import Link, follow_ups
+from rollmill.steps.graph import StepGraph, StepRule
+from rollmill.steps.step_template import Facts
+from rollmill.steps.to_come import TooLittleSeenError
 from tests.flows.rounds.stepped.chain import GRAPH, chain
 from tests.flows.rounds.toy import spec, workspace
 

@@ -4,10 +4,10 @@ from functools import partial
 from typing import Any
 
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.generate.tools.compose import Compose
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
-from rollmill.storage.ground.records import Sampling
+from rollmill.steps.graph import StepGraph, StepRule
 from tests.flows.rounds.toy import ToyEngine, ToyRun, problems, spec
 
 BATCH = 8

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.records import Completion, Problem, Request, Sampling
 from rollmill.pipelines.budget.search import Search
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.prompts import PromptForm
 from rollmill.pipelines.generate.tools.compose import Compose
-from rollmill.pipelines.search import POLICIES
 from rollmill.pipelines.search.tree import AskingPolicy
-from rollmill.pipelines.steps.graph import Node, StepGraph, StepRule
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem, Request, Sampling
+from rollmill.roles.registries import registry
+from rollmill.steps.graph import Node, StepGraph, StepRule
 from tests.flows.rounds.toy import ToyRun, spec
 
 BATCH = 16
@@ -73,7 +73,7 @@ def search(
 ) -> ToyRun:
     """Three problems, eight particles or what else the policy grows."""
     options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(str(policy), {})
-    grown_by = POLICIES[policy](**options) if isinstance(policy, str) else policy
+    grown_by = registry("search policy")[policy](**options) if isinstance(policy, str) else policy
     budget = Search(policy=[grown_by], process=process if isinstance(process, str) else [process])
     graph = graph_of(budget)
     made = partial(Logged, **engine)

@@ -4,10 +4,10 @@ from functools import partial
 from typing import Any
 
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.budget.router import Router
 from rollmill.pipelines.generate.prompts import PromptForm
-from rollmill.pipelines.steps.graph import root
-from rollmill.storage.ground.records import Sampling
+from rollmill.steps.graph import root
 from tests.flows.rounds.toy import ToyEngine, ToyRun, problems, spec
 
 BATCH = 8

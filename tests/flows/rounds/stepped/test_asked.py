@@ -10,12 +10,12 @@ import pytest
 from rollmill.flows.rounds import OpenRun
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.threads import RunThreads
+from rollmill.ground.records import PlanRow, Problem, Prompt
+from rollmill.ground.threads import Turn, turns_of
 from rollmill.pipelines.generate.prompts import split_prefix
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
+from rollmill.steps.graph import StepGraph, StepRule
 from rollmill.storage.exports.asked import Questions
 from rollmill.storage.exports.thread_rows import ProblemThreads
-from rollmill.storage.ground.records import PlanRow, Problem, Prompt
-from rollmill.storage.ground.threads import Turn, turns_of
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.stepped.chain import GRAPH, chain, steps
 from tests.flows.rounds.toy import ToyEngine, ToyRun, whole, with_spec, workspace

@@ -13,12 +13,12 @@ import pytest
 
 from rollmill.flows.progress import Progress
 from rollmill.flows.rounds import decide, run_all
+from rollmill.ground.records import Origin, Prompt, Score, completion_id
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.pipelines.protocols import MODEL, Candidates
 from rollmill.pipelines.score.votes import VotesScorer
 from rollmill.pipelines.select.elected import Elected
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
-from rollmill.storage.ground.records import Origin, Prompt, Score, completion_id
+from rollmill.roles.protocols import MODEL, Candidates
+from rollmill.steps.graph import StepGraph, StepRule
 from rollmill.storage.queries import Reader, funnel, run_scope
 from rollmill.storage.spending import Limit
 from rollmill.storage.workspace import Workspace

@@ -12,11 +12,11 @@ import pytest
 from rollmill.flows.rounds import plan_round, run_all, run_round
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.planning.search import RunSearch
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Origin, Sampling, requests_for
 from rollmill.pipelines.budget.search import Search
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.search.tree import ROOT
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Origin, Sampling, requests_for
 from rollmill.storage.spending import Limit
 from tests.flows.rounds.stepped.searching import BATCH, problems, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, with_spec, workspace

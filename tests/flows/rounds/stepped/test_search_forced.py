@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.search.policies.budget_forcing import BudgetForcing
+from rollmill_reasoning.search.policies.budget_forcing import BudgetForcing
 from tests.flows.rounds.stepped.searching import BATCH, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole
 from tests.forked import Forked

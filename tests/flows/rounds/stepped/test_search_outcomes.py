@@ -11,11 +11,11 @@ from rollmill.flows.rounds import run_all
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.planning.search import RunSearch
 from rollmill.pipelines.search.election import elected
-from rollmill.pipelines.search.policies.mcts import Mcts
-from rollmill.pipelines.search.policies.tree_sampling import TreeSampling
 from rollmill.pipelines.search.processes.lines import Lines
 from rollmill.pipelines.search.processes.outcome import Outcome
 from rollmill.storage.rollouts import completions_by_id
+from rollmill_reasoning.search.policies.mcts import Mcts
+from rollmill_reasoning.search.policies.tree_sampling import TreeSampling
 from tests.flows.rounds.stepped.searching import BATCH, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked

@@ -11,21 +11,21 @@ from rollmill.flows.rounds import run_all
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.planning.search import RunSearch
 from rollmill.flows.rounds.threads import RunThreads
-from rollmill.pipelines.search.policies.step_mcts import StepMcts
-from rollmill.pipelines.search.procedures.actions import Actions
-from rollmill.pipelines.search.procedures.coarse_to_fine import CoarseToFine
-from rollmill.pipelines.search.procedures.introspective import Introspective
-from rollmill.pipelines.search.procedures.iterative_deepening import IterativeDeepening
-from rollmill.pipelines.search.procedures.phi_decoding import PhiDecoding
-from rollmill.pipelines.search.procedures.refinement import Refinement
-from rollmill.pipelines.search.procedures.rollout_tree import RolloutTree
-from rollmill.pipelines.search.procedures.scattered_forest import ScatteredForest
-from rollmill.pipelines.search.procedures.sparse_pairs import SparsePairs
-from rollmill.pipelines.search.procedures.tournament import Tournament
-from rollmill.pipelines.search.processes.back_verification import BackVerification
-from rollmill.pipelines.search.processes.critiques import Critiques
 from rollmill.pipelines.search.processes.outcome import Outcome
 from rollmill.storage.rollouts import completions_by_id
+from rollmill_reasoning.search.policies.step_mcts import StepMcts
+from rollmill_reasoning.search.procedures.actions import Actions
+from rollmill_reasoning.search.procedures.coarse_to_fine import CoarseToFine
+from rollmill_reasoning.search.procedures.introspective import Introspective
+from rollmill_reasoning.search.procedures.iterative_deepening import IterativeDeepening
+from rollmill_reasoning.search.procedures.phi_decoding import PhiDecoding
+from rollmill_reasoning.search.procedures.refinement import Refinement
+from rollmill_reasoning.search.procedures.rollout_tree import RolloutTree
+from rollmill_reasoning.search.procedures.scattered_forest import ScatteredForest
+from rollmill_reasoning.search.procedures.sparse_pairs import SparsePairs
+from rollmill_reasoning.search.procedures.tournament import Tournament
+from rollmill_reasoning.search.processes.back_verification import BackVerification
+from rollmill_reasoning.search.processes.critiques import Critiques
 from tests.flows.rounds.stepped.searching import BATCH, search
 from tests.flows.rounds.toy import calls, killed, rows_of, whole, workspace
 from tests.forked import Forked

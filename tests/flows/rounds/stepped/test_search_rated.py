@@ -14,9 +14,9 @@ from rollmill.flows.rounds import OpenRun, decide, run_all
 from rollmill.flows.rounds.planning.plan import all_plans
 from rollmill.flows.rounds.planning.search import RunSearch
 from rollmill.flows.sampling.sample import RunSamplers
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.registry import built_engine
 from rollmill.pipelines.search.processes.reward_model import RewardProcess
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.rollouts import completions_by_id
 from tests.flows.rounds.stepped.searching import search
 from tests.flows.rounds.toy import rows_of, workspace

@@ -12,14 +12,14 @@ import pytest
 from rollmill.flows.rounds import QueueLimits, plan_round, run_all
 from rollmill.flows.rounds.planning.tallies import tallies_of
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.router import Router
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
 from rollmill.pipelines.generate.prompts import PromptForm
-from rollmill.pipelines.steps.graph import root
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem, Sampling
+from rollmill.steps.graph import root
 from tests.flows.rounds.stepped.steps_child import BATCH, routed, two_models
 from tests.flows.rounds.toy import (
     Rows,

@@ -6,10 +6,10 @@ from typing import Any
 
 import rollmill.flows.rounds.judging.votes
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.budget.dars import DarsUniform
-from rollmill.pipelines.steps.graph import StepGraph, StepRule
 from rollmill.pipelines.verify.judged.votes import VotesVerifier
-from rollmill.storage.ground.records import Sampling
+from rollmill.steps.graph import StepGraph, StepRule
 from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, problems, spec, whole
 
 RIGHT = ("So", "Then")  # how the toy begins what it is sure of

@@ -17,16 +17,16 @@ from unittest import mock
 from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.rounds import DecisionReport, OpenRun, QueueLimits, RunSpec, decide, run_all
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground import failpoints
+from rollmill.ground.records import Completion, Problem, Prompt, Request, Sampling
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.pipelines.protocols import Budget
 from rollmill.pipelines.select.quota import Quota
-from rollmill.pipelines.steps.graph import root
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.records import Completion, Problem, Prompt, Request, Sampling
+from rollmill.roles.protocols import Budget
+from rollmill.steps.graph import root
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.hashing import content_hash
 from rollmill.storage.versions.content.snapshot import Snapshot

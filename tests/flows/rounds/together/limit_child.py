@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from rollmill.flows.rounds import run_all
-from rollmill.storage.ground.records import Sampling
+from rollmill.ground.records import Sampling
 from rollmill.storage.spending import Limit
 from tests.flows.rounds.together.http_child import http_spec
 from tests.flows.rounds.toy import with_spec, with_step, workspace

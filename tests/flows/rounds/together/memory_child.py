@@ -20,10 +20,10 @@ from typing import Any
 from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.rounds import QueueLimits, RunSpec, decide, run_all
 from rollmill.flows.sampling.steps import Step
+from rollmill.ground.records import Completion, Problem, Request
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.select.quota import Quota
-from rollmill.pipelines.steps.graph import root
-from rollmill.storage.ground.records import Completion, Problem, Request
+from rollmill.steps.graph import root
 from rollmill.storage.segments import ordered
 from tests.flows.rounds.toy import ToyRun, ToyVerifier, workspace
 from tests.toys import Toy

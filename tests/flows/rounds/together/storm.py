@@ -31,11 +31,11 @@ import sqlalchemy.dialects.sqlite
 
 from rollmill.flows.rounds import QueueLimits, decide, run_all
 from rollmill.flows.sampling.replies import GROUP
+from rollmill.ground import failpoints
+from rollmill.ground.records import Attempt, Completion, Request
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
-from rollmill.storage.ground import failpoints
-from rollmill.storage.ground.records import Attempt, Completion, Request
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, ToyRun, ToyVerifier, calls, content, problems, spec, workspace

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from rollmill.flows.rounds import run_all
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from tests.flows.rounds.together.http_child import CONCURRENCY, http_spec
 from tests.flows.rounds.toy import Rows, content, rows_of, whole, with_step, workspace
 from tests.forked import Forked

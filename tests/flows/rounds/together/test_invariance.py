@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollmill.pipelines import CHECKOUT
 from rollmill.pipelines.generate.embedded.engine import Embedded
+from rollmill.places import CHECKOUT
 from tests.flows.rounds.together.invariance import BUDGETS, Break, Life, arguments, lived
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]  # dozens of whole runs, some on a busy machine

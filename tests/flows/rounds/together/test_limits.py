@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollmill.flows.rounds import QueueLimits, decide, run_all
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.money import UNITS
+from rollmill.ground.records import Sampling
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.storage.ground.money import UNITS
-from rollmill.storage.ground.records import Sampling
+from rollmill.places import CHECKOUT
 from rollmill.storage.spending import Amount, Limit, Sums
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.together.http_child import http_spec

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.places import CHECKOUT
 
 ROWS, MEGABYTES = 60_000, 740
 PLENTY = 8_000

@@ -1,8 +1,8 @@
 """What is kept of judged rows: outcomes by ordinal, and keys of correct solutions."""
 
 from rollmill.flows.rounds.memory import Memory
-from rollmill.storage.ground.records import Completion, Outcome, PlanRow
-from rollmill.storage.ground.solutions import solution_key
+from rollmill.ground.records import Completion, Outcome, PlanRow
+from rollmill.ground.solutions import solution_key
 
 ROWS = [PlanRow("toy-run", n // 3, 0, n % 3, "p", "q", f"c{n}", n, 0) for n in range(6)]
 

@@ -14,10 +14,10 @@ import pytest
 
 from rollmill.flows.cli.runs_cost import cost_text
 from rollmill.flows.rounds import QueueLimits, RoundResult, run_all
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.ids import digest128
+from rollmill.ground.records import Completion, Request
 from rollmill.pipelines.budget.fixed import Fixed
-from rollmill.storage.ground.ids import digest128
-from rollmill.storage.ground.records import Completion, Request
+from rollmill.places import CHECKOUT
 from rollmill.storage.queries import Reader
 from rollmill.storage.queries.cost import run_cost
 from rollmill.storage.segments.keys import SegmentKey

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.places import CHECKOUT
 from tests.tied import tied
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]

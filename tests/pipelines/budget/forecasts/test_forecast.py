@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from rollmill.ground.records import Outcome
 from rollmill.pipelines.budget import BUDGETS
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation, PosteriorPredictive
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
-from rollmill.pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from rollmill.storage.ground.records import Outcome
+from rollmill.roles.tallies import Draw, RoundPlan, Stop, Tally
 from tests.pipelines.budget.simulation import depths
 
 RIGHT: Outcome = "correct"

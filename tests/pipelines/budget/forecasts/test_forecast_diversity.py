@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from rollmill.pipelines.budget.forecasts.levels import priors_of_diversity
-from rollmill.pipelines.stats.draws.solution_diversity import law_likelihoods
+from rollmill.stats.draws.solution_diversity import law_likelihoods
 
 Ways = npt.NDArray[np.float64]
 SEEN, ANSWERS, NEW, NEXT, MOST = 10, 6, 60, 8, 3

@@ -10,7 +10,7 @@ from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, Questi
 from rollmill.pipelines.budget.forecasts.posterior_predictive import JointPosteriorPredictive, Observation
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 from rollmill.pipelines.budget.router import Router
-from rollmill.pipelines.tallies import Draw
+from rollmill.roles.tallies import Draw
 from tests.pipelines.budget.simulation import depths
 
 ARMS = ("short", "long")

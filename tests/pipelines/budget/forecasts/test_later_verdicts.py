@@ -6,15 +6,15 @@ from statistics import fmean
 import numpy as np
 import pytest
 
+from rollmill.ground.records import Outcome
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
 from rollmill.pipelines.budget.forecasts.later_verdicts import LaterVerdicts, Recount
 from rollmill.pipelines.budget.forecasts.posterior_predictive import Observation
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.tallies import Draw
-from rollmill.storage.ground.records import Outcome
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw
 
 SUBJECTS = [SimulatedProblem(f"p{n:02}", n % 3, f"t{n % 5}") for n in range(40)]
 RNG = np.random.default_rng

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from rollmill.ground.records import Outcome
 from rollmill.pipelines.budget import BUDGETS
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.fixed import Fixed
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
-from rollmill.pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop, Tally
-from rollmill.storage.ground.records import Outcome
+from rollmill.roles.tallies import Draw, PrefixTally, RoundPlan, Stop, Tally
 
 RIGHT: Outcome = "correct"
 WRONG: Outcome = "incorrect"

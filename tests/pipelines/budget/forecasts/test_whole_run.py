@@ -11,9 +11,9 @@ from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem, Simul
 from rollmill.pipelines.budget.forecasts.whole_run import ended_runs
 from rollmill.pipelines.budget.router import Router
 from rollmill.pipelines.budget.sequential import Sequential
-from rollmill.pipelines.protocols import Budget
-from rollmill.pipelines.stats import Prediction, prediction_of
-from rollmill.pipelines.tallies import Draw, PrefixTally, StepTally
+from rollmill.roles.protocols import Budget
+from rollmill.roles.tallies import Draw, PrefixTally, StepTally
+from rollmill.stats import Prediction, prediction_of
 
 
 def drawn(budget: Budget, tallies: list[PrefixTally], round_index: int) -> Prediction:

@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.budget.forecasts.simulate import Round, SimulatedProblem, SimulatedSample, run_budget
 from rollmill.pipelines.budget.profiles.capability import Capability, CapabilityProfile, ProfileResult, profiles_of
 from rollmill.pipelines.budget.router import Router
-from rollmill.pipelines.tallies import Draw, Stop
-from rollmill.storage.ground.errors import SetupError
+from rollmill.roles.tallies import Draw, Stop
 
 MODELS = tuple(f"m{n}" for n in range(6))
 FAMILIES = 10

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
+from rollmill.ground.records import Completion, Prompt, Request
 from rollmill.pipelines.certify.samplers.planted import rare_chances, rare_wins
 from rollmill.pipelines.generate.calls import completion_of
-from rollmill.storage.ground.pool import Floats
-from rollmill.storage.ground.records import Completion, Prompt, Request
 
 CHANCES = np.random.default_rng(9).dirichlet(np.full(48, 0.3))
 

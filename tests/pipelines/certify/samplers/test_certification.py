@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem, Sampling
 from rollmill.pipelines.certify.samplers.certification import (
     PlantedFault,
     SamplerCertificate,
@@ -10,9 +13,6 @@ from rollmill.pipelines.certify.samplers.certification import (
     certify_sampler,
 )
 from rollmill.pipelines.certify.samplers.stated import NextTokens, stated_chances
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem, Sampling
 from tests.pipelines.certify.samplers.samplers import CHANCES, Gumbel, Hot, Rare, Right, Silent, Stating, Swapped
 
 pytestmark = pytest.mark.integration

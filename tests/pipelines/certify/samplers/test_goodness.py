@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.certify.samplers.goodness import MEAN, SamplerTest
 from rollmill.pipelines.certify.samplers.goodness import tests_of as goodness_tests
 from rollmill.pipelines.certify.samplers.planted import exact, gumbel_32, rare_chances, warmer
-from rollmill.storage.ground.pool import Floats, Ints
 
 
 def by_name(counts: Ints, chances: Floats) -> dict[str, SamplerTest]:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
 from rollmill.pipelines.generate.decoders import DECODERS
 from rollmill.pipelines.generate.decoders.decoder import built_decoder
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.method_checks import check_method
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
 
 PROMPTS = (
     "Tom has 12 apples and buys 7 apples. How many apples does Tom have now?",

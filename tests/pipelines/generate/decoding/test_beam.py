@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.decoding.beam import BeamLimits, beam, best_first
 from rollmill.pipelines.generate.decoding.step_model import CountedModel, TableModel, logp_of, sequences
-from rollmill.storage.ground.errors import SetupError
 
 
 @pytest.mark.parametrize("width", [1, 3, 5])

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.coupled import Coupling, in_doubt, inverted, speculate_coupled
 from rollmill.pipelines.generate.decoding.drafters import LearningTarget, LookaheadDrafter, NgramDrafter
 from rollmill.pipelines.generate.decoding.speculative import TextEnd
 from rollmill.pipelines.generate.decoding.step_model import StepModel, TableModel, Tokens
-from rollmill.storage.ground.pool import Floats
 
 TARGET = TableModel.random(6, 2, seed=1)
 DRAFTERS: Sequence[StepModel] = (

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.generate.decoding.draft_rules import RULES, DraftRule, acceptance, draft_tuples
 from rollmill.pipelines.generate.decoding.optimum import optimal_acceptance, transport_plan
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats, Ints
 
 DRAWS = 1_000_000
 ONE_DRAFT = {"single"}  # reads one draft alone, so that more of them change nothing

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.decoding.choices import result_chances
 from rollmill.pipelines.generate.decoding.draft_rules import RULES
 from rollmill.pipelines.generate.decoding.fusion import FusedModel, fusion_cost
 from rollmill.pipelines.generate.decoding.speculative import Speculation, TextEnd, speculate
 from rollmill.pipelines.generate.decoding.step_model import TableModel, sequences
-from rollmill.storage.ground.errors import SetupError
 
 P, R, Q = np.asarray([0.7, 0.2, 0.1]), np.asarray([0.2, 0.6, 0.2]), np.asarray([0.2, 0.7, 0.1])
 

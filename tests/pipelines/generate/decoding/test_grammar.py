@@ -5,9 +5,9 @@ from itertools import product
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.decoding.grammar import GAP, Grammar
 from rollmill.pipelines.generate.decoding.text_rules import CharacterGrammar, Regex, TextConstraint
-from rollmill.storage.ground.errors import SetupError
 
 OPEN, CLOSE, ONE, PLUS = range(4)
 BRACKETS = Grammar({"S": [[], [OPEN, "S", CLOSE, "S"]]})

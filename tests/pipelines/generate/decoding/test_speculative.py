@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.choices import Chooser, DrawnChooser, result_chances
 from rollmill.pipelines.generate.decoding.draft_rules import RULES
 from rollmill.pipelines.generate.decoding.drafters import LearningTarget, LookaheadDrafter, NgramDrafter
 from rollmill.pipelines.generate.decoding.speculative import Speculation, SpeculativeText, TextEnd, speculate
 from rollmill.pipelines.generate.decoding.step_model import CountedModel, StepModel, TableModel, Tokens, sequences
-from rollmill.storage.ground.pool import Floats
 from tests.pipelines.generate.decoding.toys import LayeredModel, Marginals
 
 TARGET = TableModel.random(3, 2, seed=1)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.generate.decoding.drafters import DraftBlock
 from rollmill.pipelines.generate.decoding.step_model import StepModel, Tokens
-from rollmill.storage.ground.pool import Floats
 
 
 class LayeredModel:

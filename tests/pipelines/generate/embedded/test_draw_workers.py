@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.generate.embedded.draw_workers import DEATHS, DrawWorkers
 from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.serving.toy_model import alive
 from tests.tied import tied
 from tests.waiting import until

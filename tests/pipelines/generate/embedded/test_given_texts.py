@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rollmill.pipelines.engine_roles import ScoresTexts
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Request, Sampling, given_request, request_for
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.embedded.given_texts import GivenTexts, shared_tokens
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Request, Sampling, given_request, request_for
+from rollmill.roles.engine_roles import ScoresTexts
 from tests.known import known
 from tests.toys import ToyEngine
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message
 from rollmill.pipelines.generate.embedded.model_files import TEMPLATE, ModelFiles, Vocabulary, render_chat
 from rollmill.pipelines.generate.embedded.session import ModelSession
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message
+from rollmill.places import CHECKOUT
 from tests.known import known
 
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
 from rollmill.pipelines.generate.http.client import Wire
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
 
 
 def request(wire: Wire, prompt: Prompt = "2 + 2 = ?", **sampling: Any) -> Request:

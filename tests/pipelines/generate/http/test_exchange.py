@@ -18,12 +18,12 @@ from cryptography.x509.oid import NameOID
 
 from rollmill.flows.recipe.profile import load_profile
 from rollmill.flows.recipe.servers import http_settings
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Sampling, request_for
 from rollmill.pipelines.generate.http.exchange import probe, proxy_of, unfolded
 from rollmill.pipelines.generate.http.failures import Failure, retry_after
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Sampling, request_for
 from tests.pipelines.generate.http.serving import Serving
 
 TEXT = b'{"choices": []}' * 100

@@ -6,11 +6,11 @@ from email.utils import formatdate
 
 import pytest
 
+from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.pipelines.generate.http.dispatch import pause
 from rollmill.pipelines.generate.http.failures import ErrorMessages, Failure, error_of, of_status, retry_after
 from rollmill.pipelines.generate.http.http_settings import Secrets, Server
 from rollmill.pipelines.generate.http.replicas import Replica
-from rollmill.storage.ground.errors import SetupError, Unavailable
 
 
 @pytest.mark.parametrize(

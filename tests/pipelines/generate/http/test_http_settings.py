@@ -2,9 +2,9 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Secrets, Server, shown_url
 from rollmill.pipelines.generate.prices import Prices
-from rollmill.storage.ground.errors import SetupError
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.records import Message
 from rollmill.pipelines.generate.http.failures import Failure
 from rollmill.pipelines.generate.http.http_settings import Secrets
 from rollmill.pipelines.generate.http.reply import ServerAnswer, read_answer, read_object
-from rollmill.storage.ground.records import Message
 
 
 def read(choice: Any, **data: Any) -> ServerAnswer:

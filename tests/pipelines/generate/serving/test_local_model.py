@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.serving import LocalModel
-from rollmill.storage.ground.errors import SetupError
 
 
 def model(**more: object) -> LocalModel:

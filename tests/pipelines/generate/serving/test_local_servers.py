@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.calls import Interruption
 from rollmill.pipelines.generate.serving import LocalModel, LocalServers
 from rollmill.pipelines.generate.serving.local_servers import ServerEvent
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.generate.serving.toy_model import HERE, alive, born, gone, toy_model
 from tests.waiting import until
 

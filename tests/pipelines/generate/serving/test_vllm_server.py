@@ -9,13 +9,13 @@ import pytest
 from tokenizers import Tokenizer
 
 from benchmarks.engines.engines import running
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Attempt, Completion, Origin, Problem, Sampling, request_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.openai import OpenAI
 from rollmill.pipelines.generate.serving import LocalModel, LocalServers
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Attempt, Completion, Origin, Problem, Sampling, request_for
 
 pytestmark = pytest.mark.vllm
 ROOT = Path(__file__).resolve().parents[4]

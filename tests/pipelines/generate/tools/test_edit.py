@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message, Origin, Problem, Prompt, Sampling, requests_for
 from rollmill.pipelines.edit.unified_diffs import states_of
 from rollmill.pipelines.generate.tools.edit import Edit
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message, Origin, Problem, Prompt, Sampling, requests_for
 
 SUM = "2 * 3 = 6\nThen 6 + 4 = 10\n#### 10"
 

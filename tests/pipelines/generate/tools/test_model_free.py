@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.engine_roles import CountsPromptTokens
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.registry import GENERATORS, MODEL_FREE, RATING, built_engine
 from rollmill.pipelines.method_checks import check_method
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
+from rollmill.roles.engine_roles import CountsPromptTokens
 
 SUM = "2 * 3 = 6\nThen 6 + 4 = 10\n#### 10"
 STORED = ["Two eggs and three eggs.", "How many eggs are left?", "A train goes north."]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Sampling, requests_for
 from rollmill.pipelines.generate.tools.program import Program
-from rollmill.pipelines.protocols import NeedsMachine
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Sampling, requests_for
+from rollmill.roles.protocols import NeedsMachine
 
 pytestmark = pytest.mark.sandbox
 

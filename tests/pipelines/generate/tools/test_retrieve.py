@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Origin, Problem, Sampling, requests_for
 from rollmill.pipelines.contamination.texts import tokens
 from rollmill.pipelines.generate.tools.retrieve import Retrieve
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Origin, Problem, Sampling, requests_for
 
 STORED = [
     "A train goes north at 60 miles an hour.",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.tools.state_search import StateSearch
-from rollmill.storage.ground.errors import SetupError
 
 pytestmark = pytest.mark.integration
 

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.edit import EDITORS, CannotEdit
 from rollmill.pipelines.generate.tools.toolbox import Toolbox, canonical_function, function_of
 from rollmill.pipelines.synthesize.template_shares import TemplateShares
-from rollmill.storage.ground.errors import SetupError
 
 GAIN = 'def stock_after(start, gain):\n    """How many are there now?"""\n    total = start + gain\n    return total'
 COPY = '```python\ndef sum_up(a, b):\n    """The sum."""\n    s1 = a + b\n    return s1\n\nprint(sum_up(1, 2))\n```'

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion
 from rollmill.pipelines.generate.calls import Interruption
 from rollmill.pipelines.generate.vllm.engine import Vllm
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.each_commit]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError, Unavailable
+from rollmill.ground.records import Completion, Origin, Problem, given_request
 from rollmill.pipelines.generate.calls import EngineCall, Interruption
 from rollmill.pipelines.generate.vllm.engine import Vllm
-from rollmill.storage.ground.errors import SetupError, Unavailable
-from rollmill.storage.ground.records import Completion, Origin, Problem, given_request
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 from tests.waiting import until
 

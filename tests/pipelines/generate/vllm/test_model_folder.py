@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message
 from rollmill.pipelines.generate.embedded.model_files import TEMPLATE, render_chat
 from rollmill.pipelines.generate.prompts import messages_of
 from rollmill.pipelines.generate.vllm.model_folder import ChatTemplate
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message
 
 SHIPPED = ChatTemplate.of(Path("models/rollmill-tiny").resolve(), None)
 QWEN = (

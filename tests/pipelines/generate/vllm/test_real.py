@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
 from rollmill.pipelines.generate.embedded.session import ModelSession
 from rollmill.pipelines.generate.vllm.engine import Vllm
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
 from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
 
 pytestmark = pytest.mark.vllm
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.export import to_safetensors
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.generate.vllm.test_child import ROOT, gone
 from tests.pipelines.generate.vllm.test_real import PROBLEMS, SHIPPED, drawn, real
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Origin, Problem, given_request
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.generate.registry import built_engine
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import group_scores
 from rollmill.pipelines.score.reward_model import RewardModelScorer
-from rollmill.storage.ground.records import Origin, Problem, given_request
+from rollmill.roles.protocols import Candidates
 from tests.pipelines.select.rollouts import rollout
 from tests.tied import tied
 

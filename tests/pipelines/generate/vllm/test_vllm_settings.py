@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Origin, Problem, Sampling, request_for
 from rollmill.pipelines.generate.embedded.model_files import Vocabulary
 from rollmill.pipelines.generate.vllm.engine import Vllm
 from rollmill.pipelines.generate.vllm.model_folder import find_folder, folder_digest
 from rollmill.pipelines.generate.vllm.router import sampling_params, setup_message
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
 
 SHIPPED = "models/rollmill-tiny"
 

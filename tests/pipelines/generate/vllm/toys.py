@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rollmill.ground.records import Origin, Problem, Request, Sampling, request_for
 from rollmill.pipelines.generate.vllm.engine import Vllm
 from rollmill.pipelines.generate.vllm.vllm_settings import VllmSettings
-from rollmill.storage.ground.records import Origin, Problem, Request, Sampling, request_for
 
 TOY = Path(__file__).with_name("toy")
 SHIPPED = "models/rollmill-tiny"

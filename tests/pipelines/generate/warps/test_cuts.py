@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.by_name import RecordedMethod
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.generate.warps import WARPS
 from rollmill.pipelines.generate.warps.warp import Floats, built_warp, warped
-from rollmill.storage.ground.by_name import RecordedMethod
-from rollmill.storage.ground.errors import SetupError
 
 Probabilities = list[float]
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.best import Best
 from rollmill.pipelines.mix.greedy.facility import Facility, distinct
 from rollmill.pipelines.mix.greedy.information import Information, label_graph
@@ -17,8 +19,6 @@ from rollmill.pipelines.mix.greedy.neighbours import nearest_rows
 from rollmill.pipelines.mix.table import MixUnits, SetMethod
 from rollmill.pipelines.mix.text_vectors import unit_rows
 from rollmill.pipelines.mix.uniform import Uniform
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 LABELS = {"skill": ["sum", "product", "power", "root"], "template": ["sum of two", "sum of three", "product of two"]}
 Value = Callable[[MixUnits, list[int]], float]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.pilots.aioli import AioliSettings, AioliShares, estimated_effects, moved_shares, near_one_source
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 HELPS_ALL = np.array([[0.9, 0.1, 0.0], [0.6, 0.5, 0.0], [0.6, 0.0, 0.4]])
 """Effects on three groups: source 0 helps every group, the others only their own."""

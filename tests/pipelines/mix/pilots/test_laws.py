@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.pilots.pilot import (
     MixtureLaw,
     Pilots,
@@ -18,8 +20,6 @@ from rollmill.pipelines.mix.pilots.pilot import (
 from rollmill.pipelines.mix.pilots.quadratic import Quadratic
 from rollmill.pipelines.mix.pilots.source_power import SourcePower
 from rollmill.pipelines.mix.pilots.transport import Geometry, Transport
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 
 NAMES = ("a", "b", "c")
 

@@ -5,8 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.pilots.transport import Geometry, transport_cost
-from rollmill.storage.ground.errors import SetupError
 
 
 def test_the_cost_is_that_of_the_best_assignment_of_six_to_six() -> None:

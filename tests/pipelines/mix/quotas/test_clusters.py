@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.quotas.clusters import Clusters
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.text_vectors import unit_rows
-from rollmill.storage.ground.errors import SetupError
 
 JUNK = 0.1  # of quality, against .8
 

@@ -5,11 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.best import Best
 from rollmill.pipelines.mix.quotas.quota import Strata, shared_out
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
-from rollmill.storage.ground.errors import SetupError
 
 
 @pytest.mark.parametrize("size", range(12))

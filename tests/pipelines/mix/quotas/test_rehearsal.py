@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.quotas.rehearsal import Rehearsal, cut, damage_rates
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.uniform import Uniform
-from rollmill.storage.ground.errors import SetupError
 
 RATES = {"a": 0.02, "b": 0.1, "c": 0.3, "d": 0.6}
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.quotas.temperature import Temperature, equal_weights, shares_at
 from rollmill.pipelines.mix.table import MixUnits
-from rollmill.storage.ground.errors import SetupError
 
 COUNTS = {"large": 800, "middle": 150, "small": 50}
 

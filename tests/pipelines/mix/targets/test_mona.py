@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.targets.mona import Mona, jaccard
 from rollmill.pipelines.mix.targets.sparse_codes import SparseCodes
-from rollmill.storage.ground.errors import SetupError
 
 
 def test_similarity_is_minima_over_maxima() -> None:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.mix.best import Best
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.targets.quad import Quad
 from rollmill.pipelines.mix.text_vectors import unit_rows
 from rollmill.pipelines.mix.uniform import Uniform
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats, Ints
 
 MEANS = np.array([1.0, 0.7, 0.5, 0.0, 0.0, -0.2, -0.4, -0.6])
 ROWS, SIZE = 150, 120

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Request
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import SCORERS, group_scores
 from rollmill.pipelines.score.given_texts.blank_perplexity import blank_of, right_letter, stem_of
 from rollmill.pipelines.verify.choice import options_of
-from rollmill.storage.ground.records import Completion, Problem, Request
+from rollmill.roles.protocols import Candidates
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Request, Score
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import SCORERS, group_scores
-from rollmill.pipelines.stats import cumulative_regret, progress_of_parts, regret_of_prefixes
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Request, Score
+from rollmill.roles.protocols import Candidates
+from rollmill.stats import cumulative_regret, progress_of_parts, regret_of_prefixes
 from tests.known import known
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Request
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.pipelines.protocols import Candidates
-from rollmill.pipelines.score import group_scores, is_blind
+from rollmill.pipelines.score import group_scores
 from rollmill.pipelines.score.given_texts.grade import Grade
-from rollmill.pipelines.stats import rank_agreement
 from rollmill.pipelines.synthesize.derived.written.attributes import dealt, shares_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Request
+from rollmill.roles.blind_pool import is_blind
+from rollmill.roles.protocols import Candidates
+from rollmill.stats import rank_agreement
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.prompt_template import plain_text
+from rollmill.ground.records import Completion, Problem, Prompt, Request
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.pipelines.generate.prompts import plain_text
-from rollmill.pipelines.protocols import Candidates
 from rollmill.pipelines.score import SCORERS, group_scores
 from rollmill.pipelines.score.given_texts.pair_covariance import PairCovariance
-from rollmill.pipelines.stats import auroc, pair_interval
+from rollmill.roles.protocols import Candidates
+from rollmill.stats import auroc, pair_interval
 from rollmill.storage.exports.preferences.answer_pairs import AGAIN
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Prompt, Request
 from tests.known import known
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy

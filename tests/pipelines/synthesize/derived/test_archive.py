@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Outcome, Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.derived.archive import Archive, counts_of, elites_of, learnable
 from rollmill.pipelines.synthesize.derived.cells import best_of_cells, cell_of, filled
@@ -13,8 +15,6 @@ from rollmill.pipelines.synthesize.derived.grid import Grid
 from rollmill.pipelines.synthesize.derived.recomputed import contradicted
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout
 from rollmill.pipelines.synthesize.splits import is_held_out
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Outcome, Problem
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(60, 3))
 AXES = ("level", "skill", "length")

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.derived.chains import composed_with_parts
 from rollmill.pipelines.synthesize.derived.composed import Composed, shared_steps
@@ -16,8 +18,6 @@ from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.sources import Source
 from rollmill.pipelines.synthesize.template import Calc, Params, Solution
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 
 
 def templates(count: int = 150, seed: int = 3, **options: object) -> list[Problem]:

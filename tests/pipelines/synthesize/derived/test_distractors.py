@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Outcome, Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.derived.distractors import Distractors, near, wrong_answers
 from rollmill.pipelines.synthesize.derived.none_of_the_above import NONE
 from rollmill.pipelines.synthesize.derived.recomputed import contradicted
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout
 from rollmill.pipelines.verify.choice import options_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Outcome, Problem
 
 PROBLEM = Problem("How many apples?", "1/2", kind="math")
 

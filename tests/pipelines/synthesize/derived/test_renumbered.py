@@ -4,13 +4,13 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.derived.recomputed import recomputed
 from rollmill.pipelines.synthesize.derived.renumbered import Renumbered
 from rollmill.pipelines.synthesize.sources import Source
 from rollmill.pipelines.synthesize.splits import is_held_out
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 TRAIN = tuple(SYNTHESIZERS["templates"]().synthesize(80, 3))
 HELD = tuple(SYNTHESIZERS["templates"](split="heldout").synthesize(40, 3))

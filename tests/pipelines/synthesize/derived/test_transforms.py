@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS, TRANSFORMS
 from rollmill.pipelines.synthesize.derived.chains import chains
 from rollmill.pipelines.synthesize.derived.new_numbers import new_numbers
 from rollmill.pipelines.synthesize.derived.none_of_the_above import NONE, none_of_the_above
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.verify.choice import options_of
-from rollmill.storage.ground.records import Problem
 
 MADE = tuple(SYNTHESIZERS["templates"]().synthesize(160, 3))
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.derived.composed import Composed, shared_steps
 from rollmill.pipelines.synthesize.derived.joined import joined, near, with_number
 from rollmill.pipelines.synthesize.derived.worked import program_of, replaced
 from rollmill.pipelines.synthesize.library import TEMPLATES
 from rollmill.pipelines.synthesize.sources import Source
-from rollmill.storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 PROMPT = "Weng earns $18 an hour for babysitting. She did 5 jobs of 4 hours. How much did she earn?"

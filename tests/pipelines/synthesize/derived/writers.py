@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollmill.pipelines.engine_roles import Sampler
+from rollmill.ground.records import Request
 from rollmill.pipelines.generate.direct import DirectSampler
-from rollmill.storage.ground.records import Request
+from rollmill.roles.engine_roles import Sampler
 from tests.toys import Toy
 
 

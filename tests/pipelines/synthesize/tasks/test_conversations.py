@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.tasks.conversations import LEVELS, REFUSED, Dialogues
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 
 MADE = list(Dialogues().synthesize(400, 7))
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.synthesize.tasks.dependencies import Dependencies
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 
 EFFECT = re.compile(r"the (\w+ \w+?)(?: of n)?(?:,| and |\.)")
 

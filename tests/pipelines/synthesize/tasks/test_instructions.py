@@ -6,16 +6,16 @@ from itertools import pairwise
 
 import pytest
 
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.pipelines.score import SCORERS, group_scores
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.tasks.instructions import ChainStep, all_needed, run
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.protocols import Candidates
 from tests.known import known
-from tests.pipelines.metrics.pools import pool
+from tests.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout
 
 

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.synthesize.tasks.number_statements import NumberStatements
 from rollmill.pipelines.verify.witness import WitnessVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 MADE = list(NumberStatements().synthesize(120, 7))
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.synthesize.tasks.linear_families import FAMILIES, Weights, complexity
 from rollmill.pipelines.synthesize.tasks.optimization_models import OptimizationModels
 from rollmill.pipelines.verify.structured.linear_model import model_of, solve
 from rollmill.pipelines.verify.structured.optimization import OptimizationVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem
 
 STOCK = re.compile(r"(\d+) (?:units|grams) of (\w+)")
 

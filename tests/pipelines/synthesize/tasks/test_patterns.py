@@ -6,6 +6,8 @@ import random
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion
 from rollmill.pipelines.synthesize.tasks.patterns import Patterns, pattern_table
 from rollmill.pipelines.synthesize.tasks.pragmatics import (
     informative_examples,
@@ -15,8 +17,6 @@ from rollmill.pipelines.synthesize.tasks.pragmatics import (
     speaker,
 )
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion
 
 Table = list[list[float]]
 

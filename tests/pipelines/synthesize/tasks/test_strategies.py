@@ -4,13 +4,13 @@ from collections import Counter
 
 import pytest
 
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.tasks.strategies import FAMILIES, FEASIBLE
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
-from tests.pipelines.metrics.pools import pool
+from tests.metrics.pools import pool
 
 
 def made(count: int, **options: object) -> list[Problem]:

@@ -6,18 +6,18 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from rollmill.pipelines.metrics.registry import measure
-from rollmill.pipelines.metrics.sample import Options
-from rollmill.pipelines.protocols import Candidates
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Pool
+from rollmill.ground.records import Problem
+from rollmill.metrics.registry import measure
+from rollmill.metrics.sample import Options
 from rollmill.pipelines.score import SCORERS, group_scores
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.tasks.triangles import triangles_of
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Pool
-from rollmill.storage.ground.records import Problem
+from rollmill.roles.protocols import Candidates
 from tests.known import known
-from tests.pipelines.metrics.pools import pool
+from tests.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout
 
 N = 8

@@ -5,14 +5,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from rollmill.pipelines import CHECKOUT
+from rollmill.ground.pool import Floats
+from rollmill.ground.records import Origin, Problem, Sampling, request_for
 from rollmill.pipelines.generate.embedded.engine import Embedded
 from rollmill.pipelines.train.activations.forward import states_before
 from rollmill.pipelines.train.activations.gradients import PARTS, token_gradients
 from rollmill.pipelines.train.activations.token_rows import TokenRow, batches, padded, token_row
 from rollmill.pipelines.train.llama_folder import LlamaFolder
-from rollmill.storage.ground.pool import Floats
-from rollmill.storage.ground.records import Origin, Problem, Sampling, request_for
+from rollmill.places import CHECKOUT
 
 PAIRS = [
     ("Tom has 12 apples and finds 7 apples. How many apples does Tom have now?", "12 + 7 = 19\n#### 19"),

@@ -7,6 +7,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import Floats
 from rollmill.pipelines.synthesize.splits import worked_problems
 from rollmill.pipelines.synthesize.templates import Templates
 from rollmill.pipelines.train.activations.forward import Weights, states_before
@@ -15,8 +17,6 @@ from rollmill.pipelines.train.activations.influence import Curvature, Direction,
 from rollmill.pipelines.train.activations.target_signals import CodeSettings, Target, target_signals
 from rollmill.pipelines.train.activations.token_rows import TokenRows, padded, token_row
 from rollmill.pipelines.train.llama_folder import LlamaFolder
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import Floats
 from tests.pipelines.train.activations.test_gradients import llama
 
 TRAINED, AIMED = 10, 4

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.between import ROUND_POLICIES
 from rollmill.pipelines.train.between.difficulty import in_band, posterior_means
 from rollmill.pipelines.train.between.mastering_rate import MasteringRate
 from rollmill.pipelines.train.between.roles import SeenProblem, SeenRound
 from rollmill.pipelines.train.between.toolace_r import ToolaceR
-from rollmill.storage.ground.errors import SetupError
 
 
 def seen(correct: list[int], judged: int = 8, number: int = 0, levels: list[int] | None = None) -> SeenRound:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message
 from rollmill.pipelines.generate.embedded.model_files import END
 from rollmill.pipelines.train.guest.encoding import _Plain, _Templated, check_template, encode_for
 from rollmill.pipelines.train.rows import encoding
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Message
 from tests.pipelines.train.student_files import SHIPPED
 
 pytestmark = pytest.mark.train

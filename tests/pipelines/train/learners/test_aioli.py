@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.pilots.aioli import moved_shares, near_one_source
 from rollmill.pipelines.train.learners.aioli import Aioli, MovedBatches, _Mixed
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.orders import ORDERS
 from rollmill.pipelines.train.roles import LearnerReport, TrainingTask
 from rollmill.pipelines.train.rows import EncodedRow, TrainingRows
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import small_model, sums, written
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.pipelines.train.learners.tiny import Tiny, _Training, rate_at
 from rollmill.pipelines.train.llama_folder import LlamaFolder, read_safetensors
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.orders import ORDERS
 from rollmill.pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingTask
-from rollmill.storage.ground.errors import FoundWanting, SetupError
 from tests.pipelines.train.student_files import SHIPPED, small_model, sum_pairs, sums, written
 
 needs_torch = pytest.mark.train

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import EMBEDDED_FILES
 from rollmill.pipelines.train.learners.tiny import Tiny
 from rollmill.pipelines.train.learners.trl import GUEST, Trl
 from rollmill.pipelines.train.llama_folder import LlamaFolder
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.orders import ORDERS
 from rollmill.pipelines.train.roles import PEAK_MEMORY, LearnerReport, TrainingForecast, TrainingTask
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import EMBEDDED_FILES
 from tests.pipelines.train.student_files import SHIPPED, small_model, sum_pairs, sums, written
 from tests.pipelines.train.test_teacher import taught
 from tests.tied import tied

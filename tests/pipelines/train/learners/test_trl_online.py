@@ -18,13 +18,13 @@ from rollmill.flows.rewards.items import RewardValues
 from rollmill.flows.rewards.reward import VerifierReward
 from rollmill.flows.rewards.reward_server import serving
 from rollmill.flows.rewards.source import RewardSource
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import EMBEDDED_FILES
 from rollmill.pipelines.train.learners.trl import GUEST, Trl
 from rollmill.pipelines.train.llama_folder import LlamaFolder
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.orders import ORDERS
 from rollmill.pipelines.train.roles import LearnerReport, TrainingForecast, TrainingTask
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import EMBEDDED_FILES
 from rollmill.storage.workspace import Workspace
 from tests.pipelines.train.student_files import SHIPPED, small_model, written
 from tests.tied import tied

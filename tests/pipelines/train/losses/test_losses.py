@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.roles import TokenBatch
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.token_rows import batch_of
 
 pytestmark = pytest.mark.train

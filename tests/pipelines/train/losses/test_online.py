@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.losses import LOSSES
 from rollmill.pipelines.train.roles import DrawsCompletions
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.token_rows import batch_of
 
 REWARDED = batch_of([1, 2, 1, 2, 1], groups=[0, 0, 0, 1, 1], weights=[1.0, 0.0, 0.5, 1.0, 1.0])

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rollmill.pipelines.stats import ArmCounts
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.measures.bench import Bench, StudyAnswers, over_seeds, pairs_of
 from rollmill.pipelines.train.measures.coverage import Coverage
-from rollmill.storage.ground.errors import SetupError
+from rollmill.stats import ArmCounts
 
 DRAWS = 16
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
 from rollmill.pipelines.train.measures.membership import OrderMembership, rank_correlation, word_rows, words_of
-from rollmill.storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import SHIPPED, small_model
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rollmill.pipelines.stats.linear_head import trained_head
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
 from rollmill.pipelines.train.measures.p_ik import PIk
+from rollmill.stats.linear_head import trained_head
 from tests.pipelines.train.student_files import SHIPPED
 
 

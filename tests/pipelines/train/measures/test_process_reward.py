@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
 from rollmill.pipelines.train.measures.process_reward import ProcessReward, best_of_n, labelled_lines
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.train.student_files import SHIPPED
 
 

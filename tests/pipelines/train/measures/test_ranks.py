@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rollmill.pipelines.stats import ArmCounts
 from rollmill.pipelines.train.measures.bench import Bench, StudyAnswers, StudyModel
 from rollmill.pipelines.train.measures.ranks import Ranks, correlation, ranked, uncertain_places
 from rollmill.pipelines.train.measures.reading import ReadingModel, log_softmax
+from rollmill.stats import ArmCounts
 from tests.pipelines.train.student_files import small_model
 
 

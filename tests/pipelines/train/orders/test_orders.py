@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.orders import ORDERS
 from rollmill.pipelines.train.roles import TrainingUnits
-from rollmill.storage.ground.errors import SetupError
 
 LEVELS = [3, 1, 2, 1, 3, 2, 1, 1]
 UNITS = TrainingUnits(

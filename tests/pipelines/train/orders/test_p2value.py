@@ -5,9 +5,9 @@ from math import exp
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.train.orders.p2value import P2Value
 from rollmill.pipelines.train.roles import TrainingUnits
-from rollmill.storage.ground.errors import SetupError
 
 UNITS = TrainingUnits(4, {"possibility": [0.9, 0.5, 0.1, 0.5], "passed": [0.0, 1.0, 0.75, 0.0]})
 

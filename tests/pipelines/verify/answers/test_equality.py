@@ -2,6 +2,7 @@
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.pipelines.verify.answers.equality import (
     LENIENT,
     POLICIES,
@@ -12,7 +13,6 @@ from rollmill.pipelines.verify.answers.equality import (
 )
 from rollmill.pipelines.verify.answers.expressions.quantity import parse_quantity
 from rollmill.pipelines.verify.answers.expressions.units import known_unit
-from rollmill.storage.ground.errors import SetupError
 
 PLAIN = "How much does she pay?"
 PERCENT = "What percent of the eggs is left?"

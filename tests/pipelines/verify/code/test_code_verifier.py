@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message, Problem, Verdict
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 
 pytestmark = pytest.mark.sandbox
 ASSERTS = ("assert add(1, 2) == 3", "assert add(-1, 1) == 0", "assert add('a', 'b') == 'ab'", "assert add([], []) == []")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.code.counterexample import CounterexampleVerifier
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 pytestmark = pytest.mark.sandbox
 TRUSTED = "def largest(xs):\n    best = xs[0]\n    for x in xs:\n        if x > best: best = x\n    return best"

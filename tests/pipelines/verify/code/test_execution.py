@@ -2,8 +2,8 @@
 
 import json
 
+from rollmill.ground.ids import canonical_json
 from rollmill.pipelines.verify.code.execution import TestResult, evidence, gravest, passed_count
-from rollmill.storage.ground.ids import canonical_json
 
 RESULTS = [
     TestResult("a", "passed"),

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.code.counterexample import Puzzle, puzzle_of
 from rollmill.pipelines.verify.code.proposed_input import Input, InputProposal, input_of, listed, proposal_of, read_value
 from rollmill.pipelines.verify.code.suite import BadTestsError
-from rollmill.storage.ground.records import Problem
 
 MAKER = "def generate():\n    return [[1] * 5, 2]\n"
 PRINTER = "print([3, 1])\n"

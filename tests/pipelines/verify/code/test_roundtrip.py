@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.code.roundtrip import RoundTrip, RoundtripVerifier, encoded_answer, roundtrip_of
 from rollmill.pipelines.verify.code.suite import BadTestsError
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 ROMAN = """\
 def back(text):

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.code.program import program_of, task_of
 from rollmill.pipelines.verify.code.suite import suite_of
-from rollmill.storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.sandbox import Sandbox, SandboxLimits
 from rollmill.pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
-from rollmill.storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.sandbox

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.code.suite import Asserts, BadTestsError, CallCase, ProgramSuite, RunCase, suite_of
-from rollmill.storage.ground.records import Problem
 
 
 def suite(*tests: object, **meta: object) -> ProgramSuite:

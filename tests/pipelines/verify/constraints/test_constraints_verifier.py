@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import OUTCOMES, Completion, Problem, Verdict
 from rollmill.pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier, variants
 from rollmill.pipelines.verify.constraints.instructions import INSTRUCTIONS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem, Verdict
 
 TWO = ({"id": "words", "at_least": 3}, {"id": "no_comma"})
 EXAMPLES: dict[str, dict[str, Any]] = {

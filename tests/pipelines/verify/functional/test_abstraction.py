@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.functional.abstraction import CHECKS, AbstractionVerifier, answer_elsewhere
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 TEXT = "Mia has 4 bags of 6 marbles and 5 more. How many marbles does Mia have?"
 SOLUTION = "4 * 6 = 24\n24 + 5 = 29\n#### 29"

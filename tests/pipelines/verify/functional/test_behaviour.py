@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.pool import answer_key
+from rollmill.ground.records import Problem
 from rollmill.pipelines.sandbox import Sandbox, SandboxLimits
 from rollmill.pipelines.verify.code.behaviour import BehaviourVerifier, behaviour_inputs, behaviour_key, fresh_inputs
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.pool import answer_key
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.select.rollouts import rollout
 
 TESTS = ("assert top([1, 3, 2]) == 3", "assert top([4, 1]) == 4", "assert top([]) == 0")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.functional.tool import ToolVerifier, numbers_of, tool_of
-from rollmill.storage.ground.records import Completion, Problem
 
 PROBLEM = Problem("Ann has 4 bags of 6 pears. How many pears?", "24")
 GOOD = 'def bags_of(n1, n2):\n    """How many pears?"""\n    return n1 * n2\n\nprint(bags_of(4, 6))'

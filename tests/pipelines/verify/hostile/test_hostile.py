@@ -6,9 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rollmill.ground.records import OUTCOMES, Completion, Problem, Verdict
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
-from rollmill.storage.ground.records import OUTCOMES, Completion, Problem, Verdict
 
 LIMITS = WorkerLimits(cpu_seconds=1.0)
 AT_ONCE = (

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from rollmill.pipelines.protocols import Verifier
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.synthesize.derived.written.abstractions import Abstractions
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout
 from rollmill.pipelines.verify import VERIFIERS
 from rollmill.pipelines.verify.code.mutants import mutants
 from rollmill.pipelines.verify.code.syntax import syntax_tree, written
 from rollmill.pipelines.verify.functional.tool import ToolVerifier
-from rollmill.storage.ground.records import Completion, Problem
+from rollmill.roles.protocols import Verifier
 
 VALUES = (
     "10 ** 5000", "-(10 ** 9000)", "{10 ** 5000: 10 ** 5000}", "[[10 ** 5000, chr(0xD800)]]", "float('nan')", "chr(0xD800)",

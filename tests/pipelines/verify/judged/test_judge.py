@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Request, Verdict
 from rollmill.pipelines.generate.direct import DirectSampler, DirectSamplers
 from rollmill.pipelines.generate.http.http_settings import HttpSettings, Server
 from rollmill.pipelines.verify.judged.judge import JudgeVerifier, agreement
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Request, Verdict
 from tests.pipelines.generate.http.serving import Serving, body, reply_to
 from tests.pipelines.verify.judged.toy_judge import ToyJudge
 

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, FinishReason, Outcome
 from rollmill.pipelines.verify.judged.judge import (
     DEFAULT,
     LONGEST,
@@ -17,8 +19,6 @@ from rollmill.pipelines.verify.judged.judge import (
     majority,
     vote_of,
 )
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, FinishReason, Outcome
 
 CASE = Case("2 + 2?", "4", "four")
 

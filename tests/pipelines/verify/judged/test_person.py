@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
-from rollmill.storage.ground.records import Completion, Problem
 
 PROBLEM = Problem("Is it right?", "yes", "toy")
 YES, NO = (Completion("c", "p", "e", "m", "", "curate", 0, None, text, "stop") for text in ("Yes.", "No."))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rollmill.storage.ground.records import Completion, FinishReason, Prompt, Request
+from rollmill.ground.records import Completion, FinishReason, Prompt, Request
 
 BLOCK = re.compile(r"<<<(\w+) (\w+)>>>\n(.*?)\n<<<END \1 \2>>>", re.DOTALL)
 

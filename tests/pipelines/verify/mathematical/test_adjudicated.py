@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from rollmill.ground.records import Completion, Message, Problem, Verdict
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Problem
 
 HERE = Path(__file__).parents[1]
 

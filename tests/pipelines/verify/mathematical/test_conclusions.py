@@ -9,10 +9,10 @@ from time import process_time
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.certify.tables.answers import BOXES, CHANGED, PLAIN, READ, SENTENCE_FORMS
 from rollmill.pipelines.verify.mathematics import MathVerifier
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Problem
 
 
 @pytest.fixture(scope="module")

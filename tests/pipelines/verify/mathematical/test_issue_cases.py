@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.mathematics import MathVerifier
-from rollmill.storage.ground.records import Completion, Problem
 
 EIGHTEEN = [
     ("Math-Verify#14", r"\frac{1}{2004!}", r"\frac{1}{2006!}", False),

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Message, Problem, Verdict
 from rollmill.pipelines.verify.mathematics import MathVerifier, math_version
 from rollmill.pipelines.verify.number import NumberVerifier
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Message, Problem, Verdict
 
 HERE = str(Path(__file__).parents[1] / "workers")
 ROOT = str(Path(__file__).parents[4])

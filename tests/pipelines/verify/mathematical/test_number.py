@@ -2,8 +2,8 @@
 
 import pytest
 
+from rollmill.ground.records import Completion, FinishReason, Problem, Verdict
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, FinishReason, Problem, Verdict
 
 
 def judge(reference: str, text: str, *, prompt: str = "How many?", finish: FinishReason = "stop") -> Verdict:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify import VERIFIERS
 from rollmill.pipelines.verify.extract import final_answer
-from rollmill.storage.ground.records import Completion, Problem
 
 
 def judged(verifier: str, reference: str, text: str, options: list[str] | None = None) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.stats import pass_at_k
+from rollmill.ground.records import OUTCOMES, Problem, Verdict
 from rollmill.pipelines.verify.acceptance import POLICIES
 from rollmill.pipelines.verify.structured.class_structure import ClassVerifier
-from rollmill.storage.ground.records import OUTCOMES, Problem, Verdict
+from rollmill.stats import pass_at_k
 from tests.pipelines.select.rollouts import rollout
 
 CLASSES = {

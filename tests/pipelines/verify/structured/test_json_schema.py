@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.structured.json_schema import JsonSchemaVerifier, validate
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 PERSON = {
     "type": "object",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollmill.pipelines.verify.structured.json_text import DEEPEST, BadJsonError, fenced_blocks, find_json, parse_json
+from rollmill.ground.formats.json_text import DEEPEST, BadJsonError, fenced_blocks, find_json, parse_json
 
 
 @pytest.mark.parametrize(

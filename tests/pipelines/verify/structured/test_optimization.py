@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.structured.linear_model import Optimum, optimum_of
 from rollmill.pipelines.verify.structured.optimization import OptimizationVerifier
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 MODEL: dict[str, Any] = {
     "sense": "max",

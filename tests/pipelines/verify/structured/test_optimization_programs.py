@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.structured.optimization import OptimizationVerifier
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 pytestmark = pytest.mark.sandbox
 

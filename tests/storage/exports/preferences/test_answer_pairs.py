@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.preferences.answer_pairs import AGAIN, LONE
-from rollmill.storage.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import PROBLEM, RIGHT, SOLVE, WRONG, cid, version, written

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Score
 from rollmill.storage.exports import ExportFile, LaterRows, export
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Score
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.resolve import VersionInfo

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import canonical_json
 from rollmill.storage.exports import export
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import canonical_json
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace

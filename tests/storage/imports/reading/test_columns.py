@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.columns import (
     EMBEDDED_ALIASES,
     PROBLEM_ALIASES,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.reading.answers import boxed_in
 from rollmill.storage.imports.reading.cells import CellError

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.records import Message
+from rollmill.ground.records import Message
 from rollmill.storage.imports.problem_rows import answer_in
 from rollmill.storage.imports.reading.cells import CellError
 from rollmill.storage.imports.reading.turns import messages, rendered

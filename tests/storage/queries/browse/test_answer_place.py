@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 
+from rollmill.ground.records import Completion, Message, Problem
 from rollmill.pipelines.certify.suites import math_pairs, sentences
 from rollmill.pipelines.verify.extract import final_answer
 from rollmill.pipelines.verify.finding import OneByOne
 from rollmill.pipelines.verify.mathematics import answer_text
 from rollmill.pipelines.verify.number import NumberVerifier
-from rollmill.storage.ground.records import Completion, Message, Problem
 from rollmill.storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
 from tests.shared_data import shared_data
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.pipelines.metrics import NO_RATES
-from rollmill.pipelines.stats import population_mean
-from rollmill.storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
+from rollmill.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
+from rollmill.metrics import NO_RATES
+from rollmill.stats import population_mean
 from rollmill.storage.queries import ExploreIndex, Filters, Reader, run_scope
 from rollmill.storage.queries.browse.crosstab import MOST, RESULTS, Crosstab, crosstab, no_rates_reason
 from rollmill.storage.queries.browse.explore import FACETS, Listing, Matching

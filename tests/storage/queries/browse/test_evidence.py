@@ -2,8 +2,8 @@
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 from rollmill.storage.queries.browse.answer_place import AnswerPlace
 from rollmill.storage.queries.browse.evidence import Subject, evidence_of
 

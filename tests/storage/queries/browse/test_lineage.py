@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import StopRow
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import StopRow
 from rollmill.storage.queries import Reader, dataset_scope, run_scope
 from rollmill.storage.queries.browse.lineage import TurnFacts, has_stopped, turn_facts
 from rollmill.storage.queries.browse.why import RowHistory, why, why_in_run

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rollmill.pipelines.stats import fit_prior
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
+from rollmill.stats import fit_prior
 from rollmill.storage.queries import Filters, Listing, problem_detail, run_scope, search_problems
 from rollmill.storage.segments.keys import SegmentKey
 

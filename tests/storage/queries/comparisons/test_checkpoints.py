@@ -5,10 +5,10 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries.comparisons.checkpoints import checkpoint_order
 from rollmill.storage.queries.comparisons.sides import Side
-from tests.pipelines.metrics.pools import pool
+from tests.metrics.pools import pool
 
 STEPS, PROBLEMS = 20, 400
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rollmill.flows.cli.look.compare import _comparison as compare_words
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.ids import digits
-from rollmill.storage.ground.pool import KEPT, STATES, Pool
+from rollmill.ground.errors import SetupError
+from rollmill.ground.ids import digits
+from rollmill.ground.pool import KEPT, STATES, Pool
 from rollmill.storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard, paired
 from rollmill.storage.queries.comparisons.sides import Side
 from rollmill.storage.queries.comparisons.undecided import difference_words, undecided_words

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rollmill.flows.cli.look.imputed_words import imputed_words
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.queries.comparisons.comparison import leaderboard
 from rollmill.storage.queries.comparisons.imputed_board import ItemTable, check_connected, imputed_board
 from rollmill.storage.queries.comparisons.sides import Side

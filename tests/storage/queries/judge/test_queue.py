@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rollmill.flows.rounds import decide, run_all
+from rollmill.ground.records import Message, Problem
 from rollmill.pipelines.budget.dars import DarsUniform
 from rollmill.pipelines.budget.sequential import Sequential
-from rollmill.storage.ground.records import Message, Problem
 from rollmill.storage.imports.problems import import_problems
 from rollmill.storage.imports.spec import ImportSpec
 from rollmill.storage.queries import Reader, run_scope

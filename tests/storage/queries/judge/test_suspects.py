@@ -1,6 +1,6 @@
 """Signs of faulty problems: those by the texts alone."""
 
-from rollmill.storage.ground.records import Problem
+from rollmill.ground.records import Problem
 from rollmill.storage.queries.judge.suspects import _texts
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.models.upkeep import tag_model, yank_model
 from rollmill.storage.queries.models.model_lineage import MOST, model_lineage
 from rollmill.storage.queries.models.progress import LossPoint, version_curve

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from rollmill.storage.ground.records import PlanRow
+from rollmill.ground.records import PlanRow
 from rollmill.storage.ledger.models import BatchRow, ProgressRow, RunRow
 from rollmill.storage.queries.run_history import Span, run_times
 from rollmill.storage.segments.keys import SegmentKey

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Verdict
 from rollmill.storage.commands import working_on
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Verdict
 from rollmill.storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs
 from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept

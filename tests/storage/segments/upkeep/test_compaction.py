@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rollmill.storage.ground.records import Completion, PlanRow, Problem
+from rollmill.ground.records import Completion, PlanRow, Problem
 from rollmill.storage.segments.checking import GRACE_SECONDS, sweep
 from rollmill.storage.segments.keys import CompactReport, SegmentKey
 from rollmill.storage.segments.store import SegmentStore

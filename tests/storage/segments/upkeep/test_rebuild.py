@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import select
 
 from rollmill.flows.rounds import decide, run_all
-from rollmill.pipelines import CHECKOUT
-from rollmill.storage.ground.errors import SetupError, Unavailable
-from rollmill.storage.ground.records import Completion, Verdict
+from rollmill.ground.errors import SetupError, Unavailable
+from rollmill.ground.records import Completion, Verdict
+from rollmill.places import CHECKOUT
 from rollmill.storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
 from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.segments.place import LocalPlace

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from rollmill.pipelines.stats import Costs, Judgement, Stratum, audit_rates, consequences
+from rollmill.stats import Costs, Judgement, Stratum, audit_rates, consequences
 from rollmill.storage.versions.content.card import card, cost_section, flatten, verifier_section
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.manifest import full_manifest, twelve_digits

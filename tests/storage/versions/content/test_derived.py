@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rollmill.storage.ground.records import Completion, Decision, Problem
+from rollmill.ground.records import Completion, Decision, Problem
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.derived import write_kept
 from rollmill.storage.versions.content.layout import kept_file, kept_files

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rollmill.ground.errors import FoundWanting
 from rollmill.storage.exports import export
-from rollmill.storage.ground.errors import FoundWanting
 from rollmill.storage.queries.browse.why import why
 from rollmill.storage.versions.content.digests import digest, pointed, require_pointed
 from rollmill.storage.versions.content.shard_listing import read_listing

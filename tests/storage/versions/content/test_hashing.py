@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Problem, Score
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Problem, Score
 from rollmill.storage.segments.schema import SCHEMAS, to_table
 from rollmill.storage.versions.content import hashing
 from rollmill.storage.versions.content.catalogue import KEYS, TABLES

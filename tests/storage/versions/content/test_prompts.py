@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from rollmill.flows.problem_sets import version_problems
+from rollmill.ground.ids import canonical_json
+from rollmill.ground.records import Completion, Decision, Message, Problem, prompt_json
 from rollmill.storage.exports import export
-from rollmill.storage.ground.ids import canonical_json
-from rollmill.storage.ground.records import Completion, Decision, Message, Problem, prompt_json
 from rollmill.storage.queries import open_workspace
 from rollmill.storage.queries.browse.explore_index import ids_with_text
 from rollmill.storage.queries.browse.problems import whole_problems

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Decision, Problem
 from rollmill.storage.exports import export
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Decision, Problem
 from rollmill.storage.queries.browse.why import why
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.catalogue import TABLES

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.content.hashing import content_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import Entry, Index, index_path, index_text, load_index

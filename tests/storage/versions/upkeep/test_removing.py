@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.versions.publish import publish

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.ground.errors import SetupError
+from rollmill.ground.errors import SetupError
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import index_path, load_index, parse_index, restoring
 from rollmill.storage.versions.publish import finish_interrupted, publish

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rollmill.storage.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.storage.versions.content.hashing import content_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.publish import publish

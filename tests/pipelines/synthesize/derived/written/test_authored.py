@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.derived.written.attributes import Attributes, dealt, shares_of
 from rollmill.pipelines.synthesize.derived.written.self_instruct import SelfInstruct
 from rollmill.pipelines.synthesize.derived.written.writing import WriterModel, fields_of, schema_of
 from rollmill.pipelines.synthesize.sources import Source
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.synthesize.derived.writers import Author, Authors, written
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2)).synthesize(40, 3))

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize.derived.written.references import elected_answer
 from rollmill.pipelines.synthesize.derived.written.refusals import Refusals
 from rollmill.pipelines.synthesize.derived.written.rewritten import Rewritten
 from rollmill.pipelines.synthesize.sources import Source, SourceRollout
-from rollmill.storage.ground.errors import FoundWanting, SetupError
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.synthesize.derived.writers import Author, Authors
 
 FIRST = Problem(

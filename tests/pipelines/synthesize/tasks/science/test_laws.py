@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.synthesize.tasks.science.law_table import LAWS
 from rollmill.pipelines.synthesize.tasks.science.laws import TERMS, transforms
 from rollmill.pipelines.verify import VERIFIERS
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Problem
 from tests.pipelines.select.rollouts import rollout
 
 

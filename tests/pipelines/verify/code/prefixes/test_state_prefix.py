@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Completion, Problem, Verdict
 from rollmill.pipelines.verify.code.state_prefix import StatePrefixVerifier, canonical, statements_of
-from rollmill.storage.ground.errors import SetupError
-from rollmill.storage.ground.records import Completion, Problem, Verdict
 
 KNOWN = "She sells 16 - 3 - 4 = <<16-3-4=9>>9 eggs.\nShe makes 9 * 2 = $<<9*2=18>>18.\nA: 18"
 WORDS = Problem("How much?", "18", meta={"solution": KNOWN})

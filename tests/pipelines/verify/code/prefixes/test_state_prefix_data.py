@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
+from rollmill.ground.records import Completion, Problem
 from rollmill.pipelines.verify.code.state_prefix import StatePrefixVerifier
-from rollmill.storage.ground.records import Completion, Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

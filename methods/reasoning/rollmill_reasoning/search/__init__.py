@@ -1,0 +1,1 @@
+"""Policies and processes of search (kinds `search policy` and `process`)."""

@@ -1,0 +1,1 @@
+"""Processes that score unfinished answers."""
