@@ -59,13 +59,13 @@ def source_of(workspace: "Workspace", name: str) -> Source:
 
 def source_scope(workspace: "Workspace", name: str) -> "Scope":
     """Scope that the option `from` names; SetupError if it is neither a version nor a run, or its rows are missing."""
+    from rollmill.storage.artifacts.index import artifact_names
     from rollmill.storage.queries import Reader, named_scope
-    from rollmill.storage.versions.index import dataset_names
 
     reader = Reader(workspace)
     scope = named_scope(reader, name)
     if scope is None:
-        known = [*dataset_names(workspace.datasets), *(run.id for run in reader.runs.list())]
+        known = [*artifact_names(workspace.datasets), *(run.id for run in reader.runs.list())]
         raise unknown_name("dataset or run", name, known, next_command="rollmill dataset list, or rollmill runs list")
     return scope
 

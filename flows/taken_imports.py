@@ -31,7 +31,7 @@ class ImportedCounts:
         return [asdict(count) for count in self.taken]
 
     def lines(self) -> list[str]:
-        """For a person, before anything is judged."""
+        """Lines for a person on the rollouts taken and left out, before anything is judged."""
         names = dict.fromkeys(count.name for count in self.taken)
         lines = [f"taken: {count.rollouts:,} rollouts of {_source(count)}" for count in self.taken]
         return lines + [

@@ -18,7 +18,7 @@ _UNSPACED = {
 
 
 def tokens_of(text: str, latin: re.Pattern[str], beside: str) -> list[str]:
-    """The tokens of a text by a pattern, or where it has other letters: its words, and what `beside`, a pattern, is."""
+    """The tokens of a text: matches of `latin`; with other scripts in it words, runs of letters, matches of `beside`."""
     if text.isascii() or not _OTHER_SCRIPT.search(text):
         return latin.findall(text)
     tokens: list[str] = []

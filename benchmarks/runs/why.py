@@ -26,11 +26,11 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rollmill.ground.files import json_text
+from rollmill.storage.artifacts.layout import FOLDER, LISTING
 from rollmill.storage.queries.browse.why import why
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.versions.content.catalogue import OPTIONAL, TABLE_NAMES, TABLES
-from rollmill.storage.versions.content.layout import FOLDER, LISTING
 from rollmill.storage.versions.content.shards import write_shard
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import load_manifest

@@ -1,4 +1,4 @@
-"""Who may see the pages and change the workspace: the browser of the user who opened the printed address.
+"""Admission to the pages: only the browser of the user who opened the printed address sees and changes the workspace.
 
 The address carries the token of this start. A browser keeps two secrets that follow from it. The cookie opens files and
 downloads; browsers send cookies to every port of a host, so another user's server on this machine may come to know it.

@@ -1,9 +1,13 @@
 """The page of the suites of `rollmill certify`: the rows of each section, counted from the code."""
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from docs.generate.tables import table
+from rollmill.ground.formats.rate_texts import interval_text
 from rollmill.pipelines.certify.suites import SUITES, options_of
+from rollmill.pipelines.certify.tables.measured import KEPT, measured_rates
 
 SECTIONS = {
     "equivalence": "Right answers, as pairs both ways, by class; for `math` and `number` also sentences with a number.",
@@ -26,6 +30,13 @@ def page() -> str:
             table(["suite", "rows", *(name.replace("_", " ") for name in SECTIONS)], map(row_of, sorted(SUITES))),
             "## Sections",
             *(f"- **{name.replace('_', ' ').capitalize()}**: {text}" for name, text in SECTIONS.items()),
+            "## Measured rates",
+            "Of verifiers with their default options, by `python benchmarks/numbers/measured.py`, with 95% intervals. "
+            "The card of a dataset version repeats them for a verifier that nobody [audited](../how-to/audit.md) there.",
+            table(
+                ["verifier", "wrong answers accepted", "right answers rejected", "undecided"],
+                ([f"`{name}`", *(_share(row[key]) for key in KEPT)] for name, row in measured_rates().items()),
+            ),
             "`votes` plants votes of known agreement under the verifier's options. It checks the counting; an "
             "[audit](../how-to/audit.md) estimates how often the voters are right.",
         ]
@@ -39,3 +50,7 @@ def row_of(name: str) -> list[str]:
     if unknown := counts.keys() - SECTIONS.keys():
         raise KeyError(f"sections without a description: {sorted(unknown)}")
     return [f"`{name}`", str(len(rows)), *(str(counts[section]) for section in SECTIONS)]
+
+
+def _share(rate: Mapping[str, Any]) -> str:
+    return f"{rate['count']} of {rate['n']:,} {interval_text(rate['low'], rate['high'])}"

@@ -84,7 +84,7 @@ def new(
 
     Example: rollmill recipe new mine --problems gsm8k
     """
-    from rollmill.storage.versions.index import NAME
+    from rollmill.storage.artifacts.index import NAME
 
     if not NAME.fullmatch(name):
         raise SetupError(f"{name!r} is no name of a recipe: letters, digits, '-', '_' and '.', at most 64.")

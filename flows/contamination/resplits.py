@@ -18,10 +18,10 @@ from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.ground.ids import digits
 from rollmill.metrics import Counts, pass_rate
 from rollmill.pipelines.contamination.texts import blind, grams, prompt_text, tokens
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.queries import Reader, Scope
 from rollmill.storage.queries.comparisons.sides import Side, scopes_of, sides_of_model
 from rollmill.storage.queries.scope import named_scope
-from rollmill.storage.versions.index import dataset_names
 
 LENGTH = 3  # words of a run
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ def resplit(request: ResplitRequest) -> Row:
         sides = sides_of_model(reader, request.reference)
         trained = named_scope(reader, request.train)
         if trained is None:
-            known = [*dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
+            known = [*artifact_names(reader.datasets), *(run.id for run in reader.runs.list())]
             raise unknown_name("run or dataset version", request.train, known, next_command="rollmill dataset list")
         likeness = Likeness(_prompts(trained).values())
         asked: dict[str, str] = {}

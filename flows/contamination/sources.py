@@ -16,13 +16,13 @@ from rollmill.flows.recipe.load import load_recipe
 from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.ground.files import read_utf8
 from rollmill.ground.records import Problem
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.import_records import producer_of
 from rollmill.storage.imports.stored import names_of
 from rollmill.storage.imports.texts import read_texts
 from rollmill.storage.queries import Reader, Scope, named_scope
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import from_table, to_table
-from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.workspace import Workspace
 
 ROWS = 4_000  # read at a time
@@ -134,7 +134,7 @@ def benchmark_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None
 def _known(workspace: Workspace) -> list[str]:
     """The names of datasets, imports and runs here."""
     imports = {*names_of(workspace.segments, "problems"), *names_of(workspace.segments, "completions")}
-    return [*dataset_names(workspace.datasets), *sorted(imports), *(run.id for run in workspace.runs.list())]
+    return [*artifact_names(workspace.datasets), *sorted(imports), *(run.id for run in workspace.runs.list())]
 
 
 def _of_file(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -1,1 +1,1 @@
-"""A recipe to a dataset version: the stages in order, the snapshot that would be published, its gate and its reports."""
+"""Curation, from a recipe to a dataset version: its stages in order, the snapshot to publish, its gate and its reports."""

@@ -96,12 +96,12 @@ def _version_before(run: "OpenRun") -> "VersionInfo | None":
 
     SetupError if its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """
-    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.artifacts.index import artifact_names
     from rollmill.storage.versions.read import fetch_command, is_here
     from rollmill.storage.versions.resolve import versions
 
     name, datasets = run.loaded.recipe.dataset, run.workspace.datasets
-    every = versions(datasets, name) if name in dataset_names(datasets) else []
+    every = versions(datasets, name) if name in artifact_names(datasets) else []
     newest = next((info for info in reversed(every) if info.yanked is None), None)
     if newest is None or is_here(newest):
         return newest

@@ -153,6 +153,7 @@ def _parts(run: "OpenRun") -> pa.Table:
 
 
 def _manifest(run: "OpenRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
+    from rollmill.pipelines.certify.tables.measured import measured
     from rollmill.storage.queries.judge.audits import false_accept_bound
 
     spec, loaded = run.spec, run.loaded
@@ -186,7 +187,7 @@ def _manifest(run: "OpenRun", report: "DecisionReport", bare: "Snapshot") -> dic
         "cost": cost_row(bare, counts["kept"]),
         "counts": counts,
         **({} if run.imported is None else {"imports": run.imported.rows()}),
-        "verifier_rates": [part.row() for part in known],
+        "verifier_rates": [{**part.row(), "measured": measured(part.verifier, part.version)} for part in known],
     }
 
 

@@ -25,10 +25,10 @@ from rollmill.pipelines.aggregate import AGGREGATORS
 from rollmill.roles.blind_pool import Adjustable, Aggregator, is_blind
 from rollmill.roles.registries import registry
 from rollmill.stats import Estimate
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.queries import Reader, Scope, named_scope
 from rollmill.storage.queries.judge.audits import false_accept_bound, scope_rates
 from rollmill.storage.queries.pools import ScopePool, scope_pool
-from rollmill.storage.versions.index import dataset_names
 
 LEAST = 4  # mean completions that a token budget pays for by default: below, most of what is drawn is cut off
 LADDER = 6  # token budgets by default, each twice the one before
@@ -165,7 +165,7 @@ def aggregator_named(root: Path, text: str, pool: Pool, models: Sequence[str]) -
 def _scope(reader: Reader, name: str) -> Scope:
     scope = named_scope(reader, name)
     if scope is None:
-        known = [*dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
+        known = [*artifact_names(reader.datasets), *(run.id for run in reader.runs.list())]
         raise unknown_name("pool", name, known, next_command="rollmill dataset list, or rollmill runs list")
     return scope
 

@@ -7,7 +7,7 @@ methods of the user's own, chat templates, weights. It holds no time and no plac
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.storage.versions.content.digests import digest
+from rollmill.storage.artifacts.digests import digest
 from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.files import write_text
 from rollmill.ground.ids import canonical_json, sha256_text
 from rollmill.roles.protocols import ReadsVotes
-from rollmill.storage.versions.content.layout import derived
+from rollmill.storage.artifacts.layout import derived
 from rollmill.storage.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ class RoundState:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Values of the names in braces."""
+        """Values of the names that a loop's files have in braces, such as {dataset}."""
         return {**self.beside, **({DATASET: self.versions[-1]} if self.versions else {})}
 
 

@@ -13,9 +13,9 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.recipe_steps import recorded_steps
 from rollmill.ground.records import Problem
 from rollmill.pipelines.verify.acceptance import Policy, policy_part
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.versions.content.hashing import content_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
-from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.versions.read import fixed_prefix, load_manifest, load_snapshot
 from rollmill.storage.versions.resolve import resolve as resolve_version
 from rollmill.storage.versions.resolve import versions
@@ -94,7 +94,7 @@ def _of_import(ws: Workspace, name: str) -> Any:
     """The newest version whose run judged the rollouts of an import."""
     judged = [
         info
-        for dataset in dataset_names(ws.datasets)
+        for dataset in artifact_names(ws.datasets)
         for info in versions(ws.datasets, dataset)
         if info.yanked is None and name in {part["name"] for part in load_manifest(info).get("imports") or ()}
     ]

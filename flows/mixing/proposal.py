@@ -20,8 +20,8 @@ from rollmill.pipelines.mix.pilots.transport import Geometry, Transport
 from rollmill.pipelines.mix.quotas.quota import shared_out
 from rollmill.pipelines.mix.text_vectors import text_vectors
 from rollmill.stats.scaling.power_law import REACH
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.queries import Reader, named_scope
-from rollmill.storage.versions.index import dataset_names
 
 DIMENSIONS = 64  # of the vectors of texts
 MOST_OF_TRANSPORT = 120  # shares that the slow law is asked at
@@ -56,7 +56,7 @@ def _prompts(reader: Reader, name: str) -> list[str]:
     """The prompts of the kept rows of a version or run, each problem once."""
     scope = named_scope(reader, name)
     if scope is None:
-        known = [*dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
+        known = [*artifact_names(reader.datasets), *(run.id for run in reader.runs.list())]
         raise unknown_name("run or dataset version", name, known, next_command="rollmill dataset list")
     with scope.connection("rollouts", "problems") as connection:
         query = "SELECT prompt FROM problems WHERE id IN (SELECT problem_id FROM rollouts WHERE kept) ORDER BY id"

@@ -23,10 +23,10 @@ from rollmill.ground.ids import digest128, sha256_text
 from rollmill.ground.pool import score_columns
 from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
 from rollmill.pipelines.select.near_duplicates import near_duplicates
+from rollmill.storage.artifacts.digests import digest as file_digest
 from rollmill.storage.scores import later_scores
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.schema import prompt_from_json
-from rollmill.storage.versions.content.digests import digest as file_digest
 from rollmill.storage.workspace import Workspace
 
 VERSION = "1"

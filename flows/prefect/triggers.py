@@ -101,10 +101,10 @@ def checked_on(item: Schedule, root: Path) -> str | None:
 
 def missing_dataset_note(item: Schedule, root: Path) -> str | None:
     """Note for a schedule that waits for the first version of a dataset; SetupError if no recipe makes it."""
-    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.artifacts.index import artifact_names
 
     kind, _, name = str(item.on).partition(":")
-    known = dataset_names(root / "datasets")
+    known = artifact_names(root / "datasets")
     if kind != "version" or name in known:
         return None
     made = _made_by_recipes(root)
@@ -212,7 +212,8 @@ def _drawing(item: Schedule) -> list[str]:
 
 def _version_meant(root: Path, text: str) -> "ModelVersion | None":
     """The published version that a text means now; None for a folder, a served name, and a model without versions yet."""
-    from rollmill.storage.models.index import MODELS, index_path, named_version
+    from rollmill.storage.artifacts.index import index_path
+    from rollmill.storage.models.index import MODELS, named_version
 
     models, name = root / MODELS, text.removeprefix(f"{MODELS}/").partition("@")[0]
     return named_version(models, text) if index_path(models, name).exists() else None

@@ -1,4 +1,4 @@
-"""What Prefect would read by itself and what may come from somebody else, and how this package keeps it from that.
+"""Settings and stored results that Prefect would read by itself and that somebody else may have written: they are not read.
 
 Files of the current folder: at its import, Prefect reads `prefect.toml`, `.env` and `pyproject.toml` there, and from any of
 them a file of profiles. One setting names a logging configuration, which can call anything. A workspace may be a clone of

@@ -117,10 +117,10 @@ def selecting_run(request: SelectRequest) -> Iterator[SelectingRun]:
 
 def _run_or_recipe(request: SelectRequest) -> str:
     """The target of a request; of a dataset version the run that made it."""
+    from rollmill.storage.artifacts.index import artifact_names
     from rollmill.storage.queries.reader import Reader, version_manifest
-    from rollmill.storage.versions.index import dataset_names
 
-    if request.target.partition("@")[0] not in dataset_names(request.root / "datasets"):
+    if request.target.partition("@")[0] not in artifact_names(request.root / "datasets"):
         return request.target
     with Reader.open(request.root) as reader:
         run = version_manifest(reader, request.target).get("run")

@@ -1,4 +1,4 @@
-"""What the first replies of a step have in common, told while a run goes on: nothing to judge, or one text a prompt."""
+"""Warnings about the first replies of a step while a run goes on: all have nothing to judge, or one text per prompt."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ from rollmill.ground.errors import FoundWanting
 from rollmill.ground.files import json_text, read_object, write_text
 from rollmill.ground.formats.rate_texts import with_interval
 from rollmill.stats import holm
-from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.artifacts.index import artifact_names
 
 Row = dict[str, Any]
 
@@ -175,7 +175,7 @@ def plan_of(job: Job, trial: LoadedTrial) -> Row:
     `unmade`: arms whose data the trial makes first; where there are any, what depends on their rows is absent.
     """
     with training_session(job, Progress()) as session:
-        made = dataset_names(session.workspace.datasets)
+        made = artifact_names(session.workspace.datasets)
         unmade = [
             {"arm": arm, "dataset": curated.dataset, "command": curated.command}
             for arm, curated in trial.curated.items()

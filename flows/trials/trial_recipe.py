@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from rollmill.flows.recipe.evaluations import EvaluationRecipe, LoadedEvaluationRecipe, load_evaluation
 from rollmill.flows.recipe.load import load_recipe
-from rollmill.flows.recipe.parse import explain, naming, parse, read_yaml
+from rollmill.flows.recipe.parse import explain, naming, parse
 from rollmill.flows.recipe.schema import Part, SchemaOne, Slug, Text
 from rollmill.flows.training.training_recipe import LENGTHS, LoadedTraining, TrainingRecipe, resolve_training
 from rollmill.ground.errors import SetupError
@@ -279,11 +279,6 @@ def _check_lengths(loaded: LoadedTrial) -> None:
         raise SetupError(
             f"equal: {equal}, and the arms have {lengths_text}.", next_command="equal: loss_tokens, or as_stated"
         )
-
-
-def is_trial(path: Path) -> bool:
-    """True if a file is a trial's."""
-    return "trial_schema" in read_yaml(path, FOLDER)[0]
 
 
 def written(evaluation: EvaluationRecipe, path: Path) -> Path:

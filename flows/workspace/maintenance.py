@@ -137,17 +137,19 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 
 
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
-    from rollmill.storage.versions.index import dataset_names
-    from rollmill.storage.versions.resolve import lost_indexes, refuse_unsettled, versions
+    from rollmill.storage.artifacts.index import artifact_names
+    from rollmill.storage.artifacts.references import lost_indexes
+    from rollmill.storage.versions.kind import DATASETS
+    from rollmill.storage.versions.resolve import versions
 
     folder = workspace.datasets
-    for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
+    for name in sorted([*artifact_names(folder), *lost_indexes(folder)]):
         if (workspace.state / "publishing" / f"{name}.json").exists():
             yield _sound("versions", name, "a publication was interrupted; the next writing command finishes it")
             continue
         try:
             infos = versions(folder, name)
-            refuse_unsettled(folder, name)
+            DATASETS.refuse_unsettled(folder, name)
         except RollmillError as error:  # its own trouble: the other datasets are looked at all the same
             yield _bad("versions", name, str(error))
             continue
@@ -156,10 +158,10 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 
 
 def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
-    from rollmill.storage.versions.read import fetch_command, is_here, load_manifest, open_version, pointer
+    from rollmill.storage.versions.read import fetch_command, is_here, load_manifest, open_version
 
     if not is_here(info):  # a clone has the manifest, and the rows only once they are fetched
-        return DoctorFinding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetch_command(info)}")
+        return DoctorFinding("versions", info.ref, info.pointer.exists(), f"rows not in this clone: {fetch_command(info)}")
     try:
         load_manifest(info)
         open_version(info, as_published=deep).close()
@@ -178,13 +180,16 @@ def _hash_of_rows(info: "VersionInfo") -> str:
 
 
 def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
+    from rollmill.storage.artifacts.index import artifact_names
+    from rollmill.storage.artifacts.references import lost_indexes
     from rollmill.storage.models.files import require_published_model
-    from rollmill.storage.models.index import model_names, model_versions
+    from rollmill.storage.models.index import REFERENCES
     from rollmill.storage.models.leftovers import leftovers
 
-    for name in model_names(workspace.models):
+    for name in sorted([*artifact_names(workspace.models), *lost_indexes(workspace.models)]):
         try:
-            versions = model_versions(workspace.models, name)
+            versions = REFERENCES.versions(workspace.models, name)
+            REFERENCES.refuse_unsettled(workspace.models, name)
         except RollmillError as error:  # its own trouble: the other models are looked at all the same
             yield _bad("models", name, str(error))
             continue
@@ -200,16 +205,10 @@ def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
                 yield _sound("models", model.ref, f"content {model.content_hash[:8]}")
             except RollmillError as error:
                 yield _bad("models", model.ref, str(error))
-    if lost := sorted(path.parent.name for path in workspace.models.glob("*/manifests") if not _indexed(path)):
-        yield _bad("models", lost[0], f"its index is lost: git checkout -- models/{lost[0]}/index.json")
     if left := leftovers(workspace):
         yield _sound(
             "models", "leftovers", f"{len(left)} files and folders that no training needs; rollmill gc removes them"
         )
-
-
-def _indexed(manifests: Path) -> bool:
-    return manifests.with_name("index.json").exists()
 
 
 def _services(workspace: "Workspace") -> Iterator[DoctorFinding]:

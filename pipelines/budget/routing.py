@@ -65,7 +65,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The problem waits a round for the pilots of its level."""
+    """A problem's request to wait a round, for the pilots of its level."""
 
     tally: Tally
 

@@ -23,7 +23,7 @@ ALL_CORRECT: Mapping[str, Any] = {"method": "all_correct"}
 
 
 class Certified:
-    """A look-up; its version holds the content of the file, so another certificate is another version."""
+    """Selector that keeps the rows in a certificate. The content of the certificate's file is part of its version."""
 
     name = "certified"
     nested: ClassVar[Mapping[str, str]] = {"selector": "selector"}

@@ -105,7 +105,7 @@ class Composite(OneByOne):
 
 
 class AllOfVerifier(Composite):
-    """Correct when every part is."""
+    """Verifier that calls a completion correct when every part does."""
 
     name = "all_of"
     order = ALL_OF
@@ -113,7 +113,7 @@ class AllOfVerifier(Composite):
 
 
 class AnyOfVerifier(Composite):
-    """Correct when a part is."""
+    """Verifier that calls a completion correct when a part does."""
 
     name = "any_of"
     order = ANY_OF

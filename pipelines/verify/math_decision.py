@@ -101,7 +101,7 @@ def _by_quantity(reference: Quantity, answer: Quantity, question: MathQuestion) 
 
 
 def _unequal(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision:
-    """What is not equal may still be right: one side rounded, a part of the reference, or words that nobody can compare."""
+    """Decision on unequal answers, which may still be right: rounded, a part of the reference, or words without value."""
     wanted, given, context, rule = reference.value, answer.value, question.context, question.rule
     assert wanted is not None
     assert given is not None
@@ -222,7 +222,7 @@ def _same_values(reference: Reading, answer: Reading, question: MathQuestion) ->
 
 
 def _unreadable(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision | None:
-    """An answer that cannot be read is nobody's error; one that the library may read goes to a worker."""
+    """Decision on an answer that cannot be read; None for one that the library, in a worker, may read."""
     rule = f"{question.rule}:unreadable"
     if answer.normal == "":
         return EqualityDecision("incorrect", rule)

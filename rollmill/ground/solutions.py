@@ -37,7 +37,7 @@ def solution_text(completion: Completion) -> str:
 
 
 def asked(prompt: str | Iterable[Message]) -> str:
-    """What a prompt asks, without differences in white space: problems that ask the same have the same."""
+    """The text of a prompt without differences in white space: equal for problems that ask the same."""
     return " ".join((prompt if isinstance(prompt, str) else "\n".join(turn.content for turn in prompt)).split())
 
 

@@ -109,7 +109,7 @@ class Threads:
         return self.before(step, after).get(named[0], after[0]) if named else after[0]
 
     def group(self, completion_id: str) -> tuple[str, ...]:
-        """The completions that a gathering one is about; none for another."""
+        """The completions from which one was gathered; none for a completion that was not gathered."""
         link = self._links[completion_id]
         return link.after if self._graph.nodes[link.step].step.gather else ()
 

@@ -1,4 +1,4 @@
-"""What DVC may be told by files of a repository: its settings and its pointers, which come with a clone.
+"""Checks of the settings and pointers of DVC in a repository, which may come with somebody else's clone.
 
 Some settings name a program, or a file that names one: an AWS file has `credential_process`, WebDAV has
 `bearer_token_command`; `core.autostage` runs the filters of git's config. Those a person sets outside of the repository.
@@ -105,7 +105,7 @@ def _require_pointer(path: Path) -> None:
 
 
 def pointer_fault(path: Path) -> str:
-    """What a pointer has that ours never have; empty for one like ours, and for a torn one, which is mended elsewhere."""
+    """The part of a pointer that ours never have; empty for one like ours, and for a torn one, mended elsewhere."""
     import yaml
 
     try:

@@ -135,12 +135,12 @@ def _users(ws: "Workspace", name: str, alone: Mapping[str, Collection[str]]) -> 
 
 
 def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
-    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.artifacts.index import artifact_names
     from rollmill.storage.versions.read import load_manifest
     from rollmill.storage.versions.resolve import versions
 
     datasets = []
-    for dataset in dataset_names(ws.datasets):
+    for dataset in artifact_names(ws.datasets):
         for info in versions(ws.datasets, dataset):
             manifest = load_manifest(info)
             taken = {part["name"] for part in manifest.get("imports", ())}

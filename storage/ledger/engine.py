@@ -287,10 +287,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 SCRIPTS = Path(__file__).parent / "migrations"
+OLDEST = "0013"
+"""The oldest revision that the migrations upgrade: that of the first one."""
 
 
 def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
-    """Upgrade to SCHEMA_REVISION in one transaction; SetupError if the ledger is newer, or old and read-only.
+    """Upgrade to SCHEMA_REVISION in one transaction; SetupError if the ledger is newer, older than OLDEST, or old and
+    read-only.
 
     `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
     """
@@ -304,6 +307,14 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
         raise SetupError(
             f"the ledger {where} has schema {revision}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
             next_command="update Rollmill (git pull, then make)",
+        )
+    if revision is not None and revision < OLDEST:
+        quoted = shlex.quote(where)
+        sqlite = engine.dialect.name == "sqlite"
+        away = f"mv {quoted} {quoted}.old" if sqlite else "name an empty database in [ledger] url"
+        raise SetupError(
+            f"the ledger {where} has schema {revision}, older than {OLDEST}, the oldest that this Rollmill upgrades.",
+            next_command=f"{away}, then rollmill doctor --rebuild, which registers the segments again",
         )
     if read_only:
         raise SetupError(f"the ledger {where} has an older schema and is read-only.", next_command="make it writable once")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.ground.ids import canonical_json, sha256_text
+from rollmill.storage.artifacts.digests import digest, require_own_folder, require_pointed
 from rollmill.storage.models.index import ModelVersion, named_version
-from rollmill.storage.versions.content.digests import digest, require_own_folder, require_pointed
 
 ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
 """Files about a model, which do not decide its texts."""
@@ -29,11 +29,6 @@ def content_hash(files: Mapping[str, str]) -> str:
     return sha256_text(canonical_json(dict(sorted(files.items()))))
 
 
-def pulling(version: ModelVersion) -> str:
-    """Command that replaces the files of a version with the published ones."""
-    return f"rm -r {version.path} && rollmill model pull {version.ref}"
-
-
 def require_published_model(version: ModelVersion) -> None:
     """FoundWanting where a file of a version is not the one that was published."""
     require_own_folder(version.path, version.ref)
@@ -43,7 +38,7 @@ def require_published_model(version: ModelVersion) -> None:
     if odd or content_hash(present) != version.content_hash:
         raise FoundWanting(
             f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
-            next_command=pulling(version),
+            next_command=f"rollmill model pull {version.ref}",
         )
 
 
@@ -55,7 +50,7 @@ def checked_file(version: ModelVersion, name: str) -> Path:
         raise SetupError(f"{version.ref} has no {name} in this clone.", next_command=f"rollmill model pull {version.ref}")
     # Without a pointer no remote can have sent it: it was written here.
     if version.pointer.exists():
-        require_pointed(version.path, version.pointer, version.ref, pulling(version), shards=False)
+        require_pointed(version.path, version.pointer, version.ref, f"rollmill model pull {version.ref}", shards=False)
     return path
 
 
@@ -65,8 +60,11 @@ def version_folder(models: Path, model: str) -> Path | None:
     SetupError for a version that does not exist, or whose weights are not in this clone; FoundWanting for altered ones.
     """
     version = named_version(models, model)
-    if version is None:
-        return None
+    return None if version is None else published_folder(version)
+
+
+def published_folder(version: ModelVersion) -> Path:
+    """The folder of a version, after every file was compared with what was published; SetupError if it is not here."""
     if not version.fetched:
         raise SetupError(
             f"the weights of {version.ref} are not in this clone.", next_command=f"rollmill model pull {version.ref}"

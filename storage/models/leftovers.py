@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rollmill.ground.files import locked
-from rollmill.storage.models.index import model_names
-from rollmill.storage.models.publish import PARTIAL, publication_lock
+from rollmill.storage.artifacts.index import artifact_names
+from rollmill.storage.models.index import REFERENCES
+from rollmill.storage.models.publish import PARTIAL
 from rollmill.storage.workspace import Workspace
 
 UNTOUCHED = 86_400.0  # seconds after which rows that no process trains on are removed; a training exports them again
@@ -35,7 +36,7 @@ def leftovers(ws: Workspace) -> list[Path]:
 
 def half_published(models: Path) -> Iterator[Path]:
     """Folders of publications that were killed before their rename."""
-    for name in model_names(models):
+    for name in artifact_names(models):
         yield from sorted((models / name).glob(f"{PARTIAL}*"))
 
 
@@ -46,7 +47,7 @@ def remove_leftovers(ws: Workspace) -> list[str]:
         if not path.is_dir():
             path.unlink(missing_ok=True)
         elif path.name.startswith(PARTIAL):
-            with locked(publication_lock(ws, path.parent.name), wait=False) as free:
+            with locked(REFERENCES.lock(ws, path.parent.name), wait=False) as free:
                 if not free:
                     continue
                 shutil.rmtree(path, ignore_errors=True)

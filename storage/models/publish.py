@@ -15,17 +15,9 @@ from rollmill.ground.errors import SetupError, explained
 from rollmill.ground.failpoints import hit
 from rollmill.ground.files import json_text, locked, sync, sync_folder, write_text
 from rollmill.storage import dvc
+from rollmill.storage.artifacts.index import Index, index_path, manifest_copy
 from rollmill.storage.models.files import content_hash, model_files
-from rollmill.storage.models.index import (
-    ModelEntry,
-    ModelIndex,
-    ModelVersion,
-    index_path,
-    load_index,
-    record_copy,
-    save_index,
-    version_of,
-)
+from rollmill.storage.models.index import REFERENCES, ModelEntry, ModelVersion
 from rollmill.storage.workspace import Workspace
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -49,11 +41,6 @@ def check_name(models: Path, name: str) -> None:
         raise SetupError(f"{models / name} is a model folder without versions.", next_command="publish under another name")
 
 
-def publication_lock(ws: Workspace, name: str) -> Path:
-    """Path of the lock under which the versions of a model are written."""
-    return ws.state / "locks" / f"model-{name}.lock"
-
-
 def publish_model(
     ws: Workspace, name: str, folder: Path, record: Mapping[str, Any], card: str, *, training_id: str | None = None
 ) -> ModelPublication:
@@ -63,11 +50,11 @@ def publish_model(
     what is known here: name, files, content hash.
     """
     check_name(ws.models, name)
-    with locked(publication_lock(ws, name)):
+    with locked(REFERENCES.lock(ws, name)):
         # Under the lock nobody else is writing one: a killed command left it.
         for leftover in (ws.models / name).glob(f"{PARTIAL}*"):
             shutil.rmtree(leftover)
-        index = load_index(ws.models, name)
+        index = REFERENCES.format.load(ws.models, name)
         files = model_files(folder)
         version = _published(ws, index, content_hash(files), training_id)
         if version is not None:
@@ -77,24 +64,24 @@ def publish_model(
             return ModelPublication(
                 version, created=False, messages=[f"{version.ref} has this content or training; no new version."]
             )
-        entry = ModelEntry(
-            # Yanked or not: a number is never given twice.
-            number=index.newest.number + 1 if index.newest else 1,
-            content_hash=content_hash(files),
-            training_id=training_id,
-            init=record.get("init", {}).get("content_hash") if record.get("init") else None,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            bytes=sum((folder / file).stat().st_size for file in files),
-        )
-        full = _record(record, name, entry, files)
+        full = {
+            "model_schema": 1,
+            **record,
+            "name": name,
+            "training_id": training_id,
+            "content_hash": content_hash(files),
+            "files": files,
+        }
+        size = sum((folder / file).stat().st_size for file in files)
+        entry = ModelEntry.of_record(index.next_number(), full, datetime.now(UTC), size)
         _write(ws, name, entry, folder, full, card)
         # Before the index: a reader finds the record of every version in it.
-        write_text(record_copy(ws.models, name, entry.folder), json_text(full))
+        write_text(manifest_copy(ws.models, name, entry.folder), json_text(full))
         hit("model.written")
         index = index.with_version(entry)
-        save_index(ws.models, index)
+        REFERENCES.format.save(ws.models, index)
         hit("model.index")
-        version = version_of(ws.models, index, entry)
+        version = REFERENCES.of_entry(ws.models, index, entry)
         return ModelPublication(
             version, created=True, messages=[f"published {version.ref} ({entry.content_hash[:8]}).", *track(ws, version)]
         )
@@ -103,13 +90,13 @@ def publish_model(
 def track(ws: Workspace, version: ModelVersion) -> list[str]:
     """Track a version with DVC; lines for a person."""
     tracked = dvc.add(version.path)
-    files = [index_path(ws.models, version.name), record_copy(ws.models, version.name, version.folder), *tracked.files]
+    files = [index_path(ws.models, version.name), version.manifest_copy, *tracked.files]
     return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
 
 
-def _published(ws: Workspace, index: ModelIndex, content: str, training_id: str | None) -> ModelVersion | None:
+def _published(ws: Workspace, index: Index[ModelEntry], content: str, training_id: str | None) -> ModelVersion | None:
     """The newest version with this content or of this training; the files of another content are not written again."""
-    known = [version_of(ws.models, index, entry) for entry in index.versions]
+    known = [REFERENCES.of_entry(ws.models, index, entry) for entry in index.versions]
     same = [
         version
         for version in known
@@ -126,20 +113,9 @@ def _deleted(version: ModelVersion) -> bool:
 
 def trained_version(ws: Workspace, name: str, training_id: str) -> ModelVersion | None:
     """The version that a training made, if it is published."""
-    index = load_index(ws.models, name)
+    index = REFERENCES.format.load(ws.models, name)
     made = [entry for entry in index.versions if entry.training_id == training_id]
-    return version_of(ws.models, index, made[-1]) if made else None
-
-
-def _record(record: Mapping[str, Any], name: str, entry: ModelEntry, files: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "model_schema": 1,
-        **record,
-        "name": name,
-        "training_id": entry.training_id,
-        "content_hash": entry.content_hash,
-        "files": dict(files),
-    }
+    return REFERENCES.of_entry(ws.models, index, made[-1]) if made else None
 
 
 def _write(ws: Workspace, name: str, entry: ModelEntry, source: Path, record: Mapping[str, Any], card: str) -> None:

@@ -222,10 +222,10 @@ class DatasetSummary:
 
 def datasets(reader: Reader) -> list[DatasetSummary]:
     """All datasets, by name."""
-    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.artifacts.index import artifact_names
 
     rows = []
-    for name in dataset_names(reader.datasets):
+    for name in artifact_names(reader.datasets):
         try:
             every = versions_of(reader, name)
         except RollmillError:  # the error of a broken index is shown when its dataset is chosen

@@ -108,9 +108,9 @@ def dataset_scope(reader: Reader, reference: str) -> Scope:
 
 def named_scope(reader: Reader, name: str) -> Scope | None:
     """The scope of this name, a dataset (`name`, `name@v2`) before a run; None for an unknown name."""
-    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.artifacts.index import artifact_names
 
-    if name.partition("@")[0] in dataset_names(reader.datasets):
+    if name.partition("@")[0] in artifact_names(reader.datasets):
         return dataset_scope(reader, name)
     return run_scope(reader, name) if name in {run.id for run in reader.runs.list()} else None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.storage.versions.diff import VersionChange, changes
-from rollmill.storage.versions.read import is_here, load_manifest, pointer
+from rollmill.storage.versions.read import is_here, load_manifest
 from rollmill.storage.versions.resolve import VersionInfo, versions
 
 
@@ -52,7 +52,7 @@ class VersionStep:
     @property
     def tracked(self) -> bool:
         """True with a DVC pointer to its rows."""
-        return pointer(self.info).exists()
+        return self.info.pointer.exists()
 
     def json(self) -> dict[str, Any]:
         """The step as plain JSON values, without the gate."""

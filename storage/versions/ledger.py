@@ -3,13 +3,16 @@
 Its content follows from index.json and the manifests alone; `reindex` writes it again after a clone, a pull or a rebase.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from rollmill.ground.errors import SetupError, Unavailable
+from rollmill.storage.artifacts.index import artifact_names
+from rollmill.storage.artifacts.kind import LedgerMarks
 from rollmill.storage.ledger.models import DatasetRow
-from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.versions.read import load_manifest
 from rollmill.storage.versions.resolve import VersionInfo, versions
 from rollmill.storage.workspace import Workspace
@@ -25,7 +28,7 @@ def record_version(ws: Workspace, info: VersionInfo) -> None:
 def reindex(ws: Workspace) -> int:
     """Rebuild the ledger's table from the indexes; the number of versions."""
     rows: list[DatasetRow] = []
-    for name in dataset_names(ws.datasets):
+    for name in artifact_names(ws.datasets):
         known: list[VersionInfo] = []
         try:
             known = versions(ws.datasets, name)
@@ -38,6 +41,16 @@ def reindex(ws: Workspace) -> int:
         session.execute(delete(DatasetRow))
         session.add_all(rows)
     return len(rows)
+
+
+def recorded_marks(ws: Workspace, name: str) -> Mapping[str, LedgerMarks]:
+    """Time, tags and withdrawals of the versions of a dataset that the ledger knows, by folder."""
+    with ws.ledger.read() as session:
+        rows = session.scalars(select(DatasetRow).where(DatasetRow.name == name)).all()
+    return {
+        Path(row.path).name: LedgerMarks(row.created_at, tuple(row.detail.get("tags", ())), row.detail.get("yanked"))
+        for row in rows
+    }
 
 
 def _row(ws: Workspace, info: VersionInfo) -> DatasetRow:

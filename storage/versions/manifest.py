@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from rollmill.ground.errors import FoundWanting
 from rollmill.ground.id_keys import id_keys, places
 from rollmill.ground.pool import unjudged_completions
+from rollmill.storage.artifacts.digests import digest
+from rollmill.storage.artifacts.index import manifest_copy
 from rollmill.storage.versions.content.catalogue import OPTIONAL
-from rollmill.storage.versions.content.digests import digest
 from rollmill.storage.versions.content.hashing import content_hash, kept_hash, scores_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
-from rollmill.storage.versions.index import manifest_copy
 from rollmill.storage.versions.read import TEXTS, load_manifest, require_published
 from rollmill.storage.versions.resolve import VersionInfo
 

@@ -18,29 +18,20 @@ from rollmill.ground.failpoints import hit
 from rollmill.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
 from rollmill.ground.ids import sha256_text
 from rollmill.storage import dvc
+from rollmill.storage.artifacts.digests import altered, digest
+from rollmill.storage.artifacts.index import NAME, Index, check_names, index_path, manifest_copy
+from rollmill.storage.artifacts.layout import LISTING
 from rollmill.storage.versions.content.card import card
 from rollmill.storage.versions.content.derived import explained_by_machine, ignore_derived, write_database, write_kept
-from rollmill.storage.versions.content.digests import altered, digest
 from rollmill.storage.versions.content.hashing import content_hash
-from rollmill.storage.versions.content.layout import LISTING
 from rollmill.storage.versions.content.shards import share_equal, write_shards
 from rollmill.storage.versions.content.snapshot import Snapshot, checked
-from rollmill.storage.versions.index import (
-    NAME,
-    Entry,
-    Index,
-    check_names,
-    index_path,
-    load_index,
-    manifest_copy,
-    point_latest,
-    save_index,
-)
+from rollmill.storage.versions.index import Entry, load_index, point_latest, save_index
 from rollmill.storage.versions.leaks import refuse_in_snapshot
 from rollmill.storage.versions.ledger import record_version
 from rollmill.storage.versions.manifest import full_manifest, kept_by_split
-from rollmill.storage.versions.read import TEXTS, fetch_command, is_whole, load_snapshot, pointer
-from rollmill.storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
+from rollmill.storage.versions.read import TEXTS, fetch_command, is_whole, load_snapshot
+from rollmill.storage.versions.resolve import REFERENCES, VersionInfo, version_info
 from rollmill.storage.workspace import Workspace
 
 _PARTIAL = ".partial-"
@@ -101,23 +92,23 @@ def publish(  # noqa: PLR0913 (options, all by name)
             f"{snapshot.name!r} is not a valid dataset name: use letters, digits, '-', '_' and '.', at most 64."
         )
     snapshot = checked(snapshot)
-    with locked(lock_path(ws, snapshot.name)):
+    with locked(REFERENCES.lock(ws, snapshot.name)):
         # First: a publication cut short by a kill may have a number that the index does not show yet.
         messages = _finish(ws, snapshot.name)
-        refuse_lost_index(ws.datasets, snapshot.name)
+        REFERENCES.refuse_lost_index(ws.datasets, snapshot.name)
         index = load_index(ws.datasets, snapshot.name)
         newest = index.newest
         manifest = full_manifest(snapshot, newest.content_hash if newest else None)
         same = _same(index, manifest["hashes"]["content"], older=not again)
         info = _info(ws, snapshot.name, same) if same else None
         # Its files are here and complete, or a DVC pointer gives their source.
-        if info and (is_whole(info) if info.path.exists() else pointer(info).exists()):
+        if info and (is_whole(info) if info.path.exists() else info.pointer.exists()):
             late = _track_late(ws, info)
             return Publication(info, created=False, messages=[*messages, *_unchanged(info, manifest, newest), *late])
         if same:  # its files were deleted here and exist nowhere else: write them again
             entry, manifest = same, {**manifest, "parent": same.parent}
         else:
-            entry = Entry.of_manifest(newest.number + 1 if newest else 1, manifest, datetime.now(UTC))
+            entry = Entry.of_manifest(index.next_number(), manifest, datetime.now(UTC))
         texts = {"README.md": card(manifest), "report.html": report_html, "report.json": json_text(report_json), **more}
         refuse_in_snapshot(snapshot, {**texts, "manifest.json": json_text(manifest)}, keys)
         manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
@@ -131,7 +122,7 @@ def publish(  # noqa: PLR0913 (options, all by name)
 
 def rewrite(ws: Workspace, info: VersionInfo) -> list[str]:
     """Write a version of an older program again as this one would, under its number and hashes; lines for a person."""
-    with locked(lock_path(ws, info.name)):
+    with locked(REFERENCES.lock(ws, info.name)):
         messages = _finish(ws, info.name)
         snapshot = load_snapshot(info)
         if (actual := content_hash(snapshot)) != info.content_hash:
@@ -155,7 +146,7 @@ def _again(ws: Workspace, name: str, entry: Entry) -> list[str]:
     return [f"{name}@v{entry.number} has the content of v{equal[0]}, published again after others."] if equal else []
 
 
-def _same(index: Index, content: str, *, older: bool) -> Entry | None:
+def _same(index: Index[Entry], content: str, *, older: bool) -> Entry | None:
     """The version with this content: the newest one, or with `older` the last one that has it, even a yanked one."""
     known = index.versions if older else index.versions[-1:]
     equal = [entry for entry in known if entry.content_hash == content]
@@ -168,7 +159,7 @@ def finish_interrupted(ws: Workspace) -> list[str]:
     names = {path.stem for path in (ws.state / "publishing").glob("*.json")}
     names |= {path.parent.name for path in ws.datasets.glob(f"*/{_PARTIAL}*")}
     for name in sorted(filter(NAME.fullmatch, names)):
-        with locked(lock_path(ws, name), wait=False) as mine:
+        with locked(REFERENCES.lock(ws, name), wait=False) as mine:
             if mine:  # otherwise its publisher is alive and working
                 messages += _finish(ws, name)
     return messages
@@ -219,7 +210,7 @@ def _intended(ws: Workspace, name: str, intent: Path) -> Entry:
 
 def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
     datasets = ws.datasets
-    refuse_lost_index(datasets, name, but=entry.folder)
+    REFERENCES.refuse_lost_index(datasets, name, but=entry.folder)
     index = load_index(datasets, name).with_version(entry)
     record_version(ws, version_info(datasets, index, entry))
     hit("publish.ledger")
@@ -234,7 +225,7 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
 
 def _track_late(ws: Workspace, info: VersionInfo) -> list[str]:
     """Track a version that was published before there was a DVC repository; no effect if it is tracked already."""
-    if pointer(info).exists() or not info.path.exists() or dvc.repository(info.path, ".dvc") is None:
+    if info.pointer.exists() or not info.path.exists() or dvc.repository(info.path, ".dvc") is None:
         return []
     ignore_derived(info.path.parent)
     tracked = dvc.add(info.path)
@@ -256,7 +247,7 @@ def _unchanged(info: VersionInfo, manifest: dict[str, Any], newest: Entry | None
         lines.append(f"the scores differ from those of {info.ref}; scores alone make no version and were not stored.")
     if not info.path.exists():
         lines.append(
-            f"its rows are not in this clone: {fetch_command(info)} (if no remote has them: rm {pointer(info)}, and again)"
+            f"its rows are not in this clone: {fetch_command(info)} (if no remote has them: rm {info.pointer}, and again)"
         )
     return lines
 
@@ -288,8 +279,3 @@ def _rename(partial: Path, info: VersionInfo) -> None:
 
 def _intent(ws: Workspace, name: str) -> Path:
     return ws.state / "publishing" / f"{name}.json"
-
-
-def lock_path(ws: Workspace, name: str) -> Path:
-    """The lock held by every writer of a dataset."""
-    return ws.state / "locks" / f"publish-{name}.lock"

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from rollmill.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
 from rollmill.ground.files import read_object
-from rollmill.storage.versions.content.digests import altered, digest, require, require_own_folder, require_pointed
-from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING
+from rollmill.storage.artifacts.digests import altered, digest, require, require_own_folder, require_pointed
+from rollmill.storage.artifacts.layout import DATABASE, KEPT_FILES, LISTING
 from rollmill.storage.versions.content.shard_listing import read_listing, require_readable, require_shard
-from rollmill.storage.versions.index import manifest_copy
 from rollmill.storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
@@ -38,11 +37,6 @@ _DAMAGED = (
     "deserialize",
     "Could not read",
 )
-
-
-def pointer(info: VersionInfo) -> Path:
-    """Path of DVC's pointer to the rows of a version."""
-    return info.path.with_name(f"{info.folder}.dvc")
 
 
 def is_here(info: VersionInfo) -> bool:
@@ -95,9 +89,9 @@ def fetch_command(info: VersionInfo) -> str:
 
     Never DVC's own: it compares what a remote sends with nothing.
     """
-    if pointer(info).exists():
+    if info.pointer.exists():
         return f"rollmill dataset pull {info.ref}"
-    return f"rollmill curate RECIPE makes them again (DVC never had them: there is no {pointer(info).name})"
+    return f"rollmill curate RECIPE makes them again (DVC never had them: there is no {info.pointer.name})"
 
 
 def missing_rows_error(info: VersionInfo) -> SetupError:
@@ -124,10 +118,10 @@ def reading(info: VersionInfo) -> Iterator[None]:
 
 def _repair_command(info: VersionInfo) -> str:
     """Command that replaces damaged rows: with DVC's copy, else by the recipe, which draws only what is not stored."""
-    if not pointer(info).exists():
+    if not info.pointer.exists():
         return f"rm -r {info.path} and run its recipe again"
     # The pointer as well: with it the recipe finds the version published and writes no rows.
-    again = f"rm -r {info.path} {pointer(info)} and run its recipe again"
+    again = f"rm -r {info.path} {info.pointer} and run its recipe again"
     return f"rollmill dataset checkout {info.ref}; if DVC has no copy, {again}"
 
 
@@ -145,19 +139,34 @@ def require_published_rows(info: VersionInfo) -> None:
         require_readable(info.path, shard)
 
 
+def require_pulled(info: VersionInfo, again: str) -> None:
+    """FoundWanting if files that DVC placed are not the published ones, or are not all there.
+
+    Bytes first, rows last: a file that differs need not be one that DuckDB can read.
+    """
+    from rollmill.storage.versions.content.hashing import content_hash
+
+    require_pointed(info.path, info.pointer, info.ref, again)
+    require_published(info)
+    if (actual := content_hash(load_snapshot(info))) != info.content_hash:
+        raise altered("the content", actual, info.content_hash, info.ref, again)
+    if not is_whole(info):
+        raise FoundWanting(f"the files of {info.ref} are not all there.", next_command=again)
+
+
 def require_files(info: VersionInfo) -> None:
     """Same as `require_published`, without the shards of rows: a reader of some shards checks each of them."""
     _require_manifest(info)
     # The manifest has the digests of the texts, and of the rows of a version that DVC does not track.
     for name, published in _digests(info).items():
         require(info.path / name, published, info.ref, _repair_command(info))
-    if pointer(info).exists():
-        require_pointed(info.path, pointer(info), info.ref, _repair_command(info), shards=False)
+    if info.pointer.exists():
+        require_pointed(info.path, info.pointer, info.ref, _repair_command(info), shards=False)
 
 
 def _require_manifest(info: VersionInfo) -> None:
     require_own_folder(info.path, info.ref)
-    inside, copy = info.path / "manifest.json", _copy(info)
+    inside, copy = info.path / "manifest.json", info.manifest_copy
     # The copy came with git; the folder may come from a remote, which proves nothing.
     if inside.exists() and copy.exists():
         require(inside, digest(copy), info.ref, restoring_manifest(info, inside))
@@ -171,11 +180,11 @@ def checked_text(info: VersionInfo, name: str) -> str:
         raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetch_command(info))
     content = path.read_bytes()
     published = _digests(info).get(name)
-    if published is None and not pointer(info).exists():
+    if published is None and not info.pointer.exists():
         what = f"{name} of {info.ref} cannot be compared with the published one: its manifest is from before digests."
         raise FoundWanting(what, next_command="publish the version again")
     if published is None:
-        require_pointed(info.path, pointer(info), info.ref, _repair_command(info))
+        require_pointed(info.path, info.pointer, info.ref, _repair_command(info))
         content = path.read_bytes()
     elif (actual := hashlib.sha256(content).hexdigest()) != published:
         raise altered(name, actual, published, info.ref, _repair_command(info))
@@ -186,10 +195,6 @@ def _digests(info: VersionInfo) -> dict[str, str]:
     """SHA-256 of files of a version, by name, as its manifest has them; older manifests lack some."""
     known = load_manifest(info).get("files", {})
     return {name: str(known[name]) for name in (*TEXTS, *GATE_TEXTS, *ROW_FILES) if name in known}
-
-
-def _copy(info: VersionInfo) -> Path:
-    return manifest_copy(info.path.parent.parent, info.name, info.folder)
 
 
 def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.DuckDBPyConnection":
@@ -218,7 +223,7 @@ def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.Duc
 
 def load_manifest(info: VersionInfo) -> dict[str, Any]:
     """The version's manifest: the git-tracked copy; without one, the file in its folder."""
-    path = _copy(info) if _copy(info).exists() else info.path / "manifest.json"
+    path = info.manifest_copy if info.manifest_copy.exists() else info.path / "manifest.json"
     if not path.exists():
         raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetch_command(info))
     manifest = read_object(path, next_command=restoring_manifest(info, path))
@@ -238,10 +243,10 @@ def fixed_prefix(manifest: Mapping[str, Any]) -> int | None:
 
 def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
     """The command that restores a damaged manifest of a version: from its other copy, from DVC, or from git."""
-    copy = _copy(info)
+    copy = info.manifest_copy
     if damaged == copy:
         return f"git checkout -- {copy}"
-    return f"rollmill dataset checkout {info.ref}" if pointer(info).exists() else f"cp {copy} {damaged}"
+    return f"rollmill dataset checkout {info.ref}" if info.pointer.exists() else f"cp {copy} {damaged}"
 
 
 def load_snapshot(info: VersionInfo) -> "Snapshot":

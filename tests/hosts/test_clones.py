@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rollmill.storage.versions.index import Index, load_index
+from rollmill.storage.artifacts.index import Index
+from rollmill.storage.versions.index import Entry, load_index
 from tests.flows.conftest import Said, finish
 from tests.hosts.conftest import WORKERS, Cluster, Outcome, outcome_of
 from tests.hosts.network import HERE, Host, Network
@@ -48,7 +49,7 @@ class Clone:
         self.git("commit", "-q", "-m", message)
 
     @property
-    def index(self) -> Index:
+    def index(self) -> Index[Entry]:
         return load_index(self.host.disk / "ws/datasets", NAME)
 
     def contents(self) -> list[tuple[int, str]]:

@@ -13,12 +13,13 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.storage import dvc
+from rollmill.storage.artifacts.rebase import rebase
+from rollmill.storage.artifacts.sharing import pull
 from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.kind import DATASETS
 from rollmill.storage.versions.publish import finish_interrupted, publish
 from rollmill.storage.versions.read import load_snapshot, open_version
 from rollmill.storage.versions.resolve import resolve, versions
-from rollmill.storage.versions.upkeep.rebase import rebase
-from rollmill.storage.versions.upkeep.sharing import pull
 from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import snapshot
@@ -108,10 +109,10 @@ def test_a_clone_lists_versions_at_once_and_fetches_rows_with_dvc(
     assert caught.value.next_command == "rollmill dataset pull toy@v1"
     info.path.mkdir()
     (info.path / ".vBmUTbTIix4a2kH1W3h6Kg.tmp").write_text("")  # as a killed DVC leaves it: the next one refuses
-    assert pull([info]).versions == ("toy@v1",)
+    assert pull(DATASETS, [info]).versions == ("toy@v1",)
     assert not list(info.path.glob(".*"))
     shutil.rmtree(info.path)
-    assert pull([info]).versions == ("toy@v1",)
+    assert pull(DATASETS, [info]).versions == ("toy@v1",)
     assert load_snapshot(info).decisions.num_rows == 6
     with Workspace.init(tmp_path / "clone") as clone:
         assert finish_interrupted(clone) == []
@@ -208,7 +209,7 @@ def test_two_clones_settle_their_versions_with_dvc_pointers(
         git(root, "commit", "-q", "-m", "v2")
     run_dvc(other, "push", "--quiet")
     git(repository.root, "pull", "-q", "--no-rebase", str(other), "main", code=1)
-    settled = rebase(repository, "toy")
+    settled = rebase(DATASETS, repository, "toy")
     assert settled.renamed == {"v2-3c475e33": "v3-3c475e33"}
     git(repository.root, "add", "datasets")
     git(repository.root, "commit", "-q", "-m", "merged")

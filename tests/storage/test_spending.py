@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rollmill.ground.records import Completion
@@ -164,29 +164,3 @@ def test_no_order_of_draws_goes_beyond_the_limit(shared: Workspace, moves: list[
                 shared.spending.pay(session, run, charge(batch, paid), redundant=False)
         assert shared.spending.counted(run).tokens <= most
     assert shared.spending.paid(run).tokens <= most
-
-
-def test_a_ledger_of_the_third_schema_is_upgraded_and_keeps_its_rows(tmp_path: Path) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine
-
-    from rollmill.storage.ledger.engine import SCRIPTS, Ledger
-
-    engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(SCRIPTS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-        connection.execute(text("INSERT INTO attempts VALUES ('r', 'b', 'http://x', 'ok', 3, 1.5, 'c', 0.0, 5.0)"))
-    engine.dispose()
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    with ledger.read() as session:
-        assert session.execute(text("SELECT count FROM attempts")).scalar_one() == 3
-        counts = [session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES]
-    assert counts == [0, 0, 0]
-    ledger.close()
-
-
-TABLES = ("spend", "reserved", "forecasts")

@@ -170,7 +170,7 @@ def _env() -> dict[str, str]:
 HIDDEN = """
 import os, sys
 from rollmill.ground.errors import SetupError
-from rollmill.storage.versions.index import dataset_names
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.ground.errors import explained
 from pathlib import Path
 
@@ -178,7 +178,7 @@ if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 root = Path(sys.argv[1])
-for act in (lambda: dataset_names(root / "shut"), lambda: open(root / "shut" / "x"), lambda: open(root / "file"),
+for act in (lambda: artifact_names(root / "shut"), lambda: open(root / "shut" / "x"), lambda: open(root / "file"),
             lambda: open(root / "open" / "new", "w")):
     try:
         with explained("?"):

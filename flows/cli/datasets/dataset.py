@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rollmill.flows.cli import group
+from rollmill.flows.cli.artifacts.files import Version
+from rollmill.flows.cli.artifacts.marks import ArtifactMarks
+from rollmill.flows.cli.artifacts.marks import register as register_shared
 from rollmill.flows.cli.datasets import (
     dataset_checks,
     dataset_export,
-    dataset_marks,
     dataset_models,
     dataset_rows,
     dataset_sharing,
     dataset_upkeep,
 )
-from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
-from rollmill.flows.cli.output import AsJson, as_json, columns, line
+from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, Base, DatasetFiles, check_base, datasets_folder
+from rollmill.flows.cli.output import AsJson, as_json, columns, line, note
 from rollmill.flows.cli.recipe import TrustCode
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.ground.errors import FoundWanting, SetupError
@@ -27,19 +29,47 @@ SHOWN = 10  # differences of a kind that are printed
 verbs = group("dataset", "See, compare, check and export dataset versions.")
 
 
+WORDS = {
+    "noun": "dataset",
+    "name": "arithmetic",
+    "files": "rows",
+    "key": "dataset",
+    "reason": "wrong references in template ages",
+    "kept": "Completions and verdicts stay in the workspace: the same recipe publishes it again and draws nothing.",
+}
+
+
+class DatasetMarks(ArtifactMarks):
+    """The marks on dataset versions; a withdrawal names the models that were trained on the version."""
+
+    def warn_users(self, reference: str) -> None:
+        """Name the models that were trained on it."""
+        from rollmill.storage.versions.resolve import resolve
+
+        used = dataset_models.users_of(resolve(datasets_folder(), reference))
+        if users := [user["model"] for user in used if user["yanked"] is None]:
+            then = f"rollmill model yank {users[0]} --reason TEXT"
+            note(f"Models trained on it, which stay usable: {', '.join(users)}. Next: {then}")
+
+    def contents(self, entry: Any) -> str:
+        """Its counts."""
+        return f"{entry.rows:,} rollouts, {entry.kept:,} kept"
+
+
 @verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """Every version of every dataset.
 
     Example: rollmill dataset list
     """
-    from rollmill.storage.versions.index import dataset_names
-    from rollmill.storage.versions.resolve import lost_indexes, versions
+    from rollmill.storage.artifacts.index import artifact_names
+    from rollmill.storage.artifacts.references import lost_indexes
+    from rollmill.storage.versions.resolve import versions
 
     folder = datasets_folder()
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
-    for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
+    for name in sorted([*artifact_names(folder), *lost_indexes(folder)]):
         try:
             rows += [_row(info) for info in versions(folder, name)]
         except SetupError as error:  # its own trouble: the others are listed all the same
@@ -214,11 +244,12 @@ def why(
 
 dataset_checks.register(verbs)
 dataset_export.register(verbs)
-dataset_marks.register(verbs)
+register_shared(verbs, DatasetMarks("dataset"), DatasetMarks.NAMES, WORDS)
 dataset_models.register(verbs)
 dataset_rows.register(verbs)
 dataset_sharing.register(verbs)
 dataset_upkeep.register(verbs)
+register_shared(verbs, DatasetFiles("dataset", "dataset"), DatasetFiles.NAMES, WORDS)
 
 
 def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from rollmill.flows.cli.datasets.dataset_sharing import Version, datasets_folder
+from rollmill.flows.cli.artifacts.files import Version
+from rollmill.flows.cli.datasets.dataset_sharing import datasets_folder
 from rollmill.flows.cli.output import AsJson, as_json, line
 from rollmill.ground.errors import FoundWanting
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rollmill.flows.cli.artifacts.files import ArtifactFiles
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 
 if TYPE_CHECKING:
@@ -30,10 +31,7 @@ def used_by(
 
     Example: rollmill dataset used-by arithmetic@v1
     """
-    from rollmill.flows.cli.datasets.dataset_sharing import datasets_folder
-    from rollmill.storage.versions.resolve import resolve
-
-    info = resolve(datasets_folder(), reference)
+    info = ArtifactFiles("dataset", "dataset").resolved(reference)
     rows = users_of(info)
     if row is not None:
         rows = [{**user, "times": times} for user in rows if (times := _seen(user["path"], row))]
@@ -48,7 +46,7 @@ def used_by(
 def users_of(info: "VersionInfo") -> list[dict[str, Any]]:
     """The models trained on a version; `through`: the first ancestor that was, for those which only began from one."""
     from rollmill.storage.models.index import MODELS, all_models
-    from rollmill.storage.models.upkeep import ancestors, trained_on
+    from rollmill.storage.models.lineage import ancestors, trained_on
 
     models = info.path.parents[2] / MODELS
     direct = {version.ref: (version, part["rows"]) for version, part in trained_on(models, info.content_hash)}

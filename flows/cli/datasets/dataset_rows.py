@@ -1,20 +1,18 @@
-"""`rollmill dataset head|eject|remove|rename`: the first rows of a version, all rows as plain Parquet, and datasets that
-get another name or go.
-"""
+"""`rollmill dataset head|eject`: the first rows of a version, and all rows as plain Parquet."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rollmill.flows.cli.datasets.dataset_models import users_of
-from rollmill.flows.cli.datasets.dataset_sharing import Version, datasets_folder
+from rollmill.flows.cli.artifacts.files import Version
+from rollmill.flows.cli.datasets.dataset_sharing import datasets_folder
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, inert, line
 from rollmill.flows.cli.runs_cost import require_runs
 from rollmill.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from rollmill.storage.versions.resolve import VersionInfo
+    pass
 
 BRIEF = 48  # characters of a text in a table
 _ROWS = """
@@ -24,12 +22,11 @@ FROM joined j LEFT JOIN verdicts v ON v.completion_id = j.completion_id AND v.pr
      AND v.verifier = j.verifier AND v.version = j.verifier_version
 WHERE {where} ORDER BY {order} LIMIT {count}
 """
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, without a version.")]
 
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for command in (head, eject, remove, rename):
+    for command in (head, eject):
         group.command(command.__name__)(command)
 
 
@@ -71,43 +68,6 @@ def head(
     return line(f"Next: rollmill show {rows[0]['completion_id'][:12]} --of {info.ref}")
 
 
-def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Remove a dataset with all of its versions from this clone; refused while a model or another dataset rests on it.
-
-    Completions and verdicts stay in the workspace: the same recipe publishes it again and draws nothing.
-
-    Example: rollmill dataset remove trial-run --dry-run
-    """
-    from rollmill.storage.versions.upkeep.removing import remove as remove_dataset
-    from rollmill.storage.workspace import Workspace
-
-    with Workspace.open() as workspace:
-        count = remove_dataset(workspace, name, _models, dry_run=dry_run)
-    if json:
-        return as_json({"dataset": name, "versions": count, "removed": not dry_run})
-    plural = "" if count == 1 else "s"
-    verb = f"Would remove {name}" if dry_run else f"Removed {name}"
-    return line(f"{verb}, {count} version{plural}. Next: git add -A datasets/{name}")
-
-
-def rename(name: Name, new: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Give a dataset another name; refused while a model or another dataset rests on it.
-
-    Its recipe needs the key `dataset` with the new name, or it publishes under the old one.
-
-    Example: rollmill dataset rename trial-run arithmetic-2
-    """
-    from rollmill.storage.versions.upkeep.removing import rename as rename_dataset
-    from rollmill.storage.workspace import Workspace
-
-    with Workspace.open() as workspace:
-        count = rename_dataset(workspace, (name, new), _models, dry_run=dry_run)
-    if json:
-        return as_json({"dataset": new, "before": name, "versions": count, "renamed": not dry_run})
-    verb = "Would rename" if dry_run else "Renamed"
-    return line(f"{verb} {name} to {new}. Its recipe needs dataset: {new}. Next: git add -A datasets/{name} datasets/{new}")
-
-
 def eject(
     reference: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="As elsewhere, or the id of a run.")],
     out: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
@@ -137,10 +97,6 @@ def eject(
         return as_json({"of": scope.name, "path": str(out), "rows": rows, "dry_run": dry_run})
     counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
     return line(f"Would write {scope.name} to {out}." if dry_run else f"{scope.name} is in {out}: {counts}.")
-
-
-def _models(info: "VersionInfo") -> list[str]:
-    return [f"model {user['model']}" for user in users_of(info)]
 
 
 def _brief(value: object) -> str:

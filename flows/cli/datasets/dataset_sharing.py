@@ -1,23 +1,19 @@
-"""`rollmill dataset log|push|pull`: history of a dataset, and transfer of its rows to and from other clones."""
+"""`rollmill dataset log|push`: history of a dataset, and transfer of its rows to other clones and to the Hub."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rollmill.flows.cli.artifacts.files import ArtifactFiles, Reference, Remote, say_only
+from rollmill.flows.cli.datasets.dataset_models import users_of
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
-    from rollmill.storage.versions.resolve import VersionInfo
+    pass
 
-Reference = Annotated[
-    str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
-]
-Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
-Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 Base = Annotated[Path, typer.Option(help="Folder of the recipe's own Python files, if it names any.")]
 RECIPES = Path("recipes")
 MOST_CHANGES = 3
@@ -25,7 +21,7 @@ MOST_CHANGES = 3
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for verb in (log, push, pull):
+    for verb in (log, push):
         group.command(verb.__name__)(verb)
 
 
@@ -81,77 +77,33 @@ def push(
     """
     if hub is not None:
         return _push_to_hub(reference, hub, public=public, dry_run=dry_run, json=json)
-    from rollmill.storage.versions.read import is_here, pointer
-    from rollmill.storage.versions.upkeep import sharing
-
-    infos = named_versions(reference, lambda info: is_here(info) and pointer(info).exists())
-    if dry_run:
-        return _say_only("Would push", [info.ref for info in infos], json=json)
-    shared = sharing.push(infos, remote)
-    if json:
-        return as_json({"versions": shared.versions, "dvc": shared.summary, "git": shared.git})
-    commit = (
-        "" if shared.git is None else f"\nNext: {shared.git} && git commit && git push, then there: rollmill dataset pull"
-    )
-    return line(f"Pushed {', '.join(shared.versions)}: {shared.summary}{commit}")
+    return DatasetFiles("dataset", "dataset").push(reference, remote=remote, dry_run=dry_run, json=json)
 
 
-def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Fetch the rows of versions from a DVC remote, checked by digest and by the counts of their manifests.
+class DatasetFiles(ArtifactFiles):
+    """The verbs on the files of dataset versions, which models may have been trained on."""
 
-    Without a name: every version whose rows are not here. The list of versions is in git: run `git pull` first.
+    NAMES = "pull checkout gc remove rename"
 
-    Example: rollmill dataset pull arithmetic@v2
-    """
-    from rollmill.storage.versions.read import is_here
-    from rollmill.storage.versions.upkeep import sharing
-
-    infos = named_versions(reference, lambda info: not is_here(info))
-    if dry_run:
-        return _say_only("Would pull", [info.ref for info in infos], json=json)
-    shared = sharing.pull(infos, remote)
-    if json:
-        return as_json({"versions": shared.versions, "dvc": shared.summary})
-    return line(f"Pulled {', '.join(shared.versions)}: {shared.summary}\nNext: rollmill dataset show {shared.versions[-1]}")
+    def users(self, version: Any) -> list[str]:
+        """The models that were trained on a version."""
+        return [f"model {user['model']}" for user in users_of(version)]
 
 
 def _push_to_hub(reference: str | None, hub: str, *, public: bool, dry_run: bool, json: bool) -> None:
+    from rollmill.storage.versions.hub import push_to_hub
     from rollmill.storage.versions.resolve import resolve
-    from rollmill.storage.versions.upkeep.hub import push_to_hub
 
     if reference is None:
         raise SetupError("--hub takes one version.", next_command=f"rollmill dataset push NAME@v1 --hub {hub}")
     info = resolve(datasets_folder(), reference)
     if dry_run:
-        return _say_only(f"Would push to the Hub's {hub}:", [info.ref], json=json)
+        return say_only(f"Would push to the Hub's {hub}:", [info.ref], json=json)
     pushed = push_to_hub(info, hub, private=not public)
     if json:
         return as_json({"version": info.ref, **asdict(pushed)})
     loaded = f'datasets.load_dataset("{hub}", revision="{pushed.tag}")'
     return line(f"{info.ref} is {pushed.url}\n  in Python  {loaded}")
-
-
-def _say_only(what: str, versions: list[str], *, json: bool) -> None:
-    return as_json({"versions": versions}) if json else line(f"{what} {', '.join(versions)}.")
-
-
-def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
-    """The versions that a reference names; without one, all versions that match."""
-    from rollmill.storage.versions.index import dataset_names
-    from rollmill.storage.versions.resolve import resolve, versions
-
-    folder = datasets_folder()
-    known = dataset_names(folder)
-    if reference is None:
-        infos = [info for name in known for info in versions(folder, name) if condition(info)]
-    else:
-        infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
-    if not infos:
-        raise SetupError(
-            "there is no version to share: all are shared already, or none is published.",
-            next_command="rollmill dataset list",
-        )
-    return infos
 
 
 def datasets_folder() -> Path:

@@ -1,5 +1,5 @@
-"""`rollmill dataset checkout|gc|reproduce|recipe|rewrite`: restores the rows of versions, removes them from this clone,
-makes a version again, and writes its recipe, or its files as this program writes them.
+"""`rollmill dataset reproduce|recipe|rewrite`: make a version again, and write its recipe, or its files as this program
+writes them.
 """
 
 from collections.abc import Mapping
@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rollmill.flows.cli.datasets.dataset_sharing import (
-    RECIPES,
-    Base,
-    Reference,
-    Remote,
-    Version,
-    check_base,
-    datasets_folder,
-    named_versions,
-)
-from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
+from rollmill.flows.cli.artifacts.files import Version
+from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, Base, check_base, datasets_folder
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, doing, line, note
 from rollmill.flows.cli.recipe import ProfilePath
 from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.ground.formats.rate_texts import interval_text
@@ -30,75 +22,8 @@ if TYPE_CHECKING:
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for verb in (checkout, gc, reproduce, recipe, rewrite):
+    for verb in (reproduce, recipe, rewrite):
         group.command(verb.__name__)(verb)
-
-
-def checkout(reference: Version, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Restore the published files of a version from DVC's cache in this clone; contacts no remote.
-
-    For rows that were removed, damaged or edited here; `dataset pull` fetches files that the cache lacks. A bare name
-    means an older version once the newer ones are withdrawn: `dataset yank`.
-
-    Example: rollmill dataset checkout arithmetic@v1
-    """
-    from rollmill.storage.versions.read import is_whole
-    from rollmill.storage.versions.resolve import resolve
-    from rollmill.storage.versions.upkeep import sharing
-
-    info = resolve(datasets_folder(), reference)
-    whole = is_whole(info)
-    if not dry_run:
-        sharing.restore([info])
-    if json:
-        return as_json({"version": info.ref, "path": str(info.path), "was_whole": whole, "dry_run": dry_run})
-    before = "its files were whole" if whole else "files were missing or damaged"
-    return line(f"{'Would put' if dry_run else 'Put'} {info.ref} back as it was published ({before}): {info.path}")
-
-
-def gc(
-    reference: Reference = None,
-    *,
-    keep: Annotated[int, typer.Option("--keep", metavar="N", help="The newest N of each dataset stay.")] = 1,
-    remote: Remote = None,
-    dry_run: DryRun = False,
-    json: AsJson = False,
-) -> None:
-    """Remove the rows of old versions from this clone, if a DVC remote has a copy; no row is lost.
-
-    The newest version stays, as do versions with a tag or a sign-off, and the parent of each of these. Freed versions
-    are listed and shown as before; `dataset pull` brings their rows back. `rollmill gc` tidies segments.
-
-    Example: rollmill dataset gc arithmetic --dry-run
-    """
-    from itertools import groupby
-
-    from rollmill.storage.versions.read import is_here
-    from rollmill.storage.versions.upkeep.freeing import free, holdings
-    from rollmill.storage.workspace import Workspace
-
-    version_holdings = [
-        holding
-        for _, members in groupby(named_versions(reference, is_here), key=lambda info: info.name)
-        for holding in holdings(list(members), keep=keep, remote=remote)
-    ]
-    rows: list[dict[str, Any]] = [
-        {"version": holding.info.ref, "needed": holding.needed, "bytes": holding.bytes} for holding in version_holdings
-    ]
-    total = sum(holding.bytes for holding in version_holdings)
-    if not dry_run:
-        with Workspace.open() as workspace:
-            free(workspace, version_holdings)
-    if json:
-        return as_json({"versions": rows, "bytes": total, "dry_run": dry_run})
-    done = "would go" if dry_run else "gone"
-    table = [
-        [row["version"], f"{row['bytes'] / 1e6:,.1f} MB", f"stays: {row['needed']}" if row["needed"] else done]
-        for row in rows
-    ]
-    going = sum(holding.needed is None for holding in version_holdings)
-    line(columns(["version", "frees", "rows here"], table))
-    return line(f"{'Would free' if dry_run else 'Freed'} {total / 1e6:,.1f} MB of {going} versions.")
 
 
 def rewrite(reference: Version, *, dry_run: DryRun = False, json: AsJson = False) -> None:

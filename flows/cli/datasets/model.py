@@ -1,4 +1,4 @@
-"""`rollmill model list|show|diff|why|tag|untag|yank|unyank|push|pull|import`: versions of models."""
+"""`rollmill model list|show|diff|why|verify|import`: versions of models; verbs on marks and files are those of datasets."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rollmill.flows.cli import group
+from rollmill.flows.cli.artifacts.files import ArtifactFiles, Version
+from rollmill.flows.cli.artifacts.marks import ArtifactMarks, register
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.ground.errors import SetupError
 
@@ -13,9 +15,22 @@ if TYPE_CHECKING:
     from rollmill.storage.models.index import ModelVersion
 
 verbs = group("model", "See, compare, mark and share versions of models, and what they were trained on.")
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-Name = Annotated[str | None, typer.Argument(metavar="MODEL", help="A version, or a model for all of its versions.")]
-Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
+WORDS = {
+    "noun": "model",
+    "name": "student",
+    "files": "weights",
+    "key": "name",
+    "reason": "trained on withdrawn data",
+    "kept": "Without a copy in a DVC remote its weights are lost; the same recipe trains it again.",
+}
+
+
+class ModelMarks(ArtifactMarks):
+    """The marks on versions of models."""
+
+    def contents(self, entry: Any) -> str:
+        """Its size."""
+        return f"{entry.bytes / 1e6:,.1f} MB"
 
 
 def _models() -> Path:
@@ -63,18 +78,19 @@ def _row(version: "ModelVersion") -> dict[str, Any]:
         "seconds": trained.get("seconds"),
         "tags": list(version.tags),
         "yanked": version.yanked,
+        "signed_off": [{"by": word.by, "at": word.at, "note": word.note} for word in version.signoffs],
         "made": version.created_at,
         "path": str(version.path),
     }
 
 
 @verbs.command("show")
-def show(reference: Model, *, json: AsJson = False) -> None:
+def show(reference: Version, *, json: AsJson = False) -> None:
     """The card of a version: data, recipe, cost; its ancestors.
 
     Example: rollmill model show student@v1
     """
-    from rollmill.storage.models.upkeep import ancestors
+    from rollmill.storage.models.lineage import ancestors
 
     version = _version(reference)
     chain = [ancestor if isinstance(ancestor, str) else ancestor.ref for ancestor in ancestors(_models(), version)]
@@ -83,13 +99,16 @@ def show(reference: Model, *, json: AsJson = False) -> None:
     from rollmill.flows.training.model_card import model_card
 
     lineage = f"{version.ref} ({version.content_hash[:16]}), from {' <- '.join(chain) or 'nothing'}"
-    withdrawn = "" if version.yanked is None else f"\nwithdrawn: {version.yanked}"
+    marks = [] if version.yanked is None else [f"withdrawn: {version.yanked}"]
+    marks += [
+        f"signed off by {word.by}, {word.at[:10]}" + (f": {word.note}" if word.note else "") for word in version.signoffs
+    ]
     card = model_card(version.name, version.record()).split("---\n", 2)[-1]
-    return line(f"{lineage}{withdrawn}\n{card.rstrip()}")
+    return line("\n".join([lineage, *marks, card.rstrip()]))
 
 
 @verbs.command("diff")
-def diff(one: Model, other: Model, *, json: AsJson = False) -> None:
+def diff(one: Version, other: Version, *, json: AsJson = False) -> None:
     """Differences between the trainings of two versions.
 
     Example: rollmill model diff student@v1 student@v2
@@ -113,7 +132,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 @verbs.command("why")
 def why(
-    reference: Model,
+    reference: Version,
     row: Annotated[str | None, typer.Argument(metavar="ROW", help="Id of a row, or its beginning.")] = None,
     *,
     json: AsJson = False,
@@ -144,98 +163,24 @@ def why(
     return line(columns(("step", "row", "problem_id", "weight", "tokens"), [list(step.values()) for step in steps]))
 
 
-@verbs.command("tag")
-def tag(
-    reference: Model,
-    name: Annotated[str, typer.Argument(metavar="TAG", help="The tag, for example release.")],
-    *,
-    move: Annotated[bool, typer.Option("--move", help="Take the tag off another version.")] = False,
-) -> None:
-    """Give a version a name.
+@verbs.command("verify")
+def verify(reference: Version, *, json: AsJson = False) -> None:
+    """Compare every file of a version with what was published; exit status 1 if one differs or is missing.
 
-    Example: rollmill model tag student@v2 release
+    Example: rollmill model verify student@v1
     """
-    from rollmill.storage.models.upkeep import tag_model
-    from rollmill.storage.workspace import Workspace
+    from rollmill.storage.models.files import published_folder
 
-    with Workspace.open() as workspace:
-        line(f"{name} points to {tag_model(workspace, reference, name, move=move).ref}.")
-
-
-@verbs.command("untag")
-def untag(reference: Model, name: Annotated[str, typer.Argument(metavar="TAG", help="A tag of it.")]) -> None:
-    """Take a name off a version.
-
-    Example: rollmill model untag student@v2 release
-    """
-    from rollmill.storage.models.upkeep import untag_model
-    from rollmill.storage.workspace import Workspace
-
-    with Workspace.open() as workspace:
-        line(f"{name} is off {untag_model(workspace, reference, name).ref}.")
+    version = _version(reference)
+    folder = published_folder(version)
+    count = len(version.record()["files"])
+    if json:
+        return as_json({"version": version.ref, "files": count, "content_hash": version.content_hash})
+    return line(f"{version.ref}: {count} files as published (content {version.content_hash[:16]}), in {folder}.")
 
 
-@verbs.command("yank")
-def yank(reference: Model, *, reason: Annotated[str, typer.Option(help="Reason, shown to readers.")]) -> None:
-    """Withdraw a version: it stays usable by number, but the model's bare name no longer means it.
-
-    Example: rollmill model yank student@v1 --reason "trained on withdrawn data"
-    """
-    from rollmill.storage.models.upkeep import yank_model
-    from rollmill.storage.workspace import Workspace
-
-    with Workspace.open() as workspace:
-        line(f"withdrawn: {yank_model(workspace, reference, reason).ref}.")
-
-
-@verbs.command("unyank")
-def unyank(reference: Model) -> None:
-    """Take a withdrawal back.
-
-    Example: rollmill model unyank student@v1
-    """
-    from rollmill.storage.models.upkeep import unyank_model
-    from rollmill.storage.workspace import Workspace
-
-    with Workspace.open() as workspace:
-        line(f"usable again: {unyank_model(workspace, reference).ref}.")
-
-
-def _named(reference: str | None) -> "list[ModelVersion]":
-    from rollmill.storage.models.index import all_models, model_versions, resolve_model
-
-    models = _models()
-    if reference is None:
-        versions = all_models(models)
-    elif "@" in reference:
-        versions = [resolve_model(models, reference)]
-    else:
-        versions = model_versions(models, resolve_model(models, reference).name)
-    if not versions:
-        raise SetupError("no model is published yet.", next_command="rollmill train RECIPE")
-    return versions
-
-
-@verbs.command("push")
-def push(reference: Name = None, *, remote: Remote = None) -> None:
-    """Copy the weights of versions to a DVC remote, so that other clones can pull them.
-
-    Example: rollmill model push student
-    """
-    from rollmill.storage.models.upkeep import push_models
-
-    line(push_models([version for version in _named(reference) if version.fetched or reference], remote))
-
-
-@verbs.command("pull")
-def pull(reference: Name = None, *, remote: Remote = None) -> None:
-    """Fetch the weights of versions from a DVC remote, and compare them with the published hashes.
-
-    Example: rollmill model pull student@v1
-    """
-    from rollmill.storage.models.upkeep import pull_models
-
-    line(pull_models(_named(reference), remote))
+register(verbs, ModelMarks("model"), ModelMarks.NAMES, WORDS)
+register(verbs, ArtifactFiles("model", "name"), ArtifactFiles.NAMES, WORDS)
 
 
 @verbs.command("import")

@@ -91,14 +91,14 @@ def show(
 
 
 def _scope(reader: "Reader", name: str | None) -> "Scope":
+    from rollmill.storage.artifacts.index import artifact_names
     from rollmill.storage.queries import named_scope, run_scope
-    from rollmill.storage.versions.index import dataset_names
 
     if name is None:
         return run_scope(reader, reader.runs.chosen(None).id)
     scope = named_scope(reader, name)
     if scope is None:
-        known = [*dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
+        known = [*artifact_names(reader.datasets), *(run.id for run in reader.runs.list())]
         raise SetupError(f"{name} is neither a dataset nor a run.", choices=known, next_command="rollmill dataset list")
     return scope
 

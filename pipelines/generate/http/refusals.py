@@ -125,7 +125,7 @@ class RefusedPrompts:
         return self.settled(calls)
 
     def settled(self, calls: Sequence[EngineCall]) -> tuple[list[Reply], SetupError | None]:
-        """What can be handed on while these calls are open; an error where the first prompts are all refused."""
+        """Replies that can be handed on while these calls are open, and the error if the first prompts are all refused."""
         waiting = any(call.left > sum(job.call is call for job, _ in self._held) for call in calls)
         prompts = len(self._prompts)
         if self.accepted or not self._held or (not waiting and prompts < (2 if self.few else FIRST)):

@@ -11,7 +11,7 @@ from rollmill.pipelines.option_checks import checked_share
 
 @dataclass(frozen=True, slots=True)
 class Epsilon:
-    """0 cuts nothing."""
+    """Cut at a fixed probability. A `cutoff` of 0 cuts nothing."""
 
     name = "epsilon"
     version = "1"

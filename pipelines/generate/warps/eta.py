@@ -15,7 +15,7 @@ from rollmill.pipelines.option_checks import checked_share
 
 @dataclass(frozen=True, slots=True)
 class Eta:
-    """0 cuts nothing."""
+    """Cut at a probability that falls with the entropy. An `epsilon` of 0 cuts nothing."""
 
     name = "eta"
     version = "1"

@@ -12,7 +12,7 @@ from rollmill.pipelines.option_checks import checked_share
 
 @dataclass(frozen=True, slots=True)
 class MinP:
-    """0 cuts nothing."""
+    """Cut at a share of the largest probability. A `share` of 0 cuts nothing."""
 
     name = "min_p"
     version = "1"

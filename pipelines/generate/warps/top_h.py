@@ -14,7 +14,9 @@ from rollmill.pipelines.option_checks import checked_share
 
 @dataclass(frozen=True, slots=True)
 class TopH:
-    """1 cuts nothing, 0 leaves the likeliest token. Equal tokens count in the order of their ids."""
+    """Cut at a share of the entropy: a `share` of 1 cuts nothing, 0 leaves the likeliest token. Equal tokens count in
+    the order of their ids.
+    """
 
     name = "top_h"
     version = "1"

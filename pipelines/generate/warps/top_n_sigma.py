@@ -14,7 +14,7 @@ from rollmill.pipelines.option_checks import checked_positive
 
 @dataclass(frozen=True, slots=True)
 class TopNSigma:
-    """A large n cuts nothing."""
+    """Cut at a distance from the largest logit. A large `n` cuts nothing."""
 
     name = "top_n_sigma"
     version = "1"

@@ -14,7 +14,7 @@ from rollmill.pipelines.option_checks import checked_share, refused
 
 @dataclass(frozen=True, slots=True)
 class Typical:
-    """1 cuts nothing. Tokens at equal distance count in the order of their ids."""
+    """Cut at a mass of typical tokens; a `mass` of 1 cuts nothing. Tokens at equal distance count by their ids."""
 
     name = "typical"
     version = "1"

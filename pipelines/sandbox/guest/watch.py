@@ -48,7 +48,7 @@ class Watch:
         self.loop(self.pidfd)
 
     def until_tests_end(self, tests: int, report: int) -> None:
-        """A tested program: when the report of the tests ends, the program's process is of no more use."""
+        """Watch a tested program until the report of its tests ends; its process is then of no more use."""
         self.tests, self.tests_before = tests, cpu_clock(tests)
         self.add_body(report)
         self.loop(report)

@@ -143,7 +143,7 @@ def _put_base(out: bytearray, value: Any, limit: int, depth: int) -> None:
 
 
 def keep_iterables() -> None:
-    """From here on this process gets ranges, views and iterators back as such."""
+    """Make this process read ranges, views and iterators as such, from now on."""
     _CONTAINERS.update(_REVIVED)
 
 

@@ -55,7 +55,9 @@ def other_level(problem: Problem, _: Sequence[Problem], rng: random.Random) -> P
 
 
 def joined_pair(problem: Problem, elites: Sequence[Problem], rng: random.Random) -> Problem | None:
-    """Behind another elite of its split, whose answer is a number of it."""
+    """A problem composed of an elite of the same split and this one, in which the elite's answer stands for a number; None
+    where the two do not fit.
+    """
     begun = first_hop(rng.choice(elites))
     if begun is None or begun.problem.id == problem.id or begun.problem.split != problem.split:
         return None

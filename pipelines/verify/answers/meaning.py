@@ -333,7 +333,7 @@ def _inequality(signs: str, sides: tuple[ExpressionNode, ...]) -> Value:
 
 
 def _bounded_size(sign: str, sides: tuple[ExpressionNode, ...]) -> NamedValue | None:
-    """|x| < a is -a < x < a, and |x| > a is the rest, for a plain positive a; None for any other inequality."""
+    """Solutions of |x| < a or |x| > a, as an interval or its complement; None unless a is a plain positive number."""
     inside = sides[0].op == "abs"
     size, bound = sides if inside else sides[::-1]
     name = _left_name(size.args[0]) if size.op == "abs" else None

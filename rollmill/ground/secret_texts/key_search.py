@@ -33,7 +33,9 @@ _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 
 @dataclass
 class KeySearch:
-    """Finds and hides the keys given by name; a name is an environment variable or says where the key is from."""
+    """A search for given keys in texts, which hides them. The name of a key is an environment variable, or says where the
+    key is from.
+    """
 
     keys: Mapping[str, str]
     _exact: list[tuple[str, str]] = field(init=False)

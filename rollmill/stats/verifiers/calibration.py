@@ -32,7 +32,8 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`error`: the expected calibration error over these bins. `noise`: its mean if the scores were calibrated.
+    """Calibration of a score. `error`: the expected calibration error over these bins. `noise`: its mean if the scores were
+    calibrated.
 
     An error whose interval includes 0 is not distinguished from noise.
     """

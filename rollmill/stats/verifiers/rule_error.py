@@ -18,8 +18,8 @@ CUT = "budget"
 
 @dataclass(frozen=True, slots=True)
 class RuleErrorCounts:
-    """`stopped` were given up and stopped, `continued` given up and drawn on; of the latter `ended` have stopped since,
-    `met` of these with their target and `cut` because the total was spent.
+    """Counts of problems that a rule gave up. `stopped`: no more draws; `continued`: drawn on as a holdout. Of the latter
+    `ended` have stopped since, `met` of these with their target and `cut` because the total was spent.
     """
 
     stopped: int

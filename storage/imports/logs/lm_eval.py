@@ -210,7 +210,7 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
 
 
 def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[EvaluationLog]:
-    """The log of each rule that chooses. Numbers without a rule are in the first log; `process_results` is a task's own."""
+    """A log for each rule by which lm-eval chose an option, with its metrics; the first has those without a rule too."""
     own = config.get("process_results") is not None
     documents = _documents(by_filter)
     metrics = list(dict.fromkeys(metric for rows in documents for row in rows for metric in row.get("metrics", ())))

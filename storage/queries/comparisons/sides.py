@@ -10,11 +10,11 @@ from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.ground.pool import STATES, Flags, Ints, Pool, grouped
 from rollmill.ground.replies.faults import lines_of_run
 from rollmill.metrics import Counts, counts_of
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.queries.pools import ScopePool, meta_keys, scope_pool, with_meta
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.queries.scope import Scope, named_scope, run_scope
 from rollmill.storage.runs import Run
-from rollmill.storage.versions.index import dataset_names
 
 SHARED = "shared problems"  # the benchmark of two sides with one benchmark each
 
@@ -156,7 +156,7 @@ def scopes_of(reader: Reader, name: str) -> Iterator[Scope]:
         yield scope
         return
     if not cells:
-        choices = [*evaluation_names(reader), *dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
+        choices = [*evaluation_names(reader), *artifact_names(reader.datasets), *(run.id for run in reader.runs.list())]
         raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")
     unfinished = [run.id for run in cells if run.status != "done"]
     if unfinished:

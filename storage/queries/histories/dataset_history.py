@@ -34,7 +34,7 @@ def version_history(reader: Reader, name: str) -> "list[VersionStep]":
 
 def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
     """Stamp of a dataset's index and local rows: equal stamps mean equal histories."""
-    from rollmill.storage.versions.index import index_path
+    from rollmill.storage.artifacts.index import index_path
 
     path = index_path(reader.datasets, name)
     # The folder too: rows that are pulled or freed add or remove a folder in it, not a line of the index.
@@ -43,17 +43,17 @@ def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
 
 def every_stamp(reader: Reader) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Stamps of all datasets, by name: equal ones mean the same datasets with equal histories."""
-    from rollmill.storage.versions.index import dataset_names
+    from rollmill.storage.artifacts.index import artifact_names
 
-    return tuple((name, history_stamp(reader, name)) for name in dataset_names(reader.datasets))
+    return tuple((name, history_stamp(reader, name)) for name in artifact_names(reader.datasets))
 
 
 def not_pushed(reader: Reader, name: str) -> dict[str, str]:
     """DVC's report on the files missing in its default remote, by version; asks the remote, which takes seconds."""
-    from rollmill.storage.versions.resolve import versions
-    from rollmill.storage.versions.upkeep.sharing import missing_in_remote
+    from rollmill.storage.artifacts.sharing import missing_in_remote
+    from rollmill.storage.versions.kind import DATASETS
 
-    return missing_in_remote(versions(reader.datasets, name))
+    return missing_in_remote(DATASETS, DATASETS.versions(reader.datasets, name))
 
 
 def export_formats() -> list[str]:

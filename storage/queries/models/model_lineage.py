@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.storage.artifacts.index import artifact_names
 from rollmill.storage.models.index import ModelVersion, resolve_model
-from rollmill.storage.models.upkeep import ancestors
+from rollmill.storage.models.lineage import ancestors
 from rollmill.storage.queries.models.evaluated import MeasuredCell, cells_of_version, headline_numbers, runs_of_version
 from rollmill.storage.queries.models.versions import ModelLine
 from rollmill.storage.queries.reader import Reader
-from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.versions.resolve import versions as dataset_versions
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def model_lineage(
 
 def _dataset_refs(reader: Reader) -> frozenset[str]:
     return frozenset(
-        info.ref for name in dataset_names(reader.datasets) for info in dataset_versions(reader.datasets, name)
+        info.ref for name in artifact_names(reader.datasets) for info in dataset_versions(reader.datasets, name)
     )
 
 

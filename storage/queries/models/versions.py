@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollmill.ground.ids import embedded_digest
+from rollmill.storage.artifacts.index import artifact_names, index_path
 from rollmill.storage.models.files import checked_file
-from rollmill.storage.models.index import ModelVersion, all_models, index_path, model_names, resolve_model
+from rollmill.storage.models.index import ModelVersion, all_models, resolve_model
 from rollmill.storage.queries.reader import Reader
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -44,7 +45,7 @@ class ModelLine:
 
 def models_stamp(reader: Reader) -> Stamp:
     """Stamp of the indexes and the folders with weights: equal stamps mean the same versions, here or not."""
-    folders = [(name, index_path(reader.models, name)) for name in model_names(reader.models)]
+    folders = [(name, index_path(reader.models, name)) for name in artifact_names(reader.models)]
     return tuple((name, path.stat().st_mtime_ns, path.parent.stat().st_mtime_ns) for name, path in folders)
 
 

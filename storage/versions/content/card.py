@@ -13,7 +13,7 @@ import yaml
 
 from rollmill.ground.formats.rate_texts import interval_text, with_interval
 from rollmill.ground.replies.faults import reply_lines
-from rollmill.storage.versions.content.layout import kept_file, kept_files
+from rollmill.storage.artifacts.layout import kept_file, kept_files
 
 _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -242,10 +242,7 @@ _RATES = (
     ("false_reject_rate", "false rejects"),
     ("precision_kept", "precision of the kept set"),
 )
-_UNKNOWN = (
-    "{name} {version}: **not audited**. Nobody has measured how often it accepts a wrong rollout or rejects a right one; "
-    "`rollmill audit verifier {name}` draws rollouts for people to judge."
-)
+_AUDIT = "`rollmill audit verifier {name}` draws rollouts for people to judge."
 
 
 def verifier_section(rates: Sequence[Mapping[str, Any]], run: str) -> str:
@@ -257,7 +254,7 @@ def _measured(known: Mapping[str, Any], run: str) -> str:
     report = known["report"]
     stress = _stress(known.get("planted"))
     if report is None:
-        return "\n".join([_UNKNOWN.format(name=known["verifier"], version=_code(known["version"])), *stress])
+        return "\n".join([_unaudited(known), *stress])
     own = bool(known.get("own", known["source"] == run))
     where = "this run" if known["source"] == run else f"another run, {_code(known['source'])}"
     where += ", which has the same rollouts and outcomes," if own and known["source"] != run else ""
@@ -279,6 +276,26 @@ def _measured(known: Mapping[str, Any], run: str) -> str:
         *stress,
     ]
     return "\n".join(lines)
+
+
+def _unaudited(known: Mapping[str, Any]) -> str:
+    """What was measured of a verifier that nobody audited on this dataset."""
+    name, version, row = known["verifier"], _code(known["version"]), known.get("measured")
+    audit = _AUDIT.format(name=name)
+    if not row:
+        counted = f"No errors of this version of it are on record; `rollmill certify {name}` counts them on a suite."
+        return f"{name} {version}: **not audited** on this dataset. {counted} {audit}"
+    wrong, right, read = row["false_accept"], row["false_reject"], row.get("read")
+    told = [f"{_share(wrong)} wrong answers accepted"] if wrong else []
+    told += [f"{_share(right)} right ones rejected"] if right else []
+    text = f"On suite `{row['suite']}` of `rollmill certify`, {', '.join(told)}."
+    if read:
+        text += f" {_share(read)} accepted pairs that differ in spelling, of {read['of']}, were read and found wrong."
+    return f"{name} {version}: **not audited** on this dataset. {text} 95% intervals. {audit}"
+
+
+def _share(rate: Mapping[str, Any]) -> str:
+    return f"{rate['count']} of {rate['n']:,} {interval_text(rate['low'], rate['high'])}"
 
 
 def _stress(planted: Mapping[str, Any] | None) -> list[str]:

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from rollmill.ground.errors import explained, refusal
 from rollmill.ground.files import ensure_lines, write_text
+from rollmill.storage.artifacts.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files
 from rollmill.storage.dvc import repository
 from rollmill.storage.segments.instance import ATTACHED, instance
 from rollmill.storage.segments.views import quoted
-from rollmill.storage.versions.content.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files
 from rollmill.storage.versions.content.shard_listing import read_listing
 from rollmill.storage.versions.content.shard_views import add_views
 

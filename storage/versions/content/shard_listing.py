@@ -7,8 +7,8 @@ from typing import Any
 
 from rollmill.ground.errors import FoundWanting
 from rollmill.ground.files import read_object
-from rollmill.storage.versions.content.digests import require
-from rollmill.storage.versions.content.layout import FOLDER, LISTING
+from rollmill.storage.artifacts.digests import require
+from rollmill.storage.artifacts.layout import FOLDER, LISTING
 from rollmill.storage.versions.content.shard_sizes import require_small
 
 _FILE = re.compile(r"([a-z]+/)?[0-9a-f]{64}\.parquet")  # older programs wrote all kinds into one folder

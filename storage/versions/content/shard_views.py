@@ -14,6 +14,7 @@ import duckdb
 from rollmill.ground.errors import SetupError
 from rollmill.ground.ids import canonical_json
 from rollmill.ground.recipe_steps import OLD_COLUMN
+from rollmill.storage.artifacts.layout import FOLDER
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.views import files
@@ -27,7 +28,6 @@ from rollmill.storage.versions.content.catalogue import (
     joined_view,
     require_types,
 )
-from rollmill.storage.versions.content.layout import FOLDER
 from rollmill.storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown_columns
 from rollmill.storage.versions.content.shard_listing import names_of, read_listing, require_readable
 

@@ -26,13 +26,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rollmill.ground.recipe_steps import OLD_COLUMN
+from rollmill.storage.artifacts.digests import digest
+from rollmill.storage.artifacts.layout import FOLDER, LISTING
 from rollmill.storage.segments.instance import closed
 from rollmill.storage.segments.keys import Kind
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.segments.table_file import TableFile
 from rollmill.storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, has_table
-from rollmill.storage.versions.content.digests import digest
-from rollmill.storage.versions.content.layout import FOLDER, LISTING
 from rollmill.storage.versions.content.prompts import COLUMN, shown, shown_columns, with_json_prompts
 from rollmill.storage.versions.content.shard_listing import Listing, names_of, read_listing
 from rollmill.storage.versions.content.shard_views import scan_near, stored_types

@@ -10,8 +10,9 @@ import pytest
 
 from rollmill.flows.prefect.triggers import checked_on, observed
 from rollmill.ground.errors import SetupError
+from rollmill.storage.artifacts import marks
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.models.publish import publish_model
-from rollmill.storage.models.upkeep import tag_model, yank_model
 from rollmill.storage.schedules import Schedule
 from rollmill.storage.workspace import Workspace
 from tests.flows.evaluation.test_evaluate import EVALUATION
@@ -97,7 +98,7 @@ def test_a_new_version_behind_an_alias_is_another_model(toy: Path, alias: str) -
     assert checked_on(item, toy) is None  # nothing is published yet
     publish(toy, "one")
     with Workspace.open(toy) as workspace:
-        tag_model(workspace, "student@v1", "release")
+        marks.tag(MODEL_KIND, workspace, "student@v1", "release")
     assert versions(toy, item) == "student@v1"
     assert versions(toy, waits(toy, "model:student@v1", sets=("models.0.model=models/student@v1",))) == "student@v1"
     publish(toy, "two")
@@ -106,10 +107,10 @@ def test_a_new_version_behind_an_alias_is_another_model(toy: Path, alias: str) -
     (toy / "models" / "student" / "note").write_text("no version")
     assert observed(item, toy) == before
     with Workspace.open(toy) as workspace:
-        tag_model(workspace, "student@v2", "release", move=True)
+        marks.tag(MODEL_KIND, workspace, "student@v2", "release", move=True)
     assert versions(toy, item) == "student@v2"
     with Workspace.open(toy) as workspace:
-        yank_model(workspace, "student@v2", "wrong rows")
+        marks.yank(MODEL_KIND, workspace, "student@v2", "wrong rows")
     assert versions(toy, item) == ("student@v2" if "release" in alias else "student@v1")
 
 
@@ -146,7 +147,7 @@ def test_a_model_that_a_recipe_draws_from_is_watched_by_its_text(toy: Path, verb
         assert versions(toy, item) == "student@v1"
     publish(toy, "two")
     assert versions(toy, item) == "student@v2"
-    with pytest.raises(SetupError, match="student has no versions called 'v9'"):
+    with pytest.raises(SetupError, match="student has no version called 'v9'"):
         checked_on(waits(toy, "model:student@v9", verb, sets=(key.replace("MODEL", "'models/student@v9'"),)), toy)
 
 

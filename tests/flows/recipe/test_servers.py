@@ -112,7 +112,7 @@ def test_a_version_of_a_model_is_served_by_its_numbered_name(tmp_path: Path) -> 
         assert (found.model, found.name) == (str(folder), "models/student@v1")
     (renamed,) = local_models([Serve(model="models/student@v1", served_name="s", python="/bin/sh")], (), tmp_path, tmp_path)
     assert (renamed.model, renamed.name) == (str(folder), "s")
-    with pytest.raises(SetupError, match="student has no versions called 'v2'"):
+    with pytest.raises(SetupError, match="student has no version called 'v2'"):
         local_models([Serve(model="models/student@v2", python="/bin/sh")], (), tmp_path, tmp_path)
 
 

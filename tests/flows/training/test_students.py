@@ -86,7 +86,7 @@ def test_a_student_is_a_model_of_recipes_and_its_completions_carry_its_digest(su
     assert digests(sums).keys() == {first, mine}
     assert digests(sums)[mine] == drawn_with_it + 8
     missing = rollmill("curate", "second.yaml", "--direct", "--set", "generate.model=models/student@v7")
-    assert (missing.status, "student has no versions called 'v7'" in missing.err) == (2, True)
+    assert (missing.status, "student has no version called 'v7'" in missing.err) == (2, True)
     grown = said_as_json(rollmill, "train", student(sums, "grown", init="models/student@v1", loss="mml"))
     assert grown["init"] == {"model": "models/student@v1", "content_hash": outcome["content_hash"]}
     shown = said_as_json(rollmill, "model", "show", "grown@v1")

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import insert
 
 from rollmill.ground.errors import SetupError
+from rollmill.storage.artifacts.index import artifact_names
+from rollmill.storage.artifacts.references import lost_indexes
 from rollmill.storage.ledger.models import RetiredSegmentRow, RunRow
 from rollmill.storage.segments.checking import sweep
-from rollmill.storage.versions.index import dataset_names
 from rollmill.storage.versions.publish import finish_interrupted
-from rollmill.storage.versions.resolve import lost_indexes
 from rollmill.storage.workspace import Workspace
 
 pytestmark = pytest.mark.security
@@ -129,7 +129,7 @@ def test_a_folder_with_the_name_of_a_command_is_no_dataset(tmp_path: Path) -> No
     for name in ("$(touch x)", "a;b", "mini", "-rf"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "index.json").write_text("{}")
-    assert dataset_names(tmp_path) == ["mini"]
+    assert artifact_names(tmp_path) == ["mini"]
     for name in ("$(touch y)", "mine"):
         (tmp_path / name / "v1-49ffb9f3").mkdir(parents=True)
     assert lost_indexes(tmp_path) == ["mine"]

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from rollmill.ground.errors import FoundWanting
+from rollmill.storage.artifacts.sharing import pull, restore
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.models.publish import publish_model
-from rollmill.storage.models.upkeep import pull_models
+from rollmill.storage.versions.kind import DATASETS
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.resolve import VersionInfo
-from rollmill.storage.versions.upkeep.sharing import pull, restore
 from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import build
@@ -58,7 +59,7 @@ def test_a_pull_writes_behind_no_link(ws: Workspace, home: Path) -> None:
     (info.path / "a").symlink_to(home)
     for bring in (pull, restore):
         with pytest.raises(FoundWanting, match=r"/a of toy@v1 is a link; it is not followed"):
-            bring([info])
+            bring(DATASETS, [info])
         assert (home / ".bashrc").read_text() == "mine"
 
 
@@ -70,7 +71,7 @@ def test_a_pull_of_a_model_writes_behind_no_link(ws: Workspace, home: Path) -> N
     share_with(version.path, ws.root)
     (version.path / "a").symlink_to(home)
     with pytest.raises(FoundWanting, match=r"/a of student@v1 is a link; it is not followed"):
-        pull_models([version])
+        pull(MODEL_KIND, [version])
     assert (home / ".bashrc").read_text() == "mine"
 
 
@@ -82,7 +83,7 @@ def test_a_link_in_the_cache_opens_no_file_to_others(ws: Workspace, home: Path) 
     planted = min(objects, key=lambda path: path.stat().st_size)
     planted.unlink()
     planted.symlink_to(home / ".bashrc")
-    pull([info])
+    pull(DATASETS, [info])
     assert stat.S_IMODE((home / ".bashrc").stat().st_mode) == 0o600
     assert (home / ".bashrc").read_text() == "mine"
     assert not planted.is_symlink()

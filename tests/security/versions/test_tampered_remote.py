@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 
 from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.storage.artifacts.sharing import pull, push, restore
 from rollmill.storage.models.files import checked_file, version_folder
 from rollmill.storage.models.index import resolve_model
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.models.publish import publish_model
-from rollmill.storage.models.upkeep import pull_models
 from rollmill.storage.versions.content.hashing import content_hash
+from rollmill.storage.versions.kind import DATASETS
 from rollmill.storage.versions.publish import publish
-from rollmill.storage.versions.read import fetch_command, is_here, is_whole, load_snapshot, pointer
+from rollmill.storage.versions.read import fetch_command, is_here, is_whole, load_snapshot
 from rollmill.storage.versions.resolve import VersionInfo, resolve
-from rollmill.storage.versions.upkeep.sharing import pull, push, restore
 from rollmill.storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import build
@@ -41,7 +42,7 @@ class Shared:
         run_dvc(self.origin, "remote", "add", "--default", "store", str(self.store))
         with Workspace.init(self.origin) as ws:
             info = publish(ws, build(), report_html="<p>published</p>", report_json={}).version
-            push([info])
+            push(DATASETS, [info])
             folder = root / "weights"
             folder.mkdir()
             (folder / "config.json").write_text("{}")
@@ -78,7 +79,7 @@ def item(store: Path, digest: str) -> Path:
 
 
 def listing_of(info: VersionInfo) -> str:
-    return pointer(info).read_text().split("md5: ")[1].split()[0]
+    return info.pointer.read_text().split("md5: ")[1].split()[0]
 
 
 def listed(store: Path, info: VersionInfo) -> list[dict[str, str]]:
@@ -121,12 +122,12 @@ def test_an_altered_file_of_a_remote_is_not_taken(both: tuple[VersionInfo, Path,
     shutil.copytree(store, published)
     alter(store, info, name, lambda content: content + b"\n ")
     with pytest.raises(FoundWanting, match=rf"{name.partition('/')[0]}.* was altered since it was published") as caught:
-        pull([info])
+        pull(DATASETS, [info])
     assert caught.value.next_command == "put the published file back into the remote, then rollmill dataset pull toy@v1"
     assert (is_here(info), info.path.exists()) == (False, False)
     shutil.rmtree(store)
     published.rename(store)
-    assert pull([info]).versions == ("toy@v1",)
+    assert pull(DATASETS, [info]).versions == ("toy@v1",)
     assert content_hash(load_snapshot(info)) == info.content_hash
 
 
@@ -137,7 +138,7 @@ def test_a_derived_file_of_a_remote_is_not_taken(both: tuple[VersionInfo, Path, 
     evil = put(store, b"anything")
     republish_listing(store, info, lambda entries: entries.append({"md5": evil, "relpath": name}))
     with pytest.raises(FoundWanting, match=f"names the file '{name}', which every clone makes itself"):
-        pull([info])
+        pull(DATASETS, [info])
     assert not (info.path / name).exists()
 
 
@@ -148,7 +149,7 @@ def republish_listing(store: Path, info: VersionInfo, change: Callable[[list[dic
     listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True).encode()
     old, digest = listing_of(info), hashlib.md5(listing).hexdigest()
     overwrite(item(store, f"{digest}.dir"), listing)
-    pointer(info).write_text(pointer(info).read_text().replace(old.removesuffix(".dir"), digest))
+    info.pointer.write_text(info.pointer.read_text().replace(old.removesuffix(".dir"), digest))
 
 
 def own_files(place: Path) -> list[str]:
@@ -170,7 +171,7 @@ def test_a_listing_writes_nothing_outside_its_folder(both: tuple[VersionInfo, Pa
     alter_listing(store, info, lambda entries: entries.append({"md5": evil, "relpath": path}))
     before = own_files(clone.parent)
     with pytest.raises((FoundWanting, SetupError)):
-        pull([info])
+        pull(DATASETS, [info])
     assert own_files(clone.parent) == before
 
 
@@ -179,7 +180,7 @@ def test_a_listing_of_other_files_is_not_followed(both: tuple[VersionInfo, Path,
     evil = put(store, b"import os\n")
     alter_listing(store, info, lambda entries: entries.append({"md5": evil, "relpath": "sitecustomize.py"}))
     with pytest.raises(FoundWanting, match="the listing of files of toy@v1 was altered"):
-        pull([info])
+        pull(DATASETS, [info])
     assert not info.path.exists()
 
 
@@ -201,7 +202,7 @@ def test_what_plain_dvc_pulled_is_read_by_nobody(
         return json.dumps(manifest).encode()
 
     alter(store, info, "manifest.json", with_code)
-    run_dvc(clone, "pull", "--quiet", str(pointer(info).relative_to(clone)))
+    run_dvc(clone, "pull", "--quiet", str(info.pointer.relative_to(clone)))
     assert is_here(info)
     verification = verify_version(info, base=clone)
     assert verification.differences == {
@@ -225,9 +226,9 @@ def test_what_plain_dvc_pulled_is_read_by_nobody(
 def test_a_cache_that_plain_dvc_filled_restores_nothing_altered(both: tuple[VersionInfo, Path, Path]) -> None:
     info, clone, store = both
     alter(store, info, "README.md", lambda content: content + b"evil")
-    run_dvc(clone, "fetch", "--quiet", str(pointer(info).relative_to(clone)))
+    run_dvc(clone, "fetch", "--quiet", str(info.pointer.relative_to(clone)))
     with pytest.raises(SetupError, match="does not have the rows of toy@v1"):
-        restore([info])
+        restore(DATASETS, [info])
     assert not (info.path / "README.md").exists()
 
 
@@ -243,12 +244,12 @@ POINTERS = {
 @pytest.mark.parametrize(("old", "new"), POINTERS.values(), ids=POINTERS)
 def test_a_pointer_to_anything_else_is_refused(both: tuple[VersionInfo, Path, Path], old: str, new: str) -> None:
     info, _, _ = both
-    text = pointer(info).read_text()
+    text = info.pointer.read_text()
     filled = old.format(folder=info.folder, digest=listing_of(info))
     assert filled in text
-    pointer(info).write_text(text.replace(filled, new))
+    info.pointer.write_text(text.replace(filled, new))
     with pytest.raises((FoundWanting, SetupError), match=rf"{info.folder}\.dvc"):
-        pull([info])
+        pull(DATASETS, [info])
     assert not info.path.exists()
 
 
@@ -258,7 +259,7 @@ def test_a_link_in_place_of_a_version_is_not_written_through(both: tuple[Version
     target.mkdir()
     info.path.symlink_to(target)
     with pytest.raises(FoundWanting, match="is a link; it is not followed"):
-        pull([info])
+        pull(DATASETS, [info])
     assert not list(target.iterdir())
 
 
@@ -268,10 +269,10 @@ def test_a_model_of_a_tampered_remote_is_not_taken(shared: Shared, tmp_path: Pat
         version = resolve_model(ws.models, "student")
         overwrite(item(store, hashlib.md5(b"published").hexdigest()), b"altered")
         with pytest.raises(FoundWanting, match=r"weights\.bin of student@v1 was altered"):
-            pull_models([version])
+            pull(MODEL_KIND, [version])
         assert not version.path.exists()
         overwrite(item(store, hashlib.md5(b"published").hexdigest()), b"published")
-        pull_models([version])
+        pull(MODEL_KIND, [version])
         assert version_folder(ws.models, "models/student") == version.path
         assert checked_file(version, "README.md").read_text() == "# card\n"
         overwrite(version.path / "README.md", b"# evil\n")
@@ -297,12 +298,12 @@ def test_a_killed_pull_is_finished_by_the_next_one(both: tuple[VersionInfo, Path
 def test_a_version_of_which_a_file_is_missing_is_not_used(both: tuple[VersionInfo, Path, Path]) -> None:
     """As a kill within DVC leaves it, with a file that it was writing."""
     info, _, _ = both
-    pull([info])
+    pull(DATASETS, [info])
     (info.path / "README.md").unlink()
     (info.path / ".vBmUTbTIix4a2kH1W3h6Kg.tmp").write_text("")
     with pytest.raises(FoundWanting, match=r"README\.md of toy@v1 is missing"):
         load_snapshot(info)
-    pull([info])
+    pull(DATASETS, [info])
     assert is_whole(info)
     assert not list(info.path.glob(".*"))
 
@@ -310,7 +311,7 @@ def test_a_version_of_which_a_file_is_missing_is_not_used(both: tuple[VersionInf
 @pytest.mark.parametrize("point", ["marks.index", "marks.latest"])
 def test_a_killed_yank_is_finished_by_the_same_command(both: tuple[VersionInfo, Path, Path], point: str) -> None:
     info, clone, _ = both
-    pull([info])
+    pull(DATASETS, [info])
     for verb, more, yanked in (("yank", ("--reason", "wrong"), "wrong"), ("unyank", (), None)):
         killed = command(clone, "dataset", verb, "toy@v1", *more, failpoint=point)
         assert killed.returncode == -signal.SIGKILL, killed.stderr

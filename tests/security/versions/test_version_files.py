@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rollmill.ground.errors import FoundWanting, RollmillError, SetupError
-from rollmill.storage.models.index import load_index as load_models
+from rollmill.storage.artifacts.index import index_path
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.queries.reader import Reader, version_card, version_report
-from rollmill.storage.versions.index import index_path
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import checked_text, open_version
 from rollmill.storage.versions.resolve import VersionInfo, versions
@@ -85,8 +85,8 @@ def test_an_index_of_models_with_a_hostile_name_is_refused(ws: Workspace) -> Non
     path = ws.models / "student" / "index.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"model_index_schema": 1, "name": "../x", "versions": [], "tags": {}, "yanked": {}}))
-    with pytest.raises(SetupError, match="is not an index of models"):
-        load_models(ws.models, "student")
+    with pytest.raises(SetupError, match="is not an index of versions"):
+        MODEL_KIND.format.load(ws.models, "student")
 
 
 @pytest.mark.parametrize("name", ["../../../secret.parquet", "/etc/passwd", "a.parquet"])

@@ -66,18 +66,18 @@ def test_two_processes_migrate_and_race_and_the_first_commit_wins(server: str, t
             assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
 
 
-def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, tmp_path: Path) -> None:
+def test_a_ledger_that_alembic_made_opens_and_limits_hold(server: str, tmp_path: Path) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine, text
 
-    url = database(server, "third")
+    url = database(server, "migrated")
     engine = create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(SCRIPTS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
+        command.upgrade(config, "head")
         connection.execute(text("INSERT INTO attempts VALUES ('r', 'b', 'http://x', 'ok', 3, 1.5, 'c', 0.0, 5.0)"))
     engine.dispose()
     Workspace.init(tmp_path).close()

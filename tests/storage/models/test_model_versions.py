@@ -9,9 +9,11 @@ import pytest
 
 from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.ground.files import read_object
-from rollmill.storage.models import upkeep
+from rollmill.storage.artifacts import marks
+from rollmill.storage.models import lineage
 from rollmill.storage.models.files import content_hash, model_files, require_published_model, version_folder
-from rollmill.storage.models.index import load_index, model_versions, resolve_model
+from rollmill.storage.models.index import model_versions, resolve_model
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.models.publish import ModelPublication, publish_model, trained_version
 from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
@@ -97,14 +99,14 @@ def test_a_half_written_folder_goes_with_the_next_publication(ws: Workspace, tmp
 
 def test_a_reference_is_a_number_a_hash_a_tag_or_the_newest(ws: Workspace, tmp_path: Path) -> None:
     versions = [publish(ws, model(tmp_path / name, name.encode()), training=name).version for name in ("a", "b")]
-    upkeep.tag_model(ws, "student@v1", "release")
+    marks.tag(MODEL_KIND, ws, "student@v1", "release")
     for reference, wanted in {
         "student": 2, "models/student": 2, "student@v1": 1, f"student@{versions[0].content_hash[:8]}": 1,
         "student@release": 1, f"student@{versions[1].folder}": 2,
     }.items():  # fmt: skip
         assert resolve_model(ws.models, reference).number == wanted
     for reference, said in {
-        "student@v3": "student has no versions called 'v3'",
+        "student@v3": "student has no version called 'v3'",
         "studnet": "unknown model 'studnet'",
     }.items():
         with pytest.raises(SetupError, match=said) as caught:
@@ -117,26 +119,26 @@ def test_a_reference_is_a_number_a_hash_a_tag_or_the_newest(ws: Workspace, tmp_p
 def test_tags_move_on_request_and_a_withdrawn_version_has_no_bare_name(ws: Workspace, tmp_path: Path) -> None:
     for name in ("a", "b"):
         publish(ws, model(tmp_path / name, name.encode()), training=name)
-    assert upkeep.tag_model(ws, "student@v1", "release").tags == ("release",)
+    assert marks.tag(MODEL_KIND, ws, "student@v1", "release").tags == ("release",)
     with pytest.raises(SetupError, match="the tag 'release' is on v1-"):
-        upkeep.tag_model(ws, "student@v2", "release")
-    assert upkeep.tag_model(ws, "student@v2", "release", move=True).tags == ("release",)
+        marks.tag(MODEL_KIND, ws, "student@v2", "release")
+    assert marks.tag(MODEL_KIND, ws, "student@v2", "release", move=True).tags == ("release",)
     with pytest.raises(SetupError, match="is not a valid tag"):
-        upkeep.tag_model(ws, "student@v2", "v7")
-    with pytest.raises(SetupError, match="student@v1 has no tag 'release'"):
-        upkeep.untag_model(ws, "student@v1", "release")
-    assert upkeep.untag_model(ws, "student@v2", "release").tags == ()
-    assert upkeep.yank_model(ws, "student@v2", "trained on withdrawn data").yanked == "trained on withdrawn data"
+        marks.tag(MODEL_KIND, ws, "student@v2", "v7")
+    with pytest.raises(SetupError, match=r"the tag 'release' is on v2-.*, not on student@v1"):
+        marks.untag(MODEL_KIND, ws, "student@v1", "release")
+    assert marks.untag(MODEL_KIND, ws, "student@v2", "release").tags == ()
+    assert marks.yank(MODEL_KIND, ws, "student@v2", "trained on withdrawn data").yanked == "trained on withdrawn data"
     assert resolve_model(ws.models, "student").ref == resolve_model(ws.models, "student@latest").ref == "student@v1"
     assert resolve_model(ws.models, "student@v2").yanked is not None
-    upkeep.yank_model(ws, "student@v1", "as well")
+    marks.yank(MODEL_KIND, ws, "student@v1", "as well")
     with pytest.raises(SetupError, match="every version of student is yanked"):
         resolve_model(ws.models, "student")
     with pytest.raises(SetupError, match="a yank needs a reason"):
-        upkeep.yank_model(ws, "student@v1", " ")
-    assert upkeep.unyank_model(ws, "student@v2").yanked is None
+        marks.yank(MODEL_KIND, ws, "student@v1", " ")
+    assert marks.unyank(MODEL_KIND, ws, "student@v2").yanked is None
     with pytest.raises(SetupError, match="student@v2 is not yanked"):
-        upkeep.unyank_model(ws, "student@v2")
+        marks.unyank(MODEL_KIND, ws, "student@v2")
 
 
 def test_a_damaged_file_is_found(ws: Workspace, tmp_path: Path) -> None:
@@ -185,13 +187,13 @@ def test_lineage_goes_to_the_data_and_to_the_ancestors(ws: Workspace, tmp_path: 
     init = {"model": "models/student@v1", "content_hash": first.content_hash}
     second = publish(ws, model(tmp_path / "b", b"b"), name="grown", training="b", init=init).version
     assert second.init == first.content_hash
-    chain = upkeep.ancestors(ws.models, second)
+    chain = lineage.ancestors(ws.models, second)
     assert [one if isinstance(one, str) else one.ref for one in chain] == ["student@v1", "models/tiny"]
-    assert [(version.ref, part["rows"]) for version, part in upkeep.trained_on(ws.models, "d" * 64)] == [
+    assert [(version.ref, part["rows"]) for version, part in lineage.trained_on(ws.models, "d" * 64)] == [
         ("grown@v1", 3),
         ("student@v1", 3),
     ]
-    assert list(upkeep.trained_on(ws.models, "e" * 64)) == []
+    assert list(lineage.trained_on(ws.models, "e" * 64)) == []
 
 
 def test_names_and_folders_that_are_no_model_are_refused(ws: Workspace, tmp_path: Path) -> None:
@@ -209,8 +211,8 @@ def test_a_damaged_index_names_what_restores_it(ws: Workspace, tmp_path: Path) -
     publish(ws, model(tmp_path / "one"))
     path = ws.models / "student" / "index.json"
     path.write_text(path.read_text().replace('"model_index_schema": 1', '"model_index_schema": 9'))
-    with pytest.raises(SetupError, match=r"is not an index of models of schema 1. Next: git checkout -- "):
-        load_index(ws.models, "student")
+    with pytest.raises(SetupError, match=r"has model_index_schema 9; this Rollmill reads 1"):
+        MODEL_KIND.format.load(ws.models, "student")
     path.write_text("<<<<<<< HEAD\n")
-    with pytest.raises(SetupError, match="holds a git conflict"):
-        load_index(ws.models, "student")
+    with pytest.raises(SetupError, match=r"holds a git conflict: .* Next: rollmill model rebase student"):
+        MODEL_KIND.format.load(ws.models, "student")

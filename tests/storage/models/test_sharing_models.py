@@ -25,7 +25,7 @@ def test_a_second_clone_pulls_the_published_weights(
         monkeypatch.chdir(root)
         git(root, "init", "-q", "-b", "main")
         run_dvc(root, "init", "--quiet")
-        assert "no model is published yet" in rollmill("model", "push").err
+        assert "there is no version to share" in rollmill("model", "push").err
         publication = publish(ws, model(tmp_path / "made", b"w" * 5000))
     version = publication.version
     assert version.pointer.is_file()

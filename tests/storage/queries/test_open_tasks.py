@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.storage.artifacts.index import Index, SignOff
 from rollmill.storage.audits import Audit, AuditItem, PersonJudgement
 from rollmill.storage.queries import Reader, runs
 from rollmill.storage.queries.judge.review import undecided_queue
@@ -14,7 +15,7 @@ from rollmill.storage.queries.open_tasks import OpenTask, judging_tasks, run_tas
 from rollmill.storage.queries.schedules import schedules
 from rollmill.storage.schedules import Schedule, Schedules
 from rollmill.storage.segments.keys import SegmentKey
-from rollmill.storage.versions.index import Entry, Index, SignOff
+from rollmill.storage.versions.index import Entry
 from rollmill.storage.versions.resolve import VersionInfo, version_info
 from rollmill.storage.workspace import Workspace
 from tests.storage.queries.conftest import RECIPE, Milled, _decision, plan
@@ -120,7 +121,7 @@ def test_an_audit_waits_under_the_title_of_its_queue_until_all_is_judged(curated
 
 
 def version(number: int, *, signed: bool = False, yanked: str | None = None) -> VersionInfo:
-    index = Index("toy", signoffs=(SignOff(f"v{number}-{'a' * 8}", "ann", "2026-01-01"),) if signed else ())
+    index: Index[Entry] = Index("toy", signoffs=(SignOff(f"v{number}-{'a' * 8}", "ann", "2026-01-01"),) if signed else ())
     entry = Entry(number, "a" * 64, "", "", "", None, "2026-01-01", 1, 1, 1)
     return replace(version_info(Path("datasets"), index, entry), yanked=yanked)
 

@@ -11,9 +11,9 @@ import pytest
 from rollmill.ground.pool import pool_of
 from rollmill.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
 from rollmill.metrics import decision_counts
+from rollmill.storage.artifacts.index import manifest_copy
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.snapshot import Snapshot
-from rollmill.storage.versions.index import manifest_copy
 from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace
 

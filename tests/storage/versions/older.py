@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rollmill.ground.files import json_text
+from rollmill.storage.artifacts.index import manifest_copy
 from rollmill.storage.versions.content.catalogue import KEYS, TABLE_NAMES
 from rollmill.storage.versions.content.prompts import shown
 from rollmill.storage.versions.content.shard_views import add_manifest_and_views
 from rollmill.storage.versions.content.snapshot import Snapshot, sorted_by_key
-from rollmill.storage.versions.index import manifest_copy
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import load_snapshot
 from rollmill.storage.versions.resolve import VersionInfo

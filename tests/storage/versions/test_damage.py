@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rollmill.ground.errors import FoundWanting, SetupError
-from rollmill.storage.versions.index import index_path, manifest_copy
+from rollmill.storage.artifacts.index import index_path, manifest_copy
 from rollmill.storage.versions.manifest import changed_files, disagreements
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import checked_text, is_whole, load_manifest, load_snapshot, open_version

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from rollmill.ground.errors import SetupError
+from rollmill.storage.artifacts.index import Index, index_path
+from rollmill.storage.artifacts.marks import sign_off, tag, untag, unyank, yank
 from rollmill.storage.versions.content.snapshot import Snapshot
-from rollmill.storage.versions.index import Entry, Index, index_path, index_text, load_index, parse_index, save_index
+from rollmill.storage.versions.index import FORMAT, Entry, load_index, save_index
+from rollmill.storage.versions.kind import DATASETS
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.resolve import resolve, versions
-from rollmill.storage.versions.upkeep.marks import sign_off, tag, untag, unyank, yank
 from rollmill.storage.workspace import Workspace
 
 Build = Callable[..., Snapshot]
@@ -82,7 +84,7 @@ def test_nothing_published_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_index_survives_its_text(datasets: Path) -> None:
     index = load_index(datasets, "toy")
-    assert parse_index(index_text(index), index_path(datasets, "toy")) == index
+    assert FORMAT.parse(FORMAT.text(index), index_path(datasets, "toy")) == index
 
 
 @pytest.mark.parametrize(
@@ -110,53 +112,53 @@ def two(ws: Workspace, snapshot: Build) -> Workspace:
 
 
 def test_a_tag_points_and_moves_only_when_asked(two: Workspace) -> None:
-    assert tag(two, "toy@v1", "golden").tags == ("golden",)
-    assert tag(two, "toy@v1", "golden").tags == ("golden",)
+    assert tag(DATASETS, two, "toy@v1", "golden").tags == ("golden",)
+    assert tag(DATASETS, two, "toy@v1", "golden").tags == ("golden",)
     with pytest.raises(SetupError, match="the tag 'golden' is on v1-ab183de1"):
-        tag(two, "toy@v2", "golden")
-    assert tag(two, "toy@v2", "golden", move=True).number == 2
+        tag(DATASETS, two, "toy@v2", "golden")
+    assert tag(DATASETS, two, "toy@v2", "golden", move=True).number == 2
     assert resolve(two.datasets, "toy@golden").number == 2
-    assert untag(two, "toy@golden", "golden").tags == ()
-    tag(two, "toy@v1", "silver")
+    assert untag(DATASETS, two, "toy@golden", "golden").tags == ()
+    tag(DATASETS, two, "toy@v1", "silver")
     with pytest.raises(SetupError, match=r"the tag 'silver' is on v1-.*Next: rollmill dataset untag toy@v1-.* silver"):
-        untag(two, "toy@v2", "silver")
+        untag(DATASETS, two, "toy@v2", "silver")
     with pytest.raises(SetupError, match="has no tag 'golden'"):
-        untag(two, "toy@v2", "golden")
+        untag(DATASETS, two, "toy@v2", "golden")
 
 
 @pytest.mark.parametrize("name", ["v2", "v2-3f9a0c1d", "3f9a", "deadbeef", "", "a b", "1st", "gold\n"])
 def test_a_tag_cannot_look_like_a_version(two: Workspace, name: str) -> None:
     with pytest.raises(SetupError, match="is not a valid tag name"):
-        tag(two, "toy@v1", name)
+        tag(DATASETS, two, "toy@v1", name)
 
 
 def test_a_yanked_version_is_not_what_the_name_means(two: Workspace) -> None:
-    assert yank(two, "toy", "leaked problems").yanked == "leaked problems"
+    assert yank(DATASETS, two, "toy", "leaked problems").yanked == "leaked problems"
     assert resolve(two.datasets, "toy").number == 1
     assert resolve(two.datasets, "toy@v2").yanked == "leaked problems"
-    yank(two, "toy@v1", "also")
+    yank(DATASETS, two, "toy@v1", "also")
     with pytest.raises(SetupError, match="every version of toy is yanked"):
         resolve(two.datasets, "toy")
-    assert unyank(two, "toy@v2").yanked is None
+    assert unyank(DATASETS, two, "toy@v2").yanked is None
     assert resolve(two.datasets, "toy").number == 2
     with pytest.raises(SetupError, match="is not yanked"):
-        unyank(two, "toy@v2")
+        unyank(DATASETS, two, "toy@v2")
     with pytest.raises(SetupError, match="a yank needs a reason"):
-        yank(two, "toy@v2", " ")
+        yank(DATASETS, two, "toy@v2", " ")
 
 
 def test_a_yanked_newest_still_stops_an_equal_version(two: Workspace, snapshot: Build) -> None:
-    yank(two, "toy@v2", "leaked")
+    yank(DATASETS, two, "toy@v2", "leaked")
     assert not publish(two, snapshot(kept=(True,) * 6), report_html="", report_json={}).created
 
 
 def test_sign_offs_are_added(two: Workspace) -> None:
-    sign_off(two, "toy@v1", "Ada", "read 100 rows")
-    sign_off(two, "toy@v1", "Ada")
+    sign_off(DATASETS, two, "toy@v1", "Ada", "read 100 rows")
+    sign_off(DATASETS, two, "toy@v1", "Ada")
     signoffs = load_index(two.datasets, "toy").signoffs
     assert [(signoff.folder, signoff.by, signoff.note) for signoff in signoffs] == [
         ("v1-ab183de1", "Ada", "read 100 rows"),
         ("v1-ab183de1", "Ada", ""),
     ]
     with pytest.raises(SetupError, match="a sign-off needs a name"):
-        sign_off(two, "toy@v1", "")
+        sign_off(DATASETS, two, "toy@v1", "")

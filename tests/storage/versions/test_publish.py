@@ -20,17 +20,18 @@ from rollmill.ground.failpoints import NAMES
 from rollmill.ground.files import locked
 from rollmill.ground.records import ThreadRow
 from rollmill.storage import dvc
+from rollmill.storage.artifacts import marks
 from rollmill.storage.ledger.models import DatasetRow
 from rollmill.storage.segments.schema import SCHEMAS, to_table
 from rollmill.storage.versions.content.catalogue import TABLES
 from rollmill.storage.versions.content.hashing import content_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
 from rollmill.storage.versions.index import load_index
+from rollmill.storage.versions.kind import DATASETS
 from rollmill.storage.versions.ledger import reindex
-from rollmill.storage.versions.publish import finish_interrupted, lock_path, publish
+from rollmill.storage.versions.publish import finish_interrupted, publish
 from rollmill.storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
 from rollmill.storage.versions.resolve import resolve
-from rollmill.storage.versions.upkeep import marks
 from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.versions.conftest import build, forget_digests
@@ -229,7 +230,7 @@ def test_a_folder_that_was_never_completed_is_removed(ws: Workspace) -> None:
 def test_a_publisher_at_work_is_left_alone(ws: Workspace) -> None:
     partial = ws.root / "datasets/toy/.partial-v1-00000000"
     partial.mkdir(parents=True)
-    with locked(lock_path(ws, "toy")):
+    with locked(DATASETS.lock(ws, "toy")):
         assert finish_interrupted(ws) == []
         assert partial.exists()
 
@@ -378,10 +379,10 @@ def test_latest_follows_the_newest_version_that_is_not_yanked(ws: Workspace) -> 
     assert (link.is_symlink(), link.resolve()) == (True, version.path)
     two = publish(ws, build(kept=(False,) * 6), report_html="", report_json={}).version
     assert link.resolve() == two.path
-    marks.yank(ws, "toy@v2", "wrong")
+    marks.yank(DATASETS, ws, "toy@v2", "wrong")
     assert link.resolve() == version.path
     shutil.rmtree(version.path)
-    marks.tag(ws, "toy@v2", "old")
+    marks.tag(DATASETS, ws, "toy@v2", "old")
     assert not link.is_symlink()
 
 

@@ -34,7 +34,7 @@ class AttributeShare:
     weights: Mapping[str, Weights]
 
     def given(self, values: Mapping[str, str]) -> str:
-        """Under which value of the other attribute this one is dealt."""
+        """The value of the attribute `of` in these values; "" without one."""
         return "" if self.of is None else values[self.of]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.storage.models.upkeep import tag_model, yank_model
+from rollmill.storage.artifacts import marks
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, run_in
 
@@ -71,8 +72,8 @@ def trained(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["evaluate", "held.yaml", "--direct", "--set", asked.format(2)],
     )
     with Workspace.open(folder) as workspace:
-        tag_model(workspace, "student@v1", "release")
-        yank_model(workspace, "student@v3", HOSTILE)
+        marks.tag(MODEL_KIND, workspace, "student@v1", "release")
+        marks.yank(MODEL_KIND, workspace, "student@v3", HOSTILE)
         card = next((workspace.models / "student").glob("v3-*")) / "README.md"
     card.write_text(f"# {HOSTILE}\n\n{HOSTILE}\n\n## {HOSTILE}\n\n| a |\n|---|\n| {HOSTILE} |\n")
     index = folder / "models" / "student" / "index.json"

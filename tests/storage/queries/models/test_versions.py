@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from rollmill.ground.errors import SetupError
-from rollmill.storage.models.upkeep import tag_model, yank_model
+from rollmill.storage.artifacts import marks
+from rollmill.storage.models.kind import MODEL_KIND
 from rollmill.storage.queries.models.model_lineage import MOST, model_lineage
 from rollmill.storage.queries.models.progress import LossPoint, version_curve
 from rollmill.storage.queries.models.versions import model_card_text, model_lines, models_stamp
@@ -14,8 +15,8 @@ from tests.storage.queries.models.test_evaluated import cell_run
 
 
 def test_a_line_holds_what_the_record_and_the_index_say(family: Family) -> None:
-    tag_model(family.ws, "student@v1", "release")
-    yank_model(family.ws, "student@v1", "bad data")
+    marks.tag(MODEL_KIND, family.ws, "student@v1", "release")
+    marks.yank(MODEL_KIND, family.ws, "student@v1", "bad data")
     lines = {line.ref: line for line in model_lines(family.reader)}
     assert sorted(lines) == ["other@v1", "student@v1", "student@v2"]
     first = lines["student@v1"]
@@ -31,7 +32,7 @@ def test_a_line_holds_what_the_record_and_the_index_say(family: Family) -> None:
 def test_the_stamp_changes_with_an_index(family: Family) -> None:
     before = models_stamp(family.reader)
     assert models_stamp(family.reader) == before
-    yank_model(family.ws, "other@v1", "why")
+    marks.yank(MODEL_KIND, family.ws, "other@v1", "why")
     assert models_stamp(family.reader) != before
 
 

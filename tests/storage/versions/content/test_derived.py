@@ -13,15 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from rollmill.ground.records import Completion, Decision, Problem
+from rollmill.storage.artifacts.layout import kept_file, kept_files
+from rollmill.storage.artifacts.removing import rename
 from rollmill.storage.segments.schema import to_table
 from rollmill.storage.versions.content.derived import write_kept
-from rollmill.storage.versions.content.layout import kept_file, kept_files
 from rollmill.storage.versions.content.shards import write_shards
 from rollmill.storage.versions.content.snapshot import Snapshot
+from rollmill.storage.versions.kind import DATASETS
 from rollmill.storage.versions.publish import publish
 from rollmill.storage.versions.read import write_derived
 from rollmill.storage.versions.resolve import resolve
-from rollmill.storage.versions.upkeep.removing import rename
 from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import EASY, HARD, build, counted
 from tests.storage.versions.older import one_file, put_as
@@ -93,7 +94,7 @@ def test_the_database_opens_from_any_folder_and_again_where_the_version_moved(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(ws, build(), report_html="", report_json={})
-    rename(ws, ("toy", "renamed"), lambda _: (), dry_run=False)
+    rename(DATASETS, ws, ("toy", "renamed"), lambda _: (), dry_run=False)
     with Workspace.open(ws.root) as moved:
         root = moved.root.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)

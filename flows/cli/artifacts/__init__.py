@@ -1,0 +1,1 @@
+"""Verbs that the groups `dataset` and `model` share."""

@@ -1,0 +1,1 @@
+"""Artifacts, such as datasets and models: content-addressed folders with manifest, parents, tags, yanks and a remote."""

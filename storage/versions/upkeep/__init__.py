@@ -1,1 +1,0 @@
-"""Upkeep of dataset versions: sharing, repair, marks, freeing of space."""
