@@ -24,6 +24,7 @@ from rollmill.roles.engine_roles import ChecksSampling
 from rollmill.roles.protocols import NeedsMachine
 
 if TYPE_CHECKING:
+    from rollmill.flows.recipe.evaluations import LoadedEvaluationRecipe
     from rollmill.storage.segments.keys import Kind
     from rollmill.storage.workspace import Workspace
 
@@ -51,6 +52,11 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
             source_scope(workspace, str(loaded.synthesizer.options[FROM]))
         check_held_out(workspace, loaded)
     return []
+
+
+def check_evaluation(evaluation: "LoadedEvaluationRecipe") -> list[str]:
+    """Parts of an evaluation that could not be checked, of all its cells; SetupError for the first that would stop one."""
+    return list(dict.fromkeys(text for cell in evaluation.cells for text in check_recipe(cell)))
 
 
 def _workspace_of(loaded: LoadedRecipe) -> "Workspace | None":

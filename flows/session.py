@@ -25,6 +25,7 @@ from rollmill.flows.recipe.user_files import NotTrusted, stored_methods
 from rollmill.flows.sampling.engine_models import engine_model
 from rollmill.flows.sampling.steps import Engines
 from rollmill.ground.errors import SetupError
+from rollmill.kinds import FIRST, kind_of_verb
 from rollmill.pipelines.own_jobs import is_own_profile, is_own_recipe
 from rollmill.pipelines.processes.freed_memory import return_large_blocks
 from rollmill.roles.engine_roles import FindsFiles
@@ -153,8 +154,11 @@ def _require_own(job: Job, run: "Run", *, unchanged: bool) -> None:
     recipe, own = read_yaml(Path(job.recipe), "recipes")[0], is_own_recipe(job.recipe, job.sets)
     for text in job.sets:
         override(recipe, text)
-    if job.cell is not None and not own:  # its benchmarks are defined in more files
-        raise NotTrusted(f"run {run.id} belongs to the evaluation {job.recipe}, which you did not run here.")
+    kind = kind_of_verb(job.verb)
+    if (
+        kind is not None and kind is not FIRST and kind.recipe is not None and not own
+    ):  # its code may be named in other files
+        raise NotTrusted(f"run {run.id} belongs to the {kind.recipe.noun} {job.recipe}, which you did not run here.")
     recorded = {key: run.recipe[key] for key in _OF_RUN if run.recipe.get(key)}
     parts: list[Mapping[str, Any]] = [recorded] if own and not unchanged else [recorded, recipe]
     for part in parts:

@@ -22,7 +22,11 @@ from rollmill.roles.protocols import (
 )
 
 ESTIMATORS = ("prefix", "path_counting", "none")
-TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
+TEXTS: Mapping[str, Sequence[str]] = {
+    "engine": ("engine", "model", "model_digest"),
+    "template": ("name", "skill"),
+    "export": (),
+}
 NAMED = ("name", "version")
 VALUES: Mapping[str, Sequence[str]] = {
     "engine": ("spooled",),
@@ -34,6 +38,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "learner": ("losses",),
     "loss": ("formats", "column", "grouped", "uses_reference"),
     "round policy": ("needs",),
+    "export": ("schema", "left_out"),
 }
 CALLS: Mapping[str, Sequence[str]] = {
     "synthesizer": ("synthesize",),
@@ -58,6 +63,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "order": ("arrange",),
     "round policy": ("keys", "weigh", "figures"),
     "measure": ("measure",),
+    "export": ("rows",),
 }
 PAGES: Mapping[str, str] = {
     "policy": "docs/how-to/policies.md",
@@ -76,6 +82,7 @@ PAGES: Mapping[str, str] = {
     "order": "pipelines/train/roles.py",
     "round policy": "pipelines/train/between/roles.py",
     "measure": "pipelines/train/measures/bench.py",
+    "export": "storage/exports/write.py",
 }
 """Modules of the roles that are not in rollmill/roles/protocols.py."""
 

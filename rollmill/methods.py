@@ -14,6 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rollmill.flows.driver import Executor as Executor
+    from rollmill.flows.job import Job as Job
+    from rollmill.flows.jobs.one_run import OneRun as OneRun
+    from rollmill.flows.recipe.load import LoadedRecipe as LoadedRecipe
+    from rollmill.flows.recipe.load import load_recipe as load_recipe
+    from rollmill.flows.recipe.parse import parse as parse
+    from rollmill.flows.recipe.schema import Part as Part
+    from rollmill.flows.recipe.schema import SchemaOne as SchemaOne
+    from rollmill.flows.rounds import OpenRun as OpenRun
     from rollmill.ground.errors import RollmillError as RollmillError
     from rollmill.ground.errors import SetupError as SetupError
     from rollmill.ground.formats.patterns import compiled_pattern as compiled_pattern
@@ -32,6 +41,9 @@ if TYPE_CHECKING:
     from rollmill.ground.records import Sampling as Sampling
     from rollmill.ground.records import Score as Score
     from rollmill.ground.records import Verdict as Verdict
+    from rollmill.kind import Kind as Kind
+    from rollmill.kind import RecipeFile as RecipeFile
+    from rollmill.kind import StartForm as StartForm
     from rollmill.metrics.sample import Metric as Metric
     from rollmill.metrics.sample import MetricValue as MetricValue
     from rollmill.metrics.sample import Options as Options
@@ -176,6 +188,10 @@ if TYPE_CHECKING:
     from rollmill.steps.reading import check_reader as check_reader
     from rollmill.steps.reading import fields_of as fields_of
     from rollmill.steps.step_template import places_of as places_of
+    from rollmill.storage.exports.chat_rows import RolloutTexts as RolloutTexts
+    from rollmill.storage.exports.completions import PromptCompletion as PromptCompletion
+    from rollmill.storage.exports.write import Export as Export
+    from rollmill.storage.exports.write import Row as Row
 
 
 @cache

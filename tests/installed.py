@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollmill.roles import registries
+from rollmill.installed import entry_points
 
 Install = Callable[..., Path]
 Texts = Mapping[str, str]
@@ -29,12 +29,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (info / "entry_points.txt").write_text("".join(groups))
         for name, text in modules.items():
             (folder / f"{name}.py").write_text(text)
-        registries._installed.cache_clear()
+        entry_points.cache_clear()
         return info
 
-    registries._installed.cache_clear()
+    entry_points.cache_clear()
     yield lay
-    registries._installed.cache_clear()
+    entry_points.cache_clear()
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
             del sys.modules[name]

@@ -1,27 +1,15 @@
-"""Forms of the page New run: their kinds and first recipes, and the address of one with changes, for links."""
+"""Forms of the page New run by kind, and the address of one with changes, for links."""
 
 import shlex
-from collections.abc import Mapping
 
 from rollmill.dashboards.session.scope import reader
+from rollmill.kind import Kind
+from rollmill.kinds import kinds, recipe_files_of
 
-FORMS: Mapping[str, tuple[str, str, str]] = {  # by kind: the label of the box, its parameter in the address, the command
-    "Curate": ("Recipe", "recipe", "curate"),
-    "Evaluate": ("Evaluation", "evaluation", "evaluate"),
-    "Mix": ("Mixture", "mixture", "mix"),
-    "Sweep": ("Sweep", "sweep", "sweep"),
-    "Train": ("Training", "training", "train"),
-    "Trial": ("Trial", "trial", "trial"),
-    "Loop": ("Loop", "loop", "loop"),
-}
-# The box of each kind begins with the recipe that the documentation begins with.
-EXAMPLES = (
-    "recipes/arithmetic.yaml",
-    "recipes/evaluations/arithmetic.yaml",
-    "recipes/sweeps/temperature.yaml",
-    "recipes/training/student.yaml",
-    "recipes/loops/expert_iteration.yaml",
-)
+
+def started_kinds() -> dict[str, Kind]:
+    """The kinds that the page starts, by the title of their form."""
+    return {kind.verb.capitalize(): kind for kind in kinds() if kind.form is not None and kind.recipe is not None}
 
 
 def form_address(command: str) -> dict[str, list[str]] | None:
@@ -29,7 +17,7 @@ def form_address(command: str) -> dict[str, list[str]] | None:
     or a recipe that is not in the workspace.
     """
     _, verb, *words = shlex.split(command)
-    form = next(((what, key) for what, (_, key, its) in FORMS.items() if its == verb), None)
+    title, kind = verb.capitalize(), started_kinds().get(verb.capitalize())
     sets, recipes = [], []
     while words:
         word = words.pop(0)
@@ -39,6 +27,6 @@ def form_address(command: str) -> dict[str, list[str]] | None:
             return None
         else:
             recipes.append(word)
-    if form is None or len(recipes) != 1 or not (reader().root / recipes[0]).is_file():
+    if kind is None or len(recipes) != 1 or not (reader().root / recipes[0]).is_file():
         return None
-    return {"what": [form[0]], form[1]: recipes, **({"set": sets} if sets else {})}
+    return {"what": [title], recipe_files_of(kind).parameter: recipes, **({"set": sets} if sets else {})}

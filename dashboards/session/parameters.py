@@ -5,27 +5,15 @@ from collections.abc import Mapping
 import streamlit as st
 
 from rollmill.dashboards.inert import inert
+from rollmill.dashboards.session.new_run import started_kinds
 from rollmill.ground.errors import unknown_name
+from rollmill.kinds import recipe_files_of
 from rollmill.storage.queries.browse.views import KEPT, PLACE
 
 MOST = 5  # names that are told
 PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu; of a page without a row any is taken
     "Home": ("days",),
-    "New run": (
-        "what",
-        "recipe",
-        "evaluation",
-        "mixture",
-        "sweep",
-        "training",
-        "trial",
-        "loop",
-        "set",
-        "from",
-        "run",
-        "version",
-        "format",
-    ),
+    "New run": ("what", "set", "from", "run", "version", "format"),  # and the recipe of each kind
     "Runs": ("run", "tab", "text", "state", "recipe", "cost-by", "again"),
     "Schedules": ("schedule", "firing"),
     "Datasets": ("dataset", "version", "tab", "format", "with"),
@@ -44,12 +32,19 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu;
 }
 
 
+def parameters_of(page: str) -> tuple[str, ...] | None:
+    """The parameters of a page; None for a page of which any is taken."""
+    own = PARAMETERS.get(page)
+    recipes = [recipe_files_of(kind).parameter for kind in started_kinds().values()] if page == "New run" else []
+    return None if own is None else (*own, *recipes)
+
+
 def show_unknown_parameters(page: str) -> None:
     """Draw a line for each parameter of the address that the page does not have, with a button that removes it."""
-    known = PARAMETERS.get(page)
+    known = parameters_of(page)
     unknown = [] if known is None else [name for name in st.query_params if name not in known]
     for name in unknown[:MOST]:
-        words = str(unknown_name(f"parameter of {page}'s address", name, PARAMETERS[page]))
+        words = str(unknown_name(f"parameter of {page}'s address", name, known or ()))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(inert(words[0].upper() + words[1:], 1000), icon=":material/link_off:")
             st.button(f"Remove {inert(name, 40)}", key=f"unknown-{name}", on_click=_remove, args=(name,))

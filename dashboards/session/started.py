@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from rollmill.dashboards.session.commands import may_write, typed
 from rollmill.dashboards.session.scope import reader
+from rollmill.kind import Kind, Result
+from rollmill.kinds import FIRST, kind_of_verb
 from rollmill.pipelines.processes.spawn import environment, module_command, spawn_apart
 from rollmill.storage.queries import Reader, runs
 from rollmill.storage.queries.models.experiments import experiment_of_process
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
 LOOK = 0.3  # seconds between two looks at a command
 MOST_SHOWN = 20_000  # characters of output
-RUNS = ("curate", "evaluate", "sweep", "runs")  # verbs that work on a run
-TRAIN = "train"  # the verb that works on a training
-EXPERIMENTS = ("trial", "loop")  # verbs that work on what has their name and its own
 
 
 @dataclass
@@ -42,6 +41,17 @@ class Started:
     child: "subprocess.Popen[bytes]"
     run: str | None = None
     status: int | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of its verb; None for a command that begins no job."""
+        return kind_of_verb(self.words[0])
+
+    @property
+    def result(self) -> Result:
+        """What it works on; empty if the page follows its end alone."""
+        kind = FIRST if self.words[0] == "runs" else self.kind  # `runs resume`
+        return "" if kind is None else kind.result
 
     @property
     def output(self) -> str:
@@ -81,13 +91,13 @@ def start(arguments: Sequence[str]) -> Started | None:
 
 def _follow(started: Started, source: Reader) -> None:
     """Follow a command to its end."""
-    works, trains = started.words[0] in RUNS, started.words[0] == TRAIN
+    works = started.result == "run"
     while (status := started.child.poll()) is None:
         if started.run is None and works:
             _found(started, source.run_of_process(started.child.pid))
-        elif started.run is None and trains:
+        elif started.run is None and started.result == "training":
             _found(started, training_of_process(source, started.child.pid))
-        elif started.run is None and started.words[0] in EXPERIMENTS:
+        elif started.run is None and started.result == "experiment":
             _found(started, experiment_of_process(source, started.child.pid))
         time.sleep(LOOK)
     if works and started.run is None:  # it ended between two looks

@@ -30,6 +30,7 @@ PLACES = {
     "loss": "loss: {method: NAME, options: {}}   # of a training",
     "order": "order: {method: NAME, options: {}}   # of a training",
     "measure": "measure: {method: NAME, options: {}}   # of a study",
+    "export": "format: NAME                              # of a training; on the command line --format NAME",
 }
 """Places in a recipe or an evaluation that name a method of each role."""
 

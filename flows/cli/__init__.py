@@ -5,14 +5,13 @@ Heavy imports happen inside the verbs, so that --help is quick.
 
 import errno
 import gc
-import importlib
 import os
 import resource
 import shlex
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +25,10 @@ from rollmill.flows.cli.operate import completion
 from rollmill.flows.cli.operate.command_list import VERBS, CommandList
 from rollmill.flows.cli.output import never_silent, note
 from rollmill.flows.cli.terminal import guard
+from rollmill.ground.by_name import object_at
 from rollmill.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
+from rollmill.kind import Kind
+from rollmill.kinds import kind_of_verb
 from rollmill.version import tree_version
 
 LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
@@ -50,17 +52,33 @@ def group(name: str, help_text: str, *, completion: bool = False, cls: type[Comm
 
 
 def build(verb: str | None = None) -> typer.Typer:
-    """The program with every verb registered, or only the requested one, because each verb's module costs its imports."""
+    """The program with every verb registered, or only the requested one, because each verb's module costs its imports.
+
+    A verb of an installed package is registered when it is requested.
+    """
     app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
+    kind = kind_of_verb(verb) if verb is not None and verb not in VERBS else None
+    if kind is not None:
+        app.command(kind.verb)(_command_of_package(kind))
+        return app
     for name in [verb] if verb in VERBS else VERBS:
-        module, _, attribute = VERBS[name].partition(":")
-        command = getattr(importlib.import_module(f"rollmill.flows.cli.{module}"), attribute)
+        command = object_at(VERBS[name])
         if isinstance(command, typer.Typer):
             app.add_typer(command)
         else:
             app.command(name)(command)
     return app
+
+
+def _command_of_package(kind: Kind) -> Callable[..., None]:
+    """The function of the verb of a package's kind: its own, else the one that runs a recipe."""
+    if kind.command:
+        own: Callable[..., None] = object_at(kind.command)
+        return own
+    from rollmill.flows.cli.jobs import command_of
+
+    return command_of(kind)
 
 
 def _program(verb: str | None) -> Any:

@@ -1,10 +1,14 @@
 """Jobs on the command line: shows progress, gives advice on interrupts, and notifies at the end."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollmill.flows.cli.output import as_json, doing, line, note, resumable
+from rollmill.flows.cli.output import AsJson, DryRun, as_json, doing, line, note, resumable
+from rollmill.flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets, check
+from rollmill.ground.by_name import object_at
+from rollmill.kind import Kind
 
 if TYPE_CHECKING:
     from rollmill.flows.driver import Executor, JobKind
@@ -35,6 +39,13 @@ def executor_of(job: "Job", prefect: bool | None) -> "Executor":
     from rollmill.flows.prefect.command import PrefectCommand
 
     return PrefectCommand(job, doing)
+
+
+def outcome_page(kind: Kind, made: "JobKind[Any]", root: Path) -> Callable[[Outcome], str]:
+    """The function that writes an outcome of a kind for people: the kind's own, else its line behind the messages."""
+    if kind.page:
+        return partial(object_at(kind.page), root=root)
+    return lambda outcome: "\n".join([*outcome.get("messages", ()), made.line(outcome)])
 
 
 def run_job(
@@ -69,3 +80,29 @@ def run_job(
     else:
         line(page(outcome))
     kind.check(outcome)
+
+
+def command_of(kind: Kind) -> Callable[..., None]:
+    """The function of the verb of a package's kind, whose parameters become its options."""
+
+    def run(  # noqa: PLR0913 (a verb's parameters are its options)
+        recipe: RecipePath,
+        sets: Sets = None,
+        *,
+        profile: ProfilePath = None,
+        max_tokens: MaxTokens = None,
+        max_cost: MaxCost = None,
+        dry_run: DryRun = False,
+        json: AsJson = False,
+    ) -> None:
+        if dry_run:
+            return check(recipe, sets, json=json)
+        from rollmill.flows.job import Job
+        from rollmill.flows.jobs.kinds import kind_of
+
+        job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb=kind.verb)
+        made = kind_of(job)
+        return run_job(made, outcome_page(kind, made, Path(job.workspace)), json=json)
+
+    run.__doc__ = kind.about
+    return run

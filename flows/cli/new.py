@@ -110,7 +110,8 @@ def _has_rollouts(problems: str) -> bool:
     return any(contents.rollouts and problems in (contents.of, contents.name) for contents in held)
 
 
-SOURCES = ("collections.abc", "typing", "rollmill.methods")
+PUBLIC = "rollmill.methods"  # stands above the commands: read by name, as a text of signatures
+SOURCES = ("collections.abc", "typing", PUBLIC)
 """Modules that a written file may import from; the first that has a name."""
 PROTOCOLS: Mapping[str, str] = {"engine": "Generator", "measure": "ModelMeasure"}
 """Protocols with another name than their role."""
@@ -190,9 +191,7 @@ def _names(module: str) -> set[str]:
 
 def _call(role: str, name: str) -> str:
     """A method of a role with the signature and the description that its protocol has."""
-    from rollmill import methods
-
-    protocol = getattr(methods, PROTOCOLS.get(role, role.title().replace(" ", "")))
+    protocol = getattr(import_module(PUBLIC), PROTOCOLS.get(role, role.title().replace(" ", "")))
     member = getattr(protocol, name)
     about = (inspect.getdoc(member) or "").split("\n\n")[0]
     body = "pass" if name == "close" else "raise NotImplementedError"

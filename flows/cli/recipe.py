@@ -6,7 +6,7 @@ Validity of a recipe on this machine, its form with every default, its keys, and
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 import typer
 
@@ -42,6 +42,16 @@ TrustCode = Annotated[
         "--trust-code", metavar="DIGEST", help="Run a file that came with a version, in the sandbox; may be repeated."
     ),
 ]
+
+
+@runtime_checkable
+class Hashed(Protocol):
+    """A loaded recipe of a kind that has a hash."""
+
+    @property
+    def recipe_hash(self) -> str: ...
+
+
 verbs = group("recipe", "List recipes, write or fetch one, check one, or show it with every default or as a form.")
 verbs.command("new")(new)
 
@@ -122,28 +132,33 @@ def get(
 def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
     """Say whether the recipe can run here: keys, names, options and values, its model, imported sets, files and sandbox.
 
+    RECIPE is of any kind. Of some kinds the names in it are looked for by the verb alone, which a line says.
+
     Example: rollmill recipe check recipes/arithmetic.yaml --set budget.options.cap=32
     """
-    from rollmill.flows.recipe.load import load_recipe
+    from rollmill.flows.recipe.parse import naming, read_yaml
+    from rollmill.ground.by_name import object_at
+    from rollmill.kinds import FIRST, kind_of_recipe, recipe_files_of
 
-    loaded = load_recipe(recipe, sets=sets or ())
-
-    from rollmill.flows.recipe.parse import naming
-    from rollmill.flows.recipe_check import check_recipe
-
-    with naming(recipe, "recipes"):
-        notes = check_recipe(loaded)
+    kind = kind_of_recipe(read_yaml(recipe, "recipes")[0]) if recipe.is_file() else None
+    kind = kind or FIRST
+    files = recipe_files_of(kind)
+    loaded = object_at(files.loader)(recipe, sets=sets or ())
+    with naming(recipe, files.folder):
+        notes = object_at(files.look)(loaded) if files.look else []
     if json:
-        as_json({"recipe": loaded.recipe.name, "recipe_hash": loaded.recipe_hash, "ok": not notes, "notes": notes})
+        hashed = {"recipe_hash": loaded.recipe_hash} if isinstance(loaded, Hashed) else {}
+        as_json({"recipe": loaded.recipe.name, **hashed, "ok": not notes, "notes": notes})
     for text in () if json else notes:
         note(f"{recipe}: {text}")
     if notes:
         raise FoundWanting(
             f"{recipe} is not known to be sound.", next_command=f"rollmill -C WORKSPACE recipe check {recipe.resolve()}"
         )
-    return (
-        None if json else line(f"{recipe} is sound. recipe_hash {loaded.recipe_hash[:16]}. Next: rollmill curate {recipe}")
-    )
+    words = "is sound" if files.look else "has sound keys; what it names was not looked for"
+    following = f"rollmill {kind.verb} {recipe}{'' if files.look else f' {files.dry}'}".rstrip()
+    digest = f" recipe_hash {loaded.recipe_hash[:16]}." if isinstance(loaded, Hashed) else ""
+    return None if json else line(f"{recipe} {words}.{digest} Next: {following}")
 
 
 @verbs.command("show")
@@ -167,21 +182,21 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
     """Print the keys of a recipe with type, choices, value and meaning, as the dashboard has them.
 
-    RECIPE may also be an evaluation, a training, a trial, a loop, a mixture or a sweep. Each can be changed with --set. A
-    file with a mistake is printed too, and exit status 2 names the mistake.
+    RECIPE is of any kind. Each key can be changed with --set. A file with a mistake is printed too, and exit status 2 names
+    the mistake.
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
-    from rollmill.flows.jobs.file_kinds import FILE_KINDS
     from rollmill.flows.recipe.form import form_of
     from rollmill.ground.by_name import object_at
+    from rollmill.kinds import recipe_files_of
 
-    made = form_of(recipe, sets or (), FILE_KINDS)
+    made = form_of(recipe, sets or ())
     if json:
         as_json(made.row(), sort_keys=False)  # of a trial the first arm is what the others are compared with
     else:
         line(_keys(made))
-    object_at(made.kind.loader)(recipe, sets=made.sets)
+    object_at(recipe_files_of(made.kind).loader)(recipe, sets=made.sets)
 
 
 @verbs.command("methods")

@@ -4,8 +4,6 @@ The run is one of its own, named NAME-preview, and publishes nothing. Its comple
 so the recipe's run draws none of them again. Budgets that look at all problems at once may plan some that it does not need.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from rollmill.flows.driver import Executor, Outcome
 from rollmill.flows.job import Job
-from rollmill.flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
-from rollmill.flows.jobs.record import end_run, repair_attempts, worked_on
-from rollmill.flows.progress import Progress
+from rollmill.flows.jobs.curate import decide
+from rollmill.flows.jobs.one_run import OneRun
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.parse import parse
 from rollmill.flows.recipe.schema import Recipe
 from rollmill.flows.rounds import OpenRun
-from rollmill.flows.session import open_session, recipe_of
+from rollmill.flows.session import recipe_of
 from rollmill.ground.errors import SetupError
 
 if TYPE_CHECKING:
@@ -41,15 +38,11 @@ def preview_of(job: Job, rows: int) -> "Preview":
     return Preview(replace(job, verb="preview", sets=(*job.sets, *sets)), replace(loaded, recipe=changed))
 
 
-class Preview:
+class Preview(OneRun):
     """The first problems of a recipe; `job` and `loaded` are those of `preview_of`."""
 
     def __init__(self, job: Job, loaded: LoadedRecipe | None = None) -> None:
-        self.job, self._loaded = job, loaded or recipe_of(job)
-
-    def recipe(self) -> dict[str, Any]:
-        """Canonical form of the recipe of the first problems."""
-        return self._loaded.canonical()
+        super().__init__(job, loaded or recipe_of(job))
 
     @property
     def command(self) -> str:
@@ -58,43 +51,20 @@ class Preview:
         *sets, _name, _dataset, count = self.job.sets
         return f"{replace(self.job, sets=tuple(sets)).command} --rows {count.partition('=')[2]}"
 
-    @contextmanager
-    def open(self, progress: Progress) -> Iterator[OpenRun]:
-        """The run, opened or resumed in its workspace after repairing what a killed command left."""
-        with open_session(self.job, progress) as session, worked_on(session, self._loaded) as run:
-            yield run
-
-    def prepare(self, run: OpenRun) -> None:
-        """Build the engines before the first stage."""
-        build_engines(run)
-
-    def stages(self, run: OpenRun, executor: Executor) -> Outcome:
-        """Run all stages up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost."""
+    def result(self, run: OpenRun, executor: Executor) -> Outcome:
+        """Every problem with its rollouts, verdicts and decisions."""
         from rollmill.storage.queries import Reader, run_scope
 
-        for attempt in repair_attempts(run.session, run):
-            with attempt:
-                executor.stage("synthesize", partial(synthesize, run), run=run.id)
-                draw_and_score(run, executor)
-                executor.stage("select", partial(decide, run), run=run.id)
-                scope = run_scope(Reader(run.workspace), run.id)
-                # Inside the attempt, because reading the texts may be what finds a corrupt segment.
-                shown = [_problem(scope, problem.id) for problem in run.spec.problems]
+        executor.stage("select", partial(decide, run), run=run.id)
+        scope = run_scope(Reader(run.workspace), run.id)
+        shown = [_problem(scope, problem.id) for problem in run.spec.problems]
         rollouts = sum(len(row["rollouts"]) for row in shown)
-        counts = {"problems": len(shown), "rollouts": rollouts, "seconds": round(run.elapsed, 1)}
-        end_run(run, "done", counts)
-        return {"run": run.id, **counts, "shown": shown, "spent": run.spent.row()}
+        return {"problems": len(shown), "rollouts": rollouts, "seconds": round(run.elapsed, 1), "shown": shown}
 
-    def run_of(self, run: OpenRun) -> str:
-        """The id of the run."""
-        return run.id
-
-    def report(self, outcome: Outcome) -> Outcome:
-        """The outcome unchanged: a preview writes no file."""
-        return outcome
-
-    def check(self, outcome: Outcome) -> None:
-        """Nothing: a preview has no gate."""
+    def summary(self, run: OpenRun, row: Outcome) -> Outcome:
+        """The counts."""
+        del run
+        return {name: value for name, value in row.items() if name != "shown"}
 
     def line(self, outcome: Outcome) -> str:
         """Summary line: the number of problems and rollouts shown."""

@@ -5,34 +5,36 @@ overrides, so it is resumed and made again like any other.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rollmill.flows.driver import Executor, Outcome, drive
 from rollmill.flows.job import Job
 from rollmill.flows.jobs.kinds import kind_of
 from rollmill.flows.jobs.record import status_of
 from rollmill.flows.limits import LimitReached
-from rollmill.flows.mixing.mix_recipe import LoadedMixture
-from rollmill.flows.recipe.evaluations import EvaluationRecipe
 from rollmill.flows.recipe.parse import parse
-from rollmill.flows.recipe.schema import Recipe
-from rollmill.flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
+from rollmill.ground.by_name import object_at
 from rollmill.ground.errors import FoundWanting, RollmillError, SetupError, refusal
+from rollmill.kinds import firing_of, kind_of_verb, kinds, recipe_files_of
 from rollmill.pipelines.processes.child import die_with_parent
 
 if TYPE_CHECKING:
-    from rollmill.flows.recipe.evaluations import LoadedEvaluationRecipe
-    from rollmill.flows.recipe.load import LoadedRecipe
+    from pydantic import BaseModel
+
+    from rollmill.storage.runs import Run
     from rollmill.storage.workspace import Workspace
 
-KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that gets the number
-    "curate": {"redraw": "generate.redraw", "seed": "seed"},
-    "evaluate": {"redraw": "redraw", "seed": "seed"},
-    "sweep": {"seed": "set.seed"},
-}
 PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process that starts scheduled runs
+
+
+class HasEngines(Protocol):
+    """A loaded recipe of a kind that draws completions."""
+
+    def engines(self) -> Sequence[Any]:
+        """The engines that may draw; none if everything is imported."""
 
 
 def end_with_supervisor() -> None:
@@ -59,7 +61,7 @@ def fire(schedule: str, fresh: str | None, job: Job, executor: Executor, flow_ru
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
         begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0, flow_run)
         if begun.number is not None:
-            job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
+            job = replace(job, sets=(*job.sets, f"{firing_of(job.verb).fresh[str(fresh)]}={begun.number}"))
         runs: list[str | None] = [None]
         try:
             # Inside the try: a recipe that cannot be read must end the firing too.
@@ -76,21 +78,20 @@ def fire(schedule: str, fresh: str | None, job: Job, executor: Executor, flow_ru
         return outcome
 
 
-def check_fresh(
-    fresh: str, verb: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe | LoadedSweep | LoadedMixture"
-) -> None:
+def check_fresh(fresh: str, verb: str, loaded: HasEngines) -> None:
     """SetupError if a fresh firing could do nothing."""
-    if fresh not in KEYS["curate"]:
-        raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS["curate"])
-    if verb not in KEYS:
+    known = {name for kind in kinds() if kind.firing is not None for name in kind.firing.fresh}
+    if fresh not in known:
+        raise SetupError(f"--fresh {fresh!r} is not known.", choices=sorted(known))
+    own = firing_of(verb).fresh
+    if not own:
         raise SetupError(
             f"--fresh draws new completions, and `rollmill {verb}` draws none.",
             next_command="the same command with --on version:DATASET takes each new version of a source",
         )
-    if fresh not in KEYS[verb]:
-        raise SetupError(f"--fresh {fresh!r} is not for a {verb}.", choices=KEYS[verb])
-    drawn = loaded.loaded if isinstance(loaded, LoadedSweep) else loaded
-    if not isinstance(drawn, LoadedMixture) and not drawn.engines():
+    if fresh not in own:
+        raise SetupError(f"--fresh {fresh!r} is not for a {verb}.", choices=own)
+    if not loaded.engines():
         raise SetupError(
             "--fresh draws new completions, and this recipe draws none: its rollouts are imported.",
             next_command="the same command without --fresh takes what was imported by then",
@@ -99,35 +100,18 @@ def check_fresh(
 
 def meaning(verb: str, fresh: str | None) -> str:
     """Explanation of what every firing does, shown when a schedule is added."""
-    makes = "each is a run and a version of its own" if verb == "curate" else "each is measured by itself"
-    problems = "a benchmark makes them" if verb == "evaluate" else "the recipe makes them"
+    firing = firing_of(verb)
     if fresh == "redraw":
         return (
             "Fresh: every firing draws new completions of the same problems, under the next number "
-            f"({KEYS[verb]['redraw']}=1, 2, ...), and costs a whole run; {makes}."
+            f"({firing.fresh[fresh]}=1, 2, ...), and costs a whole run; {firing.makes}."
         )
     if fresh == "seed":
         return (
-            f"Fresh: every firing takes the next seed ({KEYS[verb]['seed']}=N, N+1, ...): new problems where {problems}, "
-            f"new completions, the cost of a whole run; {makes}."
+            f"Fresh: every firing takes the next seed ({firing.fresh[fresh]}=N, N+1, ...): new problems where "
+            f"{firing.problems}, new completions, the cost of a whole run; {firing.makes}."
         )
-    if verb == "mix":
-        return "Every firing mixes what the sources have then; equal content is no new version. It draws nothing."
-    if verb == "sweep":
-        return (
-            "Not fresh: every firing continues the same sweep. It draws missing completions; without any, it chooses the "
-            "same again. --fresh seed makes new problems and draws anew each time."
-        )
-    if verb == "evaluate":
-        return (
-            "Not fresh: every firing continues the same evaluation. It draws missing completions (after an edit of a file, "
-            "new imports, another model); without any, it measures the same again. --fresh redraw draws new ones each time."
-        )
-    return (
-        "Not fresh: every firing continues the same recipe. It makes missing rows (after an edit of a recipe, new imports, "
-        "an interruption); without any, it draws and publishes nothing. --fresh redraw or --fresh seed makes something "
-        "new each time."
-    )
+    return firing.unchanged
 
 
 def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
@@ -137,24 +121,39 @@ def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
     if fresh is None:
         return None
     try:
-        recipe: EvaluationRecipe | Recipe
-        if job.verb == "evaluate":
-            recipe = parse(Path(job.recipe), EvaluationRecipe, {}, sets=job.sets)
-            redraw = recipe.redraw
-        elif job.verb == "sweep":
-            recipe = load_sweep(Path(job.recipe), sets=job.sets).loaded.recipe
-            redraw = recipe.generate.redraw
-        else:
-            recipe = parse(Path(job.recipe), Recipe, {}, sets=job.sets)
-            redraw = recipe.generate.redraw
+        recipe = _recipe_of(job)
     except RollmillError:
         return None
-    numbers = [recipe.seed if fresh == "seed" else redraw]
-    for run in workspace.runs.list():
-        if recipe.name in (run.name, run.recipe.get("cell", {}).get("evaluation")):
-            given = run.recipe if fresh == "seed" else run.recipe.get("generate", {})
-            numbers.append(int(given.get(fresh, 0)))
-    return max(numbers)
+    key = firing_of(job.verb).fresh[fresh].removeprefix("set.")  # of the base of a sweep
+    runs = (run for run in workspace.runs.list() if recipe["name"] in (run.name, _evaluation_of(run)))
+    known = "seed" if fresh == "seed" else "generate.redraw"
+    return max([_number(recipe, key), *(_number(run.recipe, known) for run in runs)])
+
+
+def _recipe_of(job: Job) -> Mapping[str, Any]:
+    """The recipe of a job in canonical form; where a file that it names cannot be loaded, its own keys."""
+    try:
+        return kind_of(job).recipe()
+    except RollmillError:
+        kind = kind_of_verb(job.verb)
+        if kind is None:
+            raise
+        recipe: BaseModel = parse(Path(job.recipe), object_at(recipe_files_of(kind).schema), {}, sets=job.sets)
+        return recipe.model_dump(mode="json")
+
+
+def _evaluation_of(run: "Run") -> str | None:
+    """The evaluation of which a run is a cell; None for any other run."""
+    evaluation: str | None = run.recipe.get("cell", {}).get("evaluation")
+    return evaluation
+
+
+def _number(recipe: Mapping[str, Any], key: str) -> int:
+    """The number at a key such as `generate.redraw`, 0 where the recipe leaves it out."""
+    *sections, last = key.split(".")
+    for name in sections:
+        recipe = recipe.get(name, {})
+    return int(recipe.get(last, 0))
 
 
 def _status(error: BaseException) -> str:

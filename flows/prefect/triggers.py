@@ -22,7 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import NAMESPACE_OID, uuid5
 
+from rollmill.flows.jobs.kinds import loaded_recipe
+from rollmill.ground.by_name import object_at
 from rollmill.ground.errors import RollmillError, SetupError, unknown_name
+from rollmill.kinds import firing_of, kind_of_recipe
 from rollmill.storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
@@ -117,14 +120,15 @@ def _made_by_recipes(root: Path) -> set[str]:
     """The datasets that the recipes of the workspace would make, by the names in their files."""
     from rollmill.flows.recipe.parse import read_yaml
     from rollmill.storage.queries import Reader
-    from rollmill.storage.queries.schedules import recipe_files
+    from rollmill.storage.queries.schedules import scheduled_files
 
     names = set()
     with Reader.open(root) as reader:
-        for path in recipe_files(reader):
+        for path in scheduled_files(reader):
             with suppress(SetupError):  # a recipe that cannot be read makes nothing
                 content, _ = read_yaml(root / path, "recipes")
-                names |= {str(content.get("name"))} if {"recipe_schema", "mix_schema"} & content.keys() else set()
+                kind = kind_of_recipe(content)
+                names |= {str(content.get("name"))} if kind and kind.recipe and kind.recipe.dataset else set()
     return names
 
 
@@ -174,40 +178,8 @@ def _model(item: Schedule, root: Path, name: str) -> str | None:
 
 def _models(item: Schedule) -> dict[str, str]:
     """The models that draw for a schedule, as its recipe names them, by every name that a trigger may give them."""
-    from rollmill.storage.models.index import MODELS
-
-    rows = _evaluated(item) if item.verb == "evaluate" else {}
-    texts = list(dict.fromkeys(rows.values() if item.verb == "evaluate" else _drawing(item)))
-    # Names of rows come last, so that one wins over another model's text.
-    return {**{text.removeprefix(f"{MODELS}/"): text for text in texts}, **{text: text for text in texts}, **rows}
-
-
-def _evaluated(item: Schedule) -> dict[str, str]:
-    """The models of an evaluation by the names of their rows."""
-    from rollmill.flows.recipe.evaluations import load_evaluation
-    from rollmill.ground.recipe_steps import IMPORTED
-
-    rows = load_evaluation(Path(item.recipe), sets=item.sets).recipe.models
-    return {row.name: row.model for row in rows if row.engine != IMPORTED}
-
-
-def _drawing(item: Schedule) -> list[str]:
-    """The models of a recipe's or a sweep's steps, or of a mixture's signals."""
-    path = Path(item.recipe)
-    if item.verb == "mix":
-        from rollmill.flows.mixing.mix_recipe import load_mixture
-
-        signals = load_mixture(path, sets=item.sets).recipe.signals.model
-        return [] if signals is None else [signals.model]
-    if item.verb == "sweep":
-        from rollmill.flows.sweeps.sweep_recipe import load_sweep
-
-        loaded = load_sweep(path, sets=item.sets).loaded
-    else:
-        from rollmill.flows.recipe.load import load_recipe
-
-        loaded = load_recipe(path, sets=item.sets)
-    return [step.generate.model for step in loaded.steps if step.engine is not None]
+    models: dict[str, str] = object_at(firing_of(item.verb).models)(loaded_recipe(item.verb, Path(item.recipe), item.sets))
+    return models
 
 
 def _version_meant(root: Path, text: str) -> "ModelVersion | None":

@@ -18,6 +18,8 @@ from rollmill.flows.recipe.parse import override, read_yaml
 from rollmill.flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, StepSection
 from rollmill.ground.by_name import object_at
 from rollmill.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
+from rollmill.kind import Kind
+from rollmill.kinds import FIRST, KINDS, kind_of_recipe, recipe_files_of
 from rollmill.roles.registries import registry
 
 ROLES = {
@@ -69,31 +71,11 @@ CHOSEN = ("benchmarks", "models")
 
 
 @dataclass(frozen=True, slots=True)
-class FileKind:
-    """Kind of file: the verb that runs one, and the places (`module:Name`) of its schema and of its loader."""
-
-    verb: str
-    schema: str
-    loader: str
-
-
-KINDS: Mapping[str, FileKind] = {
-    "evaluation_schema": FileKind(
-        "evaluate",
-        "rollmill.flows.recipe.evaluations:EvaluationRecipe",
-        "rollmill.flows.recipe.evaluations:load_evaluation",
-    ),
-    "recipe_schema": FileKind("curate", "rollmill.flows.recipe.schema:Recipe", "rollmill.flows.recipe.load:load_recipe"),
-}
-"""Kinds of files by the key that declares their format."""
-
-
-@dataclass(frozen=True, slots=True)
 class RecipeForm:
     """Form of a file. `sets`: the overrides that it was made with, and those that drop the
     options which a method chosen by them does not have."""
 
-    kind: FileKind
+    kind: Kind
     name: str
     fields: tuple[FormField, ...]
     sets: tuple[str, ...]
@@ -104,18 +86,20 @@ class RecipeForm:
         return {"kind": self.kind.verb, "name": self.name, "sets": list(self.sets), "fields": fields}
 
 
-def form_of(path: Path, sets: Sequence[str] = (), kinds: Mapping[str, FileKind] = KINDS) -> RecipeForm:
-    """The form of a file of one of these kinds after `--set` overrides; SetupError if one of them cannot be read.
+def form_of(path: Path, sets: Sequence[str] = ()) -> RecipeForm:
+    """The form of a recipe of any kind after `--set` overrides; SetupError if one of them cannot be read.
 
-    A file without a format is a recipe's.
+    A file that declares no kind is a dataset's recipe.
     """
     data, _ = read_yaml(path, "recipes")
     for text in sets:
         override(data, text)
     changed = frozenset(text.partition("=")[0].strip() for text in sets)
-    kind = next((kind for key, kind in kinds.items() if key in data), KINDS["recipe_schema"])
+    kind = kind_of_recipe(data) or FIRST
     walk = _Walk(path.parent, changed, list(sets), data)
-    fields = tuple(walk.section(object_at(kind.schema), data, _Place()))
+    fields = tuple(walk.section(object_at(recipe_files_of(kind).schema), data, _Place()))
+    if kind.verb not in KINDS:  # of a package's kind every key of the first level is shown first
+        fields = tuple(replace(part, common=part.common or "." not in part.path) for part in fields)
     return RecipeForm(kind, str(data.get("name", "")), fields, tuple(walk.sets))
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from rollmill.flows.recipe.shipped import fetch_command
 from rollmill.ground.errors import SetupError
+from rollmill.kinds import KINDS, kind_of_recipe, recipe_files_of
 
 Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[str | int, ...]
@@ -34,19 +35,11 @@ _WORDS = {
 """Words of pydantic about Python, and our words about YAML for them."""
 _BRANCH = re.compile(r"\[key\]|constrained-str|str|function-.*|tuple\[.*")
 """Parts that pydantic adds to the keys of an error for values of several kinds, and for a wrong key."""
-_SCHEMAS = {
-    "recipe_schema": ("a recipe", "rollmill curate {path}"),
-    "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
-    "loop_schema": ("a loop", "rollmill loop {path}"),
-    "trial_schema": ("a trial", "rollmill trial {path}"),
-    "study_schema": ("a study", "rollmill study {path}"),
-    "mix_schema": ("a mixture", "rollmill mix {path}"),
-    "sweep_schema": ("a sweep", "rollmill sweep {path}"),
-    "train_schema": ("a training", "rollmill train {path}"),
+_OTHERS = {
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
 }
-"""The key that declares the kind of a file, the kind in words, and the command that reads it."""
+"""Files that are no recipes: the key that declares one, what it is in words, and the command that reads it."""
 
 
 MOST_VALUES = 1_000_000
@@ -106,30 +99,33 @@ def naming(path: Path, folder: str) -> Iterator[None]:
 
 def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, Any]) -> None:
     """A file that says that it is of another kind is named as one, before its keys are called unknown."""
-    other = next((key for key in _SCHEMAS if key in data and key not in model.model_fields), None)
-    wanted = next((key for key in _SCHEMAS if key in model.model_fields), None)
-    if other is not None and wanted is not None and wanted not in data:
-        (kind, command), (expected, _) = _SCHEMAS[other], _SCHEMAS[wanted]
-        raise SetupError(f"{path} is {kind}, not {expected}.", next_command=command.format(path=path))
+    declared, expected = _declared(data), _declared(model.model_fields)
+    if declared is not None and expected is not None and expected[0] not in data:
+        _, words, command = declared
+        raise SetupError(f"{path} is {words}, not {expected[1]}.", next_command=command.format(path=path))
+
+
+def _declared(keys: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """The key among these that declares a file, what it is in words, and the command that reads it; None without one."""
+    other = next(((key, *words) for key, words in _OTHERS.items() if key in keys), None)
+    kind = kind_of_recipe(keys) if other is None else None
+    if kind is None:
+        return other
+    files = recipe_files_of(kind)
+    return files.key, files.a_noun, f"rollmill {kind.verb} {{path}}"
 
 
 def kind_of_file(data: Mapping[str, Any]) -> str | None:
     """The command that reads a file with this content, with the place {path}; None if it declares no kind."""
-    return next((command for key, (_, command) in _SCHEMAS.items() if key in data), None)
+    declared = _declared(data)
+    return None if declared is None else declared[2]
 
 
 def look_again(path: Path, folder: str) -> str:
     """Next step after a mistake in a file: correct it, then the command that checks only that file."""
-    command = {
-        "recipes": "rollmill recipe check",
-        "recipes/evaluations": "rollmill evaluate --dry-run",
-        "recipes/training": "rollmill train --dry-run",
-        "recipes/trials": "rollmill trial --plan",
-        "recipes/loops": "rollmill loop --dry-run",
-        "recipes/papers": "rollmill study --dry-run",
-        "recipes/mixtures": "rollmill mix --dry-run",
-        "recipes/sweeps": "rollmill sweep --plan",
-    }.get(folder, "rollmill doctor --quick --profile")
+    files = {kind.recipe.folder: (kind.verb, kind.recipe.dry) for kind in KINDS.values() if kind.recipe is not None}
+    verb, dry = files.get(folder, ("doctor --quick", "--profile"))
+    command = f"rollmill {verb} {dry}" if dry else "rollmill recipe check"
     return f"correct it, then {command} {path}"
 
 

@@ -1,19 +1,12 @@
 """The job `sweep`: one run whose steps are the arms, and its result on the problems that did not choose."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rollmill.flows.driver import Executor, Outcome
 from rollmill.flows.job import Job
-from rollmill.flows.jobs.curate import build_engines, draw_and_score, synthesize
-from rollmill.flows.jobs.record import end_run, repair_attempts, worked_on
+from rollmill.flows.jobs.one_run import OneRun
 from rollmill.flows.problems import preview_problems
-from rollmill.flows.progress import Progress
 from rollmill.flows.rounds import OpenRun
-from rollmill.flows.session import open_session
 from rollmill.flows.sweeps.sweep_recipe import LoadedSweep, load_sweep
 from rollmill.flows.sweeps.sweep_report import sentence, sweep_row, write_sweep
 from rollmill.ground.errors import SetupError
@@ -23,60 +16,31 @@ from rollmill.roles.tallies import Tally
 from rollmill.storage.workspace import Workspace
 
 
-class Sweep:
+class Sweep(OneRun):
     """A sweep to its report."""
 
     def __init__(self, job: Job, sweep: LoadedSweep | None = None) -> None:
-        self.job, self.sweep = job, sweep or load_sweep(Path(job.recipe), sets=job.sets)
-
-    def recipe(self) -> dict[str, Any]:
-        """Canonical form of the recipe that the sweep becomes."""
-        return self.sweep.canonical()
-
-    @property
-    def command(self) -> str:
-        """The command line of the job."""
-        return self.job.command
-
-    @contextmanager
-    def open(self, progress: Progress) -> Iterator[OpenRun]:
-        """The run, opened or resumed in its workspace after repairing what a killed command left."""
-        with open_session(self.job, progress) as session, worked_on(session, self.sweep.loaded) as run:
-            yield run
-
-    def prepare(self, run: OpenRun) -> None:
-        """Build the engines before the first stage."""
-        build_engines(run)
+        self.sweep = sweep or load_sweep(Path(job.recipe), sets=job.sets)
+        super().__init__(job, self.sweep.loaded)
 
     def stages(self, run: OpenRun, executor: Executor) -> Outcome:
-        """Draw and judge every round, then the result; LimitReached if a limit ends the drawing."""
+        """Draw and judge every round, then the result; SetupError before the first if the problems have no two halves."""
         _halves([Tally(each.id, level=each.level, template=each.template) for each in run.spec.problems], self.sweep)
-        for attempt in repair_attempts(run.session, run):
-            with attempt:
-                executor.stage("synthesize", partial(synthesize, run), run=run.id)
-                draw_and_score(run, executor)
-                row = self._result(run)
-        end_run(run, "done", {**row, "next": f"rollmill runs show {run.id}"})
-        return {**row, "run": run.id, "spent": run.spent.row(), "messages": list(run.session.messages)}
+        return super().stages(run, executor)
 
-    def _result(self, run: OpenRun) -> Outcome:
+    def result(self, run: OpenRun, executor: Executor) -> Outcome:
+        """The chosen arm, and its gain on the other half."""
         from rollmill.flows.rounds.plan_rows import together
         from rollmill.flows.rounds.planning.tallies import tallies_of
 
+        del executor
         tallies = tallies_of(run, together(run.workspace.runs.plans(run.id)))
         return sweep_row(self.sweep, sweep_result(self.sweep.budget, tallies), split_by(tallies))
-
-    def run_of(self, run: OpenRun) -> str:
-        """The id of the run."""
-        return run.id
 
     def report(self, outcome: Outcome) -> Outcome:
         """Write sweep.json and sweep.md; `reports` are their paths."""
         folder = Path(self.job.workspace) / "reports" / self.sweep.recipe.name
         return {**outcome, "reports": [str(path) for path in write_sweep(folder, outcome)]}
-
-    def check(self, outcome: Outcome) -> None:
-        """Nothing: a sweep has no requirement."""
 
     def line(self, outcome: Outcome) -> str:
         """The chosen arm and its gain."""

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from rollmill.flows.recipe.evaluations import is_evaluation, load_evaluation
 from rollmill.flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
-from rollmill.flows.recipe.methods import method_class, parameters
+from rollmill.flows.recipe.methods import MethodSpec, method_class, parameters
 from rollmill.flows.recipe.parse import explain, naming, parse
 from rollmill.flows.recipe.schema import Generate, Method, Part, Recipe, SchemaOne, Slug, StepName, Text
 from rollmill.ground.errors import SetupError, unknown_name
@@ -76,6 +76,10 @@ class LoadedSweep:
     loaded: LoadedRecipe
     settings: Mapping[str, Mapping[str, Any]]
     budget: SweepBudget
+
+    def engines(self) -> list[MethodSpec]:
+        """The engines that may draw."""
+        return self.loaded.engines()
 
     def canonical(self) -> dict[str, Any]:
         """The recipe that the run records."""

@@ -5,22 +5,19 @@ once in a process; a package's module is imported when one of its names is looke
 """
 
 import ast
-import site
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, distributions
-from pathlib import Path
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from rollmill.ground.by_name import ByName
 from rollmill.ground.errors import SetupError
+from rollmill.installed import PRODUCT, entry_points, load, package_of
 from rollmill.places import IMPORT_ROOT
-from rollmill.roles.user_code import NotLoaded, import_named
+from rollmill.roles.user_code import import_named
 
-PRODUCT = "rollmill"
 SHELF = frozenset({"rollmill-proofs", "rollmill-reasoning"})
 """Packages of this repository (methods/). Name and version identify their methods, as they do the product's own."""
 
@@ -55,6 +52,7 @@ REGISTRIES: Mapping[str, Registry] = {
     "order": Registry("orders", "rollmill.pipelines.train.orders", "ORDERS"),
     "round policy": Registry("round_policies", "rollmill.pipelines.train.between", "ROUND_POLICIES"),
     "measure": Registry("measures", "rollmill.pipelines.train.measures", "MEASURES"),
+    "export": Registry("exports", "rollmill.storage.exports", "EXPORTS"),
 }
 
 
@@ -73,7 +71,9 @@ class Methods(Mapping[str, Any]):
                 f"{self.role} {name!r} is in {' and in '.join(sources)}.",
                 next_command=f"pip uninstall {sources[-1].split()[0]}, or an entry point of another name in that package",
             )
-        return self.product[name] if name in self.product else _loaded(self.role, self.installed[name][0])
+        if name in self.product:
+            return self.product[name]
+        return load(self.role, self.installed[name][0], type, "a class", import_named)
 
     # Mapping's own `in` calls __getitem__, which would import the method.
     def __contains__(self, name: object) -> bool:
@@ -124,60 +124,8 @@ def _docstrings_at(place: str) -> tuple[str, str] | None:
 def registry(role: str) -> Methods:
     """The methods that one may name for a role."""
     place = REGISTRIES[role]
-    return Methods(role, getattr(import_module(place.module), place.attribute), _installed().get(place.kind, {}))
+    return Methods(role, getattr(import_module(place.module), place.attribute), entry_points().get(place.kind, {}))
 
 
 def _is_ours(point: EntryPoint) -> bool:
     return point.dist is not None and point.dist.name in SHELF
-
-
-def package_of(point: EntryPoint) -> str:
-    """Name and version of the package that has an entry point."""
-    return "an unknown package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
-
-
-@cache
-def _installed() -> Mapping[str, Mapping[str, Sequence[EntryPoint]]]:
-    """The entry points of all kinds of methods, by kind and name."""
-    groups = {f"{PRODUCT}.{place.kind}": place.kind for place in REGISTRIES.values()}
-    methods: dict[str, dict[str, list[EntryPoint]]] = {}
-    # A folder that the current one or a recipe put on the path may hold metadata that came with a clone.
-    installed = distributions(path=_install_paths())
-    brings = [dist for dist in installed if f"[{PRODUCT}." in (dist.read_text("entry_points.txt") or "")]
-    # The first of a name on the path is the one that is imported.
-    packages = {dist.name: dist for dist in reversed(brings)}
-    for point in (point for dist in packages.values() for point in dist.entry_points):
-        if point.group in groups:
-            methods.setdefault(groups[point.group], {}).setdefault(point.name, []).append(point)
-    return methods
-
-
-def _install_paths() -> list[str]:
-    """The folders of the import path that packages are installed in: neither the current folder nor one of a workspace."""
-    installed = {IMPORT_ROOT, *(Path(place).resolve() for place in (*site.getsitepackages(), site.getusersitepackages()))}
-    here = Path.cwd()
-
-    def brought(place: Path) -> bool:
-        return place == here or any((up / "rollmill.toml").is_file() for up in (place, *place.parents))
-
-    return [entry for entry in sys.path if (place := Path(entry or ".").resolve()) in installed or not brought(place)]
-
-
-def _loaded(role: str, point: EntryPoint) -> Any:
-    """The class that an entry point names."""
-    package = package_of(point)
-    try:
-        value: Any = import_named(point.module)
-        for attribute in point.attr.split(".") if point.attr else ():
-            value = getattr(value, attribute)
-    except (NotLoaded, AttributeError) as error:
-        problem = f"{error}"
-    else:
-        if isinstance(value, type):
-            return value
-        problem = f"{point.value} is not a class"
-    name = package.split()[0]
-    raise SetupError(
-        f"{role} {point.name!r} of the package {package}: {problem}.",
-        next_command=f"pip install --upgrade {name}, or pip uninstall {name}",
-    )

@@ -38,7 +38,9 @@ __all__ = [
     "Beside",
     "ExportFile",
     "ExportValidation",
+    "Format",
     "MixPart",
+    "built_export",
     "export",
     "export_mix",
     "parsed",
@@ -67,6 +69,8 @@ EXPORTS: Mapping[str, type[Export]] = ByName(
         "tactic_pairs": "rollmill.storage.exports.proofs.tactics:TacticPairs",
     }
 )
+Format = str | type[Export]
+"""The name of a format, or the class of one that is not the product's."""
 SHOW_WHAT_WAS_ASKED = frozenset({"thread"})
 """Formats that fill the templates of steps again, and therefore read the outcomes that the plan used."""
 
@@ -125,9 +129,10 @@ def type_words(annotation: Any) -> str:
 _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}
 
 
-def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
+def parsed(fmt: Format, texts: Mapping[str, str]) -> dict[str, Any]:
     """Options in a person's spelling: a text stays text, `system=Note: be brief` for example; anything else is YAML."""
-    known = inspect.signature(EXPORTS[fmt]).parameters if fmt in EXPORTS else {}
+    cls = EXPORTS.get(fmt) if isinstance(fmt, str) else fmt
+    known = {} if cls is None else inspect.signature(cls).parameters
     values: dict[str, Any] = dict(texts)
     for option, text in texts.items():
         if option in known and known[option].annotation in _KINDS:
@@ -140,7 +145,7 @@ def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
 
 def export(
     info: VersionInfo,
-    fmt: str,
+    fmt: Format,
     out: Path,
     beside: LaterRows = _NOTHING,
     *,
@@ -151,14 +156,14 @@ def export(
 
     `validation`: some templates go to a separate file, `validation` of the result.
     """
-    chosen = _built(fmt, options)
+    chosen = built_export(fmt, options)
     with _opened(info, beside) as connection:
         return _write(chosen, connection, out, validation)
 
 
 def export_mix(
     parts: Sequence[MixPart],
-    fmt: str,
+    fmt: Format,
     out: Path,
     beside: Sequence[LaterRows] = (),
     *,
@@ -171,27 +176,29 @@ def export_mix(
     """
     with ExitStack() as stack:
         members = [
-            Member(part, _built(fmt, options), stack.enter_context(_opened(part.info, rows)))
+            Member(part, built_export(fmt, options), stack.enter_context(_opened(part.info, rows)))
             for part, rows in zip(parts, beside or [_NOTHING] * len(parts), strict=True)
         ]
         mix = Mix(members)
         return replace(_write(mix, members[0].connection, out, validation), short=mix.short)
 
 
-def _built(fmt: str, options: Mapping[str, Any]) -> Export:
+def built_export(fmt: Format, options: Mapping[str, Any]) -> Export:
     """The format with its options checked."""
-    if fmt not in EXPORTS:
+    if isinstance(fmt, str) and fmt not in EXPORTS:
         raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset formats")
+    cls = EXPORTS[fmt] if isinstance(fmt, str) else fmt
+    name = fmt if isinstance(fmt, str) else cls.__name__
     # Annotations are read as types, so the formats' modules must not postpone them (PEP 563).
-    known = inspect.signature(EXPORTS[fmt]).parameters
+    known = inspect.signature(cls).parameters
     for option, value in options.items():
         if option not in known:
-            raise unknown_name(f"option of {fmt}", option, known, next_command=f"rollmill dataset formats {fmt}")
+            raise unknown_name(f"option of {name}", option, known, next_command=f"rollmill dataset formats {name}")
         kind = known[option].annotation
         allowed = (int, float) if kind is float else kind
         if not isinstance(value, allowed) or (kind in (int, float) and isinstance(value, bool)):
             raise SetupError(f"{option} is {value!r}, and must be {_KINDS.get(kind, 'a text')}.")
-    return EXPORTS[fmt](**options)
+    return cls(**options)
 
 
 @contextmanager
@@ -217,11 +224,18 @@ def _write(
 
 
 def _cluster(row: Row) -> str:
-    """Cluster of a row: its template, else its problem."""
-    template: Any = row.get("template")
-    return f"template {template}" if template else f"problem {row['problem_id']}"
+    """Cluster of a row: its template, else its problem; SetupError for a row that names neither."""
+    template, problem = row.get("template"), row.get("problem_id")
+    if not template and problem is None:
+        raise SetupError(
+            "the rows of this format name no `problem_id`, by which validation rows are chosen.",
+            next_command="the same command without --validation, or a format whose rows have it",
+        )
+    return f"template {template}" if template else f"problem {problem}"
 
 
 def _side(rows: Iterator[Row], clusters: frozenset[str], *, inside: bool) -> Iterator[Row]:
-    """The rows inside the clusters, or those outside."""
+    """The rows inside the clusters, or those outside: all of them without clusters."""
+    if not clusters and not inside:
+        return rows
     return (row for row in rows if (_cluster(row) in clusters) == inside)

@@ -22,7 +22,10 @@ TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
 class Export(Protocol):
-    """A format: its columns, its rows in a fixed order, and the numbers of left-out rows, known after reading."""
+    """A format: its columns, its rows in a fixed order, and the numbers of left-out rows, known after reading.
+
+    A row has a value for each column; with `problem_id`, and `template` where there is one, it can be a validation row.
+    """
 
     @property
     def schema(self) -> pa.Schema: ...

@@ -1,37 +1,28 @@
 """Recipes as files of a workspace, with the recipe of a version among them, and the profiles to run them under."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rollmill.ground.errors import SetupError
+from rollmill.kind import Kind
+from rollmill.kinds import FIRST, kinds
 from rollmill.storage.queries.reader import Reader, version_manifest
 from rollmill.storage.queries.schedules import recipe_files
 
-Verb = Literal["curate", "evaluate", "train", "trial", "loop", "mix", "sweep"]
-_MARKS: Mapping[str, Verb] = {
-    "evaluation_schema:": "evaluate",
-    "train_schema:": "train",
-    "trial_schema:": "trial",
-    "loop_schema:": "loop",
-    "mix_schema:": "mix",
-    "sweep_schema:": "sweep",
-    "recipe_schema:": "curate",
-}
 
-
-def recipe_kinds(reader: Reader) -> dict[str, Verb]:
-    """The recipe files of the workspace of every kind that a page starts, as paths in it, with the verb of each."""
-    kinds: dict[str, Verb] = {}
-    for name in recipe_files(reader, tuple(_MARKS)):
+def recipe_kinds(reader: Reader) -> dict[str, Kind]:
+    """The recipe files of the workspace of every kind that a page starts, as paths in it, with the kind of each."""
+    marks = {f"{kind.recipe.key}:": kind for kind in kinds() if kind.recipe is not None and kind.form is not None}
+    known: dict[str, Kind] = {}
+    for name in recipe_files(reader, tuple(marks)):
         try:
             lines = (reader.root / name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:  # it was deleted since
             continue
-        marked = (verb for mark, verb in _MARKS.items() if any(line.startswith(mark) for line in lines))
-        kinds[name] = next(marked, "curate")
-    return kinds
+        marked = (kind for mark, kind in marks.items() if any(line.startswith(mark) for line in lines))
+        known[name] = next(marked, FIRST)
+    return known
 
 
 def profile_files(reader: Reader) -> list[str]:

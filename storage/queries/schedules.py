@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
 
+from rollmill.kinds import kinds
 from rollmill.storage.ledger.owners import this_process
 from rollmill.storage.queries.reader import Reader
 from rollmill.storage.run_records import Firing
@@ -15,7 +16,6 @@ from rollmill.storage.standing import Service, look
 
 MOST_FILES = 200  # recipes offered
 MOST_DUE = 48  # firings of the next 24 hours that are listed
-_MARKS = ("recipe_schema:", "evaluation_schema:", "mix_schema:", "sweep_schema:")
 _HEAD = 4_000  # characters in which a file must identify itself as a recipe
 
 
@@ -66,8 +66,13 @@ def is_parent(state: Service) -> bool:
     return (owner.host, owner.pid) == (this_process().host, os.getppid())
 
 
-def recipe_files(reader: Reader, marks: tuple[str, ...] = _MARKS) -> list[str]:
-    """The files of the workspace with a line that begins with one of these, as paths in it: what a schedule can fire."""
+def scheduled_files(reader: Reader) -> list[str]:
+    """The recipes of the workspace that a schedule can fire, as paths in it."""
+    return recipe_files(reader, tuple(f"{kind.recipe.key}:" for kind in kinds() if kind.recipe and kind.firing))
+
+
+def recipe_files(reader: Reader, marks: tuple[str, ...]) -> list[str]:
+    """The files of the workspace with a line that begins with one of these, as paths in it."""
     places = [*reader.root.glob("*.yaml"), *(reader.root / "recipes").rglob("*.yaml")]
     return sorted(str(path.relative_to(reader.root)) for path in places if _is_recipe(path, marks))[:MOST_FILES]
 

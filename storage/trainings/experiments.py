@@ -12,10 +12,11 @@ from pathlib import Path
 
 from rollmill.ground.errors import RollmillError, SetupError, Unavailable, interrupted
 from rollmill.ground.files import json_text, write_text
+from rollmill.kinds import experiment_verbs
 from rollmill.storage.commands import renewed
 from rollmill.storage.ledger.engine import Ledger
+from rollmill.storage.ledger.owners import Owner
 
-KINDS = ("trial", "loop")
 FOLDER = "experiments"
 
 
@@ -88,16 +89,19 @@ class Experiments:
     def all(self) -> list[Experiment]:
         """Every trial and loop, the newest first; one that is marked as running without a process is `killed`."""
         known = [state for path in self._folder.glob("*.json") if (state := _read(path)) is not None]
-        working = {key for kind in KINDS for key, _ in self._ledger.leases.holders(f"{kind}/")} if known else set()
+        working = {key for key, _ in self._held()} if known else set()
         # Read again: it may have ended between the two looks.
         listed = [state if state.status != "running" or state.id in working else self._as_killed(state) for state in known]
         return sorted(listed, key=lambda state: (state.started, state.id), reverse=True)
 
     def of_process(self, pid: int) -> str | None:
         """Id of the trial or loop that a process of this host works on; None while it works on none."""
-        held = [holder for kind in KINDS for holder in self._ledger.leases.holders(f"{kind}/")]
         # Leases of other hosts are held too, and their process numbers mean nothing here.
-        return next((key for key, owner in held if owner.pid == pid and owner.alive()), None)
+        return next((key for key, owner in self._held() if owner.pid == pid and owner.alive()), None)
+
+    def _held(self) -> list[tuple[str, Owner]]:
+        """The experiments that processes work on, with the process of each."""
+        return [holder for verb in experiment_verbs() for holder in self._ledger.leases.holders(f"{verb}/")]
 
     def _as_killed(self, before: Experiment) -> Experiment:
         now = _read(self._path(before)) or before

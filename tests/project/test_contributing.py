@@ -22,7 +22,8 @@ GUIDE = (ROOT / "docs/CONTRIBUTING.md").read_text()
 BLOCK = re.compile(
     r"^```(?:python|yaml|text)\n# (\S+?)(?:: an? ([a-z ]+)|, in (\w+))\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
-WITHOUT_AN_EXAMPLE = {"published number", "number of a version"}  # data, and a number for every manifest
+WITHOUT_AN_EXAMPLE = {"published number", "number of a version", "kind of jobs"}
+"""Data, a number for every manifest, and what a package brings (tests/flows/cli/test_kind_of_package.py)."""
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,15 @@ def test_a_package_of_ours_has_one_name(tmp_path: Path) -> None:
     for name in PACKAGES:
         done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
         assert f"ImportError: import rollmill.{name}" in done.stderr
+
+
+def test_the_modules_of_the_package_itself_are_named_for_wheel_and_sdist() -> None:
+    """The links beside them lead to folders of the checkout, so the package cannot be named as a whole."""
+    listed = subprocess.run(["git", "ls-files", "rollmill/*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    assert "rollmill/methods.py" in listed.stdout.split()
+    for name in ("wheel", "sdist"):
+        assert set(listed.stdout.split()) - set(targets[name]["only-include"]) == set()
 
 
 @pytest.mark.services

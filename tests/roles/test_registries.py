@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rollmill import installed
 from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.recipe.user_files import packages_of
 from rollmill.ground.errors import SetupError
 from rollmill.ground.ids import sha256_text
 from rollmill.pipelines.verify import verify
-from rollmill.roles import registries
 from rollmill.roles.registries import REGISTRIES, registry
 from tests.installed import Install
 
@@ -127,7 +127,7 @@ def test_entry_points_are_read_once(install: Install, monkeypatch: pytest.Monkey
         calls.append(1)
         return distributions(path=path)
 
-    monkeypatch.setattr(registries, "distributions", counted)
+    monkeypatch.setattr(installed, "distributions", counted)
     for role in REGISTRIES:
         registry(role)
     assert calls == [1]
@@ -135,5 +135,5 @@ def test_entry_points_are_read_once(install: Install, monkeypatch: pytest.Monkey
 
 def test_help_reads_no_entry_points() -> None:
     code = "import sys; from rollmill.flows import cli; cli.run(['--help'])\n"
-    code += "sys.exit('rollmill.roles.registries' in sys.modules)"
+    code += "sys.exit('rollmill.installed' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

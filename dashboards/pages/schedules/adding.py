@@ -5,7 +5,7 @@ import streamlit as st
 from rollmill.dashboards.inert import visible
 from rollmill.dashboards.session.commands import command_button
 from rollmill.dashboards.session.scope import reader
-from rollmill.storage.queries.schedules import recipe_files
+from rollmill.storage.queries.schedules import scheduled_files
 
 KINDS = {  # what fires a schedule: the option, a default value, a help text
     "Cron line": ("--cron=", "0 2 * * *", "Minute, hour, day of the month, month, day of the week."),
@@ -17,7 +17,7 @@ KINDS = {  # what fires a schedule: the option, a default value, a help text
 
 def show_form() -> None:
     """Draw the form; the dry run shows the next firings."""
-    files = recipe_files(reader())
+    files = scheduled_files(reader())
     if not files:
         st.info("No recipe in this workspace yet.")
         st.code("rollmill init .", language=None)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from rollmill.dashboards.inert import inert, one_line
+from rollmill.dashboards.pages.start.takes import Takes
 from rollmill.dashboards.session.asked import CommandResult
 from rollmill.dashboards.units import counted
 
@@ -68,3 +69,7 @@ def choice_price(answer: CommandResult | None) -> str:
     if "draws" in row:
         return f"It draws at most {counted(row['draws']['most'], 'completion')}; stored ones are not drawn again."
     return "It draws nothing. Content that a version has already is no new version."
+
+
+MIXTURE = Takes(show_mixture, choice_price)
+SWEEP = Takes(show_sweep, choice_price)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.pages.start.takes import RESUMES, Takes
 from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.asked import CommandResult
 from rollmill.dashboards.session.scope import reader
@@ -84,3 +85,7 @@ def why_not_begun(kind: str, answer: CommandResult | None) -> str | None:
         return None
     link("Models", f"The {kind} {inert(str(row[kind]))} works now", view="Trials and loops", experiment=name)
     return f"This very {kind} works now."
+
+
+TRIAL = Takes(show_trial, experiment_price, why_not_begun, RESUMES)
+LOOP = Takes(show_loop, experiment_price, why_not_begun, RESUMES)

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from rollmill.dashboards.inert import inert, one_line, visible
+from rollmill.dashboards.pages.start.takes import Takes
 from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.asked import CommandResult
 from rollmill.ground.money import shown
@@ -151,3 +152,6 @@ def recipe_hashes(answers: Sequence[CommandResult | None]) -> list[str]:
 def price_known(answer: CommandResult | None) -> bool:
     """True if there is a forecast to keep."""
     return answer is not None and isinstance(answer.row, Mapping) and answer.row.get("forecast") is not None
+
+
+CELLS = Takes(show_cells)

@@ -1,6 +1,6 @@
 """The start of a run: its limits and profile, the confirmation with command and price, and what follows a click."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from rollmill.dashboards.inert import inert, visible
 from rollmill.dashboards.session.address import PAGES, link
 from rollmill.dashboards.session.commands import may_write, read_only_reason, typed
 from rollmill.dashboards.session.scope import reader
-from rollmill.dashboards.session.started import EXPERIMENTS, TRAIN, Started, start
+from rollmill.dashboards.session.started import Started, start
+from rollmill.kind import Result
 from rollmill.storage.queries import runs
 from rollmill.storage.queries.recipes import profile_files
 
@@ -21,6 +22,14 @@ ABOUT_PREFECT = (
 PILOT = "new-pilot"  # key of the button that draws one
 LAST = "new-started"  # the command that this session started last
 POLL = "0.5s"
+WAITS: Mapping[Result, str] = {
+    "run": "Starting: the run opens",
+    "training": "Starting: the rows are exported",
+    "experiment": "Starting",
+    "version": "Making the version",
+    "": "Drawing a pilot",
+}
+"""What a command does before it comes to its result."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +138,14 @@ def follow_started() -> None:
     started: Started | None = st.session_state.get(LAST)
     if started is None or started.words[0] == "dataset":
         return
-    if started.run is not None and started.words[0] == TRAIN:
+    if started.run is not None and started.result == "training":
         st.session_state.pop(LAST)
         st.switch_page(st.session_state[PAGES]["Models"], query_params={"training": started.run})
-    if started.run is not None and started.words[0] in EXPERIMENTS:
+    if started.run is not None and started.result == "experiment":
         st.session_state.pop(LAST)
         chosen = {"view": "Trials and loops", "experiment": started.run}
         st.switch_page(st.session_state[PAGES]["Models"], query_params=chosen)
-    if started.run is not None and started.words[0] != "plan":
+    if started.run is not None:
         st.session_state.pop(LAST)
         cell = reader().runs.get(started.run).recipe.get("cell")
         if cell is not None and started.status == 0:
@@ -146,25 +155,20 @@ def follow_started() -> None:
     if started.status is None:
         st.fragment(_wait, run_every=POLL)(started)
         return
-    if started.status == 0 and started.words[0] == "plan":
+    if started.status == 0 and started.kind is not None and started.kind.recipe is None:
         st.session_state.pop(LAST)  # its forecast is shown
         return
     with st.container(border=True):
-        what = {TRAIN: "a training", "trial": "a trial", "loop": "a loop", "mix": "a version"}.get(
-            started.words[0], "a run"
-        )
+        what = "a run" if started.kind is None or not started.result else started.kind.a_result
         st.error(f"The command ended before it came to {what}." if started.status else "The command is done.")
         st.code(visible(started.output), language=None, wrap_lines=True)
         st.button("Close", key="new-close", on_click=lambda: st.session_state.pop(LAST, None))
 
 
 def _wait(started: Started) -> None:
-    if started.status is not None or (started.run is not None and started.words[0] != "plan"):
+    if started.status is not None or started.run is not None:
         st.rerun()
-    waits = {"plan": "Drawing a pilot", TRAIN: "Starting: the rows are exported", "trial": "Starting", "loop": "Starting"}
-    waits["mix"] = "Mixing"
-    what = waits.get(started.words[0], "Starting: the run opens")
-    st.info(f"{what}. It goes on by itself when this page is closed.", icon=":material/hourglass_top:")
+    st.info(f"{WAITS[started.result]}. It goes on by itself when this page is closed.", icon=":material/hourglass_top:")
     output = started.output.partition("\n")[2].strip()
     if output:
         st.code(visible(output), language=None, wrap_lines=True)

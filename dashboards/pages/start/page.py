@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rollmill.dashboards.inert import inert, visible
-from rollmill.dashboards.pages.start.choices import choice_price, show_mixture, show_sweep
-from rollmill.dashboards.pages.start.experiments import experiment_price, show_loop, show_trial, why_not_begun
 from rollmill.dashboards.pages.start.forecast import (
     SIMULATIONS,
     pilot_size,
     price,
     price_known,
     recipe_hashes,
-    show_cells,
     show_forecast,
 )
 from rollmill.dashboards.pages.start.keys import Changes, Keys, changes_of, draw_keys, draw_other, keys_of, show_changes
@@ -29,57 +26,28 @@ from rollmill.dashboards.pages.start.launch import (
     start_button,
 )
 from rollmill.dashboards.pages.start.others import show_audit, show_export
-from rollmill.dashboards.pages.start.training import (
-    RESUMES,
-    show_training,
-    training_price,
-    training_refusal,
-    training_state,
-)
+from rollmill.dashboards.pages.start.takes import Takes
+from rollmill.dashboards.pages.start.training import training_state
 from rollmill.dashboards.parts.activity import statuses
 from rollmill.dashboards.session.address import choose
 from rollmill.dashboards.session.asked import CommandResult, ask, wait_for
 from rollmill.dashboards.session.commands import command_button, may_write, read_only_reason
-from rollmill.dashboards.session.new_run import EXAMPLES, FORMS
+from rollmill.dashboards.session.new_run import started_kinds
 from rollmill.dashboards.session.scope import reader
+from rollmill.ground.by_name import object_at
+from rollmill.kind import Kind, RecipeFile, StartForm
+from rollmill.kinds import KINDS, recipe_files_of
 from rollmill.storage.queries import runs
 from rollmill.storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-KINDS = ("Curate", "Evaluate", "Mix", "Sweep", "Train", "Trial", "Loop", "Audit", "Export")
-TRAINS = ("Train", "Trial", "Loop")
-CHOOSES = ("Mix", "Sweep")
-ABOUT = {
-    "Curate": "A recipe to a dataset version: problems, completions, verdicts, selection, gate.",
-    "Evaluate": "Every benchmark asked of every model, with reports.",
-    "Mix": "Versions, runs and imports to one dataset version, each with its declared share.",
-    "Sweep": "Settings, prompts or models compared: one is chosen on half of the problems and reported on the other half.",
-    "Train": "Dataset versions to a version of a model.",
-    "Trial": "Students trained on two or more datasets and compared: which data are better.",
-    "Loop": "Rounds of drawing from a model, training the next one on what was kept, and evaluating it.",
-    "Audit": "Random rollouts of a run for people to judge, to measure how often a verifier errs.",
-    "Export": "A dataset version as a file that trainers read.",
+BESIDE = {
+    "Audit": (KINDS["audit"].about, show_audit),
+    "Export": ("A dataset version as a file that trainers read.", show_export),
 }
-LABELS = {
-    "Curate": "Start the run",
-    "Evaluate": "Start the evaluation",
-    "Mix": "Start the mixture",
-    "Sweep": "Start the sweep",
-    "Train": "Start the training",
-    "Trial": "Start the trial",
-    "Loop": "Start the loop",
-}
-DRY = {
-    "Evaluate": ["--dry-run"],
-    "Mix": ["--dry-run"],
-    "Sweep": ["--plan"],
-    "Train": ["--dry-run"],
-    "Trial": ["--plan"],
-    "Loop": ["--dry-run"],
-}
-SHOW = {"Mix": show_mixture, "Sweep": show_sweep, "Train": show_training, "Trial": show_trial, "Loop": show_loop}
+"""What is started without a recipe: a sentence about it, and what draws its form."""
 VERSION = "from"
 PANEL = "new-panel"
 STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; align-self: flex-start; }}</style>"
@@ -91,10 +59,11 @@ def show() -> None:
     """Draw the page."""
     st.title("New run")
     follow_started()
-    kind = str(
+    known = started_kinds()
+    title = str(
         st.segmented_control(
             "Start",
-            KINDS,
+            [*known, *BESIDE],
             default="Curate",
             required=True,
             key="what",
@@ -102,13 +71,13 @@ def show() -> None:
             on_change=_forget_changes,
         )
     )
-    st.caption(ABOUT[kind])
-    if kind == "Audit":
-        show_audit()
-    elif kind == "Export":
-        show_export()
+    if title in BESIDE:
+        about, draw = BESIDE[title]
+        st.caption(about)
+        draw()
     else:
-        _recipe(kind)
+        st.caption(inert(known[title].about, 400))
+        _recipe(known[title])
 
 
 def _forget_changes() -> None:
@@ -116,18 +85,17 @@ def _forget_changes() -> None:
     st.query_params.pop("set", None)
 
 
-def _recipe(kind: str) -> None:
-    label, key, verb = FORMS[kind]
-    if kind == "Curate" and VERSION in st.query_params and not _from_version(st.query_params[VERSION]):
+def _recipe(kind: Kind) -> None:
+    files, form = recipe_files_of(kind), form_of(kind)
+    if form.forecast and VERSION in st.query_params and not _from_version(st.query_params[VERSION]):
         return
-    names = sorted(
-        (name for name, of in recipe_kinds(reader()).items() if of == verb), key=lambda name: name not in EXAMPLES
-    )
+    names = [name for name, of in recipe_kinds(reader()).items() if of.verb == kind.verb]
+    names.sort(key=lambda name: name != files.example)
     if not names:
         st.info("This workspace has no such recipe yet.")
         command_button("Copy those that ship with Rollmill", ["init", "."], key="new-init")
         return
-    recipe = choose(label, names, key, forget=("set",))
+    recipe = choose(files.noun.capitalize(), names, files.parameter, forget=("set",))
     if not may_write():
         st.info(read_only_reason())
         st.code(visible((reader().root / recipe).read_text(encoding="utf-8", errors="replace")), language="yaml")
@@ -155,57 +123,62 @@ def _recipe(kind: str) -> None:
         _panel(kind, recipe, (keys.sets(changes), changes.refused()), mistakes)
 
 
-def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "DeltaGenerator") -> None:
+def _panel(kind: Kind, recipe: str, keys: tuple[Sequence[str], str], mistakes: "DeltaGenerator") -> None:
     """Forecast and start. `keys`: the overrides, and what is wrong with a person's own words; a mistake is shown in
     `mistakes`.
     """
     sets, refused = keys
+    form = form_of(kind)
+    takes: Takes = object_at(form.takes)
     with st.container(border=True):
         st.markdown("#### What it takes")
         forecast_place = st.container()
     with st.container(border=True):
         st.markdown("#### Start")
-        terms = choose_terms("new-terms", limits=kind not in (*TRAINS, "Mix"), prefect=kind not in CHOOSES)
+        terms = choose_terms("new-terms", limits=form.limits, prefect=form.prefect)
         answers = _answers(kind, recipe, sets, terms)
         check, forecast = answers
         refusal = _show_mistakes(check, refused, mistakes)
-        if kind in TRAINS:
-            _start_training(kind, (recipe, sets), check, terms, refusal)
-        else:
-            _start(kind, (recipe, sets), answers, terms, refusal)
+        _start(kind, (recipe, sets), answers, terms, refusal)
     with forecast_place:
-        if kind == "Evaluate" and check is not None:
-            show_cells(check)
-        elif kind in SHOW and check is not None and refusal is None:
-            SHOW[kind](check)
-        elif refusal is not None:
+        if refusal is not None:
             st.caption("Nothing is forecast before the mistake is mended.")
         elif forecast is not None:
             show_forecast(forecast)
             _offer_pilot(recipe, sets, forecast, terms)
-        waits = [slot for slot, answer in ((CHECK, check), (FORECAST, forecast)) if answer is None and slot in _slots(kind)]
+        elif check is not None and not form.forecast:
+            takes.show(check)
+        slots = _slots(form)
+        waits = [slot for slot, answer in ((CHECK, check), (FORECAST, forecast)) if answer is None and slot in slots]
         if waits:
             what = "Forecasting from what is stored" if FORECAST in waits else "Checking"
             wait_for(waits, what)
 
 
+def form_of(kind: Kind) -> StartForm:
+    """The form of a kind that this page starts."""
+    assert kind.form is not None
+    return kind.form
+
+
 def _answers(
-    kind: str, recipe: str, sets: Sequence[str], terms: StartOptions
+    kind: Kind, recipe: str, sets: Sequence[str], terms: StartOptions
 ) -> tuple[CommandResult | None, CommandResult | None]:
     """Output of the check of a recipe and forecast of its run; None for one that is not there yet."""
+    files: RecipeFile = recipe_files_of(kind)
     state: tuple[object, ...] = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
-    if kind == "Evaluate":
-        return ask(CHECK, command_of("evaluate", recipe, sets, [*DRY[kind], "--json"]), state), None
-    if kind in SHOW:
-        words = command_of(FORMS[kind][2], recipe, sets, [*terms.machine(), *DRY[kind], "--json"])
+    if files.dry:
+        words = command_of(kind.verb, recipe, sets, [*terms.machine(), files.dry, "--json"])
         return ask(CHECK, words, (*state, training_state())), None
     check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
+    if not form_of(kind).forecast:
+        return check, None
     plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
     return check, ask(FORECAST, command_of("plan", recipe, sets, [*terms.machine(), *plan]), state)
 
 
-def _slots(kind: str) -> Sequence[str]:
-    return (CHECK, FORECAST) if kind == "Curate" else (CHECK,)
+def _slots(form: StartForm) -> Sequence[str]:
+    return (CHECK, FORECAST) if form.forecast else (CHECK,)
 
 
 def _show_mistakes(check: CommandResult | None, refused: str, place: "DeltaGenerator") -> str | None:
@@ -223,36 +196,27 @@ def _show_mistakes(check: CommandResult | None, refused: str, place: "DeltaGener
 
 
 def _start(
-    kind: str,
+    kind: Kind,
     recipe: tuple[str, Sequence[str]],
     answers: tuple[CommandResult | None, CommandResult | None],
     terms: StartOptions,
     refusal: str | None,
 ) -> None:
     """The start of a `recipe` with its overrides."""
-    hashes = recipe_hashes(answers)
+    form, hashes = form_of(kind), recipe_hashes(answers)
+    takes: Takes = object_at(form.takes)
     works = running(hashes)
     if works is not None:
         show_running(works)
         refusal = "A run of this very recipe works now; a second one would draw the same."
-    command = command_of(FORMS[kind][2], *recipe, terms.run())
-    about = [terms.sentence()] if kind == "Evaluate" else [price(answers[1]), terms.sentence()]
-    if kind in CHOOSES:
-        about = [choice_price(answers[0]), *([] if kind == "Mix" else [terms.sentence()])]
-    asks = start_button(LABELS[kind], command, about, key="new-start", why=refusal)
-    if asks and kind == "Curate" and price_known(answers[1]) and not _kept_before(hashes):
+    why = refusal or takes.refusal(kind.verb, answers[0])
+    cost = price(answers[1]) if form.forecast else takes.price(answers[0])
+    about = [text for text in (cost, terms.sentence() if form.limits else "", takes.note) if text]
+    noun = "run" if form.forecast else recipe_files_of(kind).noun
+    asks = start_button(f"Start the {noun}", command_of(kind.verb, *recipe, terms.run()), about, key="new-start", why=why)
+    if asks and form.forecast and price_known(answers[1]) and not _kept_before(hashes):
         # Kept before the run begins, so that the run scores it.
         ask(KEEP, command_of("plan", *recipe, [*terms.machine(), "--no-pilot", "--json"]), tuple(hashes))
-
-
-def _start_training(
-    kind: str, recipe: tuple[str, Sequence[str]], check: CommandResult | None, terms: StartOptions, refusal: str | None
-) -> None:
-    """The start of a recipe that trains, with its overrides."""
-    command = command_of(FORMS[kind][2], *recipe, terms.machine())
-    why = refusal or (training_refusal(check) if kind == "Train" else why_not_begun(FORMS[kind][2], check))
-    about = [training_price(check) if kind == "Train" else experiment_price(check), RESUMES]
-    start_button(LABELS[kind], command, about, key="new-start", why=why)
 
 
 def _kept_before(hashes: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from rollmill.dashboards.inert import inert, one_line
+from rollmill.dashboards.pages.start.takes import RESUMES, Takes
 from rollmill.dashboards.session.address import link
 from rollmill.dashboards.session.asked import CommandResult
 from rollmill.dashboards.session.scope import reader
@@ -13,8 +14,6 @@ from rollmill.dashboards.units import duration
 from rollmill.storage.queries.histories.dataset_history import every_stamp
 from rollmill.storage.queries.models.progress import training_lines
 from rollmill.storage.queries.models.versions import models_stamp
-
-RESUMES = "It goes on by itself when this page is closed, and from its last checkpoint should it be stopped."
 
 
 def training_state() -> tuple[object, ...]:
@@ -64,8 +63,9 @@ def _notes(row: "Mapping[str, object]") -> list[str]:
     return notes
 
 
-def training_refusal(answer: CommandResult | None) -> str | None:
+def training_refusal(verb: str, answer: CommandResult | None) -> str | None:
     """The reason why a training cannot be started: it is done, or works now; with a link to it."""
+    del verb
     row = answer.row if answer is not None else None
     if not isinstance(row, Mapping):
         return None
@@ -87,3 +87,6 @@ def training_price(answer: CommandResult | None) -> str:
     taken = "" if row["seconds"] is None else f" and about {duration(row['seconds'])}"
     length = row["forecast"]
     return f"It takes {length['steps']:,} steps, {_bound(length)}{length['tokens']:,} trained tokens{taken}."
+
+
+TRAINING = Takes(show_training, training_price, training_refusal, RESUMES)

@@ -10,11 +10,16 @@ import typer
 from rollmill.flows.cli.datasets.dataset_sharing import RECIPES, datasets_folder
 from rollmill.flows.cli.output import AsJson, DryRun, as_json, columns, line
 from rollmill.flows.cli.recipe import TrustCode
-from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.ground.errors import FoundWanting, SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from rollmill.storage.exports import ExportFile, ExportValidation, LaterRows, MixPart
+    from rollmill.storage.exports import ExportFile, ExportValidation, Format, LaterRows, MixPart
     from rollmill.storage.versions.resolve import VersionInfo
+
+
+FormatName = Annotated[
+    str, typer.Option("--format", help="Format of a row, one of `rollmill dataset formats`, or FILE.py:CLASS.")
+]
 
 
 def register(group: typer.Typer) -> None:
@@ -34,15 +39,15 @@ def formats(
     """
     from rollmill.flows.cli.make.methods import described
     from rollmill.flows.recipe.method_options import options_of_class
-    from rollmill.ground.errors import unknown_name
+    from rollmill.roles.registries import registry
     from rollmill.storage.exports import EXPORTS, type_words
 
     if name is None:
-        rows = [{"format": fmt, "what it is": described(fmt, kind)} for fmt, kind in EXPORTS.items()]
-    elif name not in EXPORTS:
-        raise unknown_name("export format", name, EXPORTS, next_command="rollmill dataset formats")
+        known = registry("export")
+        rows = [{"format": fmt, "what it is": described(fmt, kind)} for fmt, kind in known.items()]
     else:
-        options = options_of_class("export", EXPORTS[name])
+        chosen = format_of(name)
+        options = options_of_class("export", EXPORTS[chosen] if isinstance(chosen, str) else chosen)
         rows = [
             {"option": part.name, "type": type_words(part.annotation), "default": part.default, "meaning": part.help}
             for part in options
@@ -54,10 +59,31 @@ def formats(
     return line(f"Next: rollmill dataset {then}")
 
 
+def format_of(name: str) -> "Format":
+    """The format of this name: the product's, that of an installed package, or the class `FILE.py:CLASS` of a file here.
+
+    SetupError for any other name, and for a class that is no format. A file that the person names is his own code.
+    """
+    from rollmill.flows.recipe.methods import method_class
+    from rollmill.pipelines.method_checks import PAGES, has_role_call
+    from rollmill.roles.registries import registry
+    from rollmill.storage.exports import EXPORTS
+
+    if name in EXPORTS:
+        return name
+    known = registry("export")
+    if ":" not in name and name not in known:
+        raise unknown_name("export format", name, known, next_command="rollmill dataset formats")
+    cls, _, _ = method_class("export", name, Path())
+    if not has_role_call("export", cls):
+        raise SetupError(f"export {name!r} has no 'rows'.", next_command=f"{PAGES['export']} lists its members")
+    return cls
+
+
 def export(  # noqa: PLR0913 (a verb's parameters are its options)
     references: Annotated[list[str], typer.Argument(metavar="DATASET...", hidden=True)],
     *,
-    fmt: Annotated[str, typer.Option("--format", help="Format of a row; `rollmill dataset formats` lists them.")] = "sft",
+    fmt: FormatName = "sft",
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
     options: Annotated[
         list[str] | None,
@@ -87,7 +113,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
 
     parts = _parts(references, take or ())
     names = ", ".join(part.info.ref for part in parts)
-    settings = _options(fmt, options or ())
+    chosen, settings = _chosen(fmt, options or ())
     if hub:
         folder, out, validation = out, *_hub_files(parts, out, validation, split=share is not None)
     if share is not None and validation is None:
@@ -99,7 +125,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     _ask_before_replacing(outs)
     with trusting(trust_code or ()):
         second = None if validation is None else ExportValidation(validation, 0.1 if share is None else share)
-        export_file = _write(parts, fmt, out, second, settings)
+        export_file = _write(parts, chosen, out, second, settings)
     _require_rows(names, fmt, export_file)
     if hub:
         _write_card(parts[0].info, folder, fmt, export_file)
@@ -107,7 +133,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _write(
-    parts: "Sequence[MixPart]", fmt: str, out: Path, validation: "ExportValidation | None", options: dict[str, Any]
+    parts: "Sequence[MixPart]", fmt: "Format", out: Path, validation: "ExportValidation | None", options: dict[str, Any]
 ) -> "ExportFile":
     """Write one version, or a mix of several."""
     from rollmill.flows.recipe.servers import server_keys
@@ -123,7 +149,7 @@ def _write(
     return export_mix(parts, fmt, out, beside, validation=validation, **options)
 
 
-def _beside(info: "VersionInfo", fmt: str, options: dict[str, Any]) -> "LaterRows":
+def _beside(info: "VersionInfo", fmt: "Format", options: dict[str, Any]) -> "LaterRows":
     """Data that a format reads in addition to the version: later scores and the outcomes used for planning.
 
     Scores are read where the options ask for them, outcomes where the format shows the prompts.
@@ -222,15 +248,20 @@ def _parts(references: Sequence[str], takes: Sequence[str]) -> "list[MixPart]":
     return [MixPart(info, int(most[reference]) if reference in most else None) for reference, info in infos.items()]
 
 
-def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:
-    """The options of a format as typed, KEY=VALUE each."""
-    from rollmill.storage.exports import parsed
+def _chosen(name: str, texts: Sequence[str]) -> "tuple[Format, dict[str, Any]]":
+    """The format of this name and its options as typed, KEY=VALUE each; SetupError for a class that is no format."""
+    from rollmill.pipelines.method_checks import check_method
+    from rollmill.storage.exports import built_export, parsed
 
+    fmt = format_of(name)
     pairs = [text.partition("=") for text in texts]
     for key, sign, _ in pairs:
         if not sign:
             raise SetupError(f"--set {key!r} is not KEY=VALUE.", next_command="--set max_pairs=2")
-    return parsed(fmt, {key: value for key, _, value in pairs})
+    options = parsed(fmt, {key: value for key, _, value in pairs})
+    if not isinstance(fmt, str):
+        check_method("export", name, built_export(fmt, options))
+    return fmt, options
 
 
 def _later_scores(info: "VersionInfo") -> Any:

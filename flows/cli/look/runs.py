@@ -3,7 +3,7 @@ that work on them.
 """
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,8 +16,10 @@ from rollmill.flows.cli.runs_cost import RunId, cost, queue, require_runs, rule_
 from rollmill.flows.cli.runs_elected import elected
 from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.ground.formats.rate_texts import with_interval
+from rollmill.ground.ids import canonical_json, sha256_text
 from rollmill.ground.recipe_steps import recorded_steps, takes_imports
 from rollmill.ground.replies.faults import lines_of_run
+from rollmill.kinds import experiment_verbs, kind_of_verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +34,6 @@ WATCH_SECONDS = 0.5  # between two readings of the ledger
 MODELS = 3  # that are named in a line of the table
 Cells = Annotated[bool, typer.Option("--cells", help="A line for each cell of an evaluation.")]
 verbs = group("runs", "See, resume and cancel runs.")
-HELD = ("training", "trial", "loop")  # what can be cancelled beside runs
 
 
 @verbs.command("list")
@@ -194,12 +195,13 @@ def resume(
 ) -> None:
     """Resume a run that was interrupted, failed or reached a limit.
 
+    Runs of some kinds are resumed by the command that began them, which is then named.
+
     Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
     """
-    from rollmill.flows.cli.jobs import executor_of, run_job
-    from rollmill.flows.cli.summary import summary
+    from rollmill.flows.cli.jobs import executor_of, outcome_page, run_job
     from rollmill.flows.job import Job
-    from rollmill.flows.jobs.curate import Curate
+    from rollmill.flows.jobs.kinds import kind_of
     from rollmill.flows.session import stored_job
     from rollmill.storage.workspace import Workspace
 
@@ -207,20 +209,22 @@ def resume(
         chosen, root = workspace.runs.chosen(run), workspace.root
     job = Job.of_run(chosen.recipe["job"], root)
     if "pilot" in chosen.recipe:
-        raise SetupError(f"{chosen.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
-    if job.verb != "curate":
+        raise SetupError(f"{chosen.id} is a pilot.", next_command=replace(job, verb="plan").command)
+    kind = kind_of_verb(job.verb)
+    if kind is None or not kind.resumes:
         what = f"a {job.verb}" if job.cell is None else "a cell of an evaluation"
         raise SetupError(f"{chosen.id} is {what}.", next_command=job.command)
     job = stored_job(chosen, root, unchanged=True, max_tokens=max_tokens, max_cost=max_cost)
-    kind = Curate(job)
+    made = kind_of(job)
     # A changed recipe is another run, which would leave this one unfinished without a word.
-    if kind.loaded.recipe_hash != chosen.recipe_hash:
+    if sha256_text(canonical_json(made.recipe())) != chosen.recipe_hash:
         raise SetupError(
             f"{job.recipe} has changed since run {chosen.id} began.", next_command=f"{job.command} (another run)"
         )
     if dry_run:
         return as_json({"run": chosen.id, "command": job.command}) if json else line(f"Would run: {job.command}")
-    return run_job(kind, lambda outcome: summary(outcome, root), json=json, executor=executor_of(job, None))
+    executor = executor_of(job, None) if kind.firing is not None else None
+    return run_job(made, outcome_page(kind, made, root), json=json, executor=executor)
 
 
 @verbs.command("cancel")
@@ -234,7 +238,7 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
     from rollmill.storage.commands import stop, workers_of
     from rollmill.storage.workspace import Workspace
 
-    if run is not None and run.partition("/")[0] in HELD:
+    if run is not None and run.partition("/")[0] in ("training", *experiment_verbs()):
         return _cancel_held(run, dry_run=dry_run, json=json)
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)

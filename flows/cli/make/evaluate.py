@@ -61,10 +61,10 @@ def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
     """SetupError for the first thing that would stop a cell; a line for what could not be looked at."""
     from rollmill.flows.recipe.evaluations import FOLDER
     from rollmill.flows.recipe.parse import naming
-    from rollmill.flows.recipe_check import check_recipe
+    from rollmill.flows.recipe_check import check_evaluation
 
     with naming(recipe, FOLDER):
-        for text in dict.fromkeys(text for cell in evaluation.cells for text in check_recipe(cell)):
+        for text in check_evaluation(evaluation):
             note(f"{recipe}: {text}")
 
 

@@ -12,6 +12,7 @@ from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.new import new_method, places_in_product, role_of
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.kinds import GROUP, listed_kinds
 
 if TYPE_CHECKING:
     from rollmill.roles.registries import Methods
@@ -29,6 +30,8 @@ def methods(
 ) -> None:
     """List the methods that a recipe may name: the product's, those of installed packages, or those of a file.
 
+    `kinds` are those of jobs: each is a verb that runs a recipe or a request.
+
     `rollmill methods new KIND NAME` writes a commented Python file with a method of this kind instead.
 
     Example: rollmill methods verifiers
@@ -42,11 +45,15 @@ def methods(
     from rollmill.roles.registries import REGISTRIES, registry
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()}
-    if kind is not None and kind not in kinds:
-        raise unknown_name("kind of method", kind, kinds)
+    known = [*kinds, *([GROUP] if file is None else [])]
+    if kind is not None and kind not in known:
+        raise unknown_name("kind of method", kind, known)
     rows, problems = [], []
-    for listed_kind in kinds if kind is None else [kind]:
-        listed = _of_registry(registry(kinds[listed_kind])) if file is None else _of_file(kinds[listed_kind], file)
+    for listed_kind in known if kind is None else [kind]:
+        if listed_kind == GROUP:
+            listed = _of_jobs()
+        else:
+            listed = _of_registry(registry(kinds[listed_kind])) if file is None else _of_file(kinds[listed_kind], file)
         for row, problem in listed:
             rows.append({"kind": listed_kind, **row})
             problems += [] if problem is None else [problem]
@@ -65,6 +72,14 @@ def _written(kind: str, path: Path) -> str:
         file, registry, contract = places_in_product(role_of(kind), path.stem)
         lines.append(f"In the product it is {file}, with a line in {registry} and a row in {contract}.")
     return "\n".join([*lines, f"Next: rollmill methods --file {path}"])
+
+
+def _of_jobs() -> Iterator[tuple[dict[str, str], SetupError | None]]:
+    """Every kind of jobs, and the reason if it cannot be used."""
+    for verb, source, brought in listed_kinds():
+        problem = brought if isinstance(brought, SetupError) else None
+        about = brought.message if isinstance(brought, SetupError) else brought.about
+        yield {"method": verb, "source": source, "line": about}, problem
 
 
 def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError | None]]:

@@ -1,28 +1,21 @@
 """The verbs of `rollmill`, and how its help lists them: the everyday ones with a sentence each, the others by name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from typer.core import TyperGroup
 
+from rollmill.kinds import KINDS
+
 FURTHER_TITLE = "Methods of papers and further commands"
-# The verbs as --help shows them, panel by panel: the module in flows/cli, and in it the function or group of commands.
-PANELS = {
+COMMANDS = {
     "Make": {
         "init": "operate.workspace:init",
         "recipe": "recipe:verbs",
         "methods": "make.methods:methods",
         "import": "make.import_:verbs",
-        "adopt": "make.adopt:adopt",
-        "plan": "make.plan:plan",
-        "curate": "make.curate:curate",
-        "evaluate": "make.evaluate:evaluate",
-        "mix": "make.mix:mix",
-        "train": "make.train:train",
-        "trial": "make.trial:trial",
     },
     "Judge": {
-        "reverify": "judge.reverify:reverify",
-        "audit": "judge.audit:verbs",
         "review": "judge.review:review",
         "certify": "judge.certify:verbs",
         "reward": "judge.reward:verbs",
@@ -42,15 +35,11 @@ PANELS = {
         "doctor": "operate.workspace:doctor",
     },
 }
-# The other verbs: --help names them under FURTHER_TITLE, and --help --all has a sentence about each.
-FURTHER = {
+"""Verbs that run no job and that --help explains, by panel: the module in flows/cli, and in it the function or group."""
+FURTHER_COMMANDS = {
     "benchmark": "make.benchmark:verbs",
     "synthesize": "recipe:synthesize",
-    "preview": "make.preview:preview",
-    "sweep": "make.sweep:sweep",
     "harden": "datasets.contamination:harden",
-    "loop": "make.loop:loop",
-    "study": "make.study:study",
     "score": "judge.score:score",
     "select": "judge.select:select",
     "label": "judge.replay:label",
@@ -72,6 +61,19 @@ FURTHER = {
     "down": "operate.services:down",
     "gc": "operate.workspace:gc",
 }
+"""Verbs that run no job and that --help names alone."""
+
+
+def _places(commands: Mapping[str, str], panel: str = "") -> dict[str, str]:
+    """The place of each verb of a panel: of these commands, and of the kinds of jobs that the panel lists."""
+    own = {name: f"rollmill.flows.cli.{place}" for name, place in commands.items()}
+    return own | {kind.verb: kind.command for kind in KINDS.values() if kind.panel == panel}
+
+
+PANELS = {panel: _places(commands, panel) for panel, commands in COMMANDS.items()}
+"""The verbs that --help explains, by panel."""
+FURTHER = _places(FURTHER_COMMANDS)
+"""The verbs that --help names under FURTHER_TITLE; --help --all has a sentence about each."""
 VERBS = {name: place for panel in (*PANELS.values(), FURTHER) for name, place in panel.items()}
 
 
@@ -84,7 +86,8 @@ class CommandList(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """The program's verbs in their own order; Typer puts groups behind commands."""
         names = super().list_commands(ctx)
-        return names if ctx.parent is not None else sorted(names, key=list(VERBS).index)
+        order = [*VERBS, *names]  # of which one may be a package's
+        return names if ctx.parent is not None else sorted(names, key=order.index)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The arguments of the program may ask for its help in words: `help`, `help all`, `help VERB`."""

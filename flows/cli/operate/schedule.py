@@ -122,17 +122,16 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
     """Verb for a recipe file, and the recipe's name; SetupError if the file or this kind of `fresh` does not fit."""
-    from rollmill.flows.jobs.file_kinds import scheduled_kind
+    from rollmill.flows.jobs.kinds import loaded_recipe, scheduled_verb
     from rollmill.flows.prefect.firing import check_fresh
     from rollmill.flows.recipe.profile import load_profile
-    from rollmill.ground.by_name import object_at
 
     load_profile(profile)
-    kind = scheduled_kind(recipe)
-    loaded = object_at(kind.loader)(recipe, sets=sets)
+    verb = scheduled_verb(recipe)
+    loaded = loaded_recipe(verb, recipe, sets)
     if fresh is not None:
-        check_fresh(fresh, kind.verb, loaded)
-    return kind.verb, str(loaded.recipe.name)
+        check_fresh(fresh, verb, loaded)
+    return verb, str(loaded.recipe.name)
 
 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
@@ -258,8 +257,8 @@ def accept(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
 def _check_foreign(item: "Schedule") -> None:
     """SetupError unless a row that anybody may have written is a schedule that `add` could have made here."""
-    from rollmill.flows.jobs.file_kinds import scheduled_kind
-    from rollmill.flows.prefect.firing import KEYS
+    from rollmill.flows.jobs.kinds import scheduled_verb
+    from rollmill.kinds import firing_of
 
     _check(item)
     for path in filter(None, (item.recipe, item.profile)):
@@ -268,7 +267,7 @@ def _check_foreign(item: "Schedule") -> None:
             raise SetupError(f"schedule {item.name!r} names {path}, and there is no such file.", next_command=again)
     try:
         datetime.fromisoformat(item.since)
-        fits = item.verb == scheduled_kind(Path(item.recipe)).verb and item.fresh in (None, *KEYS.get(item.verb, ()))
+        fits = item.verb == scheduled_verb(Path(item.recipe)) and item.fresh in (None, *firing_of(item.verb).fresh)
     except ValueError:
         fits = False
     bounds = ((item.every, 86_399), (item.retries, MOST_RETRIES), (item.retry_delay, LONGEST_DELAY))

@@ -1,7 +1,7 @@
 """The job of a flow's parameters, carried out as tasks, or as the command or the firing says that began the flow."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,15 +16,11 @@ from rollmill.flows.job import Job, workspace_root
 from rollmill.flows.jobs.kinds import kind_of
 from rollmill.flows.prefect.flows.tasks import Tasks
 from rollmill.ground.by_name import object_at
+from rollmill.kinds import firing_of
 from rollmill.storage.schedules import Schedule
 
 if TYPE_CHECKING:
     from prefect import Flow
-
-FLOWS: Mapping[str, str] = {
-    verb: f"rollmill.flows.prefect.flows.{verb}:{verb}" for verb in ("curate", "evaluate", "mix", "sweep")
-}
-"""The flows by the verb of their jobs, as `module:name`."""
 
 RECONNECTIONS = 2  # of a command's own stream of events: more of them sleep a second each, event by event
 
@@ -64,7 +60,7 @@ def carried_out_by(work: Callable[[Job], Outcome]) -> Iterator[None]:
 
 def flow_of(verb: str) -> "Flow[..., Any]":
     """The flow of a verb."""
-    named: Flow[..., Any] = object_at(FLOWS[verb])
+    named: Flow[..., Any] = object_at(firing_of(verb).flow)
     return named
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rollmill.kinds import experiment_verbs
 from rollmill.storage.queries.reader import Reader
 
 Row = Mapping[str, Any]
@@ -67,7 +68,7 @@ def experiment_lines(reader: Reader) -> list[ExperimentLine]:
 
 def _reports(reader: Reader) -> dict[str, Path]:
     reports = {}
-    for kind in ("trial", "loop"):
+    for kind in experiment_verbs():
         for path in (reader.root / "reports").glob(f"*/{kind}.json"):
             reports[f"{kind}/{path.parent.name}"] = path
     return reports

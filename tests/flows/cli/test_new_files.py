@@ -35,7 +35,11 @@ def test_a_class_of_each_kind_is_taken_for_one(
     assert [row["method"] for row in rows] == ["my_own.py:MyOwn"]
     imported = re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(), flags=re.MULTILINE)
     assert set(imported) <= {"collections.abc", "typing", "rollmill.methods"}
-    assert "rollmill.methods" in imported or kind in ("orders", "warps")  # these are given plain lists and arrays
+    assert "rollmill.methods" in imported or kind in (
+        "orders",
+        "warps",
+        "exports",
+    )  # these are given plain lists, arrays or a connection
     assert rollmill("methods", "new", kind, "my-own").status == 2
 
 

@@ -11,9 +11,9 @@ from rollmill.flows.recipe.methods import resolve
 from rollmill.flows.recipe.user_files import NotTrusted, StoredMethods, files_of
 from rollmill.ground.errors import SetupError
 from rollmill.ground.ids import sha256_text
+from rollmill.installed import entry_points
 from rollmill.pipelines import own_code
 from rollmill.pipelines.own_code import trusting
-from rollmill.roles import registries
 from rollmill.roles.registries import registry
 
 VERIFIER = """
@@ -162,9 +162,9 @@ def test_metadata_in_a_clone_registers_no_method(tmp_path: Path, canary: Path, m
     monkeypatch.chdir(clone)
     for entry in ("", str(clone)):  # `python -m`, and a recipe there that names a file
         monkeypatch.setattr(sys, "path", [entry, *sys.path])
-        registries._installed.cache_clear()
+        entry_points.cache_clear()
         try:
             assert "hostile" not in registry("verifier")
         finally:
-            registries._installed.cache_clear()
+            entry_points.cache_clear()
     assert not canary.exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.installed import entry_points
 from rollmill.roles import registries
 from tests.flows.conftest import RECIPE, ROOT, Run
 
@@ -35,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setattr(registries, "_installed", registries._installed.__wrapped__)
+    monkeypatch.setattr(registries, "entry_points", entry_points.__wrapped__)
 
 
 def test_the_example_is_listed_used_by_name_and_recorded(toy: Path, rollmill: Run, site: Path) -> None:

@@ -88,8 +88,8 @@ INSIDE = {
     "transform",
     "metric of a pool",
     "number of a version",
-    "exporter",
     "dashboard page",
+    "kind of jobs",
 }
 
 

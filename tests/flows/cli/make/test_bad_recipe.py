@@ -90,7 +90,7 @@ def test_sets_that_are_not_there(toy: Path, rollmill: Run, section: str, told: s
     ("command", "text", "told"),
     [
         (
-            "recipe check f.yaml",
+            "recipe show f.yaml",
             "evaluation_schema: 1\n",
             "f.yaml is an evaluation, not a recipe. Next: rollmill evaluate f.yaml",
         ),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.kinds import KINDS
 from rollmill.roles.registries import REGISTRIES, registry
 from tests.flows.conftest import ROOT, Run
 from tests.installed import Install
@@ -21,6 +22,7 @@ def test_all_methods_are_listed_by_kind_with_one_sentence(rollmill: Run) -> None
     assert result.status == 0
     rows = json.loads(result.out)
     wanted = [(place.kind, name) for role, place in REGISTRIES.items() for name in registry(role)]
+    wanted += [("kinds", verb) for verb in KINDS]
     assert [(row["kind"], row["method"]) for row in rows] == wanted
     assert {row["source"] for row in rows} == {"rollmill"}
     assert [row for row in rows if not row["line"]] == []

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rollmill.flows.cli import run
-from rollmill.flows.jobs.file_kinds import FILE_KINDS
 from rollmill.flows.recipe.form import form_of
 from rollmill.flows.training.training_recipe import load_training
 from rollmill.ground.by_name import object_at
+from rollmill.kinds import recipe_files_of
 from tests.flows.conftest import ROOT
 from tests.flows.recipe.forms.test_form import fields, unchanged
 
@@ -17,7 +17,7 @@ PATH = ROOT / "recipes/training/student.yaml"
 
 
 def test_every_value_set_again_is_the_same_training() -> None:
-    form, before = form_of(PATH, (), FILE_KINDS), load_training(PATH).recipe_hash
+    form, before = form_of(PATH), load_training(PATH).recipe_hash
     assert (form.kind.verb, form.name) == ("train", "student")
     changed = [part.path for part in form.fields if load_training(PATH, sets=unchanged(part)).recipe_hash != before]
     assert changed == []
@@ -25,12 +25,12 @@ def test_every_value_set_again_is_the_same_training() -> None:
 
 
 def test_methods_bring_their_options() -> None:
-    known = fields(form_of(PATH, (), FILE_KINDS))
+    known = fields(form_of(PATH))
     assert known["data.versions"].value == {"arithmetic": "all"}
     assert (known["learner.method"].value, known["learner.method"].structure) == ("tiny", True)
     assert {"tiny", "command"} <= set(known["learner.method"].type.choices)
     assert (known["learner.options.steps"].value, known["learner.options.steps"].common) == (60, True)
-    other = form_of(PATH, ["loss.method=dpo"], FILE_KINDS)
+    other = form_of(PATH, ["loss.method=dpo"])
     assert "loss.options.beta" in fields(other)
 
 
@@ -54,11 +54,11 @@ def test_mixtures_and_sweeps_have_forms_whose_values_set_again_are_the_same_reci
     path: str, verb: str, known: dict[str, object]
 ) -> None:
     file = ROOT / "recipes" / f"{path}.yaml"
-    form = form_of(file, (), FILE_KINDS)
+    form = form_of(file)
     assert form.kind.verb == verb
     values = {part.path: part.value for part in form.fields}
     assert {key: values[key] for key in known} == known
-    load = object_at(form.kind.loader)
+    load = object_at(recipe_files_of(form.kind).loader)
     before = load(file).canonical()
     assert [part.path for part in form.fields if load(file, sets=unchanged(part)).canonical() != before] == []
     assert [part.path for part in form.fields if not part.help] == []
