@@ -11,7 +11,7 @@ Result = Literal["run", "training", "experiment", "version", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeFile:
+class RecipeRules:
     """The recipe files of a kind.
 
     `key`: the key that declares one; `noun`: what one is called; `schema`, `loader`: places of the model of its keys and of
@@ -56,7 +56,7 @@ class StartForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Firing:
+class FiringRules:
     """How a schedule fires a kind.
 
     `flow`: place of its Prefect flow; `models`: place of the function that names the models of a loaded recipe; `fresh`:
@@ -91,9 +91,9 @@ class Kind:
     result: Result = ""
     resumes: bool = False
     page: str = ""
-    recipe: RecipeFile | None = None
+    recipe: RecipeRules | None = None
     form: StartForm | None = None
-    firing: Firing | None = None
+    firing: FiringRules | None = None
 
     @property
     def a_result(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rollmill.ground.errors import SetupError
-from rollmill.kind import Firing, Kind, RecipeFile, StartForm
+from rollmill.kind import FiringRules, Kind, RecipeRules, StartForm
 
 GROUP = "kinds"
 _ADOPT = Kind(
@@ -40,7 +40,7 @@ _CURATE = Kind(
     result="run",
     resumes=True,
     page="rollmill.flows.cli.summary:summary",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="recipe_schema",
         noun="recipe",
         schema="rollmill.flows.recipe.schema:Recipe",
@@ -50,7 +50,7 @@ _CURATE = Kind(
         example="recipes/arithmetic.yaml",
     ),
     form=StartForm(limits=True, prefect=True, forecast=True),
-    firing=Firing(
+    firing=FiringRules(
         flow="rollmill.flows.prefect.flows.curate:curate",
         models="rollmill.flows.prefect.drawn_models:of_recipe",
         fresh={"redraw": "generate.redraw", "seed": "seed"},
@@ -67,7 +67,7 @@ _EVALUATE = Kind(
     command="rollmill.flows.cli.make.evaluate:evaluate",
     panel="Make",
     result="run",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="evaluation_schema",
         noun="evaluation",
         schema="rollmill.flows.recipe.evaluations:EvaluationRecipe",
@@ -78,7 +78,7 @@ _EVALUATE = Kind(
         example="recipes/evaluations/arithmetic.yaml",
     ),
     form=StartForm(takes="rollmill.dashboards.pages.start.forecast:CELLS", limits=True, prefect=True),
-    firing=Firing(
+    firing=FiringRules(
         flow="rollmill.flows.prefect.flows.evaluate:evaluate",
         models="rollmill.flows.prefect.drawn_models:of_evaluation",
         fresh={"redraw": "redraw", "seed": "seed"},
@@ -95,7 +95,7 @@ _MIX = Kind(
     command="rollmill.flows.cli.make.mix:mix",
     panel="Make",
     result="version",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="mix_schema",
         noun="mixture",
         dataset=True,
@@ -106,7 +106,7 @@ _MIX = Kind(
         example="recipes/mixtures/hard.yaml",
     ),
     form=StartForm(takes="rollmill.dashboards.pages.start.choices:MIXTURE"),
-    firing=Firing(
+    firing=FiringRules(
         flow="rollmill.flows.prefect.flows.mix:mix",
         models="rollmill.flows.prefect.drawn_models:of_mixture",
         unchanged="Every firing mixes what the sources have then; equal content is no new version. It draws nothing.",
@@ -118,7 +118,7 @@ _SWEEP = Kind(
     job="rollmill.flows.sweeps.sweep_job:Sweep",
     command="rollmill.flows.cli.make.sweep:sweep",
     result="run",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="sweep_schema",
         noun="sweep",
         schema="rollmill.flows.sweeps.sweep_recipe:SweepRecipe",
@@ -128,7 +128,7 @@ _SWEEP = Kind(
         example="recipes/sweeps/temperature.yaml",
     ),
     form=StartForm(takes="rollmill.dashboards.pages.start.choices:SWEEP", limits=True),
-    firing=Firing(
+    firing=FiringRules(
         flow="rollmill.flows.prefect.flows.sweep:sweep",
         models="rollmill.flows.prefect.drawn_models:of_sweep",
         fresh={"seed": "set.seed"},
@@ -143,7 +143,7 @@ _TRAIN = Kind(
     command="rollmill.flows.cli.make.train:train",
     panel="Make",
     result="training",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="train_schema",
         noun="training",
         schema="rollmill.flows.training.training_recipe:TrainingRecipe",
@@ -161,7 +161,7 @@ _TRIAL = Kind(
     command="rollmill.flows.cli.make.trial:trial",
     panel="Make",
     result="experiment",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="trial_schema",
         noun="trial",
         schema="rollmill.flows.trials.trial_recipe:TrialRecipe",
@@ -178,7 +178,7 @@ _LOOP = Kind(
     job="rollmill.flows.loops.loop_job:Loop",
     command="rollmill.flows.cli.make.loop:loop",
     result="experiment",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="loop_schema",
         noun="loop",
         schema="rollmill.flows.loops.loop_recipe:LoopRecipe",
@@ -194,7 +194,7 @@ _STUDY = Kind(
     about="What a paper claims about models, measured on ours, with intervals and a verdict.",
     job="rollmill.flows.studies.study_job:Study",
     command="rollmill.flows.cli.make.study:study",
-    recipe=RecipeFile(
+    recipe=RecipeRules(
         key="study_schema",
         noun="study",
         schema="rollmill.flows.studies.study_recipe:StudyRecipe",
@@ -271,14 +271,14 @@ def experiment_verbs() -> list[str]:
     return [kind.verb for kind in kinds() if kind.result == "experiment"]
 
 
-def recipe_files_of(kind: Kind) -> RecipeFile:
+def recipe_files_of(kind: Kind) -> RecipeRules:
     """The recipe files of a kind that has them; SetupError for a kind of a request."""
     if kind.recipe is None:
         raise SetupError(f"`rollmill {kind.verb}` takes no recipe.", next_command=f"rollmill {kind.verb} --help")
     return kind.recipe
 
 
-def firing_of(verb: str) -> Firing:
+def firing_of(verb: str) -> FiringRules:
     """How a schedule fires the kind of a verb; SetupError for a kind that none can fire."""
     kind = kind_of_verb(verb)
     if kind is None or kind.firing is None:

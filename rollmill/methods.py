@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from rollmill.ground.records import Score as Score
     from rollmill.ground.records import Verdict as Verdict
     from rollmill.kind import Kind as Kind
-    from rollmill.kind import RecipeFile as RecipeFile
+    from rollmill.kind import RecipeRules as RecipeRules
     from rollmill.kind import StartForm as StartForm
     from rollmill.metrics.sample import Metric as Metric
     from rollmill.metrics.sample import MetricValue as MetricValue

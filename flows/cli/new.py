@@ -169,7 +169,7 @@ def places_in_product(role: str, name: str) -> tuple[str, str, str]:
     place = Path(*REGISTRIES[role].module.split(".")[1:])
     whole = (CHECKOUT / place).is_dir()
     folder = place if whole else place.parent
-    contract = "test_acceptance.py" if role == "policy" else "test_contract.py"
+    contract = {"policy": "test_acceptance.py", "export": "test_exports.py"}.get(role, "test_contract.py")
     registry = folder / "__init__.py" if whole else place.with_suffix(".py")
     return f"{folder}/{name}.py", str(registry), f"tests/{folder}/{contract}"
 

@@ -139,11 +139,12 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
     from rollmill.storage.artifacts.index import artifact_names
     from rollmill.storage.artifacts.references import lost_indexes
-    from rollmill.storage.versions.kind import DATASETS
     from rollmill.storage.versions.resolve import versions
 
     folder = workspace.datasets
     for name in sorted([*artifact_names(folder), *lost_indexes(folder)]):
+        from rollmill.storage.versions.kind import DATASETS  # with all that publishes
+
         if (workspace.state / "publishing" / f"{name}.json").exists():
             yield _sound("versions", name, "a publication was interrupted; the next writing command finishes it")
             continue

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from rollmill.ground.by_name import ByName
 from rollmill.ground.errors import SetupError
 from rollmill.installed import PRODUCT, entry_points, load, package_of
-from rollmill.places import IMPORT_ROOT
 from rollmill.roles.user_code import import_named
 
 SHELF = frozenset({"rollmill-proofs", "rollmill-reasoning"})
@@ -92,13 +93,19 @@ class Methods(Mapping[str, Any]):
         return [*own, *(package_of(point) for point in self.installed.get(name, ()))]
 
     def docstrings(self, name: str) -> tuple[str, str]:
-        """Docstrings of a method's module and of the method; those of a product's method are read without importing it."""
-        place = self.product.place(name) if isinstance(self.product, ByName) and self.sources(name) == [PRODUCT] else None
+        """Docstrings of a method's module and of the method; those of a method of ours are read without importing it."""
+        place = self._place(name) if len(self.sources(name)) == 1 else None
         docstrings = None if place is None else _docstrings_at(place)
         if docstrings is None:
             method = self[name]
             docstrings = sys.modules[method.__module__].__doc__ or "", method.__doc__ or ""
         return docstrings
+
+    def _place(self, name: str) -> str | None:
+        """`package.module:Name` of a method of ours that is named by its place."""
+        if name in self.product:
+            return self.product.place(name) if isinstance(self.product, ByName) else None
+        return self.installed[name][0].value if self.is_ours(name) else None
 
     def is_ours(self, name: str) -> bool:
         """True for a method of the product or of its own packages."""
@@ -112,7 +119,8 @@ class Methods(Mapping[str, Any]):
 def _docstrings_at(place: str) -> tuple[str, str] | None:
     """Docstrings of the module and of its class or function at `package.module:Name`; None if it is defined elsewhere."""
     module, _, attribute = place.partition(":")
-    path = IMPORT_ROOT / f"{module.replace('.', '/')}.py"
+    package = find_spec(module.partition(".")[0])
+    path = Path(str(package and package.origin)).parents[1] / f"{module.replace('.', '/')}.py"
     if not path.is_file():
         return None
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from rollmill.steps.graph import StepGraph
 from rollmill.steps.step_template import Facts
 
 
-class Kind(NamedTuple):
+class EqualDraws(NamedTuple):
     """Completions that are treated as equal. `depth`: how often a repeated step replaced the answer that they follow.
 
     `right`: whether their answer is right, or for an unjudged completion the answer before it; None: there is none.
@@ -33,20 +33,20 @@ class ProblemCensus:
     the draws of the round that is planned, by kind with the answer before.
     """
 
-    drawn: Counter[tuple[Kind, bool | None]] = field(default_factory=Counter)
-    candidates: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    drawn: Counter[tuple[EqualDraws, bool | None]] = field(default_factory=Counter)
+    candidates: Counter[tuple[str, EqualDraws]] = field(default_factory=Counter)
     groups: Counter[str] = field(default_factory=Counter)
-    asked: Counter[Kind] = field(default_factory=Counter)
+    asked: Counter[EqualDraws] = field(default_factory=Counter)
 
 
 class CountedCompletion(NamedTuple):
     """A completion as a census counts it: its kind with the answer before, and whether its own is right."""
 
-    asked: Kind
+    asked: EqualDraws
     right: bool | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> EqualDraws:
         """Kind of the completion for the steps that follow it."""
         return self.asked._replace(right=self.right)
 
@@ -67,7 +67,7 @@ class Census:
         for cid, step, after, depth in rows:
             before = self._before(step, [counted[parent] for parent in after])
             right = facts[cid].outcome == "correct" if step in self.graph.answers else before
-            counted[cid] = CountedCompletion(Kind(step, depth, before), right)
+            counted[cid] = CountedCompletion(EqualDraws(step, depth, before), right)
         counts.drawn.update((completion.asked, completion.right) for completion in counted.values())
         return counted
 
@@ -82,7 +82,7 @@ class Census:
         repeats = self.graph.nodes[draw.step].stands_for is not None
         gathers = self.graph.nodes[draw.step].step.gather
         depth = 0 if gathers else max(completion.asked.depth for completion in followed)
-        counts.asked[Kind(draw.step, depth + repeats, self._before(draw.step, followed))] += draw.count
+        counts.asked[EqualDraws(draw.step, depth + repeats, self._before(draw.step, followed))] += draw.count
 
     def _before(self, step: str, followed: Sequence[CountedCompletion]) -> bool | None:
         return None if not followed or self.graph.nodes[step].step.gather else followed[0].right

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rollmill.stats import BetaPrior, fit_prior
-from rollmill.steps.census import Census, Kind, ProblemCensus
+from rollmill.steps.census import Census, EqualDraws, ProblemCensus
 from rollmill.steps.graph import Node, StepGraph
 from rollmill.steps.step_template import OUTCOME
 
 Counts = npt.NDArray[np.int64]
 Share = npt.NDArray[np.float64]
 LEAST = 8
-Drawn = tuple[Kind, bool | None]
+Drawn = tuple[EqualDraws, bool | None]
 Pool = Literal["alike", "any depth", "any answer"]
 POOLS: tuple[Pool, ...] = ("alike", "any depth", "any answer")  # one after the other, until enough were seen
 
@@ -70,14 +70,14 @@ class FollowUpsToCome:
     def __init__(self, census: Census, problems: Sequence[str], *, begun: bool = True) -> None:
         self._graph, self._begun = census.graph, begun
         self._counts = [census.problems.get(problem) or ProblemCensus() for problem in problems]
-        self._laws: dict[tuple[Pool, Kind, str], ShareLaw | None] = {}
+        self._laws: dict[tuple[Pool, EqualDraws, str], ShareLaw | None] = {}
         # What another run has planned, this one does not draw.
         self.asked = self._columns(part.asked for part in self._counts) if begun else {}
         self._drawn = self._columns(part.drawn for part in self._counts)
         self._candidates = self._columns(part.candidates for part in self._counts)
         self._groups = self._columns(part.groups for part in self._counts)
 
-    def simulate(self, rng: np.random.Generator, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
+    def simulate(self, rng: np.random.Generator, roots: Mapping[EqualDraws, Counts]) -> dict[str, Counts]:
         """Number of draws of each later step, by problem. Counted are the follow-ups of `roots` (root completions by kind,
         which includes the outcome), those of the planned round, and all that follow these.
 
@@ -86,7 +86,7 @@ class FollowUpsToCome:
         return self.simulate_rated(rng, roots)[0]
 
     def simulate_rated(
-        self, rng: np.random.Generator, roots: Mapping[Kind, Counts], rated: Collection[str] = ()
+        self, rng: np.random.Generator, roots: Mapping[EqualDraws, Counts], rated: Collection[str] = ()
     ) -> tuple[dict[str, Counts], dict[str, Counts]]:
         """As `simulate`, and the number of correct answers among the draws: for the steps in `rated`, and for steps that
         other steps follow.
@@ -94,7 +94,7 @@ class FollowUpsToCome:
         simulation = _Simulation(self, rng, rated)
         return simulation.run(roots), dict(simulation.right)
 
-    def followed(self, node: Node, kind: Kind) -> ShareLaw | float:
+    def followed(self, node: Node, kind: EqualDraws) -> ShareLaw | float:
         """Share of the completions of this kind that the step may follow."""
         certain = _certain(self._graph, node, kind)
         if certain is not None and (not node.conditions or self._judged(kind.step) >= LEAST):
@@ -105,7 +105,7 @@ class FollowUpsToCome:
         law = next((law for law in laws if law is not None), None)
         return law or _unseen(f"completions of {kind.step} that {node.step.name} may follow")
 
-    def right(self, kind: Kind) -> ShareLaw:
+    def right(self, kind: EqualDraws) -> ShareLaw:
         """Share of right answers among those of this kind."""
         laws = (self._law(pool, kind) for pool in POOLS)
         return next((law for law in laws if law is not None), None) or _unseen(f"answers of {kind.step}")
@@ -113,7 +113,7 @@ class FollowUpsToCome:
     def _judged(self, step: str) -> int:
         return int(sum(count.sum() for (kind, _), count in self._drawn.items() if kind.step == step))
 
-    def _law(self, pool: Pool, kind: Kind, step: str = "") -> ShareLaw | None:
+    def _law(self, pool: Pool, kind: EqualDraws, step: str = "") -> ShareLaw | None:
         """Followers of this kind on a step, or ("") of right ones; None if fewer than LEAST were seen."""
         key = (pool, kind, step)
         if key not in self._laws:
@@ -164,7 +164,7 @@ class _Simulation:
 
     def __init__(self, to_come: FollowUpsToCome, rng: np.random.Generator, rated: Collection[str]) -> None:
         self._to_come, self._rng, self._graph, self._rated = to_come, rng, to_come.graph, rated
-        self._new: dict[Kind, Counts] = {}
+        self._new: dict[EqualDraws, Counts] = {}
         # One weight for each problem in all laws (Bayesian bootstrap): one that is followed often is so at every step.
         self._weights = rng.exponential(size=len(to_come.nothing()))
         self._shares: dict[int, Share] = {}
@@ -173,7 +173,7 @@ class _Simulation:
         self.drawn: dict[str, Counts] = defaultdict(to_come.nothing)
         self.right: dict[str, Counts] = defaultdict(to_come.nothing)
 
-    def run(self, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
+    def run(self, roots: Mapping[EqualDraws, Counts]) -> dict[str, Counts]:
         """The drawn completions of each step."""
         for kind, count in roots.items():
             self.drawn[kind.step] = self.drawn[kind.step] + count
@@ -199,9 +199,9 @@ class _Simulation:
                 chosen[kind.right] = chosen.get(kind.right, self._to_come.nothing()) + self._chosen(node, kind, count)
         for right, groups in self._grouped(node, chosen):
             if groups.any():
-                self._drawn(node, Kind(name, depth, right), groups * node.step.count)
+                self._drawn(node, EqualDraws(name, depth, right), groups * node.step.count)
 
-    def _chosen(self, node: Node, kind: Kind, count: Counts) -> Counts:
+    def _chosen(self, node: Node, kind: EqualDraws, count: Counts) -> Counts:
         law = self._to_come.followed(node, kind)
         return self._rng.binomial(count, law if isinstance(law, float) else self._share(law))
 
@@ -233,7 +233,7 @@ class _Simulation:
             left = left - taken
             yield right, taken
 
-    def _drawn(self, node: Node, kind: Kind, count: Counts) -> None:
+    def _drawn(self, node: Node, kind: EqualDraws, count: Counts) -> None:
         """So many are drawn; which of them are right is asked only where something may follow them, or they are rated."""
         self.drawn[node.step.name] = self.drawn[node.step.name] + count
         followed = any(may_follow(self._graph, other, kind) for other in self._graph.follow_ups)
@@ -247,18 +247,18 @@ class _Simulation:
         self._add(kind._replace(right=True), right)
         self._add(kind._replace(right=False), count - right)
 
-    def _add(self, kind: Kind, count: Counts) -> None:
+    def _add(self, kind: EqualDraws, count: Counts) -> None:
         self._new[kind] = self._new.get(kind, self._to_come.nothing()) + count
 
 
-def may_follow(graph: StepGraph, node: Node, kind: Kind) -> bool:
+def may_follow(graph: StepGraph, node: Node, kind: EqualDraws) -> bool:
     """True if the step follows completions of this kind at all."""
     other = graph.nodes[kind.step]
     stands = other.stands_for in node.parents and kind.depth <= other.step.repeat
     return kind.step in node.parents or stands
 
 
-def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
+def _certain(graph: StepGraph, node: Node, kind: EqualDraws) -> float | None:
     """Share of this kind that the step is certain to follow: all or none; None if it depends on data."""
     if node.fields_put or len(node.parents) != 1 or any(condition.field != OUTCOME for condition in node.conditions):
         return None
@@ -275,12 +275,12 @@ def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
     return 0.0 if all(set(condition.values) == {"correct"} for condition in own) else None
 
 
-def _life(drawn: Drawn) -> Kind:
+def _life(drawn: Drawn) -> EqualDraws:
     """Kind of a completion for the steps that follow it."""
     return drawn[0]._replace(right=drawn[1])
 
 
-def _alike(pool: Pool, one: Kind, kind: Kind) -> bool:
+def _alike(pool: Pool, one: EqualDraws, kind: EqualDraws) -> bool:
     """True if completions of these two kinds are pooled."""
     if one.step != kind.step or (pool == "alike" and one.depth != kind.depth):
         return False

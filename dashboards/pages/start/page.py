@@ -35,7 +35,7 @@ from rollmill.dashboards.session.commands import command_button, may_write, read
 from rollmill.dashboards.session.new_run import started_kinds
 from rollmill.dashboards.session.scope import reader
 from rollmill.ground.by_name import object_at
-from rollmill.kind import Kind, RecipeFile, StartForm
+from rollmill.kind import Kind, RecipeRules, StartForm
 from rollmill.kinds import KINDS, recipe_files_of
 from rollmill.storage.queries import runs
 from rollmill.storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
@@ -165,7 +165,7 @@ def _answers(
     kind: Kind, recipe: str, sets: Sequence[str], terms: StartOptions
 ) -> tuple[CommandResult | None, CommandResult | None]:
     """Output of the check of a recipe and forecast of its run; None for one that is not there yet."""
-    files: RecipeFile = recipe_files_of(kind)
+    files: RecipeRules = recipe_files_of(kind)
     state: tuple[object, ...] = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
     if files.dry:
         words = command_of(kind.verb, recipe, sets, [*terms.machine(), files.dry, "--json"])

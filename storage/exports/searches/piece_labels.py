@@ -15,7 +15,7 @@ from rollmill.ground.errors import SetupError
 from rollmill.storage.exports.chat_rows import RolloutTexts
 from rollmill.storage.exports.origin import origin_of
 from rollmill.storage.exports.process_labels import ProcessLabels
-from rollmill.storage.exports.search_trees import NO_SEARCH, pieces_of
+from rollmill.storage.exports.searches.search_trees import NO_SEARCH, pieces_of
 from rollmill.storage.exports.write import Row
 
 UNANSWERED = "pieces with too few judged answers below"

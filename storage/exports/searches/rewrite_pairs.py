@@ -17,7 +17,7 @@ from rollmill.ground.recipe_steps import PIECES
 from rollmill.ground.records import JUDGED
 from rollmill.storage.exports.chat_rows import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from rollmill.storage.exports.origin import ORIGIN, origin_of
-from rollmill.storage.exports.search_trees import ANSWER, DIRECTION, REWRITTEN
+from rollmill.storage.exports.searches.search_trees import ANSWER, DIRECTION, REWRITTEN
 from rollmill.storage.exports.thread_rows import ProblemThreads
 from rollmill.storage.exports.write import Row
 

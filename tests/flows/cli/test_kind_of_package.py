@@ -23,7 +23,7 @@ MODULE = '''
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollmill.methods import Job, Kind, LoadedRecipe, OneRun, Part, RecipeFile, SchemaOne, StartForm, load_recipe, parse
+from rollmill.methods import Job, Kind, LoadedRecipe, OneRun, Part, RecipeRules, SchemaOne, StartForm, load_recipe, parse
 
 
 class ProbeRecipe(Part):
@@ -73,7 +73,7 @@ PROBE = Kind(
     job="probes:Probe",
     result="run",
     resumes=True,
-    recipe=RecipeFile(key="probe_schema", noun="probe", schema="probes:ProbeRecipe", loader="probes:load_probe"),
+    recipe=RecipeRules(key="probe_schema", noun="probe", schema="probes:ProbeRecipe", loader="probes:load_probe"),
     form=StartForm(limits=True),
 )
 '''

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rollmill.ground.threads import Turn, turns_of
-from rollmill.storage.exports.search_trees import Piece, pieces_of
+from rollmill.storage.exports.searches.search_trees import Piece, pieces_of
 from rollmill.storage.exports.thread_rows import ProblemThreads
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.test_origin import version, written

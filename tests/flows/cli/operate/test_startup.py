@@ -32,7 +32,7 @@ HEAVY = (
     "sympy",
     "aiohttp",
     "rollmill.storage.ledger",
-    "rollmill.storage.exports",
+    "rollmill.storage.exports.exporting",
     "rollmill.flows.rounds.judging",
     "rollmill.pipelines.edit",
 )
