@@ -17,7 +17,7 @@ from rollmill.flows.forecasting.kept import KeptOfSteps, Solutions, selected_ste
 from rollmill.pipelines.budget.forecasts.forecast import ProblemOutcome
 from rollmill.pipelines.budget.forecasts.levels import Level
 from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem
-from rollmill.steps.census import Census, Kind
+from rollmill.steps.census import Census, EqualDraws
 from rollmill.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
 
 if TYPE_CHECKING:
@@ -131,16 +131,16 @@ class FollowUpForecast:
                 ]
         return ended
 
-    def _roots(self, outcomes: Sequence[ProblemOutcome]) -> dict[Kind, Counts]:
+    def _roots(self, outcomes: Sequence[ProblemOutcome]) -> dict[EqualDraws, Counts]:
         """Draws on each root, by correctness; a budget on one root does not name it."""
-        roots: dict[Kind, Counts] = {}
+        roots: dict[EqualDraws, Counts] = {}
         for root in self._graph.roots:
             pairs = [outcome.roots.get(root, (outcome.drawn, outcome.correct)) for outcome in outcomes]
             drawn, right = np.array(pairs, np.int64).T
             if root in self._graph.answers:
-                roots |= {Kind(root, right=True): right, Kind(root, right=False): drawn - right}
+                roots |= {EqualDraws(root, right=True): right, EqualDraws(root, right=False): drawn - right}
             else:
-                roots[Kind(root)] = drawn
+                roots[EqualDraws(root)] = drawn
         return roots
 
     def _tokens(self, step: str, counts: Counts, rng: np.random.Generator) -> tuple[Counts, Counts]:

@@ -10,17 +10,17 @@ from rollmill.ground.by_name import ByName, first_use
 
 if TYPE_CHECKING:
     from rollmill.storage.exports.exporting import SHOW_WHAT_WAS_ASKED as SHOW_WHAT_WAS_ASKED
-    from rollmill.storage.exports.exporting import ExportFile as ExportFile
     from rollmill.storage.exports.exporting import ExportValidation as ExportValidation
     from rollmill.storage.exports.exporting import Format as Format
     from rollmill.storage.exports.exporting import LaterRows as LaterRows
-    from rollmill.storage.exports.exporting import MixPart as MixPart
     from rollmill.storage.exports.exporting import built_export as built_export
     from rollmill.storage.exports.exporting import export as export
     from rollmill.storage.exports.exporting import export_mix as export_mix
     from rollmill.storage.exports.exporting import parsed as parsed
     from rollmill.storage.exports.exporting import type_words as type_words
+    from rollmill.storage.exports.mix import MixPart as MixPart
     from rollmill.storage.exports.write import Export
+    from rollmill.storage.exports.write import ExportFile as ExportFile
 
 EXPORTS: "Mapping[str, type[Export]]" = ByName(
     {
@@ -46,8 +46,10 @@ EXPORTS: "Mapping[str, type[Export]]" = ByName(
 )
 _MODULES = {
     "rollmill.storage.exports.exporting": """
-        ExportFile ExportValidation Format LaterRows MixPart SHOW_WHAT_WAS_ASKED built_export export export_mix
+        ExportValidation Format LaterRows SHOW_WHAT_WAS_ASKED built_export export export_mix
         parsed type_words
     """,
+    "rollmill.storage.exports.mix": "MixPart",
+    "rollmill.storage.exports.write": "ExportFile",
 }
 __getattr__ = first_use(__name__, _MODULES)

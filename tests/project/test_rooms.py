@@ -14,7 +14,7 @@ WRITTEN_BY_A_COMMAND = {"docs/reference/claims.md", "docs/reference/latency.md",
 
 
 AT_THE_TOP = 25  # files and folders
-OF_THE_PROJECT = {"docs/CODE_OF_CONDUCT.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md"}
+OF_THE_PROJECT = {"docs/CODE_OF_CONDUCT.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md", "docs/examples/README.md"}
 ASKED_FOR = {"README.md", "pyproject.toml", "dvc.yaml", "flows", "pipelines", "storage", "dashboards", "tests"}
 
 

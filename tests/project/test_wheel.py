@@ -26,7 +26,7 @@ def test_the_modules_of_the_package_itself_are_named_for_wheel_and_sdist() -> No
     targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
     assert "rollmill/methods.py" in listed.stdout.split()
     for name in ("wheel", "sdist"):
-        included = targets[name]["only-include"]
+        included = set(targets[name]["only-include"])
         assert [
             module for module in listed.stdout.split() if not {module, *map(str, Path(module).parents)} & {*included}
         ] == []

@@ -20,7 +20,7 @@ from rollmill.ground.records import PlanRow
 from rollmill.pipelines.budget.forecasts.whole_run import ended_runs
 from rollmill.roles.tallies import PrefixTally
 from rollmill.stats import prediction_of
-from rollmill.steps.census import Census, Kind
+from rollmill.steps.census import Census, EqualDraws
 from rollmill.steps.to_come import Counts, FollowUpsToCome, TooLittleSeenError
 from rollmill.storage.segments.rows import Rows
 
@@ -115,7 +115,7 @@ def simulated_remainders(
 
 def _new_roots(
     spec: RunSpec, before: Sequence[PrefixTally], ended: Collection[PrefixTally]
-) -> Iterator[tuple[Kind, Counts]]:
+) -> Iterator[tuple[EqualDraws, Counts]]:
     """Draws of a simulation on each root from this round on, by outcome."""
     after = {tally.problem_id: tally for tally in ended}
     now, then = list(before), [after[tally.problem_id] for tally in before]
@@ -125,10 +125,10 @@ def _new_roots(
         drawn = np.array([new.drawn - old.drawn for new, old in zip(later, counts, strict=True)], np.int64)
         right = np.array([new.correct - old.correct for new, old in zip(later, counts, strict=True)], np.int64)
         if spec.judged(root.name):
-            yield Kind(root.name, right=True), right
-            yield Kind(root.name, right=False), drawn - right
+            yield EqualDraws(root.name, right=True), right
+            yield EqualDraws(root.name, right=False), drawn - right
         else:
-            yield Kind(root.name), drawn
+            yield EqualDraws(root.name), drawn
 
 
 def _seconds(run: OpenRun) -> float:
