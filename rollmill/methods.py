@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rollmill.flows.rounds import OpenRun as OpenRun
     from rollmill.ground.errors import RollmillError as RollmillError
     from rollmill.ground.errors import SetupError as SetupError
+    from rollmill.ground.errors import unknown_name as unknown_name
     from rollmill.ground.formats.patterns import compiled_pattern as compiled_pattern
     from rollmill.ground.ids import canonical_json as canonical_json
     from rollmill.ground.ids import digest128 as digest128

@@ -1,7 +1,6 @@
 """Synthesis of problems: the registries of synthesizers, and of transforms of a benchmark.
 
-Executable templates are under library/, other families of problems under tasks/, synthesizers that derive problems from
-others under derived/.
+Executable templates are under library/, synthesizers that derive problems from others under derived/.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +14,6 @@ SYNTHESIZERS: Mapping[str, type[Any]] = ByName(
         "templates": "rollmill.pipelines.synthesize.templates:Templates",
         "template_shares": "rollmill.pipelines.synthesize.template_shares:TemplateShares",
         "reasoning_gym": "rollmill.pipelines.synthesize.reasoning_gym:ReasoningGym",
-        "functions": "rollmill.pipelines.synthesize.tasks.functions:Functions",
-        "instructions": "rollmill.pipelines.synthesize.tasks.instructions:Instructions",
-        "dependencies": "rollmill.pipelines.synthesize.tasks.dependencies:Dependencies",
-        "laws": "rollmill.pipelines.synthesize.tasks.science.laws:Laws",
-        "recursion": "rollmill.pipelines.synthesize.tasks.recursion:Recursion",
-        "strategies": "rollmill.pipelines.synthesize.tasks.strategies:Strategies",
-        "triangles": "rollmill.pipelines.synthesize.tasks.triangles:Triangles",
-        "addition": "rollmill.pipelines.synthesize.tasks.addition:Addition",
-        "conversations": "rollmill.pipelines.synthesize.tasks.conversations:Dialogues",
-        "number_statements": "rollmill.pipelines.synthesize.tasks.number_statements:NumberStatements",
-        "optimization_models": "rollmill.pipelines.synthesize.tasks.optimization_models:OptimizationModels",
-        "patterns": "rollmill.pipelines.synthesize.tasks.patterns:Patterns",
         "composed": "rollmill.pipelines.synthesize.derived.composed:Composed",
         "renumbered": "rollmill.pipelines.synthesize.derived.renumbered:Renumbered",
         "distractors": "rollmill.pipelines.synthesize.derived.distractors:Distractors",

@@ -37,8 +37,8 @@ KNOWN = {
     "joblib.load": set(),
     "yaml.unsafe_load": set(),
     "yaml.full_load": set(),
-    "sympy.sympify": {"pipelines/synthesize/tasks/science/laws.py"},  # of our own table
-    "sympy.lambdify": {"pipelines/synthesize/tasks/science/laws.py"},
+    "sympy.sympify": {"methods/reasoning/rollmill_reasoning/tasks/science/laws.py"},  # of our own table
+    "sympy.lambdify": {"methods/reasoning/rollmill_reasoning/tasks/science/laws.py"},
     "parse_expr": set(),
     "sympify": set(),
     "importlib.util.spec_from_file_location": {"rollmill/roles/user_code.py"},  # a person's own method

@@ -10,7 +10,7 @@ import pytest
 import rollmill as face
 from rollmill.pipelines.edit import EDITORS, CannotEdit
 from rollmill.pipelines.edit.failing_example import value_at
-from rollmill.pipelines.synthesize.tasks.functions import Functions
+from rollmill_reasoning.tasks.functions import Functions
 from tests.flows.conftest import Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration

@@ -10,8 +10,8 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
+from rollmill.methods import Problem
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
 
 SIZES = tuple(range(6, 13))
 _LETTERS = "ABCDEFGHIJKL"

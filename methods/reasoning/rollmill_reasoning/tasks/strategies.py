@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
+from rollmill.methods import Problem
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
 
 SIDES = ("familiar", "other")
 FEASIBLE = 2_000  # cases that the familiar way may go through; the other side has more

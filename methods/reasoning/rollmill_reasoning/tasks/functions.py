@@ -7,9 +7,8 @@ supplies them one by one (Fu et al. 2024, arXiv:2411.06774). The reference is a 
 import random
 from collections.abc import Iterator, Sequence
 
-from rollmill.ground.errors import SetupError
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
+from rollmill.methods import Problem, SetupError
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
 
 KINDS = ("linear", "quadratic", "product")
 MOST = 9  # of a coefficient

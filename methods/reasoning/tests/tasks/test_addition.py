@@ -6,8 +6,8 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Completion, Problem
-from rollmill.pipelines.synthesize.tasks.addition import ORDERS, Addition, false_lines, sum_in, worked_sum
 from rollmill.pipelines.verify import VERIFIERS
+from rollmill_reasoning.tasks.addition import ORDERS, Addition, false_lines, sum_in, worked_sum
 
 
 def test_the_worked_text_goes_from_the_last_digit_to_the_first() -> None:

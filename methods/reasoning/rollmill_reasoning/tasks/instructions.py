@@ -14,8 +14,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
+from rollmill.methods import Problem
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
 
 TASKS = ("text", "arithmetic", "rules")
 LENGTHS = tuple(range(1, 13))

@@ -8,8 +8,8 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Completion, Problem, Verdict
-from rollmill.pipelines.synthesize.tasks.number_statements import NumberStatements
 from rollmill.pipelines.verify.witness import WitnessVerifier
+from rollmill_reasoning.tasks.number_statements import NumberStatements
 
 MADE = list(NumberStatements().synthesize(120, 7))
 

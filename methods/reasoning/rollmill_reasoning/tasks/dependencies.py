@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from rollmill.ground.errors import SetupError
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
+from rollmill.methods import Problem, SetupError
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
 
 MOST = 5  # external names
 GIVEN, WITHHELD, NONE = "given", "withheld", "none"

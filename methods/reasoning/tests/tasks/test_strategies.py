@@ -9,7 +9,7 @@ from rollmill.ground.records import Problem
 from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.pipelines.synthesize.tasks.strategies import FAMILIES, FEASIBLE
+from rollmill_reasoning.tasks.strategies import FAMILIES, FEASIBLE
 from tests.metrics.pools import pool
 
 

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from rollmill.ground.records import Problem
-from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, distinct_problems
-from rollmill.pipelines.synthesize.tasks.science.law_table import LAWS, Law
+from rollmill.methods import Problem, checked_count
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, distinct_problems
+from rollmill_reasoning.tasks.science.law_table import LAWS, Law
 
 FORMS = ("known", "transformed", "extended")
 POINTS = 8  # rows of data

@@ -10,10 +10,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from rollmill.ground.errors import SetupError, unknown_name
-from rollmill.ground.ids import digest128
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.linear_families import FAMILIES, MOST, Instance, Weights, complexity
+from rollmill.methods import Problem, SetupError, digest128, unknown_name
+from rollmill_reasoning.tasks.linear_families import FAMILIES, MOST, Instance, Weights, complexity
 
 FORMS = ("model", "story")
 _PATIENCE = 400

@@ -13,10 +13,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rollmill.ground.errors import SetupError
-from rollmill.ground.ids import digest128
-from rollmill.ground.records import Message, Problem
-from rollmill.pipelines.option_checks import checked_count
+from rollmill.methods import Message, Problem, SetupError, checked_count, digest128
 
 LEVELS: Mapping[int, str] = {1: "recall", 2: "track", 3: "conflict"}
 REFUSED = "refused"

@@ -11,10 +11,10 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Completion, Problem
-from rollmill.pipelines.synthesize.tasks.linear_families import FAMILIES, Weights, complexity
-from rollmill.pipelines.synthesize.tasks.optimization_models import OptimizationModels
 from rollmill.pipelines.verify.structured.linear_model import model_of, solve
 from rollmill.pipelines.verify.structured.optimization import OptimizationVerifier
+from rollmill_reasoning.tasks.linear_families import FAMILIES, Weights, complexity
+from rollmill_reasoning.tasks.optimization_models import OptimizationModels
 
 STOCK = re.compile(r"(\d+) (?:units|grams) of (\w+)")
 

@@ -12,8 +12,8 @@ from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
 from rollmill.pipelines.score import SCORERS, group_scores
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.pipelines.synthesize.tasks.instructions import ChainStep, all_needed, run
 from rollmill.roles.protocols import Candidates
+from rollmill_reasoning.tasks.instructions import ChainStep, all_needed, run
 from tests.known import known
 from tests.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout

@@ -11,9 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rollmill.ground.errors import SetupError, unknown_name
-from rollmill.ground.ids import digest128
-from rollmill.ground.records import Problem
+from rollmill.methods import Problem, SetupError, digest128, unknown_name
 
 ORDERS = {"lsd_first": "from the last digit to the first", "msd_first": "from the first digit to the last"}
 """Orders of the digits, in words: least or most significant digit first."""

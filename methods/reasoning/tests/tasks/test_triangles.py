@@ -13,9 +13,9 @@ from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
 from rollmill.pipelines.score import SCORERS, group_scores
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.pipelines.synthesize.tasks.triangles import triangles_of
 from rollmill.pipelines.verify import VERIFIERS
 from rollmill.roles.protocols import Candidates
+from rollmill_reasoning.tasks.triangles import triangles_of
 from tests.known import known
 from tests.metrics.pools import pool
 from tests.pipelines.select.rollouts import rollout

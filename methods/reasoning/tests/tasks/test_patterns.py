@@ -8,15 +8,15 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Completion
-from rollmill.pipelines.synthesize.tasks.patterns import Patterns, pattern_table
-from rollmill.pipelines.synthesize.tasks.pragmatics import (
+from rollmill.pipelines.verify import VERIFIERS
+from rollmill_reasoning.tasks.patterns import Patterns, pattern_table
+from rollmill_reasoning.tasks.pragmatics import (
     informative_examples,
     listener_of_examples,
     literal_listener,
     pragmatic_listener,
     speaker,
 )
-from rollmill.pipelines.verify import VERIFIERS
 
 Table = list[list[float]]
 

@@ -4,7 +4,7 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.pipelines.edit.failing_example import value_at
-from rollmill.pipelines.synthesize.tasks.functions import Functions
+from rollmill_reasoning.tasks.functions import Functions
 
 
 def test_the_told_examples_are_those_of_the_formula() -> None:

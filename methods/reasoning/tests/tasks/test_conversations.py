@@ -8,7 +8,7 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.conversations import LEVELS, REFUSED, Dialogues
+from rollmill_reasoning.tasks.conversations import LEVELS, REFUSED, Dialogues
 
 MADE = list(Dialogues().synthesize(400, 7))
 

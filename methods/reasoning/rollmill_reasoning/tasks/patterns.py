@@ -15,11 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rollmill.ground.errors import SetupError, unknown_name
-from rollmill.ground.ids import digest128
-from rollmill.ground.records import Problem
-from rollmill.pipelines.option_checks import checked_count
-from rollmill.pipelines.synthesize.tasks.pragmatics import Matrix, informative_examples, listener_of_examples
+from rollmill.methods import Problem, SetupError, checked_count, digest128, unknown_name
+from rollmill_reasoning.tasks.pragmatics import Matrix, informative_examples, listener_of_examples
 
 CHOICES = ("pragmatic", "random")
 _ATOMS = tuple(f"{letter}{times}" for letter in ("a", "b", "[ab]") for times in ("", "*", "+", "?"))

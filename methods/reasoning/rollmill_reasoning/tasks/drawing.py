@@ -4,9 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from rollmill.ground.errors import SetupError, unknown_name
-from rollmill.ground.ids import digest128
-from rollmill.ground.records import Problem
+from rollmill.methods import Problem, SetupError, digest128, unknown_name
 
 SPLITS = ("train", "heldout")
 LICENCE = "CC0-1.0"

@@ -8,8 +8,8 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Completion, Problem
-from rollmill.pipelines.synthesize.tasks.dependencies import Dependencies
 from rollmill.pipelines.verify.code.code_verifier import CodeVerifier
+from rollmill_reasoning.tasks.dependencies import Dependencies
 
 EFFECT = re.compile(r"the (\w+ \w+?)(?: of n)?(?:,| and |\.)")
 

@@ -13,9 +13,8 @@ the training was rare. `meta.coverage` has the share of the task's training prob
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-from rollmill.ground.errors import SetupError
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
+from rollmill.methods import Problem, SetupError
+from rollmill_reasoning.tasks.drawing import LICENCE, checked_some, checked_split, distinct_problems, on_split
 
 TASKS = ("successor", "preorder", "inorder", "nesting")
 MOST = 12  # depth: a tree of height 12 has up to 25 nodes, and there are 26 letters

@@ -7,9 +7,9 @@ import pytest
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Problem
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.pipelines.synthesize.tasks.science.law_table import LAWS
-from rollmill.pipelines.synthesize.tasks.science.laws import TERMS, transforms
 from rollmill.pipelines.verify import VERIFIERS
+from rollmill_reasoning.tasks.science.law_table import LAWS
+from rollmill_reasoning.tasks.science.laws import TERMS, transforms
 from tests.pipelines.select.rollouts import rollout
 
 

@@ -12,10 +12,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from rollmill.ground.errors import SetupError
-from rollmill.ground.ids import digest128
-from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize.tasks.drawing import checked_split, on_split
+from rollmill.methods import Problem, SetupError, digest128
+from rollmill_reasoning.tasks.drawing import checked_split, on_split
 
 LEVELS = (1, 2, 3)
 _SKILLS = {1: "early counterexample", 2: "late counterexample", 3: "single counterexample"}

@@ -9,7 +9,7 @@ from rollmill.ground.records import Problem
 from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
 from rollmill.pipelines.synthesize import SYNTHESIZERS
-from rollmill.pipelines.synthesize.tasks.recursion import carries, nesting, order, successor, written
+from rollmill_reasoning.tasks.recursion import carries, nesting, order, successor, written
 from tests.known import known
 from tests.metrics.pools import pool
 
