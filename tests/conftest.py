@@ -126,7 +126,7 @@ def _same_folder() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _ledgers(request: pytest.FixtureRequest) -> Iterator[None]:
-    if not request.config.getoption("--postgres"):
+    if not request.config.getoption("--postgres", default=False):
         yield
         return
     from tests.postgres_server import ledgers_on, postgres_server

@@ -11,8 +11,8 @@ from rollmill.ground.records import Problem
 from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
 from rollmill.pipelines.score import SCORERS, group_scores
-from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.roles.protocols import Candidates
+from rollmill.roles.registries import registry
 from rollmill_reasoning.tasks.instructions import ChainStep, all_needed, run
 from tests.known import known
 from tests.metrics.pools import pool
@@ -20,7 +20,7 @@ from tests.pipelines.select.rollouts import rollout
 
 
 def made(count: int = 200, **options: object) -> list[Problem]:
-    return list(SYNTHESIZERS["instructions"](**options).synthesize(count, 4))
+    return list(registry("synthesizer")["instructions"](**options).synthesize(count, 4))
 
 
 def test_words_follow_by_hand() -> None:

@@ -8,14 +8,14 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Problem
 from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
-from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.roles.registries import registry
 from rollmill_reasoning.tasks.recursion import carries, nesting, order, successor, written
 from tests.known import known
 from tests.metrics.pools import pool
 
 
 def made(count: int, **options: object) -> list[Problem]:
-    return list(SYNTHESIZERS["recursion"](**options).synthesize(count, 4))
+    return list(registry("synthesizer")["recursion"](**options).synthesize(count, 4))
 
 
 def bits_of(problem: Problem) -> str:

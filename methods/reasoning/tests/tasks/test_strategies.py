@@ -8,13 +8,13 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Problem
 from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
-from rollmill.pipelines.synthesize import SYNTHESIZERS
+from rollmill.roles.registries import registry
 from rollmill_reasoning.tasks.strategies import FAMILIES, FEASIBLE
 from tests.metrics.pools import pool
 
 
 def made(count: int, **options: object) -> list[Problem]:
-    return list(SYNTHESIZERS["strategies"](**options).synthesize(count, 4))
+    return list(registry("synthesizer")["strategies"](**options).synthesize(count, 4))
 
 
 def test_both_ways_give_one_answer_wherever_the_familiar_one_can_be_gone() -> None:

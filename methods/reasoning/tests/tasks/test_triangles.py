@@ -12,9 +12,9 @@ from rollmill.ground.records import Problem
 from rollmill.metrics.registry import measure
 from rollmill.metrics.sample import Options
 from rollmill.pipelines.score import SCORERS, group_scores
-from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.verify import VERIFIERS
 from rollmill.roles.protocols import Candidates
+from rollmill.roles.registries import registry
 from rollmill_reasoning.tasks.triangles import triangles_of
 from tests.known import known
 from tests.metrics.pools import pool
@@ -24,7 +24,7 @@ N = 8
 
 
 def made(count: int, **options: object) -> list[Problem]:
-    return list(SYNTHESIZERS["triangles"](**options).synthesize(count, 4))
+    return list(registry("synthesizer")["triangles"](**options).synthesize(count, 4))
 
 
 def test_triangles_are_those_of_brute_force_and_half_of_them_are_known() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Problem
-from rollmill.pipelines.synthesize import SYNTHESIZERS
 from rollmill.pipelines.verify import VERIFIERS
+from rollmill.roles.registries import registry
 from rollmill_reasoning.tasks.science.law_table import LAWS
 from rollmill_reasoning.tasks.science.laws import TERMS, transforms
 from tests.pipelines.select.rollouts import rollout
@@ -30,7 +30,8 @@ def test_a_table_of_known_laws_scores_all_before_and_nothing_after() -> None:
     textbook = {law.name: sympy.latex(sympy.sympify(law.expression, locals=letters[law.name])) for law in LAWS}
     shares = {}
     for form in ("known", "transformed", "extended"):
-        problems = list(SYNTHESIZERS["laws"](forms=[form], points=0).synthesize(100 if form != "known" else 40, 3))
+        made = registry("synthesizer")["laws"](forms=[form], points=0)
+        problems = list(made.synthesize(100 if form != "known" else 40, 3))
         shares[form] = share_right(problems, [textbook[problem.meta["law"]] for problem in problems])
         assert share_right(problems, [problem.reference for problem in problems]) == 1.0
     assert shares == {"known": 1.0, "transformed": 0.0, "extended": 0.0}
@@ -41,7 +42,7 @@ def test_planted_pairs_of_formulas_are_told_apart() -> None:
     """Each transformed law spelt another way is right; with a changed factor, sign or exponent it is wrong."""
     import sympy
 
-    problems = list(SYNTHESIZERS["laws"](forms=["transformed"], points=0).synthesize(60, 5))
+    problems = list(registry("synthesizer")["laws"](forms=["transformed"], points=0).synthesize(60, 5))
     spelt, planted = [], []
     for at, problem in enumerate(problems):
         symbols = {name: sympy.Symbol(name, positive=True) for name in _names(problem)}
@@ -75,7 +76,7 @@ def test_every_transform_solves_its_law_and_there_are_more_than_a_hundred() -> N
 def test_the_measurements_obey_the_law_and_only_an_extended_one_needs_them() -> None:
     import sympy
 
-    for problem in SYNTHESIZERS["laws"](points=0).synthesize(30, 2):
+    for problem in registry("synthesizer")["laws"](points=0).synthesize(30, 2):
         rows = [line for line in str(problem.prompt).splitlines() if " = " in line]
         assert len(rows) == (8 if problem.meta["form"] == "extended" else 0)
         symbols = {name: sympy.Symbol(name, positive=True) for name in _names(problem)}
@@ -99,9 +100,9 @@ def test_laws_have_letters_that_formulas_may_hold() -> None:
         assert law.target in law.symbols
     assert len(TERMS) == len(set(TERMS))
     with pytest.raises(SetupError, match="forms is 'unknown'"):
-        SYNTHESIZERS["laws"](forms=["unknown"])
+        registry("synthesizer")["laws"](forms=["unknown"])
     with pytest.raises(SetupError, match="'points' is -1"):
-        SYNTHESIZERS["laws"](points=-1)
+        registry("synthesizer")["laws"](points=-1)
 
 
 def _names(problem: Problem) -> list[str]:
