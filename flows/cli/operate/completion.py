@@ -15,19 +15,20 @@ WANTED = "_ROLLMILL_COMPLETE"  # the variable by which the shell's script asks
 
 def complete_values(program: Any) -> None:
     """Let every argument and option of the program, a click command, offer what its metavar names."""
-    for command in _commands(program):
+    for group, command in _commands(program):
         for parameter in command.params:
             named = re.sub(r"\[.*?\]", "", parameter.metavar or parameter.name.upper())  # NAME[:MODEL]
-            words = re.findall("[A-Z]+", named)
-            offers = [OFFERED[word] for word in words if word in OFFERED]
+            known = OFFERED | (IN_GROUPS.get(group, {}) if parameter.param_type_name == "argument" else {})
+            offers = [known[word] for word in re.findall("[A-Z]+", named) if word in known]
             if offers:
                 parameter.shell_complete = _offer(offers)
 
 
-def _commands(program: Any) -> Iterator[Any]:
-    yield program
-    for command in getattr(program, "commands", {}).values():
-        yield from _commands(command)
+def _commands(program: Any, group: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command, each with the verb of the program that it belongs to."""
+    yield group, program
+    for name, command in getattr(program, "commands", {}).items():
+        yield from _commands(command, group or name)
 
 
 def _offer(offers: list[Callable[[], Iterator[str]]]) -> Callable[[Any, str], list[Any]]:
@@ -98,6 +99,14 @@ OFFERED: dict[str, Callable[[], Iterator[str]]] = {
     "SHIPPED": _shipped,
     "VERIFIER": _verifiers,
 }
+
+
+_DATASETS, _MODELS = OFFERED["DATASET"], OFFERED["MODEL"]
+IN_GROUPS = {
+    "dataset": dict.fromkeys(("NAME", "VERSION"), _DATASETS),
+    "model": dict.fromkeys(("NAME", "VERSION"), _MODELS),
+}
+"""What the arguments of datasets' and of models' verbs name: both have one code."""
 
 
 def wanted() -> bool:

@@ -25,6 +25,8 @@ def test_names_of_this_workspace_are_offered(toy: Path, curated: Curated) -> Non
     (toy / "recipes").mkdir(exist_ok=True)
     (toy / "recipes" / "other.yaml").write_text("recipe_schema: 1\n")
     assert completed(toy, "rollmill dataset show t") == ["toy", "toy@v1"]
+    assert completed(toy, "rollmill dataset yank t") == ["toy", "toy@v1"]
+    assert completed(toy, "rollmill model show t") == []
     assert completed(toy, "rollmill runs show t") == [outcome["run"]]
     assert completed(toy, "rollmill compare t") == ["toy", "toy@v1", outcome["run"]]
     assert completed(toy, "rollmill curate t") == ["toy.yaml"]
