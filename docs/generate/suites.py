@@ -32,7 +32,8 @@ def page() -> str:
             *(f"- **{name.replace('_', ' ').capitalize()}**: {text}" for name, text in SECTIONS.items()),
             "## Measured rates",
             "Of verifiers with their default options, by `python benchmarks/numbers/measured.py`, with 95% intervals. "
-            "The card of a dataset version repeats them for a verifier that nobody [audited](../how-to/audit.md) there.",
+            "The card of a dataset version repeats them for a verifier that nobody [audited](../how-to/audit.md) there. "
+            "What is undecided is mostly wrong answers and attacks that cannot be read.",
             table(
                 ["verifier", "wrong answers accepted", "right answers rejected", "undecided"],
                 ([f"`{name}`", *(_share(row[key]) for key in KEPT)] for name, row in measured_rates().items()),

@@ -19,7 +19,7 @@ from rollmill.pipelines.method_checks import check_method
 from rollmill.pipelines.own_code import part_digest, remember
 from rollmill.pipelines.select.of_steps import RATES, OfSteps, WithinRates
 from rollmill.roles.protocols import BuiltOfMethods
-from rollmill.roles.registries import registry
+from rollmill.roles.registries import registry, shelf_command
 from rollmill.roles.user_code import NoFile, NotLoaded, classes_of, load_module, signed, source_of
 
 SOURCE = "source"  # what a synthesizer takes that makes problems of others
@@ -186,7 +186,7 @@ def method_class(role: str, name: str, base: Path) -> tuple[type[Any], str | Non
         return *users_own(role, name, base), None
     known = registry(role)
     if name not in known:
-        raise unknown_name(role, name, known)
+        raise unknown_name(role, name, known, next_command=shelf_command())
     cls, package = known[name], known.package(name)
     return cls, None if package is None else _digest(sys.modules[cls.__module__]), package
 

@@ -135,5 +135,13 @@ def registry(role: str) -> Methods:
     return Methods(role, getattr(import_module(place.module), place.attribute), entry_points().get(place.kind, {}))
 
 
+def shelf_command() -> str | None:
+    """The command that installs the packages of methods/; None where they are all installed."""
+    found = {
+        point.dist.name for names in entry_points().values() for points in names.values() for point in points if point.dist
+    }
+    return None if found >= SHELF else "pip install 'rollmill[methods]', which brings the methods of papers"
+
+
 def _is_ours(point: EntryPoint) -> bool:
     return point.dist is not None and point.dist.name in SHELF

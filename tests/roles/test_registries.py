@@ -1,5 +1,6 @@
 """Methods of installed packages: imported when looked up, refused where two have one name, recorded with their package."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from rollmill.flows.recipe.user_files import packages_of
 from rollmill.ground.errors import SetupError
 from rollmill.ground.ids import sha256_text
 from rollmill.pipelines.verify import verify
+from rollmill.roles import registries
 from rollmill.roles.registries import REGISTRIES, registry
 from tests.installed import Install
 
@@ -75,6 +77,28 @@ def test_package_version_and_file_are_part_of_what_is_recorded(install: Install,
 
 def test_methods_of_the_product_have_no_package(tmp_path: Path) -> None:
     assert resolve("verifier", "number", {}, base=tmp_path).origin() == {}
+
+
+def test_a_method_of_the_shelf_is_recorded_as_the_products_own(tmp_path: Path) -> None:
+    """It keeps its verdicts, wherever it lies: neither its module nor its package is part of what identifies it."""
+    method = resolve("synthesizer", "goals", {}, base=tmp_path)
+    assert method.cls.__module__ == "rollmill_proofs.goals"
+    assert method.origin() == {}
+    assert "rollmill_proofs" not in json.dumps(method.canonical())
+
+
+def test_a_name_that_the_absent_shelf_may_have_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SetupError) as error:
+        resolve("verifier", "prooof", {}, base=tmp_path)
+    assert "'proof'" in error.value.message
+    assert error.value.next_command is None
+    monkeypatch.setattr(registries, "entry_points", dict)
+    with pytest.raises(SetupError) as error:
+        resolve("verifier", "proof", {}, base=tmp_path)
+    assert error.value.next_command is not None
+    assert error.value.next_command.startswith("pip install 'rollmill[methods]'")
 
 
 @pytest.mark.parametrize(
