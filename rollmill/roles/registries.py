@@ -140,7 +140,7 @@ def shelf_command() -> str | None:
     found = {
         point.dist.name for names in entry_points().values() for points in names.values() for point in points if point.dist
     }
-    return None if found >= SHELF else "pip install 'rollmill[methods]', which brings the methods of papers"
+    return None if packages >= SHELF else "pip install 'rollmill[methods]', which brings the methods of papers"
 
 
 def _is_ours(point: EntryPoint) -> bool:
