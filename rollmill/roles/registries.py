@@ -137,9 +137,8 @@ def registry(role: str) -> Methods:
 
 def shelf_command() -> str | None:
     """The command that installs the packages of methods/; None where they are all installed."""
-    found = {
-        point.dist.name for names in entry_points().values() for points in names.values() for point in points if point.dist
-    }
+    points = [point for names in entry_points().values() for same in names.values() for point in same]
+    packages = {point.dist.name for point in points if point.dist is not None}
     return None if packages >= SHELF else "pip install 'rollmill[methods]', which brings the methods of papers"
 
 
