@@ -57,7 +57,7 @@ class StartForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiringRules:
-    """How a schedule fires a kind.
+    """Rules by which a schedule fires a kind.
 
     `flow`: place of its Prefect flow; `models`: place of the function that names the models of a loaded recipe; `fresh`:
     the key of a recipe that gets the number of a fresh firing, by what is fresh; `makes`, `problems`: what every fresh

@@ -49,7 +49,7 @@ class Started:
 
     @property
     def result(self) -> Result:
-        """What it works on; empty if the page follows its end alone."""
+        """Name of the run or experiment that it works on; empty if the page follows its end alone."""
         kind = FIRST if self.words[0] == "runs" else self.kind  # `runs resume`
         return "" if kind is None else kind.result
 

@@ -163,7 +163,7 @@ def new_method(kind: str, name: str) -> Path:
 
 
 def places_in_product(role: str, name: str) -> tuple[str, str, str]:
-    """Where the product has a method of this role: its file, the file of its registry, and its contract test."""
+    """Places in the product of a method of this role: its file, the file of its registry, and its contract test."""
     from rollmill.roles.registries import REGISTRIES
 
     place = Path(*REGISTRIES[role].module.split(".")[1:])

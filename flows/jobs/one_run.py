@@ -71,7 +71,7 @@ class OneRun:
         return {**row, "run": run.id, "spent": run.spent.row(), "messages": list(run.session.messages)}
 
     def summary(self, run: OpenRun, row: Outcome) -> Outcome:
-        """What the ledger keeps of the result."""
+        """Part of the result that the ledger keeps."""
         return {**row, "next": f"rollmill runs show {run.id}"}
 
     def run_of(self, run: OpenRun) -> str:

@@ -30,7 +30,7 @@ _NAMED = re.compile(r"[\w./-]+\.(?:yaml|csv)\b")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of a shipped file: `written`, `same` as the one that was here, or another is `kept`."""
+    """Result for a shipped file: `written`, `same` as the one that was here, or another is `kept`."""
 
     place: str
     outcome: str
@@ -58,7 +58,7 @@ def fetch(root: Path, names: list[str], *, dry_run: bool = False) -> list[Fetche
         if _name(name) not in known:
             raise unknown_name("recipe", name, known, next_command="rollmill recipe list --all")
     fetched = []
-    for place in _with_named([known[_name(name)] for name in names]):
+    for place in _with_named([known[_name(name)] for name in names], set(known.values())):
         target, text = root / place, (CHECKOUT / place).read_text(encoding="utf-8")
         if not target.resolve().is_relative_to(root.resolve()):
             raise SetupError(
@@ -79,17 +79,16 @@ def _name(place: str) -> str:
     return place.removeprefix("./").removeprefix("recipes/").removesuffix(".yaml")
 
 
-def _with_named(places: list[str]) -> list[str]:
+def _with_named(places: list[str], recipes: set[str]) -> list[str]:
     """These files and all that they name, directly or through others, each once; what a comment names is among them."""
     brought = list(dict.fromkeys(places))
     for place in brought:  # which grows
-        brought += [named for named in dict.fromkeys(_named_in(place)) if named not in brought]
+        brought += [named for named in dict.fromkeys(_named_in(place, recipes)) if named not in brought]
     return brought
 
 
-def _named_in(place: str) -> Iterator[str]:
+def _named_in(place: str, recipes: set[str]) -> Iterator[str]:
     """The shipped recipes and profiles that a shipped file names, from its own folder or from the workspace's."""
-    recipes = set(shipped_recipes().values())
     for word in _NAMED.findall((CHECKOUT / place).read_text(encoding="utf-8")):
         for path in (CHECKOUT / word, (CHECKOUT / place).parent / word):
             named = path.resolve()

@@ -74,7 +74,7 @@ def write_derived(info: VersionInfo, *, again: bool = False) -> None:
 
     if read_listing(info.path) is None:
         return
-    require_published_rows(info)
+    require_published(info, rows=True)
     manifest = load_manifest(info)
     with explained_by_machine(info.path):
         ignore_derived(info.path.parent)
@@ -125,18 +125,14 @@ def _repair_command(info: VersionInfo) -> str:
     return f"rollmill dataset checkout {info.ref}; if DVC has no copy, {again}"
 
 
-def require_published(info: VersionInfo) -> None:
-    """FoundWanting if a local file of a version is not the published one."""
+def require_published(info: VersionInfo, *, rows: bool = False) -> None:
+    """FoundWanting if a local file of a version is not the published one; before `rows` are read, as well for a shard that
+    unfolds to too much.
+    """
     require_files(info)
+    check = require_readable if rows else require_shard
     for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
-        require_shard(info.path, shard)
-
-
-def require_published_rows(info: VersionInfo) -> None:
-    """Same as `require_published`, before rows are read: FoundWanting as well for a shard that unfolds to too much."""
-    require_files(info)
-    for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
-        require_readable(info.path, shard)
+        check(info.path, shard)
 
 
 def require_pulled(info: VersionInfo, again: str) -> None:
@@ -207,7 +203,7 @@ def open_version(info: VersionInfo, *, as_published: bool = True) -> "duckdb.Duc
     if not is_here(info):
         raise missing_rows_error(info)
     if as_published:
-        require_published_rows(info)
+        require_published(info, rows=True)
     if read_listing(info.path) is not None:
         from rollmill.storage.versions.content.shard_views import connect_shards
 

@@ -13,6 +13,7 @@ import yaml
 
 import rollmill
 from rollmill.ground.errors import refusal
+from rollmill.roles.registries import SHELF
 
 ROOT = Path(__file__).resolve().parents[2]
 PINS = sorted([ROOT / "requirements.txt", *ROOT.glob(".ci/requirements/*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
@@ -135,3 +136,19 @@ def test_the_hooks_before_a_commit_are_those_of_make_check() -> None:
 def test_mypy_reads_every_module() -> None:
     overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
     assert [part["module"] for part in overrides if part.get("ignore_errors") or part.get("disable_error_code")] == []
+
+
+def test_every_list_of_the_packages_of_methods_has_all_of_them() -> None:
+    """What identifies their methods, what `make run` and the image install, and the extra of the wheel."""
+    files = sorted((ROOT / "methods").glob("*/pyproject.toml"))
+    assert {tomllib.loads(file.read_text())["project"]["name"] for file in files} == SHELF
+    folders = [f"./methods/{file.parent.name}" for file in files]
+    assert f"SHELF := {' '.join(folders)}\n" in (ROOT / "Makefile").read_text()
+    image = (ROOT / "docs/examples/compose/Dockerfile").read_text()
+    assert [folder for folder in folders if f"-e {folder}" not in image] == []
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extra = ours["project"]["optional-dependencies"]["methods"]
+    assert {re.split("[>=[]", name)[0] for name in extra} - {"rollmill"} == SHELF
+    packages = {name.replace("-", "_") for name in SHELF}
+    assert packages <= set(ours["tool"]["importlinter"]["root_packages"])
+    assert packages <= set(ours["tool"]["mypy"]["packages"])

@@ -1,4 +1,4 @@
-"""What a job takes, as the page New run shows it beside the form of a kind."""
+"""Cost and limits of a job before its start, as the page New run shows it beside the form of a kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

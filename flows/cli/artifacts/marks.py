@@ -88,9 +88,7 @@ class ArtifactMarks:
         from rollmill.storage.artifacts import marks
 
         self._mark(marks.yank, (reference, reason), "withdrawn:", dry_run=dry_run, json=json)
-        self.warn_users(
-            reference,
-        )
+        self.warn_users(reference)
 
     def unyank(self, reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> None:
         """Take a withdrawal back.
@@ -180,7 +178,7 @@ class ArtifactMarks:
         """Name what was made from a withdrawn version and stays usable."""
 
     def contents(self, entry: Any) -> str:
-        """What an entry holds, in words."""
+        """Contents of an entry, in words."""
         raise NotImplementedError
 
     def _mark(self, change: Callable[..., Any], given: tuple[str, ...], phrase: str, *, dry_run: bool, json: bool) -> None:

@@ -66,7 +66,7 @@ def methods(
 
 
 def _written(kind: str, path: Path) -> str:
-    """What was written and, in a checkout, where the product would have it."""
+    """Message about the written file and, in a checkout, its place in the product."""
     lines = [f"{path} is written."]
     if (CHECKOUT / "tests").is_dir():
         file, registry, contract = places_in_product(role_of(kind), path.stem)

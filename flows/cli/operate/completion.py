@@ -101,11 +101,7 @@ OFFERED: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-_DATASETS, _MODELS = OFFERED["DATASET"], OFFERED["MODEL"]
-IN_GROUPS = {
-    "dataset": dict.fromkeys(("NAME", "VERSION"), _DATASETS),
-    "model": dict.fromkeys(("NAME", "VERSION"), _MODELS),
-}
+IN_GROUPS = {noun: dict.fromkeys(("NAME", "VERSION"), OFFERED[noun.upper()]) for noun in ("dataset", "model")}
 """What the arguments of datasets' and of models' verbs name: both have one code."""
 
 

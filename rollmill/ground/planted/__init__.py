@@ -1,1 +1,1 @@
-"""What a folder of somebody else may hold in the place of a file of ours."""
+"""Planted files: links and other things in a folder of somebody else, in the place of a file of ours."""

@@ -1,1 +1,1 @@
-"""What servers do to replies: faults, which are counted beside every rate, and tokens of chat formats left in texts."""
+"""Replies of servers: faults, which are counted beside every rate, and tokens of chat formats left in texts."""

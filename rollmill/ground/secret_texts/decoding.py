@@ -104,7 +104,7 @@ def _meant(match: "re.Match[str]") -> str | None:
 
 
 def _encoded_runs(form: TextReading) -> Iterator[TextReading]:
-    """What the runs of letters are as base64 and as hexadecimal digits; every character stands for the whole run."""
+    """Texts that the runs of letters are as base64 and as hexadecimal digits; every character stands for the whole run."""
     # One byte a character, so that places are the same; no other character than ASCII's is part of a run.
     letters = form.text.encode("ascii", "replace").translate(_RUN_LETTERS)
     end = 0

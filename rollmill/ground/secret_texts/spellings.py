@@ -1,4 +1,4 @@
-"""How a secret key may be spelled in a text: as it is, backwards, in hexadecimal digits, in base64 at its three alignments.
+"""Spellings of a secret key in a text: as it is, backwards, in hexadecimal digits, in base64 at its three alignments.
 
 Each spelling is reduced to its normal form, lower-case letters and digits alone: white space, line breaks, escapes of
 punctuation, zero-width characters and the case of letters make no difference. A piece of `LEAST_PIECE` characters of a key

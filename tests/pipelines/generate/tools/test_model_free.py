@@ -12,6 +12,7 @@ from rollmill.ground.records import Message, Origin, Problem, Prompt, Request, S
 from rollmill.pipelines.generate.direct import DirectSampler
 from rollmill.pipelines.generate.registry import GENERATORS, MODEL_FREE, RATING, built_engine
 from rollmill.pipelines.method_checks import check_method
+from rollmill.roles import engine_roles
 from rollmill.roles.engine_roles import CountsPromptTokens
 
 SUM = "2 * 3 = 6\nThen 6 + 4 = 10\n#### 10"
@@ -122,6 +123,11 @@ def test_an_option_that_the_engine_does_not_take_is_the_users_mistake() -> None:
         with pytest.raises(SetupError, match="takes no option 'colour'"):
             list(engine.generate(requests_of(engine, [(Message("user", SUM), *options(colour="red"))])))
         engine.close()
+
+
+def test_a_recorded_recipe_knows_the_engines_that_ask_no_model() -> None:
+    """`engine_roles` stands below the registry and has their names alone."""
+    assert set(MODEL_FREE) == engine_roles.MODEL_FREE
 
 
 def test_one_name_names_one_engine() -> None:
