@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import psutil
+
 
 def until(done: Callable[[], object], seconds: float = 60.0) -> bool:
     """Whether it came true in time."""
@@ -10,3 +12,11 @@ def until(done: Callable[[], object], seconds: float = 60.0) -> bool:
     while not (found := done()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return bool(found)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process is gone, or a zombie of which only its parent has to hear."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # between the two questions
+        return True

@@ -20,7 +20,7 @@ from rollmill.flows.rewards.reward_log import JudgedLog, publish
 from rollmill.ground.records import JudgedRow, Problem
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import Run, finish, start
-from tests.waiting import until
+from tests.waiting import has_ended, until
 
 TOYS = "tests.flows.rewards.toys"
 
@@ -202,7 +202,7 @@ def serve_and_end(workspace: Path, step: int, end: signal.Signals) -> None:
     said = finish(server)
     assert said.status == (-9 if end == signal.SIGKILL else 0)
     assert said.err == ""
-    assert until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+    assert until(lambda: all(map(has_ended, workers)))
 
 
 def ask(address: str, items: list[dict[str, str]], step: int) -> None:

@@ -21,7 +21,7 @@ from rollmill.storage.schedules import Schedules
 from rollmill.storage.standing import Standing, find_standing
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Said, finish, start
-from tests.waiting import until
+from tests.waiting import has_ended, until
 
 pytestmark = [pytest.mark.security, pytest.mark.timeout(400)]
 TOYS = Path(__file__).parents[2] / "toys.py"
@@ -80,7 +80,7 @@ class Up:
         pid = self.standing.process.pid
         children = psutil.Process(pid).children(recursive=True)
         os.kill(pid, signal.SIGKILL)
-        assert until(lambda: not any(child.is_running() and child.status() != "zombie" for child in children), 30)
+        assert until(lambda: all(map(has_ended, children)), 30)
         assert until(lambda: find_standing(self.folder / ".rollmill") is None, 30)
 
 

@@ -58,13 +58,19 @@ FORBIDDEN = {("shell", "True"), ("allow_pickle", "True"), ("unsafe_allow_html", 
 SAFE_LOADERS = ("yaml.CSafeLoader", "yaml.SafeLoader", "_Loader")
 
 
+def program() -> Iterator[Path]:
+    """The files of the program, without the tests of the shelf."""
+    for package in PACKAGES:
+        files = sorted((ROOT / package).rglob("*.py"))
+        yield from (path for path in files if "tests" not in path.relative_to(ROOT).parts)
+
+
 def calls() -> Iterator[tuple[str, str, ast.Call]]:
     """File, name and node of every call in the program."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call):
-                    yield path.relative_to(ROOT).as_posix(), ast.unparse(node.func), node
+    for path in program():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield path.relative_to(ROOT).as_posix(), ast.unparse(node.func), node
 
 
 def test_every_call_that_makes_code_of_data_is_known() -> None:
@@ -89,12 +95,11 @@ def test_loaders_of_models_and_documents_run_nothing() -> None:
 def test_every_interpreter_that_is_started_leaves_the_current_folder_out() -> None:
     """`python -m` and `python -c` put it first on the path, where a file of a workspace may have any module's name."""
     faults = []
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                words = [ast.unparse(part) for part in node.elts] if isinstance(node, ast.List) else []
-                if words and {"'-m'", "'-c'"} & set(words) and not {"'-P'", "'-I'"} & set(words):
-                    faults.append(f"{path.relative_to(ROOT).as_posix()} {words[0]}")
+    for path in program():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            words = [ast.unparse(part) for part in node.elts] if isinstance(node, ast.List) else []
+            if words and {"'-m'", "'-c'"} & set(words) and not {"'-P'", "'-I'"} & set(words):
+                faults.append(f"{path.relative_to(ROOT).as_posix()} {words[0]}")
     # Interpreters that may be older than 3.11, which has -P: PYTHONSAFEPATH, and the boot code drops the folder.
     assert sorted(faults) == [
         "pipelines/generate/serving/local_model.py str(model.python)",

@@ -21,7 +21,7 @@ from rollmill.storage.standing import lock_file, write_dashboard_address, write_
 from rollmill.storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run, finish, start
 from tests.tied import tied
-from tests.waiting import until
+from tests.waiting import has_ended, until
 
 pytestmark = pytest.mark.services
 
@@ -114,7 +114,7 @@ def test_pages_end_with_the_command_even_if_it_is_killed(workspace: Path) -> Non
     pages = pages_of(command)
     command.kill()
     finish(command)
-    assert until(lambda: not pages[0].is_running() or pages[0].status() == psutil.STATUS_ZOMBIE)
+    assert until(lambda: has_ended(pages[0]))
 
 
 def test_a_terminal_counts_the_seconds_until_ctrl_c(workspace: Path) -> None:
