@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from rollmill.pipelines.mix.table import ChosenUnits as ChosenUnits
     from rollmill.pipelines.mix.table import MixUnits as MixUnits
     from rollmill.pipelines.mix.table import SetMethod as SetMethod
-    from rollmill.pipelines.mix.table import fitting as fitting
+    from rollmill.pipelines.mix.table import units_that_fit as units_that_fit
     from rollmill.pipelines.mix.text_vectors import k_means as k_means
     from rollmill.pipelines.mix.text_vectors import text_vectors as text_vectors
     from rollmill.pipelines.option_checks import checked_choice as checked_choice

@@ -14,7 +14,7 @@ from rollmill.flows.mixing.signals import VECTOR
 from rollmill.flows.mixing.thresholds import ELSEWHERE, KEPT, Sifted, reasons_of
 from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.ground.pool import Floats
-from rollmill.pipelines.mix.quotas.quota import shared_out
+from rollmill.pipelines.mix.quotas.quota import apportion
 from rollmill.pipelines.mix.table import ChosenUnits, MixUnits
 from rollmill.pipelines.mix.text_vectors import unit_rows
 
@@ -88,7 +88,7 @@ def declared_rows(loaded: LoadedMixture, free: Mapping[str, int]) -> dict[str, i
     # 1e-9, because 7 / .07 is 99.99999999999999 in floats and fits 100 rows.
     size = recipe.size or int(min(free[name] / share for name, share in shares.items()) + 1e-9)
     # A share may ask for more rows than a source has: that is refused later, not spread over other sources.
-    return shared_out(shares, dict.fromkeys(shares, size), size)
+    return apportion(shares, dict.fromkeys(shares, size), size)
 
 
 def _units(loaded: LoadedMixture, rows: Sifted) -> list[str]:

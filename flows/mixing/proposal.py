@@ -17,7 +17,7 @@ from rollmill.pipelines.mix.pilots.pilot import LawResult, MixtureLaw, Pilots, b
 from rollmill.pipelines.mix.pilots.quadratic import Quadratic
 from rollmill.pipelines.mix.pilots.source_power import SourcePower
 from rollmill.pipelines.mix.pilots.transport import Geometry, Transport
-from rollmill.pipelines.mix.quotas.quota import shared_out
+from rollmill.pipelines.mix.quotas.quota import apportion
 from rollmill.pipelines.mix.text_vectors import text_vectors
 from rollmill.stats.scaling.power_law import REACH
 from rollmill.storage.artifacts.index import artifact_names
@@ -120,4 +120,4 @@ def _law_row(result: LawResult, pilots: Pilots, size: float) -> Row:
 def _named(pilots: Pilots, shares: Floats) -> dict[str, float]:
     """Shares in ten thousandths that add up to 1, as a mixture's recipe wants them."""
     weights = dict(zip(pilots.sources, shares.tolist(), strict=True))
-    return {name: part / DIVIDED for name, part in shared_out(weights, dict.fromkeys(weights, DIVIDED), DIVIDED).items()}
+    return {name: part / DIVIDED for name, part in apportion(weights, dict.fromkeys(weights, DIVIDED), DIVIDED).items()}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rollmill.ground.errors import contract_error
-from rollmill.pipelines.allocate.arms import Allocator, Arm, Costs, Pull, spent
+from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull, PullCosts, cost_of_pulls
 
 MOST_ROUNDS = 100_000  # more than any total of ours takes
 
@@ -23,10 +23,10 @@ class Allocation:
 
 
 def allocate(
-    allocator: Allocator, sizes: Mapping[str, int | None], source: Source, *, costs: Costs | None = None, seed: int = 0
+    allocator: Allocator, sizes: Mapping[str, int | None], source: Source, *, costs: PullCosts | None = None, seed: int = 0
 ) -> Allocation:
     """Pull until the allocator is done. `sizes`: pulls that each arm has, None for no limit."""
-    priced: Costs = costs or {}
+    priced: PullCosts = costs or {}
     arms = {name: Arm((), size) for name, size in sizes.items()}
     rounds: list[Mapping[str, int]] = []
     while plan := {name: count for name, count in allocator.next(arms, priced, seed).items() if count}:
@@ -43,4 +43,4 @@ def allocate(
     answer = tuple(allocator.answer(arms, priced, seed))
     if sorted(answer) != sorted(arms):
         raise contract_error(f"allocator {allocator.name!r} answered {list(answer)}, not all of {sorted(arms)}")
-    return Allocation(arms, tuple(rounds), answer, spent(arms, priced))
+    return Allocation(arms, tuple(rounds), answer, cost_of_pulls(arms, priced))

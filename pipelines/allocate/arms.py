@@ -17,7 +17,7 @@ from rollmill.ground.ids import digest128
 from rollmill.pipelines.option_checks import checked_count, checked_positive
 
 ROLE = "allocator"
-SLACK = 1e-9  # of a sum of costs
+COST_SLACK = 1e-9  # of a sum of costs
 
 
 class Pull(NamedTuple):
@@ -47,8 +47,8 @@ class Arm:
         return math.fsum(pull.right for pull in pulls) / drawn if drawn else -1.0
 
 
-Counts = Mapping[str, Arm]
-Costs = Mapping[str, float]
+Arms = Mapping[str, Arm]
+PullCosts = Mapping[str, float]
 """Cost of one pull by arm."""
 
 
@@ -67,10 +67,10 @@ class Allocator(Protocol):
     @property
     def total(self) -> float: ...
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """Pulls to make by arm, a pure function of its arguments; empty when the allocation is done."""
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> Sequence[str]:
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> Sequence[str]:
         """All arms, the chosen one first."""
 
 
@@ -78,7 +78,7 @@ class Allocator(Protocol):
 class VouchingAllocator(Allocator, Protocol):
     """An allocator whose answer is the order of all arms, with a bound on the chance that it is wrong."""
 
-    def doubts(self, counts: Counts) -> Sequence[str]:
+    def doubts(self, counts: Arms) -> Sequence[str]:
         """Sentences about the parts of the order that the bound does not cover; empty if it covers the whole order."""
 
 
@@ -99,43 +99,43 @@ class ArmOptions:
         checked_count(ROLE, name, "batch", self.batch)
         checked_count(ROLE, name, "group", self.group)
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the means say it
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:  # noqa: ARG002 - the means say it
         """The arms by their share of correct completions."""
-        return by_mean(counts)
+        return arms_by_mean(counts)
 
 
-def by_mean(counts: Counts) -> list[str]:
+def arms_by_mean(counts: Arms) -> list[str]:
     """The arms by their share of correct completions, the best first; equal ones in a fixed random order."""
-    return sorted(counts, key=lambda arm: (-counts[arm].mean(), lot(arm)))
+    return sorted(counts, key=lambda arm: (-counts[arm].mean(), tie_break(arm)))
 
 
 @cache
-def lot(arm: str) -> str:
+def tie_break(arm: str) -> str:
     """A fixed random place of an arm among equal ones."""
     return digest128(["tie", arm])
 
 
-def spent(counts: Counts, costs: Costs) -> float:
+def cost_of_pulls(counts: Arms, costs: PullCosts) -> float:
     """Cost of all committed pulls."""
     return math.fsum(len(arm.pulls) * costs.get(name, 1.0) for name, arm in counts.items())
 
 
-def random_of(seed: int, counts: Counts, stream: int = 0) -> np.random.Generator:
+def random_of_round(seed: int, counts: Arms, stream: int = 0) -> np.random.Generator:
     """The random numbers of one round, by the seed and the number of committed pulls."""
     return np.random.default_rng([seed, stream, sum(len(arm.pulls) for arm in counts.values())])
 
 
-def one_by_one(
-    limits: ArmOptions, counts: Counts, costs: Costs, choose: Callable[[list[str], Counter[str]], str]
+def pulls_one_by_one(
+    limits: ArmOptions, counts: Arms, costs: PullCosts, choose: Callable[[list[str], Counter[str]], str]
 ) -> Counter[str]:
     """A batch of pulls, each chosen among the open and affordable arms in view of the batch so far."""
     planned: Counter[str] = Counter()
-    left = limits.total - spent(counts, costs)
+    left = limits.total - cost_of_pulls(counts, costs)
     for _ in range(limits.batch):
         able = [
             name
             for name, arm in sorted(counts.items())
-            if costs.get(name, 1.0) <= left + SLACK and (arm.left is None or planned[name] < arm.left)
+            if costs.get(name, 1.0) <= left + COST_SLACK and (arm.left is None or planned[name] < arm.left)
         ]
         if not able:
             break
@@ -145,9 +145,11 @@ def one_by_one(
     return planned
 
 
-def by_weight(limits: ArmOptions, counts: Counts, costs: Costs, weights: Mapping[str, float], seed: int) -> Counter[str]:
+def pulls_by_weight(
+    limits: ArmOptions, counts: Arms, costs: PullCosts, weights: Mapping[str, float], seed: int
+) -> Counter[str]:
     """A batch of pulls drawn with these weights; equal weights where those of all open arms are 0."""
-    generator = random_of(seed, counts)
+    generator = random_of_round(seed, counts)
 
     def choose(able: list[str], planned: Counter[str]) -> str:
         del planned
@@ -155,4 +157,4 @@ def by_weight(limits: ArmOptions, counts: Counts, costs: Costs, weights: Mapping
         chances = shares / shares.sum() if shares.sum() > 0 else None
         return able[int(generator.choice(len(able), p=chances))]
 
-    return one_by_one(limits, counts, costs, choose)
+    return pulls_one_by_one(limits, counts, costs, choose)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_weight
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Arms, Pull, PullCosts, pulls_by_weight
 from rollmill.pipelines.option_checks import checked_count, checked_positive
 
 
@@ -32,11 +32,11 @@ class Dump(ArmOptions):
         checked_count(ROLE, self.name, "window", self.window)
         checked_positive(ROLE, self.name, "temperature", self.temperature)
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """One batch, drawn by the weights."""
-        return by_weight(self, counts, costs, self.weights(counts), seed)
+        return pulls_by_weight(self, counts, costs, self.weights(counts), seed)
 
-    def weights(self, counts: Counts) -> dict[str, float]:
+    def weights(self, counts: Arms) -> dict[str, float]:
         """Sampling weights of the sources, of sum 1."""
         pulls = sum(len(arm.pulls) for arm in counts.values())
         bonus = {name: math.sqrt(2 * math.log(pulls + 1) / (len(arm.pulls) + 1)) for name, arm in counts.items()}
@@ -50,7 +50,7 @@ class Dump(ArmOptions):
         last = arm.pulls[-self.window :]
         return math.fsum(absolute_advantage(pull) for pull in last) / len(last) if last else 0.0
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the window says it all
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:  # noqa: ARG002 - the window says it all
         """The sources by learnability."""
         return sorted(counts, key=lambda name: (-self.learnability(counts[name]), name))
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, lot, one_by_one
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Arms, PullCosts, pulls_one_by_one, tie_break
 from rollmill.pipelines.option_checks import checked_count, checked_positive
 
 EXPONENTS = np.linspace(0.05, 2.0, 40)
@@ -49,16 +49,16 @@ class Equitable(ArmOptions):
         checked_positive(ROLE, self.name, "power", self.power)
         checked_count(ROLE, self.name, "first", self.first, least=3)
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
         """One batch of pulls, each to the largest predicted fall for its cost."""
         curves = {name: fitted_curve(arm) for name, arm in counts.items() if len(arm.pulls) >= self.first}
 
         def choose(able: list[str], planned: Counter[str]) -> str:
             held = {name: len(counts[name].pulls) + planned[name] for name in able}
             falls = {name: self._fall(curves.get(name), held[name]) / costs.get(name, 1.0) for name in able}
-            return min(able, key=lambda name: (-falls[name], held[name], lot(name)))
+            return min(able, key=lambda name: (-falls[name], held[name], tie_break(name)))
 
-        return one_by_one(self, counts, costs, choose)
+        return pulls_one_by_one(self, counts, costs, choose)
 
     def _fall(self, curve: LearningCurve | None, held: int) -> float:
         """Predicted fall of loss^power by one more batch; infinite before the first batches."""
@@ -66,10 +66,10 @@ class Equitable(ArmOptions):
             return math.inf if held < self.first else 0.0
         return math.pow(curve.loss(held), self.power) - math.pow(curve.loss(held + 1), self.power)
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the curves say it
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:  # noqa: ARG002 - the curves say it
         """The groups by their fitted loss, the largest first."""
         losses = {name: fitted_curve(arm).loss(max(1, len(arm.pulls))) for name, arm in counts.items()}
-        return sorted(counts, key=lambda name: (-losses[name], lot(name)))
+        return sorted(counts, key=lambda name: (-losses[name], tie_break(name)))
 
 
 def fitted_curve(arm: Arm) -> LearningCurve:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.allocate.arms import ROLE, SLACK, ArmOptions, Costs, Counts, lot
+from rollmill.pipelines.allocate.arms import COST_SLACK, ROLE, ArmOptions, Arms, PullCosts, tie_break
 
 
 @dataclass(slots=True)
 class _Walk:
     """Pulls due to each arm by the rounds so far; `missing`: those not committed yet, which end the replay."""
 
-    counts: Counts
-    costs: Costs
+    counts: Arms
+    costs: PullCosts
     pooled: bool
     due: dict[str, int] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class _Walk:
         before = {arm: self.due.get(arm, 0) for arm in arms}
         for arm in arms:
             # The slack rounds a quotient such as 2.9999999999, which is 3 pulls, up to its whole number.
-            due = before[arm] + int(cost / len(arms) / self.costs.get(arm, 1.0) + SLACK)
+            due = before[arm] + int(cost / len(arms) / self.costs.get(arm, 1.0) + COST_SLACK)
             left = self.counts[arm].left
             # Without this bound an arm that has no pulls left would keep its round open for ever.
             self.due[arm] = due if left is None else min(due, len(self.counts[arm].pulls) + left)
@@ -41,7 +41,7 @@ class _Walk:
         # An arm without a pull in this round has no mean of it, so all of its pulls count.
         start = {arm: 0 if self.pooled or self.due[arm] == before[arm] else before[arm] for arm in arms}
         means = {arm: self.counts[arm].mean(start[arm], self.due[arm]) for arm in arms}
-        return sorted(arms, key=lambda arm: (-means[arm], lot(arm)))
+        return sorted(arms, key=lambda arm: (-means[arm], tie_break(arm)))
 
     def halve(self, arms: Sequence[str], cost: float) -> list[str] | None:
         """All arms, the survivor first, later dropped ones before earlier ones; None while pulls are missing."""
@@ -73,7 +73,7 @@ class Halving(ArmOptions):
     pooled: bool = True
     """Compare arms by all their pulls; false: by those of the round alone, as published."""
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
         """The missing pulls of the current round."""
         walk = _Walk(counts, costs, self.pooled)
         # By the dearest arm, since a round gives every arm the same cost and not the same number of pulls.
@@ -88,7 +88,7 @@ class Halving(ArmOptions):
         walk.halve(sorted(counts), self.total)
         return walk.missing
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:
         """The survivor, then the others by when they were dropped; by their means before the end."""
         order = _Walk(counts, costs, self.pooled).halve(sorted(counts), self.total)
         return order if order is not None else ArmOptions.answer(self, counts, costs, seed)
@@ -104,16 +104,16 @@ class Brackets(ArmOptions):
     name = "brackets"
     version = "1"
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """The missing pulls of the current round of the current bracket."""
         return self._walk(counts, costs, seed)[0].missing
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:
         """The best of the brackets' winners, then all others by their means."""
         order = self._walk(counts, costs, seed)[1] or []
         return [*order, *(arm for arm in ArmOptions.answer(self, counts, costs, seed) if arm not in order)]
 
-    def _walk(self, counts: Counts, costs: Costs, seed: int) -> tuple[_Walk, list[str] | None]:
+    def _walk(self, counts: Arms, costs: PullCosts, seed: int) -> tuple[_Walk, list[str] | None]:
         # One walk over all brackets, so that an arm's pulls in earlier brackets count in later ones.
         walk, winners = _Walk(counts, costs, pooled=True), list[str]()
         subsets = self.subsets(sorted(counts), costs, seed)
@@ -126,7 +126,7 @@ class Brackets(ArmOptions):
             winners += [order[0]] if order[0] not in winners else []
         return walk, walk.round(winners, share)
 
-    def subsets(self, arms: Sequence[str], costs: Costs, seed: int) -> list[list[str]]:
+    def subsets(self, arms: Sequence[str], costs: PullCosts, seed: int) -> list[list[str]]:
         """The arms of each bracket: 2, 4, 8, ... at random, at most as many as its part pulls in each round."""
         # By the dearest arm, so that every arm is pulled in each round whichever arms a bracket draws.
         dearest = max(costs.get(arm, 1.0) for arm in arms)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollmill.ground.errors import unknown_name
-from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, by_weight
+from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Arms, PullCosts, pulls_by_weight
 from rollmill.pipelines.allocate.task_attention import AttentionWeights, one_after_another, slope, task_attention
 from rollmill.pipelines.option_checks import checked_count, checked_share
 
@@ -42,14 +42,14 @@ class Mastering(ArmOptions):
         for option in ("unmastered", "to_before", "to_after", "mastered"):
             checked_share(ROLE, self.name, option, getattr(self, option))
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """One batch, drawn by attention; nothing once all tasks are mastered."""
         # A few lucky pulls are no mastery: the rate must be that of `last` pulls.
         if all(self.rate(arm) >= self.mastered and len(arm.pulls) >= self.last for arm in counts.values()):
             return {}
-        return by_weight(self, counts, costs, self.attention(counts), seed)
+        return pulls_by_weight(self, counts, costs, self.attention(counts), seed)
 
-    def attention(self, counts: Counts) -> dict[str, float]:
+    def attention(self, counts: Arms) -> dict[str, float]:
         """Attention to each task, of sum 1."""
         rates = {name: self.rate(arm) for name, arm in counts.items()}
         slopes = {name: self.progress(arm) for name, arm in counts.items()}
@@ -68,7 +68,7 @@ class Mastering(ArmOptions):
         """Slope of the pass rate over the last pulls; 0 with fewer than two that were judged."""
         return slope([pull.right / pull.drawn for pull in arm.pulls[-self.last :] if pull.drawn])
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - attention says it all
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:  # noqa: ARG002 - attention says it all
         """The tasks by attention."""
         attention = self.attention(counts)
         return sorted(counts, key=lambda name: (-attention[name], name))

@@ -15,7 +15,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from rollmill.pipelines.allocate.arms import ROLE, Arm, ArmOptions, Costs, Counts, Pull, by_mean, lot, one_by_one
+from rollmill.pipelines.allocate.arms import (
+    ROLE,
+    Arm,
+    ArmOptions,
+    Arms,
+    Pull,
+    PullCosts,
+    arms_by_mean,
+    pulls_one_by_one,
+    tie_break,
+)
 from rollmill.pipelines.option_checks import checked_share
 
 
@@ -32,22 +42,24 @@ class Ranking(ArmOptions):
         ArmOptions.__post_init__(self)
         checked_share(ROLE, self.name, "delta", self.delta)
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
         """One batch for the arms whose place is not decided; nothing when all are."""
         unsure = self.undecided(counts)
         if not unsure:
             return {}
 
         def fewest(able: list[str], planned: Counter[str]) -> str:
-            return min(able, key=lambda name: (name not in unsure, len(counts[name].pulls) + planned[name], lot(name)))
+            return min(
+                able, key=lambda name: (name not in unsure, len(counts[name].pulls) + planned[name], tie_break(name))
+            )
 
         # Where no undecided arm can be pulled, the batch goes on with decided ones; these pulls are dropped.
-        planned = one_by_one(self, counts, costs, fewest)
+        planned = pulls_one_by_one(self, counts, costs, fewest)
         return {name: count for name, count in planned.items() if name in unsure}
 
-    def undecided(self, counts: Counts) -> set[str]:
+    def undecided(self, counts: Arms) -> set[str]:
         """The arms whose interval overlaps a neighbour's."""
-        order = by_mean(counts)
+        order = arms_by_mean(counts)
         radius = {name: self.radius(_judged(arm), len(counts)) for name, arm in counts.items()}
         # Neighbours suffice: if none of their intervals overlap, no other pair's do.
         gaps = [(pair, counts[pair[0]].mean() - counts[pair[1]].mean()) for pair in pairwise(order)]
@@ -61,13 +73,13 @@ class Ranking(ArmOptions):
         # Hoeffding's bound with 6 delta / (pi^2 m n^2) for look n at one of m arms, which sums to delta.
         return math.sqrt(math.log(math.pi**2 * intervals * pulls**2 / (3 * self.delta)) / (2 * pulls))
 
-    def doubts(self, counts: Counts) -> Sequence[str]:
+    def doubts(self, counts: Arms) -> Sequence[str]:
         """The arms whose place is not decided, and each pair of arms whose order is not the same on all tasks."""
-        unsure = sorted(self.undecided(counts), key=by_mean(counts).index)
+        unsure = sorted(self.undecided(counts), key=arms_by_mean(counts).index)
         undecided = [f"the order of {', '.join(unsure)} is not decided at delta = {self.delta:g}"] if unsure else []
         return [*undecided, *self._reversals(counts)]
 
-    def _reversals(self, counts: Counts) -> Iterator[str]:
+    def _reversals(self, counts: Arms) -> Iterator[str]:
         """Pairs that are surely ordered one way on a task, and the other way on another task or in the mean."""
         tasks = sorted({pull.task for arm in counts.values() for pull in arm.pulls})
         if len(tasks) < 2:
@@ -75,7 +87,7 @@ class Ranking(ArmOptions):
         parts = {(name, task): _of_task(arm.pulls, task) for name, arm in counts.items() for task in tasks}
         # The means are intervals of the same union bound, so `len(parts)` counts them too.
         parts |= {(name, _MEAN): arm for name, arm in counts.items()}
-        for first, second in combinations(by_mean(counts), 2):
+        for first, second in combinations(arms_by_mean(counts), 2):
             gaps = {task: self._sure_gap(parts[first, task], parts[second, task], len(parts)) for task in (*tasks, _MEAN)}
             better, worse = ([task for task, gap in gaps.items() if sign * gap > 0] for sign in (1, -1))
             if better and worse:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rollmill.pipelines.allocate.arms import ArmOptions, Costs, Counts, one_by_one, random_of
+from rollmill.pipelines.allocate.arms import ArmOptions, Arms, PullCosts, pulls_one_by_one, random_of_round
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +14,9 @@ class Thompson(ArmOptions):
     name = "thompson"
     version = "1"
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """One batch; every pull has a draw of its own."""
-        generator = random_of(seed, counts)
+        generator = random_of_round(seed, counts)
         right = {name: sum(pull.right for pull in arm.pulls) for name, arm in counts.items()}
         wrong = {name: sum(pull.drawn for pull in arm.pulls) - right[name] for name, arm in counts.items()}
 
@@ -25,4 +25,4 @@ class Thompson(ArmOptions):
             rates = [float(generator.beta(1 + right[name], 1 + wrong[name])) / costs.get(name, 1.0) for name in able]
             return able[rates.index(max(rates))]
 
-        return one_by_one(self, counts, costs, sampled)
+        return pulls_one_by_one(self, counts, costs, sampled)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rollmill.pipelines.allocate.arms import ROLE, ArmOptions, Costs, Counts, lot, one_by_one
+from rollmill.pipelines.allocate.arms import ROLE, ArmOptions, Arms, PullCosts, pulls_one_by_one, tie_break
 from rollmill.pipelines.option_checks import checked_positive
 
 
@@ -26,7 +26,7 @@ class Ucb(ArmOptions):
         ArmOptions.__post_init__(self)
         checked_positive(ROLE, self.name, "c", self.c)
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
         """One batch."""
         means = {name: arm.mean() for name, arm in counts.items()}
 
@@ -39,6 +39,6 @@ class Ucb(ArmOptions):
                     return math.inf
                 return (max(0.0, means[name]) + self.c * math.sqrt(log / pulls[name])) / costs.get(name, 1.0)
 
-            return min(able, key=lambda name: (-bound(name), lot(name)))
+            return min(able, key=lambda name: (-bound(name), tie_break(name)))
 
-        return one_by_one(self, counts, costs, highest)
+        return pulls_one_by_one(self, counts, costs, highest)

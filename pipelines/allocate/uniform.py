@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rollmill.pipelines.allocate.arms import ArmOptions, Costs, Counts, lot, one_by_one
+from rollmill.pipelines.allocate.arms import ArmOptions, Arms, PullCosts, pulls_one_by_one, tie_break
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +14,10 @@ class UniformAllocator(ArmOptions):
     name = "uniform"
     version = "1"
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:  # noqa: ARG002 - nothing is random
         """One batch."""
 
         def fewest(able: list[str], planned: Counter[str]) -> str:
-            return min(able, key=lambda name: (len(counts[name].pulls) + planned[name], lot(name)))
+            return min(able, key=lambda name: (len(counts[name].pulls) + planned[name], tie_break(name)))
 
-        return one_by_one(self, counts, costs, fewest)
+        return pulls_one_by_one(self, counts, costs, fewest)

@@ -1,6 +1,6 @@
 """Set method `best`: the units with the largest value of one signal. It tends to keep the longest or the easiest rows."""
 
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_value, units_that_fit
 
 
 class Best:
@@ -18,4 +18,4 @@ class Best:
         """The first units by value, ties by id."""
         del seed
         values = table.number(self.by, missing=float("inf") if self.ascending else float("-inf"))
-        return ChosenUnits(fitting(descending(table, -values if self.ascending else values), table, size))
+        return ChosenUnits(units_that_fit(units_by_value(table, -values if self.ascending else values), table, size))

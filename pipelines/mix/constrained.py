@@ -13,7 +13,7 @@ from scipy.optimize import linprog
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Floats
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_value, units_that_fit
 
 DIGITS = 9  # of shares, which the solver rounds; units with equal shares go by id
 
@@ -48,8 +48,8 @@ class Constrained:
         slacks = [slack for _, slack in bounds]
         shares, duals = self._solved(values, slacks, table, min(size, int(table.rows.sum())))
         # Split units of equal shares go by their value, then by id.
-        order = sorted(descending(table, values), key=lambda unit: -round(float(shares[unit]), DIGITS))
-        picks = fitting(order, table, size)
+        order = sorted(units_by_value(table, values), key=lambda unit: -round(float(shares[unit]), DIGITS))
+        picks = units_that_fit(order, table, size)
         facts = {
             "multipliers": {words: dual for dual, (words, _) in zip(duals, bounds, strict=True)},
             "means": {name: _mean(table, name, picks) for name in (*self.least, *self.most)},

@@ -12,7 +12,7 @@ import numpy as np
 from rollmill.ground.errors import SetupError
 from rollmill.ground.ids import digest128
 from rollmill.ground.pool import Floats
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_value, units_that_fit
 
 LEAST = 1e-6  # of a gain, whose inverse is a weight
 
@@ -43,9 +43,9 @@ class MarginCorrect:
         keys = np.full(len(gains), -np.inf)
         drawn = weights > 0
         keys[drawn] = np.log(noise[drawn]) / weights[drawn]
-        order = sorted(descending(table, gains), key=lambda unit: -keys[unit])
+        order = sorted(units_by_value(table, gains), key=lambda unit: -keys[unit])
         facts = {"drawn_from": int(drawn.sum()), "expected_wrong": float(np.sum(1 - correct))}
-        return ChosenUnits(fitting(order, table, size), (), facts)
+        return ChosenUnits(units_that_fit(order, table, size), (), facts)
 
 
 def worst_case_weights(gains: Floats, wrong: float) -> Floats:

@@ -15,7 +15,14 @@ import numpy.typing as npt
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Floats
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id, descending, fitting, shuffled
+from rollmill.pipelines.mix.table import (
+    ChosenUnits,
+    MixUnits,
+    units_by_id,
+    units_by_value,
+    units_in_random_order,
+    units_that_fit,
+)
 from rollmill.stats.clusters.intervals import clopper_pearson
 from rollmill.stats.linear_head import trained_head
 
@@ -67,17 +74,19 @@ class Multistage:
         `facts`: threshold; rows of each stage; the classifier's error on held-out rows, with n and interval.
         """
         values = self.sign * table.number(self.by, missing=float("nan"))
-        known = [unit for unit in shuffled(table, seed) if not np.isnan(values[unit])]
+        known = [unit for unit in units_in_random_order(table, seed) if not np.isnan(values[unit])]
         read = known[: max(FEWEST, round(self.first * len(known)))]
         fitted, held_out = read[::2], read[1::2]
         if not held_out:
-            return ChosenUnits(fitting([*read, *(unit for unit in by_id(table) if unit not in read)], table, size))
+            return ChosenUnits(
+                units_that_fit([*read, *(unit for unit in units_by_id(table) if unit not in read)], table, size)
+            )
         least = float(np.quantile(values[fitted], self.quantile)) if self.least is None else self.sign * self.least
         inputs = self._inputs(table)
         classifier = trained_head(inputs[fitted], (values[fitted] >= least).astype(np.float64), self.penalty)
         chances, before = classifier(inputs), set(read)
-        likely = [unit for unit in descending(table, chances) if unit not in before and chances[unit] >= EVEN]
-        picks = fitting([unit for unit in read if values[unit] >= least], table, size)
+        likely = [unit for unit in units_by_value(table, chances) if unit not in before and chances[unit] >= EVEN]
+        picks = units_that_fit([unit for unit in read if values[unit] >= least], table, size)
         counts = {"first": len(read), "read": 0, "not_read": 0}
         left = size - int(table.rows[picks].sum())
         for unit in likely:
@@ -90,14 +99,14 @@ class Multistage:
                 left -= int(table.rows[unit])
         counts["not_read"] = len(values) - counts["first"] - counts["read"]
         counts["passed"], taken = len(picks), set(picks)
-        picks += fitting((unit for unit in descending(table, chances) if unit not in taken), table, left)
+        picks += units_that_fit((unit for unit in units_by_value(table, chances) if unit not in taken), table, left)
         facts = {"threshold": self.sign * least, "stages": counts, "held_out": _errors(chances, values >= least, held_out)}
         return ChosenUnits(picks, (), facts)
 
     def _inputs(self, table: MixUnits) -> Floats:
         """Features in columns: numbers, with the mean for missing ones and a column that says so, and a column by label."""
         columns: list[Floats] = []
-        order = by_id(table)
+        order = units_by_id(table)
         for name in self.features:
             if name in table.numbers:
                 values = table.numbers[name]

@@ -93,23 +93,23 @@ class SetMethod(Protocol):
         """Units with at most `size` rows in all; as many as fit."""
 
 
-def by_id(table: MixUnits) -> list[int]:
+def units_by_id(table: MixUnits) -> list[int]:
     """The units in the order of their ids, so that sums have the same last digit whatever the order of the table."""
     return sorted(range(len(table.ids)), key=lambda unit: table.ids[unit])
 
 
-def shuffled(table: MixUnits, seed: int) -> list[int]:
+def units_in_random_order(table: MixUnits, seed: int) -> list[int]:
     """The units in a seeded random order that does not depend on theirs."""
     # A hash for each id instead of a shuffle: other units do not change the order of two.
     return sorted(range(len(table.ids)), key=lambda unit: digest128(["unit", seed, table.ids[unit]]))
 
 
-def descending(table: MixUnits, values: Floats) -> list[int]:
+def units_by_value(table: MixUnits, values: Floats) -> list[int]:
     """The units from the largest value to the smallest, ties by id."""
     return sorted(range(len(table.ids)), key=lambda unit: (-values[unit], table.ids[unit]))
 
 
-def fitting(order: Iterable[int], table: MixUnits, size: int) -> list[int]:
+def units_that_fit(order: Iterable[int], table: MixUnits, size: int) -> list[int]:
     """The first units of an order that fit into `size` rows; one that is too large is skipped."""
     rows, left, picks = table.rows, size, []
     for unit in order:

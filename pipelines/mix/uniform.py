@@ -1,6 +1,6 @@
 """Set method `uniform`: a random sample, the baseline of every other method."""
 
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_in_random_order, units_that_fit
 
 
 class Uniform:
@@ -10,4 +10,4 @@ class Uniform:
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """The first units of a seeded order."""
-        return ChosenUnits(fitting(shuffled(table, seed), table, size))
+        return ChosenUnits(units_that_fit(units_in_random_order(table, seed), table, size))

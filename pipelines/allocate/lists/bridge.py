@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.pipelines.allocate.arms import Costs, Counts
+from rollmill.pipelines.allocate.arms import Arms, PullCosts
 from rollmill.pipelines.allocate.lists.demonstrations import Doubles, ListOptions, by_value, evaluated, inclusion
 from rollmill.pipelines.allocate.lists.hamming_process import HammingProcess
 
@@ -24,7 +24,7 @@ class Bridge(ListOptions):
     name = "bridge"
     version = "1"
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """Evaluations of random subsets at first, then of the subset with the largest expected improvement."""
         able = self.able(counts, costs)
         chosen = self.at_random(able, counts, seed)
@@ -36,13 +36,13 @@ class Bridge(ListOptions):
             chosen = by_value(dict(zip(names, hoped.tolist(), strict=True)))[:1]
         return self.affordable(chosen, able, counts, costs)
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the process says it
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:  # noqa: ARG002 - the process says it
         """The evaluated subsets by their predicted values, then the others by theirs."""
         means, _ = self._predicted(counts)
         known = {name: means[name] for name in evaluated(counts)}
         return [*by_value(known), *by_value({name: means[name] for name in counts if name not in known})]
 
-    def _predicted(self, counts: Counts) -> tuple[dict[str, float], dict[str, float]]:
+    def _predicted(self, counts: Arms) -> tuple[dict[str, float], dict[str, float]]:
         """Predicted value of each arm and its standard deviation; 0 and 1 before any evaluation."""
         names, seen = sorted(counts), evaluated(counts)
         if not seen:

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from rollmill.pipelines.allocate.arms import ROLE, SLACK, ArmOptions, Costs, Counts, lot, random_of, spent
+from rollmill.pipelines.allocate.arms import (
+    COST_SLACK,
+    ROLE,
+    ArmOptions,
+    Arms,
+    PullCosts,
+    cost_of_pulls,
+    random_of_round,
+    tie_break,
+)
 from rollmill.pipelines.option_checks import checked_count
 
 Doubles = npt.NDArray[np.float64]
@@ -33,39 +42,39 @@ class ListOptions(ArmOptions):
         """The demonstrations of an arm."""
         return self.lists.get(arm, (arm,))
 
-    def able(self, counts: Counts, costs: Costs) -> dict[str, int]:
+    def able(self, counts: Arms, costs: PullCosts) -> dict[str, int]:
         """Pulls of one evaluation of each arm that is open and affordable, the arms by name."""
-        left = self.total - spent(counts, costs)
+        left = self.total - cost_of_pulls(counts, costs)
         able = {}
         for name, arm in sorted(counts.items()):
             # The slack is for quotients such as 2.9999999999, which are whole numbers of pulls.
-            most = int(left / costs.get(name, 1.0) + SLACK)
+            most = int(left / costs.get(name, 1.0) + COST_SLACK)
             # The last evaluation may be smaller than `batch`, where the total or the problems run short.
             count = min(self.batch, most, self.batch if arm.left is None else arm.left)
             if count > 0:
                 able[name] = count
         return able
 
-    def at_random(self, able: Mapping[str, int], counts: Counts, seed: int) -> list[str]:
+    def at_random(self, able: Mapping[str, int], counts: Arms, seed: int) -> list[str]:
         """Random lists without pulls, as many as `first` lacks."""
         fresh = [name for name in able if not counts[name].pulls]
         lacking = max(0, self.first - sum(bool(arm.pulls) for arm in counts.values()))
-        return [fresh[place] for place in random_of(seed, counts).permutation(len(fresh))[:lacking].tolist()]
+        return [fresh[place] for place in random_of_round(seed, counts).permutation(len(fresh))[:lacking].tolist()]
 
-    def affordable(self, names: Sequence[str], able: Mapping[str, int], counts: Counts, costs: Costs) -> dict[str, int]:
+    def affordable(self, names: Sequence[str], able: Mapping[str, int], counts: Arms, costs: PullCosts) -> dict[str, int]:
         """One evaluation of each of these arms in their order, as long as the total suffices."""
-        left, plan = self.total - spent(counts, costs), {}
+        left, plan = self.total - cost_of_pulls(counts, costs), {}
         for name in names:
             cost = able[name] * costs.get(name, 1.0)
             # The order is a ranking: a cheaper list does not overtake one that is too expensive.
-            if cost > left + SLACK:
+            if cost > left + COST_SLACK:
                 break
             plan[name] = able[name]
             left -= cost
         return plan
 
 
-def evaluated(counts: Counts) -> list[str]:
+def evaluated(counts: Arms) -> list[str]:
     """The arms with a judged completion, by name."""
     # The mean is -1 without a judged completion.
     return [name for name, arm in sorted(counts.items()) if arm.mean() >= 0.0]
@@ -89,5 +98,5 @@ def positions(lists: Sequence[Sequence[str]]) -> Doubles:
 
 
 def by_value(values: Mapping[str, float]) -> list[str]:
-    """The arms by these values, the best first; equal ones in a fixed order by lot."""
-    return sorted(values, key=lambda arm: (-values[arm], lot(arm)))
+    """The arms by these values, the best first; equal ones in a fixed random order."""
+    return sorted(values, key=lambda arm: (-values[arm], tie_break(arm)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollmill.pipelines.allocate.arms import ROLE, Costs, Counts
+from rollmill.pipelines.allocate.arms import ROLE, Arms, PullCosts
 from rollmill.pipelines.allocate.lists.demonstrations import ListOptions, by_value, evaluated, positions
 from rollmill.pipelines.allocate.lists.list_network import ListNetwork
 from rollmill.pipelines.option_checks import checked_count, checked_positive
@@ -39,7 +39,7 @@ class Ease(ListOptions):
         checked_positive(ROLE, self.name, "penalty", self.penalty)
         checked_positive(ROLE, self.name, "bonus", self.bonus)
 
-    def next(self, counts: Counts, costs: Costs, seed: int) -> Mapping[str, int]:
+    def next(self, counts: Arms, costs: PullCosts, seed: int) -> Mapping[str, int]:
         """Evaluations of random lists at first, then of the lists with the largest bounds."""
         able = self.able(counts, costs)
         chosen = self.at_random(able, counts, seed)
@@ -49,13 +49,13 @@ class Ease(ListOptions):
             chosen = by_value({name: bounds[name] for name in fresh})[: self.arms]
         return self.affordable(chosen, able, counts, costs)
 
-    def answer(self, counts: Counts, costs: Costs, seed: int) -> list[str]:  # noqa: ARG002 - the means say it
+    def answer(self, counts: Arms, costs: PullCosts, seed: int) -> list[str]:  # noqa: ARG002 - the means say it
         """The evaluated lists by their means, then the others as the network values them."""
         values, seen = self._predicted(counts, seed, 0.0), evaluated(counts)
         others = {name: values[name] for name in counts if counts[name].mean() < 0.0}
         return [*by_value({name: counts[name].mean() for name in seen}), *by_value(others)]
 
-    def _predicted(self, counts: Counts, seed: int, bonus: float) -> dict[str, float]:
+    def _predicted(self, counts: Arms, seed: int, bonus: float) -> dict[str, float]:
         """Value of each arm with so much of the uncertainty; 0 before any evaluation."""
         names, seen = sorted(counts), evaluated(counts)
         if not seen:

@@ -20,7 +20,7 @@ from scipy.sparse import csc_matrix
 from rollmill.ground.pool import Floats, Ints
 from rollmill.pipelines.mix.greedy.lazy_greedy import lazy_greedy
 from rollmill.pipelines.mix.greedy.neighbours import nearest_rows
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_id
 
 EXACT = 4_000  # different vectors, whose cosines are all computed
 SAMPLED = 20  # rows for each pick
@@ -41,7 +41,7 @@ class Facility:
         `facts`: mean of the cosine to the nearest pick over rows; `rows`: their number, `nearest`: vectors that one counts,
         without it all of them.
         """
-        order = by_id(table)
+        order = units_by_id(table)
         vectors, rows = table.need_vectors()[order], table.rows[order]
         points, point = distinct(vectors)
         weights = np.bincount(point, weights=rows, minlength=len(points)).astype(np.float64)

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Floats
 from rollmill.pipelines.mix.greedy.lazy_greedy import lazy_greedy
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_id
 from rollmill.pipelines.mix.text_vectors import text_vectors
 
 DIMS = 1_024  # of the vectors of labels
@@ -45,7 +45,7 @@ class Information:
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Picks from the largest gain to the smallest. `facts`: labels, pairs of them that are alike, and information."""
         del seed
-        order = by_id(table)
+        order = units_by_id(table)
         rows, weights = table.rows[order], self._quality(table)[order] * table.rows[order]
         words, members = self._labelled(table, order)
         graph = label_graph(words, self.threshold)

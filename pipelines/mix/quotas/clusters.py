@@ -15,8 +15,8 @@ import numpy as np
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Floats, Ints
-from rollmill.pipelines.mix.quotas.quota import shared_out
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id, descending, fitting
+from rollmill.pipelines.mix.quotas.quota import apportion
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_id, units_by_value, units_that_fit
 from rollmill.pipelines.mix.text_vectors import k_means
 
 
@@ -44,10 +44,10 @@ class Clusters:
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Picks round by round. `facts`: rows of each cluster, and its weight and picked rows in every round."""
         # k-means draws its first centres by place, so rows are given by id and not in the table's order.
-        order = by_id(table)
+        order = units_by_id(table)
         labels = np.zeros(len(order), dtype=np.int64)
         labels[order] = k_means(table.need_vectors()[order], self.clusters, seed)
-        by_quality = descending(table, table.number(self.quality, missing=float("-inf")))
+        by_quality = units_by_value(table, table.number(self.quality, missing=float("-inf")))
         names = [f"c{label}" for label in range(int(labels.max(initial=-1)) + 1)]
         free = {name: [unit for unit in by_quality if labels[unit] == at] for at, name in enumerate(names)}
         weights = dict.fromkeys(names, 1 / max(len(names), 1))
@@ -68,13 +68,13 @@ class Clusters:
         # Units of several rows may not fill a quota; what is left goes to the best units of any cluster.
         rest = {unit for units in free.values() for unit in units}
         left = size - int(table.rows[picks].sum())
-        return ChosenUnits([*picks, *fitting((unit for unit in by_quality if unit in rest), table, left)], (), facts)
+        return ChosenUnits([*picks, *units_that_fit((unit for unit in by_quality if unit in rest), table, left)], (), facts)
 
     def _round(self, table: MixUnits, free: dict[str, list[int]], weights: dict[str, float], size: int) -> list[int]:
         """The best free units of each cluster, as many rows as its weight allots."""
         rows = {name: int(table.rows[units].sum()) for name, units in free.items()}
-        quotas = shared_out(weights, rows, size)
-        return [unit for name, units in free.items() for unit in fitting(units, table, quotas[name])]
+        quotas = apportion(weights, rows, size)
+        return [unit for name, units in free.items() for unit in units_that_fit(units, table, quotas[name])]
 
 
 def cluster_means(table: MixUnits, signal: str, labels: Ints, clusters: int) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal
 
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting, shuffled
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_value, units_in_random_order, units_that_fit
 
 
 class Strata:
@@ -26,25 +26,29 @@ class Strata:
 
     def choose(self, table: MixUnits, size: int, seed: int) -> ChosenUnits:
         """Each stratum's first units, then the next ones of all strata in turn while rows are left."""
-        order = shuffled(table, seed) if self.best is None else descending(table, table.number(self.best, float("-inf")))
+        order = (
+            units_in_random_order(table, seed)
+            if self.best is None
+            else units_by_value(table, table.number(self.best, float("-inf")))
+        )
         strata, members = table.label(self.by), defaultdict(list)
         for unit in order:
             members[strata[unit]].append(unit)
         rows = {name: int(table.rows[units].sum()) for name, units in members.items()}
-        wanted = shared_out(
+        wanted = apportion(
             {name: 1.0 if self.quotas == "equal" else float(count) for name, count in rows.items()}, rows, size
         )
-        first = {name: fitting(units, table, wanted[name]) for name, units in sorted(members.items())}
+        first = {name: units_that_fit(units, table, wanted[name]) for name, units in sorted(members.items())}
         picks = [unit for units in first.values() for unit in units]
         left = size - int(table.rows[picks].sum())
         # Units of several rows may not fill a quota.
         taken = set(picks)
         rest = [[unit for unit in units if unit not in taken] for _, units in sorted(members.items())]
-        picks += fitting((unit for turn in zip_longest(*rest) for unit in turn if unit is not None), table, left)
+        picks += units_that_fit((unit for turn in zip_longest(*rest) for unit in turn if unit is not None), table, left)
         return ChosenUnits(picks, facts={"quotas": wanted})
 
 
-def shared_out(weights: Mapping[str, float], most: Mapping[str, int], size: int) -> dict[str, int]:
+def apportion(weights: Mapping[str, float], most: Mapping[str, int], size: int) -> dict[str, int]:
     """`size` rows in proportion to weights, no part above its most, by largest remainders; less if all are full."""
     given = dict.fromkeys(weights, 0)
     # A part of weight 0 never opens, so it gets nothing even where all others are full.

@@ -14,8 +14,8 @@ import numpy as np
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Floats
-from rollmill.pipelines.mix.quotas.quota import shared_out
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
+from rollmill.pipelines.mix.quotas.quota import apportion
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_in_random_order, units_that_fit
 from rollmill.stats.clusters.intervals import clopper_pearson
 
 RIGHT = 0.5  # from which a signal of 0 to 1 says right
@@ -50,7 +50,7 @@ class Rehearsal:
         # NaN compares as False, so a row without both outcomes is not damaged.
         known, damaged = ~np.isnan(before) & ~np.isnan(after), (before >= RIGHT) & (after < RIGHT)
         keys, members = self._keys(table), defaultdict(list)
-        for unit in shuffled(table, seed):
+        for unit in units_in_random_order(table, seed):
             members[keys[unit]].append(unit)
         units = dict(sorted(members.items()))
         rows = {name: int(table.rows[places].sum()) for name, places in units.items()}
@@ -58,13 +58,13 @@ class Rehearsal:
         counts = {name: (int(known[places].sum()), int(damaged[places].sum())) for name, places in units.items()}
         rates = damage_rates(counts, self.prior)
         # The weight is the expected number of damaged rows in a bin.
-        quotas = shared_out({name: rates[name] * rows[name] for name in units}, rows, size)
-        picks = [unit for name, places in units.items() for unit in fitting(places, table, quotas[name])]
+        quotas = apportion({name: rates[name] * rows[name] for name in units}, rows, size)
+        picks = [unit for name, places in units.items() for unit in units_that_fit(places, table, quotas[name])]
         taken = set(picks)
         # Quotas stay open where a unit of several rows did not fit.
         by_rate = sorted(units, key=lambda name: (-rates[name], name))
         rest = (unit for name in by_rate for unit in units[name] if unit not in taken)
-        picks += fitting(rest, table, size - int(table.rows[picks].sum()))
+        picks += units_that_fit(rest, table, size - int(table.rows[picks].sum()))
         facts = {name: _facts(rows[name], *counts[name], rates[name], quotas[name]) for name in units}
         return ChosenUnits(picks, (), {"bins": facts})
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.mix.quotas.quota import shared_out
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, fitting, shuffled
+from rollmill.pipelines.mix.quotas.quota import apportion
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_in_random_order, units_that_fit
 
 
 class Temperature:
@@ -36,7 +36,7 @@ class Temperature:
         `facts`: rows of the sources; of each part tau, shares, rows, and the weights with the same expected gradient.
         """
         sources, members = table.label(self.by), defaultdict(list)
-        for unit in shuffled(table, seed):
+        for unit in units_in_random_order(table, seed):
             members[sources[unit]].append(unit)
         free = dict(sorted(members.items()))
         # Of all rows, so that the shares of a later part do not depend on what earlier parts took.
@@ -47,8 +47,8 @@ class Temperature:
             shares = shares_at(counts, tau)
             # The first parts take the rows that do not divide.
             part = size // len(self.temperatures) + (turn < size % len(self.temperatures))
-            quotas = shared_out(shares, {name: int(table.rows[units].sum()) for name, units in free.items()}, part)
-            taken = {name: fitting(units, table, quotas[name]) for name, units in free.items()}
+            quotas = apportion(shares, {name: int(table.rows[units].sum()) for name, units in free.items()}, part)
+            taken = {name: units_that_fit(units, table, quotas[name]) for name, units in free.items()}
             gone = {unit for units in taken.values() for unit in units}
             picks += [unit for units in taken.values() for unit in units]
             rows = {name: int(table.rows[units].sum()) for name, units in taken.items()}
@@ -56,7 +56,7 @@ class Temperature:
             free = {name: [unit for unit in units if unit not in gone] for name, units in free.items()}
         # Quotas stay open where a source ran out or a unit of several rows did not fit.
         rest, left = {unit for units in free.values() for unit in units}, size - int(table.rows[picks].sum())
-        picks += fitting((unit for unit in shuffled(table, seed) if unit in rest), table, left)
+        picks += units_that_fit((unit for unit in units_in_random_order(table, seed) if unit in rest), table, left)
         return ChosenUnits(picks, (), {"sources": counts, "parts": parts})
 
 

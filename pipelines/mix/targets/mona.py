@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Floats
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, descending, fitting
+from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, units_by_value, units_that_fit
 
 Pooled = Literal["mean", "nearest"]
 Matrix = npt.NDArray[np.floating[Any]]
@@ -35,7 +35,7 @@ class Mona:
         if not similar.shape[1]:  # no unit has a code
             similar = np.full((len(table.ids), 1), np.nan)
         values = similar.max(axis=1) if self.of == "nearest" else similar.mean(axis=1)
-        picks = fitting(descending(table, np.nan_to_num(values, nan=-np.inf)), table, size)
+        picks = units_that_fit(units_by_value(table, np.nan_to_num(values, nan=-np.inf)), table, size)
         facts = {
             "target": table.need_similarities().shape[1],
             "mean_of_picks": _mean(values, picks),

@@ -15,7 +15,14 @@ import numpy as np
 
 from rollmill.ground.errors import SetupError
 from rollmill.ground.pool import Ints
-from rollmill.pipelines.mix.table import ChosenUnits, MixUnits, by_id, descending, fitting, shuffled
+from rollmill.pipelines.mix.table import (
+    ChosenUnits,
+    MixUnits,
+    units_by_id,
+    units_by_value,
+    units_in_random_order,
+    units_that_fit,
+)
 from rollmill.pipelines.mix.text_vectors import k_means
 
 
@@ -45,11 +52,11 @@ class Quad:
 
         `facts`: rows read; for each cluster its rows, the numbers read and kept, and the mean of the read values.
         """
-        order, values = by_id(table), table.number(self.influence, missing=float("nan"))
+        order, values = units_by_id(table), table.number(self.influence, missing=float("nan"))
         labels = np.zeros(len(order), dtype=np.int64)
         # k-means draws its first centres by place, so rows are given by id and not in the table's order.
         labels[order] = k_means(table.need_vectors()[order], self.clusters, seed)
-        at_random = shuffled(table, seed)
+        at_random = units_in_random_order(table, seed)
         arms = [ClusterArm() for _ in range(int(labels.max(initial=-1)) + 1)]
         # Reversed, as `pop` takes the last unit first.
         for unit in reversed(at_random):
@@ -69,9 +76,9 @@ class Quad:
         helpful, kept = len(picks), set(picks)
         read = {unit for arm in arms for unit in arm.units}
         unhelpful = read - kept
-        others = [unit for unit in descending(table, np.nan_to_num(values, nan=-inf)) if unit in unhelpful]
+        others = [unit for unit in units_by_value(table, np.nan_to_num(values, nan=-inf)) if unit in unhelpful]
         rest = [*others, *(unit for unit in at_random if unit not in read)]
-        picks += fitting(rest, table, left)
+        picks += units_that_fit(rest, table, left)
         facts = {"read": len(read), "helpful": helpful, "clusters": _facts(table, labels, arms, kept)}
         return ChosenUnits(picks, (), facts)
 

@@ -7,7 +7,7 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.pipelines.mix.best import Best
-from rollmill.pipelines.mix.quotas.quota import Strata, shared_out
+from rollmill.pipelines.mix.quotas.quota import Strata, apportion
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
 
@@ -15,7 +15,7 @@ from rollmill.pipelines.mix.text_vectors import k_means, text_vectors
 @pytest.mark.parametrize("size", range(12))
 def test_shares_are_the_nearest_of_all_divisions(size: int) -> None:
     weights, most = {"a": 1.0, "b": 2.0, "c": 4.0}, {"a": 9, "b": 9, "c": 3}
-    given = shared_out(weights, most, size)
+    given = apportion(weights, most, size)
     full = given["c"] == most["c"]
     rest = {name: weights[name] for name in ("a", "b")} if full else weights
     left = size - (given["c"] if full else 0)
@@ -29,9 +29,9 @@ def test_shares_are_the_nearest_of_all_divisions(size: int) -> None:
 
 
 def test_no_part_gets_more_than_it_has() -> None:
-    assert shared_out({"a": 1, "b": 1}, {"a": 2, "b": 100}, 50) == {"a": 2, "b": 48}
-    assert shared_out({"a": 1, "b": 1}, {"a": 2, "b": 3}, 50) == {"a": 2, "b": 3}
-    assert shared_out({"a": 0.0, "b": 1}, {"a": 2, "b": 3}, 2) == {"a": 0, "b": 2}
+    assert apportion({"a": 1, "b": 1}, {"a": 2, "b": 100}, 50) == {"a": 2, "b": 48}
+    assert apportion({"a": 1, "b": 1}, {"a": 2, "b": 3}, 50) == {"a": 2, "b": 3}
+    assert apportion({"a": 0.0, "b": 1}, {"a": 2, "b": 3}, 2) == {"a": 0, "b": 2}
 
 
 def test_strata_are_equal_as_far_as_they_have_rows() -> None:
