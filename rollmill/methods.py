@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rollmill.ground.formats.patterns import compiled_pattern as compiled_pattern
     from rollmill.ground.ids import canonical_json as canonical_json
     from rollmill.ground.ids import digest128 as digest128
+    from rollmill.ground.pool import Ints as Ints
     from rollmill.ground.records import AcceptedOutcome as AcceptedOutcome
     from rollmill.ground.records import Attempt as Attempt
     from rollmill.ground.records import Completion as Completion
@@ -50,10 +51,19 @@ if TYPE_CHECKING:
     from rollmill.metrics.sample import Options as Options
     from rollmill.metrics.sample import Sample as Sample
     from rollmill.metrics.sample import means_of as means_of
+    from rollmill.pipelines.allocate.arms import COST_SLACK as COST_SLACK
     from rollmill.pipelines.allocate.arms import Allocator as Allocator
     from rollmill.pipelines.allocate.arms import Arm as Arm
     from rollmill.pipelines.allocate.arms import ArmOptions as ArmOptions
+    from rollmill.pipelines.allocate.arms import Arms as Arms
     from rollmill.pipelines.allocate.arms import Pull as Pull
+    from rollmill.pipelines.allocate.arms import PullCosts as PullCosts
+    from rollmill.pipelines.allocate.arms import arms_by_mean as arms_by_mean
+    from rollmill.pipelines.allocate.arms import cost_of_pulls as cost_of_pulls
+    from rollmill.pipelines.allocate.arms import pulls_by_weight as pulls_by_weight
+    from rollmill.pipelines.allocate.arms import pulls_one_by_one as pulls_one_by_one
+    from rollmill.pipelines.allocate.arms import random_of_round as random_of_round
+    from rollmill.pipelines.allocate.arms import tie_break as tie_break
     from rollmill.pipelines.claims.effects import Effect as Effect
     from rollmill.pipelines.claims.effects import NotTestable as NotTestable
     from rollmill.pipelines.claims.evidence import Evidence as Evidence
@@ -75,9 +85,13 @@ if TYPE_CHECKING:
     from rollmill.pipelines.guarantees.judged_sample import Guarantee as Guarantee
     from rollmill.pipelines.guarantees.judged_sample import Guaranteed as Guaranteed
     from rollmill.pipelines.guarantees.judged_sample import JudgedSample as JudgedSample
+    from rollmill.pipelines.mix.quotas.quota import apportion as apportion
     from rollmill.pipelines.mix.table import ChosenUnits as ChosenUnits
     from rollmill.pipelines.mix.table import MixUnits as MixUnits
     from rollmill.pipelines.mix.table import SetMethod as SetMethod
+    from rollmill.pipelines.mix.table import units_by_id as units_by_id
+    from rollmill.pipelines.mix.table import units_by_value as units_by_value
+    from rollmill.pipelines.mix.table import units_in_random_order as units_in_random_order
     from rollmill.pipelines.mix.table import units_that_fit as units_that_fit
     from rollmill.pipelines.mix.text_vectors import k_means as k_means
     from rollmill.pipelines.mix.text_vectors import text_vectors as text_vectors
@@ -186,6 +200,8 @@ if TYPE_CHECKING:
     from rollmill.stats.boards.pairwise import PairComparison as PairComparison
     from rollmill.stats.boards.pairwise import comparison_plan as comparison_plan
     from rollmill.stats.boards.pairwise import pair_ranking as pair_ranking
+    from rollmill.stats.clusters.intervals import clopper_pearson as clopper_pearson
+    from rollmill.stats.linear_head import trained_head as trained_head
     from rollmill.steps.reading import check_reader as check_reader
     from rollmill.steps.reading import fields_of as fields_of
     from rollmill.steps.step_template import places_of as places_of

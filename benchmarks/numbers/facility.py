@@ -12,10 +12,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from rollmill.pipelines.mix.greedy import facility
-from rollmill.pipelines.mix.greedy.facility import Facility
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.text_vectors import unit_rows
+from rollmill_mixing.selection import facility
+from rollmill_mixing.selection.facility import Facility
 
 DIMS = 128
 

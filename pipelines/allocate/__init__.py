@@ -19,12 +19,7 @@ ALLOCATORS: Mapping[str, "type[Allocator]"] = ByName(
         "thompson": "rollmill.pipelines.allocate.thompson:Thompson",
         "halving": "rollmill.pipelines.allocate.halving:Halving",
         "brackets": "rollmill.pipelines.allocate.halving:Brackets",
-        "dump": "rollmill.pipelines.allocate.dump:Dump",
-        "equitable": "rollmill.pipelines.allocate.equitable:Equitable",
         "mastering": "rollmill.pipelines.allocate.mastering:Mastering",
-        "ranking": "rollmill.pipelines.allocate.ranking:Ranking",
-        "bridge": "rollmill.pipelines.allocate.lists.bridge:Bridge",
-        "ease": "rollmill.pipelines.allocate.lists.ease:Ease",
     }
 )
 BASELINE = "uniform"

@@ -133,6 +133,6 @@ class Brackets(ArmOptions):
         sizes = [min(len(arms), 1 << power) for power in range(1, rounds_of(len(arms)) + 1)] or [1]
         while len(sizes) > 1 and self.total / (len(sizes) + 1) < sizes[-1] * rounds_of(sizes[-1]) * dearest:
             sizes.pop()
-        # Not `random_of`: the subsets must stay the same while pulls are committed.
+        # Not `random_of_round`: the subsets must stay the same while pulls are committed.
         generator = np.random.default_rng([seed, 1])
         return [[arms[place] for place in sorted(generator.permutation(len(arms))[:size].tolist())] for size in sizes]

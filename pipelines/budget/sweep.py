@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.ground.ids import digest128
-from rollmill.pipelines.allocate import ALLOCATORS
 from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull
 from rollmill.pipelines.budget.halves import ProblemHalves, halves_of
 from rollmill.pipelines.budget.rounds import in_order
 from rollmill.pipelines.budget.routing import steps_of
 from rollmill.pipelines.option_checks import checked_count
+from rollmill.roles.registries import registry
 from rollmill.roles.tallies import Draw, RoundPlan, StepTally, Stop, Tally
 from rollmill.steps.graph import StepGraph
 
@@ -48,9 +48,10 @@ class SweepBudget:
     """Text that changes the halves, the order of problems and the allocator's random numbers."""
 
     def __post_init__(self) -> None:
-        built = [ALLOCATORS[self.allocator]()] if isinstance(self.allocator, str) else list(self.allocator)
+        allocators = registry("allocator")
+        built = [allocators[self.allocator]()] if isinstance(self.allocator, str) else list(self.allocator)
         if len(built) != 1:
-            raise SetupError(f"budget 'sweep' takes one allocator, and has {len(built)}.", choices=tuple(ALLOCATORS))
+            raise SetupError(f"budget 'sweep' takes one allocator, and has {len(built)}.", choices=tuple(allocators))
         object.__setattr__(self, "allocator", built)  # the class is frozen
         checked_count("budget", self.name, "report", self.report)
 

@@ -10,8 +10,8 @@ import pytest
 
 from rollmill.flows.sweeps.sweep_recipe import load_sweep
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.allocate.lists.demonstrations import ListOptions
 from rollmill.storage.workspace import Workspace
+from rollmill_mixing.allocators.lists.demonstrations import ListOptions
 from tests.flows.conftest import Run, finish, said_as_json, start
 
 ROOT = Path(__file__).resolve().parents[3]

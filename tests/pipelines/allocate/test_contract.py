@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.allocate import ALLOCATORS
 from rollmill.pipelines.allocate.allocation_rounds import allocate
 from rollmill.pipelines.allocate.arms import Allocator, Arm, Pull
 from rollmill.pipelines.method_checks import check_method
+from rollmill.roles.registries import registry
 
+ALLOCATORS = registry("allocator")  # those of the shelf too
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "uniform": {},
     "ucb": {"c": 0.5},

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rollmill.pipelines.mix import SET_METHODS
 from rollmill.pipelines.mix.table import MixUnits
 from rollmill.pipelines.mix.text_vectors import unit_rows
+from rollmill.roles.registries import registry
 
+SET_METHODS = registry("set method")  # those of the shelf too
 UNITS = 40
 OPTIONS: dict[str, dict[str, Any]] = {
     "uniform": {},

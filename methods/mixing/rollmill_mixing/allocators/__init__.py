@@ -1,0 +1,1 @@
+"""Allocators: they choose which arm gets the next completions."""

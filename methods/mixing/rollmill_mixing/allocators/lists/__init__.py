@@ -1,0 +1,1 @@
+"""Allocators over ordered lists of demonstrations."""

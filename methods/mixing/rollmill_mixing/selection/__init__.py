@@ -1,0 +1,1 @@
+"""Set methods: they choose the rows of a mixture as a whole."""

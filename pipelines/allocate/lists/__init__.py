@@ -1,1 +1,0 @@
-"""Allocators over lists of demonstrations, and the models by which they judge lists that were never evaluated."""

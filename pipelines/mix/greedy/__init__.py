@@ -1,1 +1,0 @@
-"""Greedy methods for submodular values of sets, and their lazy evaluation."""
