@@ -57,10 +57,6 @@ class TrainingRowsFile:
         """Values of a column, row by row."""
         return [row.get(column) for row in _rows(self.path)]
 
-    def prompts(self) -> set[str]:
-        """The texts that the model is asked in it."""
-        return {_prompt_text(row["prompt"]) for row in _rows(self.path)}
-
 
 def training_rows(ws: Workspace, loaded: LoadedTraining, rule: RowRule | None = None) -> TrainingRowsFile:
     """Export the rows of a training to `.rollmill/trainings/`; equal rows are one file. `rule`: applied to each row.
@@ -240,7 +236,3 @@ def _licences(info: VersionInfo) -> list[str]:
 def _rows(path: Path) -> "list[dict[str, Any]]":
     with path.open(encoding="utf-8") as file:
         return [json.loads(line) for line in file]
-
-
-def _prompt_text(prompt: Any) -> str:
-    return prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)

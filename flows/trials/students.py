@@ -14,7 +14,8 @@ from rollmill.flows.jobs.evaluate import Evaluate
 from rollmill.flows.problems import preview_problems
 from rollmill.flows.training.train_job import TrainingSession
 from rollmill.flows.training.training import OpenTraining, open_training
-from rollmill.flows.training.training_data import TrainingRowsFile, training_rows
+from rollmill.flows.training.training_data import training_rows
+from rollmill.flows.trials.apart import leaked_problems, templates_of
 from rollmill.flows.trials.references import KEY, reference_logprobs
 from rollmill.flows.trials.trial_recipe import LoadedTrial, written
 from rollmill.ground.errors import FoundWanting, SetupError
@@ -89,6 +90,7 @@ class TrialWork:
         self.rows = {arm: training_rows(self.ws, training) for arm, training in trial.trainings.items()}
         self.trial_id = trial.trial_id({arm: rows.sha256 for arm, rows in self.rows.items()})
         self.tokens = self._equal_tokens()
+        self.leaks: list[str] = []
 
     @property
     def state(self) -> Any:
@@ -111,22 +113,18 @@ class TrialWork:
         return open_training(self.ws, self.trial.student(arm, seed, self.tokens), self.rows[arm])
 
     def check_apart(self) -> Mapping[str, int]:
-        """FoundWanting where an arm's rows have an evaluation's problem, or a template of one; the numbers of problems."""
+        """Numbers of problems; FoundWanting where an arm's rows leak an evaluation's problem or have a template of one.
+
+        Leaks that the recipe allows are kept in `leaks`, as sentences.
+        """
         counts: Row = {}
         for arm, rows in self.rows.items():
-            prompts, templates = rows.prompts(), templates_of(rows)
+            templates = templates_of(rows)
             for cell in self.trial.evaluation.cells:
                 assert cell.cell is not None
                 problems = preview_problems(self.ws, cell).problems
                 counts[cell.cell.benchmark] = len(problems)
-                asked = [str(problem.prompt) for problem in problems]
-                # By text, because the same question with another reference has another id.
-                leaked = [text for text in asked if text in prompts]
-                if leaked:
-                    raise FoundWanting(
-                        f"arm {arm!r} was trained on {len(leaked)} of {len(asked)} problems of {cell.cell.benchmark!r}.",
-                        next_command="another benchmark, or a dataset without them",
-                    )
+                self._check_leaks(arm, cell.cell.benchmark, len(leaked_problems(rows, problems)), len(problems))
                 shared = {problem.template for problem in problems if problem.template} & templates
                 if shared and not self.trial.recipe.evaluate.same_templates:
                     raise FoundWanting(
@@ -134,6 +132,18 @@ class TrialWork:
                         next_command="evaluate: {same_templates: true} if unseen instances are what it should speak of",
                     )
         return counts
+
+    def _check_leaks(self, arm: str, benchmark: str, leaked: int, asked: int) -> None:
+        if not leaked:
+            return
+        reason = self.trial.recipe.evaluate.leaks_because
+        told = f"arm {arm!r} was trained on {leaked} of {asked} problems of {benchmark!r}"
+        if reason is None:
+            raise FoundWanting(
+                f"{told}, edited and quoted copies included.",
+                next_command="another benchmark, a dataset without them, or evaluate: {leaks_because: REASON}",
+            )
+        self.leaks.append(f"{told}, which the recipe allows: {reason}")
 
     def train(self, seeds: Sequence[int], executor: Executor, arms: Sequence[str] | None = None) -> list[Student]:
         """The students of these seeds, seed by seed, so that arms are at one place whenever it stops."""
@@ -162,11 +172,6 @@ class TrialWork:
         kind = Evaluate(job, out=self.state / "evaluation", also=reference_logprobs)
         outcome = drive(kind, DIRECT, self.session.progress)
         return count_cells(self.ws, outcome["cells"], students)
-
-
-def templates_of(rows: TrainingRowsFile) -> set[str]:
-    """Templates of the rows of a training."""
-    return {str(template) for template in rows.values("template") if template}
 
 
 def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[Student]) -> StudentCounts:

@@ -52,7 +52,7 @@ class Trial(ExperimentKind):
         work = TrialWork(trial, session, self.job)
         problems = work.check_apart()
         record = _recorded(work)
-        messages = unplanned_seed_notes(record, trial.looks)
+        messages = [*work.leaks, *unplanned_seed_notes(record, trial.looks)]
         pilot = self._pilot(work, executor)
         p_by_look: list[list[float]] = []
         students: list[Student] = []
@@ -212,6 +212,7 @@ def plan_of(job: Job, trial: LoadedTrial) -> Row:
             "problems": problems,
             "completions": len(students) * sum(problems.values()) * trial.samples,
             "can_show": _can_show(work),
+            "leaks": work.leaks,
         }
 
 

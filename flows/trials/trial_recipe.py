@@ -32,6 +32,8 @@ class TrialEvaluation(Part):
     """Completions of each problem; none: the evaluation's number."""
     same_templates: bool = False
     """Allow problems that share a template with training rows: the trial then speaks of unseen instances only."""
+    leaks_because: Text | None = None
+    """Reason to measure on problems that the training rows have. The result repeats it; none: such a trial is refused."""
 
 
 class TrialRecipe(Part):
@@ -130,8 +132,9 @@ class LoadedTrial:
         Seeds and looks are no part of it: more of them are another look at the same trial.
         """
         parts = [[arm, training.canonical() | {"data": rows[arm]}] for arm, training in self.trainings.items()]
-        # The resolved trainings stand for `arms` and `base`; `detect` decides nothing but whether to go on.
-        recipe = self.recipe.model_dump(mode="json", exclude={"seeds", "looks", "detect", "arms", "base"})
+        # The resolved trainings stand for `arms` and `base`; `detect` and a reason decide nothing but whether to go on.
+        left_out: Any = {**dict.fromkeys(("seeds", "looks", "detect", "arms", "base"), True), "evaluate": {"leaks_because"}}
+        recipe = self.recipe.model_dump(mode="json", exclude=left_out)
         return digest128(["trial", parts, recipe, self.evaluation.canonical()])
 
     def with_versions(self, versions: Mapping[str, str]) -> "LoadedTrial":

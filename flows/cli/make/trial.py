@@ -98,6 +98,7 @@ def _planned(row: dict[str, Any]) -> str:
         + TrainingPrice(currency=row["currency"]).words(row["money_left"]),
         f"  {row['completions']:,} completions in all, of {sum(row['problems'].values()):,} problems",
     ]
+    lines += [f"  {sentence}" for sentence in row["leaks"]]
     if row["can_show"]:
         shown = row["can_show"]
         by_seeds = sorted(shown["by_seeds"].items(), key=lambda item: int(item[0]))

@@ -77,15 +77,14 @@ def train(job: Mapping[str, Any], reward: str) -> None:
     if isinstance(loss, DrawsCompletions):
         check_room(plan, loss, encode_for(tokenizer), context)
     arguments = configuration(loss, options, {**fixed, "max_steps": len(plan.steps)})
-    _fit(job, (loss, reward), _with_adapter(_model(job["init"], loss), job["lora"], loss), tokenizer, arguments, plan)
+    model = _with_adapter(_model(job["init"], loss, job["dtype"]), job["lora"], loss)
+    _fit(job, (loss, reward), model, tokenizer, arguments, plan)
 
 
-def _model(init: str, loss: Loss) -> Any:
+def _model(init: str, loss: Loss, dtype: str) -> Any:
     """The initial model; with one output number for a loss of models that rate texts."""
-    import torch
     import transformers
 
-    dtype = "auto" if torch.cuda.is_available() else torch.float32
     if isinstance(loss, RatesTexts):
         return transformers.AutoModelForSequenceClassification.from_pretrained(init, num_labels=1, dtype=dtype, **_AS_DATA)
     return transformers.AutoModelForCausalLM.from_pretrained(init, dtype=dtype, **_AS_DATA)
@@ -103,7 +102,9 @@ def _fixed(job: Mapping[str, Any], loss: Loss, parts: int) -> dict[str, Any]:
         "save_steps": SAVED_EVERY, "save_total_limit": 1, "logging_steps": LOGGED_EVERY, "disable_tqdm": True,
         "remove_unused_columns": False,
         **({"steps_per_generation": parts, "num_iterations": 1} if drawing else {"max_length": None}),
-        **({} if torch.cuda.is_available() else {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}),
+        **({} if torch.cuda.is_available() else {"use_cpu": True, "dataloader_pin_memory": False}),
+        # The forward pass alone: weights and optimiser keep the numbers of `dtype`.
+        **({} if job["options"].get("fp16") else {"bf16": torch.cuda.is_available() and torch.cuda.is_bf16_supported()}),
     }  # fmt: skip
 
 

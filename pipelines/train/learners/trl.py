@@ -19,6 +19,7 @@ from rollmill.ground.files import json_text, write_text
 from rollmill.ground.ids import sha256_text
 from rollmill.ground.records import Prompt
 from rollmill.pipelines.generate.embedded.model_files import END
+from rollmill.pipelines.option_checks import checked_choice
 from rollmill.pipelines.train.learners.command import run_reporting
 from rollmill.pipelines.train.order_file import OrderFile
 from rollmill.pipelines.train.orders import ORDERS
@@ -36,6 +37,7 @@ from rollmill.places import CHECKOUT
 
 VARIABLE = "ROLLMILL_TRL"
 INSTALL = "pip install trl peft in an environment, and `training: {python: PATH}` in the profile"
+DTYPES = ("float32", "bfloat16", "float16", "auto")
 GUEST = Path(__file__).absolute().parents[1] / "guest" / "run.py"
 
 
@@ -45,7 +47,10 @@ class Trl:
 
     The length is one of the first three. `steps`: number of optimiser steps. `epochs`: number of passes over all rows.
     `loss_tokens`: number of trained tokens. `batch`: rows of a step; with grpo and rloo prompts, each with all of its
-    completions. `lora`: options of peft's LoraConfig; none: all weights are trained. `options`: options of the trainer's
+    completions. `lora`: options of peft's LoraConfig; none: all weights are trained. `dtype`: numbers in which weights are
+    trained and written (float32, bfloat16, float16, or auto, those of the model's files); by default float32, with `lora`
+    auto, since the adapter's weights are float32 anyway. A bfloat16 weight has 8 bits and stays as it is at the steps of
+    usual learning rates, which round to nothing. `options`: options of the trainer's
     own configuration (SFTConfig, DPOConfig, KTOConfig, GRPOConfig, RLOOConfig, RewardConfig), such as learning_rate,
     save_steps.
     """
@@ -56,9 +61,10 @@ class Trl:
     batch: int = 16
     lora: Mapping[str, Any] | None = None
     options: Mapping[str, Any] | None = None
+    dtype: str | None = None
     trainer_python: str | None = None
     name: str = field(init=False, default="trl")
-    version: str = field(init=False, default="1")
+    version: str = field(init=False, default="2")  # 1 trained in the numbers of the model's files on a GPU
     losses: tuple[str, ...] = field(
         init=False,
         default=(
@@ -72,6 +78,8 @@ class Trl:
         check_length(self.steps, self.epochs, self.loss_tokens)
         if self.batch < 1:
             raise SetupError(f"batch is {self.batch}; it must be above 0.")
+        if self.dtype is not None:
+            checked_choice("learner", self.name, "dtype", self.dtype, DTYPES)
 
     def interpreter(self) -> str:
         """Path of the interpreter; SetupError if there is none with TRL."""
@@ -147,7 +155,7 @@ class Trl:
             "out": str(task.out), "state": str(task.state), "loss": [task.loss.name, vars(task.loss)],
             "order": [task.order.name, vars(task.order)], "seed": task.seed, "steps": self.steps, "epochs": self.epochs,
             "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora or {}),
-            "options": dict(self.options or {}),
+            "options": dict(self.options or {}), "dtype": self.dtype or ("auto" if self.lora else "float32"),
         }  # fmt: skip
 
 

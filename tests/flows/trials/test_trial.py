@@ -68,6 +68,10 @@ def test_rows_of_the_evaluation_or_its_templates_are_no_training_data(files: Pat
     said = rollmill("trial", "pair.yaml", "--plan", "--set", "evaluate.same_templates=true")
     assert said.status == 1
     assert "of 12 problems of 'easy'" in said.err
+    allowed = ("--set", "evaluate.same_templates=true", "--set", "evaluate.leaks_because=what was learnt by heart")
+    said = rollmill("trial", "pair.yaml", "--plan", *allowed)
+    assert said.status == 0
+    assert "of 12 problems of 'easy', which the recipe allows: what was learnt by heart" in said.out
 
 
 def test_one_dataset_is_no_trial(files: Path, rollmill: Run) -> None:

@@ -92,6 +92,31 @@ def test_steps_tokens_and_losses_are_those_of_the_embedded_learner(model: Path, 
 
 
 @in_trl
+def test_weights_of_a_bfloat16_checkpoint_move_at_a_usual_learning_rate(model: Path, tmp_path: Path) -> None:
+    """A step of 1e-5 rounds to nothing in a weight with 8 bits; in float32, the default, it counts."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    half = tmp_path / "half"
+    shutil.copytree(model, half)
+    begun = {name: value.bfloat16() for name, value in load_file(model / "model.safetensors").items()}
+    save_file(begun, half / "model.safetensors", {"format": "pt"})
+    options = {"learning_rate": 1e-5, "lr_scheduler_type": "constant"}
+    still = {}
+    for dtype in (None, "bfloat16"):
+        one = task(tmp_path / str(dtype), half)
+        trl(steps=50, batch=10, options=options, dtype=dtype).train(one, ignore)
+        trained = load_file(one.out / "model.safetensors")
+        assert {value.dtype for value in trained.values()} == {torch.bfloat16 if dtype else torch.float32}
+        # A token that no row has gets no gradient: its embedding stays as it is.
+        layers = [name for name in begun if "embed" not in name and "head" not in name]
+        same = sum(int((trained[name].float() == begun[name].float()).sum()) for name in layers)
+        still[dtype] = same / sum(begun[name].numel() for name in layers)
+    assert still[None] < 0.01
+    assert still["bfloat16"] > 0.5
+
+
+@in_trl
 @pytest.mark.parametrize(
     ("loss", "options"),
     [("redi", {}), ("mml", {"beta": 0.5}), ("dco", {"n": 4})],
