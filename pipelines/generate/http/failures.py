@@ -113,8 +113,9 @@ def words_of(error: Mapping[str, Any]) -> str:
     if isinstance(given, str):
         return given[:MOST_HEARD]
     inside = [held for name in _HOLDING if isinstance(held := error.get(name), dict)]
-    words = [str(error[name]) for name in _WORDS if error.get(name)]
-    words += [said for held in inside if (said := words_of(held))]
+    # A choice has its message under one of these names.
+    words = [str(error[name]) for name in _WORDS if error.get(name) and not isinstance(error[name], dict)]
+    words += filter(None, map(words_of, inside))
     return ": ".join(dict.fromkeys(words))[:MOST_HEARD]
 
 

@@ -15,6 +15,7 @@ from rollmill.pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
 from rollmill.pipelines.generate.http.failures import MOST_HEARD, Failure, error_in, words_of
 
 PLAIN = frozenset({"stop", "length"})
+_EVENTS = (b"data:", b"event:", b":")  # a stream of server-sent events
 MOST_TOKENS = 2**31  # a count or a token id from here on is not believed
 MOST_NOTE = 200  # characters of a note that is stored
 
@@ -88,7 +89,8 @@ def read_object(body: bytes) -> Mapping[str, Any]:
         data = json.loads(body.decode())
     # Deeply nested JSON raises RecursionError.
     except (ValueError, RecursionError) as error:
-        raise Failure("not_json", f"{str(error)[:80]}; it begins {body[:MOST_HEARD]!r}") from None
+        what = "a stream, though none was asked for" if body.lstrip().startswith(_EVENTS) else str(error)[:80]
+        raise Failure("not_json", f"{what}; it begins {body[:MOST_HEARD]!r}") from None
     if not isinstance(data, dict):
         raise Failure("not_json", f"a JSON {type(data).__name__} where an object belongs")
     return data

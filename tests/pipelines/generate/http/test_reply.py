@@ -172,6 +172,11 @@ def test_what_is_no_answer_is_a_failure_that_may_pass(body: bytes, kind: str) ->
     assert (caught.value.kind, caught.value.again) == (kind, True)
 
 
+def test_a_stream_that_was_not_asked_for_is_called_one() -> None:
+    with pytest.raises(Failure, match="not_json: a stream, though none was asked for; it begins b'data: "):
+        read_object(b'data: {"choices": [{"delta": {"content": "4"}}]}\n\ndata: [DONE]\n\n')
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -182,6 +187,7 @@ def test_what_is_no_answer_is_a_failure_that_may_pass(body: bytes, kind: str) ->
         ({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "quota used up"}}, "quota used up"),
         ({"error": {"message": "failed", "metadata": {"raw": "quota used up"}}}, "failed: quota used up"),
         ({"choices": [{"error": {"message": "quota used up"}, "finish_reason": "error", "text": ""}]}, "quota used up"),
+        ({"choices": [{"error": {"message": "quota used up"}, "message": {"content": ""}}]}, "quota used up"),
     ],
 )
 def test_an_error_in_a_reply_is_told_in_the_words_of_its_server(data: Any, words: str) -> None:
