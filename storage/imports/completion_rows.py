@@ -4,6 +4,7 @@ A row may hold several answers, or an answer within a conversation; each becomes
 (`is_correct`) is kept in the completion's meta; it is an opinion, not a verdict.
 """
 
+import ast
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ def each_answer(
     if column is not None and is_parts(row.values.get(column)):
         answer = {"role": "assistant", "content": row.values[column]}
         row = FileRow(row.where, {**row.values, column: [answer]}, row.format)
-    cell = None if column is None else several(row.values.get(column))
+    cell = None if column is None else several(_unfolded(column, row.values.get(column)))
     if column is None or cell is None:
         yield _own_messages(row, columns, None if column is None else [row.values.get(column)])
         return
@@ -125,6 +126,19 @@ def several(cell: Any) -> list[Any] | None:
     return list(cell)
 
 
+def _unfolded(column: str, cell: Any) -> Any:
+    """A list of texts that Python wrote as a text, as pandas does in CSV files; only in a column of several answers."""
+    if column.lower() not in _PLURAL or not isinstance(cell, str) or not cell.startswith("["):
+        return cell
+    try:
+        value = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return cell
+    # NumPy writes no commas, and its texts would be joined.
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return value if texts and str(value) == cell else cell
+
+
 def _texts_in(cell: str) -> Any:
     """A JSON text of a list of texts as that list; everything else unchanged (an answer may be JSON itself)."""
     try:
@@ -152,6 +166,7 @@ _SWITCHES = frozenset(
 )
 ENGINE = "imported"  # engine name of imported completions
 _NO_MODEL = "unknown"
+_PLURAL = frozenset({"responses", "completions", "generations", "samples"})
 
 
 def _answer_turns(turns: tuple[Message, ...] | None, *, needed: bool) -> tuple[Message, ...] | None:

@@ -100,14 +100,23 @@ def _anthropic_batch(values: Values) -> Iterator[Values]:
     """Output of Anthropic's batch interface; a request that failed gives no row."""
     message = value_at(values, "result.message")
     if isinstance(message, dict):
-        yield {
-            "problem_id": values["custom_id"],
-            "model": message.get("model"),
-            "text": replied(message),
-            "finish_reason": message.get("stop_reason"),
-            "tokens_in": value_at(message, "usage.input_tokens"),
-            "tokens_out": value_at(message, "usage.output_tokens"),
-        }
+        yield {"problem_id": values["custom_id"], **_message(message)}
+
+
+def _anthropic(values: Values) -> Iterator[Values]:
+    """A reply of Anthropic's interface with the columns that identify the problem."""
+    rest = {key: value for key, value in values.items() if key not in {"role", "content", "usage", "id", "type"}}
+    yield {**rest, **_message(values)}
+
+
+def _message(message: Values) -> Values:
+    return {
+        "model": message.get("model"),
+        "text": replied(message),
+        "finish_reason": message.get("stop_reason"),
+        "tokens_in": value_at(message, "usage.input_tokens"),
+        "tokens_out": value_at(message, "usage.output_tokens"),
+    }
 
 
 def _graded(values: Values, name: str) -> Iterator[Values]:
@@ -343,6 +352,7 @@ FORMATS: tuple[Format, ...] = (
     Format("verifiers results", verifiers.KEYS, verifiers.import_rows),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
     Format("Anthropic batch output", frozenset({"custom_id", "result"}), _anthropic_batch),
+    Format("Anthropic message", frozenset({"role", "content", "stop_reason"}), _anthropic),
     *(
         Format(form, frozenset({"prompt", name}), partial(_graded, name=name), partial(_has_truth, name=name))
         for form, name in (("verl", "reward_model"), ("Prime Intellect", "verification_info"))

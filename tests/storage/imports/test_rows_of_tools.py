@@ -192,6 +192,31 @@ def test_a_reply_of_ollama_is_an_answer(ws: Workspace, jsonl: WriteLines) -> Non
     assert fields == ("It is 2", "hm", "length", 7)
 
 
+def test_a_message_of_anthropic_is_an_answer(ws: Workspace, jsonl: WriteLines) -> None:
+    content = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "It is 2"}]
+    message = {"type": "message", "role": "assistant", "content": content, "stop_reason": "end_turn", "id": "m"}
+    import_one(ws, jsonl, {"prompt": "1+1?", "model": "claude", **message, "usage": {"output_tokens": 7}})
+    [row] = answers(ws)
+    fields = (row["model"], row["text"], row["reasoning"], row["finish_reason"], row["tokens_out"])
+    assert fields == ("claude", "It is 2", "hm", "stop", 7)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "texts"),
+    [
+        ("generations", "['It is 2', \"It's 9\"]", ["It is 2", "It's 9"]),
+        ("generations", "['It is 2' 'It is 9']", ["['It is 2' 'It is 9']"]),
+        ("response", "['It is 2', 'It is 9']", ["['It is 2', 'It is 9']"]),
+    ],
+    ids=["pandas", "NumPy", "an answer that is a list"],
+)
+def test_a_list_that_python_wrote_as_text(
+    ws: Workspace, jsonl: WriteLines, column: str, cell: str, texts: list[str]
+) -> None:
+    import_one(ws, jsonl, {"prompt": "1+1?", column: cell})
+    assert [row["text"] for row in answers(ws)] == texts
+
+
 def test_a_file_of_failed_requests_says_so(ws: Workspace, jsonl: WriteLines) -> None:
     failed = {"custom_id": "a", "response": {"status_code": 400, "body": {"error": {"message": "bad"}}}}
     with pytest.raises(SetupError, match="holds an answer: 1 requests in it failed"):
